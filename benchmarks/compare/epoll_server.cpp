@@ -1,0 +1,170 @@
+// The floor of the comparison: what the kernel asks for an echo. Bytes come back as they came, no
+// framing, one thread, level-triggered epoll: one recv and one send for each ready connection.
+
+#include "common.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <memory>
+#include <span>
+
+namespace {
+
+using compare::check;
+using compare::descriptor;
+
+struct connection {
+    explicit connection(int fd) noexcept : socket(fd) {}
+
+    descriptor socket;
+    std::vector<std::uint8_t> pending;
+};
+
+descriptor listen_on(std::uint16_t port) {
+    descriptor listener{
+        check(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket")};
+    const int on = 1;
+    check(::setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), "SO_REUSEADDR");
+    // Accepted sockets inherit it, which saves a system call for each.
+    check(::setsockopt(listener.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), "TCP_NODELAY");
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    check(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address),
+          "bind");
+    check(::listen(listener.get(), SOMAXCONN), "listen");
+    return listener;
+}
+
+unsigned port_of(const descriptor& listener) {
+    sockaddr_in address{};
+    socklen_t size = sizeof address;
+    check(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size),
+          "getsockname");
+    return ntohs(address.sin_port);
+}
+
+class server {
+public:
+    server(descriptor listener, const sigset_t& stop_signals)
+        : listener_(std::move(listener)),
+          signals_(check(::signalfd(-1, &stop_signals, SFD_CLOEXEC), "signalfd")),
+          epoll_(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {
+        watch(EPOLL_CTL_ADD, listener_.get(), EPOLLIN, &listener_);
+        watch(EPOLL_CTL_ADD, signals_.get(), EPOLLIN, &signals_);
+    }
+
+    void run() {
+        std::array<epoll_event, 256> events;
+        for (;;) {
+            const int count = ::epoll_wait(epoll_.get(), events.data(), events.size(), -1);
+            if (count < 0 && errno != EINTR) {
+                compare::throw_errno("epoll_wait");
+            }
+            for (int i = 0; i < count; ++i) {
+                const epoll_event& event = events[static_cast<std::size_t>(i)];
+                if (event.data.ptr == &signals_) {
+                    return;
+                }
+                if (event.data.ptr == &listener_) {
+                    accept_one();
+                } else {
+                    serve(static_cast<connection*>(event.data.ptr), event.events);
+                }
+            }
+        }
+    }
+
+private:
+    void watch(int operation, int fd, std::uint32_t interest, void* owner) {
+        epoll_event event{};
+        event.events = interest;
+        event.data.ptr = owner;
+        check(::epoll_ctl(epoll_.get(), operation, fd, &event), "epoll_ctl");
+    }
+
+    // The listener stays readable while more are waiting, so there is no call that only finds out
+    // that nobody is.
+    void accept_one() {
+        const int fd = ::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) {
+            if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) {
+                return;
+            }
+            compare::throw_errno("accept4");
+        }
+        auto owner = std::make_unique<connection>(fd);
+        watch(EPOLL_CTL_ADD, fd, EPOLLIN, owner.get());
+        owner.release();
+    }
+
+    void serve(connection* peer, std::uint32_t ready) {
+        const bool alive = (ready & EPOLLOUT) != 0 ? send_pending(*peer) : echo(*peer);
+        if (!alive) {
+            delete peer;
+        }
+    }
+
+    bool echo(connection& peer) {
+        const ssize_t got = ::recv(peer.socket.get(), buffer_.data(), buffer_.size(), 0);
+        if (got <= 0) {
+            return got < 0 && errno == EAGAIN;
+        }
+        const std::span received{buffer_.data(), static_cast<std::size_t>(got)};
+        const ssize_t sent =
+            ::send(peer.socket.get(), received.data(), received.size(), MSG_NOSIGNAL);
+        if (sent < 0 && errno != EAGAIN) {
+            return false;
+        }
+        const auto rest = received.subspan(static_cast<std::size_t>(std::max<ssize_t>(sent, 0)));
+        if (!rest.empty()) {
+            // Not reading until the rest is gone bounds what a peer that never reads can cost.
+            peer.pending.assign(rest.begin(), rest.end());
+            watch(EPOLL_CTL_MOD, peer.socket.get(), EPOLLOUT, &peer);
+        }
+        return true;
+    }
+
+    bool send_pending(connection& peer) {
+        const ssize_t sent =
+            ::send(peer.socket.get(), peer.pending.data(), peer.pending.size(), MSG_NOSIGNAL);
+        if (sent < 0) {
+            return errno == EAGAIN;
+        }
+        peer.pending.erase(peer.pending.begin(), peer.pending.begin() + sent);
+        if (peer.pending.empty()) {
+            watch(EPOLL_CTL_MOD, peer.socket.get(), EPOLLIN, &peer);
+        }
+        return true;
+    }
+
+    descriptor listener_;
+    descriptor signals_;
+    descriptor epoll_;
+    std::array<std::uint8_t, 64 * 1024> buffer_;
+};
+
+void serve_echo(compare::arguments& options) {
+    const auto port = options.number<std::uint16_t>("--port", 0);
+    options.expect_no_more();
+    const sigset_t stop_signals = compare::block_stop_signals();
+    compare::raise_descriptor_limit();
+    descriptor listener = listen_on(port);
+    const unsigned bound = port_of(listener);
+    const auto echo_server = std::make_unique<server>(std::move(listener), stop_signals);
+    compare::announce_port(bound);
+    echo_server->run();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    return compare::run(argc, argv, serve_echo);
+}

@@ -1,0 +1,97 @@
+# Installed layout (everything relative to the prefix, so the prefix may be moved):
+#   include/network_system/...              headers, config.h and export.h among them
+#   lib/libnetwork_system.{a,so}
+#   lib/cmake/network_system/               network_systemConfig.cmake and FindAsio.cmake
+#   lib/pkgconfig/network_system.pc
+
+set(_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/network_system)
+
+install(
+    TARGETS network_system
+    EXPORT network_systemTargets
+    RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT development
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development
+)
+install(
+    DIRECTORY ${NETWORK_INCLUDE_DIR}/network_system ${NETWORK_GENERATED_INCLUDE_DIR}/network_system
+    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+    COMPONENT development
+    FILES_MATCHING
+    PATTERN "*.h"
+)
+install(
+    EXPORT network_systemTargets
+    NAMESPACE network_system::
+    DESTINATION ${_cmake_dir}
+    COMPONENT development
+)
+
+configure_package_config_file(
+    cmake/network_systemConfig.cmake.in ${PROJECT_BINARY_DIR}/network_systemConfig.cmake
+    INSTALL_DESTINATION ${_cmake_dir}
+    NO_SET_AND_CHECK_MACRO
+)
+# While the major version is 0, every minor version may break the API.
+write_basic_package_version_file(
+    ${PROJECT_BINARY_DIR}/network_systemConfigVersion.cmake
+    VERSION ${network_system_VERSION}
+    COMPATIBILITY SameMinorVersion
+)
+install(
+    FILES ${PROJECT_BINARY_DIR}/network_systemConfig.cmake
+          ${PROJECT_BINARY_DIR}/network_systemConfigVersion.cmake
+          ${PROJECT_SOURCE_DIR}/cmake/FindAsio.cmake
+    DESTINATION ${_cmake_dir}
+    COMPONENT development
+)
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT development)
+
+# --- pkg-config ---------------------------------------------------------------------------------
+
+# ${pcfiledir} keeps the file right when the prefix is moved. An absolute CMAKE_INSTALL_LIBDIR or
+# CMAKE_INSTALL_INCLUDEDIR (a distribution's choice) fixes the paths instead.
+if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+    set(_pc_prefix "${CMAKE_INSTALL_PREFIX}")
+    set(_pc_libdir "${CMAKE_INSTALL_LIBDIR}")
+else()
+    file(RELATIVE_PATH _pc_up "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
+    string(REGEX REPLACE "/$" "" _pc_up "${_pc_up}")
+    set(_pc_prefix "\${pcfiledir}/${_pc_up}")
+    set(_pc_libdir "\${prefix}/${CMAKE_INSTALL_LIBDIR}")
+endif()
+if(IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")
+    set(_pc_includedir "${CMAKE_INSTALL_INCLUDEDIR}")
+else()
+    set(_pc_includedir "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
+endif()
+
+# Asio is needed by network_system/async.h and the headers under internal/. It has a .pc file in few
+# places, and a compiler finds it by itself in most; only the remaining ones get a path here.
+set(_pc_cflags "-DASIO_STANDALONE")
+if(NOT Asio_INCLUDE_DIR IN_LIST CMAKE_CXX_IMPLICIT_INCLUDE_DIRECTORIES)
+    string(APPEND _pc_cflags " -isystem ${Asio_INCLUDE_DIR}")
+endif()
+if(NOT BUILD_SHARED_LIBS)
+    string(APPEND _pc_cflags " -DNETWORK_SYSTEM_STATIC_DEFINE")
+endif()
+if(WIN32)
+    string(APPEND _pc_cflags " -D_WIN32_WINNT=0x0A00")
+    set(_pc_libs_private "-lws2_32 -lmswsock")
+else()
+    set(_pc_libs_private "-pthread")
+endif()
+# A .pc file cannot tell how it will be linked. Where only the static library is installed, plain
+# `pkg-config --libs` has to be enough, so what is private to a shared library moves to Libs.
+if(BUILD_SHARED_LIBS)
+    set(_pc_libs "")
+else()
+    set(_pc_libs " ${_pc_libs_private}")
+    set(_pc_libs_private "")
+endif()
+configure_file(cmake/network_system.pc.in ${PROJECT_BINARY_DIR}/network_system.pc @ONLY)
+install(
+    FILES ${PROJECT_BINARY_DIR}/network_system.pc
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig
+    COMPONENT development
+)

@@ -1,0 +1,46 @@
+# All options of the project, and what they mean for config.h.
+
+# Names such as BUILD_SHARED_LIBS belong to the whole build tree: as a subproject we use the parent's
+# value and do not put one into its cache.
+if(NETWORK_IS_TOP_LEVEL)
+    option(BUILD_SHARED_LIBS "Build network_system as a shared library" OFF)
+
+    if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+        set(CMAKE_BUILD_TYPE Release CACHE STRING "Debug, Release, RelWithDebInfo or MinSizeRel" FORCE)
+    endif()
+    set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+    set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+endif()
+
+# For those who work on the library.
+option(BUILD_TESTS "Build the unit, loopback and integration tests" ${NETWORK_IS_TOP_LEVEL})
+option(BUILD_SAMPLES "Build the samples" ${NETWORK_IS_TOP_LEVEL})
+option(NETWORK_WERROR "Treat warnings as errors" ${NETWORK_IS_TOP_LEVEL})
+option(NETWORK_INSTALL "Create install rules" ${NETWORK_IS_TOP_LEVEL})
+option(NETWORK_BUILD_BENCHMARKS "Build the benchmarks (needs Google Benchmark)" OFF)
+option(NETWORK_BUILD_FUZZERS "Build the fuzzers (needs Clang with libFuzzer)" OFF)
+option(NETWORK_BUILD_DOCS "Add the target docs (needs Doxygen)" OFF)
+option(ENABLE_COVERAGE "Instrument for a coverage report" OFF)
+set(NETWORK_SANITIZE "" CACHE STRING "Sanitizers: empty, 'address' (with undefined behaviour), or 'thread'")
+set_property(CACHE NETWORK_SANITIZE PROPERTY STRINGS "" address thread)
+
+# What the library contains.
+option(BUILD_TLS_SUPPORT "TLS: secure_messaging_server and secure_messaging_client" ON)
+option(BUILD_WEBSOCKET_SUPPORT "WebSocket: messaging_ws_server and messaging_ws_client" ON)
+option(BUILD_MESSAGING_BRIDGE "The bridge for code written for messaging_system" ON)
+option(BUILD_WITH_THREAD_SYSTEM "Use thread_system" OFF)
+option(BUILD_WITH_LOGGER_SYSTEM "Use logger_system" OFF)
+option(BUILD_WITH_CONTAINER_SYSTEM "Use container_system" OFF)
+option(BUILD_WITH_COMMON_SYSTEM "Use common_system" OFF)
+
+# config.h says what is there, not what was asked for.
+set(NETWORK_SYSTEM_WITH_TLS 0)
+set(NETWORK_SYSTEM_WITH_WEBSOCKET 0)
+set(NETWORK_SYSTEM_WITH_MESSAGING_BRIDGE 0)
+foreach(_system THREAD LOGGER CONTAINER COMMON)
+    if(BUILD_WITH_${_system}_SYSTEM)
+        set(NETWORK_SYSTEM_WITH_${_system}_SYSTEM 1)
+    else()
+        set(NETWORK_SYSTEM_WITH_${_system}_SYSTEM 0)
+    endif()
+endforeach()

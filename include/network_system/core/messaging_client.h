@@ -1,0 +1,135 @@
+#pragma once
+
+#include <network_system/core/options.h>
+#include <network_system/core/receive_handler.h>
+#include <network_system/export.h>
+#include <network_system/session/messaging_session.h>
+#include <network_system/utils/error_codes.h>
+#include <network_system/utils/result_types.h>
+#include <network_system/utils/unique_function.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace network_system::core {
+
+/// The counters of a client since it was constructed.
+struct client_metrics {
+    std::uint64_t connects = 0;
+    std::uint64_t connect_failures = 0;
+    /// Connections that ended with an error.
+    std::uint64_t session_errors = 0;
+    /// Exceptions that left a user callback; each closed the connection.
+    std::uint64_t callback_exceptions = 0;
+    /// The sums over all connections of this client.
+    session::session_metrics totals;
+};
+
+/// A TCP client that exchanges whole messages with a server.
+///
+/// Thread-safety: every member may be called from any thread and from any callback. Callbacks
+/// never overlap. No user code runs under a lock. An exception out of a callback closes the
+/// connection.
+///
+/// Object lifetimes: the destructor stops the client. Once `stop_client` or the destructor has
+/// returned to a thread that is not inside a library callback, no callback runs or will run. The
+/// object may be destroyed anywhere, inside its own callbacks too.
+class NETWORK_SYSTEM_EXPORT messaging_client {
+public:
+    using connected_callback = unique_function<void()>;
+    using disconnected_callback = unique_function<void()>;
+    using receive_callback = unique_function<void(std::span<const std::uint8_t>)>;
+    using error_callback = unique_function<void(std::error_code)>;
+    using writable_callback = unique_function<void()>;
+    using start_callback = unique_function<void(VoidResult)>;
+    using ping_callback = unique_function<void(Result<std::chrono::microseconds>)>;
+
+    /// `client_id` names the client in log lines and error messages.
+    explicit messaging_client(std::string client_id, client_options options = {});
+    messaging_client(const messaging_client&) = delete;
+    messaging_client& operator=(const messaging_client&) = delete;
+    ~messaging_client();
+
+    /// Connects and blocks until the connection works or `connect_timeout` has passed: with
+    /// `framing::message` the server's hello has arrived. The connected callback runs before it
+    /// returns. `host` is a name or a numeric address; every resolved address is tried.
+    ///
+    /// Errors: `invalid_argument` (empty host, port 0, contradictory options), `already_exists`
+    /// (connecting or connected), `would_block` (inside a library callback, or on the thread that
+    /// runs the user's io_context), `resolve_failed`, `connection_refused`, `connection_timeout`,
+    /// `connection_failed`, `connection_closed` (stopped meanwhile), `server_full`,
+    /// `protocol_error`.
+    [[nodiscard]] VoidResult start_client(std::string_view host, std::uint16_t port);
+    /// The same without blocking; `handler` runs on the client's I/O thread. When the answer here
+    /// is an error, the handler does not run.
+    [[nodiscard]] VoidResult start_client(std::string_view host, std::uint16_t port,
+                                          start_callback handler);
+
+    /// Sends what is queued, tells the server, and closes within `client_options::drain_timeout`.
+    /// Idempotent: ok when stopped. The disconnected callback runs before it returns. Inside a
+    /// library callback it only begins the stop, and returns ok.
+    VoidResult stop_client();
+
+    /// Blocks until the client is stopped or its connection has ended; returns at once when it is
+    /// neither connecting nor connected. `would_block` inside a library callback.
+    VoidResult wait_for_stop();
+
+    /// Sends one message; see messaging_session::send_packet. The vector is left intact on error.
+    [[nodiscard]] VoidResult send_packet(std::vector<std::uint8_t>&& data);
+    [[nodiscard]] VoidResult send_packet(std::vector<std::uint8_t>&& data,
+                                         session::send_callback done);
+    [[nodiscard]] VoidResult send_packet(std::span<const std::uint8_t> data);
+    [[nodiscard]] VoidResult send_packet(std::span<const std::uint8_t> data,
+                                         session::send_callback done);
+    [[nodiscard]] VoidResult send_packet(std::string_view text, session::send_callback done = {});
+    [[nodiscard]] VoidResult send_packet(std::initializer_list<std::uint8_t> bytes,
+                                         session::send_callback done = {});
+
+    /// Measures the round-trip time; the handler runs on the client's I/O thread. Errors:
+    /// `not_supported` unless `framing::message`, `connection_closed`.
+    [[nodiscard]] VoidResult ping(ping_callback handler);
+    /// The same, blocking for at most `connect_timeout`. Errors also: `would_block`,
+    /// `connection_timeout`.
+    [[nodiscard]] Result<std::chrono::microseconds> ping();
+
+    VoidResult pause_receiving();
+    VoidResult resume_receiving();
+
+    [[nodiscard]] bool is_connected() const noexcept;
+    [[nodiscard]] const std::string& client_id() const noexcept;
+    /// The current connection. Error: `connection_closed`.
+    [[nodiscard]] Result<std::shared_ptr<session::messaging_session>> get_session() const;
+    [[nodiscard]] client_metrics metrics() const;
+
+    /// The setters below fail with `invalid_argument` while the client is connecting or
+    /// connected: callbacks are set before start.
+    template <typename F>
+    VoidResult set_receive_callback(F&& callback) {
+        return assign_receive_callback(detail::make_receive_handler<>(std::forward<F>(callback)));
+    }
+    VoidResult set_connected_callback(connected_callback callback);
+    VoidResult set_disconnected_callback(disconnected_callback callback);
+    /// Runs when the connection fails, before the disconnected callback. Errors of `start_client`
+    /// are its result, and are not reported here.
+    VoidResult set_error_callback(error_callback callback);
+    /// Runs when a connection whose sends were refused has drained to its low watermark.
+    VoidResult set_writable_callback(writable_callback callback);
+
+private:
+    class impl;
+
+    VoidResult assign_receive_callback(receive_callback callback);
+
+    std::unique_ptr<impl> impl_;
+};
+
+}  // namespace network_system::core

@@ -1,0 +1,138 @@
+#pragma once
+
+#include <network_system/core/options.h>
+#include <network_system/core/receive_handler.h>
+#include <network_system/core/session_manager.h>
+#include <network_system/export.h>
+#include <network_system/session/messaging_session.h>
+#include <network_system/utils/error_codes.h>
+#include <network_system/utils/result_types.h>
+#include <network_system/utils/unique_function.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace network_system::core {
+
+/// The counters of a server since its last start; those of closed sessions included.
+struct server_metrics {
+    std::uint64_t connections_accepted = 0;
+    std::size_t connections_active = 0;
+    /// Told that the server or their address had reached its limit, and closed.
+    std::uint64_t connections_refused = 0;
+    /// accept() failed (too many open files, for example) and was retried after a pause.
+    std::uint64_t accept_errors = 0;
+    /// Sessions that ended with an error.
+    std::uint64_t session_errors = 0;
+    /// Exceptions that left a user callback; each closed its session.
+    std::uint64_t callback_exceptions = 0;
+    /// The sums over all sessions, living and closed.
+    session::session_metrics totals;
+};
+
+/// What became of a broadcast: `queued + dropped + closed == receivers`.
+struct broadcast_result {
+    std::size_t receivers = 0;
+    std::size_t queued = 0;
+    /// Refused by the backpressure policy of the session.
+    std::size_t dropped = 0;
+    /// Already closing.
+    std::size_t closed = 0;
+};
+
+/// A TCP server that exchanges whole messages with its clients.
+///
+/// Thread-safety: every member may be called from any thread and from any callback. Callbacks of
+/// one session never overlap; with one I/O thread (the default) no two callbacks of the server
+/// do. No user code runs under a lock. An exception out of a callback closes that session only.
+///
+/// Object lifetimes: the destructor stops the server. Once `stop_server` or the destructor has
+/// returned to a thread that is not inside a library callback, no callback runs or will run. The
+/// object may be destroyed anywhere, inside its own callbacks too.
+class NETWORK_SYSTEM_EXPORT messaging_server {
+public:
+    using session_ptr = std::shared_ptr<session::messaging_session>;
+    using connection_callback = unique_function<void(const session_ptr&)>;
+    using disconnection_callback = unique_function<void(const std::string& session_id)>;
+    using receive_callback =
+        unique_function<void(const session_ptr&, std::span<const std::uint8_t>)>;
+    using error_callback = unique_function<void(const session_ptr&, std::error_code)>;
+    using writable_callback = unique_function<void(const session_ptr&)>;
+
+    /// `server_id` names the server in log lines and error messages.
+    explicit messaging_server(std::string server_id, server_options options = {});
+    messaging_server(const messaging_server&) = delete;
+    messaging_server& operator=(const messaging_server&) = delete;
+    ~messaging_server();
+
+    /// Binds and listens; when it returns ok, clients can connect. Port 0 lets the system pick
+    /// one: see `local_port`. A stopped server can be started again. Never blocks.
+    ///
+    /// Errors: `server_already_running`, `bind_failed` (port in use, no permission, address not
+    /// on this machine), `invalid_argument` (the options contradict each other).
+    [[nodiscard]] VoidResult start_server(std::uint16_t port);
+
+    /// Stops accepting, lets every connection drain, and closes what remains at
+    /// `server_options::drain_timeout`. Idempotent: ok when stopped. Disconnection callbacks of
+    /// the closed sessions run before it returns. Inside a library callback it only begins the
+    /// stop, and returns ok.
+    VoidResult stop_server();
+
+    /// Blocks until the server is stopped; returns at once when it is not running, or inside a
+    /// library callback, where nothing may block (`would_block`).
+    VoidResult wait_for_stop();
+
+    [[nodiscard]] bool is_running() const noexcept;
+    /// The port listened on, in host byte order; 0 when not running.
+    [[nodiscard]] std::uint16_t local_port() const noexcept;
+    [[nodiscard]] const std::string& server_id() const noexcept;
+
+    /// The setters below fail with `invalid_argument` while the server is running: callbacks are
+    /// set before start.
+    VoidResult set_connection_callback(connection_callback callback);
+    VoidResult set_disconnection_callback(disconnection_callback callback);
+    /// `callback(session, data)` for every message; data is a `std::span<const std::uint8_t>`
+    /// valid during the call (no copy), or a `const std::vector<std::uint8_t>&`.
+    template <typename F>
+    VoidResult set_receive_callback(F&& callback) {
+        return assign_receive_callback(
+            detail::make_receive_handler<const session_ptr&>(std::forward<F>(callback)));
+    }
+    /// Runs for each failed session (before its disconnection callback), and for accept errors
+    /// with a null session.
+    VoidResult set_error_callback(error_callback callback);
+    /// Runs when a session whose sends were refused has drained to its low watermark.
+    VoidResult set_writable_callback(writable_callback callback);
+
+    /// Sends one message to every session; it is encoded once and shared. Errors:
+    /// `server_not_started`, `invalid_argument` (empty), `message_too_large`.
+    [[nodiscard]] Result<broadcast_result> broadcast(std::span<const std::uint8_t> data);
+    [[nodiscard]] Result<broadcast_result> broadcast(std::string_view text);
+    [[nodiscard]] Result<broadcast_result> broadcast(std::initializer_list<std::uint8_t> data);
+
+    /// Errors: `session_not_found`, `server_not_started`.
+    [[nodiscard]] Result<session_ptr> get_session(std::string_view session_id) const;
+    /// A snapshot; empty when not running.
+    [[nodiscard]] std::vector<session_ptr> get_sessions() const;
+    [[nodiscard]] std::size_t connection_count() const;
+    [[nodiscard]] server_metrics metrics() const;
+    /// The registry's view of the sessions; all zero when not running.
+    [[nodiscard]] session_manager_stats session_stats() const;
+
+private:
+    class impl;
+
+    VoidResult assign_receive_callback(receive_callback callback);
+
+    std::unique_ptr<impl> impl_;
+};
+
+}  // namespace network_system::core

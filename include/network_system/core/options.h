@@ -1,0 +1,89 @@
+#pragma once
+
+#include <network_system/session/session_config.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace asio {
+class io_context;
+}
+
+namespace network_system::core {
+
+/// How a loop learns that sockets are ready.
+enum class readiness : std::uint8_t {
+    /// The batch set where the platform has one (epoll on Linux), else one wait per socket.
+    automatic,
+    /// One Asio wait per socket, on every platform.
+    per_socket,
+};
+
+/// Socket options, applied to every connection.
+struct socket_options {
+    /// TCP_NODELAY. The library batches by itself, so Nagle's algorithm only adds delay.
+    bool no_delay = true;
+    /// SO_KEEPALIVE with the operating system's timing.
+    bool keep_alive = true;
+    /// SO_REUSEADDR on the listening socket, so that a restart can bind while old connections
+    /// are in TIME_WAIT. Ignored on Windows, where it would allow stealing the port.
+    bool reuse_address = true;
+    /// SO_REUSEPORT: several sockets may listen on the port. An error where it does not exist.
+    bool reuse_port = false;
+    /// SO_SNDBUF and SO_RCVBUF in bytes; 0 = the operating system's choice (autotuned on Linux).
+    int send_buffer_size = 0;
+    int receive_buffer_size = 0;
+};
+
+struct server_options {
+    /// A numeric IPv4 or IPv6 address. Empty = all addresses, dual stack where there is IPv6.
+    std::string bind_address;
+
+    /// Number of I/O threads of the server's own pool, 1 … 256. With one, all callbacks of the
+    /// server are serial; with more, those of one session are. Ignored with `io_context`.
+    std::size_t io_threads = 1;
+
+    /// Run on this context instead of an own pool; it must outlive the server's connections, and
+    /// the user runs it, on any number of threads. Null = own pool.
+    asio::io_context* io_context = nullptr;
+
+    /// Limits and timeouts of every connection.
+    session_config session;
+
+    /// Connections beyond this are told `server_full` and closed. 0 = no limit. Default 10,000.
+    std::size_t max_connections = 10'000;
+
+    /// The same for the connections of one peer address. 0 = no limit (default).
+    std::size_t max_connections_per_address = 0;
+
+    /// `stop_server` closes what has not drained by then. 0 = close at once. Default 5 s.
+    std::chrono::milliseconds drain_timeout{5'000};
+
+    /// Length of the kernel's queue of connections waiting to be accepted; 0 = the most the
+    /// operating system allows.
+    int backlog = 0;
+
+    socket_options socket;
+    readiness readiness_method = readiness::automatic;
+};
+
+struct client_options {
+    /// Run on this context instead of the process's shared client pool; the user runs it.
+    asio::io_context* io_context = nullptr;
+
+    session_config session;
+
+    /// Bounds all of `start_client`: resolving, connecting and the server's first word. At least
+    /// 1 ms. Default 10 s.
+    std::chrono::milliseconds connect_timeout{10'000};
+
+    /// `stop_client` closes what has not drained by then. 0 = close at once. Default 5 s.
+    std::chrono::milliseconds drain_timeout{5'000};
+
+    socket_options socket;
+    readiness readiness_method = readiness::automatic;
+};
+
+}  // namespace network_system::core

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace network_system::detail {
+
+/// Adapts a user's receive callback to the span form. A callable that takes a span gets the bytes
+/// where they lie; one that takes `const std::vector<std::uint8_t>&` gets a copy.
+template <typename... Prefix, typename F>
+auto make_receive_handler(F&& callback) {
+    using bytes = std::span<const std::uint8_t>;
+    using buffer = std::vector<std::uint8_t>;
+    if constexpr (std::is_invocable_v<F&, Prefix..., bytes>) {
+        return std::forward<F>(callback);
+    } else {
+        static_assert(std::is_invocable_v<F&, Prefix..., const buffer&>,
+                      "a receive callback takes std::span<const std::uint8_t> or "
+                      "const std::vector<std::uint8_t>& as its data");
+        return [callback = std::forward<F>(callback)](Prefix... prefix, bytes data) mutable {
+            callback(prefix..., buffer(data.begin(), data.end()));
+        };
+    }
+}
+
+}  // namespace network_system::detail

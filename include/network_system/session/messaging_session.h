@@ -1,0 +1,133 @@
+#pragma once
+
+#include <network_system/export.h>
+#include <network_system/session/session_config.h>
+#include <network_system/utils/endpoint.h>
+#include <network_system/utils/result_types.h>
+#include <network_system/utils/unique_function.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace network_system::session {
+
+/// Runs once when a message was handed to the operating system, or with the error that prevented
+/// it. "Handed to the kernel" is not "delivered to the peer".
+using send_callback = unique_function<void(VoidResult)>;
+
+/// The counters of one session. Messages are application messages; bytes are bytes on the wire.
+struct session_metrics {
+    std::uint64_t messages_sent = 0;
+    std::uint64_t messages_received = 0;
+    std::uint64_t bytes_sent = 0;
+    std::uint64_t bytes_received = 0;
+    /// Messages accepted by a send and lost because the connection ended first.
+    std::uint64_t messages_dropped = 0;
+    /// Sends refused over the high watermark.
+    std::uint64_t sends_rejected = 0;
+    /// Bytes that arrived after this side had begun to close and were read and discarded.
+    std::uint64_t bytes_discarded = 0;
+    /// Bytes waiting to be handed to the kernel, those of other threads included.
+    std::size_t queued_bytes = 0;
+};
+
+/// One connection of a server or a client.
+///
+/// Thread-safety: every member may be called from any thread and from any callback.
+///
+/// Object lifetimes: shared. The library keeps a session alive while it is connected; a reference
+/// kept longer is valid, its sends then fail with `connection_closed`. Callbacks of one session
+/// never overlap.
+class NETWORK_SYSTEM_EXPORT messaging_session
+    : public std::enable_shared_from_this<messaging_session> {
+public:
+    messaging_session(const messaging_session&) = delete;
+    messaging_session& operator=(const messaging_session&) = delete;
+    virtual ~messaging_session();
+
+    /// Unique in the process.
+    [[nodiscard]] const std::string& id() const noexcept { return id_; }
+    [[nodiscard]] const endpoint& remote_endpoint() const noexcept { return remote_; }
+    [[nodiscard]] const endpoint& local_endpoint() const noexcept { return local_; }
+
+    /// Sends one message. The vector is moved from on success and left intact on error.
+    ///
+    /// Errors: `invalid_argument` (empty), `message_too_large` (over either side's limit),
+    /// `send_buffer_full` (see send_policy), `connection_closed`.
+    [[nodiscard]] VoidResult send_packet(std::vector<std::uint8_t>&& data) {
+        return send_owned(data, {});
+    }
+    [[nodiscard]] VoidResult send_packet(std::vector<std::uint8_t>&& data, send_callback done) {
+        return send_owned(data, std::move(done));
+    }
+    /// Sends a copy; the bytes need to live only during the call. Inside a callback a large
+    /// message is handed to the kernel at once and only the rest is copied.
+    [[nodiscard]] VoidResult send_packet(std::span<const std::uint8_t> data) {
+        return send_copy(data, {});
+    }
+    [[nodiscard]] VoidResult send_packet(std::span<const std::uint8_t> data, send_callback done) {
+        return send_copy(data, std::move(done));
+    }
+    [[nodiscard]] VoidResult send_packet(std::string_view text, send_callback done = {}) {
+        return send_copy({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()},
+                         std::move(done));
+    }
+    [[nodiscard]] VoidResult send_packet(std::initializer_list<std::uint8_t> bytes,
+                                         send_callback done = {}) {
+        return send_copy({bytes.begin(), bytes.size()}, std::move(done));
+    }
+
+    /// Stops reading from the socket, so that the peer is slowed down by TCP itself. Messages
+    /// already read are still delivered. A paused session does not notice that its peer went
+    /// away, and is not pinged. Error: `connection_closed`.
+    virtual VoidResult pause_receiving() = 0;
+    virtual VoidResult resume_receiving() = 0;
+
+    /// Closes gracefully: what is queued is sent, the peer is told, and the connection ends
+    /// within the drain deadline. Idempotent; returns at once. No receive callback runs once the
+    /// close has taken effect on the session's I/O thread (at once when called there).
+    virtual VoidResult stop_session() = 0;
+
+    /// True once the session is closing or closed.
+    [[nodiscard]] virtual bool is_stopped() const noexcept = 0;
+
+    /// Measures the round-trip time with a ping frame. Error: `not_supported` unless
+    /// `framing::message`; `connection_closed`. The handler runs on the session's I/O thread.
+    virtual VoidResult ping(unique_function<void(Result<std::chrono::microseconds>)> handler) = 0;
+
+    /// Bytes waiting to be handed to the kernel, those of other threads included.
+    [[nodiscard]] virtual std::size_t queued_bytes() const noexcept = 0;
+    [[nodiscard]] virtual session_metrics metrics() const noexcept = 0;
+
+    /// A slot for the application's state of this connection; freed with the session.
+    void set_user_data(std::shared_ptr<void> data);
+    [[nodiscard]] std::shared_ptr<void> user_data() const;
+    /// `T` must be the type that was set.
+    template <typename T>
+    [[nodiscard]] std::shared_ptr<T> user_data_as() const {
+        return std::static_pointer_cast<T>(user_data());
+    }
+
+protected:
+    messaging_session(std::string id, const endpoint& remote, const endpoint& local);
+
+    virtual VoidResult send_owned(std::vector<std::uint8_t>& data, send_callback done) = 0;
+    virtual VoidResult send_copy(std::span<const std::uint8_t> data, send_callback done) = 0;
+
+private:
+    std::string id_;
+    endpoint remote_;
+    endpoint local_;
+    mutable std::mutex user_data_mutex_;
+    std::shared_ptr<void> user_data_;
+};
+
+}  // namespace network_system::session

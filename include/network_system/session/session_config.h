@@ -1,0 +1,65 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace network_system {
+
+/// How messages are delimited on a byte stream. Both peers must agree.
+enum class framing : std::uint8_t {
+    /// 5-byte header (type, flags, length) with hello, ping, goodbye and error frames. Default.
+    message,
+    /// A plain 4-byte big-endian length before each message, as Netty and Kafka speak.
+    length_prefixed,
+    /// No framing: bytes are delivered as they arrive.
+    raw,
+};
+
+/// What a send does when the session's queue is over its high watermark.
+enum class send_policy : std::uint8_t {
+    /// Fail with `send_buffer_full`; nothing is queued.
+    reject,
+    /// Block the caller until there is room, at most `session_config::send_wait_timeout`. On an
+    /// I/O thread nothing may block, so there it rejects.
+    wait,
+    /// Fail with `send_buffer_full` and close the connection.
+    close,
+};
+
+/// The limits and timeouts of one connection. All sizes are bytes of payload on the wire.
+struct session_config {
+    framing frames = framing::message;
+
+    /// The largest message accepted or sent. 1 … 2^31−1. Default 16 MiB. A longer one from the
+    /// peer closes the connection with `message_too_large` before anything is allocated for it.
+    std::size_t max_message_size = std::size_t{16} * 1024 * 1024;
+
+    /// A send that would leave more than this queued meets `policy`; a single message larger than
+    /// the mark passes when the queue is empty. At least 1. Default 4 MiB.
+    std::size_t high_watermark = std::size_t{4} * 1024 * 1024;
+
+    /// The writable callback runs once the queue falls to this after a send was refused. At most
+    /// `high_watermark`. Default 1 MiB.
+    std::size_t low_watermark = std::size_t{1024} * 1024;
+
+    send_policy policy = send_policy::reject;
+
+    /// How long a send under `send_policy::wait` blocks before it fails with `send_buffer_full`.
+    /// 0 never blocks. Default 10 s.
+    std::chrono::milliseconds send_wait_timeout{10'000};
+
+    /// The connection is closed with `session_expired` when no byte passed in either direction
+    /// for this long. 0 = never. Default 5 min. Pings count as bytes.
+    std::chrono::milliseconds idle_timeout{300'000};
+
+    /// `framing::message` only: a ping is sent when nothing arrived for this long, and the
+    /// connection is closed with `connection_timeout` after `max_missed_pings` unanswered ones.
+    /// Any byte received counts as life. 0 = no pings. Default 30 s.
+    std::chrono::milliseconds ping_interval{30'000};
+
+    /// At least 1. Default 3.
+    unsigned max_missed_pings = 3;
+};
+
+}  // namespace network_system

@@ -1,0 +1,154 @@
+#include "core/client_engine.h"
+
+#include "utils/failure.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace network_system::core {
+
+client_engine::client_engine(std::string name, const client_options& options,
+                             std::shared_ptr<runtime::io_pool> pool, make_transport transports,
+                             std::shared_ptr<const client_callbacks> callbacks)
+    : engine(std::move(name), std::move(pool), std::move(transports)), options_(options),
+      callbacks_(std::move(callbacks)), loop_(pool_->next_loop()) {}
+
+void client_engine::start(const std::string& host, std::uint16_t port,
+                          messaging_client::start_callback done) {
+    host_name_ = host;
+    port_ = port;
+    done_ = std::move(done);
+    deadline_ = std::chrono::steady_clock::now() + options_.connect_timeout;
+    loop_->post([keep = self(), this] { connect(); });
+}
+
+void client_engine::connect() {
+    if (is_stop_requested_) {
+        on_connected({{}, {}, errc::connection_closed, {}, {}});
+        return;
+    }
+    connector_ = std::make_shared<runtime::connector>(loop_, to_runtime(options_.socket));
+    connector_->start(host_name_, port_, deadline_,
+                      [keep = self(), this](runtime::connect_outcome outcome) {
+                          on_connected(std::move(outcome));
+                      });
+}
+
+void client_engine::on_connected(runtime::connect_outcome outcome) {
+    connector_.reset();
+    if (!outcome.is_connected()) {
+        complete(start_error(outcome.code, outcome.cause, outcome.text));
+        end_.announce();
+        return;
+    }
+    session::session_setup setup;
+    setup.role = session::session_role::client;
+    setup.config = options_.session;
+    setup.drain_timeout = options_.drain_timeout;
+    setup.remote = outcome.peer;
+    setup.hello_deadline = deadline_;
+    const auto created = make_session(loop_, std::move(outcome.socket), setup);
+    {
+        const std::lock_guard lock(session_mutex_);
+        session_ = created;
+    }
+    created->start();
+}
+
+error_info client_engine::start_error(errc code, std::error_code cause,
+                                      const std::string& text) const {
+    std::string message = fmt::format("cannot connect to {}:{}", host_name_, port_);
+    if (!text.empty()) {
+        message += " (" + text + ")";
+    } else if (code == errc::connection_timeout && !cause) {
+        message += fmt::format(" within {} ms", options_.connect_timeout.count());
+    }
+    return detail::failure(code, std::move(message), name_, cause);
+}
+
+void client_engine::complete(VoidResult result) {
+    if (result.is_err()) {
+        has_failed_to_start_ = true;
+    }
+    if (const auto done = std::move(done_)) {
+        run_callback(*loop_, [&] { done(std::move(result)); });
+    }
+}
+
+void client_engine::begin_stop() {
+    loop_->post([keep = self(), this] {
+        is_stop_requested_ = true;
+        if (connector_) {
+            connector_->cancel();
+        } else if (const auto current = session()) {
+            current->begin_close({});
+        }
+    });
+}
+
+std::shared_ptr<session::framed_session> client_engine::session() const {
+    const std::lock_guard lock(session_mutex_);
+    return session_;
+}
+
+client_metrics client_engine::metrics() const {
+    client_metrics all;
+    all.connects = was_connected_ ? 1 : 0;
+    all.connect_failures = has_failed_to_start_ ? 1 : 0;
+    all.session_errors = was_connected_ ? failed_sessions() : 0;
+    all.callback_exceptions = callback_exceptions();
+    if (const auto current = session()) {
+        all.totals = current->metrics();
+    }
+    return all;
+}
+
+void client_engine::on_open(const session_ptr&) {
+    is_connected_.store(true, std::memory_order_release);
+    was_connected_ = true;
+    if (callbacks_->connected) {
+        callbacks_->connected();
+    }
+    complete(ok());
+}
+
+void client_engine::on_message(const session_ptr&, std::span<const std::uint8_t> data) {
+    if (callbacks_->received) {
+        callbacks_->received(data);
+    }
+}
+
+void client_engine::on_writable(const session_ptr&) {
+    if (callbacks_->writable) {
+        callbacks_->writable();
+    }
+}
+
+void client_engine::on_closed(const session_ptr&, std::error_code reason, bool was_open) {
+    is_connected_.store(false, std::memory_order_release);
+    // Still there when the connection never opened, or the connected callback threw.
+    if (done_) {
+        const bool is_ours = reason && reason.category() == error_category();
+        complete(start_error(
+            is_ours ? static_cast<errc>(reason.value()) : errc::connection_closed, {}, {}));
+    }
+    if (!was_open) {
+        return;
+    }
+    if (reason && callbacks_->failed) {
+        callbacks_->failed(reason);
+    }
+    if (callbacks_->disconnected) {
+        callbacks_->disconnected();
+    }
+}
+
+void client_engine::on_gone(const session_ptr&, std::error_code reason,
+                            const session::session_metrics& totals) noexcept {
+    is_connected_.store(false, std::memory_order_release);
+    collect(totals, reason);
+    end_.announce();
+}
+
+}  // namespace network_system::core

@@ -1,0 +1,83 @@
+#pragma once
+
+#include "core/engine.h"
+#include "runtime/connector.h"
+
+#include <network_system/core/messaging_client.h>
+
+namespace network_system::core {
+
+/// The callbacks of a client as they were when it started.
+struct client_callbacks {
+    messaging_client::connected_callback connected;
+    messaging_client::disconnected_callback disconnected;
+    messaging_client::receive_callback received;
+    messaging_client::error_callback failed;
+    messaging_client::writable_callback writable;
+};
+
+/// One connection of a client, from start to its end.
+///
+///     connecting --socket--> waiting for hello --open--> connected --> ended
+///         |                        |                        |
+///         +-- error, stop ---------+-- error, stop ---------+--------> ended
+///
+/// Thread-safety: the public members from any thread; the rest on the loop.
+class client_engine final : public engine {
+public:
+    client_engine(std::string name, const client_options& options,
+                  std::shared_ptr<runtime::io_pool> pool, make_transport transports,
+                  std::shared_ptr<const client_callbacks> callbacks);
+
+    /// Calls `done` exactly once, on the loop, unless the gate is closed first.
+    void start(const std::string& host, std::uint16_t port,
+               messaging_client::start_callback done);
+    /// Begins the end, whatever the state. Idempotent.
+    void begin_stop();
+
+    [[nodiscard]] bool is_connected() const noexcept {
+        return is_connected_.load(std::memory_order_acquire);
+    }
+    /// The session once connected, also after its end; null before.
+    [[nodiscard]] std::shared_ptr<session::framed_session> session() const;
+    [[nodiscard]] const std::shared_ptr<runtime::loop>& where() const noexcept { return loop_; }
+    [[nodiscard]] const client_options& options() const noexcept { return options_; }
+    /// The counters of this connection.
+    [[nodiscard]] client_metrics metrics() const;
+
+private:
+    using session_ptr = session::session_ptr;
+
+    void connect();
+    void on_connected(runtime::connect_outcome outcome);
+    void complete(VoidResult result);
+    [[nodiscard]] error_info start_error(errc code, std::error_code cause,
+                                         const std::string& text) const;
+    [[nodiscard]] std::shared_ptr<client_engine> self() {
+        return std::static_pointer_cast<client_engine>(shared_from_this());
+    }
+
+    void on_open(const session_ptr& who) override;
+    void on_message(const session_ptr& who, std::span<const std::uint8_t> data) override;
+    void on_writable(const session_ptr& who) override;
+    void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;
+    void on_gone(const session_ptr& who, std::error_code reason,
+                 const session::session_metrics& totals) noexcept override;
+
+    const client_options options_;
+    const std::shared_ptr<const client_callbacks> callbacks_;
+    const std::shared_ptr<runtime::loop> loop_;
+    std::string host_name_;
+    std::uint16_t port_ = 0;
+    runtime::steady_time deadline_{};
+    messaging_client::start_callback done_;
+    std::shared_ptr<runtime::connector> connector_;
+    bool is_stop_requested_ = false;
+    std::atomic<bool> is_connected_{false};
+    std::atomic<bool> was_connected_{false};
+    std::atomic<bool> has_failed_to_start_{false};
+    mutable std::mutex session_mutex_;
+    std::shared_ptr<session::framed_session> session_;
+};
+
+}  // namespace network_system::core

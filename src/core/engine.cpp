@@ -1,0 +1,104 @@
+#include "core/engine.h"
+
+#include "session/user_code.h"
+#include "utils/failure.h"
+#include "utils/log.h"
+
+#include <limits>
+#include <utility>
+
+namespace network_system::core {
+
+using std::chrono::milliseconds;
+
+void engine::silence() {
+    gate()->close();
+    gate()->wait_until_idle();
+}
+
+std::shared_ptr<session::framed_session>
+engine::make_session(const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
+                     session::session_setup setup) {
+    setup.local = runtime::sockets::local_endpoint(socket.get());
+    return std::make_shared<session::framed_session>(
+        transports_(where, std::move(socket)), shared_from_this(), setup);
+}
+
+void engine::run_callback(runtime::loop& where, const unique_function<void()>& callback) noexcept {
+    if (!where.enter(gate())) {
+        return;
+    }
+    if (const auto thrown = session::run_user_code(callback)) {
+        callback_exceptions_.fetch_add(1, std::memory_order_relaxed);
+        detail::log(log_level::error, "{}: a callback threw: {}", name_, *thrown);
+    }
+}
+
+void engine::collect(const session::session_metrics& gone, std::error_code reason) {
+    if (reason) {
+        failed_sessions_.fetch_add(1, std::memory_order_relaxed);
+    }
+    const std::lock_guard lock(totals_mutex_);
+    add(totals_, gone);
+}
+
+session::session_metrics engine::collected() const {
+    const std::lock_guard lock(totals_mutex_);
+    return totals_;
+}
+
+void engine::on_callback_exception(const session::messaging_session& who,
+                                   std::string_view what) noexcept {
+    callback_exceptions_.fetch_add(1, std::memory_order_relaxed);
+    detail::log(log_level::error, "{}: a callback for session {} ({}) threw, closing it: {}",
+                name_, who.id(), who.remote_endpoint().to_string(), what);
+}
+
+void add(session::session_metrics& sum, const session::session_metrics& more) noexcept {
+    sum.messages_sent += more.messages_sent;
+    sum.messages_received += more.messages_received;
+    sum.bytes_sent += more.bytes_sent;
+    sum.bytes_received += more.bytes_received;
+    sum.messages_dropped += more.messages_dropped;
+    sum.sends_rejected += more.sends_rejected;
+    sum.bytes_discarded += more.bytes_discarded;
+    sum.queued_bytes += more.queued_bytes;
+}
+
+VoidResult validate(const session_config& config, std::string_view source) {
+    const auto wrong = [source](const char* what) -> VoidResult {
+        return detail::failure(errc::invalid_argument, what, source);
+    };
+    constexpr std::size_t largest = std::numeric_limits<std::int32_t>::max();
+    if (config.max_message_size == 0 || config.max_message_size > largest) {
+        return wrong("session.max_message_size must be 1 to 2147483647");
+    }
+    if (config.high_watermark == 0) {
+        return wrong("session.high_watermark must be at least 1");
+    }
+    if (config.low_watermark > config.high_watermark) {
+        return wrong("session.low_watermark must not be above session.high_watermark");
+    }
+    if (config.max_missed_pings == 0) {
+        return wrong("session.max_missed_pings must be at least 1");
+    }
+    for (const milliseconds each :
+         {config.idle_timeout, config.ping_interval, config.send_wait_timeout}) {
+        if (each < milliseconds{0}) {
+            return wrong("the timeouts of session must not be negative");
+        }
+    }
+    return ok();
+}
+
+runtime::readiness_method to_runtime(readiness method) noexcept {
+    return method == readiness::per_socket ? runtime::readiness_method::per_socket
+                                           : runtime::readiness_method::automatic;
+}
+
+runtime::sockets::tcp_settings to_runtime(const socket_options& options) noexcept {
+    return {options.no_delay, options.keep_alive, options.send_buffer_size,
+            options.receive_buffer_size};
+}
+
+}  // namespace network_system::core

@@ -1,0 +1,115 @@
+#pragma once
+
+#include "runtime/io_pool.h"
+#include "runtime/native_socket.h"
+#include "session/framed_session.h"
+#include "session/session_host.h"
+
+#include <network_system/core/options.h>
+#include <network_system/utils/result_types.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+namespace network_system::core {
+
+/// The waiting part of a start-stop life: threads that wait until it is over.
+///
+/// Thread-safety: every member may be called from any thread.
+class end_of_life {
+public:
+    void announce() {
+        {
+            const std::lock_guard lock(mutex_);
+            is_over_ = true;
+        }
+        over_.notify_all();
+    }
+    [[nodiscard]] bool is_over() const {
+        const std::lock_guard lock(mutex_);
+        return is_over_;
+    }
+    void wait() const {
+        std::unique_lock lock(mutex_);
+        over_.wait(lock, [this] { return is_over_; });
+    }
+    bool wait_until(std::chrono::steady_clock::time_point deadline) const {
+        std::unique_lock lock(mutex_);
+        return over_.wait_until(lock, deadline, [this] { return is_over_; });
+    }
+
+private:
+    mutable std::mutex mutex_;
+    mutable std::condition_variable over_;
+    bool is_over_ = false;
+};
+
+/// What servers and clients share: the loops they run on, the session factory and the counters of
+/// the sessions that are gone. One engine lives from one start to the end of its last connection.
+class engine : public session::session_host {
+public:
+    /// Makes the transport of a connected socket: the one thing TCP and TLS differ in.
+    using make_transport = std::function<std::shared_ptr<transport::transport>(
+        std::shared_ptr<runtime::loop>, runtime::unique_socket)>;
+
+    engine(std::string name, std::shared_ptr<runtime::io_pool> pool, make_transport transports)
+        : name_(std::move(name)), pool_(std::move(pool)), transports_(std::move(transports)) {}
+
+    [[nodiscard]] const end_of_life& end() const noexcept { return end_; }
+    /// Grace for a drain that ends exactly at its deadline.
+    static constexpr std::chrono::milliseconds stop_grace{100};
+
+    /// After the end, from a thread that may block: no callback runs or will run.
+    void silence();
+
+    [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    [[nodiscard]] runtime::io_pool& pool() noexcept { return *pool_; }
+
+protected:
+    [[nodiscard]] std::shared_ptr<session::framed_session>
+    make_session(const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
+                 session::session_setup setup);
+
+    /// Runs a callback that belongs to no session, if callbacks are still taken.
+    void run_callback(runtime::loop& where, const unique_function<void()>& callback) noexcept;
+
+    /// Adds a closed session's counters to the totals.
+    void collect(const session::session_metrics& gone, std::error_code reason);
+    [[nodiscard]] session::session_metrics collected() const;
+    [[nodiscard]] std::uint64_t failed_sessions() const noexcept { return failed_sessions_; }
+    [[nodiscard]] std::uint64_t callback_exceptions() const noexcept {
+        return callback_exceptions_;
+    }
+
+    void on_callback_exception(const session::messaging_session& who,
+                               std::string_view what) noexcept override;
+
+    std::string name_;
+    std::shared_ptr<runtime::io_pool> pool_;
+    end_of_life end_;
+
+private:
+    make_transport transports_;
+    mutable std::mutex totals_mutex_;
+    session::session_metrics totals_;
+    std::atomic<std::uint64_t> failed_sessions_{0};
+    std::atomic<std::uint64_t> callback_exceptions_{0};
+};
+
+/// Adds the counters of `more` to `sum`.
+void add(session::session_metrics& sum, const session::session_metrics& more) noexcept;
+
+/// What is wrong with the options, or ok.
+[[nodiscard]] VoidResult validate(const session_config& config, std::string_view source);
+
+[[nodiscard]] runtime::readiness_method to_runtime(readiness method) noexcept;
+[[nodiscard]] runtime::sockets::tcp_settings to_runtime(const socket_options& options) noexcept;
+
+}  // namespace network_system::core

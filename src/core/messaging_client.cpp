@@ -1,0 +1,365 @@
+#include <network_system/core/messaging_client.h>
+
+#include "core/client_engine.h"
+#include "transport/plain_transport.h"
+#include "utils/failure.h"
+
+#include <condition_variable>
+#include <optional>
+#include <utility>
+
+namespace network_system::core {
+namespace {
+
+/// A result one thread waits for and another gives; shared by both.
+template <typename T>
+class awaited {
+public:
+    void give(Result<T> result) {
+        {
+            const std::lock_guard lock(mutex_);
+            result_ = std::move(result);
+        }
+        given_.notify_all();
+    }
+    [[nodiscard]] std::optional<Result<T>>
+    wait_until(std::chrono::steady_clock::time_point deadline) {
+        std::unique_lock lock(mutex_);
+        given_.wait_until(lock, deadline, [this] { return result_.has_value(); });
+        return std::move(result_);
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable given_;
+    std::optional<Result<T>> result_;
+};
+
+}  // namespace
+
+/// The client's current (or last) connection, and the callbacks for the next.
+class messaging_client::impl {
+public:
+    impl(std::string id, const client_options& options) : id_(std::move(id)), options_(options) {}
+    impl(const impl&) = delete;
+    impl& operator=(const impl&) = delete;
+
+    ~impl() {
+        const auto current = engine();
+        if (current && may_block(*current)) {
+            (void)stop();
+        } else if (current) {
+            current->begin_stop();
+            current->gate()->close();
+        }
+    }
+
+    [[nodiscard]] const std::string& id() const noexcept { return id_; }
+    [[nodiscard]] const client_options& options() const noexcept { return options_; }
+
+    [[nodiscard]] std::shared_ptr<client_engine> engine() const {
+        const std::lock_guard lock(mutex_);
+        return engine_;
+    }
+
+    [[nodiscard]] Result<std::shared_ptr<session::messaging_session>> session() const {
+        const auto current = engine();
+        if (current && current->is_connected()) {
+            return std::shared_ptr<session::messaging_session>(current->session());
+        }
+        return detail::failure(errc::connection_closed, "the client is not connected", id_);
+    }
+
+    VoidResult start(std::string_view host, std::uint16_t port, start_callback handler) {
+        if (auto checked = validate(host, port); checked.is_err()) {
+            return checked;
+        }
+        const std::lock_guard lock(mutex_);
+        if (engine_ && !engine_->end().is_over()) {
+            return detail::failure(errc::already_exists, "the client is already started", id_);
+        }
+        retire_engine();
+        const auto method = to_runtime(options_.readiness_method);
+        auto pool = options_.io_context != nullptr
+                        ? std::make_shared<runtime::io_pool>(*options_.io_context, method)
+                        : runtime::io_pool::shared_for_clients(method);
+        engine_ = std::make_shared<client_engine>(id_, options_, std::move(pool),
+                                                  transport::make_plain_transport, callbacks_);
+        engine_->start(std::string(host), port, std::move(handler));
+        return ok();
+    }
+
+    VoidResult start_and_wait(std::string_view host, std::uint16_t port) {
+        if (runtime::loop::is_on_io_thread() || user_context_runs_here()) {
+            return detail::failure(errc::would_block,
+                                   "start_client blocks; on an I/O thread pass a handler", id_);
+        }
+        const auto answer = std::make_shared<awaited<std::monostate>>();
+        auto begun = start(host, port,
+                           [answer](VoidResult result) { answer->give(std::move(result)); });
+        if (!begun) {
+            return begun;
+        }
+        const auto deadline =
+            std::chrono::steady_clock::now() + options_.connect_timeout + engine::stop_grace;
+        if (auto result = answer->wait_until(deadline)) {
+            return *std::move(result);
+        }
+        abandon();
+        return detail::failure(errc::connection_timeout,
+                               "start_client had no answer within connect_timeout; is the "
+                               "io_context running, and no callback blocking it",
+                               id_);
+    }
+
+    VoidResult stop() {
+        const auto current = engine();
+        if (!current) {
+            return ok();
+        }
+        current->begin_stop();
+        if (!may_block(*current)) {
+            return ok();
+        }
+        const auto deadline =
+            std::chrono::steady_clock::now() + options_.drain_timeout + engine::stop_grace;
+        const bool is_over = current->end().wait_until(deadline);
+        current->silence();
+        if (!is_over) {
+            forget(current);
+        }
+        return ok();
+    }
+
+    Result<std::chrono::microseconds> ping_and_wait() {
+        const auto current = session();
+        if (!current) {
+            return current.error();
+        }
+        if (runtime::loop::is_on_io_thread() || user_context_runs_here()) {
+            return detail::failure(errc::would_block,
+                                   "ping blocks; on an I/O thread pass a handler", id_);
+        }
+        const auto answer = std::make_shared<awaited<std::chrono::microseconds>>();
+        const auto begun = current.value()->ping(
+            [answer](Result<std::chrono::microseconds> result) { answer->give(std::move(result)); });
+        if (!begun) {
+            return begun.error();
+        }
+        if (auto result =
+                answer->wait_until(std::chrono::steady_clock::now() + options_.connect_timeout)) {
+            return *std::move(result);
+        }
+        return detail::failure(errc::connection_timeout, "no answer to the ping", id_);
+    }
+
+    template <typename Assign>
+    VoidResult set_callback(const Assign& assign) {
+        const std::lock_guard lock(mutex_);
+        if (engine_ && !engine_->end().is_over()) {
+            return detail::failure(errc::invalid_argument,
+                                   "callbacks are set before start_client", id_);
+        }
+        assign(*callbacks_);
+        return ok();
+    }
+
+    [[nodiscard]] client_metrics metrics() const {
+        const std::lock_guard lock(mutex_);
+        client_metrics all = past_;
+        if (engine_) {
+            add_engine(all, *engine_);
+        }
+        return all;
+    }
+
+    [[nodiscard]] static bool may_block(const client_engine& current) {
+        return !runtime::loop::is_on_io_thread() && !current.where()->context_runs_here();
+    }
+
+private:
+    [[nodiscard]] VoidResult validate(std::string_view host, std::uint16_t port) const {
+        const auto wrong = [this](const char* what) -> VoidResult {
+            return detail::failure(errc::invalid_argument, what, id_);
+        };
+        if (host.empty()) {
+            return wrong("the host is empty");
+        }
+        if (port == 0) {
+            return wrong("port 0 cannot be connected to");
+        }
+        if (options_.connect_timeout < std::chrono::milliseconds{1}) {
+            return wrong("connect_timeout must be at least 1 ms");
+        }
+        if (options_.drain_timeout < std::chrono::milliseconds{0}) {
+            return wrong("drain_timeout must not be negative");
+        }
+        return core::validate(options_.session, id_);
+    }
+
+    [[nodiscard]] bool user_context_runs_here() const {
+        return options_.io_context != nullptr &&
+               runtime::loop::of(*options_.io_context, to_runtime(options_.readiness_method))
+                   ->context_runs_here();
+    }
+
+    static void add_engine(client_metrics& sum, const client_engine& one) {
+        const client_metrics more = one.metrics();
+        sum.connects += more.connects;
+        sum.connect_failures += more.connect_failures;
+        sum.session_errors += more.session_errors;
+        sum.callback_exceptions += more.callback_exceptions;
+        add(sum.totals, more.totals);
+    }
+
+    void retire_engine() {
+        if (engine_) {
+            add_engine(past_, *engine_);
+            engine_.reset();
+        }
+    }
+
+    void forget(const std::shared_ptr<client_engine>& one) {
+        const std::lock_guard lock(mutex_);
+        if (engine_ == one) {
+            retire_engine();
+        }
+    }
+
+    /// Gives the current attempt up without waiting: its loop does not answer.
+    void abandon() {
+        if (const auto current = engine()) {
+            current->begin_stop();
+            current->gate()->close();
+            forget(current);
+        }
+    }
+
+    const std::string id_;
+    const client_options options_;
+    mutable std::mutex mutex_;
+    std::shared_ptr<client_callbacks> callbacks_ = std::make_shared<client_callbacks>();
+    std::shared_ptr<client_engine> engine_;
+    client_metrics past_;
+};
+
+messaging_client::messaging_client(std::string client_id, client_options options)
+    : impl_(std::make_unique<impl>(std::move(client_id), options)) {}
+
+messaging_client::~messaging_client() = default;
+
+VoidResult messaging_client::start_client(std::string_view host, std::uint16_t port) {
+    return impl_->start_and_wait(host, port);
+}
+
+VoidResult messaging_client::start_client(std::string_view host, std::uint16_t port,
+                                          start_callback handler) {
+    return impl_->start(host, port, std::move(handler));
+}
+
+VoidResult messaging_client::stop_client() {
+    return impl_->stop();
+}
+
+VoidResult messaging_client::wait_for_stop() {
+    const auto current = impl_->engine();
+    if (!current) {
+        return ok();
+    }
+    if (!impl::may_block(*current)) {
+        return detail::failure(errc::would_block, "wait_for_stop on an I/O thread", impl_->id());
+    }
+    current->end().wait();
+    return ok();
+}
+
+VoidResult messaging_client::send_packet(std::vector<std::uint8_t>&& data) {
+    return send_packet(std::move(data), session::send_callback{});
+}
+
+VoidResult messaging_client::send_packet(std::vector<std::uint8_t>&& data,
+                                         session::send_callback done) {
+    return impl_->session().and_then([&](const auto& current) {
+        return current->send_packet(std::move(data), std::move(done));
+    });
+}
+
+VoidResult messaging_client::send_packet(std::span<const std::uint8_t> data) {
+    return send_packet(data, session::send_callback{});
+}
+
+VoidResult messaging_client::send_packet(std::span<const std::uint8_t> data,
+                                         session::send_callback done) {
+    return impl_->session().and_then(
+        [&](const auto& current) { return current->send_packet(data, std::move(done)); });
+}
+
+VoidResult messaging_client::send_packet(std::string_view text, session::send_callback done) {
+    return send_packet(
+        std::span<const std::uint8_t>(reinterpret_cast<const std::uint8_t*>(text.data()),
+                                      text.size()),
+        std::move(done));
+}
+
+VoidResult messaging_client::send_packet(std::initializer_list<std::uint8_t> bytes,
+                                         session::send_callback done) {
+    return send_packet(std::span<const std::uint8_t>(bytes.begin(), bytes.size()),
+                       std::move(done));
+}
+
+VoidResult messaging_client::ping(ping_callback handler) {
+    return impl_->session().and_then(
+        [&](const auto& current) { return current->ping(std::move(handler)); });
+}
+
+Result<std::chrono::microseconds> messaging_client::ping() {
+    return impl_->ping_and_wait();
+}
+
+VoidResult messaging_client::pause_receiving() {
+    return impl_->session().and_then(
+        [](const auto& current) { return current->pause_receiving(); });
+}
+
+VoidResult messaging_client::resume_receiving() {
+    return impl_->session().and_then(
+        [](const auto& current) { return current->resume_receiving(); });
+}
+
+bool messaging_client::is_connected() const noexcept {
+    return impl_->session().is_ok();
+}
+
+const std::string& messaging_client::client_id() const noexcept {
+    return impl_->id();
+}
+
+Result<std::shared_ptr<session::messaging_session>> messaging_client::get_session() const {
+    return impl_->session();
+}
+
+client_metrics messaging_client::metrics() const {
+    return impl_->metrics();
+}
+
+VoidResult messaging_client::assign_receive_callback(receive_callback callback) {
+    return impl_->set_callback([&](auto& all) { all.received = std::move(callback); });
+}
+
+VoidResult messaging_client::set_connected_callback(connected_callback callback) {
+    return impl_->set_callback([&](auto& all) { all.connected = std::move(callback); });
+}
+
+VoidResult messaging_client::set_disconnected_callback(disconnected_callback callback) {
+    return impl_->set_callback([&](auto& all) { all.disconnected = std::move(callback); });
+}
+
+VoidResult messaging_client::set_error_callback(error_callback callback) {
+    return impl_->set_callback([&](auto& all) { all.failed = std::move(callback); });
+}
+
+VoidResult messaging_client::set_writable_callback(writable_callback callback) {
+    return impl_->set_callback([&](auto& all) { all.writable = std::move(callback); });
+}
+
+}  // namespace network_system::core

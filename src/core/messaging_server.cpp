@@ -1,0 +1,238 @@
+#include <network_system/core/messaging_server.h>
+
+#include "core/server_engine.h"
+#include "transport/plain_transport.h"
+#include "utils/failure.h"
+
+#include <utility>
+
+namespace network_system::core {
+
+/// The server's current (or last) life, and the callbacks for the next.
+class messaging_server::impl {
+public:
+    impl(std::string id, server_options options)
+        : id_(std::move(id)), options_(std::move(options)) {}
+    impl(const impl&) = delete;
+    impl& operator=(const impl&) = delete;
+
+    ~impl() {
+        const auto current = engine();
+        if (current && may_block(*current)) {
+            (void)stop();
+        } else if (current) {
+            current->begin_stop();
+            current->gate()->close();
+        }
+    }
+
+    [[nodiscard]] const std::string& id() const noexcept { return id_; }
+
+    [[nodiscard]] std::shared_ptr<server_engine> engine() const {
+        const std::lock_guard lock(mutex_);
+        return engine_;
+    }
+    /// The engine while it accepts and serves.
+    [[nodiscard]] std::shared_ptr<server_engine> running() const {
+        auto current = engine();
+        return current && current->is_running() ? current : nullptr;
+    }
+
+    VoidResult start(std::uint16_t port) {
+        if (auto checked = validate(options_); checked.is_err()) {
+            return checked;
+        }
+        const std::lock_guard lock(mutex_);
+        if (engine_ && !engine_->end().is_over()) {
+            return detail::failure(errc::server_already_running,
+                                   engine_->is_running() ? "the server is listening"
+                                                         : "the server is still stopping",
+                                   id_);
+        }
+        const auto method = to_runtime(options_.readiness_method);
+        auto pool = options_.io_context != nullptr
+                        ? std::make_shared<runtime::io_pool>(*options_.io_context, method)
+                        : std::make_shared<runtime::io_pool>(options_.io_threads, method);
+        auto next = std::make_shared<server_engine>(id_, options_, std::move(pool),
+                                                    transport::make_plain_transport, callbacks_);
+        auto started = next->start(port);
+        if (started) {
+            engine_ = std::move(next);
+        }
+        return started;
+    }
+
+    VoidResult stop() {
+        const auto current = engine();
+        if (!current) {
+            return ok();
+        }
+        current->begin_stop();
+        if (!may_block(*current)) {
+            return ok();
+        }
+        const auto deadline =
+            std::chrono::steady_clock::now() + current->drain_timeout() + engine::stop_grace;
+        const bool is_over = current->end().wait_until(deadline);
+        current->silence();
+        current->pool().stop();
+        if (!is_over) {
+            // Nobody runs the user's io_context: what is left goes with it, silently.
+            const std::lock_guard lock(mutex_);
+            if (engine_ == current) {
+                engine_.reset();
+            }
+        }
+        return ok();
+    }
+
+    /// Applies `assign` to the callbacks unless they are in use.
+    template <typename Assign>
+    VoidResult set_callback(const Assign& assign) {
+        const std::lock_guard lock(mutex_);
+        if (engine_ && !engine_->end().is_over()) {
+            return detail::failure(errc::invalid_argument,
+                                   "callbacks are set before start_server", id_);
+        }
+        assign(*callbacks_);
+        return ok();
+    }
+
+    [[nodiscard]] static bool may_block(server_engine& current) {
+        return !runtime::loop::is_on_io_thread() &&
+               !current.pool().loops().front()->context_runs_here();
+    }
+
+private:
+    [[nodiscard]] VoidResult validate(const server_options& options) const {
+        if (options.io_context == nullptr && (options.io_threads == 0 || options.io_threads > 256)) {
+            return detail::failure(errc::invalid_argument, "io_threads must be 1 to 256", id_);
+        }
+        if (options.drain_timeout < std::chrono::milliseconds{0} || options.backlog < 0) {
+            return detail::failure(errc::invalid_argument,
+                                   "drain_timeout and backlog must not be negative", id_);
+        }
+        return core::validate(options.session, id_);
+    }
+
+    const std::string id_;
+    const server_options options_;
+    mutable std::mutex mutex_;
+    std::shared_ptr<server_callbacks> callbacks_ = std::make_shared<server_callbacks>();
+    std::shared_ptr<server_engine> engine_;
+};
+
+namespace {
+
+error_info not_started(const std::string& id) {
+    return detail::failure(errc::server_not_started, "the server is not running", id);
+}
+
+}  // namespace
+
+messaging_server::messaging_server(std::string server_id, server_options options)
+    : impl_(std::make_unique<impl>(std::move(server_id), std::move(options))) {}
+
+messaging_server::~messaging_server() = default;
+
+VoidResult messaging_server::start_server(std::uint16_t port) {
+    return impl_->start(port);
+}
+
+VoidResult messaging_server::stop_server() {
+    return impl_->stop();
+}
+
+VoidResult messaging_server::wait_for_stop() {
+    const auto current = impl_->engine();
+    if (!current) {
+        return ok();
+    }
+    if (!impl::may_block(*current)) {
+        return detail::failure(errc::would_block, "wait_for_stop on an I/O thread",
+                               impl_->id());
+    }
+    current->end().wait();
+    return ok();
+}
+
+bool messaging_server::is_running() const noexcept {
+    return impl_->running() != nullptr;
+}
+
+std::uint16_t messaging_server::local_port() const noexcept {
+    const auto current = impl_->running();
+    return current ? current->local_port() : std::uint16_t{0};
+}
+
+const std::string& messaging_server::server_id() const noexcept {
+    return impl_->id();
+}
+
+VoidResult messaging_server::set_connection_callback(connection_callback callback) {
+    return impl_->set_callback([&](auto& all) { all.connected = std::move(callback); });
+}
+
+VoidResult messaging_server::set_disconnection_callback(disconnection_callback callback) {
+    return impl_->set_callback([&](auto& all) { all.disconnected = std::move(callback); });
+}
+
+VoidResult messaging_server::assign_receive_callback(receive_callback callback) {
+    return impl_->set_callback([&](auto& all) { all.received = std::move(callback); });
+}
+
+VoidResult messaging_server::set_error_callback(error_callback callback) {
+    return impl_->set_callback([&](auto& all) { all.failed = std::move(callback); });
+}
+
+VoidResult messaging_server::set_writable_callback(writable_callback callback) {
+    return impl_->set_callback([&](auto& all) { all.writable = std::move(callback); });
+}
+
+Result<broadcast_result> messaging_server::broadcast(std::span<const std::uint8_t> data) {
+    const auto current = impl_->running();
+    if (!current) {
+        return not_started(impl_->id());
+    }
+    return current->broadcast(data);
+}
+
+Result<broadcast_result> messaging_server::broadcast(std::string_view text) {
+    return broadcast(std::span<const std::uint8_t>(
+        reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
+}
+
+Result<broadcast_result> messaging_server::broadcast(std::initializer_list<std::uint8_t> data) {
+    return broadcast(std::span<const std::uint8_t>(data.begin(), data.size()));
+}
+
+Result<messaging_server::session_ptr>
+messaging_server::get_session(std::string_view session_id) const {
+    const auto current = impl_->running();
+    if (!current) {
+        return not_started(impl_->id());
+    }
+    return current->sessions().find_session(session_id);
+}
+
+std::vector<messaging_server::session_ptr> messaging_server::get_sessions() const {
+    const auto current = impl_->running();
+    return current ? current->sessions().all_sessions() : std::vector<session_ptr>{};
+}
+
+std::size_t messaging_server::connection_count() const {
+    const auto current = impl_->engine();
+    return current ? current->sessions().session_count() : 0;
+}
+
+server_metrics messaging_server::metrics() const {
+    const auto current = impl_->engine();
+    return current ? current->metrics() : server_metrics{};
+}
+
+session_manager_stats messaging_server::session_stats() const {
+    const auto current = impl_->running();
+    return current ? current->sessions().get_stats() : session_manager_stats{};
+}
+
+}  // namespace network_system::core

@@ -1,0 +1,264 @@
+#include "core/server_engine.h"
+
+#include "protocol/control_frames.h"
+#include "utils/failure.h"
+#include "utils/log.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace network_system::core {
+
+using runtime::sockets::io_result;
+
+server_engine::server_engine(std::string name, const server_options& options,
+                             std::shared_ptr<runtime::io_pool> pool, make_transport transports,
+                             std::shared_ptr<const server_callbacks> callbacks)
+    : engine(std::move(name), std::move(pool), std::move(transports)), options_(options),
+      callbacks_(std::move(callbacks)), sessions_(0, options.session) {}
+
+VoidResult server_engine::start(std::uint16_t port) {
+    const auto fail = [&](std::error_code cause) -> VoidResult {
+        return detail::failure(
+            errc::bind_failed,
+            fmt::format("cannot listen on {}:{}",
+                        options_.bind_address.empty() ? "*" : options_.bind_address, port),
+            name_, cause);
+    };
+    endpoint local{endpoint::family::unspecified, {}, port};
+    if (!options_.bind_address.empty()) {
+        local = runtime::sockets::parse_address(options_.bind_address, port);
+        if (local.kind() == endpoint::family::unspecified) {
+            return detail::failure(
+                errc::invalid_argument,
+                fmt::format("bind_address '{}' is no numeric address", options_.bind_address),
+                name_);
+        }
+    }
+    std::error_code error;
+    auto listener = runtime::sockets::listen(
+        local, {options_.socket.reuse_address, options_.socket.reuse_port, options_.backlog},
+        error);
+    if (error) {
+        return fail(error);
+    }
+    port_ = runtime::sockets::local_endpoint(listener.get()).port();
+    const auto& first = pool_->loops().front();
+    acceptor_ = std::make_shared<runtime::acceptor>(first, self());
+    first->post([keep = self(), this, accept_with = acceptor_,
+                 listening = std::move(listener)]() mutable {
+        if (const auto refused = accept_with->start(std::move(listening))) {
+            detail::log(log_level::error, "{}: the listener cannot be watched: {}", name_,
+                        refused.message());
+            report_accept_error(refused);
+            on_acceptor_closed();
+        }
+    });
+    return ok();
+}
+
+void server_engine::begin_stop() {
+    if (is_stopping_.exchange(true)) {
+        return;
+    }
+    pool_->loops().front()->post(
+        [keep = self(), closing = acceptor_] { closing->close(); });
+    sessions_.stop_all_sessions();
+}
+
+void server_engine::on_acceptor_closed() {
+    release_one();
+}
+
+void server_engine::release_one() {
+    if (alive_.fetch_sub(1) == 1) {
+        end_.announce();
+    }
+}
+
+void server_engine::on_accept(runtime::unique_socket socket, const endpoint& peer) {
+    accepted_.fetch_add(1, std::memory_order_relaxed);
+    if (is_stopping_) {
+        return;
+    }
+    if (!admit(peer)) {
+        refuse(socket);
+        return;
+    }
+    const auto error = runtime::sockets::apply(socket.get(), to_runtime(options_.socket));
+    if (error) {
+        // The peer may be gone already; the session finds out. A wrong option hurts nobody else.
+        detail::log(log_level::warning, "{}: socket options for {}: {}", name_, peer.to_string(),
+                    error.message());
+    }
+    alive_.fetch_add(1);
+    const auto& where = pool_->next_loop();
+    if (where->runs_here()) {
+        serve(where, std::move(socket), peer);
+        return;
+    }
+    where->post([keep = self(), this, where, peer,
+                 taken = std::move(socket)]() mutable { serve(where, std::move(taken), peer); });
+}
+
+void server_engine::serve(const std::shared_ptr<runtime::loop>& where,
+                          runtime::unique_socket socket, const endpoint& peer) {
+    session::session_setup setup;
+    setup.role = session::session_role::server;
+    setup.config = options_.session;
+    setup.drain_timeout = options_.drain_timeout;
+    setup.remote = peer;
+    const auto created = make_session(where, std::move(socket), setup);
+    (void)sessions_.add_session(created);  // unlimited, and the id is new
+    created->start();
+    if (is_stopping_) {
+        // The stop may have looked at the registry just before this session was in it.
+        created->stop_session();
+    }
+}
+
+bool server_engine::admit(const endpoint& peer) {
+    const std::lock_guard lock(admission_mutex_);
+    if (options_.max_connections != 0 && admitted_ >= options_.max_connections) {
+        return false;
+    }
+    if (options_.max_connections_per_address != 0) {
+        std::size_t& count = per_address_[peer.address()];
+        if (count >= options_.max_connections_per_address) {
+            return false;
+        }
+        ++count;
+    }
+    ++admitted_;
+    return true;
+}
+
+void server_engine::forget(const endpoint& peer) {
+    const std::lock_guard lock(admission_mutex_);
+    --admitted_;
+    if (options_.max_connections_per_address != 0) {
+        const auto found = per_address_.find(peer.address());
+        if (found != per_address_.end() && --found->second == 0) {
+            per_address_.erase(found);
+        }
+    }
+}
+
+void server_engine::refuse(const runtime::unique_socket& socket) {
+    refused_.fetch_add(1, std::memory_order_relaxed);
+    if (options_.session.frames != framing::message) {
+        return;
+    }
+    // The client says nothing before it has heard from us, so this is read before the close.
+    const auto goodbye = protocol::encode_goodbye(static_cast<int>(errc::server_full));
+    const runtime::io_slice slice{goodbye.data(), goodbye.size()};
+    (void)runtime::sockets::write(socket.get(), {&slice, 1});
+    runtime::sockets::shutdown_write(socket.get());
+}
+
+void server_engine::on_accept_error(std::error_code error, std::chrono::milliseconds pause) {
+    accept_errors_.fetch_add(1, std::memory_order_relaxed);
+    if (pause.count() > 0) {
+        detail::log(log_level::warning, "{}: accept on port {} failed, trying again in {} ms: {}",
+                    name_, port_, pause.count(), error.message());
+    }
+    report_accept_error(error);
+}
+
+void server_engine::report_accept_error(std::error_code error) {
+    if (callbacks_->failed) {
+        const bool is_limit = error == std::errc::too_many_files_open ||
+                              error == std::errc::too_many_files_open_in_system;
+        run_callback(*pool_->loops().front(), [&] {
+            callbacks_->failed(nullptr, is_limit ? errc::server_full : errc::connection_failed);
+        });
+    }
+}
+
+void server_engine::on_open(const session_ptr& who) {
+    if (callbacks_->connected) {
+        callbacks_->connected(who);
+    }
+}
+
+void server_engine::on_message(const session_ptr& who, std::span<const std::uint8_t> data) {
+    if (callbacks_->received) {
+        callbacks_->received(who, data);
+    }
+}
+
+void server_engine::on_writable(const session_ptr& who) {
+    if (callbacks_->writable) {
+        callbacks_->writable(who);
+    }
+}
+
+void server_engine::on_closed(const session_ptr& who, std::error_code reason, bool was_open) {
+    if (reason && callbacks_->failed) {
+        callbacks_->failed(who, reason);
+    }
+    if (was_open && callbacks_->disconnected) {
+        callbacks_->disconnected(who->id());
+    }
+}
+
+void server_engine::on_gone(const session_ptr& who, std::error_code reason,
+                            const session::session_metrics& totals) noexcept {
+    collect(totals, reason);
+    (void)sessions_.remove_session(who->id());
+    forget(who->remote_endpoint());
+    release_one();
+}
+
+server_metrics server_engine::metrics() const {
+    server_metrics all;
+    all.connections_accepted = accepted_.load(std::memory_order_relaxed);
+    all.connections_refused = refused_.load(std::memory_order_relaxed);
+    all.accept_errors = accept_errors_.load(std::memory_order_relaxed);
+    all.session_errors = failed_sessions();
+    all.callback_exceptions = callback_exceptions();
+    all.totals = collected();
+    sessions_.for_each([&](const session_ptr& each) {
+        add(all.totals, each->metrics());
+        ++all.connections_active;
+    });
+    return all;
+}
+
+Result<broadcast_result> server_engine::broadcast(std::span<const std::uint8_t> data) {
+    if (data.empty()) {
+        return detail::failure(errc::invalid_argument, "an empty message cannot be broadcast",
+                               name_);
+    }
+    if (data.size() > options_.session.max_message_size) {
+        return detail::failure(errc::message_too_large,
+                               fmt::format("broadcast of {} bytes, over the limit of {}",
+                                           data.size(), options_.session.max_message_size),
+                               name_);
+    }
+    const auto header = protocol::encode_header(options_.session.frames,
+                                                protocol::frame_type::data, 0, data.size());
+    auto frame = std::make_shared<std::vector<std::uint8_t>>();
+    frame->reserve(header.size + data.size());
+    frame->insert(frame->end(), header.view().begin(), header.view().end());
+    frame->insert(frame->end(), data.begin(), data.end());
+    const transport::shared_frame shared = std::move(frame);
+
+    broadcast_result result;
+    sessions_.for_each([&](const session_ptr& each) {
+        ++result.receivers;
+        const auto sent =
+            static_cast<session::framed_session&>(*each).send_shared(shared, data.size());
+        if (sent) {
+            ++result.queued;
+        } else if (sent.error().code == static_cast<int>(errc::connection_closed)) {
+            ++result.closed;
+        } else {
+            ++result.dropped;
+        }
+    });
+    return result;
+}
+
+}  // namespace network_system::core

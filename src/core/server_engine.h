@@ -1,0 +1,88 @@
+#pragma once
+
+#include "core/engine.h"
+#include "runtime/acceptor.h"
+
+#include <network_system/core/messaging_server.h>
+#include <network_system/core/session_manager.h>
+
+#include <string>
+#include <unordered_map>
+
+namespace network_system::core {
+
+/// The callbacks of a server as they were when it started; each connection keeps this snapshot.
+struct server_callbacks {
+    messaging_server::connection_callback connected;
+    messaging_server::disconnection_callback disconnected;
+    messaging_server::receive_callback received;
+    messaging_server::error_callback failed;
+    messaging_server::writable_callback writable;
+};
+
+/// One life of a server, from start to the end of its last connection.
+///
+/// Thread-safety: the public members from any thread; the rest on the loops.
+class server_engine final : public engine,
+                            public runtime::acceptor::handler {
+public:
+    server_engine(std::string name, const server_options& options,
+                  std::shared_ptr<runtime::io_pool> pool, make_transport transports,
+                  std::shared_ptr<const server_callbacks> callbacks);
+
+    [[nodiscard]] VoidResult start(std::uint16_t port);
+    /// Begins the drain; `end()` tells when it is over. Idempotent.
+    void begin_stop();
+    [[nodiscard]] bool is_running() const noexcept { return !is_stopping_; }
+    [[nodiscard]] std::uint16_t local_port() const noexcept { return port_; }
+    [[nodiscard]] std::chrono::milliseconds drain_timeout() const noexcept {
+        return options_.drain_timeout;
+    }
+    [[nodiscard]] session_manager& sessions() noexcept { return sessions_; }
+    [[nodiscard]] server_metrics metrics() const;
+    [[nodiscard]] Result<broadcast_result> broadcast(std::span<const std::uint8_t> data);
+
+private:
+    using session_ptr = session::session_ptr;
+
+    void on_accept(runtime::unique_socket socket, const endpoint& peer) override;
+    void on_accept_error(std::error_code error, std::chrono::milliseconds pause) override;
+    void on_acceptor_closed() override;
+
+    void serve(const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
+               const endpoint& peer);
+    [[nodiscard]] bool admit(const endpoint& peer);
+    void refuse(const runtime::unique_socket& socket);
+    void forget(const endpoint& peer);
+    void release_one();
+    [[nodiscard]] std::shared_ptr<server_engine> self() {
+        return std::static_pointer_cast<server_engine>(shared_from_this());
+    }
+
+    void on_open(const session_ptr& who) override;
+    void on_message(const session_ptr& who, std::span<const std::uint8_t> data) override;
+    void on_writable(const session_ptr& who) override;
+    void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;
+    void on_gone(const session_ptr& who, std::error_code reason,
+                 const session::session_metrics& totals) noexcept override;
+    void report_accept_error(std::error_code error);
+
+    const server_options options_;
+    const std::shared_ptr<const server_callbacks> callbacks_;
+    session_manager sessions_;
+    std::shared_ptr<runtime::acceptor> acceptor_;
+    std::uint16_t port_ = 0;
+    std::atomic<bool> is_stopping_{false};
+    // The acceptor and each connection: the engine's life ends when none is left.
+    std::atomic<std::size_t> alive_{1};
+    std::atomic<std::uint64_t> accepted_{0};
+    std::atomic<std::uint64_t> refused_{0};
+    std::atomic<std::uint64_t> accept_errors_{0};
+
+    // On the acceptor's loop and, when a session ends, on its own.
+    std::mutex admission_mutex_;
+    std::size_t admitted_ = 0;
+    std::unordered_map<std::string, std::size_t> per_address_;
+};
+
+}  // namespace network_system::core

@@ -1,0 +1,124 @@
+#include <network_system/core/session_manager.h>
+#include <network_system/utils/error_codes.h>
+
+#include "utils/failure.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace network_system::core {
+namespace {
+
+error_info not_found(std::string_view id) {
+    return detail::failure(errc::session_not_found, "no session '" + std::string(id) + "'",
+                           "session_manager");
+}
+
+}  // namespace
+
+session_manager::session_manager(std::size_t max_sessions, const session_config& config)
+    : max_sessions_(max_sessions), high_watermark_(config.high_watermark),
+      low_watermark_(config.low_watermark) {}
+
+VoidResult session_manager::add_session(session_ptr session) {
+    if (!session) {
+        return detail::failure(errc::invalid_session, "a null session cannot be added",
+                               "session_manager");
+    }
+    const std::lock_guard lock(mutex_);
+    if (max_sessions_ != 0 && sessions_.size() >= max_sessions_) {
+        ++rejected_;
+        return detail::failure(errc::server_full,
+                               "limit of " + std::to_string(max_sessions_) + " sessions reached",
+                               "session_manager");
+    }
+    const std::string& id = session->id();
+    if (!sessions_.try_emplace(id, std::move(session)).second) {
+        return detail::failure(errc::already_exists, "a session of this id is registered",
+                               "session_manager");
+    }
+    ++added_;
+    peak_ = std::max(peak_, sessions_.size());
+    return ok();
+}
+
+VoidResult session_manager::remove_session(std::string_view id) {
+    session_ptr removed;  // destroyed after the lock is released: user data has destructors
+    const std::lock_guard lock(mutex_);
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end()) {
+        return not_found(id);
+    }
+    removed = std::move(found->second);
+    sessions_.erase(found);
+    ++removed_;
+    return ok();
+}
+
+Result<session_manager::session_ptr> session_manager::find_session(std::string_view id) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = sessions_.find(id);
+    if (found == sessions_.end()) {
+        return not_found(id);
+    }
+    return found->second;
+}
+
+std::vector<session_manager::session_ptr> session_manager::all_sessions() const {
+    const std::lock_guard lock(mutex_);
+    std::vector<session_ptr> all;
+    all.reserve(sessions_.size());
+    for (const auto& [id, session] : sessions_) {
+        all.push_back(session);
+    }
+    return all;
+}
+
+void session_manager::for_each(const std::function<void(const session_ptr&)>& visit) const {
+    for (const session_ptr& each : all_sessions()) {
+        visit(each);
+    }
+}
+
+std::size_t session_manager::stop_all_sessions() {
+    const auto all = all_sessions();
+    for (const session_ptr& each : all) {
+        each->stop_session();
+    }
+    return all.size();
+}
+
+std::size_t session_manager::session_count() const {
+    const std::lock_guard lock(mutex_);
+    return sessions_.size();
+}
+
+backpressure_state session_manager::state_of(std::size_t queued) const noexcept {
+    if (queued >= high_watermark_) {
+        return backpressure_state::full;
+    }
+    return queued > low_watermark_ ? backpressure_state::filling : backpressure_state::open;
+}
+
+Result<backpressure_state> session_manager::session_backpressure(std::string_view id) const {
+    return find_session(id).map(
+        [this](const session_ptr& found) { return state_of(found->queued_bytes()); });
+}
+
+session_manager_stats session_manager::get_stats() const {
+    session_manager_stats stats;
+    const std::lock_guard lock(mutex_);
+    stats.active = sessions_.size();
+    stats.peak = peak_;
+    stats.total_added = added_;
+    stats.total_removed = removed_;
+    stats.total_rejected = rejected_;
+    for (const auto& [id, session] : sessions_) {
+        const std::size_t queued = session->queued_bytes();
+        stats.queued_bytes += queued;
+        stats.backpressure = std::max(stats.backpressure, state_of(queued));
+    }
+    return stats;
+}
+
+}  // namespace network_system::core

@@ -1,0 +1,103 @@
+#include "protocol/frame_decoder.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace network_system::protocol {
+namespace {
+
+// A frame that misses less than this is completed through the shared buffer: a second slice in
+// the read would cost more than the copy.
+constexpr std::size_t worth_placing = std::size_t{4} * 1024;
+constexpr std::size_t first_reservation = std::size_t{16} * 1024;
+// Memory kept for the next large frame of a connection that is busy with them.
+constexpr std::size_t kept_capacity = std::size_t{256} * 1024;
+
+constexpr std::uint8_t last_known_type = 8;
+
+}  // namespace
+
+std::optional<errc> frame_decoder::parse(const std::uint8_t* header) noexcept {
+    if (frames_ == framing::length_prefixed) {
+        current_ = {frame_type::data, 0, get<std::uint32_t>(header)};
+        return current_.length > max_message_size_ ? std::optional(errc::message_too_large)
+                                                   : std::nullopt;
+    }
+    const auto type = static_cast<std::uint8_t>(header[0] >> 4U);
+    const auto flags = static_cast<std::uint8_t>(header[0] & 0x0FU);
+    const std::size_t length = get<std::uint32_t>(header + 1);
+    if (type > last_known_type) {
+        return errc::protocol_error;
+    }
+    current_ = {static_cast<frame_type>(type), flags, length};
+    if (current_.type != frame_type::data) {
+        // Flags speak of data, and control frames are short by nature.
+        return flags != 0 || length > max_control_payload ? std::optional(errc::protocol_error)
+                                                          : std::nullopt;
+    }
+    if ((flags & frame_flags::extension) != 0) {
+        return errc::protocol_error;
+    }
+    const bool has_id = (flags & frame_flags::message_id) != 0;
+    if (has_id && length < message_id_size) {
+        return errc::protocol_error;
+    }
+    return length - (has_id ? message_id_size : 0) > max_message_size_
+               ? std::optional(errc::message_too_large)
+               : std::nullopt;
+}
+
+std::size_t frame_decoder::take_header(bytes_view bytes) noexcept {
+    const std::size_t wanted = header_size(frames_) - header_have_;
+    const std::size_t count = std::min(bytes.size(), wanted);
+    std::memcpy(header_ + header_have_, bytes.data(), count);
+    header_have_ = static_cast<std::uint8_t>(header_have_ + count);
+    return count;
+}
+
+void frame_decoder::begin_collecting(bytes_view first_part) {
+    is_collecting_ = true;
+    body_have_ = 0;
+    collect(first_part);
+}
+
+void frame_decoder::collect(bytes_view part) {
+    reserve(body_have_ + part.size());
+    if (!part.empty()) {
+        std::memcpy(body_.get() + body_have_, part.data(), part.size());
+        body_have_ += part.size();
+    }
+}
+
+void frame_decoder::reserve(std::size_t wanted) {
+    if (wanted <= body_capacity_) {
+        return;
+    }
+    const std::size_t grown = std::max({wanted, 2 * body_capacity_, first_reservation});
+    const std::size_t capacity = std::max(wanted, std::min(grown, current_.length));
+    auto larger = std::make_unique_for_overwrite<std::uint8_t[]>(capacity);
+    if (body_have_ > 0) {
+        std::memcpy(larger.get(), body_.get(), body_have_);
+    }
+    body_ = std::move(larger);
+    body_capacity_ = capacity;
+}
+
+std::span<std::uint8_t> frame_decoder::place() noexcept {
+    if (!is_collecting_ || missing() < worth_placing) {
+        return {};
+    }
+    if (body_have_ == body_capacity_) {
+        reserve(body_have_ + 1);
+    }
+    return {body_.get() + body_have_, std::min(missing(), body_capacity_ - body_have_)};
+}
+
+void frame_decoder::trim() noexcept {
+    if (!is_collecting_) {
+        body_.reset();
+        body_capacity_ = 0;
+    }
+}
+
+}  // namespace network_system::protocol

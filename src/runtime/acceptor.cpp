@@ -1,0 +1,92 @@
+#include "runtime/acceptor.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace network_system::runtime {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Connections taken per batch, so that a connect storm does not starve those already served.
+constexpr int accept_budget = 64;
+constexpr milliseconds first_pause{10};
+constexpr milliseconds longest_pause{1000};
+
+/// A connection that failed while it waited in the queue: the listener itself is well (accept(2),
+/// "Error handling").
+bool concerns_one_connection(const std::error_code& error) noexcept {
+    return error == std::errc::connection_aborted || error == std::errc::connection_reset ||
+           error == std::errc::protocol_error || error == std::errc::network_down ||
+           error == std::errc::network_unreachable || error == std::errc::host_unreachable ||
+           error == std::errc::no_protocol_option || error == std::errc::timed_out;
+}
+
+}  // namespace
+
+acceptor::acceptor(std::shared_ptr<loop> where, std::shared_ptr<handler> owner)
+    : loop_(std::move(where)), handler_(std::move(owner)) {}
+
+std::error_code acceptor::start(unique_socket listener) {
+    const std::error_code error = loop_->sockets().add(*this, std::move(listener), {true, false});
+    is_open_ = !error;
+    return error;
+}
+
+void acceptor::on_ready(interest) {
+    for (int i = 0; i < accept_budget && is_open_; ++i) {
+        unique_socket accepted;
+        endpoint peer;
+        const auto result = sockets::accept(poller::handle_of(*this), accepted, peer);
+        switch (result.kind) {
+            case sockets::outcome::done:
+                pause_ = milliseconds{0};
+                handler_->on_accept(std::move(accepted), peer);
+                break;
+            case sockets::outcome::failed:
+                if (concerns_one_connection(result.error)) {
+                    handler_->on_accept_error(result.error, milliseconds{0});
+                    break;
+                }
+                back_off(result.error);
+                return;
+            default: return;
+        }
+    }
+}
+
+void acceptor::back_off(std::error_code error) {
+    pause_ = std::clamp(pause_ * 2, first_pause, longest_pause);
+    loop_->sockets().set_interest(*this, {});
+    loop_->deadlines().set(*this, loop_->now() + pause_);
+    handler_->on_accept_error(error, pause_);
+}
+
+void acceptor::on_deadline(steady_time) {
+    if (is_open_) {
+        loop_->sockets().set_interest(*this, {true, false});
+    }
+}
+
+void acceptor::close() {
+    if (is_open_) {
+        loop_->sockets().remove(*this);
+        finish();
+    }
+}
+
+void acceptor::on_loop_shutdown() {
+    finish();
+}
+
+void acceptor::finish() {
+    is_open_ = false;
+    deadline_wheel::cancel(*this);
+    loop_->retire(shared_from_this());
+    // The owner holds this acceptor and is held by it: let go.
+    const auto owner = std::move(handler_);
+    handler_.reset();
+    owner->on_acceptor_closed();
+}
+
+}  // namespace network_system::runtime

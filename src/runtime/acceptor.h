@@ -1,0 +1,52 @@
+#pragma once
+
+#include "runtime/loop.h"
+#include "runtime/native_socket.h"
+
+#include <chrono>
+#include <memory>
+#include <system_error>
+
+namespace network_system::runtime {
+
+/// Accepts connections on its loop and hands them over. When the process is out of descriptors or
+/// memory it stops listening for a moment and tries again, instead of spinning on a listener that
+/// stays ready.
+///
+/// Thread-safety: none; used on the loop's executor.
+class acceptor final : public std::enable_shared_from_this<acceptor>,
+                       private io_watch,
+                       private deadline_entry {
+public:
+    class handler {
+    public:
+        virtual void on_accept(unique_socket socket, const endpoint& peer) = 0;
+        /// accept() failed; it is tried again after `pause` (0: at once).
+        virtual void on_accept_error(std::error_code error, std::chrono::milliseconds pause) = 0;
+        virtual void on_acceptor_closed() = 0;
+
+    protected:
+        ~handler() = default;
+    };
+
+    /// `owner` outlives the acceptor's last batch.
+    acceptor(std::shared_ptr<loop> where, std::shared_ptr<handler> owner);
+
+    [[nodiscard]] std::error_code start(unique_socket listener);
+    /// Closes the listener; `on_acceptor_closed` follows, once.
+    void close();
+
+private:
+    void on_ready(interest ready) override;
+    void on_loop_shutdown() override;
+    void on_deadline(steady_time now) override;
+    void back_off(std::error_code error);
+    void finish();
+
+    std::shared_ptr<loop> loop_;
+    std::shared_ptr<handler> handler_;
+    std::chrono::milliseconds pause_{0};
+    bool is_open_ = false;
+};
+
+}  // namespace network_system::runtime

@@ -1,0 +1,108 @@
+// The loop on Asio: a service of the io_context, its strand, its timer, and the choice of poller.
+#include "runtime/asio_poller.h"
+#include "runtime/epoll_poller.h"
+#include "runtime/loop.h"
+
+#include <asio/bind_executor.hpp>
+#include <asio/execution_context.hpp>
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/strand.hpp>
+
+namespace network_system::runtime {
+namespace {
+
+class asio_driver final : public loop_driver {
+public:
+    asio_driver(loop& owner, asio::io_context& context, const loop_strand& strand)
+        : owner_(owner), executor_(context.get_executor()), strand_(strand), timer_(context) {}
+
+    void wake() override {
+        asio::post(strand_, [owner = owner_.shared_from_this()] { owner->run_tasks(); });
+    }
+
+    void wake_at(steady_time when) override {
+        // Moving the expiry aborts the wait before it.
+        timer_.expires_at(when);
+        timer_.async_wait(asio::bind_executor(
+            strand_, [owner = owner_.shared_from_this()](const std::error_code& error) {
+                if (!error) {
+                    owner->run_deadlines();
+                }
+            }));
+    }
+
+    void cancel_wake_at() override { timer_.cancel(); }
+
+    bool runs_in_this_thread() const noexcept override {
+        return executor_.running_in_this_thread();
+    }
+
+private:
+    loop& owner_;
+    asio::io_context::executor_type executor_;
+    loop_strand strand_;
+    asio::steady_timer timer_;
+};
+
+class loop_service final : public asio::execution_context::service {
+public:
+    using key_type = loop_service;
+    static asio::execution_context::id id;
+
+    explicit loop_service(asio::execution_context& context)
+        : asio::execution_context::service(context),
+          context_(static_cast<asio::io_context&>(context)) {}
+
+    std::shared_ptr<loop> get(readiness_method method) {
+        const std::lock_guard lock(mutex_);
+        if (!loop_) {
+            loop_ = make_loop(method);
+        }
+        return loop_;
+    }
+
+private:
+    std::shared_ptr<loop> make_loop(readiness_method method) {
+        const loop_strand strand(context_.get_executor());
+        const auto driver = [&](loop& owner) -> std::unique_ptr<loop_driver> {
+            return std::make_unique<asio_driver>(owner, context_, strand);
+        };
+        const auto sockets = [&](loop& owner) -> std::unique_ptr<poller> {
+#ifdef __linux__
+            if (method == readiness_method::automatic) {
+                return std::make_unique<epoll_poller>(owner, context_, strand);
+            }
+#endif
+            return std::make_unique<asio_poller>(owner, strand);
+        };
+        return std::make_shared<loop>(driver, sockets, system_time_source());
+    }
+
+    void shutdown() override {
+        if (loop_) {
+            loop_->shutdown();
+        }
+    }
+
+    void notify_fork(asio::io_context::fork_event event) override {
+        if (event == asio::io_context::fork_child && loop_) {
+            loop_->rebuild_after_fork();
+        }
+    }
+
+    asio::io_context& context_;
+    std::mutex mutex_;
+    std::shared_ptr<loop> loop_;
+};
+
+asio::execution_context::id loop_service::id;
+
+}  // namespace
+
+std::shared_ptr<loop> loop::of(asio::io_context& context, readiness_method method) {
+    return asio::use_service<loop_service>(context).get(method);
+}
+
+}  // namespace network_system::runtime

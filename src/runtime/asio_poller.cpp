@@ -1,0 +1,112 @@
+#include "runtime/asio_poller.h"
+
+#include "runtime/loop.h"
+
+#include <asio/bind_executor.hpp>
+#include <asio/generic/stream_protocol.hpp>
+
+#include <memory>
+#include <utility>
+
+namespace network_system::runtime {
+
+/// Shared with the waits in flight, which outlive the watch.
+struct asio_poller::registration {
+    explicit registration(const loop_strand& strand) : socket(strand.get_inner_executor()) {}
+
+    asio::generic::stream_protocol::socket socket;
+    io_watch* watch = nullptr;
+    bool waits_to_read = false;
+    bool waits_to_write = false;
+};
+
+asio_poller::asio_poller(loop& owner, loop_strand strand)
+    : owner_(owner), strand_(std::move(strand)) {}
+
+std::shared_ptr<asio_poller::registration>& asio_poller::entry_of(io_watch& watch) noexcept {
+    return *static_cast<std::shared_ptr<registration>*>(watch.registration_);
+}
+
+std::error_code asio_poller::add(io_watch& watch, unique_socket socket, interest wanted) {
+    const bool is_v4 =
+        sockets::local_endpoint(socket.get()).kind() == endpoint::family::ipv4;
+    auto entry = std::make_shared<registration>(strand_);
+    std::error_code error;
+    entry->socket.assign(asio::generic::stream_protocol(is_v4 ? AF_INET : AF_INET6, IPPROTO_TCP),
+                         socket.get(), error);
+    if (error) {
+        return error;
+    }
+    watch.handle_ = socket.release();
+    watch.wanted_ = wanted;
+    entry->watch = &watch;
+    watch.registration_ = new std::shared_ptr<registration>(entry);
+    watches_.add(watch);
+    start_waits(entry);
+    return {};
+}
+
+void asio_poller::set_interest(io_watch& watch, interest wanted) {
+    // A wait that is no longer wanted is left to end by itself; its result is then ignored.
+    watch.wanted_ = wanted;
+    start_waits(entry_of(watch));
+}
+
+void asio_poller::remove(io_watch& watch) {
+    release(watch).reset();
+}
+
+unique_socket asio_poller::release(io_watch& watch) {
+    const std::unique_ptr<std::shared_ptr<registration>> entry(&entry_of(watch));
+    watches_.remove(watch);
+    watch.registration_ = nullptr;
+    watch.wanted_ = {};
+    watch.handle_ = invalid_socket;
+    (*entry)->watch = nullptr;
+    return unique_socket((*entry)->socket.release());
+}
+
+void asio_poller::start_waits(const std::shared_ptr<registration>& entry) {
+    const interest wanted = entry->watch->wanted_;
+    if (wanted.read && !entry->waits_to_read) {
+        entry->waits_to_read = true;
+        start_wait(entry, false);
+    }
+    if (wanted.write && !entry->waits_to_write) {
+        entry->waits_to_write = true;
+        start_wait(entry, true);
+    }
+}
+
+void asio_poller::start_wait(const std::shared_ptr<registration>& entry, bool for_write) {
+    using socket = asio::generic::stream_protocol::socket;
+    entry->socket.async_wait(
+        for_write ? socket::wait_write : socket::wait_read,
+        asio::bind_executor(strand_, [this, entry, for_write, owner = owner_.shared_from_this()](
+                                         const std::error_code&) {
+            (for_write ? entry->waits_to_write : entry->waits_to_read) = false;
+            if (entry->watch == nullptr) {
+                return;
+            }
+            owner->run_batch([&] {
+                const interest wanted = entry->watch->wanted_;
+                const interest ready{wanted.read && !for_write, wanted.write && for_write};
+                if (ready.any()) {
+                    entry->watch->on_ready(ready);
+                }
+                if (entry->watch != nullptr) {
+                    start_waits(entry);
+                }
+            });
+        }));
+}
+
+void asio_poller::arm() {
+    // Each wait starts itself again.
+}
+
+void asio_poller::rebuild_after_fork() {
+    // Asio registers its descriptors again by itself.
+}
+
+}  // namespace network_system::runtime

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstddef>
+#include <new>
+#include <utility>
+
+namespace network_system::runtime {
+
+/// Keeps a few free blocks of memory for the write queues of one loop, so that idle connections
+/// hold none and busy ones allocate none.
+///
+/// Thread-safety: none.
+class block_pool {
+public:
+    static constexpr std::size_t block_size = std::size_t{16} * 1024;
+
+    block_pool() = default;
+    block_pool(const block_pool&) = delete;
+    block_pool& operator=(const block_pool&) = delete;
+    ~block_pool() {
+        while (free_ != nullptr) {
+            release(std::exchange(free_, free_->next));
+        }
+    }
+
+    /// `block_size` bytes with fundamental alignment. A null pool allocates directly.
+    [[nodiscard]] static void* take(block_pool* pool) {
+        if (pool == nullptr || pool->free_ == nullptr) {
+            return ::operator new(block_size);
+        }
+        --pool->count_;
+        return std::exchange(pool->free_, pool->free_->next);
+    }
+
+    static void give_back(block_pool* pool, void* block) noexcept {
+        if (pool == nullptr || pool->count_ == kept) {
+            release(block);
+            return;
+        }
+        ++pool->count_;
+        pool->free_ = ::new (block) free_block{pool->free_};
+    }
+
+private:
+    struct free_block {
+        free_block* next;
+    };
+    // One megabyte a loop.
+    static constexpr std::size_t kept = 64;
+
+    static void release(void* block) noexcept { ::operator delete(block); }
+
+    free_block* free_ = nullptr;
+    std::size_t count_ = 0;
+};
+
+}  // namespace network_system::runtime

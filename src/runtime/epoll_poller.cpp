@@ -1,0 +1,149 @@
+#include "runtime/epoll_poller.h"
+
+#ifdef __linux__
+
+#include "runtime/loop.h"
+
+#include <asio/bind_executor.hpp>
+
+#include <cerrno>
+#include <stdexcept>
+#include <utility>
+
+namespace network_system::runtime {
+namespace {
+
+int make_epoll_set() {
+    const int set = ::epoll_create1(EPOLL_CLOEXEC);
+    if (set < 0) {
+        throw std::system_error(errno, std::system_category(), "epoll_create1");
+    }
+    return set;
+}
+
+}  // namespace
+
+epoll_poller::epoll_poller(loop& owner, asio::io_context& context, loop_strand strand)
+    : owner_(owner), strand_(std::move(strand)), set_(context, make_epoll_set()) {}
+
+int epoll_poller::control(int operation, io_watch& watch, interest wanted) noexcept {
+    ::epoll_event event{};
+    event.events = (wanted.read ? std::uint32_t{EPOLLIN} | std::uint32_t{EPOLLRDHUP} : 0U) |
+                   (wanted.write ? std::uint32_t{EPOLLOUT} : 0U);
+    event.data.ptr = &watch;
+    return ::epoll_ctl(set_.native_handle(), operation, watch.handle_, &event);
+}
+
+std::error_code epoll_poller::add(io_watch& watch, unique_socket socket, interest wanted) {
+    watch.handle_ = socket.release();
+    watch.wanted_ = {};
+    watches_.add(watch);
+    if (wanted.any() && control(EPOLL_CTL_ADD, watch, wanted) != 0) {
+        const std::error_code error(errno, std::system_category());
+        remove(watch);
+        return error;
+    }
+    watch.wanted_ = wanted;
+    registered_ += wanted.any() ? 1 : 0;
+    return {};
+}
+
+void epoll_poller::set_interest(io_watch& watch, interest wanted) {
+    if (wanted == watch.wanted_) {
+        return;
+    }
+    // A socket in the set reports hang-ups whatever is asked for: one that waits for nothing has
+    // to leave it, or it would wake the loop forever.
+    int operation = EPOLL_CTL_MOD;
+    if (!watch.wanted_.any()) {
+        operation = EPOLL_CTL_ADD;
+        ++registered_;
+    } else if (!wanted.any()) {
+        operation = EPOLL_CTL_DEL;
+        --registered_;
+    }
+    watch.wanted_ = wanted;
+    if (control(operation, watch, wanted) != 0 && operation != EPOLL_CTL_DEL) {
+        // Out of kernel memory: let the connection find out by itself in the next batch.
+        owner_.post([keep = owner_.shared_from_this(), this, target = &watch] {
+            for (io_watch* each = watches_.first(); each != nullptr; each = watch_list::next(*each)) {
+                if (each == target) {
+                    each->on_ready({true, true});
+                    return;
+                }
+            }
+        });
+    }
+}
+
+void epoll_poller::remove(io_watch& watch) {
+    release(watch).reset();
+}
+
+unique_socket epoll_poller::release(io_watch& watch) {
+    if (watch.wanted_.any()) {
+        // Closing is not enough: a duplicate of the descriptor, in a forked child for example,
+        // would keep it in the set.
+        (void)control(EPOLL_CTL_DEL, watch, {});
+        --registered_;
+    }
+    watches_.remove(watch);
+    watch.wanted_ = {};
+    return unique_socket(std::exchange(watch.handle_, invalid_socket));
+}
+
+void epoll_poller::arm() {
+    if (registered_ == 0) {
+        // A pending wait would keep io_context::run from returning.
+        if (is_armed_) {
+            set_.cancel();
+        }
+        return;
+    }
+    if (is_armed_) {
+        return;
+    }
+    is_armed_ = true;
+    set_.async_wait(asio::posix::stream_descriptor::wait_read,
+                    asio::bind_executor(strand_, [this, owner = owner_.shared_from_this()](
+                                                     const std::error_code& error) {
+                        if (error && owner->is_shut_down()) {
+                            return;
+                        }
+                        is_armed_ = false;
+                        owner->run_batch([this] { dispatch_ready(); });
+                    }));
+}
+
+void epoll_poller::dispatch_ready() {
+    const int count = ::epoll_wait(set_.native_handle(), events_.data(), batch_limit, 0);
+    for (int i = 0; i < count; ++i) {
+        const ::epoll_event& event = events_[static_cast<std::size_t>(i)];
+        auto& watch = *static_cast<io_watch*>(event.data.ptr);
+        if (watch.handle_ == invalid_socket) {
+            continue;  // closed by an earlier callback of this batch
+        }
+        const bool broken = (event.events & (EPOLLERR | EPOLLHUP)) != 0;
+        const interest ready{
+            watch.wanted_.read && (broken || (event.events & (EPOLLIN | EPOLLRDHUP)) != 0),
+            watch.wanted_.write && (broken || (event.events & EPOLLOUT) != 0)};
+        if (ready.any()) {
+            watch.on_ready(ready);
+        }
+    }
+}
+
+void epoll_poller::rebuild_after_fork() {
+    set_.close();
+    set_.assign(make_epoll_set());
+    is_armed_ = false;
+    for (io_watch* watch = watches_.first(); watch != nullptr; watch = watch_list::next(*watch)) {
+        if (watch->wanted_.any()) {
+            (void)control(EPOLL_CTL_ADD, *watch, watch->wanted_);
+        }
+    }
+}
+
+}  // namespace network_system::runtime
+
+#endif

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "runtime/loop.h"
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace network_system::runtime {
+
+/// The loops that an object's connections are spread over: own threads, one loop each, or the one
+/// loop of a user's io_context.
+///
+/// Thread-safety: every member may be called from any thread.
+///
+/// Object lifetimes: the destructor ends and joins own threads; on an I/O thread, where nothing
+/// may block, it lets them end by themselves.
+class io_pool {
+public:
+    /// Starts `threads` threads (at least one).
+    io_pool(std::size_t threads, readiness_method method);
+    /// Uses the user's context; it has to outlive the sockets, and is never stopped from here.
+    io_pool(asio::io_context& context, readiness_method method);
+    io_pool(const io_pool&) = delete;
+    io_pool& operator=(const io_pool&) = delete;
+    ~io_pool();
+
+    /// The pool that all clients of the process share; it ends with its last user.
+    [[nodiscard]] static std::shared_ptr<io_pool> shared_for_clients(readiness_method method);
+
+    [[nodiscard]] const std::vector<std::shared_ptr<loop>>& loops() const noexcept {
+        return loops_;
+    }
+    /// Ends and joins own threads; on an I/O thread they end by themselves. Idempotent.
+    void stop();
+
+    /// The loops in turn.
+    [[nodiscard]] const std::shared_ptr<loop>& next_loop() noexcept;
+
+private:
+    class worker;
+
+    std::vector<std::shared_ptr<loop>> loops_;
+    std::vector<std::unique_ptr<worker>> workers_;
+    std::atomic<std::size_t> next_{0};
+    std::mutex stop_mutex_;
+};
+
+}  // namespace network_system::runtime

@@ -1,0 +1,163 @@
+#include "runtime/loop.h"
+
+#include <utility>
+
+namespace network_system::runtime {
+namespace {
+
+constexpr std::size_t read_buffer_size = std::size_t{64} * 1024;
+// Output written at the end of a batch completes sends, whose callbacks may send again: bounded,
+// so that one chatty object cannot keep the loop from its sockets.
+constexpr int flush_rounds = 4;
+
+}  // namespace
+
+thread_local loop* loop::current_ = nullptr;
+
+loop::loop(const make_driver& driver, const make_poller& sockets, time_source& time)
+    : time_(time), now_(time.now()), deadlines_(now_), read_buffer_(read_buffer_size),
+      driver_(driver(*this)), poller_(sockets(*this)) {}
+
+loop::~loop() {
+    shutdown();
+}
+
+loop::batch_scope::batch_scope(loop& owner) noexcept
+    : owner_(owner), previous_(std::exchange(current_, &owner)) {
+    owner_.now_ = owner_.time_.now();
+}
+
+loop::batch_scope::~batch_scope() {
+    owner_.finish_batch();
+    current_ = previous_;
+}
+
+void loop::post(unique_function<void()> task) {
+    const std::lock_guard lock(mutex_);
+    if (is_shut_down_) {
+        return;
+    }
+    tasks_.push_back(std::move(task));
+    if (!std::exchange(wake_pending_, true)) {
+        driver_->wake();
+    }
+}
+
+bool loop::context_runs_here() const noexcept {
+    return runs_here() || (driver_ != nullptr && driver_->runs_in_this_thread());
+}
+
+void loop::mark_dirty(flushable& output) noexcept {
+    if (!std::exchange(output.is_dirty_, true)) {
+        output.next_dirty_ = std::exchange(dirty_, &output);
+    }
+}
+
+void loop::retire(std::shared_ptr<void> object) {
+    retired_.push_back(std::move(object));
+}
+
+bool loop::enter(const std::shared_ptr<callback_gate>& gate) {
+    if (entered_gate_ == gate) {
+        return gate->is_open();
+    }
+    leave_gate();
+    if (!gate->try_enter()) {
+        return false;
+    }
+    entered_gate_ = gate;
+    return true;
+}
+
+void loop::leave_gate() noexcept {
+    if (entered_gate_) {
+        const auto left = std::move(entered_gate_);
+        entered_gate_.reset();
+        left->leave();
+    }
+}
+
+void loop::run_tasks() {
+    run_batch([this] {
+        {
+            const std::lock_guard lock(mutex_);
+            running_tasks_.swap(tasks_);
+            wake_pending_ = false;
+        }
+        for (auto& task : running_tasks_) {
+            task();
+        }
+        running_tasks_.clear();
+    });
+}
+
+void loop::run_deadlines() {
+    wake_requested_ = steady_time::max();
+    run_batch([this] { deadlines_.advance(now_); });
+}
+
+void loop::flush_dirty() {
+    for (int round = 0; round < flush_rounds && dirty_ != nullptr; ++round) {
+        flushable* output = std::exchange(dirty_, nullptr);
+        while (output != nullptr) {
+            flushable* const next = std::exchange(output->next_dirty_, nullptr);
+            output->is_dirty_ = false;
+            output->flush();
+            output = next;
+        }
+    }
+}
+
+void loop::finish_batch() {
+    flush_dirty();
+    leave_gate();
+    if (!retired_.empty() && dirty_ == nullptr) {
+        // Swapped out first: destructors may run user code that retires or sends more.
+        const auto freed = std::exchange(retired_, {});
+    }
+    if (dirty_ != nullptr || !retired_.empty()) {
+        post([] {});
+    }
+    if (poller_ != nullptr) {
+        request_deadline_wake();
+        poller_->arm();
+    }
+}
+
+void loop::request_deadline_wake() {
+    const auto next = deadlines_.next();
+    if (!next) {
+        if (std::exchange(wake_requested_, steady_time::max()) != steady_time::max()) {
+            driver_->cancel_wake_at();
+        }
+    } else if (*next < wake_requested_) {
+        wake_requested_ = *next;
+        driver_->wake_at(*next);
+    }
+}
+
+void loop::shutdown() noexcept {
+    std::vector<unique_function<void()>> dropped;
+    {
+        const std::lock_guard lock(mutex_);
+        if (std::exchange(is_shut_down_, true)) {
+            return;
+        }
+        dropped.swap(tasks_);
+    }
+    loop* const previous = std::exchange(current_, this);
+    poller_->shutdown();
+    dropped.clear();
+    leave_gate();
+    std::exchange(retired_, {}).clear();
+    current_ = previous;
+    poller_.reset();
+    driver_.reset();
+}
+
+void loop::rebuild_after_fork() {
+    poller_->rebuild_after_fork();
+    run_batch([] {});
+}
+
+}  // namespace network_system::runtime

@@ -1,0 +1,160 @@
+#pragma once
+
+#include "runtime/block_pool.h"
+#include "runtime/callback_gate.h"
+#include "runtime/deadline_wheel.h"
+#include "runtime/poller.h"
+#include "runtime/time_source.h"
+
+#include <network_system/utils/unique_function.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+namespace asio {
+class io_context;
+}
+
+namespace network_system::runtime {
+
+class loop;
+
+/// Something that collects output during a batch and writes it once at the end.
+class flushable {
+public:
+    virtual void flush() = 0;
+
+protected:
+    ~flushable() = default;
+
+private:
+    friend class loop;
+    flushable* next_dirty_ = nullptr;
+    bool is_dirty_ = false;
+};
+
+/// The driver below a loop: where its handlers run and what wakes it. Implemented once over Asio,
+/// and in tests by hand.
+class loop_driver {
+public:
+    virtual ~loop_driver() = default;
+    /// Run `loop::run_tasks` soon. Any thread.
+    virtual void wake() = 0;
+    /// Run `loop::run_deadlines` at `when`, replacing an earlier request; called on the loop.
+    virtual void wake_at(steady_time when) = 0;
+    virtual void cancel_wake_at() = 0;
+    /// Whether the calling thread is running the underlying io_context.
+    [[nodiscard]] virtual bool runs_in_this_thread() const noexcept = 0;
+};
+
+enum class readiness_method : std::uint8_t { automatic, per_socket };
+
+/// One serial executor of I/O: sockets, deadlines and tasks. Everything that touches a session
+/// runs here, in batches: handle what is ready, write what was queued (each connection once),
+/// then free what was closed.
+///
+/// Thread-safety: `post`, `runs_here`, `is_on_io_thread` and `current` from any thread; the rest
+/// inside a batch only.
+class loop : public std::enable_shared_from_this<loop> {
+public:
+    /// The loop of an io_context, made at first use with the method given then. It lives as a
+    /// service of the context and shuts down with it.
+    [[nodiscard]] static std::shared_ptr<loop> of(asio::io_context& context,
+                                                  readiness_method method);
+
+    using make_driver = std::function<std::unique_ptr<loop_driver>(loop&)>;
+    using make_poller = std::function<std::unique_ptr<poller>(loop&)>;
+    loop(const make_driver& driver, const make_poller& sockets, time_source& time);
+    loop(const loop&) = delete;
+    loop& operator=(const loop&) = delete;
+    ~loop();
+
+    /// Runs the task in a batch; drops it when the loop has shut down.
+    void post(unique_function<void()> task);
+
+    /// Whether the calling thread is inside a batch of this loop.
+    [[nodiscard]] bool runs_here() const noexcept { return current_ == this; }
+    /// Whether the calling thread is inside a batch of any loop: nothing may block there.
+    [[nodiscard]] static bool is_on_io_thread() noexcept { return current_ != nullptr; }
+    /// Whether the calling thread is inside io_context::run of this loop's context.
+    [[nodiscard]] bool context_runs_here() const noexcept;
+
+    [[nodiscard]] poller& sockets() noexcept { return *poller_; }
+    [[nodiscard]] deadline_wheel& deadlines() noexcept { return deadlines_; }
+    /// The time of this batch.
+    [[nodiscard]] steady_time now() const noexcept { return now_; }
+    [[nodiscard]] std::uint64_t random() noexcept { return time_.random(); }
+    /// Scratch memory for reads; its contents last until the next read on this loop.
+    [[nodiscard]] std::span<std::uint8_t> read_buffer() noexcept { return read_buffer_; }
+
+    [[nodiscard]] block_pool& blocks() noexcept { return blocks_; }
+
+    /// The output is written at the end of this batch.
+    void mark_dirty(flushable& output) noexcept;
+    /// Keeps an object alive until the end of this batch.
+    void retire(std::shared_ptr<void> object);
+
+    /// Enters the gate of the object whose callbacks are about to run; false when it is closed.
+    /// Entering the same gate again in a batch costs a comparison; entering another leaves it.
+    [[nodiscard]] bool enter(const std::shared_ptr<callback_gate>& gate);
+
+    /// Called by the driver and the poller on the loop's executor.
+    void run_tasks();
+    void run_deadlines();
+    /// Runs `work` as one batch.
+    template <typename Work>
+    void run_batch(Work&& work) {
+        const batch_scope scope(*this);
+        work();
+    }
+
+    void shutdown() noexcept;
+    [[nodiscard]] bool is_shut_down() const noexcept { return poller_ == nullptr; }
+    void rebuild_after_fork();
+
+private:
+    class batch_scope {
+    public:
+        explicit batch_scope(loop& owner) noexcept;
+        batch_scope(const batch_scope&) = delete;
+        batch_scope& operator=(const batch_scope&) = delete;
+        ~batch_scope();
+
+    private:
+        loop& owner_;
+        loop* previous_;
+    };
+
+    void finish_batch();
+    void flush_dirty();
+    void leave_gate() noexcept;
+    void request_deadline_wake();
+
+    static thread_local loop* current_;
+
+    time_source& time_;
+    steady_time now_;
+    deadline_wheel deadlines_;
+    std::vector<std::uint8_t> read_buffer_;
+    block_pool blocks_;
+    flushable* dirty_ = nullptr;
+    std::shared_ptr<callback_gate> entered_gate_;
+    std::vector<std::shared_ptr<void>> retired_;
+    std::vector<unique_function<void()>> running_tasks_;
+    steady_time wake_requested_ = steady_time::max();
+
+    std::mutex mutex_;
+    std::vector<unique_function<void()>> tasks_;
+    bool wake_pending_ = false;
+    bool is_shut_down_ = false;
+
+    std::unique_ptr<loop_driver> driver_;
+    std::unique_ptr<poller> poller_;
+};
+
+}  // namespace network_system::runtime

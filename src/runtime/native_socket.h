@@ -1,0 +1,141 @@
+#pragma once
+
+#include <network_system/utils/endpoint.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#ifdef _WIN32
+#include <winsock2.h>
+#include <ws2tcpip.h>
+#else
+#include <sys/uio.h>
+#endif
+
+namespace network_system::runtime {
+
+#ifdef _WIN32
+using socket_handle = SOCKET;
+inline constexpr socket_handle invalid_socket = INVALID_SOCKET;
+
+/// A piece of memory for scattered reads and gathered writes.
+struct io_slice {
+    io_slice() = default;
+    io_slice(const void* start, std::size_t length) noexcept
+        : buffer{static_cast<ULONG>(length), static_cast<CHAR*>(const_cast<void*>(start))} {}
+    [[nodiscard]] std::uint8_t* data() const noexcept {
+        return reinterpret_cast<std::uint8_t*>(buffer.buf);
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return buffer.len; }
+    WSABUF buffer{};
+};
+#else
+using socket_handle = int;
+inline constexpr socket_handle invalid_socket = -1;
+
+/// A piece of memory for scattered reads and gathered writes; laid out as the system wants it.
+struct io_slice {
+    io_slice() = default;
+    io_slice(const void* start, std::size_t length) noexcept
+        : buffer{const_cast<void*>(start), length} {}
+    [[nodiscard]] std::uint8_t* data() const noexcept {
+        return static_cast<std::uint8_t*>(buffer.iov_base);
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return buffer.iov_len; }
+    ::iovec buffer{};
+};
+#endif
+
+/// An open socket, closed when dropped.
+class unique_socket {
+public:
+    unique_socket() = default;
+    explicit unique_socket(socket_handle handle) noexcept : handle_(handle) {}
+    unique_socket(unique_socket&& other) noexcept
+        : handle_(std::exchange(other.handle_, invalid_socket)) {}
+    unique_socket& operator=(unique_socket&& other) noexcept {
+        if (this != &other) {
+            reset();
+            handle_ = std::exchange(other.handle_, invalid_socket);
+        }
+        return *this;
+    }
+    unique_socket(const unique_socket&) = delete;
+    unique_socket& operator=(const unique_socket&) = delete;
+    ~unique_socket() { reset(); }
+
+    explicit operator bool() const noexcept { return handle_ != invalid_socket; }
+    [[nodiscard]] socket_handle get() const noexcept { return handle_; }
+    [[nodiscard]] socket_handle release() noexcept {
+        return std::exchange(handle_, invalid_socket);
+    }
+    void reset() noexcept;
+
+private:
+    socket_handle handle_ = invalid_socket;
+};
+
+/// The non-blocking socket calls this library uses, one spelling for every platform. Errors are
+/// `std::system_category` codes; "would block" and "interrupted" never come out as such: see each.
+namespace sockets {
+
+struct tcp_settings {
+    bool no_delay = true;
+    bool keep_alive = true;
+    int send_buffer_size = 0;
+    int receive_buffer_size = 0;
+};
+
+struct listen_settings {
+    bool reuse_address = true;
+    bool reuse_port = false;
+    int backlog = 0;
+};
+
+enum class outcome : std::uint8_t { done, would_block, end, failed };
+
+struct io_result {
+    outcome kind = outcome::done;
+    std::size_t bytes = 0;
+    std::error_code error{};
+};
+
+/// Reads what is there: `done` with at least one byte, `end` at the end of the stream.
+[[nodiscard]] io_result read(socket_handle handle, std::span<const io_slice> into) noexcept;
+/// Writes what fits: `done` with at least one byte. Never raises SIGPIPE.
+[[nodiscard]] io_result write(socket_handle handle, std::span<const io_slice> from) noexcept;
+
+/// A bound, listening, non-blocking, close-on-exec socket. An unspecified address means all
+/// addresses, dual stack where the machine has IPv6.
+[[nodiscard]] unique_socket listen(const endpoint& local, const listen_settings& settings,
+                                   std::error_code& error);
+
+/// `done` fills `accepted` and `peer`; `would_block` when the queue is empty.
+[[nodiscard]] io_result accept(socket_handle listener, unique_socket& accepted,
+                               endpoint& peer) noexcept;
+
+/// Begins a connect: `done` when connected at once, `would_block` while it goes on.
+[[nodiscard]] io_result connect(const endpoint& peer, const tcp_settings& settings,
+                                unique_socket& connecting) noexcept;
+/// How a connect that became writable ended.
+[[nodiscard]] std::error_code connect_result(socket_handle handle) noexcept;
+
+[[nodiscard]] std::error_code apply(socket_handle handle, const tcp_settings& settings) noexcept;
+
+void shutdown_write(socket_handle handle) noexcept;
+/// The next close discards what is unsent and resets the connection.
+void reset_on_close(socket_handle handle) noexcept;
+void close(socket_handle handle) noexcept;
+
+[[nodiscard]] endpoint local_endpoint(socket_handle handle) noexcept;
+[[nodiscard]] endpoint remote_endpoint(socket_handle handle) noexcept;
+
+/// A numeric address ("192.0.2.1", "2001:db8::1", "fe80::1%eth0"); unspecified when it is none.
+[[nodiscard]] endpoint parse_address(const std::string& text, std::uint16_t port);
+
+}  // namespace sockets
+}  // namespace network_system::runtime

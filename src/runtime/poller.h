@@ -1,0 +1,116 @@
+#pragma once
+
+#include "runtime/native_socket.h"
+
+#include <cstddef>
+#include <cstdint>
+
+namespace network_system::runtime {
+
+/// What a socket waits for.
+struct interest {
+    bool read = false;
+    bool write = false;
+
+    [[nodiscard]] bool any() const noexcept { return read || write; }
+    friend bool operator==(const interest&, const interest&) = default;
+};
+
+/// A socket whose readiness a loop watches.
+///
+/// Thread-safety: none; used on the loop's executor. Lives at least until the end of the batch in
+/// which it was forgotten (see loop::retire): events of that batch may still name it.
+class io_watch {
+public:
+    io_watch() = default;
+    io_watch(const io_watch&) = delete;
+    io_watch& operator=(const io_watch&) = delete;
+
+    /// The socket is ready, or has failed: the next read or write tells which.
+    virtual void on_ready(interest ready) = 0;
+    /// The loop is going away with its io_context: forget it, and run no user code.
+    virtual void on_loop_shutdown() = 0;
+
+protected:
+    ~io_watch() = default;
+
+private:
+    friend class poller;
+    friend class epoll_poller;
+    friend class asio_poller;
+    friend class watch_list;
+
+    io_watch* previous_ = nullptr;
+    io_watch* next_ = nullptr;
+    void* registration_ = nullptr;
+    socket_handle handle_ = invalid_socket;
+    interest wanted_{};
+};
+
+/// The watches of a poller, in no order.
+class watch_list {
+public:
+    void add(io_watch& watch) noexcept {
+        watch.previous_ = nullptr;
+        watch.next_ = first_;
+        if (first_ != nullptr) {
+            first_->previous_ = &watch;
+        }
+        first_ = &watch;
+    }
+    void remove(io_watch& watch) noexcept {
+        (watch.previous_ != nullptr ? watch.previous_->next_ : first_) = watch.next_;
+        if (watch.next_ != nullptr) {
+            watch.next_->previous_ = watch.previous_;
+        }
+        watch.previous_ = watch.next_ = nullptr;
+    }
+    [[nodiscard]] io_watch* first() const noexcept { return first_; }
+    [[nodiscard]] static io_watch* next(const io_watch& watch) noexcept { return watch.next_; }
+
+private:
+    io_watch* first_ = nullptr;
+};
+
+/// Tells a loop which of its sockets are ready. Owns the sockets given to it.
+///
+/// Thread-safety: none; used on the loop's executor.
+class poller {
+public:
+    virtual ~poller() = default;
+
+    /// Takes the socket over. Error: the system refused to watch it; the socket is then closed.
+    [[nodiscard]] virtual std::error_code add(io_watch& watch, unique_socket socket,
+                                              interest wanted) = 0;
+    virtual void set_interest(io_watch& watch, interest wanted) = 0;
+    /// Stops watching and closes the socket.
+    virtual void remove(io_watch& watch) = 0;
+    /// Stops watching and hands the socket back.
+    [[nodiscard]] virtual unique_socket release(io_watch& watch) = 0;
+
+    /// The batch is over: wait for the next one, if anything is watched.
+    virtual void arm() = 0;
+
+    /// After fork() in the child: the parent's readiness sets must be left alone.
+    virtual void rebuild_after_fork() = 0;
+
+    /// Closes every socket, telling each watch.
+    void shutdown() noexcept {
+        while (io_watch* watch = watches_.first()) {
+            remove(*watch);
+            watch->on_loop_shutdown();
+        }
+    }
+
+    [[nodiscard]] static socket_handle handle_of(const io_watch& watch) noexcept {
+        return watch.handle_;
+    }
+    [[nodiscard]] static interest interest_of(const io_watch& watch) noexcept {
+        return watch.wanted_;
+    }
+
+protected:
+    watch_list watches_;
+};
+
+}  // namespace network_system::runtime

@@ -1,0 +1,29 @@
+#include "runtime/time_source.h"
+
+#include <random>
+
+namespace network_system::runtime {
+namespace {
+
+class system_source final : public time_source {
+public:
+    steady_time now() noexcept override { return std::chrono::steady_clock::now(); }
+
+    std::uint64_t random() noexcept override {
+        thread_local std::mt19937_64 generator = [] {
+            std::random_device device;
+            std::seed_seq seed{device(), device(), device(), device()};
+            return std::mt19937_64(seed);
+        }();
+        return generator();
+    }
+};
+
+}  // namespace
+
+time_source& system_time_source() noexcept {
+    static system_source source;
+    return source;
+}
+
+}  // namespace network_system::runtime

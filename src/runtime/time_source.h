@@ -1,0 +1,22 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace network_system::runtime {
+
+using steady_time = std::chrono::steady_clock::time_point;
+
+/// The one place time and randomness come from, so that whole servers and clients can run under
+/// virtual time with a fixed seed.
+class time_source {
+public:
+    virtual ~time_source() = default;
+    [[nodiscard]] virtual steady_time now() noexcept = 0;
+    [[nodiscard]] virtual std::uint64_t random() noexcept = 0;
+};
+
+/// The machine's clock and a per-thread generator seeded by the operating system.
+[[nodiscard]] time_source& system_time_source() noexcept;
+
+}  // namespace network_system::runtime

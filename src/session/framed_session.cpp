@@ -1,0 +1,269 @@
+#include "session/framed_session.h"
+
+#include "utils/failure.h"
+#include "utils/log.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace network_system::session {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+std::string next_id() {
+    static std::atomic<std::uint64_t> counter{0};
+    return fmt::format("s-{}", counter.fetch_add(1, std::memory_order_relaxed) + 1);
+}
+
+}  // namespace
+
+framed_session::framed_session(std::shared_ptr<transport::transport> over,
+                               std::shared_ptr<session_host> host, const session_setup& setup)
+    : messaging_session(next_id(), setup.remote, setup.local), config_(setup.config),
+      drain_timeout_(setup.drain_timeout), hello_deadline_(setup.hello_deadline),
+      role_(setup.role), transport_(std::move(over)), host_(std::move(host)),
+      gate_(host_->gate()),
+      decoder_(setup.config.frames, setup.config.max_message_size),
+      peer_max_message_size_(static_cast<std::uint32_t>(setup.config.max_message_size)) {}
+
+framed_session::~framed_session() = default;
+
+void framed_session::start() {
+    self_ = shared_from_this();
+    transport_->start(*this);
+    if (is_closing_) {
+        return;
+    }
+    const bool waits_for_hello = role_ == session_role::client && is_framed();
+    if (role_ == session_role::server && is_framed()) {
+        const auto hello = protocol::encode_hello(
+            {protocol::protocol_version, static_cast<std::uint32_t>(config_.max_message_size), 0});
+        transport_->queue().append(hello);
+        publish_queued();
+        transport_->request_flush();
+    }
+    if (!waits_for_hello) {
+        is_open_ = true;
+        guarded([this] { host_->on_open(self_); });
+    }
+    schedule_deadline();
+}
+
+std::string framed_session::describe(std::string_view operation) const {
+    return fmt::format("{} {}", operation, remote_endpoint().to_string());
+}
+
+runtime::steady_time framed_session::next_deadline() const noexcept {
+    runtime::steady_time next = runtime::steady_time::max();
+    if (!is_open_) {
+        return hello_deadline_;
+    }
+    if (config_.idle_timeout > milliseconds{0}) {
+        next = last_active() + config_.idle_timeout;
+    }
+    if (is_framed() && config_.ping_interval > milliseconds{0}) {
+        next = std::min(next, ping_due());
+    }
+    return next;
+}
+
+runtime::steady_time framed_session::last_active() const noexcept {
+    return std::max({transport_->last_read(), transport_->last_write(), resumed_at_});
+}
+
+runtime::steady_time framed_session::ping_due() const noexcept {
+    // Counted from the last ping too, so that each one gets its full interval for an answer.
+    return std::max({transport_->last_read(), last_ping_, resumed_at_}) + config_.ping_interval;
+}
+
+void framed_session::schedule_deadline() {
+    const auto next = next_deadline();
+    if (next != runtime::steady_time::max()) {
+        // A paused session's clock stands still at a moment that is past: look again later.
+        const auto earliest = loop().now() + milliseconds{is_paused_ ? 1000 : 1};
+        transport_->set_deadline(std::max(next, earliest));
+    }
+}
+
+void framed_session::on_deadline() {
+    const auto now = loop().now();
+    if (!is_open_) {
+        if (now >= hello_deadline_) {
+            abort(errc::connection_timeout);
+            return;
+        }
+    } else if (!is_paused_) {
+        keep_alive(now);
+    }
+    if (!is_closing_) {
+        schedule_deadline();
+    }
+}
+
+void framed_session::keep_alive(runtime::steady_time now) {
+    decoder_.trim();
+    if (config_.idle_timeout > milliseconds{0} && now - last_active() >= config_.idle_timeout) {
+        begin_close(errc::session_expired);
+        return;
+    }
+    if (!is_framed() || config_.ping_interval == milliseconds{0} || now < ping_due()) {
+        return;
+    }
+    // When this comes far too late, it is this loop that was held up, and the answer may well be
+    // waiting in the socket.
+    const bool was_held_up = now - ping_due() > config_.ping_interval / 2;
+    if (missed_pings_ >= config_.max_missed_pings && !was_held_up) {
+        abort(errc::connection_timeout);
+        return;
+    }
+    ++missed_pings_;
+    last_ping_ = now;
+    send_ping({});
+}
+
+VoidResult framed_session::set_paused(bool paused) {
+    if (is_stopped()) {
+        return closed_error();
+    }
+    if (loop().runs_here()) {
+        apply_paused(paused);
+    } else {
+        where()->post([self = shared_from_this(), this, paused] { apply_paused(paused); });
+    }
+    return ok();
+}
+
+void framed_session::apply_paused(bool paused) {
+    if (!is_closing_) {
+        is_paused_ = paused;
+        resumed_at_ = loop().now();
+        transport_->pause_reading(paused);
+    }
+}
+
+VoidResult framed_session::pause_receiving() {
+    return set_paused(true);
+}
+
+VoidResult framed_session::resume_receiving() {
+    return set_paused(false);
+}
+
+VoidResult framed_session::ping(
+    unique_function<void(Result<std::chrono::microseconds>)> handler) {
+    if (!is_framed()) {
+        return detail::failure(errc::not_supported,
+                               describe("ping needs framing::message; connection to"), id());
+    }
+    if (is_stopped()) {
+        return closed_error();
+    }
+    if (loop().runs_here()) {
+        send_ping(std::move(handler));
+        return ok();
+    }
+    where()->post([self = shared_from_this(), this, handler = std::move(handler)]() mutable {
+        send_ping(std::move(handler));
+    });
+    return ok();
+}
+
+void framed_session::send_ping(unique_function<void(Result<std::chrono::microseconds>)> handler) {
+    if (is_closing_) {
+        if (handler) {
+            guarded([&] { handler(closed_error().error()); });
+        }
+        return;
+    }
+    const std::uint64_t token = loop().random();
+    if (handler) {
+        if (!pings_) {
+            pings_ = std::make_unique<std::vector<pending_ping>>();
+        }
+        pings_->push_back({token, std::chrono::steady_clock::now(), std::move(handler)});
+    }
+    (void)send_control(protocol::encode_token(protocol::frame_type::ping, token));
+}
+
+VoidResult framed_session::stop_session() {
+    is_stopped_.store(true, std::memory_order_relaxed);
+    if (loop().runs_here()) {
+        begin_close({});
+    } else {
+        where()->post([self = shared_from_this(), this] { begin_close({}); });
+    }
+    return ok();
+}
+
+void framed_session::begin_close(std::error_code reason) {
+    if (is_closing_) {
+        return;
+    }
+    is_closing_ = true;
+    is_stopped_.store(true, std::memory_order_relaxed);
+    remote_.close();
+    take_remote();
+    if (is_framed() && !peer_said_goodbye_) {
+        const bool is_ours = reason.category() == error_category();
+        transport_->queue().append(protocol::encode_goodbye(is_ours ? reason.value() : 0));
+    }
+    publish_queued();
+    transport_->close(loop().now() + drain_timeout_, reason);
+}
+
+void framed_session::abort(std::error_code reason) {
+    is_closing_ = true;
+    is_stopped_.store(true, std::memory_order_relaxed);
+    transport_->abort(reason);
+}
+
+void framed_session::on_closed(std::error_code reason) {
+    is_closing_ = true;
+    is_stopped_.store(true, std::memory_order_relaxed);
+    remote_.close();
+    take_remote();
+    dropped_ += transport_->queue().discard();
+    publish_queued();
+    fail_pending(reason);
+
+    const session_ptr self = self_;
+    guarded([&] { host_->on_closed(self, reason, is_open_); });
+    host_->on_gone(self, reason, metrics());
+    loop().retire(std::move(host_));
+    loop().retire(std::move(self_));
+}
+
+void framed_session::fail_pending(std::error_code reason) {
+    const errc code = reason && reason.category() == error_category()
+                          ? static_cast<errc>(reason.value())
+                          : errc::connection_closed;
+    transport::write_queue& queue = transport_->queue();
+    while (const send_callback done = queue.take_any()) {
+        guarded([&] { done(detail::failure(code, describe("send to"), id())); });
+    }
+    if (const auto unanswered = std::move(pings_)) {
+        for (const pending_ping& each : *unanswered) {
+            guarded([&] { each.handler(detail::failure(code, describe("ping to"), id())); });
+        }
+    }
+}
+
+session_metrics framed_session::metrics() const noexcept {
+    const auto read = [](const auto& counter) { return counter.load(std::memory_order_relaxed); };
+    session_metrics all;
+    all.messages_sent = read(sent_);
+    all.messages_received = read(received_);
+    all.bytes_sent = read(bytes_sent_);
+    all.bytes_received = read(bytes_received_);
+    all.messages_dropped = read(messages_dropped_);
+    all.sends_rejected = read(rejected_);
+    all.bytes_discarded = read(bytes_discarded_);
+    all.queued_bytes = queued_bytes();
+    return all;
+}
+
+}  // namespace network_system::session

@@ -1,0 +1,187 @@
+#pragma once
+
+#include "protocol/control_frames.h"
+#include "protocol/frame_decoder.h"
+#include "session/remote_queue.h"
+#include "session/session_host.h"
+#include "session/user_code.h"
+#include "transport/transport.h"
+
+#include <network_system/session/messaging_session.h>
+#include <network_system/utils/error_codes.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace network_system::session {
+
+/// Which side of the connection speaks the hello.
+enum class session_role : std::uint8_t { server, client };
+
+struct session_setup {
+    session_role role = session_role::server;
+    session_config config;
+    std::chrono::milliseconds drain_timeout{0};
+    endpoint remote;
+    endpoint local;
+    /// Client only: the server's hello has to arrive by then.
+    runtime::steady_time hello_deadline = runtime::steady_time::max();
+};
+
+/// The session over any transport: frames, keep-alive, backpressure, close.
+///
+///     start --(client: hello)--> open --stop, goodbye, violation, deadline--> closing --> closed
+///
+/// Thread-safety: the public interface from any thread; `start` and the transport's callbacks on
+/// the loop.
+class framed_session final : public messaging_session, private transport::transport_handler {
+public:
+    framed_session(std::shared_ptr<transport::transport> over, std::shared_ptr<session_host> host,
+                   const session_setup& setup);
+    ~framed_session() override;
+
+    void start();
+    /// On the loop: the graceful close, telling the peer `reason`.
+    void begin_close(std::error_code reason);
+    /// On the loop: ends at once.
+    void abort(std::error_code reason);
+
+    VoidResult pause_receiving() override;
+    VoidResult resume_receiving() override;
+    VoidResult stop_session() override;
+    [[nodiscard]] bool is_stopped() const noexcept override {
+        return is_stopped_.load(std::memory_order_relaxed);
+    }
+    VoidResult ping(unique_function<void(Result<std::chrono::microseconds>)> handler) override;
+    [[nodiscard]] std::size_t queued_bytes() const noexcept override;
+    [[nodiscard]] session_metrics metrics() const noexcept override;
+
+    /// Queues one frame that was encoded for many sessions; see messaging_server::broadcast.
+    [[nodiscard]] VoidResult send_shared(const transport::shared_frame& frame,
+                                         std::size_t payload_size);
+
+    [[nodiscard]] const std::shared_ptr<runtime::loop>& where() const noexcept {
+        return transport_->where();
+    }
+
+protected:
+    VoidResult send_owned(std::vector<std::uint8_t>& data, send_callback done) override;
+    VoidResult send_copy(std::span<const std::uint8_t> data, send_callback done) override;
+
+private:
+    struct pending_ping {
+        std::uint64_t token;
+        runtime::steady_time sent;
+        unique_function<void(Result<std::chrono::microseconds>)> handler;
+    };
+
+    // framed_session_receive.cpp: what arrives.
+    std::span<std::uint8_t> read_place() noexcept override;
+    void on_bytes(std::size_t placed, transport::bytes_view rest) override;
+    void on_end() override;
+    bool on_frame(const protocol::frame& frame);
+    bool on_data(const protocol::frame& frame);
+    bool on_hello(transport::bytes_view payload);
+    bool on_ping_frame(transport::bytes_view payload);
+    bool on_pong_frame(transport::bytes_view payload);
+    bool on_goodbye(transport::bytes_view payload);
+    bool on_error_frame(transport::bytes_view payload);
+    bool violate(errc code, std::string_view text);
+    bool send_control(transport::bytes_view frame);
+
+    // framed_session_send.cpp: what leaves.
+    template <typename Append>
+    VoidResult send_message(std::size_t size, const Append& append);
+    template <typename Append>
+    VoidResult send_from_other_thread(std::size_t size, const Append& append);
+    [[nodiscard]] VoidResult refusal_of(std::size_t size) const;
+    [[nodiscard]] bool has_room(std::size_t queued, std::size_t wire_size) const noexcept;
+    [[nodiscard]] VoidResult refuse_full();
+    [[nodiscard]] VoidResult closed_error() const;
+    void note_refused();
+    void take_remote();
+    void publish_queued() noexcept;
+    void on_written() override;
+    void check_room();
+    void run_completions();
+
+    // framed_session.cpp: life and deadlines.
+    void on_deadline() override;
+    void schedule_deadline();
+    [[nodiscard]] runtime::steady_time next_deadline() const noexcept;
+    [[nodiscard]] runtime::steady_time last_active() const noexcept;
+    [[nodiscard]] runtime::steady_time ping_due() const noexcept;
+    void keep_alive(runtime::steady_time now);
+    void on_closed(std::error_code reason) override;
+    void fail_pending(std::error_code reason);
+    VoidResult set_paused(bool paused);
+    void apply_paused(bool paused);
+    void send_ping(unique_function<void(Result<std::chrono::microseconds>)> handler);
+    /// Runs user code if the host still takes callbacks; what it throws closes the session.
+    template <typename Callback>
+    bool guarded(const Callback& callback);
+    [[nodiscard]] bool is_framed() const noexcept {
+        return config_.frames == framing::message;
+    }
+    [[nodiscard]] runtime::loop& loop() const noexcept { return *transport_->where(); }
+    [[nodiscard]] std::string describe(std::string_view operation) const;
+
+    const session_config config_;
+    const std::chrono::milliseconds drain_timeout_;
+    const runtime::steady_time hello_deadline_;
+    const session_role role_;
+    bool is_open_ = false;
+    bool is_closing_ = false;
+    bool is_paused_ = false;
+    bool peer_said_goodbye_ = false;
+    unsigned missed_pings_ = 0;
+    runtime::steady_time last_ping_{};
+    runtime::steady_time resumed_at_{};
+
+    std::shared_ptr<transport::transport> transport_;
+    // Let go when the session is gone: who keeps a closed session does not keep a server.
+    std::shared_ptr<session_host> host_;
+    const std::shared_ptr<runtime::callback_gate> gate_;
+    // Set while the transport is alive: the session keeps itself until it is closed, and callbacks
+    // are given this without touching the reference count.
+    session_ptr self_;
+    protocol::frame_decoder decoder_;
+    std::unique_ptr<std::vector<pending_ping>> pings_;
+    std::uint64_t discarded_ = 0;
+    std::uint64_t dropped_ = 0;
+
+    remote_queue remote_;
+    std::atomic<bool> is_stopped_{false};
+    std::atomic<bool> was_refused_{false};
+    std::atomic<std::uint32_t> peer_max_message_size_;
+    // Written by the loop's thread only, without read-modify-write; read by all.
+    std::atomic<std::size_t> own_queued_{0};
+    std::atomic<std::uint64_t> received_{0};
+    std::atomic<std::uint64_t> sent_{0};
+    std::atomic<std::uint64_t> bytes_received_{0};
+    std::atomic<std::uint64_t> bytes_sent_{0};
+    std::atomic<std::uint64_t> bytes_discarded_{0};
+    std::atomic<std::uint64_t> messages_dropped_{0};
+    std::atomic<std::uint64_t> rejected_{0};
+};
+
+template <typename Callback>
+bool framed_session::guarded(const Callback& callback) {
+    if (!loop().enter(gate_)) {
+        return false;
+    }
+    const auto thrown = run_user_code(callback);
+    if (thrown) {
+        if (host_) {
+            host_->on_callback_exception(*this, *thrown);
+        }
+        begin_close(errc::internal_error);
+    }
+    return !thrown;
+}
+
+}  // namespace network_system::session

@@ -1,0 +1,195 @@
+// The sending half of framed_session: admission, the two ways in, completions.
+#include "session/framed_session.h"
+
+#include "utils/failure.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace network_system::session {
+namespace {
+
+// From here on a copy into the gather buffer costs more than a system call of its own.
+constexpr std::size_t direct_size = std::size_t{16} * 1024;
+
+}  // namespace
+
+VoidResult framed_session::closed_error() const {
+    return detail::failure(errc::connection_closed, describe("connection to"), id());
+}
+
+VoidResult framed_session::refusal_of(std::size_t size) const {
+    if (is_stopped()) {
+        return closed_error();
+    }
+    if (size == 0) {
+        return detail::failure(errc::invalid_argument, "an empty message cannot be sent", id());
+    }
+    const std::size_t limit = peer_max_message_size_.load(std::memory_order_relaxed);
+    return detail::failure(
+        errc::message_too_large,
+        describe(fmt::format("message of {} bytes, over the limit of {}, to", size, limit)), id());
+}
+
+bool framed_session::has_room(std::size_t queued, std::size_t wire_size) const noexcept {
+    return queued == 0 || queued + wire_size <= config_.high_watermark;
+}
+
+std::size_t framed_session::queued_bytes() const noexcept {
+    return own_queued_.load(std::memory_order_relaxed) + remote_.bytes();
+}
+
+void framed_session::publish_queued() noexcept {
+    const transport::write_queue& queue = transport_->queue();
+    const transport::transport_counters& counters = transport_->counters();
+    own_queued_.store(queue.bytes(), std::memory_order_relaxed);
+    sent_.store(queue.messages_written(), std::memory_order_relaxed);
+    bytes_sent_.store(counters.bytes_written, std::memory_order_relaxed);
+    bytes_received_.store(counters.bytes_read, std::memory_order_relaxed);
+    bytes_discarded_.store(counters.bytes_discarded + discarded_, std::memory_order_relaxed);
+    messages_dropped_.store(dropped_, std::memory_order_relaxed);
+}
+
+VoidResult framed_session::refuse_full() {
+    rejected_.fetch_add(1, std::memory_order_relaxed);
+    note_refused();
+    if (config_.policy == send_policy::close) {
+        if (loop().runs_here()) {
+            begin_close(errc::send_buffer_full);
+        } else {
+            where()->post(
+                [self = shared_from_this(), this] { begin_close(errc::send_buffer_full); });
+        }
+    }
+    return detail::failure(
+        errc::send_buffer_full,
+        describe(fmt::format("{} bytes queued, high watermark {}, to", queued_bytes(),
+                             config_.high_watermark)),
+        id());
+}
+
+void framed_session::note_refused() {
+    if (!was_refused_.exchange(true, std::memory_order_relaxed) && !loop().runs_here()) {
+        // The queue may have drained meanwhile: look once from the loop, which sees all of it.
+        where()->post([self = shared_from_this(), this] { check_room(); });
+    }
+}
+
+template <typename Append>
+VoidResult framed_session::send_message(std::size_t size, const Append& append) {
+    if (is_stopped() || size == 0 ||
+        size > peer_max_message_size_.load(std::memory_order_relaxed)) {
+        return refusal_of(size);
+    }
+    if (!loop().runs_here()) {
+        return send_from_other_thread(size, append);
+    }
+    if (remote_.bytes() > 0) {
+        take_remote();
+    }
+    transport::write_queue& queue = transport_->queue();
+    if (!has_room(queue.bytes(), size)) {
+        return refuse_full();
+    }
+    append(queue, true);
+    own_queued_.store(queue.bytes(), std::memory_order_relaxed);
+    transport_->request_flush();
+    return ok();
+}
+
+template <typename Append>
+VoidResult framed_session::send_from_other_thread(std::size_t size, const Append& append) {
+    auto held = remote_.acquire();
+    const bool may_wait = config_.policy == send_policy::wait &&
+                          !runtime::loop::is_on_io_thread() && !loop().context_runs_here();
+    const auto give_up = std::chrono::steady_clock::now() + config_.send_wait_timeout;
+    while (!remote_.is_closed(held) && !has_room(queued_bytes(), size)) {
+        if (!may_wait || std::chrono::steady_clock::now() >= give_up) {
+            held.unlock();
+            return refuse_full();
+        }
+        note_refused();
+        remote_.wait_for_room(held, give_up);
+    }
+    if (remote_.is_closed(held)) {
+        return closed_error();
+    }
+    append(remote_.pending(held), false);
+    if (remote_.publish(held)) {
+        where()->post([self = shared_from_this(), this] {
+            take_remote();
+            if (!is_closing_) {
+                transport_->request_flush();
+            }
+        });
+    }
+    return ok();
+}
+
+VoidResult framed_session::send_copy(std::span<const std::uint8_t> data, send_callback done) {
+    return send_message(data.size(), [&](transport::write_queue& queue, bool is_own) {
+        const auto header = protocol::encode_header(config_.frames, protocol::frame_type::data, 0,
+                                                    data.size());
+        if (is_own && data.size() >= direct_size) {
+            transport_->send_now(header.view(), data, std::move(done));
+            return;
+        }
+        queue.append(header.view());
+        queue.append(data);
+        queue.end_message(std::move(done));
+    });
+}
+
+VoidResult framed_session::send_owned(std::vector<std::uint8_t>& data, send_callback done) {
+    return send_message(data.size(), [&](transport::write_queue& queue, bool) {
+        const auto header = protocol::encode_header(config_.frames, protocol::frame_type::data, 0,
+                                                    data.size());
+        queue.append(header.view());
+        queue.append_owned(std::move(data));
+        queue.end_message(std::move(done));
+        data.clear();
+    });
+}
+
+VoidResult framed_session::send_shared(const transport::shared_frame& frame,
+                                       std::size_t payload_size) {
+    return send_message(payload_size, [&](transport::write_queue& queue, bool) {
+        queue.append_shared(frame);
+    });
+}
+
+void framed_session::take_remote() {
+    remote_.take_all(transport_->queue());
+    publish_queued();
+}
+
+void framed_session::on_written() {
+    publish_queued();
+    run_completions();
+    check_room();
+}
+
+void framed_session::run_completions() {
+    transport::write_queue& queue = transport_->queue();
+    // Bounded by what is complete now: a completion may send, and be complete at once, for ever.
+    while (queue.has_completed()) {
+        const send_callback done = queue.take_completed();
+        guarded([&] { done(ok()); });
+    }
+}
+
+void framed_session::check_room() {
+    if (!was_refused_.load(std::memory_order_relaxed) ||
+        queued_bytes() > config_.low_watermark) {
+        return;
+    }
+    was_refused_.store(false, std::memory_order_relaxed);
+    remote_.notify_room();
+    if (is_open_ && !is_closing_) {
+        guarded([this] { host_->on_writable(self_); });
+    }
+}
+
+}  // namespace network_system::session

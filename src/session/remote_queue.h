@@ -1,0 +1,68 @@
+#pragma once
+
+#include "transport/write_queue.h"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <mutex>
+
+namespace network_system::session {
+
+/// The sends of threads other than the session's own: they encode, count and queue here; the
+/// session takes everything over at once.
+///
+/// Thread-safety: every member may be called from any thread.
+class remote_queue {
+public:
+    using lock = std::unique_lock<std::mutex>;
+
+    [[nodiscard]] lock acquire() { return lock(mutex_); }
+
+    /// The pending bytes; hold the lock.
+    [[nodiscard]] transport::write_queue& pending(const lock&) noexcept { return pending_; }
+    [[nodiscard]] bool is_closed(const lock&) const noexcept { return is_closed_; }
+    /// Something was appended under the lock. True when the session has to be told: once until it
+    /// takes the bytes.
+    [[nodiscard]] bool publish(const lock&) noexcept {
+        bytes_.store(pending_.bytes(), std::memory_order_relaxed);
+        return !std::exchange(is_announced_, true);
+    }
+
+    [[nodiscard]] std::size_t bytes() const noexcept {
+        return bytes_.load(std::memory_order_relaxed);
+    }
+
+    /// Moves everything to the end of `queue`; the session's own thread.
+    void take_all(transport::write_queue& queue) {
+        const lock held(mutex_);
+        queue.splice(pending_);
+        bytes_.store(0, std::memory_order_relaxed);
+        is_announced_ = false;
+    }
+    /// Later sends fail; waiting ones wake and fail.
+    void close() {
+        const lock held(mutex_);
+        is_closed_ = true;
+        room_.notify_all();
+    }
+
+    void wait_for_room(lock& held, std::chrono::steady_clock::time_point deadline) {
+        room_.wait_until(held, deadline);
+    }
+    void notify_room() {
+        const lock held(mutex_);
+        room_.notify_all();
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable room_;
+    transport::write_queue pending_{nullptr};
+    std::atomic<std::size_t> bytes_{0};
+    bool is_announced_ = false;
+    bool is_closed_ = false;
+};
+
+}  // namespace network_system::session

@@ -1,0 +1,48 @@
+#pragma once
+
+#include "runtime/callback_gate.h"
+
+#include <network_system/session/messaging_session.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <system_error>
+
+namespace network_system::session {
+
+using session_ptr = std::shared_ptr<messaging_session>;
+
+/// The object a session belongs to: it runs the user's callbacks. Called on the session's loop.
+class session_host : public std::enable_shared_from_this<session_host> {
+public:
+    session_host() : gate_(std::make_shared<runtime::callback_gate>()) {}
+    session_host(const session_host&) = delete;
+    session_host& operator=(const session_host&) = delete;
+    virtual ~session_host() = default;
+
+    /// Guards the four callbacks that run user code: on_open, on_message, on_writable and the
+    /// user part of on_closed. What they throw is caught by the session.
+    [[nodiscard]] const std::shared_ptr<runtime::callback_gate>& gate() const noexcept {
+        return gate_;
+    }
+
+    virtual void on_open(const session_ptr& who) = 0;
+    virtual void on_message(const session_ptr& who, std::span<const std::uint8_t> data) = 0;
+    virtual void on_writable(const session_ptr& who) = 0;
+    /// Exactly once, last. Bookkeeping only: runs even when the gate is closed.
+    virtual void on_gone(const session_ptr& who, std::error_code reason,
+                         const session_metrics& totals) noexcept = 0;
+    /// The user part of the end: `reason` is empty after a clean close. `was_open`: on_open ran.
+    virtual void on_closed(const session_ptr& who, std::error_code reason, bool was_open) = 0;
+
+    /// A user callback threw.
+    virtual void on_callback_exception(const messaging_session& who,
+                                       std::string_view what) noexcept = 0;
+
+private:
+    std::shared_ptr<runtime::callback_gate> gate_;
+};
+
+}  // namespace network_system::session

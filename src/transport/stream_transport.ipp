@@ -1,0 +1,268 @@
+#pragma once
+
+#include "transport/stream_transport.h"
+
+#include "runtime/connector.h"
+
+#include <network_system/utils/error_codes.h>
+
+#include <algorithm>
+#include <array>
+
+namespace network_system::transport {
+
+using runtime::io_slice;
+using runtime::sockets::io_result;
+using runtime::sockets::outcome;
+
+// More slices in one call gain nothing: the kernel copies them one by one.
+inline constexpr std::size_t max_slices = 16;
+
+template <typename Stream>
+void stream_transport<Stream>::start(transport_handler& handler) {
+    handler_ = &handler;
+    state_ = state::open;
+    last_read_ = last_write_ = loop_->now();
+    if (const auto error = stream_.attach(*loop_, *this, {!is_paused_, false})) {
+        state_ = state::closed;
+        loop_->retire(shared_from_this());
+        std::exchange(handler_, nullptr)->on_closed(errc::connection_failed);
+    }
+}
+
+template <typename Stream>
+void stream_transport<Stream>::on_ready(runtime::interest ready) {
+    if (ready.write) {
+        is_write_blocked_ = false;
+        if (!write_queued()) {
+            return;
+        }
+    }
+    if (ready.read) {
+        read_some();
+    }
+}
+
+template <typename Stream>
+void stream_transport<Stream>::read_some() {
+    const std::span<std::uint8_t> buffer = loop_->read_buffer();
+    const std::span<std::uint8_t> place =
+        state_ == state::open ? handler_->read_place() : std::span<std::uint8_t>{};
+    const std::array<io_slice, 2> slices{io_slice{place.data(), place.size()},
+                                         io_slice{buffer.data(), buffer.size()}};
+    const auto into = std::span(slices).subspan(place.empty() ? 1 : 0);
+
+    const io_result result = stream_.try_read(into);
+    switch (result.kind) {
+        case outcome::done: deliver(result.bytes, place.size(), buffer); break;
+        case outcome::would_block: break;
+        case outcome::end: on_end_of_stream(); break;
+        case outcome::failed:
+            fail(runtime::classify(result.error, errc::receive_failed));
+            break;
+    }
+}
+
+template <typename Stream>
+void stream_transport<Stream>::deliver(std::size_t count, std::size_t place_size,
+                                       bytes_view buffer) {
+    last_read_ = loop_->now();
+    counters_.bytes_read += count;
+    if (state_ != state::open) {
+        counters_.bytes_discarded += count;
+        return;
+    }
+    const std::size_t placed = std::min(count, place_size);
+    handler_->on_bytes(placed, buffer.first(count - placed));
+}
+
+template <typename Stream>
+void stream_transport<Stream>::on_end_of_stream() {
+    has_ended_ = true;
+    if (state_ == state::draining) {
+        finish(reason_);
+        return;
+    }
+    update_interest();
+    if (state_ == state::open) {
+        handler_->on_end();
+    }
+}
+
+template <typename Stream>
+void stream_transport<Stream>::request_flush() {
+    loop_->mark_dirty(*this);
+}
+
+template <typename Stream>
+void stream_transport<Stream>::flush() {
+    if (!is_write_blocked_) {
+        write_queued();
+    }
+}
+
+template <typename Stream>
+bool stream_transport<Stream>::write_queued() {
+    if (state_ == state::closed || state_ == state::idle) {
+        return false;
+    }
+    std::array<io_slice, max_slices> slices;
+    while (!queue_.empty()) {
+        const auto gathered = queue_.prepare(slices);
+        const io_result result = stream_.try_write(std::span(slices).first(gathered.slices));
+        if (result.kind == outcome::would_block) {
+            break;
+        }
+        if (!note_written(result)) {
+            return false;
+        }
+        queue_.commit(result.bytes);
+        if (result.bytes < gathered.bytes) {
+            break;  // the socket is full: asking again would only cost a call
+        }
+    }
+    is_write_blocked_ = !queue_.empty();
+    update_interest();
+    handler_->on_written();
+    if (state_ == state::flushing && queue_.empty()) {
+        continue_close();
+    }
+    return state_ != state::closed;
+}
+
+template <typename Stream>
+bool stream_transport<Stream>::note_written(const io_result& result) {
+    if (result.kind != outcome::done) {
+        fail(runtime::classify(result.error, errc::send_failed));
+        return false;
+    }
+    last_write_ = loop_->now();
+    counters_.bytes_written += result.bytes;
+    return true;
+}
+
+template <typename Stream>
+void stream_transport<Stream>::send_now(bytes_view header, bytes_view payload,
+                                        session::send_callback done) {
+    std::array<io_slice, max_slices> slices;
+    const std::size_t queued = queue_.bytes();
+    const auto gathered = queue_.prepare(std::span(slices).first(max_slices - 2));
+    std::size_t written = 0;
+    if (!is_write_blocked_ && gathered.bytes == queued) {
+        std::size_t used = gathered.slices;
+        for (const bytes_view part : {header, payload}) {
+            if (!part.empty()) {
+                slices[used++] = {part.data(), part.size()};
+            }
+        }
+        const io_result result = stream_.try_write(std::span(slices).first(used));
+        // A failure shows again, and is dealt with, in the flush at the end of the batch: here a
+        // user callback is on the stack.
+        if (result.kind == outcome::done) {
+            note_written(result);
+            written = result.bytes;
+        }
+    }
+    const std::size_t committed = std::min(written, queued);
+    queue_.commit(committed);
+    written -= committed;
+    if (written == header.size() + payload.size()) {
+        queue_.end_written_message(std::move(done));
+    } else {
+        const std::size_t of_header = std::min(written, header.size());
+        queue_.append(header.subspan(of_header));
+        queue_.append(payload.subspan(written - of_header));
+        queue_.end_message(std::move(done));
+    }
+    request_flush();
+}
+
+template <typename Stream>
+void stream_transport<Stream>::pause_reading(bool paused) {
+    is_paused_ = paused;
+    update_interest();
+}
+
+template <typename Stream>
+void stream_transport<Stream>::update_interest() {
+    if (state_ == state::idle || state_ == state::closed) {
+        return;
+    }
+    const bool wants_read = !has_ended_ && (!is_paused_ || state_ != state::open);
+    stream_.set_interest(*loop_, *this, {wants_read, is_write_blocked_});
+}
+
+template <typename Stream>
+void stream_transport<Stream>::close(steady_time deadline, std::error_code reason) {
+    if (state_ != state::open) {
+        return;
+    }
+    state_ = state::flushing;
+    reason_ = reason;
+    loop_->deadlines().set(*this, deadline);
+    update_interest();
+    // Even with an empty queue the rest of the close happens at the end of the batch, outside
+    // whatever callback this was called from.
+    request_flush();
+}
+
+template <typename Stream>
+void stream_transport<Stream>::continue_close() {
+    stream_.shutdown_write();
+    state_ = state::draining;
+    if (has_ended_) {
+        finish(reason_);
+    }
+}
+
+template <typename Stream>
+void stream_transport<Stream>::abort(std::error_code reason) {
+    if (state_ != state::closed && state_ != state::idle) {
+        stream_.prepare_reset();
+        finish(reason);
+    }
+}
+
+template <typename Stream>
+void stream_transport<Stream>::set_deadline(steady_time when) {
+    if (state_ == state::open) {
+        loop_->deadlines().set(*this, when);
+    }
+}
+
+template <typename Stream>
+void stream_transport<Stream>::on_deadline(steady_time) {
+    if (state_ == state::open) {
+        handler_->on_deadline();
+    } else {
+        stream_.prepare_reset();
+        fail(errc::connection_timeout);
+    }
+}
+
+template <typename Stream>
+void stream_transport<Stream>::fail(errc code) {
+    // Of several things that went wrong the first is the cause.
+    finish(reason_ ? reason_ : make_error_code(code));
+}
+
+template <typename Stream>
+void stream_transport<Stream>::on_loop_shutdown() {
+    // The poller has closed the socket already.
+    state_ = state::closed;
+    runtime::deadline_wheel::cancel(*this);
+    loop_->retire(shared_from_this());
+    std::exchange(handler_, nullptr)->on_closed(errc::connection_closed);
+}
+
+template <typename Stream>
+void stream_transport<Stream>::finish(std::error_code reason) {
+    state_ = state::closed;
+    runtime::deadline_wheel::cancel(*this);
+    stream_.detach(*loop_, *this);
+    // Events of this batch may still name this object.
+    loop_->retire(shared_from_this());
+    std::exchange(handler_, nullptr)->on_closed(reason);
+}
+
+}  // namespace network_system::transport

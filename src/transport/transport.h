@@ -1,0 +1,99 @@
+#pragma once
+
+#include "runtime/loop.h"
+#include "transport/write_queue.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <system_error>
+
+namespace network_system::transport {
+
+using runtime::steady_time;
+
+/// What a transport tells the layer above it. Runs inside the loop's batches only.
+class transport_handler {
+public:
+    /// Where the next bytes belong, when that is known (the rest of a large message); empty
+    /// otherwise. Valid until the next call into the handler.
+    virtual std::span<std::uint8_t> read_place() noexcept = 0;
+    /// `placed` bytes were read into `read_place`, then `rest` (valid during the call).
+    virtual void on_bytes(std::size_t placed, bytes_view rest) = 0;
+    /// The peer ended its side. The handler answers with `close` or `abort`.
+    virtual void on_end() = 0;
+    /// Something was written: completions may be due, and there is more room.
+    virtual void on_written() = 0;
+    /// The deadline set with `set_deadline` has passed while the transport is open.
+    virtual void on_deadline() = 0;
+    /// Exactly once, last. `reason` is what `close` or `abort` gave, or what went wrong since.
+    virtual void on_closed(std::error_code reason) = 0;
+
+protected:
+    ~transport_handler() = default;
+};
+
+struct transport_counters {
+    std::uint64_t bytes_read = 0;
+    std::uint64_t bytes_written = 0;
+    std::uint64_t bytes_discarded = 0;
+};
+
+/// The seam between protocols and byte streams: bytes in, bytes out, one close.
+///
+/// Closing:
+///
+///     open --close--> flushing --queue empty--> draining --end of stream--> closed
+///       |                |                          |
+///       +--abort---------+--error, deadline---------+--------------------> closed
+///
+/// In `flushing` and `draining` arriving bytes are read and discarded: closing a socket with
+/// unread input would destroy what was sent (RFC 1122 section 4.2.2.13).
+///
+/// Thread-safety: none; used on the loop's executor.
+class transport : public std::enable_shared_from_this<transport> {
+public:
+    explicit transport(std::shared_ptr<runtime::loop> where)
+        : loop_(std::move(where)), queue_(&loop_->blocks()) {}
+    transport(const transport&) = delete;
+    transport& operator=(const transport&) = delete;
+    virtual ~transport() = default;
+
+    /// Begins to read. `handler` lives until `on_closed`, which comes also when start fails.
+    virtual void start(transport_handler& handler) = 0;
+
+    /// What will be written. After appending call `request_flush`; writing happens at the end of
+    /// the batch.
+    [[nodiscard]] write_queue& queue() noexcept { return queue_; }
+    virtual void request_flush() = 0;
+    /// Writes the queue and then these bytes at once and copies only what the socket did not
+    /// take: for messages too large to be copied first. The two together are one message.
+    virtual void send_now(bytes_view header, bytes_view payload, session::send_callback done) = 0;
+
+    /// Stops reading from the stream, or goes on.
+    virtual void pause_reading(bool paused) = 0;
+
+    /// Ends gracefully by `deadline`; `reason` is reported unless something worse happens.
+    virtual void close(steady_time deadline, std::error_code reason) = 0;
+    /// Ends at once. What is queued is lost.
+    virtual void abort(std::error_code reason) = 0;
+
+    virtual void set_deadline(steady_time when) = 0;
+
+    [[nodiscard]] virtual bool is_open() const noexcept = 0;
+    [[nodiscard]] const std::shared_ptr<runtime::loop>& where() const noexcept { return loop_; }
+    [[nodiscard]] const transport_counters& counters() const noexcept { return counters_; }
+    /// When bytes last arrived, and when the socket last took some.
+    [[nodiscard]] steady_time last_read() const noexcept { return last_read_; }
+    [[nodiscard]] steady_time last_write() const noexcept { return last_write_; }
+
+protected:
+    std::shared_ptr<runtime::loop> loop_;
+    write_queue queue_;
+    transport_counters counters_;
+    steady_time last_read_{};
+    steady_time last_write_{};
+};
+
+}  // namespace network_system::transport

@@ -1,0 +1,228 @@
+#include "transport/write_queue.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace network_system::transport {
+namespace {
+
+// Below this, copying into the gather buffer is cheaper than a segment and an I/O slice.
+constexpr std::size_t copy_limit = std::size_t{2} * 1024;
+
+struct owned_segment : write_segment {
+    explicit owned_segment(std::vector<std::uint8_t>&& bytes, std::size_t skip) noexcept
+        : write_segment(kind::owned), storage(std::move(bytes)) {
+        data = storage.data();
+        begin = skip;
+        end = storage.size();
+    }
+    std::vector<std::uint8_t> storage;
+    std::uint64_t messages = 0;
+};
+
+struct shared_segment : write_segment {
+    explicit shared_segment(shared_frame bytes) noexcept
+        : write_segment(kind::shared), frame(std::move(bytes)) {
+        data = frame->data();
+        end = frame->size();
+    }
+    shared_frame frame;
+};
+
+void put_mark(write_chunk& chunk, std::size_t position) noexcept {
+    ++chunk.marks;
+    const auto value = static_cast<std::uint16_t>(position);
+    std::memcpy(chunk.bytes + write_chunk::capacity - chunk.marks * sizeof value, &value,
+                sizeof value);
+}
+
+std::size_t mark_at(const write_chunk& chunk, std::size_t index) noexcept {
+    std::uint16_t value = 0;
+    std::memcpy(&value, chunk.bytes + write_chunk::capacity - (index + 1) * sizeof value,
+                sizeof value);
+    return value;
+}
+
+/// How many messages end in the part of the segment that has just been written.
+std::uint64_t messages_passed(write_segment& segment) noexcept {
+    const bool is_whole = segment.begin == segment.end;
+    switch (segment.type) {
+        case write_segment::kind::chunk: {
+            auto& chunk = static_cast<write_chunk&>(segment);
+            const std::size_t before = chunk.passed;
+            if (is_whole) {
+                chunk.passed = chunk.marks;
+            }
+            while (chunk.passed < chunk.marks && mark_at(chunk, chunk.passed) <= chunk.begin) {
+                ++chunk.passed;
+            }
+            return chunk.passed - before;
+        }
+        case write_segment::kind::owned:
+            return is_whole ? static_cast<owned_segment&>(segment).messages : 0;
+        case write_segment::kind::shared: return is_whole ? 1 : 0;
+    }
+    return 0;
+}
+
+}  // namespace
+
+write_queue::~write_queue() {
+    discard();
+}
+
+void write_queue::push(write_segment* segment) noexcept {
+    (tail_ != nullptr ? tail_->next : head_) = segment;
+    tail_ = segment;
+}
+
+void write_queue::free(write_segment* segment) noexcept {
+    switch (segment->type) {
+        case write_segment::kind::chunk:
+            runtime::block_pool::give_back(pool_, static_cast<write_chunk*>(segment));
+            break;
+        case write_segment::kind::owned: delete static_cast<owned_segment*>(segment); break;
+        case write_segment::kind::shared: delete static_cast<shared_segment*>(segment); break;
+    }
+}
+
+void write_queue::pop() noexcept {
+    write_segment* const first = std::exchange(head_, head_->next);
+    if (head_ == nullptr) {
+        tail_ = nullptr;
+    }
+    free(first);
+}
+
+write_chunk& write_queue::tail_with_room(std::size_t wanted) {
+    if (tail_ == nullptr || tail_->type != write_segment::kind::chunk ||
+        static_cast<write_chunk*>(tail_)->room() < wanted) {
+        push(::new (runtime::block_pool::take(pool_)) write_chunk);
+    }
+    return *static_cast<write_chunk*>(tail_);
+}
+
+void write_queue::append(bytes_view data) {
+    bytes_ += data.size();
+    while (!data.empty()) {
+        // Room for one byte and one mark: a message always has a chunk to record its end in.
+        write_chunk& chunk = tail_with_room(1 + sizeof(std::uint16_t));
+        const std::size_t count =
+            std::min(data.size(), chunk.room() - sizeof(std::uint16_t));
+        std::memcpy(chunk.bytes + chunk.end, data.data(), count);
+        chunk.end += count;
+        data = data.subspan(count);
+    }
+}
+
+void write_queue::append_owned(std::vector<std::uint8_t>&& data, std::size_t skip) {
+    const std::size_t size = data.size() - skip;
+    if (size <= copy_limit) {
+        append(bytes_view(data).subspan(skip));
+        return;
+    }
+    push(new owned_segment(std::move(data), skip));
+    bytes_ += size;
+}
+
+void write_queue::append_shared(const shared_frame& frame) {
+    if (frame->size() <= copy_limit) {
+        append(*frame);
+        end_message({});
+        return;
+    }
+    push(new shared_segment(frame));
+    bytes_ += frame->size();
+    ++queued_;
+}
+
+void write_queue::end_message(session::send_callback done) {
+    ++queued_;
+    if (tail_->type == write_segment::kind::chunk) {
+        auto& chunk = static_cast<write_chunk&>(*tail_);
+        put_mark(chunk, chunk.end);
+    } else {
+        ++static_cast<owned_segment*>(tail_)->messages;
+    }
+    add_completion(queued_, std::move(done));
+}
+
+void write_queue::end_written_message(session::send_callback done) {
+    ++queued_;
+    ++written_;
+    add_completion(queued_, std::move(done));
+}
+
+void write_queue::add_completion(std::uint64_t message, session::send_callback done) {
+    if (!done) {
+        return;
+    }
+    if (!completions_) {
+        completions_ = std::make_unique<std::deque<completion>>();
+    }
+    completions_->push_back({message, std::move(done)});
+}
+
+void write_queue::splice(write_queue& other) {
+    if (other.head_ != nullptr) {
+        push(other.head_);
+        tail_ = std::exchange(other.tail_, nullptr);
+        other.head_ = nullptr;
+        bytes_ += std::exchange(other.bytes_, 0);
+    }
+    if (other.completions_) {
+        for (completion& each : *other.completions_) {
+            add_completion(queued_ + each.message - other.written_, std::move(each.done));
+        }
+        other.completions_->clear();
+    }
+    queued_ += std::exchange(other.queued_, 0) - std::exchange(other.written_, 0);
+}
+
+write_queue::gathered write_queue::prepare(std::span<runtime::io_slice> slices) const noexcept {
+    gathered all;
+    for (const write_segment* each = head_; each != nullptr && all.slices < slices.size();
+         each = each->next) {
+        slices[all.slices++] = {each->data + each->begin, each->end - each->begin};
+        all.bytes += each->end - each->begin;
+    }
+    return all;
+}
+
+void write_queue::commit(std::size_t count) noexcept {
+    bytes_ -= count;
+    while (count > 0) {
+        const std::size_t part = std::min(count, head_->end - head_->begin);
+        head_->begin += part;
+        count -= part;
+        written_ += messages_passed(*head_);
+        if (head_->begin == head_->end) {
+            pop();
+        }
+    }
+}
+
+session::send_callback write_queue::take_any() {
+    if (!completions_ || completions_->empty()) {
+        completions_.reset();
+        return {};
+    }
+    session::send_callback done = std::move(completions_->front().done);
+    completions_->pop_front();
+    return done;
+}
+
+session::send_callback write_queue::take_completed() {
+    return has_completed() ? take_any() : session::send_callback{};
+}
+
+std::uint64_t write_queue::discard() noexcept {
+    while (head_ != nullptr) {
+        pop();
+    }
+    bytes_ = 0;
+    return std::exchange(queued_, written_) - written_;
+}
+
+}  // namespace network_system::transport

@@ -1,0 +1,125 @@
+#pragma once
+
+#include "runtime/block_pool.h"
+#include "runtime/native_socket.h"
+
+#include <network_system/session/messaging_session.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace network_system::transport {
+
+using bytes_view = std::span<const std::uint8_t>;
+/// One encoded message that several queues send: never changed once shared.
+using shared_frame = std::shared_ptr<const std::vector<std::uint8_t>>;
+
+/// A run of queued bytes.
+struct write_segment {
+    enum class kind : std::uint8_t { chunk, owned, shared };
+
+    write_segment* next = nullptr;
+    const std::uint8_t* data = nullptr;
+    std::size_t begin = 0;
+    std::size_t end = 0;
+    kind type;
+
+    explicit write_segment(kind which) noexcept : type(which) {}
+};
+
+/// A block that small messages are gathered into. Bytes grow from the front; from the back grow
+/// the positions at which messages end, so that the messages lost with a connection can be
+/// counted exactly without memory of their own.
+struct write_chunk : write_segment {
+    static constexpr std::size_t capacity =
+        runtime::block_pool::block_size - sizeof(write_segment) - 2 * sizeof(std::size_t);
+
+    write_chunk() noexcept : write_segment(kind::chunk) { data = bytes; }
+
+    [[nodiscard]] std::size_t room() const noexcept {
+        return capacity - end - marks * sizeof(std::uint16_t);
+    }
+
+    std::size_t marks = 0;
+    std::size_t passed = 0;
+    // Left uninitialized: 16 KiB of zeroes a message would cost more than the message.
+    std::uint8_t bytes[capacity];
+};
+static_assert(sizeof(write_chunk) == runtime::block_pool::block_size);
+
+/// The bytes a connection still has to write, and who wants to know when they are written.
+///
+/// Thread-safety: none. `pool` outlives the queue; null allocates and frees directly.
+class write_queue {
+public:
+    explicit write_queue(runtime::block_pool* pool) noexcept : pool_(pool) {}
+    write_queue(const write_queue&) = delete;
+    write_queue& operator=(const write_queue&) = delete;
+    ~write_queue();
+
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+    [[nodiscard]] bool empty() const noexcept { return bytes_ == 0; }
+
+    /// Copies bytes. They become part of the message that `end_message` ends.
+    void append(bytes_view data);
+    /// Takes the bytes from `skip` on over without a copy when they are many.
+    void append_owned(std::vector<std::uint8_t>&& data, std::size_t skip = 0);
+    /// A whole message, counted, shared with other queues.
+    void append_shared(const shared_frame& frame);
+    /// The bytes appended last end an application message. `done` (if any) is among the
+    /// completions of the commit that writes the last of them.
+    void end_message(session::send_callback done);
+    /// The same for a message that was written past the empty queue.
+    void end_written_message(session::send_callback done);
+    /// Appends all of `other`, which becomes empty; O(1) in its bytes.
+    void splice(write_queue& other);
+
+    struct gathered {
+        std::size_t slices = 0;
+        std::size_t bytes = 0;
+    };
+    /// Fills `slices` from the front of the queue.
+    [[nodiscard]] gathered prepare(std::span<runtime::io_slice> slices) const noexcept;
+    /// The first `count` bytes have been written.
+    void commit(std::size_t count) noexcept;
+
+    /// Application messages appended, and those written completely.
+    [[nodiscard]] std::uint64_t messages_queued() const noexcept { return queued_; }
+    [[nodiscard]] std::uint64_t messages_written() const noexcept { return written_; }
+
+    /// The next callback whose message was written; an empty one when there is none.
+    [[nodiscard]] session::send_callback take_completed();
+    [[nodiscard]] bool has_completed() const noexcept {
+        return completions_ && !completions_->empty() && completions_->front().message <= written_;
+    }
+    /// The next callback in order, written or not: the connection is gone.
+    [[nodiscard]] session::send_callback take_any();
+    /// Forgets the bytes, not the callbacks; the number of messages lost.
+    std::uint64_t discard() noexcept;
+
+private:
+    struct completion {
+        std::uint64_t message;
+        session::send_callback done;
+    };
+
+    [[nodiscard]] write_chunk& tail_with_room(std::size_t wanted);
+    void add_completion(std::uint64_t message, session::send_callback done);
+    void push(write_segment* segment) noexcept;
+    void pop() noexcept;
+    void free(write_segment* segment) noexcept;
+
+    runtime::block_pool* pool_;
+    write_segment* head_ = nullptr;
+    write_segment* tail_ = nullptr;
+    std::size_t bytes_ = 0;
+    std::uint64_t queued_ = 0;
+    std::uint64_t written_ = 0;
+    std::unique_ptr<std::deque<completion>> completions_;
+};
+
+}  // namespace network_system::transport

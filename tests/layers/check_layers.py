@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+"""Checks that the sources keep to the layers of docs/ARCHITECTURE.md.
+
+    check_layers.py              check this checkout
+    check_layers.py --root DIR   check another tree
+    check_layers.py --self-test  check that every rule is able to fail
+
+Rules:
+  1. Includes run downwards only; transport and protocol stand side by side and do not know each other.
+  2. protocol is pure: neither Asio, nor OpenSSL, nor sockets, nor threads.
+  3. OpenSSL headers are included in the TLS files only.
+  4. The public core/, session/ and utils/ headers pull in neither Asio nor OpenSSL, directly or not.
+  5. No header includes itself through others.
+  6. A quoted include names a file that exists; a public header includes no private one.
+  7. src/CMakeLists.txt lists exactly the .cpp files under src/.
+"""
+
+import argparse
+import pathlib
+import re
+import sys
+import tempfile
+
+# A layer and the layers it may include, besides itself.
+_LOWER = {
+    "utils": [],
+    "runtime": ["utils"],
+    "protocol": ["utils"],
+    "transport": ["runtime", "utils"],
+    "session": ["transport", "protocol", "runtime", "utils"],
+    "core": ["session", "transport", "protocol", "runtime", "utils"],
+    "integration": ["core", "session", "transport", "protocol", "runtime", "utils"],
+    "resilience": ["core", "session", "transport", "protocol", "runtime", "utils"],
+}
+
+# Which layer a file belongs to: the longest matching path decides.
+_LAYER_OF = {
+    "include/network_system/config.h": "utils",  # generated
+    "include/network_system/export.h": "utils",  # generated
+    "include/network_system/utils/": "utils",
+    "include/network_system/session/": "session",
+    "include/network_system/core/": "core",
+    "include/network_system/async.h": "integration",
+    "include/network_system/compatibility.h": "integration",
+    "include/network_system/integration/": "integration",
+    "include/network_system/resilience/": "resilience",
+    # SPEC.md puts the public face of several layers into internal/.
+    "include/network_system/internal/": "transport",
+    "include/network_system/internal/messaging_session.h": "session",
+    "include/network_system/internal/pipeline.h": "protocol",
+    "include/network_system/internal/send_coroutine.h": "integration",
+    "src/utils/": "utils",
+    "src/runtime/": "runtime",
+    "src/transport/": "transport",
+    "src/protocol/": "protocol",
+    "src/session/": "session",
+    "src/core/": "core",
+    "src/integration/": "integration",
+    "src/resilience/": "resilience",
+    "src/internal/": "transport",
+    "src/internal/pipeline": "protocol",
+    "src/internal/send_coroutine": "integration",
+}
+
+_GENERATED = {"include/network_system/config.h", "include/network_system/export.h"}
+_LIGHT = re.compile(r"include/network_system/(core|session|utils)/")
+_TLS_FILE = re.compile(r"src/.*(^|/|_)(tls|secure|openssl)(_|/|\.)")
+_ASIO = re.compile(r"(boost/)?asio(\.hpp$|/)")
+_OPENSSL = re.compile(r"openssl/")
+_IMPURE = re.compile(
+    r"(thread|mutex|shared_mutex|condition_variable|future|semaphore|latch|barrier|stop_token|"
+    r"pthread\.h|unistd\.h|poll\.h|winsock2\.h|(sys|netinet|arpa)/.*)$"
+)
+_INCLUDE = re.compile(r'^\s*#\s*include\s*(<[^>]+>|"[^"]+")')
+
+
+def _layer(path):
+    best = max((p for p in _LAYER_OF if path.startswith(p)), key=len, default=None)
+    return _LAYER_OF[best] if best else None
+
+
+class Checker:
+    def __init__(self, root):
+        self.root = root
+        self.errors = []
+        self.files = sorted(
+            f.relative_to(root).as_posix()
+            for top in ("include", "src")
+            for f in (root / top).rglob("*")
+            if f.suffix in (".h", ".hpp", ".ipp", ".cpp")
+        )
+        self.known = set(self.files) | _GENERATED
+        # file -> [(line, include as written, resolved project path or None)]
+        self.includes = {f: list(self._read(f)) for f in self.files}
+
+    def error(self, path, line, text):
+        self.errors.append(f"{path}:{line}: {text}")
+
+    def _read(self, path):
+        text = (self.root / path).read_text(encoding="utf-8")
+        for number, line in enumerate(text.splitlines(), 1):
+            match = _INCLUDE.match(line)
+            if not match:
+                continue
+            written = match.group(1)
+            name = written[1:-1]
+            candidates = [f"include/{name}", f"src/{name}"]
+            if written[0] == '"':
+                sibling = (pathlib.PurePosixPath(path).parent / name).as_posix()
+                candidates.insert(0, re.sub(r"[^/]+/\.\./", "", sibling))
+            target = next((c for c in candidates if c in self.known), None)
+            yield number, written, target
+
+    def run(self):
+        for path in self.files:
+            self._check_file(path)
+        for path in self.files:
+            if _LIGHT.match(path):
+                self._check_light(path)
+        self._check_cycles()
+        self._check_list()
+        return self.errors
+
+    def _check_file(self, path):
+        layer = _layer(path)
+        if layer is None:
+            self.error(path, 1, "belongs to no layer; add it to the table in check_layers.py")
+            return
+        for line, written, target in self.includes[path]:
+            name = written[1:-1]
+            if target is None:
+                if written[0] == '"' or name.startswith("network_system/"):
+                    self.error(path, line, f"{written} does not exist")
+                if layer == "protocol" and (
+                    _ASIO.match(name) or _OPENSSL.match(name) or _IMPURE.match(name)
+                ):
+                    self.error(path, line, f"protocol is pure, but includes {written}")
+                if _OPENSSL.match(name) and not _TLS_FILE.match(path):
+                    self.error(path, line, f"{written} outside the TLS files")
+                continue
+            if path.startswith("include/") and target.startswith("src/"):
+                self.error(path, line, f"a public header includes the private {target}")
+            below = _layer(target)
+            if below is not None and below != layer and below not in _LOWER[layer]:
+                self.error(path, line, f"{layer} must not include {below} ({target})")
+
+    def _check_light(self, path):
+        """Follows the project's own headers from a light public header."""
+        pending, seen = [(path, [path])], {path}
+        while pending:
+            current, way = pending.pop()
+            for line, written, target in self.includes.get(current, ()):
+                if target is None:
+                    name = written[1:-1]
+                    if _ASIO.match(name) or _OPENSSL.match(name):
+                        via = " -> ".join(way)
+                        self.error(current, line, f"light public header reaches {written}: {via}")
+                elif target not in seen:
+                    seen.add(target)
+                    pending.append((target, way + [target]))
+
+    def _check_cycles(self):
+        state = {}
+
+        def visit(path, way):
+            state[path] = "open"
+            for line, _, target in self.includes.get(path, ()):
+                if target is None:
+                    continue
+                if state.get(target) == "open":
+                    circle = way[way.index(target) :] + [target]
+                    self.error(path, line, "include cycle: " + " -> ".join(circle))
+                elif target not in state:
+                    visit(target, way + [target])
+            state[path] = "done"
+
+        for path in self.files:
+            if path not in state:
+                visit(path, [path])
+
+    def _check_list(self):
+        cmake = self.root / "src/CMakeLists.txt"
+        if not cmake.exists():
+            return
+        text = re.sub(r"#.*", "", cmake.read_text(encoding="utf-8"))
+        listed = {f"src/{m}" for m in re.findall(r"(?<![\w/.])[\w/]+\.cpp\b", text)}
+        present = {f for f in self.files if f.startswith("src/") and f.endswith(".cpp")}
+        for path in sorted(present - listed):
+            self.error("src/CMakeLists.txt", 1, f"does not list {path}")
+        for path in sorted(listed - present):
+            self.error("src/CMakeLists.txt", 1, f"lists {path}, which does not exist")
+
+
+_SELF_TEST = [
+    # (files, part of the message expected; None: the tree is clean)
+    ({"src/core/a.h": "", "src/core/b.h": '#include "core/a.h"\n#include <vector>'}, None),
+    ({"src/core/a.h": "", "src/session/b.h": '#include "core/a.h"'}, "session must not include core"),
+    ({"src/utils/b.h": '#include "../core/a.h"', "src/core/a.h": ""}, "utils must not include core"),
+    ({"src/protocol/a.h": "", "src/transport/b.h": '#include "protocol/a.h"'}, "must not include protocol"),
+    ({"src/runtime/a.h": "", "src/protocol/b.h": '#include "runtime/a.h"'}, "must not include runtime"),
+    ({"src/integration/a.h": "", "src/core/b.cpp": '#include "integration/a.h"'}, "must not include integration"),
+    ({"src/protocol/a.h": "#include <asio/buffer.hpp>"}, "protocol is pure"),
+    ({"src/protocol/a.h": "#include <mutex>"}, "protocol is pure"),
+    ({"src/protocol/a.h": "#include <sys/socket.h>"}, "protocol is pure"),
+    ({"src/transport/a.h": "#include <openssl/ssl.h>"}, "outside the TLS files"),
+    ({"src/transport/tls_stream.h": "#include <openssl/ssl.h>"}, None),
+    (
+        {
+            "include/network_system/core/a.h": "#include <network_system/utils/b.h>",
+            "include/network_system/utils/b.h": "#  include <asio.hpp>",
+        },
+        "light public header reaches <asio.hpp>",
+    ),
+    ({"include/network_system/internal/a.h": "#include <asio.hpp>"}, None),
+    ({"src/utils/a.h": '#include "b.h"', "src/utils/b.h": '#include "a.h"'}, "include cycle"),
+    ({"src/utils/a.h": '#include "nowhere.h"'}, "does not exist"),
+    ({"include/network_system/utils/a.h": '#include "utils/b.h"', "src/utils/b.h": ""}, "private"),
+    ({"src/stray.h": ""}, "belongs to no layer"),
+    ({"src/utils/a.cpp": "", "src/CMakeLists.txt": "# utils/a.cpp"}, "does not list src/utils/a.cpp"),
+    ({"src/CMakeLists.txt": "utils/a.cpp"}, "lists src/utils/a.cpp"),
+]
+
+
+def _self_test():
+    failed = 0
+    for files, expected in _SELF_TEST:
+        with tempfile.TemporaryDirectory() as directory:
+            root = pathlib.Path(directory)
+            for top in ("include", "src"):
+                (root / top).mkdir()
+            for name, text in files.items():
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                (root / name).write_text(text + "\n", encoding="utf-8")
+            errors = Checker(root).run()
+        if (expected is None and errors) or (
+            expected is not None and not any(expected in error for error in errors)
+        ):
+            failed += 1
+            print(f"FAILED: {files}\n  expected: {expected}\n  reported: {errors}")
+    print(f"{len(_SELF_TEST)} self-tests, {failed} failed")
+    return 1 if failed else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Checks the layers of the sources.")
+    parser.add_argument("--root", type=pathlib.Path, default=pathlib.Path(__file__).resolve().parents[2])
+    parser.add_argument("--self-test", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.self_test:
+        return _self_test()
+    checker = Checker(arguments.root)
+    errors = checker.run()
+    for error in errors:
+        print(error)
+    print(f"{len(checker.files)} files, {len(errors)} violations")
+    return 1 if errors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
