@@ -60,10 +60,10 @@ endif()
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(
     Asio
-    REQUIRED_VARS Asio_INCLUDE_DIR
+    REQUIRED_VARS Asio_INCLUDE_DIR Asio_VERSION
     VERSION_VAR Asio_VERSION
     REASON_FAILURE_MESSAGE
-        "Standalone Asio was not found. It is libasio-dev on Debian and Ubuntu, asio in Homebrew and \
+        "Standalone Asio is libasio-dev on Debian and Ubuntu, asio in Homebrew and \
 vcpkg, mingw-w64-x86_64-asio in MSYS2. Elsewhere, pass -DAsio_ROOT=<prefix> where \
 <prefix>/include/asio.hpp exists"
 )

@@ -20,7 +20,7 @@ debian_packages() {
     test) echo "$(debian_packages build)" libgtest-dev python3 ;;
     bench) echo "$(debian_packages build)" libbenchmark-dev python3 util-linux ;;
     dev)
-        echo "$(debian_packages test)" g++-11 clang-16 clang-format-16 clang-tidy-16 clang-tools-16 \
+        echo "$(debian_packages test)" g++-11 clang-16 clang-format-16 clang-tidy-16 \
             libclang-rt-16-dev llvm-16 ccache doxygen shellcheck pkg-config make git util-linux
         ;;
     coverage) echo "$(debian_packages test)" gcovr ;;

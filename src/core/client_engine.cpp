@@ -9,10 +9,12 @@
 namespace network_system::core {
 
 client_engine::client_engine(std::string name, const client_options& options,
-                             std::shared_ptr<runtime::io_pool> pool, make_transport transports,
+                             std::shared_ptr<runtime::io_pool> pool,
+                             std::shared_ptr<runtime::loop> where, make_transport transports,
                              std::shared_ptr<const client_callbacks> callbacks)
-    : engine(std::move(name), std::move(pool), std::move(transports)), options_(options),
-      callbacks_(std::move(callbacks)), loop_(pool_->next_loop()) {}
+    : engine(std::move(name), std::move(pool), std::move(transports), options.session),
+      options_(options),
+      callbacks_(std::move(callbacks)), loop_(std::move(where)) {}
 
 void client_engine::start(const std::string& host, std::uint16_t port,
                           messaging_client::start_callback done) {
@@ -38,13 +40,15 @@ void client_engine::connect() {
 void client_engine::on_connected(runtime::connect_outcome outcome) {
     connector_.reset();
     if (!outcome.is_connected()) {
-        complete(start_error(outcome.code, outcome.cause, outcome.text));
+        const auto failure = start_error(outcome.code, outcome.cause, outcome.text);
+        is_finished_.store(true, std::memory_order_release);
+        refuse_start(failure);
         end_.announce();
+        start_result_.give(failure);
         return;
     }
     session::session_setup setup;
     setup.role = session::session_role::client;
-    setup.config = options_.session;
     setup.drain_timeout = options_.drain_timeout;
     setup.remote = outcome.peer;
     setup.hello_deadline = deadline_;
@@ -67,12 +71,17 @@ error_info client_engine::start_error(errc code, std::error_code cause,
     return detail::failure(code, std::move(message), name_, cause);
 }
 
-void client_engine::complete(VoidResult result) {
-    if (result.is_err()) {
-        has_failed_to_start_ = true;
-    }
+error_info client_engine::start_error(std::error_code reason) const {
+    const bool is_ours =
+        reason && reason.category() == error_category() && !is_stop_requested_;
+    return start_error(is_ours ? static_cast<errc>(reason.value()) : errc::connection_closed, {},
+                       {});
+}
+
+void client_engine::refuse_start(const error_info& failure) {
+    has_failed_to_start_ = true;
     if (const auto done = std::move(done_)) {
-        run_callback(*loop_, [&] { done(std::move(result)); });
+        run_callback(*loop_, [&] { done(failure); });
     }
 }
 
@@ -110,7 +119,11 @@ void client_engine::on_open(const session_ptr&) {
     if (callbacks_->connected) {
         callbacks_->connected();
     }
-    complete(ok());
+    // The connected callback may have destroyed the client.
+    if (const auto done = std::move(done_); done && gate()->is_open()) {
+        done(ok());
+    }
+    start_result_.give(ok());
 }
 
 void client_engine::on_message(const session_ptr&, std::span<const std::uint8_t> data) {
@@ -127,19 +140,16 @@ void client_engine::on_writable(const session_ptr&) {
 
 void client_engine::on_closed(const session_ptr&, std::error_code reason, bool was_open) {
     is_connected_.store(false, std::memory_order_release);
+    is_finished_.store(true, std::memory_order_release);
     // Still there when the connection never opened, or the connected callback threw.
     if (done_) {
-        const bool is_ours = reason && reason.category() == error_category();
-        complete(start_error(
-            is_ours ? static_cast<errc>(reason.value()) : errc::connection_closed, {}, {}));
+        refuse_start(start_error(reason));
     }
-    if (!was_open) {
-        return;
-    }
-    if (reason && callbacks_->failed) {
+    // Each callback may destroy the client.
+    if (was_open && reason && callbacks_->failed && gate()->is_open()) {
         callbacks_->failed(reason);
     }
-    if (callbacks_->disconnected) {
+    if (was_open && callbacks_->disconnected && gate()->is_open()) {
         callbacks_->disconnected();
     }
 }
@@ -147,8 +157,11 @@ void client_engine::on_closed(const session_ptr&, std::error_code reason, bool w
 void client_engine::on_gone(const session_ptr&, std::error_code reason,
                             const session::session_metrics& totals) noexcept {
     is_connected_.store(false, std::memory_order_release);
+    is_finished_.store(true, std::memory_order_release);
+    has_failed_to_start_ = !was_connected_;
     collect(totals, reason);
     end_.announce();
+    start_result_.give(start_error(reason));  // unless it was given before
 }
 
 }  // namespace network_system::core

@@ -1,9 +1,12 @@
 #pragma once
 
+#include "core/awaited.h"
 #include "core/engine.h"
 #include "runtime/connector.h"
 
 #include <network_system/core/messaging_client.h>
+
+#include <optional>
 
 namespace network_system::core {
 
@@ -26,21 +29,30 @@ struct client_callbacks {
 class client_engine final : public engine {
 public:
     client_engine(std::string name, const client_options& options,
-                  std::shared_ptr<runtime::io_pool> pool, make_transport transports,
+                  std::shared_ptr<runtime::io_pool> pool, std::shared_ptr<runtime::loop> where,
+                  make_transport transports,
                   std::shared_ptr<const client_callbacks> callbacks);
 
     /// Calls `done` exactly once, on the loop, unless the gate is closed first.
     void start(const std::string& host, std::uint16_t port,
                messaging_client::start_callback done);
-    /// Begins the end, whatever the state. Idempotent.
-    void begin_stop();
+    void begin_stop() override;
+    /// The answer `done` gets, for a thread that waits for it; nothing when there is none in time.
+    [[nodiscard]] std::optional<VoidResult>
+    wait_for_start(std::chrono::steady_clock::time_point deadline) {
+        return start_result_.wait_until(deadline);
+    }
 
+    /// The connection is gone, or never came to be: the next one may begin. True before the
+    /// callbacks that tell so, for these may want to connect again.
+    [[nodiscard]] bool is_finished() const noexcept {
+        return is_finished_.load(std::memory_order_acquire);
+    }
     [[nodiscard]] bool is_connected() const noexcept {
         return is_connected_.load(std::memory_order_acquire);
     }
     /// The session once connected, also after its end; null before.
     [[nodiscard]] std::shared_ptr<session::framed_session> session() const;
-    [[nodiscard]] const std::shared_ptr<runtime::loop>& where() const noexcept { return loop_; }
     [[nodiscard]] const client_options& options() const noexcept { return options_; }
     /// The counters of this connection.
     [[nodiscard]] client_metrics metrics() const;
@@ -50,7 +62,8 @@ private:
 
     void connect();
     void on_connected(runtime::connect_outcome outcome);
-    void complete(VoidResult result);
+    void refuse_start(const error_info& failure);
+    [[nodiscard]] error_info start_error(std::error_code reason) const;
     [[nodiscard]] error_info start_error(errc code, std::error_code cause,
                                          const std::string& text) const;
     [[nodiscard]] std::shared_ptr<client_engine> self() {
@@ -73,6 +86,8 @@ private:
     messaging_client::start_callback done_;
     std::shared_ptr<runtime::connector> connector_;
     bool is_stop_requested_ = false;
+    awaited<std::monostate> start_result_;
+    std::atomic<bool> is_finished_{false};
     std::atomic<bool> is_connected_{false};
     std::atomic<bool> was_connected_{false};
     std::atomic<bool> has_failed_to_start_{false};

@@ -11,14 +11,28 @@ namespace network_system::core {
 
 using std::chrono::milliseconds;
 
-void engine::silence() {
+bool engine::may_block() const noexcept {
+    return !runtime::loop::is_on_io_thread() && !pool_->loops().front()->context_runs_here();
+}
+
+bool engine::stop(milliseconds drain_timeout) {
+    begin_stop();
+    const bool is_over =
+        end_.wait_until(std::chrono::steady_clock::now() + drain_timeout + stop_grace);
     gate()->close();
     gate()->wait_until_idle();
+    return is_over;
+}
+
+void engine::abandon() {
+    begin_stop();
+    gate()->close();
 }
 
 std::shared_ptr<session::framed_session>
 engine::make_session(const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
                      session::session_setup setup) {
+    setup.config = config_;
     setup.local = runtime::sockets::local_endpoint(socket.get());
     return std::make_shared<session::framed_session>(
         transports_(where, std::move(socket)), shared_from_this(), setup);

@@ -59,15 +59,25 @@ public:
     using make_transport = std::function<std::shared_ptr<transport::transport>(
         std::shared_ptr<runtime::loop>, runtime::unique_socket)>;
 
-    engine(std::string name, std::shared_ptr<runtime::io_pool> pool, make_transport transports)
-        : name_(std::move(name)), pool_(std::move(pool)), transports_(std::move(transports)) {}
+    engine(std::string name, std::shared_ptr<runtime::io_pool> pool, make_transport transports,
+           const session_config& config)
+        : name_(std::move(name)), pool_(std::move(pool)), transports_(std::move(transports)),
+          config_(std::make_shared<const session_config>(config)) {}
 
     [[nodiscard]] const end_of_life& end() const noexcept { return end_; }
     /// Grace for a drain that ends exactly at its deadline.
     static constexpr std::chrono::milliseconds stop_grace{100};
 
-    /// After the end, from a thread that may block: no callback runs or will run.
-    void silence();
+    /// Whether the calling thread may wait for this engine: it is no I/O thread, and does not run
+    /// the engine's io_context.
+    [[nodiscard]] bool may_block() const noexcept;
+    /// Begins the end, whatever the state; `end()` tells when it is over. Idempotent.
+    virtual void begin_stop() = 0;
+    /// The whole stop, from a thread that may block: when it returns, no callback runs or will run.
+    /// False when connections remain after `drain_timeout` because nobody runs the io_context.
+    bool stop(std::chrono::milliseconds drain_timeout);
+    /// The stop without waiting: begins it, and keeps callbacks that are not running out.
+    void abandon();
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] runtime::io_pool& pool() noexcept { return *pool_; }
@@ -97,6 +107,7 @@ protected:
 
 private:
     make_transport transports_;
+    std::shared_ptr<const session_config> config_;
     mutable std::mutex totals_mutex_;
     session::session_metrics totals_;
     std::atomic<std::uint64_t> failed_sessions_{0};

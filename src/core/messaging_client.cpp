@@ -1,41 +1,13 @@
 #include <network_system/core/messaging_client.h>
 
+#include "core/awaited.h"
 #include "core/client_engine.h"
 #include "transport/plain_transport.h"
 #include "utils/failure.h"
 
-#include <condition_variable>
-#include <optional>
 #include <utility>
 
 namespace network_system::core {
-namespace {
-
-/// A result one thread waits for and another gives; shared by both.
-template <typename T>
-class awaited {
-public:
-    void give(Result<T> result) {
-        {
-            const std::lock_guard lock(mutex_);
-            result_ = std::move(result);
-        }
-        given_.notify_all();
-    }
-    [[nodiscard]] std::optional<Result<T>>
-    wait_until(std::chrono::steady_clock::time_point deadline) {
-        std::unique_lock lock(mutex_);
-        given_.wait_until(lock, deadline, [this] { return result_.has_value(); });
-        return std::move(result_);
-    }
-
-private:
-    std::mutex mutex_;
-    std::condition_variable given_;
-    std::optional<Result<T>> result_;
-};
-
-}  // namespace
 
 /// The client's current (or last) connection, and the callbacks for the next.
 class messaging_client::impl {
@@ -46,11 +18,10 @@ public:
 
     ~impl() {
         const auto current = engine();
-        if (current && may_block(*current)) {
+        if (current && current->may_block()) {
             (void)stop();
         } else if (current) {
-            current->begin_stop();
-            current->gate()->close();
+            current->abandon();
         }
     }
 
@@ -70,23 +41,28 @@ public:
         return detail::failure(errc::connection_closed, "the client is not connected", id_);
     }
 
-    VoidResult start(std::string_view host, std::uint16_t port, start_callback handler) {
-        if (auto checked = validate(host, port); checked.is_err()) {
-            return checked;
+    /// Begins to connect; the engine that does.
+    Result<std::shared_ptr<client_engine>> begin(std::string_view host, std::uint16_t port,
+                                                 start_callback handler) {
+        if (const auto checked = validate(host, port); checked.is_err()) {
+            return checked.error();
         }
         const std::lock_guard lock(mutex_);
-        if (engine_ && !engine_->end().is_over()) {
+        if (engine_ && !engine_->is_finished()) {
             return detail::failure(errc::already_exists, "the client is already started", id_);
         }
         retire_engine();
-        const auto method = to_runtime(options_.readiness_method);
-        auto pool = options_.io_context != nullptr
-                        ? std::make_shared<runtime::io_pool>(*options_.io_context, method)
-                        : runtime::io_pool::shared_for_clients(method);
-        engine_ = std::make_shared<client_engine>(id_, options_, std::move(pool),
+        choose_loop();
+        engine_ = std::make_shared<client_engine>(id_, options_, pool_, loop_,
                                                   transport::make_plain_transport, callbacks_);
         engine_->start(std::string(host), port, std::move(handler));
-        return ok();
+        return engine_;
+    }
+
+    VoidResult start(std::string_view host, std::uint16_t port, start_callback handler) {
+        return begin(host, port, std::move(handler)).map([](const auto&) {
+            return std::monostate{};
+        });
     }
 
     VoidResult start_and_wait(std::string_view host, std::uint16_t port) {
@@ -94,18 +70,18 @@ public:
             return detail::failure(errc::would_block,
                                    "start_client blocks; on an I/O thread pass a handler", id_);
         }
-        const auto answer = std::make_shared<awaited<std::monostate>>();
-        auto begun = start(host, port,
-                           [answer](VoidResult result) { answer->give(std::move(result)); });
+        const auto begun = begin(host, port, {});
         if (!begun) {
-            return begun;
+            return begun.error();
         }
+        const auto& current = begun.value();
         const auto deadline =
             std::chrono::steady_clock::now() + options_.connect_timeout + engine::stop_grace;
-        if (auto result = answer->wait_until(deadline)) {
+        if (auto result = current->wait_for_start(deadline)) {
             return *std::move(result);
         }
-        abandon();
+        current->abandon();
+        forget(current);
         return detail::failure(errc::connection_timeout,
                                "start_client had no answer within connect_timeout; is the "
                                "io_context running, and no callback blocking it",
@@ -117,15 +93,9 @@ public:
         if (!current) {
             return ok();
         }
-        current->begin_stop();
-        if (!may_block(*current)) {
-            return ok();
-        }
-        const auto deadline =
-            std::chrono::steady_clock::now() + options_.drain_timeout + engine::stop_grace;
-        const bool is_over = current->end().wait_until(deadline);
-        current->silence();
-        if (!is_over) {
+        if (!current->may_block()) {
+            current->begin_stop();
+        } else if (!current->stop(options_.drain_timeout)) {
             forget(current);
         }
         return ok();
@@ -171,10 +141,6 @@ public:
             add_engine(all, *engine_);
         }
         return all;
-    }
-
-    [[nodiscard]] static bool may_block(const client_engine& current) {
-        return !runtime::loop::is_on_io_thread() && !current.where()->context_runs_here();
     }
 
 private:
@@ -226,18 +192,22 @@ private:
         }
     }
 
-    /// Gives the current attempt up without waiting: its loop does not answer.
-    void abandon() {
-        if (const auto current = engine()) {
-            current->begin_stop();
-            current->gate()->close();
-            forget(current);
+    /// Once and for all: connections on several loops could overlap in their callbacks.
+    void choose_loop() {
+        if (!pool_) {
+            const auto method = to_runtime(options_.readiness_method);
+            pool_ = options_.io_context != nullptr
+                        ? std::make_shared<runtime::io_pool>(*options_.io_context, method)
+                        : runtime::io_pool::shared_for_clients(method);
+            loop_ = pool_->next_loop();
         }
     }
 
     const std::string id_;
     const client_options options_;
     mutable std::mutex mutex_;
+    std::shared_ptr<runtime::io_pool> pool_;
+    std::shared_ptr<runtime::loop> loop_;
     std::shared_ptr<client_callbacks> callbacks_ = std::make_shared<client_callbacks>();
     std::shared_ptr<client_engine> engine_;
     client_metrics past_;
@@ -266,7 +236,7 @@ VoidResult messaging_client::wait_for_stop() {
     if (!current) {
         return ok();
     }
-    if (!impl::may_block(*current)) {
+    if (!current->may_block()) {
         return detail::failure(errc::would_block, "wait_for_stop on an I/O thread", impl_->id());
     }
     current->end().wait();

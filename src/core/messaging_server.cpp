@@ -18,11 +18,10 @@ public:
 
     ~impl() {
         const auto current = engine();
-        if (current && may_block(*current)) {
+        if (current && current->may_block()) {
             (void)stop();
         } else if (current) {
-            current->begin_stop();
-            current->gate()->close();
+            current->abandon();
         }
     }
 
@@ -67,14 +66,11 @@ public:
         if (!current) {
             return ok();
         }
-        current->begin_stop();
-        if (!may_block(*current)) {
+        if (!current->may_block()) {
+            current->begin_stop();
             return ok();
         }
-        const auto deadline =
-            std::chrono::steady_clock::now() + current->drain_timeout() + engine::stop_grace;
-        const bool is_over = current->end().wait_until(deadline);
-        current->silence();
+        const bool is_over = current->stop(options_.drain_timeout);
         current->pool().stop();
         if (!is_over) {
             // Nobody runs the user's io_context: what is left goes with it, silently.
@@ -96,11 +92,6 @@ public:
         }
         assign(*callbacks_);
         return ok();
-    }
-
-    [[nodiscard]] static bool may_block(server_engine& current) {
-        return !runtime::loop::is_on_io_thread() &&
-               !current.pool().loops().front()->context_runs_here();
     }
 
 private:
@@ -148,7 +139,7 @@ VoidResult messaging_server::wait_for_stop() {
     if (!current) {
         return ok();
     }
-    if (!impl::may_block(*current)) {
+    if (!current->may_block()) {
         return detail::failure(errc::would_block, "wait_for_stop on an I/O thread",
                                impl_->id());
     }

@@ -15,7 +15,8 @@ using runtime::sockets::io_result;
 server_engine::server_engine(std::string name, const server_options& options,
                              std::shared_ptr<runtime::io_pool> pool, make_transport transports,
                              std::shared_ptr<const server_callbacks> callbacks)
-    : engine(std::move(name), std::move(pool), std::move(transports)), options_(options),
+    : engine(std::move(name), std::move(pool), std::move(transports), options.session),
+      options_(options),
       callbacks_(std::move(callbacks)), sessions_(0, options.session) {}
 
 VoidResult server_engine::start(std::uint16_t port) {
@@ -106,7 +107,6 @@ void server_engine::serve(const std::shared_ptr<runtime::loop>& where,
                           runtime::unique_socket socket, const endpoint& peer) {
     session::session_setup setup;
     setup.role = session::session_role::server;
-    setup.config = options_.session;
     setup.drain_timeout = options_.drain_timeout;
     setup.remote = peer;
     const auto created = make_session(where, std::move(socket), setup);
@@ -198,7 +198,8 @@ void server_engine::on_closed(const session_ptr& who, std::error_code reason, bo
     if (reason && callbacks_->failed) {
         callbacks_->failed(who, reason);
     }
-    if (was_open && callbacks_->disconnected) {
+    // The error callback may have destroyed the server.
+    if (was_open && callbacks_->disconnected && gate()->is_open()) {
         callbacks_->disconnected(who->id());
     }
 }

@@ -31,13 +31,9 @@ public:
                   std::shared_ptr<const server_callbacks> callbacks);
 
     [[nodiscard]] VoidResult start(std::uint16_t port);
-    /// Begins the drain; `end()` tells when it is over. Idempotent.
-    void begin_stop();
+    void begin_stop() override;
     [[nodiscard]] bool is_running() const noexcept { return !is_stopping_; }
     [[nodiscard]] std::uint16_t local_port() const noexcept { return port_; }
-    [[nodiscard]] std::chrono::milliseconds drain_timeout() const noexcept {
-        return options_.drain_timeout;
-    }
     [[nodiscard]] session_manager& sessions() noexcept { return sessions_; }
     [[nodiscard]] server_metrics metrics() const;
     [[nodiscard]] Result<broadcast_result> broadcast(std::span<const std::uint8_t> data);

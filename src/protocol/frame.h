@@ -81,18 +81,23 @@ struct encoded_header {
     [[nodiscard]] bytes_view view() const noexcept { return bytes_view(bytes).first(size); }
 };
 
+/// Writes `header_size(frames)` bytes.
+constexpr void write_header(std::uint8_t* to, framing frames, frame_type type, std::uint8_t flags,
+                            std::size_t length) noexcept {
+    if (frames == framing::message) {
+        *to++ = static_cast<std::uint8_t>((static_cast<unsigned>(type) << 4U) | flags);
+    }
+    if (frames != framing::raw) {
+        put(to, static_cast<std::uint32_t>(length));
+    }
+}
+
 [[nodiscard]] constexpr encoded_header encode_header(framing frames, frame_type type,
                                                      std::uint8_t flags,
                                                      std::size_t length) noexcept {
     encoded_header header;
     header.size = header_size(frames);
-    if (frames == framing::message) {
-        header.bytes[0] = static_cast<std::uint8_t>((static_cast<unsigned>(type) << 4U) | flags);
-    }
-    if (frames != framing::raw) {
-        put(header.bytes.data() + header.size - sizeof(std::uint32_t),
-            static_cast<std::uint32_t>(length));
-    }
+    write_header(header.bytes.data(), frames, type, flags, length);
     return header;
 }
 

@@ -17,15 +17,13 @@ constexpr std::uint8_t last_known_type = 8;
 
 }  // namespace
 
-std::optional<errc> frame_decoder::parse(const std::uint8_t* header) noexcept {
+std::optional<errc> frame_decoder::parse_other(const std::uint8_t* header) noexcept {
     if (frames_ == framing::length_prefixed) {
-        current_ = {frame_type::data, 0, get<std::uint32_t>(header)};
-        return current_.length > max_message_size_ ? std::optional(errc::message_too_large)
-                                                   : std::nullopt;
+        return errc::message_too_large;  // nothing else can be wrong with a length
     }
     const auto type = static_cast<std::uint8_t>(header[0] >> 4U);
     const auto flags = static_cast<std::uint8_t>(header[0] & 0x0FU);
-    const std::size_t length = get<std::uint32_t>(header + 1);
+    const std::size_t length = current_.length;
     if (type > last_known_type) {
         return errc::protocol_error;
     }

@@ -49,7 +49,7 @@ public:
     [[nodiscard]] std::span<std::uint8_t> place() noexcept;
     /// The first `count` bytes of `place` were filled.
     template <typename Sink>
-    [[nodiscard]] progress placed(std::size_t count, Sink&& sink);
+    void placed(std::size_t count, Sink&& sink);
 
     /// Whether the stream would be truncated if it ended now.
     [[nodiscard]] bool is_inside_frame() const noexcept {
@@ -65,7 +65,13 @@ private:
         std::size_t length;
     };
 
-    [[nodiscard]] std::optional<errc> parse(const std::uint8_t* header) noexcept;
+    /// Reads the header into `current_`; false when it needs a closer look (see `parse_other`).
+    [[nodiscard]] bool parse_plain_data(const std::uint8_t* header) noexcept {
+        const bool is_framed = frames_ == framing::message;
+        current_ = {frame_type::data, 0, get<std::uint32_t>(header + (is_framed ? 1 : 0))};
+        return current_.length <= max_message_size_ && (!is_framed || header[0] == 0);
+    }
+    [[nodiscard]] std::optional<errc> parse_other(const std::uint8_t* header) noexcept;
     void begin_collecting(bytes_view first_part);
     void collect(bytes_view part);
     void reserve(std::size_t wanted);
@@ -128,8 +134,10 @@ frame_decoder::progress frame_decoder::consume(bytes_view bytes, Sink&& sink) {
         } else {
             bytes = bytes.subspan(header_length);
         }
-        if (const auto error = parse(header)) {
-            return {error, bytes.size()};
+        if (!parse_plain_data(header)) {
+            if (const auto error = parse_other(header)) {
+                return {error, bytes.size()};
+            }
         }
         if (bytes.size() < current_.length) {
             begin_collecting(bytes);
@@ -145,12 +153,11 @@ frame_decoder::progress frame_decoder::consume(bytes_view bytes, Sink&& sink) {
 }
 
 template <typename Sink>
-frame_decoder::progress frame_decoder::placed(std::size_t count, Sink&& sink) {
+void frame_decoder::placed(std::size_t count, Sink&& sink) {
     body_have_ += count;
     if (count > 0 && missing() == 0) {
         (void)deliver_collected(sink);
     }
-    return {};
 }
 
 }  // namespace network_system::protocol

@@ -1,49 +1,49 @@
-// The loop on Asio: a service of the io_context, its strand, its timer, and the choice of poller.
+// The loop on Asio: a service of the io_context, its serial executor, its timer, and the choice of poller.
 #include "runtime/asio_poller.h"
 #include "runtime/epoll_poller.h"
 #include "runtime/loop.h"
+#include "runtime/serial_executor.h"
 
-#include <asio/bind_executor.hpp>
 #include <asio/execution_context.hpp>
 #include <asio/io_context.hpp>
-#include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
-#include <asio/strand.hpp>
 
 namespace network_system::runtime {
 namespace {
 
 class asio_driver final : public loop_driver {
 public:
-    asio_driver(loop& owner, asio::io_context& context, const loop_strand& strand)
-        : owner_(owner), executor_(context.get_executor()), strand_(strand), timer_(context) {}
+    asio_driver(loop& owner, const serial_executor& executor)
+        : owner_(owner), executor_(executor), timer_(executor.context()) {}
 
     void wake() override {
-        asio::post(strand_, [owner = owner_.shared_from_this()] { owner->run_tasks(); });
+        executor_.post([owner = owner_.shared_from_this()] { owner->run_tasks(); });
     }
 
     void wake_at(steady_time when) override {
         // Moving the expiry aborts the wait before it.
         timer_.expires_at(when);
-        timer_.async_wait(asio::bind_executor(
-            strand_, [owner = owner_.shared_from_this()](const std::error_code& error) {
-                if (!error) {
-                    owner->run_deadlines();
-                }
-            }));
+        timer_.async_wait([this, owner = owner_.shared_from_this()](const std::error_code& error) {
+            if (!error) {
+                executor_.run([owner] { owner->run_deadlines(); });
+            }
+        });
     }
 
     void cancel_wake_at() override { timer_.cancel(); }
 
     bool runs_in_this_thread() const noexcept override {
-        return executor_.running_in_this_thread();
+        return executor_.context().get_executor().running_in_this_thread();
     }
 
 private:
+    using timer = asio::basic_waitable_timer<std::chrono::steady_clock,
+                                             asio::wait_traits<std::chrono::steady_clock>,
+                                             asio::io_context::executor_type>;
+
     loop& owner_;
-    asio::io_context::executor_type executor_;
-    loop_strand strand_;
-    asio::steady_timer timer_;
+    serial_executor executor_;
+    timer timer_;
 };
 
 class loop_service final : public asio::execution_context::service {
@@ -55,27 +55,27 @@ public:
         : asio::execution_context::service(context),
           context_(static_cast<asio::io_context&>(context)) {}
 
-    std::shared_ptr<loop> get(readiness_method method) {
+    std::shared_ptr<loop> get(readiness_method method, bool is_single_threaded) {
         const std::lock_guard lock(mutex_);
         if (!loop_) {
-            loop_ = make_loop(method);
+            loop_ = make_loop(method, serial_executor(context_, is_single_threaded));
         }
         return loop_;
     }
 
 private:
-    std::shared_ptr<loop> make_loop(readiness_method method) {
-        const loop_strand strand(context_.get_executor());
+    static std::shared_ptr<loop> make_loop(readiness_method method,
+                                           const serial_executor& executor) {
         const auto driver = [&](loop& owner) -> std::unique_ptr<loop_driver> {
-            return std::make_unique<asio_driver>(owner, context_, strand);
+            return std::make_unique<asio_driver>(owner, executor);
         };
         const auto sockets = [&](loop& owner) -> std::unique_ptr<poller> {
 #ifdef __linux__
             if (method == readiness_method::automatic) {
-                return std::make_unique<epoll_poller>(owner, context_, strand);
+                return std::make_unique<epoll_poller>(owner, executor);
             }
 #endif
-            return std::make_unique<asio_poller>(owner, strand);
+            return std::make_unique<asio_poller>(owner, executor);
         };
         return std::make_shared<loop>(driver, sockets, system_time_source());
     }
@@ -101,8 +101,9 @@ asio::execution_context::id loop_service::id;
 
 }  // namespace
 
-std::shared_ptr<loop> loop::of(asio::io_context& context, readiness_method method) {
-    return asio::use_service<loop_service>(context).get(method);
+std::shared_ptr<loop> loop::of(asio::io_context& context, readiness_method method,
+                               bool is_single_threaded) {
+    return asio::use_service<loop_service>(context).get(method, is_single_threaded);
 }
 
 }  // namespace network_system::runtime

@@ -2,7 +2,7 @@
 
 #include "runtime/loop.h"
 
-#include <asio/bind_executor.hpp>
+#include <asio/basic_stream_socket.hpp>
 #include <asio/generic/stream_protocol.hpp>
 
 #include <memory>
@@ -12,16 +12,17 @@ namespace network_system::runtime {
 
 /// Shared with the waits in flight, which outlive the watch.
 struct asio_poller::registration {
-    explicit registration(const loop_strand& strand) : socket(strand.get_inner_executor()) {}
+    explicit registration(asio::io_context& context) : socket(context) {}
 
-    asio::generic::stream_protocol::socket socket;
+    asio::basic_stream_socket<asio::generic::stream_protocol, asio::io_context::executor_type>
+        socket;
     io_watch* watch = nullptr;
     bool waits_to_read = false;
     bool waits_to_write = false;
 };
 
-asio_poller::asio_poller(loop& owner, loop_strand strand)
-    : owner_(owner), strand_(std::move(strand)) {}
+asio_poller::asio_poller(loop& owner, const serial_executor& executor)
+    : owner_(owner), executor_(executor) {}
 
 std::shared_ptr<asio_poller::registration>& asio_poller::entry_of(io_watch& watch) noexcept {
     return *static_cast<std::shared_ptr<registration>*>(watch.registration_);
@@ -30,7 +31,7 @@ std::shared_ptr<asio_poller::registration>& asio_poller::entry_of(io_watch& watc
 std::error_code asio_poller::add(io_watch& watch, unique_socket socket, interest wanted) {
     const bool is_v4 =
         sockets::local_endpoint(socket.get()).kind() == endpoint::family::ipv4;
-    auto entry = std::make_shared<registration>(strand_);
+    auto entry = std::make_shared<registration>(executor_.context());
     std::error_code error;
     entry->socket.assign(asio::generic::stream_protocol(is_v4 ? AF_INET : AF_INET6, IPPROTO_TCP),
                          socket.get(), error);
@@ -79,26 +80,36 @@ void asio_poller::start_waits(const std::shared_ptr<registration>& entry) {
 }
 
 void asio_poller::start_wait(const std::shared_ptr<registration>& entry, bool for_write) {
-    using socket = asio::generic::stream_protocol::socket;
+    using socket = asio::socket_base;
     entry->socket.async_wait(
         for_write ? socket::wait_write : socket::wait_read,
-        asio::bind_executor(strand_, [this, entry, for_write, owner = owner_.shared_from_this()](
-                                         const std::error_code&) {
-            (for_write ? entry->waits_to_write : entry->waits_to_read) = false;
-            if (entry->watch == nullptr) {
+        [this, entry, for_write,
+         owner = owner_.shared_from_this()](const std::error_code&) mutable {
+            if (owner->is_shut_down()) {
                 return;
             }
-            owner->run_batch([&] {
-                const interest wanted = entry->watch->wanted_;
-                const interest ready{wanted.read && !for_write, wanted.write && for_write};
-                if (ready.any()) {
-                    entry->watch->on_ready(ready);
-                }
-                if (entry->watch != nullptr) {
-                    start_waits(entry);
-                }
+            executor_.run([this, entry = std::move(entry), for_write, owner = std::move(owner)] {
+                on_wait_done(*owner, entry, for_write);
             });
-        }));
+        });
+}
+
+void asio_poller::on_wait_done(loop& owner, const std::shared_ptr<registration>& entry,
+                               bool for_write) {
+    (for_write ? entry->waits_to_write : entry->waits_to_read) = false;
+    if (owner.is_shut_down() || entry->watch == nullptr) {
+        return;
+    }
+    owner.run_batch([&] {
+        const interest wanted = entry->watch->wanted_;
+        const interest ready{wanted.read && !for_write, wanted.write && for_write};
+        if (ready.any()) {
+            entry->watch->on_ready(ready);
+        }
+        if (entry->watch != nullptr) {
+            start_waits(entry);
+        }
+    });
 }
 
 void asio_poller::arm() {

@@ -1,19 +1,16 @@
 #pragma once
 
 #include "runtime/poller.h"
-
-#include <asio/io_context.hpp>
-#include <asio/strand.hpp>
+#include "runtime/serial_executor.h"
 
 namespace network_system::runtime {
 
 class loop;
-using loop_strand = asio::strand<asio::io_context::executor_type>;
 
 /// One Asio wait per socket and direction: works wherever Asio does.
 class asio_poller final : public poller {
 public:
-    asio_poller(loop& owner, loop_strand strand);
+    asio_poller(loop& owner, const serial_executor& executor);
 
     std::error_code add(io_watch& watch, unique_socket socket, interest wanted) override;
     void set_interest(io_watch& watch, interest wanted) override;
@@ -27,10 +24,11 @@ private:
 
     void start_waits(const std::shared_ptr<registration>& entry);
     void start_wait(const std::shared_ptr<registration>& entry, bool for_write);
+    void on_wait_done(loop& owner, const std::shared_ptr<registration>& entry, bool for_write);
     [[nodiscard]] static std::shared_ptr<registration>& entry_of(io_watch& watch) noexcept;
 
     loop& owner_;
-    loop_strand strand_;
+    serial_executor executor_;
 };
 
 }  // namespace network_system::runtime

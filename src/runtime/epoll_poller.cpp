@@ -4,8 +4,6 @@
 
 #include "runtime/loop.h"
 
-#include <asio/bind_executor.hpp>
-
 #include <cerrno>
 #include <stdexcept>
 #include <utility>
@@ -23,8 +21,8 @@ int make_epoll_set() {
 
 }  // namespace
 
-epoll_poller::epoll_poller(loop& owner, asio::io_context& context, loop_strand strand)
-    : owner_(owner), strand_(std::move(strand)), set_(context, make_epoll_set()) {}
+epoll_poller::epoll_poller(loop& owner, const serial_executor& executor)
+    : owner_(owner), executor_(executor), set_(executor.context(), make_epoll_set()) {}
 
 int epoll_poller::control(int operation, io_watch& watch, interest wanted) noexcept {
     ::epoll_event event{};
@@ -104,15 +102,21 @@ void epoll_poller::arm() {
         return;
     }
     is_armed_ = true;
-    set_.async_wait(asio::posix::stream_descriptor::wait_read,
-                    asio::bind_executor(strand_, [this, owner = owner_.shared_from_this()](
-                                                     const std::error_code& error) {
-                        if (error && owner->is_shut_down()) {
+    // After a shutdown the handler finds neither this object nor, in it, the executor.
+    set_.async_wait(descriptor::wait_read,
+                    [this, owner = owner_.shared_from_this()](const std::error_code&) mutable {
+                        if (owner->is_shut_down()) {
                             return;
                         }
-                        is_armed_ = false;
-                        owner->run_batch([this] { dispatch_ready(); });
-                    }));
+                        executor_.run([this, owner = std::move(owner)] { on_set_ready(*owner); });
+                    });
+}
+
+void epoll_poller::on_set_ready(loop& owner) {
+    if (!owner.is_shut_down()) {
+        is_armed_ = false;
+        owner.run_batch([this] { dispatch_ready(); });
+    }
 }
 
 void epoll_poller::dispatch_ready() {

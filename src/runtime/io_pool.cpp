@@ -50,7 +50,7 @@ private:
 io_pool::io_pool(std::size_t threads, readiness_method method) {
     for (std::size_t i = 0; i < threads; ++i) {
         auto& created = workers_.emplace_back(std::make_unique<worker>());
-        loops_.push_back(loop::of(created->context(), method));
+        loops_.push_back(loop::of(created->context(), method, true));
         created->start();
     }
 }

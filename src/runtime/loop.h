@@ -62,10 +62,12 @@ enum class readiness_method : std::uint8_t { automatic, per_socket };
 /// inside a batch only.
 class loop : public std::enable_shared_from_this<loop> {
 public:
-    /// The loop of an io_context, made at first use with the method given then. It lives as a
-    /// service of the context and shuts down with it.
+    /// The loop of an io_context, made at first use with what is given then. It lives as a service
+    /// of the context and shuts down with it. `is_single_threaded`: at most one thread will run the
+    /// context.
     [[nodiscard]] static std::shared_ptr<loop> of(asio::io_context& context,
-                                                  readiness_method method);
+                                                  readiness_method method,
+                                                  bool is_single_threaded = false);
 
     using make_driver = std::function<std::unique_ptr<loop_driver>(loop&)>;
     using make_poller = std::function<std::unique_ptr<poller>(loop&)>;
@@ -90,7 +92,7 @@ public:
     [[nodiscard]] steady_time now() const noexcept { return now_; }
     [[nodiscard]] std::uint64_t random() noexcept { return time_.random(); }
     /// Scratch memory for reads; its contents last until the next read on this loop.
-    [[nodiscard]] std::span<std::uint8_t> read_buffer() noexcept { return read_buffer_; }
+    [[nodiscard]] std::span<std::uint8_t> read_buffer() noexcept;
 
     [[nodiscard]] block_pool& blocks() noexcept { return blocks_; }
 
@@ -140,7 +142,8 @@ private:
     time_source& time_;
     steady_time now_;
     deadline_wheel deadlines_;
-    std::vector<std::uint8_t> read_buffer_;
+    // Not zeroed: pages that no read has filled cost nothing.
+    std::unique_ptr<std::uint8_t[]> read_buffer_;
     block_pool blocks_;
     flushable* dirty_ = nullptr;
     std::shared_ptr<callback_gate> entered_gate_;

@@ -27,8 +27,9 @@ framed_session::framed_session(std::shared_ptr<transport::transport> over,
       drain_timeout_(setup.drain_timeout), hello_deadline_(setup.hello_deadline),
       role_(setup.role), transport_(std::move(over)), host_(std::move(host)),
       gate_(host_->gate()),
-      decoder_(setup.config.frames, setup.config.max_message_size),
-      peer_max_message_size_(static_cast<std::uint32_t>(setup.config.max_message_size)) {}
+      decoder_(config_->frames, config_->max_message_size),
+      remote_(config_->policy == send_policy::wait),
+      peer_max_message_size_(static_cast<std::uint32_t>(config_->max_message_size)) {}
 
 framed_session::~framed_session() = default;
 
@@ -41,7 +42,7 @@ void framed_session::start() {
     const bool waits_for_hello = role_ == session_role::client && is_framed();
     if (role_ == session_role::server && is_framed()) {
         const auto hello = protocol::encode_hello(
-            {protocol::protocol_version, static_cast<std::uint32_t>(config_.max_message_size), 0});
+            {protocol::protocol_version, static_cast<std::uint32_t>(config_->max_message_size), 0});
         transport_->queue().append(hello);
         publish_queued();
         transport_->request_flush();
@@ -62,10 +63,10 @@ runtime::steady_time framed_session::next_deadline() const noexcept {
     if (!is_open_) {
         return hello_deadline_;
     }
-    if (config_.idle_timeout > milliseconds{0}) {
-        next = last_active() + config_.idle_timeout;
+    if (config_->idle_timeout > milliseconds{0}) {
+        next = last_active() + config_->idle_timeout;
     }
-    if (is_framed() && config_.ping_interval > milliseconds{0}) {
+    if (is_framed() && config_->ping_interval > milliseconds{0}) {
         next = std::min(next, ping_due());
     }
     return next;
@@ -77,7 +78,7 @@ runtime::steady_time framed_session::last_active() const noexcept {
 
 runtime::steady_time framed_session::ping_due() const noexcept {
     // Counted from the last ping too, so that each one gets its full interval for an answer.
-    return std::max({transport_->last_read(), last_ping_, resumed_at_}) + config_.ping_interval;
+    return std::max({transport_->last_read(), last_ping_, resumed_at_}) + config_->ping_interval;
 }
 
 void framed_session::schedule_deadline() {
@@ -106,17 +107,17 @@ void framed_session::on_deadline() {
 
 void framed_session::keep_alive(runtime::steady_time now) {
     decoder_.trim();
-    if (config_.idle_timeout > milliseconds{0} && now - last_active() >= config_.idle_timeout) {
+    if (config_->idle_timeout > milliseconds{0} && now - last_active() >= config_->idle_timeout) {
         begin_close(errc::session_expired);
         return;
     }
-    if (!is_framed() || config_.ping_interval == milliseconds{0} || now < ping_due()) {
+    if (!is_framed() || config_->ping_interval == milliseconds{0} || now < ping_due()) {
         return;
     }
     // When this comes far too late, it is this loop that was held up, and the answer may well be
     // waiting in the socket.
-    const bool was_held_up = now - ping_due() > config_.ping_interval / 2;
-    if (missed_pings_ >= config_.max_missed_pings && !was_held_up) {
+    const bool was_held_up = now - ping_due() > config_->ping_interval / 2;
+    if (missed_pings_ >= config_->max_missed_pings && !was_held_up) {
         abort(errc::connection_timeout);
         return;
     }
@@ -138,11 +139,13 @@ VoidResult framed_session::set_paused(bool paused) {
 }
 
 void framed_session::apply_paused(bool paused) {
-    if (!is_closing_) {
-        is_paused_ = paused;
-        resumed_at_ = loop().now();
-        transport_->pause_reading(paused);
+    if (is_closing_ || is_paused_ == paused) {
+        return;
     }
+    is_paused_ = paused;
+    resumed_at_ = loop().now();
+    transport_->pause_reading(paused);
+    schedule_deadline();
 }
 
 VoidResult framed_session::pause_receiving() {
@@ -228,6 +231,7 @@ void framed_session::on_closed(std::error_code reason) {
     take_remote();
     dropped_ += transport_->queue().discard();
     publish_queued();
+    run_completions();
     fail_pending(reason);
 
     const session_ptr self = self_;

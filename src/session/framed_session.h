@@ -24,7 +24,8 @@ enum class session_role : std::uint8_t { server, client };
 
 struct session_setup {
     session_role role = session_role::server;
-    session_config config;
+    /// Shared by all sessions of a host.
+    std::shared_ptr<const session_config> config;
     std::chrono::milliseconds drain_timeout{0};
     endpoint remote;
     endpoint local;
@@ -83,8 +84,11 @@ private:
     std::span<std::uint8_t> read_place() noexcept override;
     void on_bytes(std::size_t placed, transport::bytes_view rest) override;
     void on_end() override;
-    bool on_frame(const protocol::frame& frame);
-    bool on_data(const protocol::frame& frame);
+    // The functions below run inside one guard: what a callback throws passes through them.
+    void decode(std::size_t placed, transport::bytes_view rest);
+    bool on_message(transport::bytes_view payload);
+    bool on_flagged_message(const protocol::frame& frame);
+    bool on_other_frame(const protocol::frame& frame);
     bool on_hello(transport::bytes_view payload);
     bool on_ping_frame(transport::bytes_view payload);
     bool on_pong_frame(transport::bytes_view payload);
@@ -92,6 +96,8 @@ private:
     bool on_error_frame(transport::bytes_view payload);
     bool violate(errc code, std::string_view text);
     bool send_control(transport::bytes_view frame);
+    /// Whether more callbacks may follow the one that has just run.
+    [[nodiscard]] bool takes_more() const noexcept { return !is_closing_ && gate_->is_open(); }
 
     // framed_session_send.cpp: what leaves.
     template <typename Append>
@@ -99,10 +105,13 @@ private:
     template <typename Append>
     VoidResult send_from_other_thread(std::size_t size, const Append& append);
     [[nodiscard]] VoidResult refusal_of(std::size_t size) const;
-    [[nodiscard]] bool has_room(std::size_t queued, std::size_t wire_size) const noexcept;
-    [[nodiscard]] VoidResult refuse_full();
+    [[nodiscard]] bool has_room(std::size_t queued, std::size_t more) const noexcept;
+    [[nodiscard]] std::size_t wire_size(std::size_t payload) const noexcept {
+        return protocol::header_size(config_->frames) + payload;
+    }
+    [[nodiscard]] VoidResult refuse_full(std::size_t queued);
     [[nodiscard]] VoidResult closed_error() const;
-    void note_refused();
+    void note_refused(std::size_t queued);
     void take_remote();
     void publish_queued() noexcept;
     void on_written() override;
@@ -125,12 +134,12 @@ private:
     template <typename Callback>
     bool guarded(const Callback& callback);
     [[nodiscard]] bool is_framed() const noexcept {
-        return config_.frames == framing::message;
+        return config_->frames == framing::message;
     }
     [[nodiscard]] runtime::loop& loop() const noexcept { return *transport_->where(); }
     [[nodiscard]] std::string describe(std::string_view operation) const;
 
-    const session_config config_;
+    const std::shared_ptr<const session_config> config_;
     const std::chrono::milliseconds drain_timeout_;
     const runtime::steady_time hello_deadline_;
     const session_role role_;

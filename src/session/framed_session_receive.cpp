@@ -22,27 +22,38 @@ std::span<std::uint8_t> framed_session::read_place() noexcept {
 }
 
 void framed_session::on_bytes(std::size_t placed, transport::bytes_view rest) {
-    // Entered here, once, so that the messages of this read cost a comparison each.
-    const bool is_welcome = loop().enter(gate_);
-    if (is_welcome) {
-        missed_pings_ = 0;
-        const auto sink = [this](const protocol::frame& each) { return on_frame(each); };
-        auto progress = decoder_.placed(placed, sink);
-        if (is_closing_) {
-            discarded_ += rest.size();
-        } else {
-            progress = decoder_.consume(rest, sink);
-            discarded_ += progress.unused;
-            if (progress.error) {
-                violate(*progress.error, *progress.error == errc::message_too_large
-                                             ? "message over the size limit"
-                                             : "unknown frame type or flags");
-            }
-        }
-    } else {
-        discarded_ += placed + rest.size();
+    missed_pings_ = 0;
+    // One guard around all messages of this read: each then costs no more than its callback.
+    if (!guarded([&] { decode(placed, rest); }) && !is_closing_) {
+        discarded_ += placed + rest.size();  // the host takes no more callbacks
     }
     publish_queued();
+}
+
+inline bool framed_session::on_message(transport::bytes_view payload) {
+    received_.store(received_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    host_->on_message(self_, payload);
+    return takes_more();
+}
+
+void framed_session::decode(std::size_t placed, transport::bytes_view rest) {
+    const auto sink = [this](const protocol::frame& each) {
+        return each.type == frame_type::data && each.flags == 0 && is_open_
+                   ? on_message(each.payload)
+                   : on_other_frame(each);
+    };
+    decoder_.placed(placed, sink);
+    if (!takes_more()) {
+        discarded_ += rest.size();
+        return;
+    }
+    const auto progress = decoder_.consume(rest, sink);
+    discarded_ += progress.unused;
+    if (progress.error) {
+        violate(*progress.error, *progress.error == errc::message_too_large
+                                     ? "message over the size limit"
+                                     : "unknown frame type or flags");
+    }
 }
 
 void framed_session::on_end() {
@@ -55,15 +66,13 @@ void framed_session::on_end() {
     }
 }
 
-bool framed_session::on_frame(const protocol::frame& frame) {
-    if (frame.type == frame_type::data && is_open_) {
-        return on_data(frame);
-    }
+bool framed_session::on_other_frame(const protocol::frame& frame) {
     if (!is_open_ && frame.type != frame_type::hello && frame.type != frame_type::goodbye &&
         frame.type != frame_type::error) {
         return violate(errc::protocol_error, "the first frame was no hello");
     }
     switch (frame.type) {
+        case frame_type::data: return on_flagged_message(frame);
         case frame_type::hello: return on_hello(frame.payload);
         case frame_type::ping: return on_ping_frame(frame.payload);
         case frame_type::pong: return on_pong_frame(frame.payload);
@@ -78,24 +87,18 @@ bool framed_session::on_frame(const protocol::frame& frame) {
     }
 }
 
-bool framed_session::on_data(const protocol::frame& frame) {
+bool framed_session::on_flagged_message(const protocol::frame& frame) {
     namespace flags = protocol::frame_flags;
     if ((frame.flags & (flags::compressed | flags::encrypted)) != 0) {
         return violate(errc::pipeline_mismatch, "compressed or encrypted message, no pipeline");
     }
-    received_.store(received_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    if ((frame.flags & flags::message_id) == 0) {
-        guarded([&] { host_->on_message(self_, frame.payload); });
-    } else {
-        const auto id = protocol::get<std::uint64_t>(frame.payload.data());
-        guarded([&] {
-            host_->on_message(self_, frame.payload.subspan(protocol::message_id_size));
-        });
-        if (!is_closing_) {
-            return send_control(protocol::encode_token(frame_type::acknowledgement, id));
-        }
+    // The decoder lets only one other flag through: the payload begins with a message id.
+    const auto id = protocol::get<std::uint64_t>(frame.payload.data());
+    (void)on_message(frame.payload.subspan(protocol::message_id_size));
+    if (!is_closing_) {
+        send_control(protocol::encode_token(frame_type::acknowledgement, id));
     }
-    return !is_closing_ && gate_->is_open();
+    return takes_more();
 }
 
 bool framed_session::on_hello(transport::bytes_view payload) {
@@ -109,13 +112,13 @@ bool framed_session::on_hello(transport::bytes_view payload) {
     if (hello->pipeline_id != 0) {
         return violate(errc::pipeline_mismatch, "the server uses a pipeline, this client none");
     }
-    const auto own_limit = static_cast<std::uint32_t>(config_.max_message_size);
+    const auto own_limit = static_cast<std::uint32_t>(config_->max_message_size);
     peer_max_message_size_.store(std::min(own_limit, hello->max_message_size),
                                  std::memory_order_relaxed);
     is_open_ = true;
     schedule_deadline();
-    guarded([this] { host_->on_open(self_); });
-    return !is_closing_;
+    host_->on_open(self_);
+    return takes_more();
 }
 
 bool framed_session::on_ping_frame(transport::bytes_view payload) {
@@ -138,12 +141,12 @@ bool framed_session::on_pong_frame(transport::bytes_view payload) {
                 pings_->erase(each);
                 const auto elapsed = std::chrono::duration_cast<std::chrono::microseconds>(
                     std::chrono::steady_clock::now() - answered.sent);
-                guarded([&] { answered.handler(elapsed); });
+                answered.handler(elapsed);
                 break;
             }
         }
     }
-    return !is_closing_;
+    return takes_more();
 }
 
 bool framed_session::on_goodbye(transport::bytes_view payload) {
@@ -180,7 +183,7 @@ bool framed_session::violate(errc code, std::string_view text) {
 }
 
 bool framed_session::send_control(transport::bytes_view frame) {
-    if (transport_->queue().bytes() > config_.high_watermark + control_allowance) {
+    if (transport_->queue().bytes() > config_->high_watermark + control_allowance) {
         begin_close(errc::send_buffer_full);
         return false;
     }

@@ -6,13 +6,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace network_system::session {
 namespace {
 
 // From here on a copy into the gather buffer costs more than a system call of its own.
-constexpr std::size_t direct_size = std::size_t{16} * 1024;
+constexpr std::size_t direct_size = std::size_t{12} * 1024;
+static_assert(direct_size + protocol::message_header_size <= transport::write_queue::max_claim);
 
 }  // namespace
 
@@ -33,8 +35,8 @@ VoidResult framed_session::refusal_of(std::size_t size) const {
         describe(fmt::format("message of {} bytes, over the limit of {}, to", size, limit)), id());
 }
 
-bool framed_session::has_room(std::size_t queued, std::size_t wire_size) const noexcept {
-    return queued == 0 || queued + wire_size <= config_.high_watermark;
+bool framed_session::has_room(std::size_t queued, std::size_t more) const noexcept {
+    return queued == 0 || queued + more <= config_->high_watermark;
 }
 
 std::size_t framed_session::queued_bytes() const noexcept {
@@ -52,10 +54,10 @@ void framed_session::publish_queued() noexcept {
     messages_dropped_.store(dropped_, std::memory_order_relaxed);
 }
 
-VoidResult framed_session::refuse_full() {
+VoidResult framed_session::refuse_full(std::size_t queued) {
     rejected_.fetch_add(1, std::memory_order_relaxed);
-    note_refused();
-    if (config_.policy == send_policy::close) {
+    note_refused(queued);
+    if (config_->policy == send_policy::close) {
         if (loop().runs_here()) {
             begin_close(errc::send_buffer_full);
         } else {
@@ -65,15 +67,20 @@ VoidResult framed_session::refuse_full() {
     }
     return detail::failure(
         errc::send_buffer_full,
-        describe(fmt::format("{} bytes queued, high watermark {}, to", queued_bytes(),
-                             config_.high_watermark)),
+        describe(fmt::format("{} bytes queued, high watermark {}, to", queued,
+                             config_->high_watermark)),
         id());
 }
 
-void framed_session::note_refused() {
+void framed_session::note_refused(std::size_t queued) {
     if (!was_refused_.exchange(true, std::memory_order_relaxed) && !loop().runs_here()) {
-        // The queue may have drained meanwhile: look once from the loop, which sees all of it.
-        where()->post([self = shared_from_this(), this] { check_room(); });
+        // The queue may have drained meanwhile: look once from the loop, which sees all of it. If
+        // it has not, its next write looks.
+        where()->post([self = shared_from_this(), this, queued] {
+            if (queued_bytes() < queued) {
+                check_room();
+            }
+        });
     }
 }
 
@@ -90,8 +97,8 @@ VoidResult framed_session::send_message(std::size_t size, const Append& append) 
         take_remote();
     }
     transport::write_queue& queue = transport_->queue();
-    if (!has_room(queue.bytes(), size)) {
-        return refuse_full();
+    if (!has_room(queue.bytes(), wire_size(size))) {
+        return refuse_full(queue.bytes());
     }
     append(queue, true);
     own_queued_.store(queue.bytes(), std::memory_order_relaxed);
@@ -102,15 +109,19 @@ VoidResult framed_session::send_message(std::size_t size, const Append& append) 
 template <typename Append>
 VoidResult framed_session::send_from_other_thread(std::size_t size, const Append& append) {
     auto held = remote_.acquire();
-    const bool may_wait = config_.policy == send_policy::wait &&
+    const bool may_wait = config_->policy == send_policy::wait &&
                           !runtime::loop::is_on_io_thread() && !loop().context_runs_here();
-    const auto give_up = std::chrono::steady_clock::now() + config_.send_wait_timeout;
-    while (!remote_.is_closed(held) && !has_room(queued_bytes(), size)) {
+    const auto give_up = std::chrono::steady_clock::now() + config_->send_wait_timeout;
+    while (!remote_.is_closed(held)) {
+        const std::size_t queued = queued_bytes();
+        if (has_room(queued, wire_size(size))) {
+            break;
+        }
         if (!may_wait || std::chrono::steady_clock::now() >= give_up) {
             held.unlock();
-            return refuse_full();
+            return refuse_full(queued);
         }
-        note_refused();
+        note_refused(queued);
         remote_.wait_for_room(held, give_up);
     }
     if (remote_.is_closed(held)) {
@@ -129,9 +140,18 @@ VoidResult framed_session::send_from_other_thread(std::size_t size, const Append
 }
 
 VoidResult framed_session::send_copy(std::span<const std::uint8_t> data, send_callback done) {
+    constexpr auto type = protocol::frame_type::data;
+    const framing frames = config_->frames;
+    if (!done && data.size() < direct_size) {
+        return send_message(data.size(), [data, frames](transport::write_queue& queue, bool) {
+            const std::size_t header_size = protocol::header_size(frames);
+            std::uint8_t* const place = queue.claim(header_size + data.size());
+            protocol::write_header(place, frames, type, 0, data.size());
+            std::memcpy(place + header_size, data.data(), data.size());
+        });
+    }
     return send_message(data.size(), [&](transport::write_queue& queue, bool is_own) {
-        const auto header = protocol::encode_header(config_.frames, protocol::frame_type::data, 0,
-                                                    data.size());
+        const auto header = protocol::encode_header(frames, type, 0, data.size());
         if (is_own && data.size() >= direct_size) {
             transport_->send_now(header.view(), data, std::move(done));
             return;
@@ -144,7 +164,7 @@ VoidResult framed_session::send_copy(std::span<const std::uint8_t> data, send_ca
 
 VoidResult framed_session::send_owned(std::vector<std::uint8_t>& data, send_callback done) {
     return send_message(data.size(), [&](transport::write_queue& queue, bool) {
-        const auto header = protocol::encode_header(config_.frames, protocol::frame_type::data, 0,
+        const auto header = protocol::encode_header(config_->frames, protocol::frame_type::data, 0,
                                                     data.size());
         queue.append(header.view());
         queue.append_owned(std::move(data));
@@ -161,7 +181,9 @@ VoidResult framed_session::send_shared(const transport::shared_frame& frame,
 }
 
 void framed_session::take_remote() {
-    remote_.take_all(transport_->queue());
+    // Published under the lock: bytes in neither count would let other threads over the mark.
+    const auto held = remote_.acquire();
+    remote_.take_all(held, transport_->queue());
     publish_queued();
 }
 
@@ -174,7 +196,8 @@ void framed_session::on_written() {
 void framed_session::run_completions() {
     transport::write_queue& queue = transport_->queue();
     // Bounded by what is complete now: a completion may send, and be complete at once, for ever.
-    while (queue.has_completed()) {
+    const std::uint64_t written = queue.messages_written();
+    while (queue.has_completed(written)) {
         const send_callback done = queue.take_completed();
         guarded([&] { done(ok()); });
     }
@@ -182,7 +205,7 @@ void framed_session::run_completions() {
 
 void framed_session::check_room() {
     if (!was_refused_.load(std::memory_order_relaxed) ||
-        queued_bytes() > config_.low_watermark) {
+        queued_bytes() > config_->low_watermark) {
         return;
     }
     was_refused_.store(false, std::memory_order_relaxed);

@@ -1,9 +1,21 @@
 #include <network_system/session/messaging_session.h>
 
+#include <array>
+#include <functional>
 #include <mutex>
 #include <utility>
 
 namespace network_system::session {
+namespace {
+
+/// Guards the user data of the sessions that hash to it: a mutex in each would weigh on every
+/// idle connection, and is held for two pointer copies.
+std::mutex& user_data_mutex(const messaging_session* session) noexcept {
+    static std::array<std::mutex, 16> mutexes;
+    return mutexes[std::hash<const messaging_session*>{}(session) / 64 % mutexes.size()];
+}
+
+}  // namespace
 
 messaging_session::messaging_session(std::string id, const endpoint& remote, const endpoint& local)
     : id_(std::move(id)), remote_(remote), local_(local) {}
@@ -11,13 +23,13 @@ messaging_session::messaging_session(std::string id, const endpoint& remote, con
 messaging_session::~messaging_session() = default;
 
 void messaging_session::set_user_data(std::shared_ptr<void> data) {
-    const std::lock_guard lock(user_data_mutex_);
+    const std::lock_guard lock(user_data_mutex(this));
     // Swapped, so that the old value's destructor (user code) runs after the lock is released.
     user_data_.swap(data);
 }
 
 std::shared_ptr<void> messaging_session::user_data() const {
-    const std::lock_guard lock(user_data_mutex_);
+    const std::lock_guard lock(user_data_mutex(this));
     return user_data_;
 }
 

@@ -6,7 +6,9 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <memory>
 #include <mutex>
+#include <utility>
 
 namespace network_system::session {
 
@@ -17,6 +19,10 @@ namespace network_system::session {
 class remote_queue {
 public:
     using lock = std::unique_lock<std::mutex>;
+
+    /// `may_wait`: whether senders will ever wait for room here.
+    explicit remote_queue(bool may_wait)
+        : room_(may_wait ? std::make_unique<std::condition_variable>() : nullptr) {}
 
     [[nodiscard]] lock acquire() { return lock(mutex_); }
 
@@ -34,9 +40,8 @@ public:
         return bytes_.load(std::memory_order_relaxed);
     }
 
-    /// Moves everything to the end of `queue`; the session's own thread.
-    void take_all(transport::write_queue& queue) {
-        const lock held(mutex_);
+    /// Moves everything to the end of `queue`; the session's own thread, holding the lock.
+    void take_all(const lock&, transport::write_queue& queue) {
         queue.splice(pending_);
         bytes_.store(0, std::memory_order_relaxed);
         is_announced_ = false;
@@ -45,20 +50,29 @@ public:
     void close() {
         const lock held(mutex_);
         is_closed_ = true;
-        room_.notify_all();
+        wake_waiting();
     }
 
     void wait_for_room(lock& held, std::chrono::steady_clock::time_point deadline) {
-        room_.wait_until(held, deadline);
+        room_->wait_until(held, deadline);
     }
     void notify_room() {
-        const lock held(mutex_);
-        room_.notify_all();
+        if (room_) {
+            const lock held(mutex_);
+            wake_waiting();
+        }
     }
 
 private:
+    void wake_waiting() {
+        if (room_) {
+            room_->notify_all();
+        }
+    }
+
     std::mutex mutex_;
-    std::condition_variable room_;
+    // Only where it is used: there is one of these for every connection.
+    std::unique_ptr<std::condition_variable> room_;
     transport::write_queue pending_{nullptr};
     std::atomic<std::size_t> bytes_{0};
     bool is_announced_ = false;

@@ -96,7 +96,8 @@ void stream_transport<Stream>::request_flush() {
 
 template <typename Stream>
 void stream_transport<Stream>::flush() {
-    if (!is_write_blocked_) {
+    // An emptied queue waits for nothing: its bytes were dropped.
+    if (!is_write_blocked_ || queue_.empty()) {
         write_queued();
     }
 }

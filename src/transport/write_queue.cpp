@@ -1,7 +1,6 @@
 #include "transport/write_queue.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 namespace network_system::transport {
@@ -30,20 +29,6 @@ struct shared_segment : write_segment {
     shared_frame frame;
 };
 
-void put_mark(write_chunk& chunk, std::size_t position) noexcept {
-    ++chunk.marks;
-    const auto value = static_cast<std::uint16_t>(position);
-    std::memcpy(chunk.bytes + write_chunk::capacity - chunk.marks * sizeof value, &value,
-                sizeof value);
-}
-
-std::size_t mark_at(const write_chunk& chunk, std::size_t index) noexcept {
-    std::uint16_t value = 0;
-    std::memcpy(&value, chunk.bytes + write_chunk::capacity - (index + 1) * sizeof value,
-                sizeof value);
-    return value;
-}
-
 /// How many messages end in the part of the segment that has just been written.
 std::uint64_t messages_passed(write_segment& segment) noexcept {
     const bool is_whole = segment.begin == segment.end;
@@ -54,7 +39,7 @@ std::uint64_t messages_passed(write_segment& segment) noexcept {
             if (is_whole) {
                 chunk.passed = chunk.marks;
             }
-            while (chunk.passed < chunk.marks && mark_at(chunk, chunk.passed) <= chunk.begin) {
+            while (chunk.passed < chunk.marks && chunk.mark(chunk.passed) <= chunk.begin) {
                 ++chunk.passed;
             }
             return chunk.passed - before;
@@ -95,12 +80,10 @@ void write_queue::pop() noexcept {
     free(first);
 }
 
-write_chunk& write_queue::tail_with_room(std::size_t wanted) {
-    if (tail_ == nullptr || tail_->type != write_segment::kind::chunk ||
-        static_cast<write_chunk*>(tail_)->room() < wanted) {
-        push(::new (runtime::block_pool::take(pool_)) write_chunk);
-    }
-    return *static_cast<write_chunk*>(tail_);
+write_chunk& write_queue::add_chunk() {
+    auto* const chunk = ::new (runtime::block_pool::take(pool_)) write_chunk;
+    push(chunk);
+    return *chunk;
 }
 
 void write_queue::append(bytes_view data) {
@@ -110,8 +93,7 @@ void write_queue::append(bytes_view data) {
         write_chunk& chunk = tail_with_room(1 + sizeof(std::uint16_t));
         const std::size_t count =
             std::min(data.size(), chunk.room() - sizeof(std::uint16_t));
-        std::memcpy(chunk.bytes + chunk.end, data.data(), count);
-        chunk.end += count;
+        chunk.add(data.first(count));
         data = data.subspan(count);
     }
 }
@@ -140,8 +122,7 @@ void write_queue::append_shared(const shared_frame& frame) {
 void write_queue::end_message(session::send_callback done) {
     ++queued_;
     if (tail_->type == write_segment::kind::chunk) {
-        auto& chunk = static_cast<write_chunk&>(*tail_);
-        put_mark(chunk, chunk.end);
+        static_cast<write_chunk&>(*tail_).mark_end();
     } else {
         ++static_cast<owned_segment*>(tail_)->messages;
     }

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <deque>
 #include <memory>
 #include <span>
@@ -44,6 +45,24 @@ struct write_chunk : write_segment {
         return capacity - end - marks * sizeof(std::uint16_t);
     }
 
+    void add(std::span<const std::uint8_t> part) noexcept {
+        if (!part.empty()) {
+            std::memcpy(bytes + end, part.data(), part.size());
+            end += part.size();
+        }
+    }
+    /// A message ends here.
+    void mark_end() noexcept {
+        ++marks;
+        const auto position = static_cast<std::uint16_t>(end);
+        std::memcpy(bytes + capacity - marks * sizeof position, &position, sizeof position);
+    }
+    [[nodiscard]] std::size_t mark(std::size_t index) const noexcept {
+        std::uint16_t position = 0;
+        std::memcpy(&position, bytes + capacity - (index + 1) * sizeof position, sizeof position);
+        return position;
+    }
+
     std::size_t marks = 0;
     std::size_t passed = 0;
     // Left uninitialized: 16 KiB of zeroes a message would cost more than the message.
@@ -70,6 +89,19 @@ public:
     void append_owned(std::vector<std::uint8_t>&& data, std::size_t skip = 0);
     /// A whole message, counted, shared with other queues.
     void append_shared(const shared_frame& frame);
+    /// The longest message `claim` takes.
+    static constexpr std::size_t max_claim = write_chunk::capacity - sizeof(std::uint16_t);
+    /// Place for a whole application message without a callback, which the caller fills at once:
+    /// the common case, gathered in one step.
+    [[nodiscard]] std::uint8_t* claim(std::size_t size) {
+        write_chunk& chunk = tail_with_room(size + sizeof(std::uint16_t));
+        std::uint8_t* const place = chunk.bytes + chunk.end;
+        chunk.end += size;
+        chunk.mark_end();
+        bytes_ += size;
+        ++queued_;
+        return place;
+    }
     /// The bytes appended last end an application message. `done` (if any) is among the
     /// completions of the commit that writes the last of them.
     void end_message(session::send_callback done);
@@ -93,8 +125,10 @@ public:
 
     /// The next callback whose message was written; an empty one when there is none.
     [[nodiscard]] session::send_callback take_completed();
-    [[nodiscard]] bool has_completed() const noexcept {
-        return completions_ && !completions_->empty() && completions_->front().message <= written_;
+    [[nodiscard]] bool has_completed() const noexcept { return has_completed(written_); }
+    /// The same among the first `messages` written.
+    [[nodiscard]] bool has_completed(std::uint64_t messages) const noexcept {
+        return completions_ && !completions_->empty() && completions_->front().message <= messages;
     }
     /// The next callback in order, written or not: the connection is gone.
     [[nodiscard]] session::send_callback take_any();
@@ -107,7 +141,16 @@ private:
         session::send_callback done;
     };
 
-    [[nodiscard]] write_chunk& tail_with_room(std::size_t wanted);
+    [[nodiscard]] write_chunk& tail_with_room(std::size_t wanted) {
+        if (tail_ != nullptr && tail_->type == write_segment::kind::chunk) {
+            auto& chunk = static_cast<write_chunk&>(*tail_);
+            if (chunk.room() >= wanted) {
+                return chunk;
+            }
+        }
+        return add_chunk();
+    }
+    [[nodiscard]] write_chunk& add_chunk();
     void add_completion(std::uint64_t message, session::send_callback done);
     void push(write_segment* segment) noexcept;
     void pop() noexcept;

@@ -11,7 +11,6 @@
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -126,7 +125,6 @@ private:
     std::string id_;
     endpoint remote_;
     endpoint local_;
-    mutable std::mutex user_data_mutex_;
     std::shared_ptr<void> user_data_;
 };
 

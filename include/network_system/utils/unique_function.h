@@ -34,7 +34,11 @@ class unique_function<R(Args...)> {
     struct in_place {
         static F& get(void* storage) { return *std::launder(static_cast<F*>(storage)); }
         static R call(void* storage, Args&&... args) {
-            return get(storage)(std::forward<Args>(args)...);
+            if constexpr (std::is_void_v<R>) {
+                get(storage)(std::forward<Args>(args)...);  // what it returns is dropped
+            } else {
+                return get(storage)(std::forward<Args>(args)...);
+            }
         }
         static void relocate(void* to, void* from) noexcept {
             ::new (to) F(std::move(get(from)));
@@ -48,7 +52,7 @@ class unique_function<R(Args...)> {
     struct on_heap {
         static F*& get(void* storage) { return *std::launder(static_cast<F**>(storage)); }
         static R call(void* storage, Args&&... args) {
-            return (*get(storage))(std::forward<Args>(args)...);
+            return in_place<F>::call(get(storage), std::forward<Args>(args)...);
         }
         static void relocate(void* to, void* from) noexcept { ::new (to) F*(get(from)); }
         static void destroy(void* storage) noexcept { delete get(storage); }

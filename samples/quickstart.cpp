@@ -1,0 +1,131 @@
+// A server and clients that exchange real messages over every protocol of the library: first a
+// short conversation, then a load of echoed messages with its rate and latency.
+//
+//   quickstart [SECONDS]      how long the load of one protocol lasts; default 2
+
+#include "echo_load.h"
+#include "sample.h"
+
+#include <network_system/config.h>
+#include <network_system/core/messaging_client.h>
+#include <network_system/core/messaging_server.h>
+
+#include <array>
+#include <cstdlib>
+#include <future>
+#include <iomanip>
+#include <iostream>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace {
+
+// One struct per protocol: the two classes, and how they are made.
+struct tcp {
+    using server = network_system::core::messaging_server;
+    using client = network_system::core::messaging_client;
+
+    static std::unique_ptr<server> make_server() { return std::make_unique<server>("server"); }
+    static std::unique_ptr<client> make_client() { return std::make_unique<client>("client"); }
+};
+
+template <typename Protocol>
+void converse() {
+    const auto server = Protocol::make_server();
+    server->set_connection_callback([](const auto& session) {
+        std::cout << "  server: " << session->remote_endpoint().to_string() << " connected as "
+                  << session->id() << '\n';
+    });
+    server->set_receive_callback([](const auto& session, std::span<const std::uint8_t> message) {
+        const std::string text = sample::text_of(message);
+        std::cout << "  server: received \"" << text << "\"\n";
+        (void)session->send_packet("you said: " + text);  // the client waits for it
+    });
+    server->set_disconnection_callback(
+        [](const std::string& id) { std::cout << "  server: " << id << " has left\n"; });
+    sample::require(server->start_server(0), "start_server");
+    std::cout << "  server: listening on port " << server->local_port() << '\n';
+
+    std::promise<std::string> answer;
+    const auto client = Protocol::make_client();
+    client->set_receive_callback(
+        [&](std::span<const std::uint8_t> message) { answer.set_value(sample::text_of(message)); });
+    sample::require(client->start_client("localhost", server->local_port()), "start_client");
+    sample::require(client->send_packet("hello"), "send_packet");
+    const std::string text = sample::await(answer.get_future(), "the answer");
+    std::cout << "  client: received \"" << text << "\"\n";
+    sample::expect(text == "you said: hello", "the answer to the message");
+
+    const auto round_trip = sample::require(client->ping(), "ping");
+    std::cout << "  client: ping answered after " << round_trip.count() << " us\n";
+
+    sample::require(client->stop_client(), "stop_client");
+    sample::require(server->stop_server(), "stop_server");
+}
+
+struct protocol {
+    const char* name;
+    void (*converse)();
+    sample::load_report (*load)(const sample::load_shape&, sample::steady::duration);
+};
+
+constexpr std::array protocols{
+    protocol{"TCP", converse<tcp>, sample::run_load<tcp>},
+};
+
+constexpr std::array loads{
+    sample::load_shape{1, 1, 64},
+    sample::load_shape{16, 16, 64},
+    sample::load_shape{16, 4, 1024},
+    sample::load_shape{4, 4, 65536},
+};
+
+void print_head() {
+    std::cout << std::left << std::setw(10) << "protocol" << std::right << std::setw(8) << "clients"
+              << std::setw(11) << "in flight" << std::setw(9) << "bytes" << std::setw(13)
+              << "messages/s" << std::setw(9) << "MB/s" << std::setw(10) << "p50 us"
+              << std::setw(10) << "p99 us" << std::setw(11) << "p99.9 us" << '\n';
+}
+
+void print_row(const char* name, const sample::load_shape& shape,
+               const sample::load_report& report) {
+    const double rate = static_cast<double>(report.messages) / report.seconds;
+    const double megabytes = rate * static_cast<double>(shape.size) / 1e6;
+    std::cout << std::fixed << std::setprecision(0) << std::left << std::setw(10) << name
+              << std::right << std::setw(8) << shape.clients << std::setw(11) << shape.in_flight
+              << std::setw(9) << shape.size << std::setw(13) << rate << std::setw(9) << megabytes
+              << std::setprecision(1) << std::setw(10) << report.latency.microseconds(0.5)
+              << std::setw(10) << report.latency.microseconds(0.99) << std::setw(11)
+              << report.latency.microseconds(0.999) << std::endl;
+}
+
+void show(double seconds) {
+    std::cout << "network_system " << NETWORK_SYSTEM_VERSION << '\n';
+    for (const protocol& each : protocols) {
+        std::cout << '\n' << each.name << ": a conversation\n";
+        each.converse();
+    }
+    const auto length = std::chrono::duration_cast<sample::steady::duration>(
+        std::chrono::duration<double>(seconds / static_cast<double>(loads.size())));
+    std::cout << "\nEchoed messages; server and clients share this machine and this process. "
+                 "Latency is the round trip.\n\n";
+    print_head();
+    for (const protocol& each : protocols) {
+        for (const sample::load_shape& shape : loads) {
+            print_row(each.name, shape, each.load(shape, length));
+        }
+    }
+    std::cout << "\nEvery message was answered, complete and in order.\n";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const double seconds = argc > 1 ? std::strtod(argv[1], nullptr) : 2.0;
+    if (argc > 2 || seconds <= 0 || seconds > 3600) {
+        std::cerr << "usage: quickstart [SECONDS]\n";
+        return 2;
+    }
+    return sample::run([seconds] { show(seconds); });
+}

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <network_system/utils/result_types.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+namespace network_system::core {
+
+/// A result one thread waits for and another gives, once: what is given later is ignored.
+///
+/// Thread-safety: every member may be called from any thread.
+template <typename T>
+class awaited {
+public:
+    void give(Result<T> result) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (result_) {
+                return;
+            }
+            result_ = std::move(result);
+        }
+        given_.notify_all();
+    }
+    [[nodiscard]] std::optional<Result<T>>
+    wait_until(std::chrono::steady_clock::time_point deadline) {
+        std::unique_lock lock(mutex_);
+        given_.wait_until(lock, deadline, [this] { return result_.has_value(); });
+        return result_;
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable given_;
+    std::optional<Result<T>> result_;
+};
+
+}  // namespace network_system::core

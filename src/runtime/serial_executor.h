@@ -1,0 +1,49 @@
+#pragma once
+
+#include <asio/dispatch.hpp>
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
+#include <asio/strand.hpp>
+
+#include <optional>
+#include <utility>
+
+namespace network_system::runtime {
+
+/// Runs the handlers of one loop one at a time: directly when a single thread runs the io_context,
+/// through a strand when there may be several.
+class serial_executor {
+public:
+    serial_executor(asio::io_context& context, bool is_single_threaded) : context_(&context) {
+        if (!is_single_threaded) {
+            strand_.emplace(context.get_executor());
+        }
+    }
+
+    [[nodiscard]] asio::io_context& context() const noexcept { return *context_; }
+
+    /// For completion handlers, which run on any thread of the context.
+    template <typename Work>
+    void run(Work work) const {
+        if (strand_) {
+            asio::dispatch(*strand_, std::move(work));
+        } else {
+            work();
+        }
+    }
+
+    template <typename Work>
+    void post(Work work) const {
+        if (strand_) {
+            asio::post(*strand_, std::move(work));
+        } else {
+            asio::post(*context_, std::move(work));
+        }
+    }
+
+private:
+    asio::io_context* context_;
+    std::optional<asio::strand<asio::io_context::executor_type>> strand_;
+};
+
+}  // namespace network_system::runtime

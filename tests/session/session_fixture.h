@@ -1,0 +1,263 @@
+// A session over a scripted stream on a hand-driven loop, and a host that notes its callbacks.
+#pragma once
+
+#include "session/framed_session.h"
+#include "support/bytes.h"
+#include "support/manual_loop.h"
+#include "support/scripted_stream.h"
+
+#include <network_system/utils/error_codes.h>
+#include <network_system/utils/log.h>
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace network_system::testing {
+
+using session::framed_session;
+using session::session_role;
+using std::chrono::milliseconds;
+
+class recording_host final : public session::session_host {
+public:
+    void on_open(const session::session_ptr&) override {
+        ++opened;
+        call(when_open);
+    }
+    void on_message(const session::session_ptr& who, byte_span data) override {
+        EXPECT_EQ(closed, 0);
+        EXPECT_EQ(opened, 1);
+        messages.push_back(to_bytes(data));
+        if (when_message) {
+            when_message(who, data);
+        }
+    }
+    void on_writable(const session::session_ptr&) override {
+        ++writable;
+        call(when_writable);
+    }
+    void on_gone(const session::session_ptr&, std::error_code why,
+                 const session::session_metrics& sums) noexcept override {
+        ++gone;
+        reason = why;
+        totals = sums;
+    }
+    void on_closed(const session::session_ptr&, std::error_code why, bool open) override {
+        ++closed;
+        user_reason = why;
+        was_open = open;
+        call(when_closed);
+    }
+    void on_callback_exception(const session::messaging_session&,
+                               std::string_view what) noexcept override {
+        exceptions.emplace_back(what);
+    }
+
+    std::function<void()> when_open;
+    std::function<void(const session::session_ptr&, byte_span)> when_message;
+    std::function<void()> when_writable;
+    std::function<void()> when_closed;
+
+    int opened = 0;
+    int writable = 0;
+    int gone = 0;
+    int closed = 0;
+    bool was_open = false;
+    std::error_code reason;
+    std::error_code user_reason;
+    session::session_metrics totals;
+    std::vector<byte_string> messages;
+    std::vector<std::string> exceptions;
+
+private:
+    static void call(const std::function<void()>& hook) {
+        if (hook) {
+            hook();
+        }
+    }
+};
+
+struct wire_piece {
+    unsigned type;
+    unsigned flags;
+    byte_string payload;
+    friend bool operator==(const wire_piece&, const wire_piece&) = default;
+};
+
+/// Frames of `framing::message`, cut by hand; a rest that is no whole frame is a failure.
+inline std::vector<wire_piece> parse_wire(const byte_string& bytes) {
+    std::vector<wire_piece> pieces;
+    std::size_t at = 0;
+    while (bytes.size() - at >= 5) {
+        std::size_t length = 0;
+        for (std::size_t i = 1; i < 5; ++i) {
+            length = length * 256 + bytes[at + i];
+        }
+        if (bytes.size() - at - 5 < length) {
+            break;
+        }
+        const auto begin = bytes.begin() + static_cast<std::ptrdiff_t>(at + 5);
+        pieces.push_back({bytes[at] / 16U,
+                          bytes[at] % 16U,
+                          {begin, begin + static_cast<std::ptrdiff_t>(length)}});
+        at += 5 + length;
+    }
+    EXPECT_EQ(at, bytes.size()) << "the stream ends inside a frame";
+    return pieces;
+}
+
+inline byte_string hello_frame(std::uint64_t max_message_size = 1U << 20U,
+                               std::uint64_t version = 1, std::uint64_t pipeline = 0) {
+    return wire_frame(
+        4, 0,
+        concat({big_endian(version, 2), big_endian(max_message_size, 4), big_endian(pipeline, 8)}));
+}
+
+inline byte_string reason_bytes(int reason) {
+    return big_endian(static_cast<std::uint32_t>(reason), 4);
+}
+inline byte_string goodbye_frame(int reason = 0) {
+    return wire_frame(3, 0, reason_bytes(reason));
+}
+
+class session_fixture : public ::testing::Test {
+protected:
+    session_fixture() {
+        config.ping_interval = milliseconds{0};
+        config.idle_timeout = milliseconds{0};
+        setup.drain_timeout = milliseconds{1000};
+        setup.remote = {endpoint::family::ipv4, {192, 0, 2, 1}, 80};
+        set_log_level(log_level::off);
+        make_parts();
+    }
+    ~session_fixture() override {
+        drop_session();
+        set_log_level(log_level::warning);
+    }
+
+    void make_parts() {
+        drop_session();
+        script = std::make_shared<stream_script>();
+        host = std::make_shared<recording_host>();
+        outcomes.clear();
+    }
+    /// Makes the session but does not start it.
+    void make(session_role role) {
+        setup.role = role;
+        setup.config = std::make_shared<const session_config>(config);
+        over = std::make_shared<transport::stream_transport<scripted_stream>>(
+            loop.get(), scripted_stream(script));
+        session = std::make_shared<framed_session>(over, host, setup);
+    }
+    void start(session_role role) {
+        make(role);
+        loop.in_batch([this] { session->start(); });
+        loop.run();
+    }
+    /// A server session after its hello.
+    void start_server() {
+        start(session_role::server);
+        (void)script->take_written();
+    }
+    /// A client session that has been welcomed.
+    void start_client() {
+        start(session_role::client);
+        feed(hello_frame());
+    }
+    void feed(const byte_string& bytes) {
+        script->feed(bytes);
+        loop.run();
+    }
+    void feed_end() {
+        script->feed_end();
+        loop.run();
+    }
+    std::vector<wire_piece> written() { return parse_wire(script->take_written()); }
+
+    void expect_violation(errc code) {
+        EXPECT_TRUE(session->is_stopped());
+        const auto said = written();
+        ASSERT_EQ(said.size(), 2U) << "an error and a goodbye";
+        EXPECT_EQ(said[0].type, 5U);
+        EXPECT_EQ(byte_string(said[0].payload.begin(), said[0].payload.begin() + 4),
+                  reason_bytes(static_cast<int>(code)));
+        EXPECT_EQ(said[1], (wire_piece{3, 0, reason_bytes(static_cast<int>(code))}));
+        feed_end();
+        expect_closed(code);
+    }
+    void expect_closed(std::error_code reason) {
+        loop.run();
+        EXPECT_EQ(host->closed, 1);
+        EXPECT_EQ(host->gone, 1);
+        EXPECT_EQ(host->reason, reason) << host->reason.message();
+        EXPECT_EQ(host->user_reason, reason);
+        EXPECT_EQ(host->was_open, host->opened == 1);
+        EXPECT_TRUE(session->is_stopped());
+        EXPECT_EQ(script->attached, script->detached);
+        EXPECT_EQ(session->queued_bytes(), 0U);
+        EXPECT_EQ(code_of(session->send_packet({1})), static_cast<int>(errc::connection_closed));
+    }
+    /// Every accepted send was completed once, the good ones first, and is in the books.
+    void expect_balanced() {
+        std::size_t good = 0;
+        for (std::size_t i = 0; i < outcomes.size(); ++i) {
+            ASSERT_EQ(outcomes[i].size(), 1U) << "completions of send " << i;
+            if (outcomes[i].front() == 0) {
+                EXPECT_EQ(i, good++) << "a later send succeeded after a lost one";
+            }
+        }
+        EXPECT_EQ(host->totals.messages_sent, good);
+        EXPECT_EQ(host->totals.messages_dropped, outcomes.size() - good);
+        EXPECT_EQ(host->totals.queued_bytes, 0U);
+    }
+    static int code_of(const VoidResult& result) {
+        return result.is_err() ? result.error().code : 0;
+    }
+    /// A completion that notes its code (0 = good) under the next number.
+    session::send_callback note() {
+        const std::size_t id = outcomes.size();
+        outcomes.emplace_back();
+        return [this, id](VoidResult result) { outcomes[id].push_back(code_of(result)); };
+    }
+    /// Sends with a noted completion; the code of a refusal, or 0.
+    int send(const byte_string& message) {
+        const int code = code_of(session->send_packet(byte_span(message), note()));
+        if (code != 0) {
+            outcomes.pop_back();
+        }
+        return code;
+    }
+    int send_in_batch(const byte_string& message) {
+        int code = 0;
+        loop.in_batch([&] { code = send(message); });
+        return code;
+    }
+
+    manual_loop loop;
+    session_config config;
+    session::session_setup setup;
+    std::shared_ptr<stream_script> script;
+    std::shared_ptr<recording_host> host;
+    std::shared_ptr<transport::transport> over;
+    std::shared_ptr<framed_session> session;
+    std::vector<std::vector<int>> outcomes;
+
+private:
+    /// Ends what a test has left, without its callbacks: they name what is gone.
+    void drop_session() {
+        if (session) {
+            host->gate()->close();
+            loop.in_batch([this] { session->abort({}); });
+            session.reset();
+        }
+    }
+};
+
+}  // namespace network_system::testing

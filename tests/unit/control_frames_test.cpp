@@ -1,0 +1,169 @@
+// Every encoder byte for byte against the wire table, every decoder with every length.
+#include "protocol/control_frames.h"
+
+#include "support/bytes.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace network_system::protocol {
+namespace {
+
+using namespace network_system::testing;
+
+TEST(frame, big_endian_integers) {
+    std::uint8_t bytes[8]{};
+    put(bytes, std::uint8_t{0xAB});
+    EXPECT_EQ(bytes[0], 0xAB);
+    EXPECT_EQ(get<std::uint8_t>(bytes), 0xAB);
+    put(bytes, std::uint16_t{0x0102});
+    EXPECT_EQ(to_bytes(std::span(bytes, 2)), (byte_string{1, 2}));
+    EXPECT_EQ(get<std::uint16_t>(bytes), 0x0102);
+    put(bytes, std::uint32_t{0xF1020304});
+    EXPECT_EQ(to_bytes(std::span(bytes, 4)), (byte_string{0xF1, 2, 3, 4}));
+    EXPECT_EQ(get<std::uint32_t>(bytes), 0xF1020304U);
+    put(bytes, std::uint64_t{0xF102030405060708});
+    EXPECT_EQ(to_bytes(bytes), (byte_string{0xF1, 2, 3, 4, 5, 6, 7, 8}));
+    EXPECT_EQ(get<std::uint64_t>(bytes), 0xF102030405060708U);
+}
+
+TEST(frame, header_sizes) {
+    EXPECT_EQ(header_size(framing::message), 5U);
+    EXPECT_EQ(header_size(framing::length_prefixed), 4U);
+    EXPECT_EQ(header_size(framing::raw), 0U);
+}
+
+TEST(frame, headers_byte_for_byte) {
+    struct row {
+        framing frames;
+        frame_type type;
+        std::uint8_t flags;
+        std::size_t length;
+        byte_string bytes;
+    };
+    const std::vector<row> rows{
+        {framing::message, frame_type::data, 0, 0, {0x00, 0, 0, 0, 0}},
+        {framing::message, frame_type::data, 0, 0x01020304, {0x00, 1, 2, 3, 4}},
+        {framing::message, frame_type::data, frame_flags::compressed, 1, {0x01, 0, 0, 0, 1}},
+        {framing::message, frame_type::data, frame_flags::encrypted, 1, {0x02, 0, 0, 0, 1}},
+        {framing::message, frame_type::data, frame_flags::message_id, 1, {0x04, 0, 0, 0, 1}},
+        {framing::message, frame_type::data, frame_flags::extension, 1, {0x08, 0, 0, 0, 1}},
+        {framing::message, frame_type::ping, 0, 8, {0x10, 0, 0, 0, 8}},
+        {framing::message, frame_type::pong, 0, 8, {0x20, 0, 0, 0, 8}},
+        {framing::message, frame_type::goodbye, 0, 4, {0x30, 0, 0, 0, 4}},
+        {framing::message, frame_type::hello, 0, 14, {0x40, 0, 0, 0, 14}},
+        {framing::message, frame_type::error, 0, 4, {0x50, 0, 0, 0, 4}},
+        {framing::message, frame_type::acknowledgement, 0, 8, {0x60, 0, 0, 0, 8}},
+        {framing::message, frame_type::request, 0, 255, {0x70, 0, 0, 0, 255}},
+        {framing::message, frame_type::response, 0, 0x7FFFFFFF, {0x80, 0x7F, 255, 255, 255}},
+        {framing::length_prefixed, frame_type::data, 0, 0x01020304, {1, 2, 3, 4}},
+        {framing::raw, frame_type::data, 0, 77, {}},
+    };
+    for (const row& each : rows) {
+        const auto header = encode_header(each.frames, each.type, each.flags, each.length);
+        EXPECT_EQ(to_bytes(header.view()), each.bytes);
+    }
+}
+
+TEST(control_frames, hello_on_the_wire) {
+    const auto frame = encode_hello({0x0102, 0x03040506, 0x0708090A0B0C0D0E});
+    EXPECT_EQ(to_bytes(frame), (byte_string{0x40, 0, 0, 0, 14,  //
+                                            1, 2,               //
+                                            3, 4, 5, 6,         //
+                                            7, 8, 9, 10, 11, 12, 13, 14}));
+    EXPECT_EQ(hello{}.version, 1);
+}
+
+TEST(control_frames, tokens_on_the_wire) {
+    const std::uint64_t token = 0xF102030405060708;
+    const byte_string payload{0xF1, 2, 3, 4, 5, 6, 7, 8};
+    EXPECT_EQ(to_bytes(encode_token(frame_type::ping, token)), wire_frame(1, 0, payload));
+    EXPECT_EQ(to_bytes(encode_token(frame_type::pong, token)), wire_frame(2, 0, payload));
+    EXPECT_EQ(to_bytes(encode_token(frame_type::acknowledgement, token)),
+              wire_frame(6, 0, payload));
+}
+
+TEST(control_frames, goodbye_on_the_wire) {
+    EXPECT_EQ(to_bytes(encode_goodbye(0)), (byte_string{0x30, 0, 0, 0, 4, 0, 0, 0, 0}));
+    // -663 (server_full) in two's complement.
+    EXPECT_EQ(to_bytes(encode_goodbye(-663)),
+              (byte_string{0x30, 0, 0, 0, 4, 0xFF, 0xFF, 0xFD, 0x69}));
+}
+
+TEST(control_frames, error_on_the_wire) {
+    EXPECT_EQ(encode_error(-605, "no"),
+              (byte_string{0x50, 0, 0, 0, 6, 0xFF, 0xFF, 0xFD, 0xA3, 'n', 'o'}));
+    EXPECT_EQ(encode_error(-605, ""), (byte_string{0x50, 0, 0, 0, 4, 0xFF, 0xFF, 0xFD, 0xA3}));
+}
+
+TEST(control_frames, error_text_is_cut_to_a_control_frame) {
+    for (const std::size_t size : {1019U, 1020U, 1021U, 100'000U}) {
+        const byte_string frame = encode_error(-605, std::string(size, 'x'));
+        EXPECT_EQ(frame.size(), message_header_size + std::min<std::size_t>(size + 4, 1024));
+        EXPECT_EQ(get<std::uint32_t>(frame.data() + 1), frame.size() - message_header_size);
+    }
+}
+
+byte_string payload_of(const byte_string& frame) {
+    return {frame.begin() + static_cast<std::ptrdiff_t>(message_header_size), frame.end()};
+}
+
+TEST(control_frames, hello_is_read_back_and_may_be_longer_not_shorter) {
+    const hello said{3, 0x80000001U, 0xFEDCBA9876543210U};
+    const byte_string payload = payload_of(to_bytes(encode_hello(said)));
+    for (std::size_t size = 0; size < payload.size(); ++size) {
+        EXPECT_FALSE(decode_hello(bytes_view(payload).first(size))) << size;
+    }
+    for (std::size_t extra = 0; extra < 5; ++extra) {
+        const byte_string longer = concat({payload, byte_string(extra, 0xEE)});
+        const auto read = decode_hello(longer);
+        ASSERT_TRUE(read) << extra;
+        EXPECT_EQ(read->version, said.version);
+        EXPECT_EQ(read->max_message_size, said.max_message_size);
+        EXPECT_EQ(read->pipeline_id, said.pipeline_id);
+    }
+}
+
+TEST(control_frames, tokens_have_exactly_eight_bytes) {
+    const byte_string bytes = big_endian(0x0102030405060708, 8);
+    for (std::size_t size = 0; size < 20; ++size) {
+        byte_string payload = bytes;
+        payload.resize(size, 0);
+        const auto token = decode_token(payload);
+        EXPECT_EQ(token.has_value(), size == 8) << size;
+    }
+    EXPECT_EQ(decode_token(bytes), 0x0102030405060708U);
+}
+
+TEST(control_frames, reasons_of_the_registry_and_zero_pass) {
+    for (const int reason : {0, -10, -99, -600, -663, -699}) {
+        EXPECT_EQ(decode_reason(payload_of(to_bytes(encode_goodbye(reason)))), reason);
+    }
+    for (const int noise : {1, -700, 603, std::numeric_limits<int>::min(),
+                            std::numeric_limits<int>::max()}) {
+        EXPECT_FALSE(decode_reason(payload_of(to_bytes(encode_goodbye(noise))))) << noise;
+    }
+}
+
+TEST(control_frames, reasons_may_be_longer_not_shorter) {
+    const byte_string payload = payload_of(to_bytes(encode_goodbye(-605)));
+    for (std::size_t size = 0; size < 4; ++size) {
+        EXPECT_FALSE(decode_reason(bytes_view(payload).first(size))) << size;
+    }
+    EXPECT_EQ(decode_reason(concat({payload, {1, 2, 3}})), -605);
+}
+
+TEST(control_frames, error_text_is_made_printable) {
+    const byte_string hostile = concat({big_endian(0, 4), text_bytes("a\n\x1b[31m\x7f\xc3\xa9 ~")});
+    EXPECT_EQ(decode_error_text(hostile), "a??[31m??? ~");
+    EXPECT_EQ(decode_error_text(big_endian(0, 4)), "");
+    EXPECT_EQ(decode_error_text(byte_string{1, 2}), "");
+    EXPECT_EQ(decode_error_text({}), "");
+    EXPECT_EQ(decode_error_text(payload_of(encode_error(-605, "why"))), "why");
+}
+
+}  // namespace
+}  // namespace network_system::protocol
