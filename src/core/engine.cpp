@@ -79,6 +79,16 @@ void add(session::session_metrics& sum, const session::session_metrics& more) no
     sum.queued_bytes += more.queued_bytes;
 }
 
+Result<std::shared_ptr<runtime::io_pool>>
+make_pool(const std::function<std::shared_ptr<runtime::io_pool>()>& make, errc code,
+          std::string_view source) {
+    try {
+        return make();
+    } catch (const std::system_error& failure) {
+        return detail::failure(code, "cannot start an I/O thread", source, failure.code());
+    }
+}
+
 VoidResult validate(const session_config& config, std::string_view source) {
     const auto wrong = [source](const char* what) -> VoidResult {
         return detail::failure(errc::invalid_argument, what, source);

@@ -117,6 +117,11 @@ private:
 /// Adds the counters of `more` to `sum`.
 void add(session::session_metrics& sum, const session::session_metrics& more) noexcept;
 
+/// The pool that `make` makes. Error: `code` when the system has no more descriptors or threads.
+[[nodiscard]] Result<std::shared_ptr<runtime::io_pool>>
+make_pool(const std::function<std::shared_ptr<runtime::io_pool>()>& make, errc code,
+          std::string_view source);
+
 /// What is wrong with the options, or ok.
 [[nodiscard]] VoidResult validate(const session_config& config, std::string_view source);
 

@@ -52,7 +52,9 @@ public:
             return detail::failure(errc::already_exists, "the client is already started", id_);
         }
         retire_engine();
-        choose_loop();
+        if (const auto chosen = choose_loop(); !chosen) {
+            return chosen.error();
+        }
         engine_ = std::make_shared<client_engine>(id_, options_, pool_, loop_,
                                                   transport::make_plain_transport, callbacks_);
         engine_->start(std::string(host), port, std::move(handler));
@@ -163,10 +165,14 @@ private:
         return core::validate(options_.session, id_);
     }
 
-    [[nodiscard]] bool user_context_runs_here() const {
-        return options_.io_context != nullptr &&
-               runtime::loop::of(*options_.io_context, to_runtime(options_.readiness_method))
-                   ->context_runs_here();
+    /// Without a loop yet, no thread can be inside one of its batches; but it may be running the
+    /// io_context, so that one is made.
+    [[nodiscard]] bool user_context_runs_here() {
+        if (options_.io_context == nullptr) {
+            return false;
+        }
+        const std::lock_guard lock(mutex_);
+        return choose_loop().is_ok() && loop_->context_runs_here();
     }
 
     static void add_engine(client_metrics& sum, const client_engine& one) {
@@ -193,14 +199,24 @@ private:
     }
 
     /// Once and for all: connections on several loops could overlap in their callbacks.
-    void choose_loop() {
-        if (!pool_) {
-            const auto method = to_runtime(options_.readiness_method);
-            pool_ = options_.io_context != nullptr
-                        ? std::make_shared<runtime::io_pool>(*options_.io_context, method)
-                        : runtime::io_pool::shared_for_clients(method);
-            loop_ = pool_->next_loop();
+    VoidResult choose_loop() {
+        if (pool_) {
+            return ok();
         }
+        const auto method = to_runtime(options_.readiness_method);
+        auto made = make_pool(
+            [&] {
+                return options_.io_context != nullptr
+                           ? std::make_shared<runtime::io_pool>(*options_.io_context, method)
+                           : runtime::io_pool::shared_for_clients(method);
+            },
+            errc::connection_failed, id_);
+        if (!made) {
+            return made.error();
+        }
+        pool_ = std::move(made).value();
+        loop_ = pool_->next_loop();
+        return ok();
     }
 
     const std::string id_;

@@ -49,10 +49,17 @@ public:
                                    id_);
         }
         const auto method = to_runtime(options_.readiness_method);
-        auto pool = options_.io_context != nullptr
-                        ? std::make_shared<runtime::io_pool>(*options_.io_context, method)
-                        : std::make_shared<runtime::io_pool>(options_.io_threads, method);
-        auto next = std::make_shared<server_engine>(id_, options_, std::move(pool),
+        auto pool = make_pool(
+            [&] {
+                return options_.io_context != nullptr
+                           ? std::make_shared<runtime::io_pool>(*options_.io_context, method)
+                           : std::make_shared<runtime::io_pool>(options_.io_threads, method);
+            },
+            errc::bind_failed, id_);
+        if (!pool) {
+            return pool.error();
+        }
+        auto next = std::make_shared<server_engine>(id_, options_, std::move(pool).value(),
                                                     transport::make_plain_transport, callbacks_);
         auto started = next->start(port);
         if (started) {

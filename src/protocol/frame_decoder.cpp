@@ -10,8 +10,6 @@ namespace {
 // the read would cost more than the copy.
 constexpr std::size_t worth_placing = std::size_t{4} * 1024;
 constexpr std::size_t first_reservation = std::size_t{16} * 1024;
-// Memory kept for the next large frame of a connection that is busy with them.
-constexpr std::size_t kept_capacity = std::size_t{256} * 1024;
 
 constexpr std::uint8_t last_known_type = 8;
 

@@ -1,6 +1,6 @@
 // The loop on Asio: a service of the io_context, its serial executor, its timer, and the choice of poller.
+#include "runtime/asio_epoll_poller.h"
 #include "runtime/asio_poller.h"
-#include "runtime/epoll_poller.h"
 #include "runtime/loop.h"
 #include "runtime/serial_executor.h"
 
@@ -53,7 +53,11 @@ public:
 
     explicit loop_service(asio::execution_context& context)
         : asio::execution_context::service(context),
-          context_(static_cast<asio::io_context&>(context)) {}
+          context_(static_cast<asio::io_context&>(context)) {
+        // Makes Asio's reactor the older service: it has to know of a fork before the loop does, or
+        // the child would change the parent's epoll set.
+        const asio::steady_timer reactor_user(context_);
+    }
 
     std::shared_ptr<loop> get(readiness_method method, bool is_single_threaded) {
         const std::lock_guard lock(mutex_);
@@ -72,7 +76,7 @@ private:
         const auto sockets = [&](loop& owner) -> std::unique_ptr<poller> {
 #ifdef __linux__
             if (method == readiness_method::automatic) {
-                return std::make_unique<epoll_poller>(owner, executor);
+                return std::make_unique<asio_epoll_poller>(owner, executor);
             }
 #endif
             return std::make_unique<asio_poller>(owner, executor);

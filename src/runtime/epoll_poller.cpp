@@ -5,7 +5,8 @@
 #include "runtime/loop.h"
 
 #include <cerrno>
-#include <stdexcept>
+#include <system_error>
+#include <unistd.h>
 #include <utility>
 
 namespace network_system::runtime {
@@ -21,15 +22,18 @@ int make_epoll_set() {
 
 }  // namespace
 
-epoll_poller::epoll_poller(loop& owner, const serial_executor& executor)
-    : owner_(owner), executor_(executor), set_(executor.context(), make_epoll_set()) {}
+epoll_poller::epoll_poller(loop& owner) : owner_(owner), set_(make_epoll_set()) {}
+
+epoll_poller::~epoll_poller() {
+    (void)::close(set_);
+}
 
 int epoll_poller::control(int operation, io_watch& watch, interest wanted) noexcept {
     ::epoll_event event{};
     event.events = (wanted.read ? std::uint32_t{EPOLLIN} | std::uint32_t{EPOLLRDHUP} : 0U) |
                    (wanted.write ? std::uint32_t{EPOLLOUT} : 0U);
     event.data.ptr = &watch;
-    return ::epoll_ctl(set_.native_handle(), operation, watch.handle_, &event);
+    return ::epoll_ctl(set_, operation, watch.handle_, &event);
 }
 
 std::error_code epoll_poller::add(io_watch& watch, unique_socket socket, interest wanted) {
@@ -90,57 +94,33 @@ unique_socket epoll_poller::release(io_watch& watch) {
     return unique_socket(std::exchange(watch.handle_, invalid_socket));
 }
 
-void epoll_poller::arm() {
-    if (registered_ == 0) {
-        // A pending wait would keep io_context::run from returning.
-        if (is_armed_) {
-            set_.cancel();
-        }
-        return;
-    }
-    if (is_armed_) {
-        return;
-    }
-    is_armed_ = true;
-    // After a shutdown the handler finds neither this object nor, in it, the executor.
-    set_.async_wait(descriptor::wait_read,
-                    [this, owner = owner_.shared_from_this()](const std::error_code&) mutable {
-                        if (owner->is_shut_down()) {
-                            return;
-                        }
-                        executor_.run([this, owner = std::move(owner)] { on_set_ready(*owner); });
-                    });
+int epoll_poller::wait(int timeout) noexcept {
+    const int count =
+        ::epoll_wait(set_, events_.data(), static_cast<int>(events_.size()), timeout);
+    return count > 0 ? count : 0;  // interrupted by a signal: nothing is ready
 }
 
-void epoll_poller::on_set_ready(loop& owner) {
-    if (!owner.is_shut_down()) {
-        is_armed_ = false;
-        owner.run_batch([this] { dispatch_ready(); });
-    }
-}
-
-void epoll_poller::dispatch_ready() {
-    const int count = ::epoll_wait(set_.native_handle(), events_.data(), batch_limit, 0);
+void epoll_poller::dispatch(int count) {
     for (int i = 0; i < count; ++i) {
         const ::epoll_event& event = events_[static_cast<std::size_t>(i)];
-        auto& watch = *static_cast<io_watch*>(event.data.ptr);
-        if (watch.handle_ == invalid_socket) {
-            continue;  // closed by an earlier callback of this batch
+        auto* const watch = static_cast<io_watch*>(event.data.ptr);
+        // Without a watch: what only wakes the thread. Without a handle: closed by an earlier
+        // callback of this batch.
+        if (watch == nullptr || watch->handle_ == invalid_socket) {
+            continue;
         }
         const bool broken = (event.events & (EPOLLERR | EPOLLHUP)) != 0;
         const interest ready{
-            watch.wanted_.read && (broken || (event.events & (EPOLLIN | EPOLLRDHUP)) != 0),
-            watch.wanted_.write && (broken || (event.events & EPOLLOUT) != 0)};
+            watch->wanted_.read && (broken || (event.events & (EPOLLIN | EPOLLRDHUP)) != 0),
+            watch->wanted_.write && (broken || (event.events & EPOLLOUT) != 0)};
         if (ready.any()) {
-            watch.on_ready(ready);
+            watch->on_ready(ready);
         }
     }
 }
 
-void epoll_poller::rebuild_after_fork() {
-    set_.close();
-    set_.assign(make_epoll_set());
-    is_armed_ = false;
+void epoll_poller::renew_set() {
+    set_ = make_epoll_set();
     for (io_watch* watch = watches_.first(); watch != nullptr; watch = watch_list::next(*watch)) {
         if (watch->wanted_.any()) {
             (void)control(EPOLL_CTL_ADD, *watch, watch->wanted_);

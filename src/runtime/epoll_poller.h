@@ -1,11 +1,8 @@
 #pragma once
 
 #include "runtime/poller.h"
-#include "runtime/serial_executor.h"
 
 #ifdef __linux__
-
-#include <asio/posix/basic_stream_descriptor.hpp>
 
 #include <sys/epoll.h>
 
@@ -15,34 +12,43 @@ namespace network_system::runtime {
 
 class loop;
 
-/// All sockets of a loop in one level-triggered epoll set, which Asio knows as one descriptor:
-/// one wake of Asio's reactor serves every socket that is ready.
-class epoll_poller final : public poller {
+/// All sockets of a loop in one level-triggered epoll set. The thread of an epoll_runner waits on
+/// the set itself.
+class epoll_poller : public poller {
 public:
-    epoll_poller(loop& owner, const serial_executor& executor);
+    explicit epoll_poller(loop& owner);
+    ~epoll_poller() override;
 
     std::error_code add(io_watch& watch, unique_socket socket, interest wanted) override;
     void set_interest(io_watch& watch, interest wanted) override;
     void remove(io_watch& watch) override;
     unique_socket release(io_watch& watch) override;
-    void arm() override;
-    void rebuild_after_fork() override;
+    void arm() override {}
+    /// The thread that waits on the set does not exist in the child.
+    void rebuild_after_fork() override {}
+
+    /// Waits until something is ready or `timeout` (milliseconds, -1 = for ever) is over; how much.
+    int wait(int timeout) noexcept;
+    /// Tells the watches of the last `wait` that they are ready; inside a batch.
+    void dispatch(int count);
+
+    [[nodiscard]] int native_set() const noexcept { return set_; }
+
+protected:
+    /// Goes on with a new set and leaves the old one alone.
+    void renew_set();
+    [[nodiscard]] bool is_watching() const noexcept { return registered_ > 0; }
+    [[nodiscard]] loop& owner() const noexcept { return owner_; }
 
 private:
-    using descriptor = asio::posix::basic_stream_descriptor<asio::io_context::executor_type>;
-
     [[nodiscard]] int control(int operation, io_watch& watch, interest wanted) noexcept;
-    void on_set_ready(loop& owner);
-    void dispatch_ready();
 
     // Bounds one batch: the rest is reported again, in turn, by the next one.
-    static constexpr int batch_limit = 256;
+    static constexpr std::size_t batch_limit = 256;
 
     loop& owner_;
-    serial_executor executor_;
-    descriptor set_;
+    int set_;
     std::size_t registered_ = 0;
-    bool is_armed_ = false;
     std::array<::epoll_event, batch_limit> events_{};
 };
 

@@ -1,7 +1,6 @@
 #include "runtime/io_pool.h"
 
-#include <asio/executor_work_guard.hpp>
-#include <asio/io_context.hpp>
+#include "runtime/loop_runner.h"
 
 #include <thread>
 
@@ -13,18 +12,20 @@ constexpr std::size_t shared_client_threads = 2;
 
 }  // namespace
 
-/// One thread that runs one io_context. The thread shares ownership of the context, so that it
-/// can end after the pool when nobody may wait for it.
+/// One thread that runs one loop. The thread shares ownership of the runner, so that it can end
+/// after the pool when nobody may wait for it.
 class io_pool::worker {
 public:
-    worker() : context_(std::make_shared<asio::io_context>(1)), work_(context_->get_executor()) {}
+    explicit worker(readiness_method method)
+        : runner_(loop_runner::make(method)),
+          thread_([runner = runner_] { runner->run(); }) {}
     worker(const worker&) = delete;
     worker& operator=(const worker&) = delete;
 
     ~worker() { stop(); }
 
     void stop() {
-        context_->stop();
+        runner_->stop();
         if (!thread_.joinable()) {
             return;
         }
@@ -35,23 +36,16 @@ public:
         }
     }
 
-    [[nodiscard]] asio::io_context& context() noexcept { return *context_; }
-
-    void start() {
-        thread_ = std::thread([context = context_] { context->run(); });
-    }
+    [[nodiscard]] const std::shared_ptr<loop>& where() const noexcept { return runner_->where(); }
 
 private:
-    std::shared_ptr<asio::io_context> context_;
-    asio::executor_work_guard<asio::io_context::executor_type> work_;
+    std::shared_ptr<loop_runner> runner_;
     std::thread thread_;
 };
 
 io_pool::io_pool(std::size_t threads, readiness_method method) {
     for (std::size_t i = 0; i < threads; ++i) {
-        auto& created = workers_.emplace_back(std::make_unique<worker>());
-        loops_.push_back(loop::of(created->context(), method, true));
-        created->start();
+        loops_.push_back(workers_.emplace_back(std::make_unique<worker>(method))->where());
     }
 }
 

@@ -46,7 +46,11 @@ void loop::post(unique_function<void()> task) {
 }
 
 bool loop::context_runs_here() const noexcept {
-    return runs_here() || (driver_ != nullptr && driver_->runs_in_this_thread());
+    if (runs_here()) {
+        return true;
+    }
+    const std::lock_guard lock(mutex_);
+    return driver_ != nullptr && driver_->runs_in_this_thread();
 }
 
 std::span<std::uint8_t> loop::read_buffer() noexcept {
@@ -158,6 +162,7 @@ void loop::shutdown() noexcept {
     std::exchange(retired_, {}).clear();
     current_ = previous;
     poller_.reset();
+    const std::lock_guard lock(mutex_);
     driver_.reset();
 }
 

@@ -38,8 +38,8 @@ private:
     bool is_dirty_ = false;
 };
 
-/// The driver below a loop: where its handlers run and what wakes it. Implemented once over Asio,
-/// and in tests by hand.
+/// The driver below a loop: where its handlers run and what wakes it. Implemented over Asio, over
+/// epoll alone (epoll_runner), and in tests by hand.
 class loop_driver {
 public:
     virtual ~loop_driver() = default;
@@ -151,7 +151,7 @@ private:
     std::vector<unique_function<void()>> running_tasks_;
     steady_time wake_requested_ = steady_time::max();
 
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::vector<unique_function<void()>> tasks_;
     bool wake_pending_ = false;
     bool is_shut_down_ = false;

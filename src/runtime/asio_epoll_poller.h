@@ -1,0 +1,32 @@
+#pragma once
+
+#include "runtime/epoll_poller.h"
+#include "runtime/serial_executor.h"
+
+#ifdef __linux__
+
+#include <asio/posix/basic_stream_descriptor.hpp>
+
+namespace network_system::runtime {
+
+/// An epoll set that an io_context waits for: to Asio it is one descriptor, so one wake of its
+/// reactor serves every socket that is ready.
+class asio_epoll_poller final : public epoll_poller {
+public:
+    asio_epoll_poller(loop& owner, const serial_executor& executor);
+    ~asio_epoll_poller() override;
+
+    void arm() override;
+    void rebuild_after_fork() override;
+
+private:
+    void on_set_ready(loop& owner);
+
+    serial_executor executor_;
+    asio::posix::basic_stream_descriptor<asio::io_context::executor_type> descriptor_;
+    bool is_armed_ = false;
+};
+
+}  // namespace network_system::runtime
+
+#endif

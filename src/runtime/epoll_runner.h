@@ -1,0 +1,29 @@
+#pragma once
+
+#include "runtime/loop_runner.h"
+
+#ifdef __linux__
+
+namespace network_system::runtime {
+
+/// Runs a loop by waiting on its epoll set: the thread does nothing else, so an io_context between
+/// them would only add system calls to every wake.
+class epoll_runner final : public loop_runner {
+public:
+    epoll_runner();
+    ~epoll_runner() override;
+
+    const std::shared_ptr<loop>& where() const noexcept override { return where_; }
+    void run() override;
+    void stop() noexcept override;
+
+private:
+    class driver;
+
+    std::shared_ptr<loop> where_;
+    driver* driver_ = nullptr;  // lives with the loop, until that is shut down
+};
+
+}  // namespace network_system::runtime
+
+#endif
