@@ -87,8 +87,8 @@ TEST_P(AddressTest, ABoundAddressIsTheOnlyOne) {
     ASSERT_TRUE(is_ok(there.client.start_client("127.0.0.2", port)));
     EXPECT_TRUE(there.exchange("here"));
     test_client elsewhere(for_client());
-    EXPECT_TRUE(fails_with(elsewhere.client.start_client("127.0.0.1", port),
-                           errc::connection_refused));
+    EXPECT_TRUE(
+        fails_with(elsewhere.client.start_client("127.0.0.1", port), errc::connection_refused));
 }
 
 TEST_P(AddressTest, AnIpv6AddressCanBeBound) {
@@ -122,8 +122,7 @@ TEST_P(AddressTest, APortInUseIsRefusedAndSaysWhy) {
     ASSERT_TRUE(fails_with(started, errc::bind_failed));
     EXPECT_NE(started.error().message.find(std::to_string(port)), std::string::npos)
         << started.error().message;
-    EXPECT_NE(started.error().message.find("in use"), std::string::npos)
-        << started.error().message;
+    EXPECT_NE(started.error().message.find("in use"), std::string::npos) << started.error().message;
     EXPECT_EQ(started.error().source, "second");
     EXPECT_FALSE(second.is_running());
     EXPECT_TRUE(is_ok(second.stop_server()));

@@ -101,8 +101,8 @@ TEST_P(ConnectTest, AServerOfAnotherProtocolIsNoSuccess) {
          {"HTTP/1.1 400 Bad Request\r\n\r\n", "220 mail.example ESMTP\r\n"}) {
         std::thread server([&] {
             raw_peer peer = listener.accept();
-            (void)peer.send({reinterpret_cast<const std::uint8_t*>(greeting.data()),
-                             greeting.size()});
+            (void)peer.send(
+                {reinterpret_cast<const std::uint8_t*>(greeting.data()), greeting.size()});
             (void)peer.drain();
         });
         client_options options = for_client();
@@ -212,12 +212,15 @@ TEST_P(ConnectTest, StopEndsAnAttemptThatHangs) {
     const raw_listener silent;
     test_client client(with_timeout(patience));
     collector<int> answers;
-    ASSERT_TRUE(is_ok(client.client.start_client(
-        "127.0.0.1", silent.port(), [&](VoidResult result) {
+    ASSERT_TRUE(
+        is_ok(client.client.start_client("127.0.0.1", silent.port(), [&](VoidResult result) {
             answers.add(result.is_ok() ? 0 : result.error().code);
         })));
     raw_peer accepted = silent.accept();
-    std::thread peer([&] { (void)accepted.drain(); accepted.close(); });
+    std::thread peer([&] {
+        (void)accepted.drain();
+        accepted.close();
+    });
     EXPECT_TRUE(is_ok(client.client.stop_client()));
     peer.join();
     ASSERT_EQ(answers.size(), 1U) << "before stop returned";

@@ -56,16 +56,14 @@ TEST_P(EchoTest, ManyMessagesInFlightKeepTheirOrder) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Framed, EchoTest,
-                         testing::Combine(testing::Values(framing::message,
-                                                          framing::length_prefixed),
-                                          both_methods()),
-                         [](const auto& chosen) {
-                             return std::string(std::get<0>(chosen.param) == framing::message
-                                                    ? "message_"
-                                                    : "length_prefixed_") +
-                                    readiness_name(std::get<1>(chosen.param));
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Framed, EchoTest,
+    testing::Combine(testing::Values(framing::message, framing::length_prefixed), both_methods()),
+    [](const auto& chosen) {
+        return std::string(std::get<0>(chosen.param) == framing::message ? "message_"
+                                                                         : "length_prefixed_") +
+               readiness_name(std::get<1>(chosen.param));
+    });
 
 class EchoBothTest : public BothReadiness {};
 

@@ -39,11 +39,11 @@ TEST_P(ApiTest, SendCallbacksRunExactlyOnceInOrder) {
     collector<std::size_t> done;
     const std::size_t count = scaled(400);
     for (std::size_t i = 0; i < count; ++i) {
-        ASSERT_TRUE(is_ok(client.client.send_packet(
-            pattern(i % 7 == 0 ? 40'000 : 10), [&done, i](VoidResult result) {
-                EXPECT_TRUE(is_ok(result));
-                done.add(i);
-            })));
+        ASSERT_TRUE(is_ok(client.client.send_packet(pattern(i % 7 == 0 ? 40'000 : 10),
+                                                    [&done, i](VoidResult result) {
+                                                        EXPECT_TRUE(is_ok(result));
+                                                        done.add(i);
+                                                    })));
         if (i % 50 == 49) {
             ASSERT_TRUE(done.wait_for(i + 1));
         }

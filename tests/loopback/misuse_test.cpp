@@ -23,9 +23,9 @@ TEST_P(MisuseTest, AClientStartsOnlyOnce) {
     test_client client(for_client());
     ASSERT_TRUE(is_ok(client.connect(port)));
     EXPECT_TRUE(fails_with(client.connect(port), errc::already_exists));
-    EXPECT_TRUE(fails_with(
-        client.client.start_client("127.0.0.1", port, [](VoidResult) { FAIL(); }),
-        errc::already_exists));
+    EXPECT_TRUE(
+        fails_with(client.client.start_client("127.0.0.1", port, [](VoidResult) { FAIL(); }),
+                   errc::already_exists));
     EXPECT_TRUE(client.exchange("unharmed"));
 }
 
@@ -74,8 +74,7 @@ TEST_P(MisuseTest, SendsBeforeStartAndAfterStopFailAndLeaveTheVector) {
     EXPECT_TRUE(is_ok(server.server.stop_server()));
     fails_everywhere();
     bytes data = pattern(10);
-    EXPECT_TRUE(
-        fails_with(session.value()->send_packet(std::move(data)), errc::connection_closed));
+    EXPECT_TRUE(fails_with(session.value()->send_packet(std::move(data)), errc::connection_closed));
     EXPECT_EQ(data, pattern(10));  // NOLINT(bugprone-use-after-move): documented
     EXPECT_TRUE(session.value()->is_stopped());
     EXPECT_TRUE(is_ok(session.value()->stop_session()));
@@ -89,9 +88,9 @@ TEST_P(MisuseTest, CallbacksCannotBeSetWhileRunning) {
     EXPECT_TRUE(fails_with(s.set_connection_callback([](const auto&) {}), errc::invalid_argument));
     EXPECT_TRUE(
         fails_with(s.set_disconnection_callback([](const auto&) {}), errc::invalid_argument));
-    EXPECT_TRUE(fails_with(
-        s.set_receive_callback([](const session_ptr&, std::span<const std::uint8_t>) {}),
-        errc::invalid_argument));
+    EXPECT_TRUE(
+        fails_with(s.set_receive_callback([](const session_ptr&, std::span<const std::uint8_t>) {}),
+                   errc::invalid_argument));
     EXPECT_TRUE(fails_with(s.set_error_callback([](const auto&, auto) {}), errc::invalid_argument));
     EXPECT_TRUE(fails_with(s.set_writable_callback([](const auto&) {}), errc::invalid_argument));
     messaging_client& c = client.client;

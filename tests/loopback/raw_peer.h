@@ -8,8 +8,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -164,8 +164,7 @@ public:
         if (header.size() < 5) {
             return std::nullopt;
         }
-        const auto length =
-            static_cast<std::size_t>(reason_of(std::span(header).subspan(1)));
+        const auto length = static_cast<std::size_t>(reason_of(std::span(header).subspan(1)));
         const unsigned first = header[0];
         raw_frame frame{first >> 4U, first & 0x0FU, receive(length)};
         return frame.payload.size() == length ? std::optional(std::move(frame)) : std::nullopt;
@@ -181,8 +180,7 @@ public:
     }
     /// Reads until the peer closed; how it did. `none`: it did not.
     stream_end drain() {
-        while (!receive_some().empty()) {
-        }
+        while (!receive_some().empty()) {}
         return end_;
     }
     [[nodiscard]] stream_end end() const { return end_; }
@@ -223,9 +221,8 @@ public:
         ::sockaddr_in local{};
         local.sin_family = AF_INET;
         local.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        EXPECT_EQ(::bind(socket_.handle(), reinterpret_cast<const ::sockaddr*>(&local),
-                         sizeof local),
-                  0);
+        EXPECT_EQ(
+            ::bind(socket_.handle(), reinterpret_cast<const ::sockaddr*>(&local), sizeof local), 0);
         ::socklen_t length = sizeof local;
         EXPECT_EQ(::getsockname(socket_.handle(), reinterpret_cast<::sockaddr*>(&local), &length),
                   0);

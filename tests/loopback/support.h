@@ -210,13 +210,12 @@ public:
                 }
                 received.add();
             });
-        (void)server.set_error_callback(
-            [this](const session_ptr& session, std::error_code code) {
-                if (on_error) {
-                    on_error(session, code);
-                }
-                errors.add({session != nullptr, code});
-            });
+        (void)server.set_error_callback([this](const session_ptr& session, std::error_code code) {
+            if (on_error) {
+                on_error(session, code);
+            }
+            errors.add({session != nullptr, code});
+        });
         (void)server.set_writable_callback([this](const session_ptr& session) {
             if (on_writable) {
                 on_writable(session);

@@ -175,6 +175,9 @@ public:
 
     /// One batch of whatever is due; false when nothing is.
     bool step() {
+        if (loop_->is_shut_down()) {
+            return false;
+        }
         if (requests_->tasks_due.exchange(false)) {
             loop_->run_tasks();
             return true;

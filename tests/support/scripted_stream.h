@@ -89,6 +89,7 @@ public:
     [[nodiscard]] std::error_code attach(runtime::loop& where, runtime::io_watch& watch,
                                          runtime::interest wanted) {
         if (script_->fails_to_attach || strikes()) {
+            end_of_writing();  // the loop closes what it cannot watch
             return std::make_error_code(std::errc::not_enough_memory);
         }
         ++script_->attached;
