@@ -26,8 +26,8 @@ public:
         }
         given_.notify_all();
     }
-    [[nodiscard]] std::optional<Result<T>>
-    wait_until(std::chrono::steady_clock::time_point deadline) {
+    [[nodiscard]] std::optional<Result<T>> wait_until(
+        std::chrono::steady_clock::time_point deadline) {
         std::unique_lock lock(mutex_);
         given_.wait_until(lock, deadline, [this] { return result_.has_value(); });
         return result_;

@@ -13,8 +13,7 @@ client_engine::client_engine(std::string name, const client_options& options,
                              std::shared_ptr<runtime::loop> where, make_transport transports,
                              std::shared_ptr<const client_callbacks> callbacks)
     : engine(std::move(name), std::move(pool), std::move(transports), options.session),
-      options_(options),
-      callbacks_(std::move(callbacks)), loop_(std::move(where)) {}
+      options_(options), callbacks_(std::move(callbacks)), loop_(std::move(where)) {}
 
 void client_engine::start(const std::string& host, std::uint16_t port,
                           messaging_client::start_callback done) {
@@ -72,8 +71,7 @@ error_info client_engine::start_error(errc code, std::error_code cause,
 }
 
 error_info client_engine::start_error(std::error_code reason) const {
-    const bool is_ours =
-        reason && reason.category() == error_category() && !is_stop_requested_;
+    const bool is_ours = reason && reason.category() == error_category() && !is_stop_requested_;
     return start_error(is_ours ? static_cast<errc>(reason.value()) : errc::connection_closed, {},
                        {});
 }

@@ -30,16 +30,14 @@ class client_engine final : public engine {
 public:
     client_engine(std::string name, const client_options& options,
                   std::shared_ptr<runtime::io_pool> pool, std::shared_ptr<runtime::loop> where,
-                  make_transport transports,
-                  std::shared_ptr<const client_callbacks> callbacks);
+                  make_transport transports, std::shared_ptr<const client_callbacks> callbacks);
 
     /// Calls `done` exactly once, on the loop, unless the gate is closed first.
-    void start(const std::string& host, std::uint16_t port,
-               messaging_client::start_callback done);
+    void start(const std::string& host, std::uint16_t port, messaging_client::start_callback done);
     void begin_stop() override;
     /// The answer `done` gets, for a thread that waits for it; nothing when there is none in time.
-    [[nodiscard]] std::optional<VoidResult>
-    wait_for_start(std::chrono::steady_clock::time_point deadline) {
+    [[nodiscard]] std::optional<VoidResult> wait_for_start(
+        std::chrono::steady_clock::time_point deadline) {
         return start_result_.wait_until(deadline);
     }
 

@@ -29,13 +29,13 @@ void engine::abandon() {
     gate()->close();
 }
 
-std::shared_ptr<session::framed_session>
-engine::make_session(const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
-                     session::session_setup setup) {
+std::shared_ptr<session::framed_session> engine::make_session(
+    const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
+    session::session_setup setup) {
     setup.config = config_;
     setup.local = runtime::sockets::local_endpoint(socket.get());
-    return std::make_shared<session::framed_session>(
-        transports_(where, std::move(socket)), shared_from_this(), setup);
+    return std::make_shared<session::framed_session>(transports_(where, std::move(socket)),
+                                                     shared_from_this(), setup);
 }
 
 void engine::run_callback(runtime::loop& where, const unique_function<void()>& callback) noexcept {
@@ -64,8 +64,8 @@ session::session_metrics engine::collected() const {
 void engine::on_callback_exception(const session::messaging_session& who,
                                    std::string_view what) noexcept {
     callback_exceptions_.fetch_add(1, std::memory_order_relaxed);
-    detail::log(log_level::error, "{}: a callback for session {} ({}) threw, closing it: {}",
-                name_, who.id(), who.remote_endpoint().to_string(), what);
+    detail::log(log_level::error, "{}: a callback for session {} ({}) threw, closing it: {}", name_,
+                who.id(), who.remote_endpoint().to_string(), what);
 }
 
 void add(session::session_metrics& sum, const session::session_metrics& more) noexcept {
@@ -79,9 +79,9 @@ void add(session::session_metrics& sum, const session::session_metrics& more) no
     sum.queued_bytes += more.queued_bytes;
 }
 
-Result<std::shared_ptr<runtime::io_pool>>
-make_pool(const std::function<std::shared_ptr<runtime::io_pool>()>& make, errc code,
-          std::string_view source) {
+Result<std::shared_ptr<runtime::io_pool>> make_pool(
+    const std::function<std::shared_ptr<runtime::io_pool>()>& make, errc code,
+    std::string_view source) {
     try {
         return make();
     } catch (const std::system_error& failure) {

@@ -83,9 +83,9 @@ public:
     [[nodiscard]] runtime::io_pool& pool() noexcept { return *pool_; }
 
 protected:
-    [[nodiscard]] std::shared_ptr<session::framed_session>
-    make_session(const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
-                 session::session_setup setup);
+    [[nodiscard]] std::shared_ptr<session::framed_session> make_session(
+        const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
+        session::session_setup setup);
 
     /// Runs a callback that belongs to no session, if callbacks are still taken.
     void run_callback(runtime::loop& where, const unique_function<void()>& callback) noexcept;
@@ -118,9 +118,9 @@ private:
 void add(session::session_metrics& sum, const session::session_metrics& more) noexcept;
 
 /// The pool that `make` makes. Error: `code` when the system has no more descriptors or threads.
-[[nodiscard]] Result<std::shared_ptr<runtime::io_pool>>
-make_pool(const std::function<std::shared_ptr<runtime::io_pool>()>& make, errc code,
-          std::string_view source);
+[[nodiscard]] Result<std::shared_ptr<runtime::io_pool>> make_pool(
+    const std::function<std::shared_ptr<runtime::io_pool>()>& make, errc code,
+    std::string_view source);
 
 /// What is wrong with the options, or ok.
 [[nodiscard]] VoidResult validate(const session_config& config, std::string_view source);

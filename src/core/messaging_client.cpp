@@ -1,9 +1,9 @@
-#include <network_system/core/messaging_client.h>
-
 #include "core/awaited.h"
 #include "core/client_engine.h"
 #include "transport/plain_transport.h"
 #include "utils/failure.h"
+
+#include <network_system/core/messaging_client.h>
 
 #include <utility>
 
@@ -113,8 +113,10 @@ public:
                                    "ping blocks; on an I/O thread pass a handler", id_);
         }
         const auto answer = std::make_shared<awaited<std::chrono::microseconds>>();
-        const auto begun = current.value()->ping(
-            [answer](Result<std::chrono::microseconds> result) { answer->give(std::move(result)); });
+        const auto begun =
+            current.value()->ping([answer](Result<std::chrono::microseconds> result) {
+                answer->give(std::move(result));
+            });
         if (!begun) {
             return begun.error();
         }
@@ -129,8 +131,8 @@ public:
     VoidResult set_callback(const Assign& assign) {
         const std::lock_guard lock(mutex_);
         if (engine_ && !engine_->end().is_over()) {
-            return detail::failure(errc::invalid_argument,
-                                   "callbacks are set before start_client", id_);
+            return detail::failure(errc::invalid_argument, "callbacks are set before start_client",
+                                   id_);
         }
         assign(*callbacks_);
         return ok();
@@ -281,16 +283,14 @@ VoidResult messaging_client::send_packet(std::span<const std::uint8_t> data,
 }
 
 VoidResult messaging_client::send_packet(std::string_view text, session::send_callback done) {
-    return send_packet(
-        std::span<const std::uint8_t>(reinterpret_cast<const std::uint8_t*>(text.data()),
-                                      text.size()),
-        std::move(done));
+    return send_packet(std::span<const std::uint8_t>(
+                           reinterpret_cast<const std::uint8_t*>(text.data()), text.size()),
+                       std::move(done));
 }
 
 VoidResult messaging_client::send_packet(std::initializer_list<std::uint8_t> bytes,
                                          session::send_callback done) {
-    return send_packet(std::span<const std::uint8_t>(bytes.begin(), bytes.size()),
-                       std::move(done));
+    return send_packet(std::span<const std::uint8_t>(bytes.begin(), bytes.size()), std::move(done));
 }
 
 VoidResult messaging_client::ping(ping_callback handler) {

@@ -1,8 +1,8 @@
-#include <network_system/core/messaging_server.h>
-
 #include "core/server_engine.h"
 #include "transport/plain_transport.h"
 #include "utils/failure.h"
+
+#include <network_system/core/messaging_server.h>
 
 #include <utility>
 
@@ -94,8 +94,8 @@ public:
     VoidResult set_callback(const Assign& assign) {
         const std::lock_guard lock(mutex_);
         if (engine_ && !engine_->end().is_over()) {
-            return detail::failure(errc::invalid_argument,
-                                   "callbacks are set before start_server", id_);
+            return detail::failure(errc::invalid_argument, "callbacks are set before start_server",
+                                   id_);
         }
         assign(*callbacks_);
         return ok();
@@ -103,7 +103,8 @@ public:
 
 private:
     [[nodiscard]] VoidResult validate(const server_options& options) const {
-        if (options.io_context == nullptr && (options.io_threads == 0 || options.io_threads > 256)) {
+        if (options.io_context == nullptr &&
+            (options.io_threads == 0 || options.io_threads > 256)) {
             return detail::failure(errc::invalid_argument, "io_threads must be 1 to 256", id_);
         }
         if (options.drain_timeout < std::chrono::milliseconds{0} || options.backlog < 0) {
@@ -147,8 +148,7 @@ VoidResult messaging_server::wait_for_stop() {
         return ok();
     }
     if (!current->may_block()) {
-        return detail::failure(errc::would_block, "wait_for_stop on an I/O thread",
-                               impl_->id());
+        return detail::failure(errc::would_block, "wait_for_stop on an I/O thread", impl_->id());
     }
     current->end().wait();
     return ok();
@@ -204,8 +204,8 @@ Result<broadcast_result> messaging_server::broadcast(std::initializer_list<std::
     return broadcast(std::span<const std::uint8_t>(data.begin(), data.size()));
 }
 
-Result<messaging_server::session_ptr>
-messaging_server::get_session(std::string_view session_id) const {
+Result<messaging_server::session_ptr> messaging_server::get_session(
+    std::string_view session_id) const {
     const auto current = impl_->running();
     if (!current) {
         return not_started(impl_->id());

@@ -16,8 +16,7 @@ server_engine::server_engine(std::string name, const server_options& options,
                              std::shared_ptr<runtime::io_pool> pool, make_transport transports,
                              std::shared_ptr<const server_callbacks> callbacks)
     : engine(std::move(name), std::move(pool), std::move(transports), options.session),
-      options_(options),
-      callbacks_(std::move(callbacks)), sessions_(0, options.session) {}
+      options_(options), callbacks_(std::move(callbacks)), sessions_(0, options.session) {}
 
 VoidResult server_engine::start(std::uint16_t port) {
     const auto fail = [&](std::error_code cause) -> VoidResult {
@@ -47,15 +46,15 @@ VoidResult server_engine::start(std::uint16_t port) {
     port_ = runtime::sockets::local_endpoint(listener.get()).port();
     const auto& first = pool_->loops().front();
     acceptor_ = std::make_shared<runtime::acceptor>(first, self());
-    first->post([keep = self(), this, accept_with = acceptor_,
-                 listening = std::move(listener)]() mutable {
-        if (const auto refused = accept_with->start(std::move(listening))) {
-            detail::log(log_level::error, "{}: the listener cannot be watched: {}", name_,
-                        refused.message());
-            report_accept_error(refused);
-            on_acceptor_closed();
-        }
-    });
+    first->post(
+        [keep = self(), this, accept_with = acceptor_, listening = std::move(listener)]() mutable {
+            if (const auto refused = accept_with->start(std::move(listening))) {
+                detail::log(log_level::error, "{}: the listener cannot be watched: {}", name_,
+                            refused.message());
+                report_accept_error(refused);
+                on_acceptor_closed();
+            }
+        });
     return ok();
 }
 
@@ -63,8 +62,7 @@ void server_engine::begin_stop() {
     if (is_stopping_.exchange(true)) {
         return;
     }
-    pool_->loops().front()->post(
-        [keep = self(), closing = acceptor_] { closing->close(); });
+    pool_->loops().front()->post([keep = self(), closing = acceptor_] { closing->close(); });
     sessions_.stop_all_sessions();
 }
 
@@ -99,8 +97,9 @@ void server_engine::on_accept(runtime::unique_socket socket, const endpoint& pee
         serve(where, std::move(socket), peer);
         return;
     }
-    where->post([keep = self(), this, where, peer,
-                 taken = std::move(socket)]() mutable { serve(where, std::move(taken), peer); });
+    where->post([keep = self(), this, where, peer, taken = std::move(socket)]() mutable {
+        serve(where, std::move(taken), peer);
+    });
 }
 
 void server_engine::serve(const std::shared_ptr<runtime::loop>& where,
@@ -238,8 +237,8 @@ Result<broadcast_result> server_engine::broadcast(std::span<const std::uint8_t> 
                                            data.size(), options_.session.max_message_size),
                                name_);
     }
-    const auto header = protocol::encode_header(options_.session.frames,
-                                                protocol::frame_type::data, 0, data.size());
+    const auto header = protocol::encode_header(options_.session.frames, protocol::frame_type::data,
+                                                0, data.size());
     auto frame = std::make_shared<std::vector<std::uint8_t>>();
     frame->reserve(header.size + data.size());
     frame->insert(frame->end(), header.view().begin(), header.view().end());

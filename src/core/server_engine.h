@@ -23,8 +23,7 @@ struct server_callbacks {
 /// One life of a server, from start to the end of its last connection.
 ///
 /// Thread-safety: the public members from any thread; the rest on the loops.
-class server_engine final : public engine,
-                            public runtime::acceptor::handler {
+class server_engine final : public engine, public runtime::acceptor::handler {
 public:
     server_engine(std::string name, const server_options& options,
                   std::shared_ptr<runtime::io_pool> pool, make_transport transports,

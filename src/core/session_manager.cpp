@@ -1,7 +1,7 @@
+#include "utils/failure.h"
+
 #include <network_system/core/session_manager.h>
 #include <network_system/utils/error_codes.h>
-
-#include "utils/failure.h"
 
 #include <algorithm>
 #include <utility>

@@ -4,8 +4,8 @@
 
 #include <network_system/utils/error_codes.h>
 
-#include <cstdint>
 #include <array>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <network_system/session/session_config.h>
+#include <network_system/utils/framing.h>
 
 #include <array>
 #include <cstddef>

@@ -28,10 +28,11 @@ void asio_epoll_poller::arm() {
         return;
     }
     is_armed_ = true;
-    descriptor_.async_wait(asio::posix::descriptor_base::wait_read,
-                           [this, keep = owner().shared_from_this()](const std::error_code&) mutable {
-                               executor_.run([this, keep = std::move(keep)] { on_set_ready(*keep); });
-                           });
+    descriptor_.async_wait(
+        asio::posix::descriptor_base::wait_read,
+        [this, keep = owner().shared_from_this()](const std::error_code&) mutable {
+            executor_.run([this, keep = std::move(keep)] { on_set_ready(*keep); });
+        });
 }
 
 void asio_epoll_poller::on_set_ready(loop& owner) {

@@ -1,12 +1,21 @@
-// The loop on Asio: a service of the io_context, its serial executor, its timer, and the choice of poller.
+// The loop on Asio: a service of the io_context, its serial executor, its timer, and the choice of
+// poller.
 #include "runtime/asio_epoll_poller.h"
 #include "runtime/asio_poller.h"
 #include "runtime/loop.h"
 #include "runtime/serial_executor.h"
 
+#include <network_system/internal/asio_version.h>
+
 #include <asio/execution_context.hpp>
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
+
+namespace network_system::detail {
+
+const char NETWORK_SYSTEM_ASIO_MARK = 0;
+
+}  // namespace network_system::detail
 
 namespace network_system::runtime {
 namespace {

@@ -29,8 +29,7 @@ std::shared_ptr<asio_poller::registration>& asio_poller::entry_of(io_watch& watc
 }
 
 std::error_code asio_poller::add(io_watch& watch, unique_socket socket, interest wanted) {
-    const bool is_v4 =
-        sockets::local_endpoint(socket.get()).kind() == endpoint::family::ipv4;
+    const bool is_v4 = sockets::local_endpoint(socket.get()).kind() == endpoint::family::ipv4;
     auto entry = std::make_shared<registration>(executor_.context());
     std::error_code error;
     entry->socket.assign(asio::generic::stream_protocol(is_v4 ? AF_INET : AF_INET6, IPPROTO_TCP),

@@ -4,9 +4,10 @@
 
 #include "runtime/loop.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <system_error>
-#include <unistd.h>
 #include <utility>
 
 namespace network_system::runtime {
@@ -68,7 +69,8 @@ void epoll_poller::set_interest(io_watch& watch, interest wanted) {
     if (control(operation, watch, wanted) != 0 && operation != EPOLL_CTL_DEL) {
         // Out of kernel memory: let the connection find out by itself in the next batch.
         owner_.post([keep = owner_.shared_from_this(), this, target = &watch] {
-            for (io_watch* each = watches_.first(); each != nullptr; each = watch_list::next(*each)) {
+            for (io_watch* each = watches_.first(); each != nullptr;
+                 each = watch_list::next(*each)) {
                 if (each == target) {
                     each->on_ready({true, true});
                     return;
@@ -95,8 +97,7 @@ unique_socket epoll_poller::release(io_watch& watch) {
 }
 
 int epoll_poller::wait(int timeout) noexcept {
-    const int count =
-        ::epoll_wait(set_, events_.data(), static_cast<int>(events_.size()), timeout);
+    const int count = ::epoll_wait(set_, events_.data(), static_cast<int>(events_.size()), timeout);
     return count > 0 ? count : 0;  // interrupted by a signal: nothing is ready
 }
 
@@ -110,9 +111,9 @@ void epoll_poller::dispatch(int count) {
             continue;
         }
         const bool broken = (event.events & (EPOLLERR | EPOLLHUP)) != 0;
-        const interest ready{
-            watch->wanted_.read && (broken || (event.events & (EPOLLIN | EPOLLRDHUP)) != 0),
-            watch->wanted_.write && (broken || (event.events & EPOLLOUT) != 0)};
+        const interest ready{watch->wanted_.read &&
+                                 (broken || (event.events & (EPOLLIN | EPOLLRDHUP)) != 0),
+                             watch->wanted_.write && (broken || (event.events & EPOLLOUT) != 0)};
         if (ready.any()) {
             watch->on_ready(ready);
         }

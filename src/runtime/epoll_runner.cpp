@@ -5,6 +5,7 @@
 #include "runtime/epoll_poller.h"
 
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -12,7 +13,6 @@
 #include <limits>
 #include <system_error>
 #include <thread>
-#include <unistd.h>
 
 namespace network_system::runtime {
 
@@ -87,8 +87,8 @@ private:
         if (wake_at_ == steady_time::max()) {
             return -1;
         }
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-            wake_at_ - system_time_source().now());
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(wake_at_ - system_time_source().now());
         constexpr std::chrono::milliseconds::rep longest = std::numeric_limits<int>::max();
         return static_cast<int>(
             std::clamp<std::chrono::milliseconds::rep>(left.count(), 0, longest));

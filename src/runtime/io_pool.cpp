@@ -17,8 +17,7 @@ constexpr std::size_t shared_client_threads = 2;
 class io_pool::worker {
 public:
     explicit worker(readiness_method method)
-        : runner_(loop_runner::make(method)),
-          thread_([runner = runner_] { runner->run(); }) {}
+        : runner_(loop_runner::make(method)), thread_([runner = runner_] { runner->run(); }) {}
     worker(const worker&) = delete;
     worker& operator=(const worker&) = delete;
 

@@ -5,8 +5,8 @@
 namespace network_system::runtime {
 namespace {
 
-// Several large messages fit, so that most are delivered whole, without a copy; more than that would
-// fall out of the processor's cache before it is looked at.
+// Several large messages fit, so that most are delivered whole, without a copy; more than that
+// would fall out of the processor's cache before it is looked at.
 constexpr std::size_t read_buffer_size = std::size_t{256} * 1024;
 // Output written at the end of a batch completes sends, whose callbacks may send again: bounded,
 // so that one chatty object cannot keep the loop from its sockets.
@@ -17,7 +17,8 @@ constexpr int flush_rounds = 4;
 thread_local loop* loop::current_ = nullptr;
 
 loop::loop(const make_driver& driver, const make_poller& sockets, time_source& time)
-    : time_(time), now_(time.now()), deadlines_(now_), read_buffer_(std::make_unique_for_overwrite<std::uint8_t[]>(read_buffer_size)),
+    : time_(time), now_(time.now()), deadlines_(now_),
+      read_buffer_(std::make_unique_for_overwrite<std::uint8_t[]>(read_buffer_size)),
       driver_(driver(*this)), poller_(sockets(*this)) {}
 
 loop::~loop() {

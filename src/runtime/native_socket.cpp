@@ -101,9 +101,9 @@ unique_socket listen_on(const endpoint& local, const listen_settings& settings, 
     }
     socket_address address = to_native(local);
     error = prepare_listener(listener.get(), settings, dual_stack);
-    if (!error && (::bind(listener.get(), address.get(), address.length) != 0 ||
-                   ::listen(listener.get(),
-                            settings.backlog > 0 ? settings.backlog : SOMAXCONN) != 0)) {
+    if (!error &&
+        (::bind(listener.get(), address.get(), address.length) != 0 ||
+         ::listen(listener.get(), settings.backlog > 0 ? settings.backlog : SOMAXCONN) != 0)) {
         error = last_error();
     }
     return error ? unique_socket{} : std::move(listener);

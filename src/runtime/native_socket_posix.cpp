@@ -3,9 +3,10 @@
 #include "runtime/native_socket.h"
 #include "runtime/socket_platform.h"
 
-#include <cerrno>
 #include <fcntl.h>
 #include <unistd.h>
+
+#include <cerrno>
 
 namespace network_system::runtime::sockets {
 namespace {
@@ -119,8 +120,7 @@ unique_socket accept_stream_socket(socket_handle listener, ::sockaddr* peer, soc
         error = last_error();
     }
 #else
-    unique_socket accepted(
-        without_interruption([&] { return ::accept(listener, peer, length); }));
+    unique_socket accepted(without_interruption([&] { return ::accept(listener, peer, length); }));
     error = accepted ? make_private_and_non_blocking(accepted.get()) : last_error();
     if (error) {
         accepted.reset();

@@ -24,9 +24,8 @@ std::string next_id() {
 framed_session::framed_session(std::shared_ptr<transport::transport> over,
                                std::shared_ptr<session_host> host, const session_setup& setup)
     : messaging_session(next_id(), setup.remote, setup.local), config_(setup.config),
-      drain_timeout_(setup.drain_timeout), hello_deadline_(setup.hello_deadline),
-      role_(setup.role), transport_(std::move(over)), host_(std::move(host)),
-      gate_(host_->gate()),
+      drain_timeout_(setup.drain_timeout), hello_deadline_(setup.hello_deadline), role_(setup.role),
+      transport_(std::move(over)), host_(std::move(host)), gate_(host_->gate()),
       decoder_(config_->frames, config_->max_message_size),
       remote_(config_->policy == send_policy::wait),
       peer_max_message_size_(static_cast<std::uint32_t>(config_->max_message_size)) {}
@@ -156,8 +155,7 @@ VoidResult framed_session::resume_receiving() {
     return set_paused(false);
 }
 
-VoidResult framed_session::ping(
-    unique_function<void(Result<std::chrono::microseconds>)> handler) {
+VoidResult framed_session::ping(unique_function<void(Result<std::chrono::microseconds>)> handler) {
     if (!is_framed()) {
         return detail::failure(errc::not_supported,
                                describe("ping needs framing::message; connection to"), id());

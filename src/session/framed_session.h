@@ -133,9 +133,7 @@ private:
     /// Runs user code if the host still takes callbacks; what it throws closes the session.
     template <typename Callback>
     bool guarded(const Callback& callback);
-    [[nodiscard]] bool is_framed() const noexcept {
-        return config_->frames == framing::message;
-    }
+    [[nodiscard]] bool is_framed() const noexcept { return config_->frames == framing::message; }
     [[nodiscard]] runtime::loop& loop() const noexcept { return *transport_->where(); }
     [[nodiscard]] std::string describe(std::string_view operation) const;
 

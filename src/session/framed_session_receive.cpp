@@ -1,6 +1,5 @@
 // The receiving half of framed_session: frames in, callbacks out.
 #include "session/framed_session.h"
-
 #include "utils/log.h"
 
 #include <utility>

@@ -1,6 +1,5 @@
 // The sending half of framed_session: admission, the two ways in, completions.
 #include "session/framed_session.h"
-
 #include "utils/failure.h"
 
 #include <fmt/format.h>
@@ -65,11 +64,10 @@ VoidResult framed_session::refuse_full(std::size_t queued) {
                 [self = shared_from_this(), this] { begin_close(errc::send_buffer_full); });
         }
     }
-    return detail::failure(
-        errc::send_buffer_full,
-        describe(fmt::format("{} bytes queued, high watermark {}, to", queued,
-                             config_->high_watermark)),
-        id());
+    return detail::failure(errc::send_buffer_full,
+                           describe(fmt::format("{} bytes queued, high watermark {}, to", queued,
+                                                config_->high_watermark)),
+                           id());
 }
 
 void framed_session::note_refused(std::size_t queued) {
@@ -164,8 +162,8 @@ VoidResult framed_session::send_copy(std::span<const std::uint8_t> data, send_ca
 
 VoidResult framed_session::send_owned(std::vector<std::uint8_t>& data, send_callback done) {
     return send_message(data.size(), [&](transport::write_queue& queue, bool) {
-        const auto header = protocol::encode_header(config_->frames, protocol::frame_type::data, 0,
-                                                    data.size());
+        const auto header =
+            protocol::encode_header(config_->frames, protocol::frame_type::data, 0, data.size());
         queue.append(header.view());
         queue.append_owned(std::move(data));
         queue.end_message(std::move(done));
@@ -175,9 +173,8 @@ VoidResult framed_session::send_owned(std::vector<std::uint8_t>& data, send_call
 
 VoidResult framed_session::send_shared(const transport::shared_frame& frame,
                                        std::size_t payload_size) {
-    return send_message(payload_size, [&](transport::write_queue& queue, bool) {
-        queue.append_shared(frame);
-    });
+    return send_message(payload_size,
+                        [&](transport::write_queue& queue, bool) { queue.append_shared(frame); });
 }
 
 void framed_session::take_remote() {
@@ -204,8 +201,7 @@ void framed_session::run_completions() {
 }
 
 void framed_session::check_room() {
-    if (!was_refused_.load(std::memory_order_relaxed) ||
-        queued_bytes() > config_->low_watermark) {
+    if (!was_refused_.load(std::memory_order_relaxed) || queued_bytes() > config_->low_watermark) {
         return;
     }
     was_refused_.store(false, std::memory_order_relaxed);

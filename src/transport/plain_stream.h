@@ -27,12 +27,12 @@ public:
         handle_ = runtime::invalid_socket;
     }
 
-    [[nodiscard]] runtime::sockets::io_result
-    try_read(std::span<const runtime::io_slice> into) const noexcept {
+    [[nodiscard]] runtime::sockets::io_result try_read(
+        std::span<const runtime::io_slice> into) const noexcept {
         return runtime::sockets::read(handle_, into);
     }
-    [[nodiscard]] runtime::sockets::io_result
-    try_write(std::span<const runtime::io_slice> from) const noexcept {
+    [[nodiscard]] runtime::sockets::io_result try_write(
+        std::span<const runtime::io_slice> from) const noexcept {
         return runtime::sockets::write(handle_, from);
     }
     void shutdown_write() const noexcept { runtime::sockets::shutdown_write(handle_); }

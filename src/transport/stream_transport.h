@@ -21,7 +21,7 @@ public:
 
     void start(transport_handler& handler) override;
     void request_flush() override;
-    void send_now(bytes_view header, bytes_view payload, session::send_callback done) override;
+    void send_now(bytes_view header, bytes_view payload, write_callback done) override;
     void pause_reading(bool paused) override;
     void close(steady_time deadline, std::error_code reason) override;
     void abort(std::error_code reason) override;

@@ -144,7 +144,7 @@ bool stream_transport<Stream>::note_written(const io_result& result) {
 
 template <typename Stream>
 void stream_transport<Stream>::send_now(bytes_view header, bytes_view payload,
-                                        session::send_callback done) {
+                                        write_callback done) {
     std::array<io_slice, max_slices> slices;
     const std::size_t queued = queue_.bytes();
     const auto gathered = queue_.prepare(std::span(slices).first(max_slices - 2));

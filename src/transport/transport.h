@@ -69,7 +69,7 @@ public:
     virtual void request_flush() = 0;
     /// Writes the queue and then these bytes at once and copies only what the socket did not
     /// take: for messages too large to be copied first. The two together are one message.
-    virtual void send_now(bytes_view header, bytes_view payload, session::send_callback done) = 0;
+    virtual void send_now(bytes_view header, bytes_view payload, write_callback done) = 0;
 
     /// Stops reading from the stream, or goes on.
     virtual void pause_reading(bool paused) = 0;

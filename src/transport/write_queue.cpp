@@ -91,8 +91,7 @@ void write_queue::append(bytes_view data) {
     while (!data.empty()) {
         // Room for one byte and one mark: a message always has a chunk to record its end in.
         write_chunk& chunk = tail_with_room(1 + sizeof(std::uint16_t));
-        const std::size_t count =
-            std::min(data.size(), chunk.room() - sizeof(std::uint16_t));
+        const std::size_t count = std::min(data.size(), chunk.room() - sizeof(std::uint16_t));
         chunk.add(data.first(count));
         data = data.subspan(count);
     }
@@ -119,7 +118,7 @@ void write_queue::append_shared(const shared_frame& frame) {
     ++queued_;
 }
 
-void write_queue::end_message(session::send_callback done) {
+void write_queue::end_message(write_callback done) {
     ++queued_;
     if (tail_->type == write_segment::kind::chunk) {
         static_cast<write_chunk&>(*tail_).mark_end();
@@ -129,13 +128,13 @@ void write_queue::end_message(session::send_callback done) {
     add_completion(queued_, std::move(done));
 }
 
-void write_queue::end_written_message(session::send_callback done) {
+void write_queue::end_written_message(write_callback done) {
     ++queued_;
     ++written_;
     add_completion(queued_, std::move(done));
 }
 
-void write_queue::add_completion(std::uint64_t message, session::send_callback done) {
+void write_queue::add_completion(std::uint64_t message, write_callback done) {
     if (!done) {
         return;
     }
@@ -184,18 +183,18 @@ void write_queue::commit(std::size_t count) noexcept {
     }
 }
 
-session::send_callback write_queue::take_any() {
+write_callback write_queue::take_any() {
     if (!completions_ || completions_->empty()) {
         completions_.reset();
         return {};
     }
-    session::send_callback done = std::move(completions_->front().done);
+    write_callback done = std::move(completions_->front().done);
     completions_->pop_front();
     return done;
 }
 
-session::send_callback write_queue::take_completed() {
-    return has_completed() ? take_any() : session::send_callback{};
+write_callback write_queue::take_completed() {
+    return has_completed() ? take_any() : write_callback{};
 }
 
 std::uint64_t write_queue::discard() noexcept {

@@ -3,7 +3,8 @@
 #include "runtime/block_pool.h"
 #include "runtime/native_socket.h"
 
-#include <network_system/session/messaging_session.h>
+#include <network_system/utils/result_types.h>
+#include <network_system/utils/unique_function.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +17,9 @@
 namespace network_system::transport {
 
 using bytes_view = std::span<const std::uint8_t>;
+/// Runs once when a message was handed to the operating system, or with the error that kept it
+/// back.
+using write_callback = unique_function<void(VoidResult)>;
 /// One encoded message that several queues send: never changed once shared.
 using shared_frame = std::shared_ptr<const std::vector<std::uint8_t>>;
 
@@ -104,9 +108,9 @@ public:
     }
     /// The bytes appended last end an application message. `done` (if any) is among the
     /// completions of the commit that writes the last of them.
-    void end_message(session::send_callback done);
+    void end_message(write_callback done);
     /// The same for a message that was written past the empty queue.
-    void end_written_message(session::send_callback done);
+    void end_written_message(write_callback done);
     /// Appends all of `other`, which becomes empty; O(1) in its bytes.
     void splice(write_queue& other);
 
@@ -124,21 +128,21 @@ public:
     [[nodiscard]] std::uint64_t messages_written() const noexcept { return written_; }
 
     /// The next callback whose message was written; an empty one when there is none.
-    [[nodiscard]] session::send_callback take_completed();
+    [[nodiscard]] write_callback take_completed();
     [[nodiscard]] bool has_completed() const noexcept { return has_completed(written_); }
     /// The same among the first `messages` written.
     [[nodiscard]] bool has_completed(std::uint64_t messages) const noexcept {
         return completions_ && !completions_->empty() && completions_->front().message <= messages;
     }
     /// The next callback in order, written or not: the connection is gone.
-    [[nodiscard]] session::send_callback take_any();
+    [[nodiscard]] write_callback take_any();
     /// Forgets the bytes, not the callbacks; the number of messages lost.
     std::uint64_t discard() noexcept;
 
 private:
     struct completion {
         std::uint64_t message;
-        session::send_callback done;
+        write_callback done;
     };
 
     [[nodiscard]] write_chunk& tail_with_room(std::size_t wanted) {
@@ -151,7 +155,7 @@ private:
         return add_chunk();
     }
     [[nodiscard]] write_chunk& add_chunk();
-    void add_completion(std::uint64_t message, session::send_callback done);
+    void add_completion(std::uint64_t message, write_callback done);
     void push(write_segment* segment) noexcept;
     void pop() noexcept;
     void free(write_segment* segment) noexcept;

@@ -18,7 +18,7 @@ constexpr std::array<std::uint8_t, 12> mapped_prefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 
 
 endpoint::endpoint(family kind, const address_bytes& bytes, std::uint16_t port,
                    std::uint32_t scope_id) noexcept
-    : scope_id_(scope_id), port_(port), kind_(kind) {
+    : scope_id_(kind == family::ipv6 ? scope_id : 0), port_(port), kind_(kind) {
     if (kind == family::ipv6 &&
         std::equal(mapped_prefix.begin(), mapped_prefix.end(), bytes.begin())) {
         kind_ = family::ipv4;

@@ -74,7 +74,7 @@ public:
         outcomes.emplace_back();
         transport->send_now(header, payload, note(id));
     }
-    session::send_callback note(std::size_t id) {
+    transport::write_callback note(std::size_t id) {
         return [this, id](VoidResult result) { outcomes[id].push_back(result.is_ok()); };
     }
 

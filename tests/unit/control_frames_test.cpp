@@ -142,8 +142,8 @@ TEST(control_frames, reasons_of_the_registry_and_zero_pass) {
     for (const int reason : {0, -10, -99, -600, -663, -699}) {
         EXPECT_EQ(decode_reason(payload_of(to_bytes(encode_goodbye(reason)))), reason);
     }
-    for (const int noise : {1, -700, 603, std::numeric_limits<int>::min(),
-                            std::numeric_limits<int>::max()}) {
+    for (const int noise :
+         {1, -700, 603, std::numeric_limits<int>::min(), std::numeric_limits<int>::max()}) {
         EXPECT_FALSE(decode_reason(payload_of(to_bytes(encode_goodbye(noise))))) << noise;
     }
 }

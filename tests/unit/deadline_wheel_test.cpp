@@ -64,9 +64,9 @@ TEST(deadline_wheel, never_early_at_any_distance) {
             distances.push_back(milliseconds{edge + offset} - nanoseconds{1});
         }
     }
-    for (const nanoseconds start : {nanoseconds{0}, nanoseconds{milliseconds{63}},
-                                    nanoseconds{milliseconds{4095}},
-                                    nanoseconds{microseconds{123'456'789}}}) {
+    for (const nanoseconds start :
+         {nanoseconds{0}, nanoseconds{milliseconds{63}}, nanoseconds{milliseconds{4095}},
+          nanoseconds{microseconds{123'456'789}}}) {
         for (const nanoseconds distance : distances) {
             if (distance < nanoseconds{0}) {
                 continue;
@@ -86,9 +86,9 @@ TEST(deadline_wheel, never_early_at_any_distance) {
 }
 
 TEST(deadline_wheel, following_next_reaches_every_deadline_in_time) {
-    for (const milliseconds distance : {milliseconds{0}, milliseconds{1}, milliseconds{64},
-                                        milliseconds{5'000}, milliseconds{300'000},
-                                        milliseconds{hours{24}}, milliseconds{hours{24 * 365}}}) {
+    for (const milliseconds distance :
+         {milliseconds{0}, milliseconds{1}, milliseconds{64}, milliseconds{5'000},
+          milliseconds{300'000}, milliseconds{hours{24}}, milliseconds{hours{24 * 365}}}) {
         deadline_wheel wheel(origin);
         entry only;
         wheel.set(only, origin + distance);

@@ -1,6 +1,5 @@
 // Streams that break the protocol: each gives its error, at once, and costs no memory.
 #include "protocol/frame_decoder.h"
-
 #include "support/bytes.h"
 
 #include <gtest/gtest.h>
@@ -48,8 +47,8 @@ verdict decode(const byte_string& bytes, std::size_t split, std::size_t limit,
 void expect_error(const byte_string& bad, errc expected, std::size_t limit,
                   framing frames = framing::message) {
     const std::size_t size = header_size(frames);
-    const byte_string good = frames == framing::message ? wire_data(pattern(3))
-                                                        : concat({big_endian(3, 4), pattern(3)});
+    const byte_string good =
+        frames == framing::message ? wire_data(pattern(3)) : concat({big_endian(3, 4), pattern(3)});
     const byte_string bytes = concat({good, bad, pattern(7)});
     for (std::size_t split = 0; split <= bytes.size(); ++split) {
         const verdict result = decode(bytes, split, limit, frames);

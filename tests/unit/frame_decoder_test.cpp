@@ -1,4 +1,5 @@
-// What the decoder makes of a stream, whatever the chunks. Bad input: frame_decoder_errors_test.cpp.
+// What the decoder makes of a stream, whatever the chunks. Bad input:
+// frame_decoder_errors_test.cpp.
 #include "protocol/frame_decoder.h"
 
 #include "support/bytes.h"
@@ -123,8 +124,8 @@ TEST(frame_decoder, seeded_chunkings) {
         stream many;
         for (int i = 0; i < 30; ++i) {
             // Mostly small, some beyond what is collected in one reservation.
-            const std::size_t size = pick(random, 0, 9) == 0 ? pick(random, 0, 70'000)
-                                                             : pick(random, 0, 300);
+            const std::size_t size =
+                pick(random, 0, 9) == 0 ? pick(random, 0, 70'000) : pick(random, 0, 300);
             many.add(0, 0, pattern(size, seed));
         }
         std::vector<std::size_t> chunks;
@@ -187,8 +188,8 @@ TEST(frame_decoder, knows_when_an_end_would_truncate) {
 }
 
 TEST(frame_decoder, a_sink_that_stops_leaves_the_rest_unused) {
-    const byte_string bytes = concat({wire_data(pattern(4)), wire_data(pattern(6)),
-                                      wire_data(pattern(8)), {0, 0}});
+    const byte_string bytes =
+        concat({wire_data(pattern(4)), wire_data(pattern(6)), wire_data(pattern(8)), {0, 0}});
     for (std::size_t stop_at = 1; stop_at <= 3; ++stop_at) {
         for (std::size_t split = 0; split <= bytes.size(); ++split) {
             frame_decoder decoder(framing::message, limit);

@@ -100,9 +100,8 @@ TEST_F(log_test, a_replaced_sink_gets_nothing_more_and_is_freed) {
     auto token = std::make_shared<int>();
     std::weak_ptr<int> alive = token;
     int old_lines = 0;
-    set_log_sink([token = std::move(token), &old_lines](log_level, std::string_view) {
-        ++old_lines;
-    });
+    set_log_sink(
+        [token = std::move(token), &old_lines](log_level, std::string_view) { ++old_lines; });
     detail::log(log_level::error, "a");
     set_log_sink([this](log_level level, std::string_view text) {
         lines_.emplace_back(level, std::string(text));

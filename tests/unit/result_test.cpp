@@ -1,7 +1,7 @@
+#include "utils/failure.h"
+
 #include <network_system/utils/error_codes.h>
 #include <network_system/utils/result_types.h>
-
-#include "utils/failure.h"
 
 #include <gtest/gtest.h>
 

@@ -211,10 +211,9 @@ TEST(session_manager, shares_ownership_until_removed) {
         auto owned = fake("a");
         watched = owned;
         // User data whose destructor calls back: removal must not hold the lock then.
-        owned->set_user_data(std::shared_ptr<void>(
-            static_cast<void*>(&manager), [](void* where) {
-                EXPECT_EQ(static_cast<session_manager*>(where)->session_count(), 0U);
-            }));
+        owned->set_user_data(std::shared_ptr<void>(static_cast<void*>(&manager), [](void* where) {
+            EXPECT_EQ(static_cast<session_manager*>(where)->session_count(), 0U);
+        }));
         ASSERT_TRUE(manager.add_session(std::move(owned)));
     }
     EXPECT_FALSE(watched.expired());

@@ -37,8 +37,8 @@ private:
 
 template <typename Callable>
 class stored_callable : public ::testing::Test {};
-using callables = ::testing::Types<counted<1>, counted<24>, counted<25>, counted<400>,
-                                   counted<1, false>>;
+using callables =
+    ::testing::Types<counted<1>, counted<24>, counted<25>, counted<400>, counted<1, false>>;
 TYPED_TEST_SUITE(stored_callable, callables);
 
 TYPED_TEST(stored_callable, is_called_moved_and_destroyed_exactly_once) {

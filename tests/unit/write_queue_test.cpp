@@ -29,7 +29,7 @@ public:
         const byte_string header = pattern(5, total);
         const byte_string payload = pattern(size, total + 5);
         const std::size_t id = ends.size();
-        session::send_callback done;
+        transport::write_callback done;
         if (with_completion && how != way::shared) {
             done = [this, id](VoidResult) { completed.push_back(id); };
             expected.push_back(id);
@@ -46,8 +46,7 @@ public:
                 queue.end_message(std::move(done));
                 break;
             case way::shared:
-                queue.append_shared(
-                    std::make_shared<const byte_string>(concat({header, payload})));
+                queue.append_shared(std::make_shared<const byte_string>(concat({header, payload})));
                 break;
         }
         bytes += header;

@@ -7,6 +7,10 @@
 #include <cstdint>
 #include <string>
 
+#ifdef ASIO_VERSION
+#include <network_system/internal/asio_version.h>
+#endif
+
 namespace asio {
 class io_context;
 }

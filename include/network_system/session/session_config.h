@@ -1,20 +1,12 @@
 #pragma once
 
+#include <network_system/utils/framing.h>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 
 namespace network_system {
-
-/// How messages are delimited on a byte stream. Both peers must agree.
-enum class framing : std::uint8_t {
-    /// 5-byte header (type, flags, length) with hello, ping, goodbye and error frames. Default.
-    message,
-    /// A plain 4-byte big-endian length before each message, as Netty and Kafka speak.
-    length_prefixed,
-    /// No framing: bytes are delivered as they arrive.
-    raw,
-};
 
 /// What a send does when the session's queue is over its high watermark.
 enum class send_policy : std::uint8_t {

@@ -68,12 +68,8 @@ public:
                  std::is_invocable_r_v<R, std::decay_t<F>&, Args...>)
     unique_function(F&& callable) {
         using stored = std::decay_t<F>;
-        if constexpr (std::is_constructible_v<bool, const stored&> &&
-                      !std::is_convertible_v<stored, R (*)(Args...)>) {
-            // An empty std::function stays empty instead of becoming a callable that throws.
-            if (!static_cast<bool>(callable)) {
-                return;
-            }
+        if (is_empty<stored>(callable)) {
+            return;
         }
         if constexpr (fits_inline<stored>) {
             ::new (static_cast<void*>(storage_)) stored(std::forward<F>(callable));
@@ -104,6 +100,20 @@ public:
     }
 
 private:
+    /// Null pointers and an empty `std::function` stay empty instead of becoming a callable that
+    /// crashes or throws.
+    template <typename F>
+    [[nodiscard]] static bool is_empty(const F& callable) {
+        if constexpr (std::is_pointer_v<F> || std::is_member_pointer_v<F>) {
+            return callable == nullptr;
+        } else if constexpr (std::is_constructible_v<bool, const F&> &&
+                             !std::is_convertible_v<F, R (*)(Args...)>) {
+            return !static_cast<bool>(callable);
+        } else {
+            return false;  // a lambda, which converts to bool through a function pointer only
+        }
+    }
+
     void take(unique_function& other) noexcept {
         if (other.operations_ != nullptr) {
             other.operations_->relocate(storage_, other.storage_);
