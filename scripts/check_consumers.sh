@@ -88,6 +88,18 @@ for kind in static shared; do
         quietly env LD_LIBRARY_PATH="$libdir" "$out/round_trip"
         checks=$((checks + 1))
     done
+
+    say "Asio version check ($kind)"
+    read -ra flags <<<"$(pkg-config --static --cflags --libs network_system)"
+    if "${CXX:-c++}" -std=c++20 tests/consumer/asio_mismatch/main.cpp "${flags[@]}" \
+        -o "$work/projects/asio_mismatch" >"$log" 2>&1; then
+        die "a program compiled with another Asio links with the $kind library"
+    fi
+    grep -q 'library_built_with_asio_100000' "$log" || {
+        cat "$log" >&2
+        die "linking with another Asio failed for another reason than the version"
+    }
+    checks=$((checks + 1))
 done
 
 project fetch_content add_subdirectory -DNETWORK_SYSTEM_SOURCE="$ROOT" -DUSE_FETCHCONTENT=ON

@@ -12,7 +12,9 @@ namespace network_system::core {
 /// The client's current (or last) connection, and the callbacks for the next.
 class messaging_client::impl {
 public:
-    impl(std::string id, const client_options& options) : id_(std::move(id)), options_(options) {}
+    impl(std::string id, const client_options& options) : id_(std::move(id)), options_(options) {
+        runtime::io_threads::end_after_caller();
+    }
     impl(const impl&) = delete;
     impl& operator=(const impl&) = delete;
 

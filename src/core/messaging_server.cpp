@@ -12,7 +12,9 @@ namespace network_system::core {
 class messaging_server::impl {
 public:
     impl(std::string id, server_options options)
-        : id_(std::move(id)), options_(std::move(options)) {}
+        : id_(std::move(id)), options_(std::move(options)) {
+        runtime::io_threads::end_after_caller();
+    }
     impl(const impl&) = delete;
     impl& operator=(const impl&) = delete;
 

@@ -1,8 +1,6 @@
 #include "runtime/io_pool.h"
 
-#include "runtime/loop_runner.h"
-
-#include <thread>
+#include <array>
 
 namespace network_system::runtime {
 namespace {
@@ -12,39 +10,15 @@ constexpr std::size_t shared_client_threads = 2;
 
 }  // namespace
 
-/// One thread that runs one loop. The thread shares ownership of the runner, so that it can end
-/// after the pool when nobody may wait for it.
-class io_pool::worker {
-public:
-    explicit worker(readiness_method method)
-        : runner_(loop_runner::make(method)), thread_([runner = runner_] { runner->run(); }) {}
-    worker(const worker&) = delete;
-    worker& operator=(const worker&) = delete;
-
-    ~worker() { stop(); }
-
-    void stop() {
-        runner_->stop();
-        if (!thread_.joinable()) {
-            return;
-        }
-        if (loop::is_on_io_thread()) {
-            thread_.detach();
-        } else {
-            thread_.join();
-        }
-    }
-
-    [[nodiscard]] const std::shared_ptr<loop>& where() const noexcept { return runner_->where(); }
-
-private:
-    std::shared_ptr<loop_runner> runner_;
-    std::thread thread_;
-};
-
 io_pool::io_pool(std::size_t threads, readiness_method method) {
-    for (std::size_t i = 0; i < threads; ++i) {
-        loops_.push_back(workers_.emplace_back(std::make_unique<worker>(method))->where());
+    try {
+        for (std::size_t i = 0; i < threads; ++i) {
+            const auto& started = threads_.emplace_back(io_threads::start(method));
+            loops_.push_back(io_threads::loop_of(started));
+        }
+    } catch (...) {
+        stop();
+        throw;
     }
 }
 
@@ -57,16 +31,17 @@ io_pool::~io_pool() {
 
 void io_pool::stop() {
     const std::lock_guard lock(stop_mutex_);
-    for (const auto& each : workers_) {
-        each->stop();
+    for (const auto& each : threads_) {
+        io_threads::end(each);
     }
 }
 
 std::shared_ptr<io_pool> io_pool::shared_for_clients(readiness_method method) {
-    static std::mutex mutex;
-    static std::weak_ptr<io_pool> pools[2];
-    const std::lock_guard lock(mutex);
-    std::weak_ptr<io_pool>& slot = pools[method == readiness_method::automatic ? 0 : 1];
+    // Never destroyed: a static client may be destroyed after anything in here.
+    static auto* const mutex = new std::mutex;
+    static auto* const pools = new std::array<std::weak_ptr<io_pool>, 2>;
+    const std::lock_guard lock(*mutex);
+    std::weak_ptr<io_pool>& slot = (*pools)[method == readiness_method::automatic ? 0 : 1];
     auto pool = slot.lock();
     if (!pool) {
         pool = std::make_shared<io_pool>(shared_client_threads, method);

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "runtime/loop.h"
+#include "runtime/io_threads.h"
 
 #include <atomic>
 #include <cstddef>
@@ -40,10 +40,8 @@ public:
     [[nodiscard]] const std::shared_ptr<loop>& next_loop() noexcept;
 
 private:
-    class worker;
-
     std::vector<std::shared_ptr<loop>> loops_;
-    std::vector<std::unique_ptr<worker>> workers_;
+    std::vector<io_threads::handle> threads_;
     std::atomic<std::size_t> next_{0};
     std::mutex stop_mutex_;
 };

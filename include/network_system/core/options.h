@@ -1,15 +1,12 @@
 #pragma once
 
+#include <network_system/internal/asio_version.h>
 #include <network_system/session/session_config.h>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
-
-#ifdef ASIO_VERSION
-#include <network_system/internal/asio_version.h>
-#endif
 
 namespace asio {
 class io_context;

@@ -1,15 +1,13 @@
-#pragma once
+/// Makes linking fail when a translation unit and the library were compiled with different versions
+/// of Asio: they would disagree about the layout of an `asio::io_context` they share. The linker
+/// then reports `library_built_with_asio_<ASIO_VERSION>` as undefined.
+///
+/// Works in every translation unit that includes Asio and, after it, a header of the library that
+/// names an `asio::io_context`. Brings no Asio with it; hence the guard instead of `#pragma once`.
+
+#if defined(ASIO_VERSION) && !defined(NETWORK_SYSTEM_ASIO_MARK)
 
 #include <network_system/export.h>
-
-#include <asio/version.hpp>
-
-/// Makes linking fail when this translation unit and the library were compiled with different
-/// versions of Asio: they would disagree about the layout of an `asio::io_context` they share. The
-/// linker then reports `library_built_with_asio_<ASIO_VERSION>` as undefined.
-///
-/// Included by every header of the library that includes Asio, and by core/options.h in
-/// translation units that have included Asio before it.
 
 #define NETWORK_SYSTEM_CONCATENATE_EXPANDED(left, right) left##right
 #define NETWORK_SYSTEM_CONCATENATE(left, right) NETWORK_SYSTEM_CONCATENATE_EXPANDED(left, right)
@@ -31,3 +29,5 @@ extern NETWORK_SYSTEM_EXPORT const char NETWORK_SYSTEM_ASIO_MARK;
 #endif
 
 }  // namespace network_system::detail
+
+#endif

@@ -2,7 +2,6 @@
 
 #include <network_system/core/receive_handler.h>
 #include <network_system/export.h>
-#include <network_system/internal/asio_version.h>
 #include <network_system/session/messaging_session.h>
 #include <network_system/session/session_config.h>
 #include <network_system/utils/endpoint.h>
@@ -21,6 +20,9 @@
 #include <system_error>
 #include <utility>
 #include <vector>
+
+// After Asio, whose version it looks at.
+#include <network_system/internal/asio_version.h>
 
 namespace network_system::internal {
 

@@ -1,0 +1,152 @@
+#include "runtime/io_threads.h"
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#ifndef _WIN32
+#include <unistd.h>
+#endif
+
+namespace network_system::runtime::io_threads {
+namespace {
+
+// A callback that never returns must not keep the process from exiting.
+constexpr std::chrono::seconds exit_patience{1};
+
+long process_id() noexcept {
+#ifdef _WIN32
+    return 0;  // there is no fork
+#else
+    return static_cast<long>(::getpid());
+#endif
+}
+
+}  // namespace
+
+/// Guarded by the registry's mutex. `runner` is null once the thread is done.
+struct io_thread {
+    std::shared_ptr<loop_runner> runner;
+    std::thread thread;
+};
+
+namespace {
+
+class registry {
+public:
+    static registry& instance() {
+        // Never destroyed: objects that nobody destroys use it while the process exits.
+        static auto* const all = new registry;
+        [[maybe_unused]] static const int status = std::atexit([] { all->end_all(); });
+        return *all;
+    }
+
+    handle start(readiness_method method) {
+        join_done();
+        auto made = std::make_shared<io_thread>();
+        made->runner = loop_runner::make(method);
+        const std::lock_guard lock(mutex_);
+        threads_.reserve(threads_.size() + 1);
+        // The runner's last reference is the thread's own: it shuts the loop down as it goes.
+        made->thread = std::thread([this, made, runner = made->runner] {
+            runner->run();
+            note_done(*made);
+        });
+        threads_.push_back(made);
+        return made;
+    }
+
+    void end(const handle& which) {
+        const bool may_wait = !loop::is_on_io_thread();
+        std::thread ending;
+        {
+            const std::lock_guard lock(mutex_);
+            if (which->runner) {
+                which->runner->stop();
+            }
+            // Not found when it was ended before.
+            if (may_wait && std::erase(threads_, which) > 0) {
+                ending = std::move(which->thread);
+            }
+        }
+        if (ending.joinable()) {
+            ending.join();
+        }
+    }
+
+private:
+    void note_done(io_thread& which) {
+        const std::lock_guard lock(mutex_);
+        which.runner.reset();
+        done_.notify_all();
+    }
+
+    void join_done() {
+        std::vector<handle> done;
+        {
+            const std::lock_guard lock(mutex_);
+            std::erase_if(threads_, [&](const handle& each) {
+                return !each->runner && (done.push_back(each), true);
+            });
+        }
+        for (const auto& each : done) {
+            each->thread.join();
+        }
+    }
+
+    void end_all() {
+        if (process_id() != process_) {
+            return;  // the child of a fork has none of these threads
+        }
+        std::unique_lock lock(mutex_);
+        const auto ending = std::exchange(threads_, {});
+        for (const auto& each : ending) {
+            if (each->runner) {
+                each->runner->stop();
+            }
+        }
+        const auto deadline = std::chrono::steady_clock::now() + exit_patience;
+        for (const auto& each : ending) {
+            // A callback may have called exit().
+            const bool is_own = each->thread.get_id() == std::this_thread::get_id();
+            if (is_own || !done_.wait_until(lock, deadline, [&] { return !each->runner; })) {
+                each->thread.detach();
+            }
+        }
+        lock.unlock();
+        for (const auto& each : ending) {
+            if (each->thread.joinable()) {
+                each->thread.join();
+            }
+        }
+    }
+
+    const long process_ = process_id();
+    std::mutex mutex_;
+    std::condition_variable done_;
+    std::vector<handle> threads_;
+};
+
+}  // namespace
+
+handle start(readiness_method method) {
+    return registry::instance().start(method);
+}
+
+std::shared_ptr<loop> loop_of(const handle& which) {
+    return which->runner->where();
+}
+
+void end(const handle& which) {
+    registry::instance().end(which);
+}
+
+void end_after_caller() {
+    (void)registry::instance();
+}
+
+}  // namespace network_system::runtime::io_threads

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "runtime/loop_runner.h"
+
+#include <memory>
+
+namespace network_system::runtime {
+
+/// The threads of all private pools of the process. A thread may have to end where nobody may wait
+/// for it (its own callback dropped the last reference); it is joined later then. While the process
+/// exits, all that still run are ended: none may run on when statics are destroyed or the library
+/// is unloaded.
+///
+/// Thread-safety: every function may be called from any thread.
+namespace io_threads {
+
+struct io_thread;
+using handle = std::shared_ptr<io_thread>;
+
+/// Starts a thread that runs a loop. Throws std::system_error when the process is out of threads or
+/// descriptors.
+[[nodiscard]] handle start(readiness_method method);
+/// Before `end`.
+[[nodiscard]] std::shared_ptr<loop> loop_of(const handle& which);
+/// Ends the thread, and waits for it unless the caller is an I/O thread.
+void end(const handle& which);
+
+/// At the exit of the process the threads end after every object whose constructor has called this.
+void end_after_caller();
+
+}  // namespace io_threads
+}  // namespace network_system::runtime
