@@ -5,11 +5,12 @@
 #include "runtime/loop.h"
 #include "runtime/serial_executor.h"
 
-#include <network_system/internal/asio_version.h>
-
 #include <asio/execution_context.hpp>
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
+
+// After Asio, whose version it looks at.
+#include <network_system/internal/asio_version.h>
 
 namespace network_system::detail {
 

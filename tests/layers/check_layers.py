@@ -66,7 +66,8 @@ _LAYER_OF = {
 _GENERATED = {"include/network_system/config.h", "include/network_system/export.h"}
 _LIGHT = re.compile(r"include/network_system/(core|session|utils)/")
 _TLS_FILE = re.compile(r"src/.*(^|/|_)(tls|secure|openssl)(_|/|\.)")
-_ASIO = re.compile(r"(boost/)?asio(\.hpp$|/)")
+# Asio's version alone is a macro, and is asked for only where Asio is already.
+_ASIO = re.compile(r"(boost/)?asio(\.hpp$|/(?!version\.hpp$))")
 _OPENSSL = re.compile(r"openssl/")
 _IMPURE = re.compile(
     r"(thread|mutex|shared_mutex|condition_variable|future|semaphore|latch|barrier|stop_token|"

@@ -25,7 +25,6 @@ protected:
         kept = object;
         return *kept;
     }
-
 };
 INSTANTIATE_TEST_SUITE_P(Method, ExitTest, both_methods(), method_of);
 

@@ -3,11 +3,14 @@
 /// then reports `library_built_with_asio_<ASIO_VERSION>` as undefined.
 ///
 /// Works in every translation unit that includes Asio and, after it, a header of the library that
-/// names an `asio::io_context`. Brings no Asio with it; hence the guard instead of `#pragma once`.
+/// names an `asio::io_context`: all of Asio's headers define the macro asked for below. Brings no
+/// Asio with it; hence the guard instead of `#pragma once`.
 
-#if defined(ASIO_VERSION) && !defined(NETWORK_SYSTEM_ASIO_MARK)
+#if defined(ASIO_DETAIL_CONFIG_HPP) && !defined(NETWORK_SYSTEM_ASIO_MARK)
 
 #include <network_system/export.h>
+
+#include <asio/version.hpp>
 
 #define NETWORK_SYSTEM_CONCATENATE_EXPANDED(left, right) left##right
 #define NETWORK_SYSTEM_CONCATENATE(left, right) NETWORK_SYSTEM_CONCATENATE_EXPANDED(left, right)

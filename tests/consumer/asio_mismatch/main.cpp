@@ -1,4 +1,5 @@
 // Pretends to be compiled with another Asio than the library: linking has to fail.
+#include <asio/io_context.hpp>
 #include <asio/version.hpp>
 
 #undef ASIO_VERSION
