@@ -52,28 +52,6 @@ TEST_P(ClientStopPlaces, StopBeginsInACallbackAndEnds) {
 class StopTest : public BothReadiness {};
 INSTANTIATE_TEST_SUITE_P(Method, StopTest, both_methods(), method_of);
 
-/// Who is inside a callback, and whether anybody still may be.
-class watchman {
-public:
-    void pass() {
-        EXPECT_FALSE(is_closed_) << "a callback after stop";
-        ++inside_;
-        std::this_thread::yield();
-        --inside_;
-        passed_.add();
-    }
-    void close() {
-        is_closed_ = true;
-        EXPECT_EQ(inside_, 0) << "a callback was running when stop returned";
-    }
-    [[nodiscard]] bool wait_for(std::size_t count) const { return passed_.wait_for(count); }
-
-private:
-    std::atomic<bool> is_closed_{false};
-    std::atomic<int> inside_{0};
-    event_counter passed_;
-};
-
 TEST_P(StopTest, NoCallbackOfAServerRunsAfterStopReturned) {
     for (const std::size_t threads : {1U, 3U}) {
         server_options options = for_server();
