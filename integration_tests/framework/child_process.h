@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -92,5 +93,24 @@ private:
     std::string heard_;
     ::pid_t id_ = -1;
 };
+
+/// The program of a test whose clients are in a process of their own: the same program, started
+/// by `start_clients`.
+inline std::string this_program;
+
+[[nodiscard]] inline std::unique_ptr<child_process> start_clients(std::uint16_t port) {
+    return std::make_unique<child_process>(
+        this_program, std::vector<std::string>{"--clients", std::to_string(port)});
+}
+
+/// For main: runs the tests, or in the other process the clients of a server.
+inline int run_tests_or_clients(int argc, char** argv, int (*run_clients)(std::uint16_t port)) {
+    if (argc == 3 && std::string_view(argv[1]) == "--clients") {
+        return run_clients(static_cast<std::uint16_t>(std::stoul(argv[2])));
+    }
+    testing::InitGoogleTest(&argc, argv);
+    this_program = argv[0];
+    return RUN_ALL_TESTS();
+}
 
 }  // namespace integration

@@ -7,6 +7,8 @@
 
 namespace integration {
 
+using namespace loopback;  // everything there speaks the public interface only
+
 inline constexpr std::size_t number_size = sizeof(std::uint64_t);
 
 /// A message that says its number; every other byte depends on the number and its place, so that a

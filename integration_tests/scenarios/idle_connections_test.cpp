@@ -4,15 +4,12 @@
 #include "framework/process_memory.h"
 #include "loopback/support.h"
 
-#include <charconv>
 #include <iostream>
 
 namespace integration {
 namespace {
 
 using namespace loopback;
-
-std::string program;
 
 constexpr std::size_t connections = scaled(10'000);
 constexpr std::size_t spare_descriptors = 200;
@@ -99,7 +96,7 @@ TEST(IdleConnections, CostLittleAndLeaveNothingBehind) {
     }
     messaging_server server("idle");
     serve_echo(server);
-    child_process clients(program, {"--clients", std::to_string(server.local_port())});
+    const auto clients = start_clients(server.local_port());
     // What the first connection allocates once, such as the loop's buffer, is no connection's.
     ASSERT_TRUE(exchange_once(server.local_port()));
     ASSERT_TRUE(eventually([&] { return server.connection_count() == 0; }));
@@ -107,12 +104,12 @@ TEST(IdleConnections, CostLittleAndLeaveNothingBehind) {
 
     double after_first = 0;
     for (const bool is_first : {true, false}) {
-        clients.tell("open");
-        ASSERT_EQ(clients.hear(), "done");
+        clients->tell("open");
+        ASSERT_EQ(clients->hear(), "done");
         EXPECT_EQ(server.connection_count(), connections);
         const double open = resident_kib();
-        clients.tell("close");
-        ASSERT_EQ(clients.hear(), "done");
+        clients->tell("close");
+        ASSERT_EQ(clients->hear(), "done");
         EXPECT_TRUE(eventually([&] { return server.connection_count() == 0; }));
         EXPECT_EQ(server.session_stats().active, 0U);
         const double per_connection = (open - before) / static_cast<double>(connections);
@@ -128,7 +125,7 @@ TEST(IdleConnections, CostLittleAndLeaveNothingBehind) {
             EXPECT_LE(open, after_first * 1.1) << "the same connections again cost nothing new";
         }
     }
-    EXPECT_EQ(clients.wait(), 0);
+    EXPECT_EQ(clients->wait(), 0);
     EXPECT_TRUE(exchange_once(server.local_port())) << "it still serves";
     EXPECT_TRUE(is_ok(server.stop_server()));
     const auto all = server.metrics();
@@ -141,13 +138,5 @@ TEST(IdleConnections, CostLittleAndLeaveNothingBehind) {
 }  // namespace integration
 
 int main(int argc, char** argv) {
-    if (argc == 3 && std::string_view(argv[1]) == "--clients") {
-        const std::string_view port = argv[2];
-        std::uint16_t number = 0;
-        std::from_chars(port.data(), port.data() + port.size(), number);
-        return integration::run_clients(number);
-    }
-    testing::InitGoogleTest(&argc, argv);
-    integration::program = argv[0];
-    return RUN_ALL_TESTS();
+    return integration::run_tests_or_clients(argc, argv, integration::run_clients);
 }

@@ -127,11 +127,15 @@ private:
 /// Who is inside a callback, and whether anybody still may be.
 class watchman {
 public:
-    void pass() {
+    void enter() {
         EXPECT_FALSE(is_closed_) << "a callback after stop";
         ++inside_;
+    }
+    void leave() { --inside_; }
+    void pass() {
+        enter();
         std::this_thread::yield();
-        --inside_;
+        leave();
         passed_.add();
     }
     void close() {
