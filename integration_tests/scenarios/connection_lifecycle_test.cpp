@@ -253,6 +253,24 @@ TEST_P(ConnectionLifecycle, ClientsDestroyedInTheServersCallbackEndTheirSessions
     EXPECT_TRUE(eventually([&] { return server.server.connection_count() == 0; }));
 }
 
+// Constructed before anything of the library has been used, and destroyed after everything else.
+messaging_server resident_server("resident");
+messaging_client resident_client("resident");
+
+TEST(ResidentObjects, EndWithTheProcessWhileTheyAreConnected) {
+    (void)resident_server.set_receive_callback(
+        [](const session_ptr& session, std::span<const std::uint8_t> data) {
+            (void)session->send_packet(data);
+        });
+    event_counter answered;
+    (void)resident_client.set_receive_callback(
+        [&answered](std::span<const std::uint8_t>) { answered.add(); });
+    ASSERT_TRUE(is_ok(resident_server.start_server(0)));
+    ASSERT_TRUE(is_ok(resident_client.start_client("127.0.0.1", resident_server.local_port())));
+    ASSERT_TRUE(is_ok(resident_client.send_packet("once")));
+    ASSERT_TRUE(answered.wait_for(1));
+}
+
 TEST_P(ConnectionLifecycle, ARelayForwardsAndEndsInBothDirections) {
     const auto port = make_server().start();
     // One connection to the real server for each of the relay's own.

@@ -22,8 +22,9 @@ public:
 }  // namespace
 
 time_source& system_time_source() noexcept {
-    static system_source source;
-    return source;
+    // Never destroyed: loops may still run while the process exits.
+    static auto* const source = new system_source;
+    return *source;
 }
 
 }  // namespace network_system::runtime

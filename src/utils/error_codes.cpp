@@ -72,8 +72,9 @@ public:
 }  // namespace
 
 const std::error_category& error_category() noexcept {
-    static const network_category category;
-    return category;
+    // Never destroyed: error codes may still be looked at while the process exits.
+    static const auto* const category = new network_category;
+    return *category;
 }
 
 }  // namespace network_system
