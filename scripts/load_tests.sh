@@ -2,7 +2,7 @@
 # Runs the load tests, optimized, at full length, and writes what they measured to build/load/results/
 # as JSON. docs/LOAD_TEST_GUIDE.md explains the numbers.
 #
-#   scripts/load_tests.sh                     all of them; about two minutes
+#   scripts/load_tests.sh                     all of them; about a minute
 #   scripts/load_tests.sh --update-baseline   and put the results into docs/BASELINE.md
 #   scripts/load_tests.sh --compare FILE      and compare them with an earlier results.json
 # shellcheck source=scripts/common.sh
