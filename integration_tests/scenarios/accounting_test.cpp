@@ -278,7 +278,9 @@ TEST_P(Accounting, EverySendOfManyThreadsIsCountedOnce) {
             for (std::size_t i = 0; i < each_sends; ++i) {
                 connection& to = *all[(i + t) % all.size()];
                 side& from = i % 2 == 0 ? to.near : to.far;
-                const auto note = [&](VoidResult result) { completed += result.is_ok() ? 1U : 0U; };
+                const auto note = [&](const VoidResult& result) {
+                    completed += result.is_ok() ? 1U : 0U;
+                };
                 while (!from.sender.send(*from.session, 20 + i % 500, note)) {
                     std::this_thread::yield();  // full
                 }

@@ -81,11 +81,12 @@ public:
         if (is_over_) {
             return;
         }
-        const auto begun = client_.start_client("127.0.0.1", port_, [this](VoidResult result) {
-            if (result.is_err()) {
-                connect();
-            }
-        });
+        const auto begun =
+            client_.start_client("127.0.0.1", port_, [this](const VoidResult& result) {
+                if (result.is_err()) {
+                    connect();
+                }
+            });
         EXPECT_TRUE(is_ok(begun));
     }
     void end() {
@@ -283,10 +284,11 @@ TEST_P(ConnectionLifecycle, ARelayForwardsAndEndsInBothDirections) {
         (void)onward->set_disconnected_callback([session] { (void)session->stop_session(); });
         (void)session->pause_receiving();
         session->set_user_data(onward);
-        EXPECT_TRUE(is_ok(onward->start_client("127.0.0.1", port, [session](VoidResult result) {
-            EXPECT_TRUE(is_ok(result));
-            (void)session->resume_receiving();
-        })));
+        EXPECT_TRUE(
+            is_ok(onward->start_client("127.0.0.1", port, [session](const VoidResult& result) {
+                EXPECT_TRUE(is_ok(result));
+                (void)session->resume_receiving();
+            })));
     };
     relay.on_receive = [](const session_ptr& session, std::span<const std::uint8_t> data) {
         EXPECT_TRUE(is_ok(session->user_data_as<messaging_client>()->send_packet(data)));

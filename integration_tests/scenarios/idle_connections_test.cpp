@@ -28,7 +28,7 @@ public:
             (void)client.set_connected_callback([&client] { (void)client.send_packet("hello"); });
             (void)client.set_receive_callback(
                 [this](std::span<const std::uint8_t>) { answered_.add(); });
-            if (!client.start_client("127.0.0.1", port, [](VoidResult) {})) {
+            if (!client.start_client("127.0.0.1", port, [](const VoidResult&) {})) {
                 return false;
             }
             // Fewer under way than any server's backlog holds.

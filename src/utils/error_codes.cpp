@@ -1,5 +1,7 @@
 #include <network_system/utils/error_codes.h>
 
+#include <cstddef>
+#include <new>
 #include <string>
 
 namespace network_system {
@@ -73,7 +75,8 @@ public:
 
 const std::error_category& error_category() noexcept {
     // Never destroyed: error codes may still be looked at while the process exits.
-    static const auto* const category = new network_category;
+    alignas(network_category) static std::byte storage[sizeof(network_category)];
+    static const auto* const category = ::new (static_cast<void*>(storage)) network_category;
     return *category;
 }
 
