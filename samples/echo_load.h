@@ -84,13 +84,18 @@ struct load_report {
 };
 
 /// One client of a load. It begins when the server says so, sends a new message for each answer,
-/// and checks that the answers come back complete and in order. Everything after `start` happens
+/// and checks that the answers come back unharmed and in order. Everything after `start` happens
 /// inside its callbacks, which never overlap.
 template <typename Client>
 class load_client {
 public:
-    load_client(std::unique_ptr<Client> client, const load_shape& shape, steady::duration length)
+    load_client(std::unique_ptr<Client> client, int number, const load_shape& shape,
+                steady::duration length)
         : shape_(shape), length_(length), message_(shape.size), client_(std::move(client)) {
+        // Bytes that tell apart the clients, and the places in a message.
+        for (std::size_t i = 0; i < message_.size(); ++i) {
+            message_[i] = static_cast<std::uint8_t>((static_cast<std::size_t>(number) + i) % 251);
+        }
         client_->set_receive_callback(
             [this](std::span<const std::uint8_t> message) { on_message(message); });
     }
@@ -125,6 +130,11 @@ private:
         std::memcpy(&sent_at, message.data() + sizeof number, sizeof sent_at);
         if (number != answered_) {
             end_with("an answer out of order");
+            return;
+        }
+        constexpr std::size_t head = sizeof number + sizeof sent_at;
+        if (std::memcmp(message.data() + head, message_.data() + head, shape_.size - head) != 0) {
+            end_with("an answer that is not what was sent");
             return;
         }
         ++answered_;
@@ -183,7 +193,7 @@ load_report run_load(const load_shape& shape, steady::duration length) {
     std::vector<std::unique_ptr<client>> clients;
     std::vector<std::future<std::string>> ends;
     for (int i = 0; i < shape.clients; ++i) {
-        clients.push_back(std::make_unique<client>(Protocol::make_client(), shape, length));
+        clients.push_back(std::make_unique<client>(Protocol::make_client(), i, shape, length));
         ends.push_back(clients.back()->start(server->local_port()));
     }
     const auto begin = steady::now();

@@ -15,8 +15,11 @@ bool engine::may_block() const noexcept {
     return !runtime::loop::is_on_io_thread() && !pool_->loops().front()->context_runs_here();
 }
 
-bool engine::stop(milliseconds drain_timeout) {
+bool engine::stop(milliseconds drain_timeout, driven_by threads) {
     begin_stop();
+    if (threads == driven_by::own_threads) {
+        end_.wait();
+    }
     const bool is_over =
         end_.wait_until(std::chrono::steady_clock::now() + drain_timeout + stop_grace);
     gate()->close();

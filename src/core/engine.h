@@ -73,9 +73,13 @@ public:
     [[nodiscard]] bool may_block() const noexcept;
     /// Begins the end, whatever the state; `end()` tells when it is over. Idempotent.
     virtual void begin_stop() = 0;
+    /// Who runs an engine's loops, as far as a stop can rely on it.
+    enum class driven_by : std::uint8_t { own_threads, others };
     /// The whole stop, from a thread that may block: when it returns, no callback runs or will run.
-    /// False when connections remain after `drain_timeout` because nobody runs the io_context.
-    bool stop(std::chrono::milliseconds drain_timeout);
+    /// False when connections remain after `drain_timeout` because others run the loops and do not.
+    /// With own threads there is always an end, so that a slow machine or a long callback costs
+    /// time, and neither callbacks nor counts.
+    bool stop(std::chrono::milliseconds drain_timeout, driven_by threads = driven_by::others);
     /// The stop without waiting: begins it, and keeps callbacks that are not running out.
     void abandon();
 

@@ -79,7 +79,9 @@ public:
             current->begin_stop();
             return ok();
         }
-        const bool is_over = current->stop(options_.drain_timeout);
+        const bool is_over = current->stop(
+            options_.drain_timeout, options_.io_context == nullptr ? engine::driven_by::own_threads
+                                                                   : engine::driven_by::others);
         current->pool().stop();
         if (!is_over) {
             // Nobody runs the user's io_context: what is left goes with it, silently.

@@ -1,6 +1,7 @@
 #include "runtime/time_source.h"
 
 #include <random>
+#include <type_traits>
 
 namespace network_system::runtime {
 namespace {
@@ -22,9 +23,10 @@ public:
 }  // namespace
 
 time_source& system_time_source() noexcept {
-    // Never destroyed: a client that nobody destroys runs on while the process exits.
-    static auto* const source = new system_source;
-    return *source;
+    // Loops may still run while the process exits.
+    static_assert(std::is_trivially_destructible_v<system_source>);
+    static system_source source;
+    return source;
 }
 
 }  // namespace network_system::runtime

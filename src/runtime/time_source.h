@@ -11,9 +11,11 @@ using steady_time = std::chrono::steady_clock::time_point;
 /// virtual time with a fixed seed.
 class time_source {
 public:
-    virtual ~time_source() = default;
     [[nodiscard]] virtual steady_time now() noexcept = 0;
     [[nodiscard]] virtual std::uint64_t random() noexcept = 0;
+
+protected:
+    ~time_source() = default;
 };
 
 /// The machine's clock and a per-thread generator seeded by the operating system.

@@ -1,5 +1,7 @@
 #include <network_system/utils/error_codes.h>
 
+#include <cstddef>
+#include <new>
 #include <string>
 
 namespace network_system {
@@ -72,8 +74,10 @@ public:
 }  // namespace
 
 const std::error_category& error_category() noexcept {
-    static const network_category category;
-    return category;
+    // Never destroyed: error codes may still be looked at while the process exits.
+    alignas(network_category) static std::byte storage[sizeof(network_category)];
+    static const auto* const category = ::new (static_cast<void*>(storage)) network_category;
+    return *category;
 }
 
 }  // namespace network_system

@@ -1,6 +1,7 @@
 // Stopping: from everywhere, at any time, whatever the peers do; nothing runs afterwards.
 #include "loopback/callback_places.h"
 
+#include <array>
 #include <atomic>
 #include <optional>
 
@@ -51,28 +52,6 @@ TEST_P(ClientStopPlaces, StopBeginsInACallbackAndEnds) {
 
 class StopTest : public BothReadiness {};
 INSTANTIATE_TEST_SUITE_P(Method, StopTest, both_methods(), method_of);
-
-/// Who is inside a callback, and whether anybody still may be.
-class watchman {
-public:
-    void pass() {
-        EXPECT_FALSE(is_closed_) << "a callback after stop";
-        ++inside_;
-        std::this_thread::yield();
-        --inside_;
-        passed_.add();
-    }
-    void close() {
-        is_closed_ = true;
-        EXPECT_EQ(inside_, 0) << "a callback was running when stop returned";
-    }
-    [[nodiscard]] bool wait_for(std::size_t count) const { return passed_.wait_for(count); }
-
-private:
-    std::atomic<bool> is_closed_{false};
-    std::atomic<int> inside_{0};
-    event_counter passed_;
-};
 
 TEST_P(StopTest, NoCallbackOfAServerRunsAfterStopReturned) {
     for (const std::size_t threads : {1U, 3U}) {
@@ -249,6 +228,23 @@ TEST_P(StopTest, ADeafServerCannotHoldUpTheClientsStop) {
         EXPECT_EQ(client.errors.at(0), make_error_code(errc::connection_timeout));
         EXPECT_EQ(client.disconnected.count(), 1U);
     }
+}
+
+TEST_P(StopTest, ASlowCallbackCostsTimeButNoOtherCallbackAndNoCount) {
+    server_options options = for_server();
+    options.drain_timeout = 0ms;
+    test_server server(options);
+    const event_counter never;
+    server.on_disconnect = [&](const std::string&) {
+        EXPECT_FALSE(never.wait_for(1, 150ms));  // longer than a stop goes beyond its deadline
+    };
+    const auto port = server.start();
+    const std::array peers{raw_peer::connect(port), raw_peer::connect(port),
+                           raw_peer::connect(port)};
+    ASSERT_TRUE(server.sessions.wait_for(peers.size()));
+    EXPECT_TRUE(is_ok(server.server.stop_server()));
+    EXPECT_EQ(server.closed.size(), peers.size());
+    EXPECT_EQ(server.server.metrics().connections_accepted, peers.size());
 }
 
 TEST_P(StopTest, NothingStartsWhileItIsStillStopping) {

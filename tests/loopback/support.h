@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -121,6 +122,32 @@ private:
     mutable std::mutex mutex_;
     mutable std::condition_variable changed_;
     std::vector<T> values_;
+};
+
+/// Who is inside a callback, and whether anybody still may be.
+class watchman {
+public:
+    void enter() {
+        EXPECT_FALSE(is_closed_) << "a callback after stop";
+        ++inside_;
+    }
+    void leave() { --inside_; }
+    void pass() {
+        enter();
+        std::this_thread::yield();
+        leave();
+        passed_.add();
+    }
+    void close() {
+        is_closed_ = true;
+        EXPECT_EQ(inside_, 0) << "a callback was running when stop returned";
+    }
+    [[nodiscard]] bool wait_for(std::size_t count) const { return passed_.wait_for(count); }
+
+private:
+    std::atomic<bool> is_closed_{false};
+    std::atomic<int> inside_{0};
+    event_counter passed_;
 };
 
 /// For facts that nothing announces, such as a counter.

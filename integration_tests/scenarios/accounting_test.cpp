@@ -1,0 +1,337 @@
+// Both sides of every connection are counted, and the books agree: what was accepted was sent or
+// dropped, what arrived is a prefix of what was handed over, and the totals are sums of sessions.
+#include "framework/numbered_message.h"
+#include "framework/system_fixture.h"
+
+#include <map>
+
+namespace integration {
+namespace {
+
+using network_system::session::session_metrics;
+
+/// Where one side of a connection sends from and receives to.
+struct side {
+    numbered_sender sender;
+    numbered_receiver receiver;
+    std::shared_ptr<network_system::session::messaging_session> session;
+
+    [[nodiscard]] session_metrics metrics() const { return session->metrics(); }
+};
+
+void add(session_metrics& to, const session_metrics& more) {
+    to.messages_sent += more.messages_sent;
+    to.messages_received += more.messages_received;
+    to.bytes_sent += more.bytes_sent;
+    to.bytes_received += more.bytes_received;
+    to.messages_dropped += more.messages_dropped;
+    to.sends_rejected += more.sends_rejected;
+    to.bytes_discarded += more.bytes_discarded;
+}
+
+void expect_equal(const session_metrics& totals, const session_metrics& sum) {
+    EXPECT_EQ(totals.messages_sent, sum.messages_sent);
+    EXPECT_EQ(totals.messages_received, sum.messages_received);
+    EXPECT_EQ(totals.bytes_sent, sum.bytes_sent);
+    EXPECT_EQ(totals.bytes_received, sum.bytes_received);
+    EXPECT_EQ(totals.messages_dropped, sum.messages_dropped);
+    EXPECT_EQ(totals.sends_rejected, sum.sends_rejected);
+    EXPECT_EQ(totals.bytes_discarded, sum.bytes_discarded);
+    EXPECT_EQ(totals.queued_bytes, 0U);
+}
+
+/// One closed direction of a connection.
+void expect_balanced(const side& from, const side& to) {
+    const session_metrics sent = from.metrics();
+    EXPECT_EQ(from.sender.accepted(), sent.messages_sent + sent.messages_dropped);
+    EXPECT_EQ(sent.queued_bytes, 0U);
+    EXPECT_EQ(to.receiver.received(), to.metrics().messages_received);
+    EXPECT_EQ(to.receiver.wrong(), 0U) << "a prefix, in order and unharmed";
+    EXPECT_LE(to.receiver.received(), sent.messages_sent);
+    EXPECT_LE(to.metrics().bytes_received, sent.bytes_sent);
+}
+
+void expect_complete(const side& from, const side& to) {
+    EXPECT_EQ(from.metrics().messages_dropped, 0U);
+    EXPECT_EQ(to.receiver.received(), from.sender.accepted());
+}
+
+/// A server and clients that keep books. Both sides send only what the tests tell them to.
+class Accounting : public BothReadiness {
+protected:
+    struct connection {
+        explicit connection(const client_options& options) : peer(options) {
+            peer.on_receive = [this](std::span<const std::uint8_t> data) {
+                near.receiver.take(data);
+            };
+        }
+        side near;
+        side far;
+        test_client peer;  // last: gone, with its callbacks, before the books
+    };
+
+    void start(server_options options = for_server()) {
+        server_ = std::make_unique<test_server>(std::move(options));
+        server_->on_receive = [](const session_ptr& session, std::span<const std::uint8_t> data) {
+            session->user_data_as<connection>()->far.receiver.take(data);
+        };
+        port_ = server_->start();
+    }
+    connection& connect(const client_options& options = for_client()) {
+        auto& made = *connections_.emplace_back(std::make_shared<connection>(options));
+        EXPECT_TRUE(is_ok(made.peer.connect(port_)));
+        EXPECT_TRUE(server_->sessions.wait_for(connections_.size()));
+        made.near.session = made.peer.client.get_session().value();
+        made.far.session = server_->sessions.at(connections_.size() - 1);
+        made.far.session->set_user_data(std::shared_ptr<void>(std::shared_ptr<void>(), &made));
+        return made;
+    }
+    static void send(side& from, std::size_t count, std::size_t size = 200) {
+        for (std::size_t i = 0; i < count; ++i) {
+            EXPECT_TRUE(from.sender.send(*from.session, size + i % 64));
+        }
+    }
+    test_server& server() { return *server_; }
+
+    /// After the last connection has ended.
+    void expect_balanced_books() {
+        EXPECT_TRUE(is_ok(server_->server.stop_server()));
+        session_metrics sum;
+        for (const auto& each : connections_) {
+            EXPECT_TRUE(is_ok(each->peer.client.wait_for_stop()));
+            expect_balanced(each->near, each->far);
+            expect_balanced(each->far, each->near);
+            expect_equal(each->peer.client.metrics().totals, each->near.metrics());
+            add(sum, each->far.metrics());
+        }
+        const auto all = server_->server.metrics();
+        EXPECT_EQ(all.connections_active, 0U);
+        EXPECT_EQ(all.connections_accepted, connections_.size());
+        EXPECT_EQ(all.session_errors, server_->errors.size());
+        expect_equal(all.totals, sum);
+    }
+
+private:
+    std::uint16_t port_ = 0;
+    std::vector<std::shared_ptr<connection>> connections_;
+    std::unique_ptr<test_server> server_;  // last: gone before the books its sessions point to
+};
+
+INSTANTIATE_TEST_SUITE_P(Method, Accounting, both_methods(), method_of);
+
+TEST_P(Accounting, ACleanCloseByTheClientsDeliversAllTheySent) {
+    start();
+    for (int i = 0; i < 5; ++i) {
+        auto& each = connect();
+        send(each.near, scaled(2000));
+        EXPECT_TRUE(is_ok(each.peer.client.stop_client()));
+        ASSERT_TRUE(server().closed.wait_for(static_cast<std::size_t>(i) + 1));
+        expect_complete(each.near, each.far);
+        EXPECT_EQ(each.near.metrics().bytes_sent, each.far.metrics().bytes_received);
+    }
+    expect_balanced_books();
+    EXPECT_EQ(server().errors.size(), 0U);
+}
+
+TEST_P(Accounting, ACleanCloseByTheServerDeliversAllItSent) {
+    start();
+    for (int i = 0; i < 5; ++i) {
+        auto& each = connect();
+        send(each.far, scaled(2000));
+        EXPECT_TRUE(is_ok(each.far.session->stop_session()));
+        EXPECT_TRUE(is_ok(each.peer.client.wait_for_stop()));
+        expect_complete(each.far, each.near);
+        EXPECT_EQ(each.peer.errors.size(), 0U);
+    }
+    expect_balanced_books();
+    EXPECT_EQ(server().errors.size(), 0U);
+}
+
+TEST_P(Accounting, TrafficInBothDirectionsIsBalancedWhoeverCloses) {
+    start();
+    for (std::size_t round = 0; round < 12; ++round) {
+        auto& each = connect();
+        std::thread far_side([&] {
+            while (each.far.sender.send(*each.far.session, 300)) {}  // until it is closed or full
+        });
+        while (each.near.receiver.received() < 10 * round) {
+            (void)each.near.sender.send(*each.near.session, 100);
+        }
+        if (round % 3 == 0) {
+            EXPECT_TRUE(is_ok(each.peer.client.stop_client()));
+        } else if (round % 3 == 1) {
+            EXPECT_TRUE(is_ok(each.far.session->stop_session()));
+        } else {
+            EXPECT_TRUE(is_ok(each.far.session->stop_session()));
+            EXPECT_TRUE(is_ok(each.peer.client.stop_client()));
+        }
+        far_side.join();
+        ASSERT_TRUE(server().closed.wait_for(round + 1));
+    }
+    expect_balanced_books();
+}
+
+TEST_P(Accounting, AConnectionCutInTheMiddleOfTrafficLosesNothingFromTheBooks) {
+    server_options hasty_server = for_server();
+    hasty_server.drain_timeout = 0ms;
+    hasty_server.socket.send_buffer_size = 4096;  // what is refused stays in the queue
+    start(hasty_server);
+    client_options hasty = for_client();
+    hasty.socket.send_buffer_size = 4096;
+    hasty.drain_timeout = 0ms;  // the client resets the connection instead of closing it
+    for (std::size_t round = 0; round < 10; ++round) {
+        auto& each = connect(hasty);
+        EXPECT_TRUE(is_ok(each.far.session->pause_receiving()));
+        EXPECT_TRUE(is_ok(each.near.session->pause_receiving()));
+        std::thread far_side([&] {
+            while (each.far.sender.send(*each.far.session, 20'000)) {}
+        });
+        while (each.near.sender.send(*each.near.session, 20'000)) {}
+        far_side.join();
+        EXPECT_GT(each.near.metrics().queued_bytes, 0U);
+        if (round % 2 == 0) {
+            EXPECT_TRUE(is_ok(each.peer.client.stop_client()));
+            EXPECT_TRUE(is_ok(each.far.session->stop_session()));
+        } else {
+            EXPECT_TRUE(is_ok(each.far.session->stop_session()));
+            (void)each.near.session->resume_receiving();  // fails when it has noticed already
+        }
+        ASSERT_TRUE(server().closed.wait_for(round + 1));
+        ASSERT_TRUE(each.peer.disconnected.wait_for(1));
+        EXPECT_GT(each.near.metrics().messages_dropped, 0U);
+        EXPECT_GT(each.far.metrics().messages_dropped, 0U);
+    }
+    expect_balanced_books();
+}
+
+TEST_P(Accounting, RefusedSendsAreCountedAndNothingElseIsLost) {
+    start();
+    client_options options = for_client();
+    options.session.high_watermark = 100'000;
+    options.session.low_watermark = 10'000;
+    auto& each = connect(options);
+    EXPECT_TRUE(is_ok(each.far.session->pause_receiving()));
+    std::uint64_t refused = 0;
+    for (int burst = 0; burst < 3; ++burst) {
+        while (each.near.sender.send(*each.near.session, 5000)) {}
+        ++refused;
+        for (int i = 0; i < 99; ++i) {
+            refused += each.near.sender.send(*each.near.session, 60'000) ? 0U : 1U;
+        }
+        EXPECT_EQ(each.near.metrics().sends_rejected, refused);
+        const auto accepted = each.near.sender.accepted();
+        EXPECT_TRUE(is_ok(each.far.session->resume_receiving()));
+        ASSERT_TRUE(eventually([&] { return each.far.receiver.received() == accepted; }));
+        EXPECT_TRUE(is_ok(each.far.session->pause_receiving()));
+    }
+    EXPECT_TRUE(is_ok(each.far.session->resume_receiving()));
+    EXPECT_TRUE(is_ok(each.peer.client.stop_client()));
+    ASSERT_TRUE(server().closed.wait_for(1));
+    expect_complete(each.near, each.far);
+    expect_balanced_books();
+}
+
+TEST_P(Accounting, AStopWithFullQueuesCountsWhatItDrops) {
+    server_options options = for_server();
+    options.drain_timeout = 100ms;
+    options.socket.send_buffer_size = 4096;
+    options.session.high_watermark = 500'000;
+    options.session.low_watermark = 100'000;
+    start(options);
+    constexpr std::size_t count = 8;
+    std::vector<connection*> all;
+    for (std::size_t i = 0; i < count; ++i) {
+        all.push_back(&connect());
+        if (i % 2 == 0) {
+            EXPECT_TRUE(is_ok(all[i]->near.session->pause_receiving()));
+        }
+    }
+    for (std::size_t i = 0; i < count; i += 2) {
+        while (all[i]->far.sender.send(*all[i]->far.session, 10'000)) {}
+    }
+    for (std::size_t i = 1; i < count; i += 2) {
+        send(all[i]->far, 20);
+    }
+    EXPECT_TRUE(is_ok(server().server.stop_server()));
+    for (std::size_t i = 0; i < count; ++i) {
+        if (i % 2 == 0) {
+            EXPECT_GT(all[i]->far.metrics().messages_dropped, 0U);
+            EXPECT_TRUE(is_ok(all[i]->near.session->resume_receiving()));
+        }
+        ASSERT_TRUE(all[i]->peer.disconnected.wait_for(1));
+    }
+    expect_balanced_books();
+    EXPECT_GE(server().errors.size(), count / 2);
+}
+
+TEST_P(Accounting, EverySendOfManyThreadsIsCountedOnce) {
+    server_options options = for_server();
+    options.io_threads = 2;
+    start(options);
+    std::vector<connection*> all{&connect(), &connect(), &connect()};
+    constexpr std::size_t threads = 4;
+    const std::size_t each_sends = scaled(2000);
+    std::atomic<std::uint64_t> completed{0};
+    std::vector<std::thread> senders;
+    for (std::size_t t = 0; t < threads; ++t) {
+        senders.emplace_back([&, t] {
+            for (std::size_t i = 0; i < each_sends; ++i) {
+                connection& to = *all[(i + t) % all.size()];
+                side& from = i % 2 == 0 ? to.near : to.far;
+                const auto note = [&](const VoidResult& result) {
+                    completed += result.is_ok() ? 1U : 0U;
+                };
+                while (!from.sender.send(*from.session, 20 + i % 500, note)) {
+                    std::this_thread::yield();  // full
+                }
+            }
+        });
+    }
+    for (auto& each : senders) {
+        each.join();
+    }
+    for (connection* const each : all) {
+        const auto near_sent = each->near.sender.accepted();
+        const auto far_sent = each->far.sender.accepted();
+        ASSERT_TRUE(eventually([&] {
+            return each->far.receiver.received() == near_sent &&
+                   each->near.receiver.received() == far_sent;
+        }));
+        EXPECT_TRUE(is_ok(each->peer.client.stop_client()));
+    }
+    ASSERT_TRUE(server().closed.wait_for(all.size()));
+    EXPECT_EQ(completed, threads * each_sends);
+    for (connection* const each : all) {
+        expect_complete(each->near, each->far);
+        expect_complete(each->far, each->near);
+    }
+    expect_balanced_books();
+    EXPECT_EQ(server().server.metrics().totals.messages_received +
+                  server().server.metrics().totals.messages_sent,
+              threads * each_sends);
+}
+
+TEST_P(Accounting, AClientsTotalsAreTheSumOfItsConnections) {
+    test_server server(for_server());
+    const auto port = server.start();
+    test_client client(for_client());
+    session_metrics sum;
+    std::vector<std::shared_ptr<network_system::session::messaging_session>> sessions;
+    for (std::uint32_t i = 0; i < 10; ++i) {
+        ASSERT_TRUE(is_ok(client.connect(port)));
+        sessions.push_back(client.client.get_session().value());
+        for (std::uint32_t m = 0; m <= i; ++m) {
+            ASSERT_TRUE(client.exchange(pattern(100 + m, i)));
+        }
+        EXPECT_TRUE(is_ok(client.client.stop_client()));
+    }
+    for (const auto& each : sessions) {
+        add(sum, each->metrics());
+    }
+    expect_equal(client.client.metrics().totals, sum);
+    EXPECT_EQ(sum.messages_sent, 55U);
+    EXPECT_EQ(sum.messages_received, 55U);
+}
+
+}  // namespace
+}  // namespace integration

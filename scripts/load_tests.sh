@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Runs the load tests, optimized, at full length, and writes what they measured to build/load/results/
+# as JSON. docs/LOAD_TEST_GUIDE.md explains the numbers.
+#
+#   scripts/load_tests.sh                     all of them; about a minute
+#   scripts/load_tests.sh --update-baseline   and put the results into docs/BASELINE.md
+#   scripts/load_tests.sh --compare FILE      and compare them with an earlier results.json
+# shellcheck source=scripts/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+scripts/install_dependencies.sh test
+configure_and_build load
+
+programs=build/load/bin/integration_tests
+results=build/load/results
+mkdir -p "$results"
+
+say "running tcp_load_test"
+"$programs/tcp_load_test" --full --json "$results/tcp_load.json"
+for name in idle_connections stop_under_load; do
+    say "running ${name}_test"
+    "$programs/${name}_test" "--gtest_output=json:$results/$name.json"
+done
+exec python3 scripts/load_report.py "$results" "$@"
