@@ -44,6 +44,7 @@ outcome run(const std::filesystem::path& directory, const std::string& name) {
 
 int run_all(const std::filesystem::path& directory) {
     std::vector<outcome> outcomes;
+    outcomes.reserve(samples.size());
     for (const char* name : samples) {
         outcomes.push_back(run(directory, name));
     }

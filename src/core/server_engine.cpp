@@ -10,8 +10,6 @@
 
 namespace network_system::core {
 
-using runtime::sockets::io_result;
-
 server_engine::server_engine(std::string name, const server_options& options,
                              std::shared_ptr<runtime::io_pool> pool, make_transport transports,
                              std::shared_ptr<const server_callbacks> callbacks)

@@ -20,7 +20,7 @@ session_manager::session_manager(std::size_t max_sessions, const session_config&
     : max_sessions_(max_sessions), high_watermark_(config.high_watermark),
       low_watermark_(config.low_watermark) {}
 
-VoidResult session_manager::add_session(session_ptr session) {
+VoidResult session_manager::add_session(const session_ptr& session) {
     if (!session) {
         return detail::failure(errc::invalid_session, "a null session cannot be added",
                                "session_manager");
@@ -32,8 +32,7 @@ VoidResult session_manager::add_session(session_ptr session) {
                                "limit of " + std::to_string(max_sessions_) + " sessions reached",
                                "session_manager");
     }
-    const std::string& id = session->id();
-    if (!sessions_.try_emplace(id, std::move(session)).second) {
+    if (!sessions_.try_emplace(session->id(), session).second) {
         return detail::failure(errc::already_exists, "a session of this id is registered",
                                "session_manager");
     }
@@ -80,7 +79,7 @@ void session_manager::for_each(const std::function<void(const session_ptr&)>& vi
     }
 }
 
-std::size_t session_manager::stop_all_sessions() {
+std::size_t session_manager::stop_all_sessions() const {
     const auto all = all_sessions();
     for (const session_ptr& each : all) {
         each->stop_session();

@@ -15,6 +15,8 @@ class asio_epoll_poller final : public epoll_poller {
 public:
     asio_epoll_poller(loop& owner, const serial_executor& executor);
     ~asio_epoll_poller() override;
+    asio_epoll_poller(const asio_epoll_poller&) = delete;
+    asio_epoll_poller& operator=(const asio_epoll_poller&) = delete;
 
     void arm() override;
     void rebuild_after_fork() override;

@@ -82,7 +82,7 @@ void asio_poller::start_wait(const std::shared_ptr<registration>& entry, bool fo
     using socket = asio::socket_base;
     entry->socket.async_wait(
         for_write ? socket::wait_write : socket::wait_read,
-        [this, entry, for_write,
+        [this, entry = entry, for_write,
          owner = owner_.shared_from_this()](const std::error_code&) mutable {
             if (owner->is_shut_down()) {
                 return;

@@ -29,7 +29,7 @@ epoll_poller::~epoll_poller() {
     (void)::close(set_);
 }
 
-int epoll_poller::control(int operation, io_watch& watch, interest wanted) noexcept {
+int epoll_poller::control(int operation, io_watch& watch, interest wanted) const noexcept {
     ::epoll_event event{};
     event.events = (wanted.read ? std::uint32_t{EPOLLIN} | std::uint32_t{EPOLLRDHUP} : 0U) |
                    (wanted.write ? std::uint32_t{EPOLLOUT} : 0U);

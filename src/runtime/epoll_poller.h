@@ -18,6 +18,8 @@ class epoll_poller : public poller {
 public:
     explicit epoll_poller(loop& owner);
     ~epoll_poller() override;
+    epoll_poller(const epoll_poller&) = delete;
+    epoll_poller& operator=(const epoll_poller&) = delete;
 
     std::error_code add(io_watch& watch, unique_socket socket, interest wanted) override;
     void set_interest(io_watch& watch, interest wanted) override;
@@ -41,7 +43,7 @@ protected:
     [[nodiscard]] loop& owner() const noexcept { return owner_; }
 
 private:
-    [[nodiscard]] int control(int operation, io_watch& watch, interest wanted) noexcept;
+    [[nodiscard]] int control(int operation, io_watch& watch, interest wanted) const noexcept;
 
     // Bounds one batch: the rest is reported again, in turn, by the next one.
     static constexpr std::size_t batch_limit = 256;

@@ -12,6 +12,8 @@ class epoll_runner final : public loop_runner {
 public:
     epoll_runner();
     ~epoll_runner() override;
+    epoll_runner(const epoll_runner&) = delete;
+    epoll_runner& operator=(const epoll_runner&) = delete;
 
     const std::shared_ptr<loop>& where() const noexcept override { return where_; }
     void run() override;

@@ -44,6 +44,8 @@ public:
     framed_session(std::shared_ptr<transport::transport> over, std::shared_ptr<session_host> host,
                    const session_setup& setup);
     ~framed_session() override;
+    framed_session(const framed_session&) = delete;
+    framed_session& operator=(const framed_session&) = delete;
 
     void start();
     /// On the loop: the graceful close, telling the peer `reason`.

@@ -54,7 +54,7 @@ public:
     explicit session_manager(std::size_t max_sessions = 0, const session_config& config = {});
 
     /// Errors: `invalid_session` (null), `already_exists` (the id is registered), `server_full`.
-    [[nodiscard]] VoidResult add_session(session_ptr session);
+    [[nodiscard]] VoidResult add_session(const session_ptr& session);
     /// Error: `session_not_found`.
     VoidResult remove_session(std::string_view id);
     /// Error: `session_not_found`.
@@ -64,7 +64,7 @@ public:
     /// Calls `visit` for each session of a snapshot.
     void for_each(const std::function<void(const session_ptr&)>& visit) const;
     /// Begins a graceful close of every session and returns how many there were.
-    std::size_t stop_all_sessions();
+    std::size_t stop_all_sessions() const;
 
     [[nodiscard]] std::size_t session_count() const;
     /// The session's counters and its place under the watermarks. Error: `session_not_found`.

@@ -28,7 +28,7 @@ extern NETWORK_SYSTEM_EXPORT const char NETWORK_SYSTEM_ASIO_MARK;
 #undef NETWORK_SYSTEM_QUOTED
 #undef NETWORK_SYSTEM_QUOTED_EXPANDED
 #else
-[[gnu::used]] inline const char* const asio_version_check = &NETWORK_SYSTEM_ASIO_MARK;
+[[gnu::used]] inline constexpr const char* asio_version_check = &NETWORK_SYSTEM_ASIO_MARK;
 #endif
 
 }  // namespace network_system::detail
