@@ -78,7 +78,7 @@ public:
     }
 
 private:
-    static std::shared_ptr<loop> make_loop(readiness_method method,
+    static std::shared_ptr<loop> make_loop([[maybe_unused]] readiness_method method,
                                            const serial_executor& executor) {
         const auto driver = [&](loop& owner) -> std::unique_ptr<loop_driver> {
             return std::make_unique<asio_driver>(owner, executor);

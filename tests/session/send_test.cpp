@@ -315,11 +315,12 @@ TEST_F(session_send, a_shared_frame_is_not_copied_and_let_go) {
 
 TEST_F(session_send, a_large_span_with_every_kind_of_partial_write) {
     const byte_string large = pattern(20'000);
-    const byte_string small = pattern(3, 100);
-    const byte_string expected = concat({wire_data(small), wire_data(large), wire_data(small)});
+    const byte_string short_one = pattern(3, 100);
+    const byte_string expected =
+        concat({wire_data(short_one), wire_data(large), wire_data(short_one)});
     std::vector<std::size_t> budgets{20'000, 20'001, 20'012, 20'013, 20'014, 20'020, 20'021};
-    for (std::size_t near = 0; near < 20; ++near) {
-        budgets.push_back(near);
+    for (std::size_t few = 0; few < 20; ++few) {
+        budgets.push_back(few);
     }
     for (std::size_t between = 100; between < 20'000; between += 997) {
         budgets.push_back(between);
@@ -330,12 +331,12 @@ TEST_F(session_send, a_large_span_with_every_kind_of_partial_write) {
         script->write_budget = budget;
         byte_string scratch = large;
         loop.in_batch([&] {
-            EXPECT_EQ(send(small), 0);
+            EXPECT_EQ(send(short_one), 0);
             EXPECT_EQ(send(scratch), 0);
             EXPECT_EQ(script->written.size(), std::min<std::size_t>(budget, 20'013)) << "at once";
             EXPECT_EQ(session->queued_bytes(), 20'013 - script->written.size());
             std::fill(scratch.begin(), scratch.end(), std::uint8_t{0xEE});
-            EXPECT_EQ(send(small), 0);
+            EXPECT_EQ(send(short_one), 0);
         });
         script->write_budget = unlimited;
         loop.run();

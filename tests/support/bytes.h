@@ -47,10 +47,12 @@ inline byte_string concat(std::initializer_list<byte_string> parts) {
 /// A frame of `framing::message`, built from the wire table and not by the library's encoder.
 inline byte_string wire_frame(unsigned type, unsigned flags, const byte_string& payload) {
     const std::size_t size = payload.size();
-    byte_string frame{static_cast<std::uint8_t>(type * 16 + flags),
-                      static_cast<std::uint8_t>(size >> 24U),
-                      static_cast<std::uint8_t>(size >> 16U), static_cast<std::uint8_t>(size >> 8U),
-                      static_cast<std::uint8_t>(size)};
+    byte_string frame;
+    frame.reserve(5 + size);
+    frame.push_back(static_cast<std::uint8_t>(type * 16 + flags));
+    for (const unsigned shift : {24U, 16U, 8U, 0U}) {
+        frame.push_back(static_cast<std::uint8_t>(size >> shift));
+    }
     frame.insert(frame.end(), payload.begin(), payload.end());
     return frame;
 }

@@ -71,7 +71,10 @@ public:
             return refusal(errc::connection_closed, cause);
         }
         socket.native_non_blocking(true, cause);
-        const auto handle = cause ? native_handle{} : socket.release(cause);
+        if (cause) {
+            return refusal(errc::connection_failed, cause);
+        }
+        const auto handle = socket.release(cause);
         if (cause) {
             return refusal(errc::connection_failed, cause);
         }
