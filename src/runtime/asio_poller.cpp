@@ -63,7 +63,10 @@ unique_socket asio_poller::release(io_watch& watch) {
     watch.wanted_ = {};
     watch.handle_ = invalid_socket;
     (*entry)->watch = nullptr;
-    return unique_socket((*entry)->socket.release());
+    // Where a socket cannot leave its completion port (Windows before 8.1) it is closed instead.
+    std::error_code failure;
+    const auto handle = (*entry)->socket.release(failure);
+    return failure ? unique_socket() : unique_socket(handle);
 }
 
 void asio_poller::start_waits(const std::shared_ptr<registration>& entry) {

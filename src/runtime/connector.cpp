@@ -85,7 +85,12 @@ void connector::on_ready(interest) {
         return;
     }
     const endpoint peer = last_.peer;
-    finish({loop_->sockets().release(*this), peer, {}, {}, {}});
+    auto socket = loop_->sockets().release(*this);
+    if (!socket) {
+        finish({{}, peer, errc::connection_failed, {}, "the system cannot hand the socket over"});
+        return;
+    }
+    finish({std::move(socket), peer, {}, {}, {}});
 }
 
 void connector::on_deadline(steady_time) {
