@@ -34,6 +34,8 @@ struct connect_outcome {
 ///
 /// Thread-safety: none; used on the loop's executor. Answers exactly once, never from inside
 /// `start`.
+///
+/// Object lifetimes: its owner keeps it until it has answered.
 class connector final : public std::enable_shared_from_this<connector>,
                         private io_watch,
                         private deadline_entry {
