@@ -23,6 +23,7 @@ MARK = re.compile(r"// \[/?readme:([\w-]+)\]")
 NAMED_BLOCK = re.compile(r"(<!-- readme:([\w-]+) -->\n```cpp\n)(.*?)(^```$)",
                          re.MULTILINE | re.DOTALL)
 ANY_BLOCK = re.compile(r"^```(?:cpp|c\+\+|cxx)$", re.MULTILINE)
+FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
 
@@ -51,7 +52,7 @@ def check(readme, regions, problems):
         elif body != regions[name][1]:
             problems.append(f"README.md: the block {name} differs from {regions[name][0]}; "
                             f"scripts/check_readme.py --fix rewrites it")
-    for target in LINK.findall(readme):
+    for target in LINK.findall(FENCED.sub("", readme)):
         if not (ROOT / target).exists():
             problems.append(f"README.md: link to {target}, which does not exist")
     return len(blocks)
