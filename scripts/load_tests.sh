@@ -17,6 +17,7 @@ mkdir -p "$results"
 
 say "running tcp_load_test"
 "$programs/tcp_load_test" --full --json "$results/tcp_load.json"
+export NETWORK_STRICT_TIMES=1
 for name in idle_connections stop_under_load; do
     say "running ${name}_test"
     "$programs/${name}_test" "--gtest_output=json:$results/$name.json"

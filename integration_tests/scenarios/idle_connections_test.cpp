@@ -14,7 +14,7 @@ using namespace loopback;
 constexpr std::size_t connections = scaled(10'000);
 constexpr std::size_t spare_descriptors = 200;
 
-// What the issue allows; the same in every build without a sanitizer.
+// What is promised; the same in every build without a sanitizer.
 constexpr double most_kib_per_connection = 1.0;
 
 /// Connections that have carried a message each way, as those have that a server keeps idle.

@@ -3,6 +3,7 @@
 
 #include "loopback/support.h"
 #include "runtime/callback_gate.h"
+#include "runtime/running_loop.h"
 
 #include <set>
 
@@ -12,12 +13,8 @@ namespace {
 using loopback::event_counter;
 
 class IoPoolTest : public testing::TestWithParam<readiness_method> {};
-INSTANTIATE_TEST_SUITE_P(Method, IoPoolTest,
-                         testing::Values(readiness_method::automatic, readiness_method::per_socket),
-                         [](const auto& each) {
-                             return each.param == readiness_method::automatic ? "automatic"
-                                                                              : "per_socket";
-                         });
+INSTANTIATE_TEST_SUITE_P(Method, IoPoolTest, both_methods(),
+                         [](const auto& each) { return method_name(each.param); });
 
 TEST_P(IoPoolTest, EveryLoopHasAThreadOfItsOwn) {
     io_pool pool(3, GetParam());

@@ -47,9 +47,9 @@ struct connection {
     unique_socket peer;
 };
 
-class PollerTest : public testing::TestWithParam<drive> {
+class Connections {
 protected:
-    PollerTest() {
+    Connections() {
         std::error_code failure;
         listener_ = sockets::listen(sockets::parse_address("127.0.0.1", 0), {}, failure);
         EXPECT_FALSE(failure);
@@ -85,6 +85,11 @@ protected:
         wait_for(to.get(), POLLIN);
     }
 
+    unique_socket listener_;
+};
+
+class PollerTest : public testing::TestWithParam<drive>, protected Connections {
+protected:
     static void watch(const running_loop& where, watcher& by, unique_socket socket,
                       interest wanted) {
         where.in_batch(
@@ -94,8 +99,6 @@ protected:
         where.in_batch([&](loop& owner) { owner.sockets().remove(by); });
         where.settle();  // an event of the batch may still have named it
     }
-
-    unique_socket listener_;
 };
 INSTANTIATE_TEST_SUITE_P(Driven, PollerTest, testing::ValuesIn(all_drives), drive_name);
 
@@ -274,24 +277,17 @@ TEST_P(PollerTest, TheEndOfALoopClosesItsSockets) {
     EXPECT_EQ(::recv(peer.get(), &byte, 1, 0), 0);
 }
 
-class UserContextTest : public testing::TestWithParam<readiness_method> {};
-INSTANTIATE_TEST_SUITE_P(Method, UserContextTest,
-                         testing::Values(readiness_method::automatic, readiness_method::per_socket),
-                         [](const auto& each) {
-                             return each.param == readiness_method::automatic ? "automatic"
-                                                                              : "per_socket";
-                         });
+class UserContextTest : public testing::TestWithParam<readiness_method>, protected Connections {};
+INSTANTIATE_TEST_SUITE_P(Method, UserContextTest, both_methods(),
+                         [](const auto& each) { return method_name(each.param); });
 
 // Otherwise an application that waits for its context to run out of work would wait for ever.
 TEST_P(UserContextTest, RunReturnsWhenNothingIsWatched) {
     asio::io_context context;
     const auto where = loop::of(context, GetParam());
-    std::error_code failure;
-    auto listener = sockets::listen(sockets::parse_address("127.0.0.1", 0), {}, failure);
-    ASSERT_FALSE(failure);
     watcher by(*where);
     where->post([&] {
-        EXPECT_FALSE(where->sockets().add(by, std::move(listener), {true, false}));
+        EXPECT_FALSE(where->sockets().add(by, std::move(listener_), {true, false}));
         where->post([&] {
             EXPECT_EQ(loop::of(context, GetParam()), where);
             where->sockets().remove(by);
@@ -299,6 +295,38 @@ TEST_P(UserContextTest, RunReturnsWhenNothingIsWatched) {
     });
     context.run();
     EXPECT_EQ(by.calls.count(), 0U);
+}
+
+// A hang-up is reported whatever is asked for: the loop would spin until the socket is closed.
+TEST_P(UserContextTest, APausedSocketThatHangsUpWakesNobody) {
+    asio::io_context context;
+    const auto where = loop::of(context, GetParam());
+    watcher by(*where);
+    watcher other(*where);  // with nobody to watch, the loop would not even look
+    auto [ours, peer] = connect();
+    const socket_handle handle = ours.get();
+    where->post([&] {
+        EXPECT_FALSE(where->sockets().add(other, std::move(listener_), {true, false}));
+        EXPECT_FALSE(where->sockets().add(by, std::move(ours), {true, false}));
+        where->post([&] { where->sockets().set_interest(by, {}); });
+    });
+    context.poll();
+    sockets::reset_on_close(peer.get());
+    peer.reset();
+    wait_for(handle, POLLIN);
+    context.restart();
+    std::size_t wakes = 0;
+    while (wakes < 100 && context.poll_one() > 0) {
+        ++wakes;
+    }
+    EXPECT_LT(wakes, 10U);
+    EXPECT_EQ(by.calls.count(), 0U);
+    where->post([&] {
+        where->sockets().remove(by);
+        where->sockets().remove(other);
+    });
+    context.restart();
+    context.run();
 }
 
 }  // namespace

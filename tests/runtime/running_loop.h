@@ -30,11 +30,17 @@ inline const std::vector<drive> all_drives{{driven_by::own_thread, readiness_met
                                            {driven_by::io_context, readiness_method::automatic},
                                            {driven_by::io_context, readiness_method::per_socket}};
 
+inline auto both_methods() {
+    return testing::Values(readiness_method::automatic, readiness_method::per_socket);
+}
+inline std::string method_name(readiness_method method) {
+    return method == readiness_method::automatic ? "automatic" : "per_socket";
+}
+
 inline std::string drive_name(const testing::TestParamInfo<drive>& each) {
     const std::string threads =
         each.param.threads == driven_by::own_thread ? "own_thread" : "io_context";
-    return threads +
-           (each.param.method == readiness_method::automatic ? "_automatic" : "_per_socket");
+    return threads + "_" + method_name(each.param.method);
 }
 
 /// A loop on a thread of the test. It ends with its thread, and the loop is shut down then.
