@@ -34,7 +34,9 @@ if(NETWORK_SANITIZE)
         message(FATAL_ERROR "NETWORK_SANITIZE is supported with GCC and Clang only.")
     endif()
     if(NETWORK_SANITIZE STREQUAL "address")
-        set(_sanitize -fsanitize=address,undefined -fno-sanitize-recover=all)
+        # vptr looks at memory through a pipe, and takes a process without descriptors, which tests
+        # make, for one with broken objects.
+        set(_sanitize -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all)
     elseif(NETWORK_SANITIZE STREQUAL "thread")
         set(_sanitize -fsanitize=thread)
     else()
