@@ -23,7 +23,7 @@ protected:
     static T& undestroyed(T* object) {
         static T* volatile kept = nullptr;  // otherwise the compiler removes what nobody reads
         kept = object;
-        return *object;
+        return *kept;
     }
 };
 INSTANTIATE_TEST_SUITE_P(Method, ExitTest, both_methods(), method_of);
