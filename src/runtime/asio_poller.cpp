@@ -6,6 +6,7 @@
 #include <asio/generic/stream_protocol.hpp>
 
 #include <memory>
+#include <system_error>
 #include <utility>
 
 namespace network_system::runtime {
@@ -35,7 +36,8 @@ std::error_code asio_poller::add(io_watch& watch, unique_socket socket, interest
     entry->socket.assign(asio::generic::stream_protocol(is_v4 ? AF_INET : AF_INET6, IPPROTO_TCP),
                          socket.get(), error);
     if (error) {
-        return error;
+        // Asio's own category knows no std::errc.
+        return {error.value(), std::system_category()};
     }
     watch.handle_ = socket.release();
     watch.wanted_ = wanted;
