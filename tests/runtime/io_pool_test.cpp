@@ -164,6 +164,38 @@ TEST_P(io_pools, may_end_on_a_thread_of_another_pool) {
     EXPECT_TRUE(eventually([&] { return loops.have_ended(); }));
 }
 
+/// Starts and ends another thread when it is destroyed.
+class starts_another {
+public:
+    explicit starts_another(std::promise<void>& done) : done_(&done) {}
+    starts_another(starts_another&& other) noexcept : done_(std::exchange(other.done_, nullptr)) {}
+    starts_another& operator=(starts_another&&) = delete;
+    ~starts_another() {
+        if (done_ != nullptr) {
+            const auto another = io_threads::start(readiness_method::automatic);
+            io_threads::end(another);
+            done_->set_value();
+        }
+    }
+
+private:
+    std::promise<void>* done_;
+};
+
+TEST_P(io_pools, let_an_ending_thread_start_another) {
+    const auto ending = io_threads::start(GetParam());
+    const auto where = io_threads::loop_of(ending);
+    std::promise<void> done;
+    where->post([&] {
+        // Still there when the thread ends, which drops it as its very last act.
+        where->post([last = starts_another(done)] {});
+        io_threads::end(ending);
+    });
+    EXPECT_EQ(done.get_future().wait_for(patience), std::future_status::ready);
+    // Joins the one that ended by itself.
+    io_threads::end(io_threads::start(GetParam()));
+}
+
 TEST_P(io_pools, say_that_they_cannot_start) {
     const no_descriptors left;
     EXPECT_THROW((void)make(2), std::system_error);
