@@ -146,6 +146,30 @@ TEST_P(io_pools, only_begin_to_stop_on_an_own_thread) {
     EXPECT_TRUE(eventually([&] { return loops.have_ended(); }));
 }
 
+TEST_P(io_pools, let_a_task_stop_them_while_another_thread_waits_for_its_end) {
+    const auto pool = make(2);
+    class end_of_loop final : public io_watch {
+    public:
+        void on_ready(interest) override {}
+        void on_loop_shutdown() override { told.set_value(); }
+        std::promise<void> told;
+    } first_has_ended;
+    event_counter ready;
+    pool->loops()[0]->post([&] {
+        pool->loops()[0]->sockets().add_waiting(first_has_ended);
+        ready.add();
+    });
+    pool->loops()[1]->post([&] {
+        ready.add();
+        // From here on the other thread is inside stop, and this one is the next it waits for.
+        first_has_ended.told.get_future().wait();
+        pool->stop();
+    });
+    ASSERT_TRUE(ready.wait_for(2));
+    pool->stop();
+    EXPECT_TRUE(pool->loops()[1]->is_shut_down());
+}
+
 TEST_P(io_pools, may_end_on_an_own_thread) {
     for (int round = 0; round < 20; ++round) {
         auto pool = make(2);
