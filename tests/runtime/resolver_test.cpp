@@ -13,12 +13,16 @@ extern "C" int getaddrinfo(const char* node, const char* service, const ::addrin
                            ::addrinfo** found) {
     static const auto system_resolver =
         reinterpret_cast<decltype(&getaddrinfo)>(::dlsym(RTLD_NEXT, "getaddrinfo"));
+    // ThreadSanitizer cannot see the locks inside the C library.
+    static std::mutex one_at_a_time;
     std::vector<std::string> addresses;
     if (node == nullptr || (hints->ai_flags & AI_NUMERICHOST) != 0 ||
         !scripted_name::answer(node, addresses)) {
+        const std::lock_guard lock(one_at_a_time);
         return system_resolver(node, service, hints, found);
     }
     // One list of several: the system frees them one by one.
+    const std::lock_guard lock(one_at_a_time);
     ::addrinfo** end = found;
     *end = nullptr;
     for (const std::string& address : addresses) {
