@@ -27,6 +27,9 @@ void connector::start(const std::string& host, std::uint16_t port, steady_time d
     deadline_ = deadline;
     state_ = state::resolving;
     loop_->deadlines().set(*this, deadline_);
+    // No socket is watched yet, but who waits for an answer gets it when the loop goes away, too.
+    loop_->sockets().add_waiting(*this);
+    is_waiting_ = true;
     resolve(loop_, host, port, [self = shared_from_this()](resolve_result result) {
         self->on_resolved(std::move(result));
     });
@@ -40,9 +43,16 @@ void connector::on_resolved(resolve_result result) {
         finish({{}, {}, errc::resolve_failed, {}, std::move(result.error)});
         return;
     }
+    stop_waiting();
     addresses_ = std::move(result.endpoints);
     state_ = state::connecting;
     try_next();
+}
+
+void connector::stop_waiting() noexcept {
+    if (std::exchange(is_waiting_, false)) {
+        loop_->sockets().remove_waiting(*this);
+    }
 }
 
 void connector::try_next() {
@@ -110,11 +120,13 @@ void connector::cancel() {
 }
 
 void connector::on_loop_shutdown() {
+    is_waiting_ = false;
     finish({{}, {}, errc::connection_closed, {}, {}});
 }
 
 void connector::finish(connect_outcome outcome) {
     state_ = state::done;
+    stop_waiting();
     deadline_wheel::cancel(*this);
     if (poller::handle_of(*this) != invalid_socket) {
         loop_->sockets().remove(*this);

@@ -52,6 +52,7 @@ private:
     enum class state : std::uint8_t { idle, resolving, connecting, done };
 
     void on_resolved(resolve_result result);
+    void stop_waiting() noexcept;
     void try_next();
     void attempt_failed(errc code, std::error_code cause);
     void finish(connect_outcome outcome);
@@ -68,6 +69,7 @@ private:
     steady_time deadline_{};
     connect_outcome last_;
     state state_ = state::idle;
+    bool is_waiting_ = false;
 };
 
 /// The registry number of a failed connect, read or write.

@@ -30,7 +30,11 @@ io_pool::~io_pool() {
 }
 
 void io_pool::stop() {
-    const std::lock_guard lock(stop_mutex_);
+    // Everybody waits for who joins, except the threads that may be the ones to be joined.
+    std::unique_lock lock(stop_mutex_, std::defer_lock);
+    if (!loop::is_on_io_thread()) {
+        lock.lock();
+    }
     for (const auto& each : threads_) {
         io_threads::end(each);
     }

@@ -90,7 +90,9 @@ private:
         {
             const std::lock_guard lock(mutex_);
             std::erase_if(threads_, [&](const handle& each) {
-                return !each->runner && (done.push_back(each), true);
+                // What an ending thread destroys last may start another: it cannot join itself.
+                const bool is_own = each->thread.get_id() == std::this_thread::get_id();
+                return !each->runner && !is_own && (done.push_back(each), true);
             });
         }
         for (const auto& each : done) {

@@ -88,6 +88,10 @@ public:
     /// Stops watching and hands the socket back.
     [[nodiscard]] virtual unique_socket release(io_watch& watch) = 0;
 
+    /// A watch that has no socket yet: it is only told when the loop goes away.
+    void add_waiting(io_watch& watch) noexcept { watches_.add(watch); }
+    void remove_waiting(io_watch& watch) noexcept { watches_.remove(watch); }
+
     /// The batch is over: wait for the next one, if anything is watched.
     virtual void arm() = 0;
 
@@ -97,7 +101,11 @@ public:
     /// Closes every socket, telling each watch.
     void shutdown() noexcept {
         while (io_watch* watch = watches_.first()) {
-            remove(*watch);
+            if (watch->handle_ != invalid_socket) {
+                remove(*watch);
+            } else {
+                remove_waiting(*watch);
+            }
             watch->on_loop_shutdown();
         }
     }

@@ -1,36 +1,16 @@
 // Too many connections, too few descriptors: refused with a word, and served again later.
 #include "loopback/support.h"
-
-#include <fcntl.h>
-#include <sys/resource.h>
+#include "support/no_descriptors.h"
 
 #include <atomic>
 
 namespace loopback {
 namespace {
 
+using network_system::testing::no_descriptors;
+
 class LimitsTest : public BothReadiness {};
 INSTANTIATE_TEST_SUITE_P(Method, LimitsTest, both_methods(), method_of);
-
-/// While it lives, the process can open no descriptor.
-class no_descriptors {
-public:
-    no_descriptors() {
-        EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
-        const int lowest = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-        EXPECT_GE(lowest, 0);
-        ::close(lowest);
-        ::rlimit none = before_;
-        none.rlim_cur = static_cast<::rlim_t>(lowest);
-        EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
-    }
-    no_descriptors(const no_descriptors&) = delete;
-    no_descriptors& operator=(const no_descriptors&) = delete;
-    ~no_descriptors() { EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before_), 0); }
-
-private:
-    ::rlimit before_{};
-};
 
 [[nodiscard]] int first_word(raw_peer& peer) {
     const auto frame = peer.receive_frame();

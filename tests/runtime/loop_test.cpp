@@ -1,210 +1,264 @@
-// The batches of a loop, without sockets or Asio.
+// The batches of a loop, moved by hand. On threads: loop_runner_test.cpp.
+#include "runtime/loop.h"
+
 #include "support/manual_loop.h"
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <functional>
 #include <string>
-#include <thread>
 
 namespace network_system::runtime {
 namespace {
 
 using network_system::testing::manual_loop;
-using namespace std::chrono_literals;
+using std::chrono::milliseconds;
+using words = std::vector<std::string>;
 
 class output final : public flushable {
 public:
-    explicit output(std::function<void(output&)> action = {}) : action_(std::move(action)) {}
+    explicit output(std::function<void()> action = {}) : action_(std::move(action)) {}
     void flush() override {
         ++flushes;
         if (action_) {
-            action_(*this);
+            action_();
         }
     }
+
     int flushes = 0;
 
 private:
-    std::function<void(output&)> action_;
+    std::function<void()> action_;
 };
 
-class timer final : public deadline_entry {
+class alarm final : public deadline_entry {
 public:
-    void on_deadline(steady_time now) override { fired_at = now; }
-    std::optional<steady_time> fired_at;
+    explicit alarm(std::function<void()> action = {}) : action_(std::move(action)) {}
+    void on_deadline(steady_time) override {
+        ++fired;
+        if (action_) {
+            action_();
+        }
+    }
+
+    int fired = 0;
+
+private:
+    std::function<void()> action_;
 };
 
-TEST(loop, tasks_run_in_order_and_wake_the_driver_once) {
+/// Runs something when the last copy goes.
+class at_end {
+public:
+    explicit at_end(std::function<void()> action)
+        : action_(new std::function<void()>(std::move(action)), [](std::function<void()>* each) {
+              (*each)();
+              delete each;
+          }) {}
+    [[nodiscard]] std::shared_ptr<void> object() const { return action_; }
+
+private:
+    std::shared_ptr<std::function<void()>> action_;
+};
+
+TEST(loop, runs_tasks_in_order_and_wakes_once) {
     manual_loop loop;
-    std::string order;
-    for (const char each : {'a', 'b', 'c'}) {
-        loop->post([&order, each] { order += each; });
+    std::vector<int> ran;
+    for (int i = 0; i < 5; ++i) {
+        loop->post([&, i] {
+            EXPECT_TRUE(loop->runs_here());
+            ran.push_back(i);
+        });
     }
     EXPECT_EQ(loop.requests().wakes, 1);
-    EXPECT_EQ(order, "");
-    loop.run();
-    EXPECT_EQ(order, "abc");
-}
-
-TEST(loop, a_task_posted_by_a_task_runs_in_the_next_batch) {
-    manual_loop loop;
-    output out;
-    int flushes_seen = -1;
-    loop->post([&] {
-        loop->mark_dirty(out);
-        loop->post([&] { flushes_seen = out.flushes; });
-    });
-    loop.run();
-    EXPECT_EQ(flushes_seen, 1) << "the first batch was over";
-}
-
-TEST(loop, tasks_of_several_threads_run_once_and_in_each_ones_order) {
-    constexpr int threads = 4;
-    constexpr int each_posts = 2000;
-    manual_loop loop;
-    std::vector<std::vector<int>> seen(threads);
-    std::vector<std::thread> posters;
-    posters.reserve(threads);
-    for (int poster = 0; poster < threads; ++poster) {
-        posters.emplace_back([&, poster] {
-            for (int i = 0; i < each_posts; ++i) {
-                loop->post(
-                    [&seen, poster, i] { seen[static_cast<std::size_t>(poster)].push_back(i); });
-            }
-        });
-    }
-    for (auto& each : posters) {
-        each.join();
-    }
-    loop.run();
-    for (const auto& each : seen) {
-        ASSERT_EQ(each.size(), static_cast<std::size_t>(each_posts));
-        EXPECT_TRUE(std::ranges::is_sorted(each));
-    }
-}
-
-TEST(loop, what_is_dirty_is_flushed_once_at_the_end_of_the_batch) {
-    manual_loop loop;
-    output out;
-    loop.in_batch([&] {
-        loop->mark_dirty(out);
-        loop->mark_dirty(out);
-        EXPECT_EQ(out.flushes, 0);
-    });
-    EXPECT_EQ(out.flushes, 1);
-    loop.in_batch([] {});
-    EXPECT_EQ(out.flushes, 1);
-}
-
-// Output whose completions send again must not keep the loop from its sockets.
-TEST(loop, output_that_never_ends_is_spread_over_batches) {
-    manual_loop loop;
-    output endless([&](output& self) { loop->mark_dirty(self); });
-    loop.in_batch([&] { loop->mark_dirty(endless); });
-    const int in_one_batch = endless.flushes;
-    EXPECT_EQ(in_one_batch, 4);
-    ASSERT_TRUE(loop.step());
-    EXPECT_EQ(endless.flushes, 2 * in_one_batch);
-    loop->shutdown();
-}
-
-TEST(loop, retired_objects_live_until_the_batch_has_been_flushed) {
-    manual_loop loop;
-    auto object = std::make_shared<int>(1);
-    const std::weak_ptr<int> watched = object;
-    output out([&](output&) { EXPECT_FALSE(watched.expired()); });
-    loop.in_batch([&] {
-        loop->mark_dirty(out);
-        loop->retire(std::move(object));
-    });
-    EXPECT_EQ(out.flushes, 1);
-    EXPECT_TRUE(watched.expired());
-}
-
-TEST(loop, the_destructor_of_a_retired_object_may_retire_another) {
-    manual_loop loop;
-    bool is_second_gone = false;
-    struct on_end {
-        std::function<void()> action;
-        ~on_end() { action(); }
-    };
-    auto first = std::make_shared<on_end>();
-    first->action = [&] {
-        auto second = std::make_shared<on_end>();
-        second->action = [&] { is_second_gone = true; };
-        loop->retire(std::move(second));
-    };
-    loop.in_batch([&] { loop->retire(std::move(first)); });
-    loop.run();
-    EXPECT_TRUE(is_second_gone);
-}
-
-TEST(loop, the_driver_is_asked_for_the_earliest_deadline) {
-    manual_loop loop;
-    timer late;
-    timer early;
-    const auto begin = loop.now();
-    loop.in_batch([&] {
-        loop->deadlines().set(late, begin + 50ms);
-        loop->deadlines().set(early, begin + 20ms);
-    });
-    ASSERT_TRUE(loop.requests().wake_at);
-    EXPECT_LE(*loop.requests().wake_at, begin + 21ms) << "the wheel rounds up to a millisecond";
-    loop.advance(100ms);
-    ASSERT_TRUE(early.fired_at && late.fired_at);
-    EXPECT_GE(*early.fired_at, begin + 20ms);
-    EXPECT_LT(*early.fired_at, begin + 25ms);
-    EXPECT_GE(*late.fired_at, begin + 50ms);
-    EXPECT_FALSE(loop.requests().wake_at) << "nothing is due any more";
-}
-
-TEST(loop, a_batch_is_an_io_thread) {
-    manual_loop one;
-    manual_loop two;
-    EXPECT_FALSE(loop::is_on_io_thread());
-    one.in_batch([&] {
-        EXPECT_TRUE(one->runs_here());
-        two.in_batch([&] {
-            EXPECT_TRUE(two->runs_here());
-            EXPECT_FALSE(one->runs_here());
-        });
-        EXPECT_TRUE(one->runs_here());
-    });
-    EXPECT_FALSE(loop::is_on_io_thread());
-}
-
-TEST(loop, a_gate_is_left_when_the_batch_is_over) {
-    manual_loop loop;
-    const auto gate = std::make_shared<callback_gate>();
-    const auto other = std::make_shared<callback_gate>();
-    loop.in_batch([&] {
-        EXPECT_TRUE(loop->enter(gate));
-        EXPECT_TRUE(loop->enter(gate));
-        EXPECT_TRUE(loop->enter(other));
-        gate->close();
-        gate->wait_until_idle();  // entering another has left it
-        EXPECT_FALSE(loop->enter(gate));
-        EXPECT_TRUE(loop->enter(other));
-        other->close();
-        EXPECT_FALSE(loop->enter(other)) << "closed by a callback that is inside";
-    });
-    other->wait_until_idle();
-}
-
-TEST(loop, shutting_down_drops_tasks_without_running_them) {
-    manual_loop loop;
-    auto held = std::make_shared<int>(1);
-    const std::weak_ptr<int> watched = held;
-    bool has_run = false;
-    loop->post([keep = std::move(held), &has_run] { has_run = true; });
-    loop->shutdown();
-    EXPECT_TRUE(watched.expired());
-    held = std::make_shared<int>(2);
-    loop->post([keep = held, &has_run] { has_run = true; });
-    EXPECT_EQ(held.use_count(), 1) << "a later task is dropped at once";
+    EXPECT_TRUE(ran.empty()) << "nothing runs inside post";
+    EXPECT_TRUE(loop.step());
+    EXPECT_EQ(ran, (std::vector<int>{0, 1, 2, 3, 4})) << "in one batch";
     EXPECT_FALSE(loop.step());
-    EXPECT_FALSE(has_run);
+}
+
+TEST(loop, leaves_work_posted_by_a_task_to_the_next_batch) {
+    manual_loop loop;
+    words seen;
+    output end_of_batch([&] { seen.emplace_back("end"); });
+    const std::function<void(int)> task = [&](int more) {
+        seen.emplace_back("task");
+        loop->mark_dirty(end_of_batch);
+        if (more > 0) {
+            loop->post([&, more] { task(more - 1); });
+        }
+    };
+    loop->post([&] { task(2); });
+    loop.run();
+    EXPECT_EQ(seen, (words{"task", "end", "task", "end", "task", "end"}));
+}
+
+TEST(loop, knows_where_it_runs) {
+    manual_loop outer;
+    manual_loop inner;
+    EXPECT_FALSE(loop::is_on_io_thread());
+    outer.in_batch([&] {
+        inner.in_batch([&] {
+            EXPECT_TRUE(inner->runs_here());
+            EXPECT_FALSE(outer->runs_here());
+        });
+        EXPECT_TRUE(outer->runs_here());
+        EXPECT_FALSE(inner->runs_here());
+        EXPECT_TRUE(loop::is_on_io_thread());
+    });
+    EXPECT_FALSE(outer->runs_here());
+    EXPECT_FALSE(loop::is_on_io_thread());
+}
+
+TEST(loop, flushes_a_dirty_output_once_at_the_end_of_the_batch) {
+    manual_loop loop;
+    output first;
+    output second;
+    for (int i = 0; i < 3; ++i) {
+        loop->post([&] {
+            EXPECT_EQ(first.flushes, 0);
+            loop->mark_dirty(first);
+            loop->mark_dirty(second);
+            loop->mark_dirty(first);
+        });
+    }
+    EXPECT_TRUE(loop.step());
+    EXPECT_EQ(first.flushes, 1);
+    EXPECT_EQ(second.flushes, 1);
+    loop.in_batch([&] { loop->mark_dirty(first); });
+    EXPECT_EQ(first.flushes, 2) << "it can be marked again";
+    EXPECT_EQ(second.flushes, 1);
+    EXPECT_FALSE(loop.step());
+}
+
+TEST(loop, gives_completions_four_rounds_and_then_its_sockets_a_turn) {
+    manual_loop loop;
+    output* self = nullptr;
+    output chatty([&] { loop->mark_dirty(*self); });
+    output quiet;
+    self = &chatty;
+    loop.in_batch([&] {
+        loop->mark_dirty(chatty);
+        loop->mark_dirty(quiet);
+    });
+    EXPECT_EQ(chatty.flushes, 4);
+    EXPECT_EQ(quiet.flushes, 1);
+    ASSERT_TRUE(loop.step()) << "the rest is due";
+    EXPECT_EQ(chatty.flushes, 8);
+}
+
+TEST(loop, frees_what_was_closed_after_everything_else) {
+    manual_loop loop;
+    words seen;
+    output written([&] { seen.emplace_back("flushed"); });
+    const auto retired = [&](const char* name) {
+        return at_end([&, name] {
+                   EXPECT_TRUE(loop->runs_here());
+                   seen.emplace_back(name);
+               })
+            .object();
+    };
+    loop.in_batch([&] {
+        loop->retire(retired("freed"));
+        loop->mark_dirty(written);
+        seen.emplace_back("worked");
+    });
+    EXPECT_EQ(seen, (words{"worked", "flushed", "freed"}));
+}
+
+TEST(loop, frees_nothing_while_output_is_left) {
+    manual_loop loop;
+    int rounds = 0;
+    bool is_freed = false;
+    output* self = nullptr;
+    output chatty([&] {
+        EXPECT_FALSE(is_freed) << "the queue of a closed connection may be in here";
+        if (++rounds < 6) {
+            loop->mark_dirty(*self);
+        }
+    });
+    self = &chatty;
+    loop.in_batch([&] {
+        loop->mark_dirty(chatty);
+        loop->retire(at_end([&] { is_freed = true; }).object());
+    });
+    EXPECT_FALSE(is_freed);
+    loop.run();
+    EXPECT_EQ(rounds, 6);
+    EXPECT_TRUE(is_freed);
+}
+
+TEST(loop, lets_a_destructor_retire_and_send) {
+    manual_loop loop;
+    words seen;
+    output last_words([&] { seen.emplace_back("flushed"); });
+    loop.in_batch([&] {
+        loop->retire(at_end([&] {
+                         seen.emplace_back("first");
+                         loop->mark_dirty(last_words);
+                         loop->retire(at_end([&] { seen.emplace_back("second"); }).object());
+                     }).object());
+    });
+    EXPECT_EQ(seen, (words{"first"}));
+    loop.run();
+    EXPECT_EQ(seen, (words{"first", "flushed", "second"}));
+}
+
+TEST(loop, asks_to_be_woken_for_the_earliest_deadline) {
+    manual_loop loop;
+    const auto start = loop.now();
+    constexpr milliseconds resolution{1};
+    alarm early;
+    alarm late;
+    loop.in_batch([&] { loop->deadlines().set(late, start + milliseconds{50}); });
+    ASSERT_TRUE(loop.requests().wake_at);
+    EXPECT_LE(*loop.requests().wake_at, start + milliseconds{50} + resolution);
+    loop.in_batch([&] { loop->deadlines().set(early, start + milliseconds{5}); });
+    EXPECT_LE(*loop.requests().wake_at, start + milliseconds{5} + resolution);
+    loop.advance(milliseconds{5} + resolution);
+    EXPECT_EQ(early.fired, 1);
+    EXPECT_EQ(late.fired, 0);
+    loop.advance(milliseconds{45});
+    EXPECT_EQ(late.fired, 1);
+    EXPECT_FALSE(loop.requests().wake_at) << "nothing is left to wait for";
+}
+
+TEST(loop, gives_the_wake_up_back_when_no_deadline_is_left) {
+    manual_loop loop;
+    alarm cancelled;
+    loop.in_batch([&] { loop->deadlines().set(cancelled, loop->now() + milliseconds{5}); });
+    EXPECT_TRUE(loop.requests().wake_at);
+    loop.in_batch([&] { deadline_wheel::cancel(cancelled); });
+    EXPECT_FALSE(loop.requests().wake_at);
+    loop.advance(milliseconds{10});
+    EXPECT_EQ(cancelled.fired, 0);
+}
+
+TEST(loop, fires_deadlines_in_a_batch_with_everything_that_belongs_to_it) {
+    manual_loop loop;
+    output written;
+    bool is_freed = false;
+    alarm rings([&] {
+        EXPECT_TRUE(loop->runs_here());
+        EXPECT_EQ(loop->now(), loop.now());
+        loop->mark_dirty(written);
+        loop->retire(at_end([&] { is_freed = true; }).object());
+    });
+    loop.in_batch([&] { loop->deadlines().set(rings, loop->now() + milliseconds{1}); });
+    loop.advance(milliseconds{2});
+    EXPECT_EQ(rings.fired, 1);
+    EXPECT_EQ(written.flushes, 1);
+    EXPECT_TRUE(is_freed);
+}
+
+TEST(loop, has_one_time_per_batch) {
+    manual_loop loop;
+    loop.in_batch([&] {
+        const auto begin = loop->now();
+        loop.hold_up(milliseconds{7});
+        EXPECT_EQ(loop->now(), begin);
+    });
+    loop.in_batch([&] { EXPECT_EQ(loop->now(), loop.now()); });
 }
 
 }  // namespace

@@ -1,332 +1,268 @@
-// What every poller promises, over real sockets: the three of Linux alike.
-#include "loopback/support.h"
-#include "runtime/running_loop.h"
+// One table of cases for everything that tells a loop which of its sockets are ready.
+#include "stepped_loop.h"
 
-#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
 
 namespace network_system::runtime {
 namespace {
 
+using namespace network_system::testing;
 using loopback::bytes;
-using loopback::event_counter;
-using loopback::patience;
+using loopback::stream_end;
 
-/// A watched socket, as a connection would be one.
-class watcher final : public io_watch {
-public:
-    explicit watcher(loop& owner) : owner_(owner) {}
+constexpr interest nothing{};
+constexpr interest to_read{true, false};
+constexpr interest to_write{false, true};
+constexpr interest both{true, true};
 
-    void on_ready(interest ready) override {
-        EXPECT_TRUE(owner_.runs_here());
-        const auto keep = action;
-        if (keep) {
-            keep(*this, ready);
+class pollers : public every_loop {};
+INSTANTIATE_TEST_SUITE_P(every, pollers, every_loop_kind(), kind_name);
+
+TEST_P(pollers, tell_what_is_ready_and_wanted) {
+    struct {
+        interest wanted;
+        bool has_data;
+        interest expected;
+    } const cases[] = {
+        {to_read, false, nothing},  {to_read, true, to_read}, {to_write, false, to_write},
+        {to_write, true, to_write}, {both, false, to_write},  {both, true, both},
+        {nothing, true, nothing},
+    };
+    for (const auto& each : cases) {
+        connection pair;
+        recording_watch watch(loop);
+        if (each.has_data) {
+            ASSERT_TRUE(pair.theirs.send(bytes{1, 2, 3}));
+            ASSERT_TRUE(arrives(pair.ours.get(), POLLIN));
         }
-        calls.add();
+        // What was seen is not wanted any more, so that a loop may come to rest.
+        watch.action = [&](interest) {
+            loop->sockets().set_interest(watch, {each.wanted.read && !watch.seen.read,
+                                                 each.wanted.write && !watch.seen.write});
+        };
+        ASSERT_FALSE(watch.add(std::move(pair.ours), each.wanted));
+        ASSERT_TRUE(loop.comes_to_rest());
+        EXPECT_EQ(watch.seen, each.expected)
+            << each.wanted.read << each.wanted.write << each.has_data;
     }
-    void on_loop_shutdown() override { shutdowns.add(); }
-
-    /// Reads at most `limit` bytes.
-    sockets::io_result read(std::size_t limit) {
-        bytes buffer(limit);
-        const io_slice slice(buffer.data(), buffer.size());
-        return sockets::read(poller::handle_of(*this), {&slice, 1});
-    }
-
-    std::function<void(watcher&, interest)> action;
-    event_counter calls;
-    event_counter shutdowns;
-
-private:
-    loop& owner_;
-};
-
-/// Both ends of a connection: `ours` for a poller, `peer` for the test.
-struct connection {
-    unique_socket ours;
-    unique_socket peer;
-};
-
-class Connections {
-protected:
-    Connections() {
-        std::error_code failure;
-        listener_ = sockets::listen(sockets::parse_address("127.0.0.1", 0), {}, failure);
-        EXPECT_FALSE(failure);
-    }
-
-    connection connect() {
-        connection made;
-        const auto begun =
-            sockets::connect(sockets::local_endpoint(listener_.get()), {}, made.peer);
-        EXPECT_NE(begun.kind, sockets::outcome::failed) << begun.error.message();
-        endpoint address;
-        wait_for(listener_.get(), POLLIN);
-        EXPECT_EQ(sockets::accept(listener_.get(), made.ours, address).kind,
-                  sockets::outcome::done);
-        wait_for(made.peer.get(), POLLOUT);
-        return made;
-    }
-
-    static void wait_for(socket_handle handle, short events) {
-        ::pollfd each{handle, events, 0};
-        EXPECT_EQ(::poll(&each, 1, static_cast<int>(std::chrono::milliseconds(patience).count())),
-                  1);
-    }
-
-    static void send(const unique_socket& from, std::size_t count) {
-        const bytes data(count, 'x');
-        EXPECT_EQ(::send(from.get(), data.data(), data.size(), 0),
-                  static_cast<ssize_t>(data.size()));
-    }
-    /// The bytes have arrived at `to`, which nobody else reads, when this returns.
-    static void send(const unique_socket& from, std::size_t count, const unique_socket& to) {
-        send(from, count);
-        wait_for(to.get(), POLLIN);
-    }
-
-    unique_socket listener_;
-};
-
-class PollerTest : public testing::TestWithParam<drive>, protected Connections {
-protected:
-    static void watch(const running_loop& where, watcher& by, unique_socket socket,
-                      interest wanted) {
-        where.in_batch(
-            [&](loop& owner) { EXPECT_FALSE(owner.sockets().add(by, std::move(socket), wanted)); });
-    }
-    static void forget(const running_loop& where, watcher& by) {
-        where.in_batch([&](loop& owner) { owner.sockets().remove(by); });
-        where.settle();  // an event of the batch may still have named it
-    }
-};
-INSTANTIATE_TEST_SUITE_P(Driven, PollerTest, testing::ValuesIn(all_drives), drive_name);
-
-TEST_P(PollerTest, ReportsASocketUntilItIsRead) {
-    const running_loop where(GetParam());
-    watcher by(*where.get());
-    auto [ours, peer] = connect();
-    send(peer, 3, ours);
-    by.action = [](watcher& self, interest ready) {
-        EXPECT_TRUE(ready.read);
-        EXPECT_EQ(self.read(1).bytes, 1U);
-    };
-    watch(where, by, std::move(ours), {true, false});
-    EXPECT_TRUE(by.calls.wait_for(3));
-    where.settle();
-    EXPECT_EQ(by.calls.count(), 3U);
-    forget(where, by);
 }
 
-TEST_P(PollerTest, ReportsRoomToWriteOnlyWhileItIsWanted) {
-    const running_loop where(GetParam());
-    watcher by(*where.get());
-    auto [ours, peer] = connect();
-    by.action = [&](watcher& self, interest ready) {
-        EXPECT_TRUE(ready.write);
-        EXPECT_FALSE(ready.read);
-        where.get()->sockets().set_interest(self, {true, false});
-    };
-    watch(where, by, std::move(ours), {true, true});
-    EXPECT_TRUE(by.calls.wait_for(1));
-    where.settle();
-    EXPECT_EQ(by.calls.count(), 1U);
-    forget(where, by);
+TEST_P(pollers, report_again_what_was_not_read) {
+    connection pair;
+    recording_watch watch(loop);
+    ASSERT_FALSE(watch.add(std::move(pair.ours), to_read));
+    ASSERT_TRUE(pair.theirs.send(bytes{1, 2, 3}));
+    ASSERT_TRUE(loop.run_until([&] { return watch.calls == 3; })) << "level-triggered";
+    EXPECT_EQ(read_all(watch.handle()), 3U);
+    const int calls = watch.calls;
+    ASSERT_TRUE(loop.comes_to_rest());
+    EXPECT_LE(watch.calls, calls + 1) << "a wait may have ended before the data was read";
 }
 
-TEST_P(PollerTest, APausedSocketKeepsSilentAboutAHangUp) {
-    const running_loop where(GetParam());
-    watcher by(*where.get());
-    auto [ours, peer] = connect();
-    const socket_handle handle = ours.get();
-    watch(where, by, std::move(ours), {});
-    sockets::reset_on_close(peer.get());
-    peer.reset();
-    wait_for(handle, POLLIN);
-    where.settle();
-    EXPECT_EQ(by.calls.count(), 0U);
-
-    by.action = [&](watcher& self, interest) {
-        EXPECT_EQ(self.read(1).kind, sockets::outcome::failed);
-        where.get()->sockets().set_interest(self, {});
-    };
-    where.in_batch([&](loop& owner) { owner.sockets().set_interest(by, {true, false}); });
-    EXPECT_TRUE(by.calls.wait_for(1));
-    forget(where, by);
+TEST_P(pollers, follow_an_interest_that_changes_outside_callbacks) {
+    connection pair;
+    recording_watch watch(loop);
+    watch.action = [&](interest) { loop->sockets().set_interest(watch, nothing); };
+    ASSERT_FALSE(watch.add(std::move(pair.ours), nothing));
+    ASSERT_TRUE(pair.theirs.send(bytes{1}));
+    ASSERT_TRUE(arrives(watch.handle(), POLLIN));
+    ASSERT_TRUE(loop.comes_to_rest());
+    EXPECT_EQ(watch.calls, 0);
+    for (int round = 1; round <= 3; ++round) {
+        watch.want(round % 2 == 0 ? to_write : to_read);
+        ASSERT_TRUE(loop.run_until([&] { return watch.calls == round; }));
+        ASSERT_TRUE(loop.comes_to_rest());
+        EXPECT_EQ(watch.calls, round);
+        EXPECT_EQ(watch.seen, round % 2 == 0 ? to_write : to_read);
+        watch.seen = {};
+    }
 }
 
-TEST_P(PollerTest, TheEndOfTheStreamIsReported) {
-    const running_loop where(GetParam());
-    watcher by(*where.get());
-    auto [ours, peer] = connect();
-    by.action = [&](watcher& self, interest) {
-        EXPECT_EQ(self.read(1).kind, sockets::outcome::end);
-        where.get()->sockets().set_interest(self, {});
+TEST_P(pollers, follow_an_interest_that_changes_inside_the_callback) {
+    connection pair;
+    recording_watch watch(loop);
+    std::vector<interest> told;
+    watch.action = [&](interest ready) {
+        told.push_back(ready);
+        (void)read_all(watch.handle());
+        loop->sockets().set_interest(watch, told.size() == 1 ? to_read : nothing);
     };
-    watch(where, by, std::move(ours), {true, false});
-    peer.reset();
-    EXPECT_TRUE(by.calls.wait_for(1));
-    where.settle();
-    EXPECT_EQ(by.calls.count(), 1U);
-    forget(where, by);
+    ASSERT_FALSE(watch.add(std::move(pair.ours), to_write));
+    ASSERT_TRUE(loop.run_until([&] { return told.size() == 1; }));
+    ASSERT_TRUE(loop.comes_to_rest());
+    for (int i = 0; i < 2; ++i) {
+        ASSERT_TRUE(pair.theirs.send(bytes{1}));
+        ASSERT_TRUE(arrives(watch.handle(), POLLIN));
+        ASSERT_TRUE(loop.comes_to_rest());
+    }
+    EXPECT_EQ(told, (std::vector<interest>{to_write, to_read})) << "then it wanted nothing";
 }
 
-TEST_P(PollerTest, AWatchMayBeRemovedByAnotherOfItsBatch) {
-    const running_loop where(GetParam());
-    watcher one(*where.get());
-    watcher two(*where.get());
-    std::atomic<int> removed{0};
-    const auto remove_the_other = [&](watcher& other) {
-        return [&](watcher& self, interest) {
-            (void)self.read(1);
-            where.get()->sockets().remove(other);
-            ++removed;
+TEST_P(pollers, let_a_watch_remove_itself_inside_its_callback) {
+    connection pair;
+    recording_watch watch(loop);
+    // Ready for both: what is left of the event must not reach it any more.
+    ASSERT_TRUE(pair.theirs.send(bytes{1}));
+    ASSERT_TRUE(arrives(pair.ours.get(), POLLIN));
+    watch.action = [&](interest) {
+        EXPECT_EQ(read_all(watch.handle()), 1U);
+        watch.remove();
+    };
+    ASSERT_FALSE(watch.add(std::move(pair.ours), both));
+    ASSERT_TRUE(loop.comes_to_rest());
+    EXPECT_EQ(watch.calls, 1);
+    EXPECT_EQ(pair.theirs.drain(), stream_end::orderly) << "closed at once";
+}
+
+TEST_P(pollers, let_a_watch_remove_another_of_the_same_batch) {
+    connection pairs[2];
+    recording_watch first(loop);
+    recording_watch second(loop);
+    const auto first_come = [&](recording_watch& self, recording_watch& other) {
+        return [&](interest) {
+            other.remove();
+            loop->sockets().set_interest(self, nothing);
         };
     };
-    one.action = remove_the_other(two);
-    two.action = remove_the_other(one);
-    auto [first, first_peer] = connect();
-    auto [second, second_peer] = connect();
-    send(first_peer, 1, first);
-    send(second_peer, 1, second);
-    where.in_batch([&](loop& owner) {
-        EXPECT_FALSE(owner.sockets().add(one, std::move(first), {true, false}));
-        EXPECT_FALSE(owner.sockets().add(two, std::move(second), {true, false}));
-    });
-    EXPECT_TRUE(loopback::eventually([&] { return removed == 1; }));
-    where.settle();
-    EXPECT_EQ(one.calls.count() + two.calls.count(), 1U);
-    forget(where, one.calls.count() == 1 ? one : two);
-}
-
-TEST_P(PollerTest, AWatchMayRemoveItself) {
-    const running_loop where(GetParam());
-    watcher by(*where.get());
-    auto [ours, peer] = connect();
-    by.action = [&](watcher& self, interest) { where.get()->sockets().remove(self); };
-    send(peer, 1, ours);
-    watch(where, by, std::move(ours), {true, false});
-    EXPECT_TRUE(by.calls.wait_for(1));
-    // Closed with a byte unread: the peer is told.
-    wait_for(peer.get(), POLLIN);
-    where.settle();
-    EXPECT_EQ(by.calls.count(), 1U);
-}
-
-TEST_P(PollerTest, ServesMoreThanOneBatchHolds) {
-    constexpr std::size_t many = 300;
-    const running_loop where(GetParam());
-    std::vector<std::unique_ptr<watcher>> all;
-    std::vector<connection> connections(many);
-    for (auto& each : connections) {
-        each = connect();
-        send(each.peer, 1, each.ours);
-        all.push_back(std::make_unique<watcher>(*where.get()));
-        all.back()->action = [](watcher& self, interest) { EXPECT_EQ(self.read(2).bytes, 1U); };
+    first.action = first_come(first, second);
+    second.action = first_come(second, first);
+    for (auto& pair : pairs) {
+        ASSERT_TRUE(pair.theirs.send(bytes{1}));
+        ASSERT_TRUE(arrives(pair.ours.get(), POLLIN));
     }
-    where.in_batch([&](loop& owner) {
-        for (std::size_t i = 0; i < many; ++i) {
-            EXPECT_FALSE(
-                owner.sockets().add(*all[i], std::move(connections[i].ours), {true, false}));
+    ASSERT_FALSE(first.add(std::move(pairs[0].ours), to_read));
+    ASSERT_FALSE(second.add(std::move(pairs[1].ours), to_read));
+    ASSERT_TRUE(loop.comes_to_rest());
+    EXPECT_EQ(first.calls + second.calls, 1);
+    EXPECT_NE(first.is_watched(), second.is_watched());
+}
+
+TEST_P(pollers, hand_a_socket_back_and_take_it_again) {
+    connection pair;
+    recording_watch connecting(loop);
+    recording_watch connected(loop);
+    // As a connector does: from one watch to another inside a callback.
+    connecting.action = [&](interest) {
+        ASSERT_FALSE(loop->sockets().add(connected, connecting.release(), to_read));
+    };
+    connected.action = [&](interest) { (void)read_all(connected.handle()); };
+    ASSERT_FALSE(connecting.add(std::move(pair.ours), to_write));
+    ASSERT_TRUE(loop.comes_to_rest());
+    EXPECT_EQ(connecting.calls, 1);
+    EXPECT_FALSE(connecting.is_watched());
+    ASSERT_TRUE(pair.theirs.send(bytes{1, 2}));
+    ASSERT_TRUE(loop.run_until([&] { return connected.calls > 0; }));
+    ASSERT_TRUE(loop.comes_to_rest());
+    EXPECT_EQ(connecting.calls, 1);
+}
+
+TEST_P(pollers, report_an_end_as_readable_and_a_reset_as_whatever_is_wanted) {
+    for (const interest wanted : {to_read, to_write}) {
+        for (const bool is_reset : {false, true}) {
+            connection pair;
+            recording_watch watch(loop);
+            if (is_reset) {
+                pair.theirs.reset();
+                ASSERT_TRUE(arrives(pair.ours.get(), POLLERR));
+            } else {
+                pair.theirs.close();
+                ASSERT_TRUE(arrives(pair.ours.get(), POLLRDHUP));
+            }
+            watch.action = [&](interest) { watch.remove(); };
+            ASSERT_FALSE(watch.add(std::move(pair.ours), wanted));
+            ASSERT_TRUE(loop.run_until([&] { return watch.calls > 0; }));
+            EXPECT_EQ(watch.seen, wanted);
         }
-    });
-    for (const auto& each : all) {
-        EXPECT_TRUE(each->calls.wait_for(1));
     }
-    where.in_batch([&](loop& owner) {
-        for (const auto& each : all) {
-            owner.sockets().remove(*each);
+}
+
+TEST_P(pollers, do_not_spin_on_a_hang_up_while_paused) {
+    for (const bool is_reset : {false, true}) {
+        connection pair;
+        recording_watch watch(loop);
+        ASSERT_FALSE(watch.add(std::move(pair.ours), to_read));
+        watch.want(nothing);
+        sockets::shutdown_write(watch.handle());
+        if (is_reset) {
+            pair.theirs.reset();
+        } else {
+            pair.theirs.close();
         }
-    });
-    where.settle();
-}
-
-TEST_P(PollerTest, AReleasedSocketLivesOn) {
-    const running_loop where(GetParam());
-    watcher first(*where.get());
-    watcher second(*where.get());
-    auto [ours, peer] = connect();
-    const socket_handle handle = ours.get();
-    watch(where, first, std::move(ours), {true, false});
-    where.in_batch([&](loop& owner) {
-        unique_socket back = owner.sockets().release(first);
-        EXPECT_EQ(back.get(), handle);
-        EXPECT_FALSE(owner.sockets().add(second, std::move(back), {true, false}));
-    });
-    second.action = [](watcher& self, interest) { EXPECT_EQ(self.read(2).bytes, 1U); };
-    send(peer, 1);
-    EXPECT_TRUE(second.calls.wait_for(1));
-    EXPECT_EQ(first.calls.count(), 0U);
-    forget(where, second);
-}
-
-TEST_P(PollerTest, TheEndOfALoopClosesItsSockets) {
-    auto [ours, peer] = connect();
-    std::shared_ptr<loop> outlives;
-    std::unique_ptr<watcher> by;
-    {
-        const running_loop where(GetParam());
-        outlives = where.get();
-        by = std::make_unique<watcher>(*outlives);
-        watch(where, *by, std::move(ours), {true, false});
+        ASSERT_TRUE(arrives(watch.handle(), POLLIN | POLLHUP));
+        ASSERT_TRUE(loop.comes_to_rest()) << "the hang-up wakes the loop again and again";
+        EXPECT_EQ(watch.calls, 0);
+        watch.action = [&](interest) { loop->sockets().set_interest(watch, nothing); };
+        watch.want(to_read);
+        ASSERT_TRUE(loop.run_until([&] { return watch.calls == 1; })) << "told when it resumes";
+        ASSERT_TRUE(loop.comes_to_rest());
+        EXPECT_EQ(watch.calls, 1);
     }
-    EXPECT_EQ(by->shutdowns.count(), 1U);
-    EXPECT_TRUE(outlives->is_shut_down());
-    wait_for(peer.get(), POLLIN);
-    char byte = 0;
-    EXPECT_EQ(::recv(peer.get(), &byte, 1, 0), 0);
 }
 
-class UserContextTest : public testing::TestWithParam<readiness_method>, protected Connections {};
-INSTANTIATE_TEST_SUITE_P(Method, UserContextTest, both_methods(),
-                         [](const auto& each) { return method_name(each.param); });
-
-// Otherwise an application that waits for its context to run out of work would wait for ever.
-TEST_P(UserContextTest, RunReturnsWhenNothingIsWatched) {
-    asio::io_context context;
-    const auto where = loop::of(context, GetParam());
-    watcher by(*where);
-    where->post([&] {
-        EXPECT_FALSE(where->sockets().add(by, std::move(listener_), {true, false}));
-        where->post([&] {
-            EXPECT_EQ(loop::of(context, GetParam()), where);
-            where->sockets().remove(by);
-        });
-    });
-    context.run();
-    EXPECT_EQ(by.calls.count(), 0U);
-}
-
-// A hang-up is reported whatever is asked for: the loop would spin until the socket is closed.
-TEST_P(UserContextTest, APausedSocketThatHangsUpWakesNobody) {
-    asio::io_context context;
-    const auto where = loop::of(context, GetParam());
-    watcher by(*where);
-    watcher other(*where);  // with nobody to watch, the loop would not even look
-    auto [ours, peer] = connect();
-    const socket_handle handle = ours.get();
-    where->post([&] {
-        EXPECT_FALSE(where->sockets().add(other, std::move(listener_), {true, false}));
-        EXPECT_FALSE(where->sockets().add(by, std::move(ours), {true, false}));
-        where->post([&] { where->sockets().set_interest(by, {}); });
-    });
-    context.poll();
-    sockets::reset_on_close(peer.get());
-    peer.reset();
-    wait_for(handle, POLLIN);
-    context.restart();
-    std::size_t wakes = 0;
-    while (wakes < 100 && context.poll_one() > 0) {
-        ++wakes;
+/// Counts the batches in which it was marked.
+struct batch_counter final : flushable {
+    void flush() override {
+        ++batches;
+        most_in_one = std::max(most_in_one, std::exchange(in_this_one, 0));
     }
-    EXPECT_LT(wakes, 10U);
-    EXPECT_EQ(by.calls.count(), 0U);
-    where->post([&] {
-        where->sockets().remove(by);
-        where->sockets().remove(other);
-    });
-    context.restart();
-    context.run();
+
+    int batches = 0;
+    int in_this_one = 0;
+    int most_in_one = 0;
+};
+
+TEST_P(pollers, serve_every_socket_however_many_are_ready) {
+    constexpr int sockets_ready = 400;
+    constexpr int batch_limit = 256;
+    batch_counter counter;
+    std::vector<unique_socket> far_ends;
+    std::vector<std::unique_ptr<recording_watch>> watches;
+    int served = 0;
+    for (int i = 0; i < sockets_ready; ++i) {
+        int pair[2];
+        ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+        far_ends.emplace_back(pair[1]);
+        auto& watch = *watches.emplace_back(std::make_unique<recording_watch>(loop));
+        // Nobody reads: all stay ready all the time.
+        watch.action = [&](interest) {
+            served += watch.calls == 1 ? 1 : 0;
+            ++counter.in_this_one;
+            loop->mark_dirty(counter);
+        };
+        ASSERT_FALSE(watch.add(unique_socket(pair[0]), to_write));
+    }
+    ASSERT_TRUE(loop.run_until([&] { return served == sockets_ready; }));
+    EXPECT_LE(counter.most_in_one, batch_limit);
+    EXPECT_GE(counter.batches, 2);
+    for (const auto& watch : watches) {
+        EXPECT_LE(watch->calls, 3) << "one was served while others waited";
+    }
+}
+
+TEST_P(pollers, close_and_tell_every_watch_when_the_loop_ends) {
+    connection pairs[2];
+    recording_watch active(loop);
+    recording_watch paused(loop);
+    ASSERT_FALSE(active.add(std::move(pairs[0].ours), both));
+    ASSERT_FALSE(paused.add(std::move(pairs[1].ours), nothing));
+    loop->shutdown();
+    for (const recording_watch* watch : {&active, &paused}) {
+        EXPECT_EQ(watch->shutdowns, 1);
+        EXPECT_EQ(watch->calls, 0);
+        EXPECT_FALSE(watch->is_watched());
+    }
+    EXPECT_EQ(pairs[0].theirs.drain(), stream_end::orderly);
+    EXPECT_EQ(pairs[1].theirs.drain(), stream_end::orderly);
+}
+
+TEST_P(pollers, refuse_what_is_no_socket) {
+    recording_watch watch(loop);
+    const std::error_code error = watch.add(unique_socket(1'000'000), to_read);
+    EXPECT_EQ(error, std::errc::bad_file_descriptor);
+    EXPECT_FALSE(watch.is_watched());
+    EXPECT_TRUE(loop.comes_to_rest());
 }
 
 }  // namespace

@@ -1,0 +1,135 @@
+#include "runtime/resolver.h"
+
+#include "scripted_names.h"
+#include "stepped_loop.h"
+
+#include <dlfcn.h>
+#include <netdb.h>
+
+using network_system::testing::scripted_name;
+
+// Takes the place of the system's, to which names without a script go on.
+extern "C" int getaddrinfo(const char* node, const char* service, const ::addrinfo* hints,
+                           ::addrinfo** found) {
+    static const auto system_resolver =
+        reinterpret_cast<decltype(&getaddrinfo)>(::dlsym(RTLD_NEXT, "getaddrinfo"));
+    // ThreadSanitizer cannot see the locks inside the C library.
+    static std::mutex one_at_a_time;
+    std::vector<std::string> addresses;
+    if (node == nullptr || (hints->ai_flags & AI_NUMERICHOST) != 0 ||
+        !scripted_name::answer(node, addresses)) {
+        const std::lock_guard lock(one_at_a_time);
+        return system_resolver(node, service, hints, found);
+    }
+    // One list of several: the system frees them one by one.
+    const std::lock_guard lock(one_at_a_time);
+    ::addrinfo** end = found;
+    *end = nullptr;
+    for (const std::string& address : addresses) {
+        if (const int status = system_resolver(address.c_str(), service, hints, end); status != 0) {
+            return status;
+        }
+        while (*end != nullptr) {
+            end = &(*end)->ai_next;
+        }
+    }
+    return addresses.empty() ? EAI_NONAME : 0;
+}
+
+namespace network_system::runtime {
+namespace {
+
+using namespace network_system::testing;
+
+class resolving : public ::testing::Test {
+protected:
+    void ask(const std::string& host, std::uint16_t port = 80) {
+        resolve(loop.get(), host, port, [this](resolve_result result) {
+            EXPECT_TRUE(loop->runs_here());
+            answers.push_back(std::move(result));
+        });
+        EXPECT_TRUE(answers.empty()) << "never from inside the call";
+    }
+    [[nodiscard]] bool is_answered(std::size_t count = 1) {
+        return loop.run_until([&] { return answers.size() >= count; });
+    }
+
+    stepped_epoll loop;
+    std::vector<resolve_result> answers;
+};
+
+TEST_F(resolving, answers_numeric_addresses_without_the_systems_resolver) {
+    for (const char* address : {"192.0.2.1", "2001:db8::1", "::1"}) {
+        answers.clear();
+        ask(address, 4711);
+        EXPECT_TRUE(loop.comes_to_rest()) << "no thread to wait for";
+        ASSERT_EQ(answers.size(), 1U);
+        EXPECT_EQ(answers[0].endpoints,
+                  std::vector<endpoint>{sockets::parse_address(address, 4711)});
+        EXPECT_EQ(answers[0].endpoints[0].address(), address);
+        EXPECT_TRUE(answers[0].error.empty());
+    }
+}
+
+TEST_F(resolving, finds_the_loopback_by_its_name) {
+    ask("localhost", 81);
+    ASSERT_TRUE(is_answered());
+    ASSERT_FALSE(answers[0].endpoints.empty()) << answers[0].error;
+    for (const endpoint& found : answers[0].endpoints) {
+        EXPECT_TRUE(found.address() == "127.0.0.1" || found.address() == "::1")
+            << found.to_string();
+        EXPECT_EQ(found.port(), 81);
+    }
+}
+
+TEST_F(resolving, keeps_the_order_and_names_each_address_once) {
+    const scripted_name name("several.test", {"127.0.0.3", "127.0.0.1", "127.0.0.3", "127.0.0.2"});
+    ask(name.text());
+    ASSERT_TRUE(is_answered());
+    std::vector<std::string> found;
+    for (const endpoint& each : answers[0].endpoints) {
+        found.push_back(each.address());
+    }
+    EXPECT_EQ(found, (std::vector<std::string>{"127.0.0.3", "127.0.0.1", "127.0.0.2"}));
+}
+
+TEST_F(resolving, says_why_there_is_nothing) {
+    const scripted_name name("nothing.test", {});
+    ask(name.text());
+    ASSERT_TRUE(is_answered());
+    EXPECT_TRUE(answers[0].endpoints.empty());
+    EXPECT_EQ(answers[0].error, ::gai_strerror(EAI_NONAME));
+}
+
+TEST_F(resolving, holds_up_neither_the_loop_nor_other_names) {
+    scripted_name slow("slow.test", {"127.0.0.1"});
+    const scripted_name quick("quick.test", {"127.0.0.2"});
+    slow.hold();
+    ask(slow.text());
+    slow.wait_until_asked();
+    EXPECT_TRUE(loop.comes_to_rest());
+    ask(quick.text());
+    ASSERT_TRUE(is_answered());
+    EXPECT_EQ(answers[0].endpoints.at(0).address(), "127.0.0.2");
+    slow.let_go();
+    ASSERT_TRUE(is_answered(2));
+    EXPECT_EQ(answers[1].endpoints.at(0).address(), "127.0.0.1");
+}
+
+TEST_F(resolving, is_forgotten_when_the_loop_ends) {
+    scripted_name slow("slow.test", {"127.0.0.1"});
+    slow.hold();
+    auto held = std::make_shared<int>(0);
+    const std::weak_ptr<int> watched = held;
+    resolve(loop.get(), slow.text(), 80, [held](resolve_result) { ++*held; });
+    held.reset();
+    slow.wait_until_asked();
+    loop->shutdown();  // waits for nobody
+    slow.let_go();
+    EXPECT_TRUE(loopback::eventually([&] { return watched.expired(); }))
+        << "what the answer holds is freed";
+    EXPECT_TRUE(answers.empty());
+}
+
+}  // namespace
+}  // namespace network_system::runtime

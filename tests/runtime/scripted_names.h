@@ -1,0 +1,83 @@
+// Names that the system's resolver finds, refuses or keeps waiting for as a test says. What stands
+// in for getaddrinfo is in resolver_test.cpp.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace network_system::testing {
+
+class scripted_name {
+public:
+    /// Resolves to these numeric addresses, in this order; to an error when there is none.
+    scripted_name(std::string name, std::vector<std::string> addresses)
+        : name_(std::move(name)), addresses_(std::move(addresses)) {
+        const std::lock_guard lock(script().mutex);
+        script().names[name_] = this;
+    }
+    scripted_name(const scripted_name&) = delete;
+    scripted_name& operator=(const scripted_name&) = delete;
+    ~scripted_name() {
+        std::unique_lock lock(script().mutex);
+        is_held_ = false;
+        script().changed.notify_all();
+        script().changed.wait(lock, [this] { return inside_ == 0; });
+        script().names.erase(name_);
+    }
+
+    [[nodiscard]] const std::string& text() const noexcept { return name_; }
+    /// From now on who asks has to wait, as for a name server that does not answer.
+    void hold() {
+        const std::lock_guard lock(script().mutex);
+        is_held_ = true;
+    }
+    void let_go() {
+        const std::lock_guard lock(script().mutex);
+        is_held_ = false;
+        script().changed.notify_all();
+    }
+    void wait_until_asked() {
+        std::unique_lock lock(script().mutex);
+        script().changed.wait(lock, [this] { return inside_ > 0; });
+    }
+
+    /// Whether the name is a scripted one; waits for its addresses.
+    [[nodiscard]] static bool answer(const std::string& name, std::vector<std::string>& addresses) {
+        std::unique_lock lock(script().mutex);
+        const auto found = script().names.find(name);
+        if (found == script().names.end()) {
+            return false;
+        }
+        scripted_name& self = *found->second;
+        ++self.inside_;
+        script().changed.notify_all();
+        script().changed.wait(lock, [&] { return !self.is_held_; });
+        addresses = self.addresses_;
+        --self.inside_;
+        script().changed.notify_all();
+        return true;
+    }
+
+private:
+    struct shared_script {
+        std::mutex mutex;
+        std::condition_variable changed;
+        std::map<std::string, scripted_name*> names;
+    };
+    // Never destroyed: a resolver's thread may still be at it while the process exits.
+    [[nodiscard]] static shared_script& script() {
+        static auto* const all = new shared_script;
+        return *all;
+    }
+
+    std::string name_;
+    std::vector<std::string> addresses_;
+    bool is_held_ = false;
+    int inside_ = 0;
+};
+
+}  // namespace network_system::testing
