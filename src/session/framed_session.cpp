@@ -84,7 +84,7 @@ void framed_session::schedule_deadline() {
     const auto next = next_deadline();
     if (next != runtime::steady_time::max()) {
         // A paused session's clock stands still at a moment that is past: look again later.
-        const auto earliest = loop().now() + milliseconds{is_paused_ ? 1000 : 1};
+        const auto earliest = loop().now() + milliseconds{is_paused() ? 1000 : 1};
         transport_->set_deadline(std::max(next, earliest));
     }
 }
@@ -96,7 +96,7 @@ void framed_session::on_deadline() {
             abort(errc::connection_timeout);
             return;
         }
-    } else if (!is_paused_) {
+    } else if (!is_paused()) {
         keep_alive(now);
     }
     if (!is_closing_) {
@@ -130,20 +130,22 @@ VoidResult framed_session::set_paused(bool paused) {
         return closed_error();
     }
     if (loop().runs_here()) {
-        apply_paused(paused);
+        set_hold(hold::user, paused);
     } else {
-        where()->post([self = shared_from_this(), this, paused] { apply_paused(paused); });
+        where()->post([self = shared_from_this(), this, paused] { set_hold(hold::user, paused); });
     }
     return ok();
 }
 
-void framed_session::apply_paused(bool paused) {
-    if (is_closing_ || is_paused_ == paused) {
+void framed_session::set_hold(hold reason, bool is_on) {
+    const auto bit = static_cast<std::uint8_t>(reason);
+    const bool was_paused = is_paused();
+    holds_ = static_cast<std::uint8_t>(is_on ? holds_ | bit : holds_ & ~unsigned{bit});
+    if (is_closing_ || was_paused == is_paused()) {
         return;
     }
-    is_paused_ = paused;
     resumed_at_ = loop().now();
-    transport_->pause_reading(paused);
+    transport_->pause_reading(is_paused());
     schedule_deadline();
 }
 

@@ -19,6 +19,14 @@
 
 namespace network_system::session {
 
+/// Why a session does not read for now; it reads again when no reason is left.
+enum class hold : std::uint8_t {
+    user = 1,
+    rate = 2,
+    pull_queue = 4,
+    callback_queue = 8,
+};
+
 /// Which side of the connection speaks the hello.
 enum class session_role : std::uint8_t { server, client };
 
@@ -130,7 +138,8 @@ private:
     void on_closed(std::error_code reason) override;
     void fail_pending(std::error_code reason);
     VoidResult set_paused(bool paused);
-    void apply_paused(bool paused);
+    void set_hold(hold reason, bool is_on);
+    [[nodiscard]] bool is_paused() const noexcept { return holds_ != 0; }
     void send_ping(unique_function<void(Result<std::chrono::microseconds>)> handler);
     /// Runs user code if the host still takes callbacks; what it throws closes the session.
     template <typename Callback>
@@ -145,7 +154,8 @@ private:
     const session_role role_;
     bool is_open_ = false;
     bool is_closing_ = false;
-    bool is_paused_ = false;
+    // The reasons (`hold`) that are on.
+    std::uint8_t holds_ = 0;
     bool peer_said_goodbye_ = false;
     unsigned missed_pings_ = 0;
     runtime::steady_time last_ping_{};

@@ -14,6 +14,7 @@ const char* describe(errc code) noexcept {
         case errc::already_exists: return "already exists";
         case errc::not_supported: return "not supported";
         case errc::would_block: return "the call would block an I/O thread";
+        case errc::cancelled: return "cancelled";
         case errc::internal_error: return "internal error";
         case errc::connection_failed: return "connection failed";
         case errc::connection_refused: return "connection refused";
@@ -36,6 +37,7 @@ const char* describe(errc code) noexcept {
         case errc::decryption_failed: return "decryption failed";
         case errc::decompression_failed: return "decompression failed";
         case errc::pipeline_mismatch: return "the peers use different pipelines";
+        case errc::message_superseded: return "the message gave way to a newer one";
         case errc::server_not_started: return "server not started";
         case errc::server_already_running: return "server already running";
         case errc::bind_failed: return "bind failed";
@@ -57,6 +59,7 @@ public:
             case errc::already_exists: return std::errc::already_connected;
             case errc::not_supported: return std::errc::operation_not_supported;
             case errc::would_block: return std::errc::operation_would_block;
+            case errc::cancelled: return std::errc::operation_canceled;
             case errc::connection_refused: return std::errc::connection_refused;
             case errc::session_expired:
             case errc::connection_timeout: return std::errc::timed_out;

@@ -25,6 +25,7 @@ const std::vector<registered>& registry() {
         {errc::already_exists, -12, std::errc::already_connected},
         {errc::not_supported, -13, std::errc::operation_not_supported},
         {errc::would_block, -14, std::errc::operation_would_block},
+        {errc::cancelled, -15, std::errc::operation_canceled},
         {errc::internal_error, -99, {}},
         {errc::connection_failed, -600, {}},
         {errc::connection_refused, -601, std::errc::connection_refused},
@@ -47,6 +48,7 @@ const std::vector<registered>& registry() {
         {errc::decryption_failed, -644, {}},
         {errc::decompression_failed, -645, {}},
         {errc::pipeline_mismatch, -646, {}},
+        {errc::message_superseded, -647, {}},
         {errc::server_not_started, -660, std::errc::not_connected},
         {errc::server_already_running, -661, {}},
         {errc::bind_failed, -662, {}},
@@ -88,7 +90,7 @@ TEST(error_codes, std_errc_equivalents) {
 }
 
 TEST(error_codes, unknown_numbers_say_so) {
-    for (const int number : {0, 1, -1, -15, -100, -611, -665, 12345}) {
+    for (const int number : {0, 1, -1, -16, -100, -611, -665, 12345}) {
         const std::error_code code(number, error_category());
         EXPECT_NE(code.message().find("unknown"), std::string::npos) << number;
     }

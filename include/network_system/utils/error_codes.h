@@ -20,6 +20,8 @@ enum class errc : int {
     not_supported = -13,
     /// A blocking call was made on an I/O thread.
     would_block = -14,
+    /// The operation was given up by who began it.
+    cancelled = -15,
     /// A defect here or in a user callback (an exception that left it).
     internal_error = -99,
 
@@ -50,6 +52,8 @@ enum class errc : int {
     decryption_failed = -644,
     decompression_failed = -645,
     pipeline_mismatch = -646,
+    /// A queued message gave way to a newer one (send_policy::drop_oldest and conflate).
+    message_superseded = -647,
 
     server_not_started = -660,
     server_already_running = -661,
