@@ -130,6 +130,15 @@ void client_engine::on_message(const session_ptr&, std::span<const std::uint8_t>
     }
 }
 
+void client_engine::on_request(const session_ptr& who, std::span<const std::uint8_t> data,
+                               detail::request_call& call) {
+    if (callbacks_->requested) {
+        callbacks_->requested(data, call);
+    } else {
+        session_host::on_request(who, data, call);
+    }
+}
+
 void client_engine::on_writable(const session_ptr&) {
     if (callbacks_->writable) {
         callbacks_->writable();

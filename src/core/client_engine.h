@@ -15,6 +15,7 @@ struct client_callbacks {
     messaging_client::connected_callback connected;
     messaging_client::disconnected_callback disconnected;
     messaging_client::receive_callback received;
+    messaging_client::request_callback requested;
     messaging_client::error_callback failed;
     messaging_client::writable_callback writable;
 };
@@ -70,6 +71,8 @@ private:
 
     void on_open(const session_ptr& who) override;
     void on_message(const session_ptr& who, std::span<const std::uint8_t> data) override;
+    void on_request(const session_ptr& who, std::span<const std::uint8_t> data,
+                    detail::request_call& call) override;
     void on_writable(const session_ptr& who) override;
     void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;
     void on_gone(const session_ptr& who, std::error_code reason,

@@ -79,6 +79,11 @@ void add(session::session_metrics& sum, const session::session_metrics& more) no
     sum.messages_dropped += more.messages_dropped;
     sum.sends_rejected += more.sends_rejected;
     sum.bytes_discarded += more.bytes_discarded;
+    sum.requests_sent += more.requests_sent;
+    sum.requests_received += more.requests_received;
+    sum.request_timeouts += more.request_timeouts;
+    sum.late_responses += more.late_responses;
+    sum.messages_unread += more.messages_unread;
     sum.queued_bytes += more.queued_bytes;
 }
 
@@ -102,6 +107,9 @@ VoidResult validate(const session_config& config, std::string_view source) {
     }
     if (config.high_watermark == 0) {
         return wrong("session.high_watermark must be at least 1");
+    }
+    if (config.receive_queue_limit == 0) {
+        return wrong("session.receive_queue_limit must be at least 1");
     }
     if (config.low_watermark > config.high_watermark) {
         return wrong("session.low_watermark must not be above session.high_watermark");

@@ -106,27 +106,23 @@ public:
     }
 
     Result<std::chrono::microseconds> ping_and_wait() {
-        const auto current = session();
-        if (!current) {
-            return current.error();
-        }
-        if (runtime::loop::is_on_io_thread() || user_context_runs_here()) {
-            return detail::failure(errc::would_block,
-                                   "ping blocks; on an I/O thread pass a handler", id_);
-        }
-        const auto answer = std::make_shared<awaited<std::chrono::microseconds>>();
-        const auto begun =
-            current.value()->ping([answer](Result<std::chrono::microseconds> result) {
-                answer->give(std::move(result));
+        return begin_and_wait<std::chrono::microseconds>(
+            "ping", options_.connect_timeout,
+            [](session::messaging_session& current, auto handler) {
+                return current.ping(std::move(handler));
             });
-        if (!begun) {
-            return begun.error();
+    }
+
+    Result<std::vector<std::uint8_t>> request_and_wait(std::span<const std::uint8_t> data,
+                                                       std::chrono::milliseconds timeout) {
+        if (timeout < std::chrono::milliseconds{1}) {
+            return detail::failure(errc::invalid_argument,
+                                   "a request that blocks needs a timeout of at least 1 ms", id_);
         }
-        if (auto result =
-                answer->wait_until(std::chrono::steady_clock::now() + options_.connect_timeout)) {
-            return *std::move(result);
-        }
-        return detail::failure(errc::connection_timeout, "no answer to the ping", id_);
+        return begin_and_wait<std::vector<std::uint8_t>>(
+            "request", timeout, [&](session::messaging_session& current, auto handler) {
+                return current.request(data, timeout, std::move(handler));
+            });
     }
 
     template <typename Assign>
@@ -177,6 +173,34 @@ private:
         }
         const std::lock_guard lock(mutex_);
         return choose_loop().is_ok() && loop_->context_runs_here();
+    }
+
+    /// Begins something with `begin(session, handler)` and waits for what the handler gets.
+    template <typename T, typename Begin>
+    Result<T> begin_and_wait(const char* what, std::chrono::milliseconds limit,
+                             const Begin& begin) {
+        const auto current = session();
+        if (!current) {
+            return current.error();
+        }
+        if (runtime::loop::is_on_io_thread() || user_context_runs_here()) {
+            return detail::failure(errc::would_block,
+                                   std::string(what) + " blocks; on an I/O thread pass a handler",
+                                   id_);
+        }
+        const auto answer = std::make_shared<awaited<T>>();
+        const auto begun = begin(*current.value(),
+                                 [answer](Result<T> result) { answer->give(std::move(result)); });
+        if (!begun) {
+            return begun.error();
+        }
+        // The handler knows the deadline better; this is for loops that do not run.
+        const auto deadline = std::chrono::steady_clock::now() + limit + engine::stop_grace;
+        if (auto result = answer->wait_until(deadline)) {
+            return *std::move(result);
+        }
+        return detail::failure(errc::connection_timeout, std::string("no answer to the ") + what,
+                               id_);
     }
 
     static void add_engine(client_metrics& sum, const client_engine& one) {
@@ -300,6 +324,30 @@ VoidResult messaging_client::ping(ping_callback handler) {
         [&](const auto& current) { return current->ping(std::move(handler)); });
 }
 
+VoidResult messaging_client::send_request(std::span<const std::uint8_t> data,
+                                          std::chrono::milliseconds timeout,
+                                          session::response_handler handler) {
+    return impl_->session().and_then(
+        [&](const auto& current) { return current->request(data, timeout, std::move(handler)); });
+}
+
+Result<std::vector<std::uint8_t>> messaging_client::request(std::span<const std::uint8_t> data,
+                                                            std::chrono::milliseconds timeout) {
+    return impl_->request_and_wait(data, timeout);
+}
+
+Result<std::vector<std::uint8_t>> messaging_client::request(std::string_view text,
+                                                            std::chrono::milliseconds timeout) {
+    return request(std::span<const std::uint8_t>(reinterpret_cast<const std::uint8_t*>(text.data()),
+                                                 text.size()),
+                   timeout);
+}
+
+VoidResult messaging_client::receive_packet(session::receive_handler handler) {
+    return impl_->session().and_then(
+        [&](const auto& current) { return current->receive_packet(std::move(handler)); });
+}
+
 Result<std::chrono::microseconds> messaging_client::ping() {
     return impl_->ping_and_wait();
 }
@@ -340,6 +388,10 @@ VoidResult messaging_client::set_connected_callback(connected_callback callback)
 
 VoidResult messaging_client::set_disconnected_callback(disconnected_callback callback) {
     return impl_->set_callback([&](auto& all) { all.disconnected = std::move(callback); });
+}
+
+VoidResult messaging_client::assign_request_callback(request_callback callback) {
+    return impl_->set_callback([&](auto& all) { all.requested = std::move(callback); });
 }
 
 VoidResult messaging_client::set_error_callback(error_callback callback) {

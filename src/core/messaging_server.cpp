@@ -183,6 +183,10 @@ VoidResult messaging_server::assign_receive_callback(receive_callback callback) 
     return impl_->set_callback([&](auto& all) { all.received = std::move(callback); });
 }
 
+VoidResult messaging_server::assign_request_callback(request_callback callback) {
+    return impl_->set_callback([&](auto& all) { all.requested = std::move(callback); });
+}
+
 VoidResult messaging_server::set_error_callback(error_callback callback) {
     return impl_->set_callback([&](auto& all) { all.failed = std::move(callback); });
 }

@@ -185,6 +185,15 @@ void server_engine::on_message(const session_ptr& who, std::span<const std::uint
     }
 }
 
+void server_engine::on_request(const session_ptr& who, std::span<const std::uint8_t> data,
+                               detail::request_call& call) {
+    if (callbacks_->requested) {
+        callbacks_->requested(who, data, call);
+    } else {
+        session_host::on_request(who, data, call);
+    }
+}
+
 void server_engine::on_writable(const session_ptr& who) {
     if (callbacks_->writable) {
         callbacks_->writable(who);

@@ -16,6 +16,7 @@ struct server_callbacks {
     messaging_server::connection_callback connected;
     messaging_server::disconnection_callback disconnected;
     messaging_server::receive_callback received;
+    messaging_server::request_callback requested;
     messaging_server::error_callback failed;
     messaging_server::writable_callback writable;
 };
@@ -56,6 +57,8 @@ private:
 
     void on_open(const session_ptr& who) override;
     void on_message(const session_ptr& who, std::span<const std::uint8_t> data) override;
+    void on_request(const session_ptr& who, std::span<const std::uint8_t> data,
+                    detail::request_call& call) override;
     void on_writable(const session_ptr& who) override;
     void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;
     void on_gone(const session_ptr& who, std::error_code reason,

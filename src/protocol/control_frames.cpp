@@ -77,13 +77,16 @@ std::optional<int> decode_reason(bytes_view payload) noexcept {
     return value;
 }
 
-std::string decode_error_text(bytes_view payload) {
-    payload = payload.subspan(std::min(payload.size(), reason_size));
-    std::string text(payload.size(), '?');
-    std::transform(payload.begin(), payload.end(), text.begin(), [](std::uint8_t byte) {
+std::string printable(bytes_view text) {
+    std::string clean(text.size(), '?');
+    std::transform(text.begin(), text.end(), clean.begin(), [](std::uint8_t byte) {
         return byte >= 0x20 && byte < 0x7F ? static_cast<char>(byte) : '?';
     });
-    return text;
+    return clean;
+}
+
+std::string decode_error_text(bytes_view payload) {
+    return printable(payload.subspan(std::min(payload.size(), reason_size)));
 }
 
 }  // namespace network_system::protocol

@@ -46,7 +46,9 @@ using control_frame = std::array<std::uint8_t, message_header_size + PayloadSize
 /// The reason of a goodbye, or the code of an error frame; nothing when too short. Only values of
 /// the registry's range and 0 pass.
 [[nodiscard]] std::optional<int> decode_reason(bytes_view payload) noexcept;
-/// The text of an error frame with everything but printable ASCII replaced: it goes to a log.
+/// A peer's text with everything but printable ASCII replaced: it goes to a log or a person.
+[[nodiscard]] std::string printable(bytes_view text);
+/// The text of an error frame, made printable.
 [[nodiscard]] std::string decode_error_text(bytes_view payload);
 
 }  // namespace network_system::protocol

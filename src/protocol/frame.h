@@ -25,8 +25,9 @@ enum class frame_type : std::uint8_t {
     error = 5,
     /// 8-byte id of the message that was received.
     acknowledgement = 6,
-    /// Reserved.
+    /// 8-byte id of the asker's choice, then the body.
     request = 7,
+    /// The id of the request, a 4-byte `errc` value (0: answered), then the body or a text.
     response = 8,
 };
 
@@ -42,8 +43,24 @@ inline constexpr std::uint8_t extension = 8;
 inline constexpr std::size_t message_header_size = 5;
 inline constexpr std::size_t length_header_size = 4;
 inline constexpr std::size_t message_id_size = 8;
-/// The longest payload of any frame that is not data: an error's text is cut to fit.
+inline constexpr std::size_t request_prefix_size = 8;
+inline constexpr std::size_t response_prefix_size = 12;
+/// The longest payload of any frame that carries no message: an error's text is cut to fit.
 inline constexpr std::size_t max_control_payload = 1024;
+
+/// Whether the frame carries bytes of the application, as many as a message may have.
+[[nodiscard]] constexpr bool carries_message(frame_type type) noexcept {
+    return type == frame_type::data || type == frame_type::request || type == frame_type::response;
+}
+/// The bytes of a payload that come before the application's and do not count as such.
+[[nodiscard]] constexpr std::size_t prefix_size(frame_type type, std::uint8_t flags) noexcept {
+    switch (type) {
+        case frame_type::data: return (flags & frame_flags::message_id) != 0 ? message_id_size : 0;
+        case frame_type::request: return request_prefix_size;
+        case frame_type::response: return response_prefix_size;
+        default: return 0;
+    }
+}
 
 [[nodiscard]] constexpr std::size_t header_size(framing frames) noexcept {
     switch (frames) {

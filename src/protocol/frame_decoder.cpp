@@ -26,21 +26,19 @@ std::optional<errc> frame_decoder::parse_other(const std::uint8_t* header) noexc
         return errc::protocol_error;
     }
     current_ = {static_cast<frame_type>(type), flags, length};
-    if (current_.type != frame_type::data) {
-        // Flags speak of data, and control frames are short by nature.
+    if (!carries_message(current_.type)) {
+        // Flags speak of messages, and control frames are short by nature.
         return flags != 0 || length > max_control_payload ? std::optional(errc::protocol_error)
                                                           : std::nullopt;
     }
-    if ((flags & frame_flags::extension) != 0) {
-        return errc::protocol_error;
-    }
     const bool has_id = (flags & frame_flags::message_id) != 0;
-    if (has_id && length < message_id_size) {
+    const std::size_t prefix = prefix_size(current_.type, flags);
+    if ((flags & frame_flags::extension) != 0 || (has_id && current_.type != frame_type::data) ||
+        length < prefix) {
         return errc::protocol_error;
     }
-    return length - (has_id ? message_id_size : 0) > max_message_size_
-               ? std::optional(errc::message_too_large)
-               : std::nullopt;
+    return length - prefix > max_message_size_ ? std::optional(errc::message_too_large)
+                                               : std::nullopt;
 }
 
 std::size_t frame_decoder::take_header(bytes_view bytes) noexcept {

@@ -27,10 +27,15 @@ framed_session::framed_session(std::shared_ptr<transport::transport> over,
       drain_timeout_(setup.drain_timeout), hello_deadline_(setup.hello_deadline), role_(setup.role),
       transport_(std::move(over)), host_(std::move(host)), gate_(host_->gate()),
       decoder_(config_->frames, config_->max_message_size),
+      pull_(config_->receiving == receive_mode::pull
+                ? std::make_unique<pull_queue>(config_->receive_queue_limit)
+                : nullptr),
       remote_(config_->policy == send_policy::wait),
       peer_max_message_size_(static_cast<std::uint32_t>(config_->max_message_size)) {}
 
-framed_session::~framed_session() = default;
+framed_session::~framed_session() {
+    delete requests_.load(std::memory_order_acquire);
+}
 
 void framed_session::start() {
     self_ = shared_from_this();
@@ -122,7 +127,7 @@ void framed_session::keep_alive(runtime::steady_time now) {
     }
     ++missed_pings_;
     last_ping_ = now;
-    send_ping({});
+    send_ping({}, operation_id::none);
 }
 
 VoidResult framed_session::set_paused(bool paused) {
@@ -157,7 +162,7 @@ VoidResult framed_session::resume_receiving() {
     return set_paused(false);
 }
 
-VoidResult framed_session::ping(unique_function<void(Result<std::chrono::microseconds>)> handler) {
+VoidResult framed_session::ping(ping_handler handler, operation_id operation) {
     if (!is_framed()) {
         return detail::failure(errc::not_supported,
                                describe("ping needs framing::message; connection to"), id());
@@ -166,16 +171,15 @@ VoidResult framed_session::ping(unique_function<void(Result<std::chrono::microse
         return closed_error();
     }
     if (loop().runs_here()) {
-        send_ping(std::move(handler));
+        send_ping(std::move(handler), operation);
         return ok();
     }
-    where()->post([self = shared_from_this(), this, handler = std::move(handler)]() mutable {
-        send_ping(std::move(handler));
-    });
+    where()->post([self = shared_from_this(), this, handler = std::move(handler),
+                   operation]() mutable { send_ping(std::move(handler), operation); });
     return ok();
 }
 
-void framed_session::send_ping(unique_function<void(Result<std::chrono::microseconds>)> handler) {
+void framed_session::send_ping(ping_handler handler, operation_id operation) {
     if (is_closing_) {
         if (handler) {
             guarded([&] { handler(closed_error().error()); });
@@ -187,7 +191,7 @@ void framed_session::send_ping(unique_function<void(Result<std::chrono::microsec
         if (!pings_) {
             pings_ = std::make_unique<std::vector<pending_ping>>();
         }
-        pings_->push_back({token, std::chrono::steady_clock::now(), std::move(handler)});
+        pings_->push_back({token, std::chrono::steady_clock::now(), operation, std::move(handler)});
     }
     (void)send_control(protocol::encode_token(protocol::frame_type::ping, token));
 }
@@ -234,6 +238,7 @@ void framed_session::on_closed(std::error_code reason) {
     run_completions();
     fail_pending(reason);
 
+    is_gone_.store(true, std::memory_order_release);
     const session_ptr self = self_;
     guarded([&] { host_->on_closed(self, reason, is_open_); });
     host_->on_gone(self, reason, metrics());
@@ -241,10 +246,13 @@ void framed_session::on_closed(std::error_code reason) {
     loop().retire(std::move(self_));
 }
 
+errc framed_session::end_code(std::error_code reason) const noexcept {
+    return reason && reason.category() == error_category() ? static_cast<errc>(reason.value())
+                                                           : errc::connection_closed;
+}
+
 void framed_session::fail_pending(std::error_code reason) {
-    const errc code = reason && reason.category() == error_category()
-                          ? static_cast<errc>(reason.value())
-                          : errc::connection_closed;
+    const errc code = end_code(reason);
     transport::write_queue& queue = transport_->queue();
     while (const send_callback done = queue.take_any()) {
         guarded([&] { done(detail::failure(code, describe("send to"), id())); });
@@ -254,6 +262,8 @@ void framed_session::fail_pending(std::error_code reason) {
             guarded([&] { each.handler(detail::failure(code, describe("ping to"), id())); });
         }
     }
+    fail_requests(code);
+    end_pulling(code);
 }
 
 session_metrics framed_session::metrics() const noexcept {
@@ -266,6 +276,14 @@ session_metrics framed_session::metrics() const noexcept {
     all.messages_dropped = read(messages_dropped_);
     all.sends_rejected = read(rejected_);
     all.bytes_discarded = read(bytes_discarded_);
+    if (const request_state* const calls = requests_.load(std::memory_order_acquire)) {
+        // Ids are counted in twos: the loop's from 2 on, those of other threads from 3 on.
+        all.requests_sent = read(calls->last_own_id) / 2 + (read(calls->last_remote_id) - 1) / 2;
+        all.requests_received = read(calls->received);
+        all.request_timeouts = read(calls->timeouts);
+        all.late_responses = read(calls->late);
+    }
+    all.messages_unread = pull_ ? pull_->size() : 0;
     all.queued_bytes = queued_bytes();
     return all;
 }

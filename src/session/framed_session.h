@@ -2,7 +2,9 @@
 
 #include "protocol/control_frames.h"
 #include "protocol/frame_decoder.h"
+#include "session/pull_queue.h"
 #include "session/remote_queue.h"
+#include "session/request_table.h"
 #include "session/session_host.h"
 #include "session/user_code.h"
 #include "transport/transport.h"
@@ -47,7 +49,9 @@ struct session_setup {
 ///
 /// Thread-safety: the public interface from any thread; `start` and the transport's callbacks on
 /// the loop.
-class framed_session final : public messaging_session, private transport::transport_handler {
+class framed_session final : public messaging_session,
+                             private transport::transport_handler,
+                             private request_table::owner {
 public:
     framed_session(std::shared_ptr<transport::transport> over, std::shared_ptr<session_host> host,
                    const session_setup& setup);
@@ -67,7 +71,12 @@ public:
     [[nodiscard]] bool is_stopped() const noexcept override {
         return is_stopped_.load(std::memory_order_relaxed);
     }
-    VoidResult ping(unique_function<void(Result<std::chrono::microseconds>)> handler) override;
+    VoidResult ping(ping_handler handler, operation_id operation = operation_id::none) override;
+    VoidResult receive_packet(receive_handler handler,
+                              operation_id operation = operation_id::none) override;
+    void cancel(operation_id operation) override;
+    void post(unique_function<void()> task) override;
+    [[nodiscard]] bool runs_here() const noexcept override { return loop().runs_here(); }
     [[nodiscard]] std::size_t queued_bytes() const noexcept override;
     [[nodiscard]] session_metrics metrics() const noexcept override;
 
@@ -82,12 +91,34 @@ public:
 protected:
     VoidResult send_owned(std::vector<std::uint8_t>& data, send_callback done) override;
     VoidResult send_copy(std::span<const std::uint8_t> data, send_callback done) override;
+    VoidResult send_request(std::span<const std::uint8_t> data, std::chrono::milliseconds timeout,
+                            operation_id operation, response_handler handler) override;
+    VoidResult send_response(std::uint64_t request_id, int code,
+                             std::span<const std::uint8_t> data) override;
+    void settle_request(std::uint64_t request_id, int code,
+                        std::span<const std::uint8_t> data) noexcept override;
 
 private:
     struct pending_ping {
         std::uint64_t token;
         runtime::steady_time sent;
-        unique_function<void(Result<std::chrono::microseconds>)> handler;
+        operation_id operation;
+        ping_handler handler;
+    };
+
+    /// What only sessions with requests need; made at the first one.
+    struct request_state {
+        request_state(runtime::loop& where, request_table::owner& to) : table(where, to) {}
+
+        request_table table;
+        // The loop's ids are even, those of other threads (under the remote queue's lock) odd.
+        std::atomic<std::uint64_t> last_own_id{0};
+        std::atomic<std::uint64_t> last_remote_id{1};
+        std::vector<new_request> from_other_threads;
+        std::atomic<std::size_t> not_adopted{0};
+        std::atomic<std::uint64_t> received{0};
+        std::atomic<std::uint64_t> timeouts{0};
+        std::atomic<std::uint64_t> late{0};
     };
 
     // framed_session_receive.cpp: what arrives.
@@ -97,6 +128,9 @@ private:
     // The functions below run inside one guard: what a callback throws passes through them.
     void decode(std::size_t placed, transport::bytes_view rest);
     bool on_message(transport::bytes_view payload);
+    void count_received() noexcept {
+        received_.store(received_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    }
     bool on_flagged_message(const protocol::frame& frame);
     bool on_other_frame(const protocol::frame& frame);
     bool on_hello(transport::bytes_view payload);
@@ -104,20 +138,43 @@ private:
     bool on_pong_frame(transport::bytes_view payload);
     bool on_goodbye(transport::bytes_view payload);
     bool on_error_frame(transport::bytes_view payload);
+    bool on_request_frame(const protocol::frame& frame);
+    bool on_response_frame(const protocol::frame& frame);
     bool violate(errc code, std::string_view text);
+    /// Whether an answer the peer has asked for may go over the high watermark; closes if not.
+    bool may_send_control();
     bool send_control(transport::bytes_view frame);
     /// Whether more callbacks may follow the one that has just run.
     [[nodiscard]] bool takes_more() const noexcept { return !is_closing_ && gate_->is_open(); }
+
+    // framed_session_calls.cpp: requests and their answers.
+    [[nodiscard]] request_state& requests();
+    [[nodiscard]] VoidResult refusal_of_call(std::size_t size) const;
+    void adopt_requests();
+    void answer_request(const response_handler& done, const protocol::frame& frame);
+    void fail_requests(errc code);
+    void on_request_expired(response_handler done) override;
+    bool cancel_request(operation_id operation);
+
+    // framed_session_pull.cpp: messages that wait to be asked for.
+    void pull_message(transport::bytes_view payload);
+    void ask(receive_handler handler, operation_id operation);
+    void end_pulling(errc code);
+    void apply_cancel(operation_id operation);
 
     // framed_session_send.cpp: what leaves.
     template <typename Append>
     VoidResult send_message(std::size_t size, const Append& append);
     template <typename Append>
-    VoidResult send_from_other_thread(std::size_t size, const Append& append);
+    VoidResult queue_frame(std::size_t wire_bytes, const Append& append);
+    [[nodiscard]] VoidResult admit_from_other_thread(remote_queue::lock& held,
+                                                     std::size_t wire_bytes);
+    void announce_remote(const remote_queue::lock& held);
+    void append_message(transport::write_queue& queue, bool is_own, transport::bytes_view header,
+                        transport::bytes_view data, send_callback done);
     [[nodiscard]] VoidResult refusal_of(std::size_t size) const;
-    [[nodiscard]] bool has_room(std::size_t queued, std::size_t more) const noexcept;
-    [[nodiscard]] std::size_t wire_size(std::size_t payload) const noexcept {
-        return protocol::header_size(config_->frames) + payload;
+    [[nodiscard]] bool has_room(std::size_t queued, std::size_t more) const noexcept {
+        return queued == 0 || queued + more <= config_->high_watermark;
     }
     [[nodiscard]] VoidResult refuse_full(std::size_t queued);
     [[nodiscard]] VoidResult closed_error() const;
@@ -140,7 +197,8 @@ private:
     VoidResult set_paused(bool paused);
     void set_hold(hold reason, bool is_on);
     [[nodiscard]] bool is_paused() const noexcept { return holds_ != 0; }
-    void send_ping(unique_function<void(Result<std::chrono::microseconds>)> handler);
+    void send_ping(ping_handler handler, operation_id operation);
+    [[nodiscard]] errc end_code(std::error_code reason) const noexcept;
     /// Runs user code if the host still takes callbacks; what it throws closes the session.
     template <typename Callback>
     bool guarded(const Callback& callback);
@@ -170,11 +228,15 @@ private:
     session_ptr self_;
     protocol::frame_decoder decoder_;
     std::unique_ptr<std::vector<pending_ping>> pings_;
+    const std::unique_ptr<pull_queue> pull_;
+    // Made by any thread, under the remote queue's lock; lives as long as the session.
+    std::atomic<request_state*> requests_{nullptr};
     std::uint64_t discarded_ = 0;
     std::uint64_t dropped_ = 0;
 
     remote_queue remote_;
     std::atomic<bool> is_stopped_{false};
+    std::atomic<bool> is_gone_{false};
     std::atomic<bool> was_refused_{false};
     std::atomic<std::uint32_t> peer_max_message_size_;
     // Written by the loop's thread only, without read-modify-write; read by all.
@@ -187,6 +249,31 @@ private:
     std::atomic<std::uint64_t> messages_dropped_{0};
     std::atomic<std::uint64_t> rejected_{0};
 };
+
+/// Queues what `append(queue, is_own_thread)` appends, if there is room for so many bytes.
+template <typename Append>
+VoidResult framed_session::queue_frame(std::size_t wire_bytes, const Append& append) {
+    if (!loop().runs_here()) {
+        auto held = remote_.acquire();
+        if (auto admitted = admit_from_other_thread(held, wire_bytes); admitted.is_err()) {
+            return admitted;
+        }
+        append(remote_.pending(held), false);
+        announce_remote(held);
+        return ok();
+    }
+    if (remote_.bytes() > 0) {
+        take_remote();
+    }
+    transport::write_queue& queue = transport_->queue();
+    if (!has_room(queue.bytes(), wire_bytes)) {
+        return refuse_full(queue.bytes());
+    }
+    append(queue, true);
+    own_queued_.store(queue.bytes(), std::memory_order_relaxed);
+    transport_->request_flush();
+    return ok();
+}
 
 template <typename Callback>
 bool framed_session::guarded(const Callback& callback) {

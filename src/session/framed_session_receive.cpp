@@ -30,8 +30,12 @@ void framed_session::on_bytes(std::size_t placed, transport::bytes_view rest) {
 }
 
 inline bool framed_session::on_message(transport::bytes_view payload) {
-    received_.store(received_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    host_->on_message(self_, payload);
+    if (pull_) {
+        pull_message(payload);
+    } else {
+        count_received();
+        host_->on_message(self_, payload);
+    }
     return takes_more();
 }
 
@@ -82,8 +86,10 @@ bool framed_session::on_other_frame(const protocol::frame& frame) {
             return protocol::decode_token(frame.payload)
                        ? true
                        : violate(errc::protocol_error, "malformed acknowledgement");
-        default: return violate(errc::protocol_error, "reserved frame type");
+        case frame_type::request: return on_request_frame(frame);
+        case frame_type::response: return on_response_frame(frame);
     }
+    return violate(errc::protocol_error, "unknown frame type");
 }
 
 bool framed_session::on_flagged_message(const protocol::frame& frame) {
@@ -181,9 +187,16 @@ bool framed_session::violate(errc code, std::string_view text) {
     return false;
 }
 
-bool framed_session::send_control(transport::bytes_view frame) {
+bool framed_session::may_send_control() {
     if (transport_->queue().bytes() > config_->high_watermark + control_allowance) {
         begin_close(errc::send_buffer_full);
+        return false;
+    }
+    return true;
+}
+
+bool framed_session::send_control(transport::bytes_view frame) {
+    if (!may_send_control()) {
         return false;
     }
     transport_->queue().append(frame);

@@ -34,10 +34,6 @@ VoidResult framed_session::refusal_of(std::size_t size) const {
         describe(fmt::format("message of {} bytes, over the limit of {}, to", size, limit)), id());
 }
 
-bool framed_session::has_room(std::size_t queued, std::size_t more) const noexcept {
-    return queued == 0 || queued + more <= config_->high_watermark;
-}
-
 std::size_t framed_session::queued_bytes() const noexcept {
     return own_queued_.load(std::memory_order_relaxed) + remote_.bytes();
 }
@@ -88,32 +84,18 @@ VoidResult framed_session::send_message(std::size_t size, const Append& append) 
         size > peer_max_message_size_.load(std::memory_order_relaxed)) {
         return refusal_of(size);
     }
-    if (!loop().runs_here()) {
-        return send_from_other_thread(size, append);
-    }
-    if (remote_.bytes() > 0) {
-        take_remote();
-    }
-    transport::write_queue& queue = transport_->queue();
-    if (!has_room(queue.bytes(), wire_size(size))) {
-        return refuse_full(queue.bytes());
-    }
-    append(queue, true);
-    own_queued_.store(queue.bytes(), std::memory_order_relaxed);
-    transport_->request_flush();
-    return ok();
+    return queue_frame(protocol::header_size(config_->frames) + size, append);
 }
 
-template <typename Append>
-VoidResult framed_session::send_from_other_thread(std::size_t size, const Append& append) {
-    auto held = remote_.acquire();
+VoidResult framed_session::admit_from_other_thread(remote_queue::lock& held,
+                                                   std::size_t wire_bytes) {
     const bool may_wait = config_->policy == send_policy::wait &&
                           !runtime::loop::is_on_io_thread() && !loop().context_runs_here();
     const auto give_up = std::chrono::steady_clock::now() + config_->send_wait_timeout;
     while (!remote_.is_closed(held)) {
         const std::size_t queued = queued_bytes();
-        if (has_room(queued, wire_size(size))) {
-            break;
+        if (has_room(queued, wire_bytes)) {
+            return ok();
         }
         if (!may_wait || std::chrono::steady_clock::now() >= give_up) {
             held.unlock();
@@ -122,10 +104,10 @@ VoidResult framed_session::send_from_other_thread(std::size_t size, const Append
         note_refused(queued);
         remote_.wait_for_room(held, give_up);
     }
-    if (remote_.is_closed(held)) {
-        return closed_error();
-    }
-    append(remote_.pending(held), false);
+    return closed_error();
+}
+
+void framed_session::announce_remote(const remote_queue::lock& held) {
     if (remote_.publish(held)) {
         where()->post([self = shared_from_this(), this] {
             take_remote();
@@ -134,7 +116,6 @@ VoidResult framed_session::send_from_other_thread(std::size_t size, const Append
             }
         });
     }
-    return ok();
 }
 
 VoidResult framed_session::send_copy(std::span<const std::uint8_t> data, send_callback done) {
@@ -150,14 +131,20 @@ VoidResult framed_session::send_copy(std::span<const std::uint8_t> data, send_ca
     }
     return send_message(data.size(), [&](transport::write_queue& queue, bool is_own) {
         const auto header = protocol::encode_header(frames, type, 0, data.size());
-        if (is_own && data.size() >= direct_size) {
-            transport_->send_now(header.view(), data, std::move(done));
-            return;
-        }
-        queue.append(header.view());
-        queue.append(data);
-        queue.end_message(std::move(done));
+        append_message(queue, is_own, header.view(), data, std::move(done));
     });
+}
+
+void framed_session::append_message(transport::write_queue& queue, bool is_own,
+                                    transport::bytes_view header, transport::bytes_view data,
+                                    send_callback done) {
+    if (is_own && data.size() >= direct_size) {
+        transport_->send_now(header, data, std::move(done));
+        return;
+    }
+    queue.append(header);
+    queue.append(data);
+    queue.end_message(std::move(done));
 }
 
 VoidResult framed_session::send_owned(std::vector<std::uint8_t>& data, send_callback done) {
@@ -181,6 +168,7 @@ void framed_session::take_remote() {
     // Published under the lock: bytes in neither count would let other threads over the mark.
     const auto held = remote_.acquire();
     remote_.take_all(held, transport_->queue());
+    adopt_requests();
     publish_queued();
 }
 

@@ -22,14 +22,17 @@ public:
     session_host& operator=(const session_host&) = delete;
     virtual ~session_host() = default;
 
-    /// Guards the four callbacks that run user code: on_open, on_message, on_writable and the
-    /// user part of on_closed. What they throw is caught by the session.
+    /// Guards the callbacks that run user code: on_open, on_message, on_request, on_writable and
+    /// the user part of on_closed. What they throw is caught by the session.
     [[nodiscard]] const std::shared_ptr<runtime::callback_gate>& gate() const noexcept {
         return gate_;
     }
 
     virtual void on_open(const session_ptr& who) = 0;
     virtual void on_message(const session_ptr& who, std::span<const std::uint8_t> data) = 0;
+    /// A request of the peer's; `call` is there to answer it. By default nobody does.
+    virtual void on_request(const session_ptr& who, std::span<const std::uint8_t> data,
+                            detail::request_call& call);
     virtual void on_writable(const session_ptr& who) = 0;
     /// Exactly once, last. Bookkeeping only: runs even when the gate is closed.
     virtual void on_gone(const session_ptr& who, std::error_code reason,

@@ -58,8 +58,9 @@ public:
     bool feed(byte_span chunk) {
         arrived_ += chunk.size();
         const auto sink = [this](const protocol::frame& each) {
-            require(each.type != protocol::frame_type::data || is_raw_ ||
-                        each.payload.size() <= limit_ + protocol::message_id_size,
+            require(!protocol::carries_message(each.type) || is_raw_ ||
+                        each.payload.size() <=
+                            limit_ + protocol::prefix_size(each.type, each.flags),
                     "no message is over the limit");
             seen_.frames.push_back({each.type, each.flags, to_bytes(each.payload)});
             return true;

@@ -39,6 +39,15 @@ public:
             when_message(who, data);
         }
     }
+    void on_request(const session::session_ptr&, byte_span data,
+                    detail::request_call& call) override {
+        requests.push_back(to_bytes(data));
+        if (when_request) {
+            when_request(call);
+        } else {
+            call.answer(to_bytes(data));
+        }
+    }
     void on_writable(const session::session_ptr&) override {
         ++writable;
         call(when_writable);
@@ -62,6 +71,7 @@ public:
 
     std::function<void()> when_open;
     std::function<void(const session::session_ptr&, byte_span)> when_message;
+    std::function<void(detail::request_call&)> when_request;
     std::function<void()> when_writable;
     std::function<void()> when_closed;
 
@@ -74,6 +84,7 @@ public:
     std::error_code user_reason;
     session::session_metrics totals;
     std::vector<byte_string> messages;
+    std::vector<byte_string> requests;
     std::vector<std::string> exceptions;
 
 private:

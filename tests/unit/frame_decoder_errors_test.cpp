@@ -65,10 +65,30 @@ TEST(frame_decoder_errors, unknown_types) {
 }
 
 TEST(frame_decoder_errors, flags_on_control_frames) {
-    for (unsigned type = 1; type <= 8; ++type) {
+    for (unsigned type = 1; type <= 6; ++type) {
         for (unsigned flags = 1; flags < 16; ++flags) {
             expect_error(header(type, flags, 8), errc::protocol_error, 100);
         }
+    }
+}
+
+TEST(frame_decoder_errors, requests_have_no_message_id) {
+    for (const unsigned type : {7U, 8U}) {
+        for (unsigned flags = 4; flags < 16; ++flags) {
+            expect_error(header(type, flags, 20), errc::protocol_error, 100);
+        }
+    }
+}
+
+TEST(frame_decoder_errors, requests_begin_with_their_prefix) {
+    constexpr std::size_t limit = 100;
+    for (const auto& [type, prefix] : {std::pair{7U, 8U}, std::pair{8U, 12U}}) {
+        for (std::size_t size = 0; size < prefix; ++size) {
+            expect_error(header(type, 0, size), errc::protocol_error, limit);
+        }
+        EXPECT_EQ(decode(wire_frame(type, 0, pattern(prefix)), 0, limit).frames, 1U);
+        EXPECT_EQ(decode(wire_frame(type, 0, pattern(prefix + limit)), 0, limit).frames, 1U);
+        expect_error(header(type, 0, prefix + limit + 1), errc::message_too_large, limit);
     }
 }
 
@@ -79,7 +99,7 @@ TEST(frame_decoder_errors, the_extension_flag_is_unknown_today) {
 }
 
 TEST(frame_decoder_errors, control_frames_are_short) {
-    for (unsigned type = 1; type <= 8; ++type) {
+    for (unsigned type = 1; type <= 6; ++type) {
         expect_error(header(type, 0, max_control_payload + 1), errc::protocol_error, 1U << 20U);
         expect_error(header(type, 0, 0xFFFFFFFF), errc::protocol_error, 1U << 20U);
         const byte_string longest = wire_frame(type, 0, pattern(max_control_payload));

@@ -62,8 +62,10 @@ stream all_types() {
     all.add(2, 0, pattern(8));
     all.add(5, 0, pattern(30));
     all.add(6, 0, pattern(8));
-    all.add(7, 0, pattern(5));
-    all.add(8, 0, {});
+    all.add(7, 0, pattern(8));
+    all.add(7, 3, pattern(13));
+    all.add(8, 0, pattern(12));
+    all.add(8, 1, pattern(2000));
     all.add(3, 0, pattern(4));
     return all;
 }

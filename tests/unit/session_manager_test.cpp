@@ -26,7 +26,13 @@ public:
         return ok();
     }
     bool is_stopped() const noexcept override { return stops > 0; }
-    VoidResult ping(unique_function<void(Result<std::chrono::microseconds>)>) override {
+    VoidResult receive_packet(session::receive_handler, session::operation_id) override {
+        return error_void(-13, "not part of this test");
+    }
+    void cancel(session::operation_id) override {}
+    void post(unique_function<void()>) override {}
+    bool runs_here() const noexcept override { return false; }
+    VoidResult ping(session::ping_handler, session::operation_id) override {
         return error_void(static_cast<int>(errc::not_supported), "fake");
     }
     std::size_t queued_bytes() const noexcept override { return queued; }
@@ -40,6 +46,14 @@ protected:
     VoidResult send_owned(std::vector<std::uint8_t>&, session::send_callback) override {
         return ok();
     }
+    VoidResult send_request(std::span<const std::uint8_t>, std::chrono::milliseconds,
+                            session::operation_id, session::response_handler) override {
+        return ok();
+    }
+    VoidResult send_response(std::uint64_t, int, std::span<const std::uint8_t>) override {
+        return ok();
+    }
+    void settle_request(std::uint64_t, int, std::span<const std::uint8_t>) noexcept override {}
     VoidResult send_copy(std::span<const std::uint8_t>, session::send_callback) override {
         return ok();
     }

@@ -48,10 +48,12 @@ public:
     using connected_callback = unique_function<void()>;
     using disconnected_callback = unique_function<void()>;
     using receive_callback = unique_function<void(std::span<const std::uint8_t>)>;
+    using request_callback =
+        unique_function<void(std::span<const std::uint8_t>, detail::request_call&)>;
     using error_callback = unique_function<void(std::error_code)>;
     using writable_callback = unique_function<void()>;
     using start_callback = unique_function<void(VoidResult)>;
-    using ping_callback = unique_function<void(Result<std::chrono::microseconds>)>;
+    using ping_callback = session::ping_handler;
 
     /// `client_id` names the client in log lines and error messages.
     explicit messaging_client(std::string client_id, client_options options = {});
@@ -94,6 +96,28 @@ public:
     [[nodiscard]] VoidResult send_packet(std::initializer_list<std::uint8_t> bytes,
                                          session::send_callback done = {});
 
+    /// Asks the server; see messaging_session::request.
+    template <typename F>
+    [[nodiscard]] VoidResult request(std::span<const std::uint8_t> data,
+                                     std::chrono::milliseconds timeout, F&& handler) {
+        return send_request(data, timeout, detail::make_response_handler(std::forward<F>(handler)));
+    }
+    template <typename F>
+    [[nodiscard]] VoidResult request(std::string_view text, std::chrono::milliseconds timeout,
+                                     F&& handler) {
+        return request(std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()),
+                       timeout, std::forward<F>(handler));
+    }
+    /// The same, blocking until the answer or an error comes. Errors also: `would_block` (inside a
+    /// library callback, or on the thread that runs the user's io_context).
+    [[nodiscard]] Result<std::vector<std::uint8_t>> request(std::span<const std::uint8_t> data,
+                                                            std::chrono::milliseconds timeout);
+    [[nodiscard]] Result<std::vector<std::uint8_t>> request(std::string_view text,
+                                                            std::chrono::milliseconds timeout);
+
+    /// `receive_mode::pull` only; see messaging_session::receive_packet.
+    [[nodiscard]] VoidResult receive_packet(session::receive_handler handler);
+
     /// Measures the round-trip time; the handler runs on the client's I/O thread. Errors:
     /// `not_supported` unless `framing::message`, `connection_closed`.
     [[nodiscard]] VoidResult ping(ping_callback handler);
@@ -116,6 +140,12 @@ public:
     VoidResult set_receive_callback(F&& callback) {
         return assign_receive_callback(detail::make_receive_handler<>(std::forward<F>(callback)));
     }
+    /// Answers the requests of the server: `callback(data)` or `callback(data, responder)`; see
+    /// messaging_server::set_request_callback.
+    template <typename F>
+    VoidResult set_request_callback(F&& callback) {
+        return assign_request_callback(detail::make_request_handler<>(std::forward<F>(callback)));
+    }
     VoidResult set_connected_callback(connected_callback callback);
     VoidResult set_disconnected_callback(disconnected_callback callback);
     /// Runs when the connection fails, before the disconnected callback. Errors of `start_client`
@@ -128,6 +158,10 @@ private:
     class impl;
 
     VoidResult assign_receive_callback(receive_callback callback);
+    VoidResult assign_request_callback(request_callback callback);
+    [[nodiscard]] VoidResult send_request(std::span<const std::uint8_t> data,
+                                          std::chrono::milliseconds timeout,
+                                          session::response_handler handler);
 
     std::unique_ptr<impl> impl_;
 };

@@ -64,6 +64,8 @@ public:
     using disconnection_callback = unique_function<void(const std::string& session_id)>;
     using receive_callback =
         unique_function<void(const session_ptr&, std::span<const std::uint8_t>)>;
+    using request_callback = unique_function<void(const session_ptr&, std::span<const std::uint8_t>,
+                                                  detail::request_call&)>;
     using error_callback = unique_function<void(const session_ptr&, std::error_code)>;
     using writable_callback = unique_function<void(const session_ptr&)>;
 
@@ -106,6 +108,15 @@ public:
         return assign_receive_callback(
             detail::make_receive_handler<const session_ptr&>(std::forward<F>(callback)));
     }
+    /// Answers the requests of clients. `callback(session, data)` returns
+    /// `Result<std::vector<std::uint8_t>>`, or `callback(session, data, responder)` completes the
+    /// `session::responder` then or later, on any thread. Without this callback requests are
+    /// answered with `not_supported`.
+    template <typename F>
+    VoidResult set_request_callback(F&& callback) {
+        return assign_request_callback(
+            detail::make_request_handler<const session_ptr&>(std::forward<F>(callback)));
+    }
     /// Runs for each failed session (before its disconnection callback), and for accept errors
     /// with a null session.
     VoidResult set_error_callback(error_callback callback);
@@ -131,6 +142,7 @@ private:
     class impl;
 
     VoidResult assign_receive_callback(receive_callback callback);
+    VoidResult assign_request_callback(request_callback callback);
 
     std::unique_ptr<impl> impl_;
 };

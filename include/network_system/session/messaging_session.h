@@ -1,6 +1,8 @@
 #pragma once
 
 #include <network_system/export.h>
+#include <network_system/session/operation.h>
+#include <network_system/session/request.h>
 #include <network_system/session/session_config.h>
 #include <network_system/utils/endpoint.h>
 #include <network_system/utils/result_types.h>
@@ -22,7 +24,14 @@ namespace network_system::session {
 /// it. "Handed to the kernel" is not "delivered to the peer".
 using send_callback = unique_function<void(VoidResult)>;
 
-/// The counters of one session. Messages are application messages; bytes are bytes on the wire.
+/// Gets the round-trip time of a ping, or the error that says there was none.
+using ping_handler = unique_function<void(Result<std::chrono::microseconds>)>;
+
+/// Gets one message in pull mode, or the error that says there will be none.
+using receive_handler = unique_function<void(Result<std::vector<std::uint8_t>>)>;
+
+/// The counters of one session. Requests and responses are messages too. Messages are application
+/// messages; bytes are bytes on the wire.
 struct session_metrics {
     std::uint64_t messages_sent = 0;
     std::uint64_t messages_received = 0;
@@ -34,6 +43,14 @@ struct session_metrics {
     std::uint64_t sends_rejected = 0;
     /// Bytes that arrived after this side had begun to close and were read and discarded.
     std::uint64_t bytes_discarded = 0;
+    std::uint64_t requests_sent = 0;
+    std::uint64_t requests_received = 0;
+    /// Requests of this side whose deadline passed without an answer.
+    std::uint64_t request_timeouts = 0;
+    /// Answers to requests that had been given up, dropped.
+    std::uint64_t late_responses = 0;
+    /// Messages in pull mode that nobody has asked for yet; when the session is gone, ever.
+    std::uint64_t messages_unread = 0;
     /// Bytes waiting to be handed to the kernel, those of other threads included.
     std::size_t queued_bytes = 0;
 };
@@ -84,6 +101,51 @@ public:
         return send_copy({bytes.begin(), bytes.size()}, std::move(done));
     }
 
+    /// Asks the peer, and gets the answer to this question: requests may overlap, and are answered
+    /// in any order. `handler` takes `Result<std::span<const std::uint8_t>>` (valid during the
+    /// call) or `Result<std::vector<std::uint8_t>>` and runs once, on the session's I/O thread,
+    /// unless an error is returned here. After `timeout` (0 = none) it gets `connection_timeout`,
+    /// and an answer that comes later is dropped and counted. When the connection ends it gets the
+    /// reason, or `connection_closed`; an error the peer answered with comes as it is. The data
+    /// may be empty.
+    ///
+    /// Errors: `not_supported` unless `framing::message`, `message_too_large`, `send_buffer_full`
+    /// (also over `max_pending_requests`), `connection_closed`, `invalid_argument` (negative
+    /// timeout).
+    template <typename F>
+    [[nodiscard]] VoidResult request(std::span<const std::uint8_t> data,
+                                     std::chrono::milliseconds timeout, F&& handler,
+                                     operation_id operation = operation_id::none) {
+        return send_request(data, timeout, operation,
+                            detail::make_response_handler(std::forward<F>(handler)));
+    }
+    template <typename F>
+    [[nodiscard]] VoidResult request(std::string_view text, std::chrono::milliseconds timeout,
+                                     F&& handler, operation_id operation = operation_id::none) {
+        return request(std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()),
+                       timeout, std::forward<F>(handler), operation);
+    }
+
+    /// `receive_mode::pull` only: asks for the next message. `handler` runs once, on the session's
+    /// I/O thread, and never before this returns. Several may wait; they are served in order.
+    /// Messages that arrived before the connection ended can still be asked for while the I/O
+    /// thread runs; then the handlers get the reason, or `connection_closed`.
+    ///
+    /// Errors: `not_supported` (not in pull mode), `connection_closed` (and nothing waits).
+    virtual VoidResult receive_packet(receive_handler handler,
+                                      operation_id operation = operation_id::none) = 0;
+
+    /// Gives up a pending request, ping or receive: its handler gets `cancelled`. Nothing happens
+    /// when there is none of this id (any more).
+    virtual void cancel(operation_id operation) = 0;
+
+    /// Runs a task on the session's I/O thread, after what is running there and never together
+    /// with a callback of this session; dropped without being run once the server or client has
+    /// stopped. What it throws closes the session.
+    virtual void post(unique_function<void()> task) = 0;
+    /// Whether the calling thread is inside a callback or a task of this session's I/O thread.
+    [[nodiscard]] virtual bool runs_here() const noexcept = 0;
+
     /// Stops reading from the socket, so that the peer is slowed down by TCP itself. Messages
     /// already read are still delivered. A paused session does not notice that its peer went
     /// away, and is not pinged. Error: `connection_closed`.
@@ -100,7 +162,7 @@ public:
 
     /// Measures the round-trip time with a ping frame. Error: `not_supported` unless
     /// `framing::message`; `connection_closed`. The handler runs on the session's I/O thread.
-    virtual VoidResult ping(unique_function<void(Result<std::chrono::microseconds>)> handler) = 0;
+    virtual VoidResult ping(ping_handler handler, operation_id operation = operation_id::none) = 0;
 
     /// Bytes waiting to be handed to the kernel, those of other threads included.
     [[nodiscard]] virtual std::size_t queued_bytes() const noexcept = 0;
@@ -120,8 +182,21 @@ protected:
 
     virtual VoidResult send_owned(std::vector<std::uint8_t>& data, send_callback done) = 0;
     virtual VoidResult send_copy(std::span<const std::uint8_t> data, send_callback done) = 0;
+    virtual VoidResult send_request(std::span<const std::uint8_t> data,
+                                    std::chrono::milliseconds timeout, operation_id operation,
+                                    response_handler handler) = 0;
+    /// `code` 0 answers with the data, another one with an error and its text.
+    virtual VoidResult send_response(std::uint64_t request_id, int code,
+                                     std::span<const std::uint8_t> data) = 0;
+    /// The same where nobody is there to try again: an answer there is no room for becomes an
+    /// error, which may go over the high watermark a little.
+    virtual void settle_request(std::uint64_t request_id, int code,
+                                std::span<const std::uint8_t> data) noexcept = 0;
 
 private:
+    friend class responder;
+    friend class detail::request_call;
+
     std::string id_;
     endpoint remote_;
     endpoint local_;

@@ -19,6 +19,15 @@ enum class send_policy : std::uint8_t {
     close,
 };
 
+/// How the application gets the messages of a connection.
+enum class receive_mode : std::uint8_t {
+    /// Each message runs the receive callback.
+    callback,
+    /// Messages wait until `receive_packet` (or `async_receive`) asks for them; the receive
+    /// callback does not run.
+    pull,
+};
+
 /// The limits and timeouts of one connection. All sizes are bytes of payload on the wire.
 struct session_config {
     framing frames = framing::message;
@@ -40,6 +49,17 @@ struct session_config {
     /// How long a send under `send_policy::wait` blocks before it fails with `send_buffer_full`.
     /// 0 never blocks. Default 10 s.
     std::chrono::milliseconds send_wait_timeout{10'000};
+
+    receive_mode receiving = receive_mode::callback;
+
+    /// `receive_mode::pull` only: with this many bytes of messages waiting the socket is not read,
+    /// until half of them have been asked for. What one read brought beyond the mark (up to
+    /// 256 KiB, or one larger message) still waits here. At least 1. Default 1 MiB.
+    std::size_t receive_queue_limit = std::size_t{1024} * 1024;
+
+    /// Requests that may wait for their answers at the same time; one more fails with
+    /// `send_buffer_full`. 0 = no limit. Default 65,536.
+    std::size_t max_pending_requests = 65'536;
 
     /// The connection is closed with `session_expired` when no byte passed in either direction
     /// for this long. 0 = never. Default 5 min. Pings count as bytes.

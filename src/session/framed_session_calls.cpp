@@ -1,0 +1,256 @@
+// Requests and responses of framed_session.
+#include "session/framed_session.h"
+#include "utils/failure.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace network_system::session {
+namespace {
+
+using protocol::frame_type;
+
+/// The header and the prefix of a request or response.
+struct call_header {
+    static constexpr std::size_t capacity =
+        protocol::message_header_size + protocol::response_prefix_size;
+
+    static call_header of_request(std::uint64_t id, std::size_t size) noexcept {
+        call_header header(frame_type::request, size);
+        protocol::put(header.bytes_.data() + protocol::message_header_size, id);
+        return header;
+    }
+    static call_header of_response(std::uint64_t id, int code, std::size_t size) noexcept {
+        call_header header(frame_type::response, size);
+        std::uint8_t* const prefix = header.bytes_.data() + protocol::message_header_size;
+        protocol::put(prefix, id);
+        protocol::put(prefix + sizeof id, static_cast<std::uint32_t>(code));
+        return header;
+    }
+    [[nodiscard]] transport::bytes_view view() const noexcept {
+        return transport::bytes_view(bytes_).first(size_);
+    }
+
+private:
+    call_header(frame_type type, std::size_t size) noexcept
+        : size_(protocol::message_header_size + protocol::prefix_size(type, 0)) {
+        protocol::write_header(bytes_.data(), framing::message, type, 0,
+                               protocol::prefix_size(type, 0) + size);
+    }
+
+    std::array<std::uint8_t, capacity> bytes_{};
+    std::size_t size_;
+};
+
+/// Without read-modify-write: one thread at a time changes the counter, others read it.
+template <typename Number>
+Number add(std::atomic<Number>& counter, Number more) noexcept {
+    const Number sum = counter.load(std::memory_order_relaxed) + more;
+    counter.store(sum, std::memory_order_relaxed);
+    return sum;
+}
+
+void count(std::atomic<std::uint64_t>& counter) noexcept {
+    add(counter, std::uint64_t{1});
+}
+
+}  // namespace
+
+framed_session::request_state& framed_session::requests() {
+    request_state* state = requests_.load(std::memory_order_acquire);
+    if (state == nullptr) {
+        const auto held = remote_.acquire();
+        state = requests_.load(std::memory_order_relaxed);
+        if (state == nullptr) {
+            state = new request_state(loop(), *this);
+            requests_.store(state, std::memory_order_release);
+        }
+    }
+    return *state;
+}
+
+VoidResult framed_session::refusal_of_call(std::size_t size) const {
+    if (!is_framed()) {
+        return detail::failure(errc::not_supported,
+                               describe("requests need framing::message; connection to"), id());
+    }
+    if (is_stopped()) {
+        return closed_error();
+    }
+    if (size > peer_max_message_size_.load(std::memory_order_relaxed)) {
+        return refusal_of(size);
+    }
+    return ok();
+}
+
+VoidResult framed_session::send_request(std::span<const std::uint8_t> data,
+                                        std::chrono::milliseconds timeout, operation_id operation,
+                                        response_handler handler) {
+    if (timeout < std::chrono::milliseconds{0}) {
+        return detail::failure(errc::invalid_argument, "the timeout of a request is negative",
+                               id());
+    }
+    if (auto refused = refusal_of_call(data.size()); refused.is_err()) {
+        return refused;
+    }
+    request_state& calls = requests();
+    if (config_->max_pending_requests != 0 &&
+        calls.table.size() + calls.not_adopted.load(std::memory_order_relaxed) >=
+            config_->max_pending_requests) {
+        return detail::failure(errc::send_buffer_full,
+                               describe(fmt::format("{} requests wait for an answer from",
+                                                    config_->max_pending_requests)),
+                               id());
+    }
+    const std::size_t wire_bytes =
+        protocol::message_header_size + protocol::request_prefix_size + data.size();
+    return queue_frame(wire_bytes, [&](transport::write_queue& queue, bool is_own) {
+        new_request added{0, timeout, operation, std::move(handler)};
+        added.id = add(is_own ? calls.last_own_id : calls.last_remote_id, std::uint64_t{2});
+        const call_header header = call_header::of_request(added.id, data.size());
+        append_message(queue, is_own, header.view(), data, {});
+        if (is_own) {
+            calls.table.add(std::move(added));
+        } else {
+            calls.from_other_threads.push_back(std::move(added));
+            add(calls.not_adopted, std::size_t{1});
+        }
+    });
+}
+
+void framed_session::adopt_requests() {
+    request_state* const calls = requests_.load(std::memory_order_acquire);
+    if (calls == nullptr || calls->from_other_threads.empty()) {
+        return;
+    }
+    for (new_request& each : calls->from_other_threads) {
+        calls->table.add(std::move(each));
+    }
+    calls->from_other_threads.clear();
+    calls->not_adopted.store(0, std::memory_order_relaxed);
+}
+
+VoidResult framed_session::send_response(std::uint64_t request_id, int code,
+                                         std::span<const std::uint8_t> data) {
+    if (code != 0) {
+        data = data.first(
+            std::min(data.size(), protocol::max_control_payload - protocol::response_prefix_size));
+    }
+    if (auto refused = refusal_of_call(data.size()); refused.is_err()) {
+        return refused;
+    }
+    const call_header header = call_header::of_response(request_id, code, data.size());
+    return queue_frame(header.view().size() + data.size(),
+                       [&](transport::write_queue& queue, bool is_own) {
+                           append_message(queue, is_own, header.view(), data, {});
+                       });
+}
+
+void framed_session::settle_request(std::uint64_t request_id, int code,
+                                    std::span<const std::uint8_t> data) noexcept {
+    try {
+        const auto sent = send_response(request_id, code, data);
+        if (sent.is_ok() || is_stopped()) {
+            return;
+        }
+        const int reason = sent.error().code;
+        const auto settle = [this, request_id, reason] {
+            if (is_closing_) {
+                return;
+            }
+            // Past the mark, as answers to pings: the asker must not wait for nothing.
+            const call_header header = call_header::of_response(request_id, reason, 0);
+            if (may_send_control()) {
+                transport_->queue().append(header.view());
+                transport_->queue().end_message({});
+                publish_queued();
+                transport_->request_flush();
+            }
+        };
+        if (loop().runs_here()) {
+            settle();
+        } else {
+            where()->post([self = shared_from_this(), settle] { settle(); });
+        }
+    } catch (const std::bad_alloc&) {
+        // Without memory for an answer the connection is of no use to the asker.
+        (void)stop_session();
+    }
+}
+
+bool framed_session::on_request_frame(const protocol::frame& frame) {
+    if (frame.flags != 0) {
+        return violate(errc::pipeline_mismatch, "compressed or encrypted request, no pipeline");
+    }
+    count_received();
+    count(requests().received);
+    detail::request_call call(*this, protocol::get<std::uint64_t>(frame.payload.data()));
+    host_->on_request(self_, frame.payload.subspan(protocol::request_prefix_size), call);
+    return takes_more();
+}
+
+bool framed_session::on_response_frame(const protocol::frame& frame) {
+    if (frame.flags != 0) {
+        return violate(errc::pipeline_mismatch, "compressed or encrypted response, no pipeline");
+    }
+    count_received();
+    request_state& calls = requests();
+    const auto done = calls.table.take(protocol::get<std::uint64_t>(frame.payload.data()));
+    if (!done) {
+        count(calls.late);
+    } else {
+        answer_request(*done, frame);
+    }
+    return takes_more();
+}
+
+void framed_session::answer_request(const response_handler& done, const protocol::frame& frame) {
+    const auto code = static_cast<std::int32_t>(
+        protocol::get<std::uint32_t>(frame.payload.data() + sizeof(std::uint64_t)));
+    const auto body = frame.payload.subspan(protocol::response_prefix_size);
+    if (code == 0) {
+        done(body);
+        return;
+    }
+    error_info failure;
+    failure.code = code;
+    failure.source = id();
+    failure.details =
+        protocol::printable(body.first(std::min(body.size(), protocol::max_control_payload)));
+    failure.message = describe("request answered with an error by");
+    failure.message += ": ";
+    failure.message += failure.details.empty() ? make_error_code(static_cast<errc>(code)).message()
+                                               : failure.details;
+    done(std::move(failure));
+}
+
+void framed_session::on_request_expired(response_handler done) {
+    count(requests().timeouts);
+    guarded([&] { done(detail::failure(errc::connection_timeout, describe("request to"), id())); });
+}
+
+bool framed_session::cancel_request(operation_id operation) {
+    request_state* const calls = requests_.load(std::memory_order_acquire);
+    const auto done = calls != nullptr ? calls->table.take(operation) : std::nullopt;
+    if (!done) {
+        return false;
+    }
+    guarded([&] { (*done)(detail::failure(errc::cancelled, describe("request to"), id())); });
+    return true;
+}
+
+void framed_session::fail_requests(errc code) {
+    request_state* const calls = requests_.load(std::memory_order_acquire);
+    while (calls != nullptr) {
+        const auto done = calls->table.take_any();
+        if (!done) {
+            break;
+        }
+        guarded([&] { (*done)(detail::failure(code, describe("request to"), id())); });
+    }
+}
+
+}  // namespace network_system::session

@@ -1,0 +1,102 @@
+// Pull mode, and the operations of framed_session that can be given up.
+#include "session/framed_session.h"
+#include "utils/failure.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace network_system::session {
+
+void framed_session::pull_message(transport::bytes_view payload) {
+    if (const auto asker = pull_->take_asker()) {
+        count_received();
+        (*asker)(std::vector<std::uint8_t>(payload.begin(), payload.end()));
+        return;
+    }
+    pull_->store(payload);
+    if (pull_->is_full()) {
+        set_hold(hold::pull_queue, true);
+    }
+}
+
+VoidResult framed_session::receive_packet(receive_handler handler, operation_id operation) {
+    if (!pull_) {
+        return detail::failure(errc::not_supported,
+                               describe("receive_packet needs receive_mode::pull; connection to"),
+                               id());
+    }
+    if (is_gone_.load(std::memory_order_acquire) && pull_->size() == 0) {
+        return closed_error();
+    }
+    if (loop().runs_here() && pull_->size() == 0 && !is_closing_) {
+        pull_->note(std::move(handler), operation);
+        return ok();
+    }
+    where()->post([self = shared_from_this(), this, handler = std::move(handler),
+                   operation]() mutable { ask(std::move(handler), operation); });
+    return ok();
+}
+
+void framed_session::ask(receive_handler handler, operation_id operation) {
+    if (auto waiting = pull_->take_message()) {
+        count_received();
+        if (pull_->has_room()) {
+            set_hold(hold::pull_queue, false);
+        }
+        guarded([&] { handler(std::move(*waiting)); });
+    } else if (is_gone_.load(std::memory_order_relaxed)) {
+        guarded([&] { handler(closed_error().error()); });
+    } else {
+        pull_->note(std::move(handler), operation);
+    }
+}
+
+void framed_session::end_pulling(errc code) {
+    while (pull_) {
+        const auto asker = pull_->take_asker();
+        if (!asker) {
+            break;
+        }
+        guarded([&] { (*asker)(detail::failure(code, describe("receive from"), id())); });
+    }
+}
+
+void framed_session::cancel(operation_id operation) {
+    if (operation == operation_id::none) {
+        return;
+    }
+    // Posted even here: the handler must not run inside the caller's callback.
+    where()->post([self = shared_from_this(), this, operation] { apply_cancel(operation); });
+}
+
+void framed_session::apply_cancel(operation_id operation) {
+    if (cancel_request(operation)) {
+        return;
+    }
+    if (pull_) {
+        if (const auto asker = pull_->take_asker(operation)) {
+            guarded([&] {
+                (*asker)(detail::failure(errc::cancelled, describe("receive from"), id()));
+            });
+            return;
+        }
+    }
+    if (!pings_) {
+        return;
+    }
+    const auto found = std::find_if(pings_->begin(), pings_->end(), [&](const pending_ping& each) {
+        return each.operation == operation;
+    });
+    if (found != pings_->end()) {
+        const pending_ping given_up = std::move(*found);
+        pings_->erase(found);
+        guarded(
+            [&] { given_up.handler(detail::failure(errc::cancelled, describe("ping to"), id())); });
+    }
+}
+
+void framed_session::post(unique_function<void()> task) {
+    where()->post([self = shared_from_this(), this, task = std::move(task)] { guarded(task); });
+}
+
+}  // namespace network_system::session

@@ -1,0 +1,90 @@
+#include "session/session_host.h"
+#include "utils/failure.h"
+
+#include <network_system/session/messaging_session.h>
+#include <network_system/session/request.h>
+
+#include <utility>
+
+namespace network_system {
+namespace {
+
+std::span<const std::uint8_t> bytes_of(std::string_view text) noexcept {
+    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+constexpr std::string_view unanswered = "the request was given up without an answer";
+
+}  // namespace
+
+namespace session {
+
+void session_host::on_request(const session_ptr&, std::span<const std::uint8_t>,
+                              detail::request_call& call) {
+    call.answer(detail::failure(errc::not_supported, "nobody answers requests here", {}));
+}
+
+responder& responder::operator=(responder&& other) noexcept {
+    // The request held so far is answered by the destructor of the other.
+    std::swap(session_, other.session_);
+    std::swap(request_id_, other.request_id_);
+    return *this;
+}
+
+responder::~responder() {
+    if (session_) {
+        session_->settle_request(request_id_, static_cast<int>(errc::internal_error),
+                                 bytes_of(unanswered));
+    }
+}
+
+VoidResult responder::answer(int code, std::span<const std::uint8_t> data) {
+    if (!session_) {
+        return detail::failure(errc::invalid_argument, "the request was answered before",
+                               "responder");
+    }
+    auto sent = session_->send_response(request_id_, code, data);
+    if (sent.is_ok() || sent.error().code == static_cast<int>(errc::connection_closed)) {
+        session_.reset();
+    }
+    return sent;
+}
+
+VoidResult responder::respond(std::span<const std::uint8_t> data) {
+    return answer(0, data);
+}
+
+VoidResult responder::respond(std::string_view text) {
+    return answer(0, bytes_of(text));
+}
+
+VoidResult responder::fail(errc code, std::string_view text) {
+    return answer(static_cast<int>(code), bytes_of(text));
+}
+
+}  // namespace session
+
+namespace detail {
+
+request_call::~request_call() {
+    if (!is_settled_) {
+        session_.settle_request(id_, static_cast<int>(errc::internal_error), bytes_of(unanswered));
+    }
+}
+
+void request_call::answer(const Result<std::vector<std::uint8_t>>& result) {
+    is_settled_ = true;
+    if (result) {
+        session_.settle_request(id_, 0, result.value());
+    } else {
+        session_.settle_request(id_, result.error().code, bytes_of(result.error().message));
+    }
+}
+
+session::responder request_call::defer() {
+    is_settled_ = true;
+    return {session_.shared_from_this(), id_};
+}
+
+}  // namespace detail
+}  // namespace network_system

@@ -1,0 +1,76 @@
+#pragma once
+
+#include "runtime/loop.h"
+
+#include <network_system/session/operation.h>
+#include <network_system/session/request.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+namespace network_system::session {
+
+/// A request that another thread has sent and the loop does not know yet.
+struct new_request {
+    std::uint64_t id;
+    std::chrono::milliseconds timeout;
+    operation_id operation;
+    response_handler done;
+};
+
+/// The requests of one session that wait for their answers.
+///
+/// Thread-safety: none; used on the loop's executor. Only `size` may be read by any thread.
+class request_table {
+public:
+    class owner {
+    public:
+        /// The deadline of a request has passed; it is no longer in the table.
+        virtual void on_request_expired(response_handler done) = 0;
+
+    protected:
+        ~owner() = default;
+    };
+
+    request_table(runtime::loop& where, owner& to) : loop_(where), owner_(to) {}
+    request_table(const request_table&) = delete;
+    request_table& operator=(const request_table&) = delete;
+
+    void add(new_request&& request);
+    /// Takes the handler of a request out; nothing when it is not (or no longer) pending.
+    [[nodiscard]] std::optional<response_handler> take(std::uint64_t id);
+    [[nodiscard]] std::optional<response_handler> take(operation_id operation);
+    /// Any of them: the connection is gone.
+    [[nodiscard]] std::optional<response_handler> take_any();
+
+    [[nodiscard]] std::size_t size() const noexcept {
+        return size_.load(std::memory_order_relaxed);
+    }
+
+private:
+    struct pending final : runtime::deadline_entry {
+        void on_deadline(runtime::steady_time) override { table->expire(id); }
+
+        request_table* table = nullptr;
+        std::uint64_t id = 0;
+        operation_id operation = operation_id::none;
+        response_handler done;
+    };
+    using table = std::unordered_map<std::uint64_t, pending>;
+
+    void expire(std::uint64_t id);
+    [[nodiscard]] response_handler extract(table::iterator found);
+
+    runtime::loop& loop_;
+    owner& owner_;
+    table pending_;
+    // Emptied nodes, so that a steady stream of requests allocates none.
+    std::vector<table::node_type> spare_;
+    std::atomic<std::size_t> size_{0};
+};
+
+}  // namespace network_system::session
