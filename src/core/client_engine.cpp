@@ -42,7 +42,7 @@ void client_engine::on_connected(runtime::connect_outcome outcome) {
         const auto failure = start_error(outcome.code, outcome.cause, outcome.text);
         is_finished_.store(true, std::memory_order_release);
         refuse_start(failure);
-        end_.announce();
+        finish(*loop_);
         start_result_.give(failure);
         return;
     }
@@ -67,7 +67,8 @@ error_info client_engine::start_error(errc code, std::error_code cause,
     } else if (code == errc::connection_timeout && !cause) {
         message += fmt::format(" within {} ms", options_.connect_timeout.count());
     }
-    return detail::failure(code, std::move(message), name_, cause);
+    return detail::failure(is_cancelled_ ? errc::cancelled : code, std::move(message), name_,
+                           cause);
 }
 
 error_info client_engine::start_error(std::error_code reason) const {
@@ -90,6 +91,15 @@ void client_engine::begin_stop() {
             connector_->cancel();
         } else if (const auto current = session()) {
             current->begin_close({});
+        }
+    });
+}
+
+void client_engine::cancel_start() {
+    loop_->post([keep = self(), this] {
+        if (!was_connected_ && !is_finished()) {
+            is_cancelled_ = true;
+            begin_stop();
         }
     });
 }
@@ -167,7 +177,7 @@ void client_engine::on_gone(const session_ptr&, std::error_code reason,
     is_finished_.store(true, std::memory_order_release);
     has_failed_to_start_ = !was_connected_;
     collect(totals, reason);
-    end_.announce();
+    finish(*loop_);
     start_result_.give(start_error(reason));  // unless it was given before
 }
 

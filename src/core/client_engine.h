@@ -36,6 +36,8 @@ public:
     /// Calls `done` exactly once, on the loop, unless the gate is closed first.
     void start(const std::string& host, std::uint16_t port, messaging_client::start_callback done);
     void begin_stop() override;
+    /// Stops, with `cancelled` for an answer, unless the connection has been made.
+    void cancel_start();
     /// The answer `done` gets, for a thread that waits for it; nothing when there is none in time.
     [[nodiscard]] std::optional<VoidResult> wait_for_start(
         std::chrono::steady_clock::time_point deadline) {
@@ -87,6 +89,7 @@ private:
     messaging_client::start_callback done_;
     std::shared_ptr<runtime::connector> connector_;
     bool is_stop_requested_ = false;
+    bool is_cancelled_ = false;
     awaited<std::monostate> start_result_;
     std::atomic<bool> is_finished_{false};
     std::atomic<bool> is_connected_{false};

@@ -27,6 +27,35 @@ bool engine::stop(milliseconds drain_timeout, driven_by threads) {
     return is_over;
 }
 
+void engine::stop_then(session::stop_handler handler) {
+    {
+        const std::lock_guard lock(stop_handlers_mutex_);
+        if (!is_finished_) {
+            stop_handlers_.push_back(std::move(handler));
+        }
+    }
+    if (handler) {
+        const auto& where = pool_->loops().front();
+        where->post([keep = shared_from_this(), this, &where, handler = std::move(handler)] {
+            run_callback(*where, [&] { handler(ok()); });
+        });
+    }
+    begin_stop();
+}
+
+void engine::finish(runtime::loop& where) noexcept {
+    std::vector<session::stop_handler> handlers;
+    {
+        const std::lock_guard lock(stop_handlers_mutex_);
+        is_finished_ = true;
+        handlers.swap(stop_handlers_);
+    }
+    for (const auto& each : handlers) {
+        run_callback(where, [&] { each(ok()); });
+    }
+    end_.announce();
+}
+
 void engine::abandon() {
     begin_stop();
     gate()->close();

@@ -80,6 +80,8 @@ public:
     /// With own threads there is always an end, so that a slow machine or a long callback costs
     /// time, and neither callbacks nor counts.
     bool stop(std::chrono::milliseconds drain_timeout, driven_by threads = driven_by::others);
+    /// The stop without waiting: `handler` runs when all else is over.
+    void stop_then(session::stop_handler handler);
     /// The stop without waiting: begins it, and keeps callbacks that are not running out.
     void abandon();
 
@@ -105,11 +107,17 @@ protected:
     void on_callback_exception(const session::messaging_session& who,
                                std::string_view what) noexcept override;
 
+    /// The last connection is gone: answers those who asked for the stop, and wakes those who wait.
+    void finish(runtime::loop& where) noexcept;
+
     std::string name_;
     std::shared_ptr<runtime::io_pool> pool_;
-    end_of_life end_;
 
 private:
+    end_of_life end_;
+    std::mutex stop_handlers_mutex_;
+    std::vector<session::stop_handler> stop_handlers_;
+    bool is_finished_ = false;
     make_transport transports_;
     std::shared_ptr<const session_config> config_;
     mutable std::mutex totals_mutex_;

@@ -9,6 +9,14 @@
 
 namespace network_system::core {
 
+namespace {
+
+std::span<const std::uint8_t> bytes_of(std::string_view text) noexcept {
+    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+}  // namespace
+
 /// The client's current (or last) connection, and the callbacks for the next.
 class messaging_client::impl {
 public:
@@ -45,7 +53,8 @@ public:
 
     /// Begins to connect; the engine that does.
     Result<std::shared_ptr<client_engine>> begin(std::string_view host, std::uint16_t port,
-                                                 start_callback handler) {
+                                                 start_callback& handler,
+                                                 std::function<void()>* canceller = nullptr) {
         if (const auto checked = validate(host, port); checked.is_err()) {
             return checked.error();
         }
@@ -59,12 +68,20 @@ public:
         }
         engine_ = std::make_shared<client_engine>(id_, options_, pool_, loop_,
                                                   transport::make_plain_transport, callbacks_);
+        if (canceller != nullptr) {
+            *canceller = [weak = std::weak_ptr(engine_)] {
+                if (const auto alive = weak.lock()) {
+                    alive->cancel_start();
+                }
+            };
+        }
         engine_->start(std::string(host), port, std::move(handler));
         return engine_;
     }
 
-    VoidResult start(std::string_view host, std::uint16_t port, start_callback handler) {
-        return begin(host, port, std::move(handler)).map([](const auto&) {
+    VoidResult start(std::string_view host, std::uint16_t port, start_callback& handler,
+                     std::function<void()>* canceller = nullptr) {
+        return begin(host, port, handler, canceller).map([](const auto&) {
             return std::monostate{};
         });
     }
@@ -74,7 +91,8 @@ public:
             return detail::failure(errc::would_block,
                                    "start_client blocks; on an I/O thread pass a handler", id_);
         }
-        const auto begun = begin(host, port, {});
+        start_callback nobody;
+        const auto begun = begin(host, port, nobody);
         if (!begun) {
             return begun.error();
         }
@@ -102,6 +120,15 @@ public:
         } else if (!current->stop(options_.drain_timeout)) {
             forget(current);
         }
+        return ok();
+    }
+
+    VoidResult stop(session::stop_handler& handler) {
+        const auto current = engine();
+        if (!current || current->end().is_over()) {
+            return detail::failure(errc::connection_closed, "the client is not started", id_);
+        }
+        current->stop_then(std::move(handler));
         return ok();
     }
 
@@ -267,12 +294,22 @@ VoidResult messaging_client::start_client(std::string_view host, std::uint16_t p
 }
 
 VoidResult messaging_client::start_client(std::string_view host, std::uint16_t port,
-                                          start_callback handler) {
-    return impl_->start(host, port, std::move(handler));
+                                          start_callback&& handler) {
+    return impl_->start(host, port, handler);
+}
+
+VoidResult messaging_client::start_client(std::string_view host, std::uint16_t port,
+                                          start_callback&& handler,
+                                          std::function<void()>& canceller) {
+    return impl_->start(host, port, handler, &canceller);
 }
 
 VoidResult messaging_client::stop_client() {
     return impl_->stop();
+}
+
+VoidResult messaging_client::stop_client(session::stop_handler&& handler) {
+    return impl_->stop(handler);
 }
 
 VoidResult messaging_client::wait_for_stop() {
@@ -287,39 +324,29 @@ VoidResult messaging_client::wait_for_stop() {
     return ok();
 }
 
-VoidResult messaging_client::send_packet(std::vector<std::uint8_t>&& data) {
-    return send_packet(std::move(data), session::send_callback{});
-}
-
 VoidResult messaging_client::send_packet(std::vector<std::uint8_t>&& data,
-                                         session::send_callback done) {
+                                         session::send_callback&& done) {
     return impl_->session().and_then([&](const auto& current) {
         return current->send_packet(std::move(data), std::move(done));
     });
 }
 
-VoidResult messaging_client::send_packet(std::span<const std::uint8_t> data) {
-    return send_packet(data, session::send_callback{});
-}
-
 VoidResult messaging_client::send_packet(std::span<const std::uint8_t> data,
-                                         session::send_callback done) {
+                                         session::send_callback&& done) {
     return impl_->session().and_then(
         [&](const auto& current) { return current->send_packet(data, std::move(done)); });
 }
 
-VoidResult messaging_client::send_packet(std::string_view text, session::send_callback done) {
-    return send_packet(std::span<const std::uint8_t>(
-                           reinterpret_cast<const std::uint8_t*>(text.data()), text.size()),
-                       std::move(done));
+VoidResult messaging_client::send_packet(std::string_view text, session::send_callback&& done) {
+    return send_packet(bytes_of(text), std::move(done));
 }
 
 VoidResult messaging_client::send_packet(std::initializer_list<std::uint8_t> bytes,
-                                         session::send_callback done) {
+                                         session::send_callback&& done) {
     return send_packet(std::span<const std::uint8_t>(bytes.begin(), bytes.size()), std::move(done));
 }
 
-VoidResult messaging_client::ping(ping_callback handler) {
+VoidResult messaging_client::ping(ping_callback&& handler) {
     return impl_->session().and_then(
         [&](const auto& current) { return current->ping(std::move(handler)); });
 }
@@ -343,7 +370,7 @@ Result<std::vector<std::uint8_t>> messaging_client::request(std::string_view tex
                    timeout);
 }
 
-VoidResult messaging_client::receive_packet(session::receive_handler handler) {
+VoidResult messaging_client::receive_packet(session::receive_handler&& handler) {
     return impl_->session().and_then(
         [&](const auto& current) { return current->receive_packet(std::move(handler)); });
 }

@@ -8,6 +8,14 @@
 
 namespace network_system::core {
 
+namespace {
+
+error_info not_started(const std::string& id) {
+    return detail::failure(errc::server_not_started, "the server is not running", id);
+}
+
+}  // namespace
+
 /// The server's current (or last) life, and the callbacks for the next.
 class messaging_server::impl {
 public:
@@ -93,6 +101,15 @@ public:
         return ok();
     }
 
+    VoidResult stop(session::stop_handler& handler) {
+        const auto current = engine();
+        if (!current || current->end().is_over()) {
+            return not_started(id_);
+        }
+        current->stop_then(std::move(handler));
+        return ok();
+    }
+
     /// Applies `assign` to the callbacks unless they are in use.
     template <typename Assign>
     VoidResult set_callback(const Assign& assign) {
@@ -125,14 +142,6 @@ private:
     std::shared_ptr<server_engine> engine_;
 };
 
-namespace {
-
-error_info not_started(const std::string& id) {
-    return detail::failure(errc::server_not_started, "the server is not running", id);
-}
-
-}  // namespace
-
 messaging_server::messaging_server(std::string server_id, server_options options)
     : impl_(std::make_unique<impl>(std::move(server_id), std::move(options))) {}
 
@@ -144,6 +153,10 @@ VoidResult messaging_server::start_server(std::uint16_t port) {
 
 VoidResult messaging_server::stop_server() {
     return impl_->stop();
+}
+
+VoidResult messaging_server::stop_server(session::stop_handler&& handler) {
+    return impl_->stop(handler);
 }
 
 VoidResult messaging_server::wait_for_stop() {

@@ -65,12 +65,12 @@ void server_engine::begin_stop() {
 }
 
 void server_engine::on_acceptor_closed() {
-    release_one();
+    release_one(*pool_->loops().front());
 }
 
-void server_engine::release_one() {
+void server_engine::release_one(runtime::loop& where) {
     if (alive_.fetch_sub(1) == 1) {
-        end_.announce();
+        finish(where);
     }
 }
 
@@ -215,7 +215,7 @@ void server_engine::on_gone(const session_ptr& who, std::error_code reason,
     collect(totals, reason);
     (void)sessions_.remove_session(who->id());
     forget(who->remote_endpoint());
-    release_one();
+    release_one(*static_cast<session::framed_session&>(*who).where());
 }
 
 server_metrics server_engine::metrics() const {

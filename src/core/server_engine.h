@@ -50,7 +50,7 @@ private:
     [[nodiscard]] bool admit(const endpoint& peer);
     void refuse(const runtime::unique_socket& socket);
     void forget(const endpoint& peer);
-    void release_one();
+    void release_one(runtime::loop& where);
     [[nodiscard]] std::shared_ptr<server_engine> self() {
         return std::static_pointer_cast<server_engine>(shared_from_this());
     }

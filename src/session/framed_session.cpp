@@ -162,7 +162,7 @@ VoidResult framed_session::resume_receiving() {
     return set_paused(false);
 }
 
-VoidResult framed_session::ping(ping_handler handler, operation_id operation) {
+VoidResult framed_session::ping(ping_handler&& handler, operation_id operation) {
     if (!is_framed()) {
         return detail::failure(errc::not_supported,
                                describe("ping needs framing::message; connection to"), id());
@@ -206,6 +206,37 @@ VoidResult framed_session::stop_session() {
     return ok();
 }
 
+VoidResult framed_session::stop_session(stop_handler&& handler) {
+    if (is_gone_.load(std::memory_order_acquire)) {
+        return closed_error();
+    }
+    is_stopped_.store(true, std::memory_order_relaxed);
+    where()->post([self = shared_from_this(), this, handler = std::move(handler)]() mutable {
+        if (is_gone_.load(std::memory_order_relaxed)) {
+            guarded([&] { handler(ok()); });
+            return;
+        }
+        if (!stop_handlers_) {
+            stop_handlers_ = std::make_unique<std::vector<stop_handler>>();
+        }
+        stop_handlers_->push_back(std::move(handler));
+        begin_close({});
+    });
+    return ok();
+}
+
+void framed_session::answer_stops(std::error_code reason) {
+    if (const auto waiting = std::move(stop_handlers_)) {
+        for (const stop_handler& each : *waiting) {
+            guarded([&] {
+                each(reason
+                         ? VoidResult(detail::failure(end_code(reason), describe("stop of"), id()))
+                         : ok());
+            });
+        }
+    }
+}
+
 void framed_session::begin_close(std::error_code reason) {
     if (is_closing_) {
         return;
@@ -241,6 +272,7 @@ void framed_session::on_closed(std::error_code reason) {
     is_gone_.store(true, std::memory_order_release);
     const session_ptr self = self_;
     guarded([&] { host_->on_closed(self, reason, is_open_); });
+    answer_stops(reason);
     host_->on_gone(self, reason, metrics());
     loop().retire(std::move(host_));
     loop().retire(std::move(self_));

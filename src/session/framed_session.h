@@ -68,11 +68,12 @@ public:
     VoidResult pause_receiving() override;
     VoidResult resume_receiving() override;
     VoidResult stop_session() override;
+    VoidResult stop_session(stop_handler&& handler) override;
     [[nodiscard]] bool is_stopped() const noexcept override {
         return is_stopped_.load(std::memory_order_relaxed);
     }
-    VoidResult ping(ping_handler handler, operation_id operation = operation_id::none) override;
-    VoidResult receive_packet(receive_handler handler,
+    VoidResult ping(ping_handler&& handler, operation_id operation = operation_id::none) override;
+    VoidResult receive_packet(receive_handler&& handler,
                               operation_id operation = operation_id::none) override;
     void cancel(operation_id operation) override;
     void post(unique_function<void()> task) override;
@@ -89,10 +90,10 @@ public:
     }
 
 protected:
-    VoidResult send_owned(std::vector<std::uint8_t>& data, send_callback done) override;
-    VoidResult send_copy(std::span<const std::uint8_t> data, send_callback done) override;
+    VoidResult send_owned(std::vector<std::uint8_t>& data, send_callback& done) override;
+    VoidResult send_copy(std::span<const std::uint8_t> data, send_callback& done) override;
     VoidResult send_request(std::span<const std::uint8_t> data, std::chrono::milliseconds timeout,
-                            operation_id operation, response_handler handler) override;
+                            operation_id operation, response_handler& handler) override;
     VoidResult send_response(std::uint64_t request_id, int code,
                              std::span<const std::uint8_t> data) override;
     void settle_request(std::uint64_t request_id, int code,
@@ -194,6 +195,7 @@ private:
     void keep_alive(runtime::steady_time now);
     void on_closed(std::error_code reason) override;
     void fail_pending(std::error_code reason);
+    void answer_stops(std::error_code reason);
     VoidResult set_paused(bool paused);
     void set_hold(hold reason, bool is_on);
     [[nodiscard]] bool is_paused() const noexcept { return holds_ != 0; }
@@ -228,6 +230,7 @@ private:
     session_ptr self_;
     protocol::frame_decoder decoder_;
     std::unique_ptr<std::vector<pending_ping>> pings_;
+    std::unique_ptr<std::vector<stop_handler>> stop_handlers_;
     const std::unique_ptr<pull_queue> pull_;
     // Made by any thread, under the remote queue's lock; lives as long as the session.
     std::atomic<request_state*> requests_{nullptr};

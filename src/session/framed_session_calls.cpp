@@ -88,7 +88,7 @@ VoidResult framed_session::refusal_of_call(std::size_t size) const {
 
 VoidResult framed_session::send_request(std::span<const std::uint8_t> data,
                                         std::chrono::milliseconds timeout, operation_id operation,
-                                        response_handler handler) {
+                                        response_handler& handler) {
     if (timeout < std::chrono::milliseconds{0}) {
         return detail::failure(errc::invalid_argument, "the timeout of a request is negative",
                                id());

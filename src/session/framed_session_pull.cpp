@@ -19,7 +19,7 @@ void framed_session::pull_message(transport::bytes_view payload) {
     }
 }
 
-VoidResult framed_session::receive_packet(receive_handler handler, operation_id operation) {
+VoidResult framed_session::receive_packet(receive_handler&& handler, operation_id operation) {
     if (!pull_) {
         return detail::failure(errc::not_supported,
                                describe("receive_packet needs receive_mode::pull; connection to"),

@@ -118,7 +118,7 @@ void framed_session::announce_remote(const remote_queue::lock& held) {
     }
 }
 
-VoidResult framed_session::send_copy(std::span<const std::uint8_t> data, send_callback done) {
+VoidResult framed_session::send_copy(std::span<const std::uint8_t> data, send_callback& done) {
     constexpr auto type = protocol::frame_type::data;
     const framing frames = config_->frames;
     if (!done && data.size() < direct_size) {
@@ -147,7 +147,7 @@ void framed_session::append_message(transport::write_queue& queue, bool is_own,
     queue.end_message(std::move(done));
 }
 
-VoidResult framed_session::send_owned(std::vector<std::uint8_t>& data, send_callback done) {
+VoidResult framed_session::send_owned(std::vector<std::uint8_t>& data, send_callback& done) {
     return send_message(data.size(), [&](transport::write_queue& queue, bool) {
         const auto header =
             protocol::encode_header(config_->frames, protocol::frame_type::data, 0, data.size());

@@ -18,6 +18,7 @@ public:
 
     VoidResult pause_receiving() override { return ok(); }
     VoidResult resume_receiving() override { return ok(); }
+    VoidResult stop_session(session::stop_handler&&) override { return ok(); }
     VoidResult stop_session() override {
         ++stops;
         if (on_stop) {
@@ -26,13 +27,13 @@ public:
         return ok();
     }
     bool is_stopped() const noexcept override { return stops > 0; }
-    VoidResult receive_packet(session::receive_handler, session::operation_id) override {
+    VoidResult receive_packet(session::receive_handler&&, session::operation_id) override {
         return error_void(-13, "not part of this test");
     }
     void cancel(session::operation_id) override {}
     void post(unique_function<void()>) override {}
     bool runs_here() const noexcept override { return false; }
-    VoidResult ping(session::ping_handler, session::operation_id) override {
+    VoidResult ping(session::ping_handler&&, session::operation_id) override {
         return error_void(static_cast<int>(errc::not_supported), "fake");
     }
     std::size_t queued_bytes() const noexcept override { return queued; }
@@ -43,18 +44,18 @@ public:
     std::function<void()> on_stop;
 
 protected:
-    VoidResult send_owned(std::vector<std::uint8_t>&, session::send_callback) override {
+    VoidResult send_owned(std::vector<std::uint8_t>&, session::send_callback&) override {
         return ok();
     }
     VoidResult send_request(std::span<const std::uint8_t>, std::chrono::milliseconds,
-                            session::operation_id, session::response_handler) override {
+                            session::operation_id, session::response_handler&) override {
         return ok();
     }
     VoidResult send_response(std::uint64_t, int, std::span<const std::uint8_t>) override {
         return ok();
     }
     void settle_request(std::uint64_t, int, std::span<const std::uint8_t>) noexcept override {}
-    VoidResult send_copy(std::span<const std::uint8_t>, session::send_callback) override {
+    VoidResult send_copy(std::span<const std::uint8_t>, session::send_callback&) override {
         return ok();
     }
 };

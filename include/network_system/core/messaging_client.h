@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <span>
@@ -74,27 +75,35 @@ public:
     /// The same without blocking; `handler` runs on the client's I/O thread. When the answer here
     /// is an error, the handler does not run.
     [[nodiscard]] VoidResult start_client(std::string_view host, std::uint16_t port,
-                                          start_callback handler);
+                                          start_callback&& handler);
+    /// The same; `canceller` becomes a function that gives the attempt up, after which `handler`
+    /// gets `cancelled`. It may be called from any thread, at any time, also when the attempt or
+    /// the client is over: then it does nothing.
+    [[nodiscard]] VoidResult start_client(std::string_view host, std::uint16_t port,
+                                          start_callback&& handler,
+                                          std::function<void()>& canceller);
 
     /// Sends what is queued, tells the server, and closes within `client_options::drain_timeout`.
     /// Idempotent: ok when stopped. The disconnected callback runs before it returns. Inside a
     /// library callback it only begins the stop, and returns ok.
     VoidResult stop_client();
 
+    /// The same without blocking: `handler` runs once, on the client's I/O thread, after every
+    /// other callback. Error: `connection_closed` (there is nothing to stop).
+    VoidResult stop_client(session::stop_handler&& handler);
+
     /// Blocks until the client is stopped or its connection has ended; returns at once when it is
     /// neither connecting nor connected. `would_block` inside a library callback.
     VoidResult wait_for_stop();
 
-    /// Sends one message; see messaging_session::send_packet. The vector is left intact on error.
-    [[nodiscard]] VoidResult send_packet(std::vector<std::uint8_t>&& data);
+    /// Sends one message; see messaging_session::send_packet.
     [[nodiscard]] VoidResult send_packet(std::vector<std::uint8_t>&& data,
-                                         session::send_callback done);
-    [[nodiscard]] VoidResult send_packet(std::span<const std::uint8_t> data);
+                                         session::send_callback&& done = {});
     [[nodiscard]] VoidResult send_packet(std::span<const std::uint8_t> data,
-                                         session::send_callback done);
-    [[nodiscard]] VoidResult send_packet(std::string_view text, session::send_callback done = {});
+                                         session::send_callback&& done = {});
+    [[nodiscard]] VoidResult send_packet(std::string_view text, session::send_callback&& done = {});
     [[nodiscard]] VoidResult send_packet(std::initializer_list<std::uint8_t> bytes,
-                                         session::send_callback done = {});
+                                         session::send_callback&& done = {});
 
     /// Asks the server; see messaging_session::request.
     template <typename F>
@@ -116,11 +125,11 @@ public:
                                                             std::chrono::milliseconds timeout);
 
     /// `receive_mode::pull` only; see messaging_session::receive_packet.
-    [[nodiscard]] VoidResult receive_packet(session::receive_handler handler);
+    [[nodiscard]] VoidResult receive_packet(session::receive_handler&& handler);
 
     /// Measures the round-trip time; the handler runs on the client's I/O thread. Errors:
     /// `not_supported` unless `framing::message`, `connection_closed`.
-    [[nodiscard]] VoidResult ping(ping_callback handler);
+    [[nodiscard]] VoidResult ping(ping_callback&& handler);
     /// The same, blocking for at most `connect_timeout`. Errors also: `would_block`,
     /// `connection_timeout`.
     [[nodiscard]] Result<std::chrono::microseconds> ping();

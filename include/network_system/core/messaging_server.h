@@ -88,6 +88,10 @@ public:
     /// stop, and returns ok.
     VoidResult stop_server();
 
+    /// The same without blocking: `handler` runs once, on an I/O thread, after every other
+    /// callback. Error: `server_not_started` (there is nothing to stop).
+    VoidResult stop_server(session::stop_handler&& handler);
+
     /// Blocks until the server is stopped; returns at once when it is not running, or inside a
     /// library callback, where nothing may block (`would_block`).
     VoidResult wait_for_stop();

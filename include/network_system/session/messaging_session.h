@@ -16,6 +16,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace network_system::session {
@@ -23,6 +24,9 @@ namespace network_system::session {
 /// Runs once when a message was handed to the operating system, or with the error that prevented
 /// it. "Handed to the kernel" is not "delivered to the peer".
 using send_callback = unique_function<void(VoidResult)>;
+
+/// Runs once when a stop is complete: ok after a clean close, else with what cut it short.
+using stop_handler = unique_function<void(VoidResult)>;
 
 /// Gets the round-trip time of a ping, or the error that says there was none.
 using ping_handler = unique_function<void(Result<std::chrono::microseconds>)>;
@@ -74,31 +78,27 @@ public:
     [[nodiscard]] const endpoint& remote_endpoint() const noexcept { return remote_; }
     [[nodiscard]] const endpoint& local_endpoint() const noexcept { return local_; }
 
-    /// Sends one message. The vector is moved from on success and left intact on error.
+    /// Sends one message. The vector and the callback are moved from on success and left intact on
+    /// error; so are the handlers of the functions below.
     ///
     /// Errors: `invalid_argument` (empty), `message_too_large` (over either side's limit),
     /// `send_buffer_full` (see send_policy), `connection_closed`.
-    [[nodiscard]] VoidResult send_packet(std::vector<std::uint8_t>&& data) {
-        return send_owned(data, {});
-    }
-    [[nodiscard]] VoidResult send_packet(std::vector<std::uint8_t>&& data, send_callback done) {
-        return send_owned(data, std::move(done));
+    [[nodiscard]] VoidResult send_packet(std::vector<std::uint8_t>&& data,
+                                         send_callback&& done = {}) {
+        return send_owned(data, done);
     }
     /// Sends a copy; the bytes need to live only during the call. Inside a callback a large
     /// message is handed to the kernel at once and only the rest is copied.
-    [[nodiscard]] VoidResult send_packet(std::span<const std::uint8_t> data) {
-        return send_copy(data, {});
+    [[nodiscard]] VoidResult send_packet(std::span<const std::uint8_t> data,
+                                         send_callback&& done = {}) {
+        return send_copy(data, done);
     }
-    [[nodiscard]] VoidResult send_packet(std::span<const std::uint8_t> data, send_callback done) {
-        return send_copy(data, std::move(done));
-    }
-    [[nodiscard]] VoidResult send_packet(std::string_view text, send_callback done = {}) {
-        return send_copy({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()},
-                         std::move(done));
+    [[nodiscard]] VoidResult send_packet(std::string_view text, send_callback&& done = {}) {
+        return send_copy({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, done);
     }
     [[nodiscard]] VoidResult send_packet(std::initializer_list<std::uint8_t> bytes,
-                                         send_callback done = {}) {
-        return send_copy({bytes.begin(), bytes.size()}, std::move(done));
+                                         send_callback&& done = {}) {
+        return send_copy({bytes.begin(), bytes.size()}, done);
     }
 
     /// Asks the peer, and gets the answer to this question: requests may overlap, and are answered
@@ -116,8 +116,12 @@ public:
     [[nodiscard]] VoidResult request(std::span<const std::uint8_t> data,
                                      std::chrono::milliseconds timeout, F&& handler,
                                      operation_id operation = operation_id::none) {
-        return send_request(data, timeout, operation,
-                            detail::make_response_handler(std::forward<F>(handler)));
+        if constexpr (std::is_same_v<std::remove_cvref_t<F>, response_handler>) {
+            return send_request(data, timeout, operation, handler);
+        } else {
+            auto answered = detail::make_response_handler(std::forward<F>(handler));
+            return send_request(data, timeout, operation, answered);
+        }
     }
     template <typename F>
     [[nodiscard]] VoidResult request(std::string_view text, std::chrono::milliseconds timeout,
@@ -132,7 +136,7 @@ public:
     /// thread runs; then the handlers get the reason, or `connection_closed`.
     ///
     /// Errors: `not_supported` (not in pull mode), `connection_closed` (and nothing waits).
-    virtual VoidResult receive_packet(receive_handler handler,
+    virtual VoidResult receive_packet(receive_handler&& handler,
                                       operation_id operation = operation_id::none) = 0;
 
     /// Gives up a pending request, ping or receive: its handler gets `cancelled`. Nothing happens
@@ -156,13 +160,17 @@ public:
     /// within the drain deadline. Idempotent; returns at once. No receive callback runs once the
     /// close has taken effect on the session's I/O thread (at once when called there).
     virtual VoidResult stop_session() = 0;
+    /// The same; `handler` runs on the session's I/O thread, last, when the connection is closed.
+    /// Error: `connection_closed` (it is closed already).
+    virtual VoidResult stop_session(stop_handler&& handler) = 0;
 
     /// True once the session is closing or closed.
     [[nodiscard]] virtual bool is_stopped() const noexcept = 0;
 
     /// Measures the round-trip time with a ping frame. Error: `not_supported` unless
     /// `framing::message`; `connection_closed`. The handler runs on the session's I/O thread.
-    virtual VoidResult ping(ping_handler handler, operation_id operation = operation_id::none) = 0;
+    virtual VoidResult ping(ping_handler&& handler,
+                            operation_id operation = operation_id::none) = 0;
 
     /// Bytes waiting to be handed to the kernel, those of other threads included.
     [[nodiscard]] virtual std::size_t queued_bytes() const noexcept = 0;
@@ -180,11 +188,11 @@ public:
 protected:
     messaging_session(std::string id, const endpoint& remote, const endpoint& local);
 
-    virtual VoidResult send_owned(std::vector<std::uint8_t>& data, send_callback done) = 0;
-    virtual VoidResult send_copy(std::span<const std::uint8_t> data, send_callback done) = 0;
+    virtual VoidResult send_owned(std::vector<std::uint8_t>& data, send_callback& done) = 0;
+    virtual VoidResult send_copy(std::span<const std::uint8_t> data, send_callback& done) = 0;
     virtual VoidResult send_request(std::span<const std::uint8_t> data,
                                     std::chrono::milliseconds timeout, operation_id operation,
-                                    response_handler handler) = 0;
+                                    response_handler& handler) = 0;
     /// `code` 0 answers with the data, another one with an error and its text.
     virtual VoidResult send_response(std::uint64_t request_id, int code,
                                      std::span<const std::uint8_t> data) = 0;

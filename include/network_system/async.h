@@ -1,0 +1,208 @@
+#pragma once
+
+#include <network_system/core/messaging_client.h>
+#include <network_system/core/messaging_server.h>
+#include <network_system/internal/async_operation.h>
+#include <network_system/internal/session_executor.h>
+#include <network_system/session/messaging_session.h>
+
+#include <asio/cancellation_type.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+/// The operations of clients and sessions with Asio completion tokens: `asio::use_awaitable`,
+/// `asio::use_future`, callbacks (move-only ones too). The signature is `void(Result<T>)`
+/// everywhere; nothing throws.
+///
+/// A handler runs on its associated executor: at once when that is the session's I/O thread
+/// (`session_executor`, or the user's io_context that the server or client runs on), else posted
+/// there. A handler without an executor of its own runs on the I/O thread, like a callback. Memory
+/// comes from its associated allocator. An operation that fails at once completes as if by post.
+///
+/// The cancellation slot of a handler gives up a start, receive, request or ping, which then
+/// completes with `cancelled`; any type of cancellation does. A send cannot be taken back and a
+/// stop not be undone: they ignore it. With use_future or a plain callback, handlers of objects
+/// that are gone (an io_context that was destroyed) are destroyed without being called.
+namespace network_system {
+
+namespace detail {
+
+using session_ptr = std::shared_ptr<session::messaging_session>;
+
+/// Lets the slot, if there is one, cancel what gets the id that this returns.
+template <typename Slot>
+session::operation_id cancel_through(Slot slot, const session_ptr& where) {
+    if (!slot.is_connected()) {
+        return session::operation_id::none;
+    }
+    const auto id = session::next_operation_id();
+    slot.assign([weak = std::weak_ptr(where), id](asio::cancellation_type) {
+        if (const auto alive = weak.lock()) {
+            alive->cancel(id);
+        }
+    });
+    return id;
+}
+
+/// Begins with the client's session, if there is one.
+template <typename Begin>
+std::optional<error_info> with_session(core::messaging_client& client, const Begin& begin) {
+    const auto current = client.get_session();
+    return unless_begun(current ? begin(current.value()) : VoidResult(current.error()));
+}
+
+/// A stop of what is stopped already is no error.
+inline std::optional<VoidResult> unless_stopping(const VoidResult& begun) {
+    return begun ? std::nullopt : std::optional(ok());
+}
+
+}  // namespace detail
+
+/// Sends one message; completes when it was handed to the operating system. To keep many messages
+/// on their way without waiting for each, use `send_packet`.
+template <typename Token>
+auto async_send(std::shared_ptr<session::messaging_session> session, std::vector<std::uint8_t> data,
+                Token&& token) {
+    return detail::initiate<std::monostate, session::send_callback>(
+        std::forward<Token>(token),
+        [session = std::move(session), data = std::move(data)](auto& callback, auto) mutable {
+            return detail::unless_begun(session->send_packet(std::move(data), std::move(callback)));
+        });
+}
+template <typename Token>
+auto async_send(core::messaging_client& client, std::vector<std::uint8_t> data, Token&& token) {
+    return detail::initiate<std::monostate, session::send_callback>(
+        std::forward<Token>(token),
+        [&client, data = std::move(data)](auto& callback, auto) mutable {
+            return detail::unless_begun(client.send_packet(std::move(data), std::move(callback)));
+        });
+}
+template <typename Peer, typename Token>
+auto async_send(Peer&& peer, std::string_view text, Token&& token) {
+    return async_send(std::forward<Peer>(peer), std::vector<std::uint8_t>(text.begin(), text.end()),
+                      std::forward<Token>(token));
+}
+
+/// The next message; needs `receive_mode::pull`. See messaging_session::receive_packet.
+template <typename Token>
+auto async_receive(std::shared_ptr<session::messaging_session> session, Token&& token) {
+    return detail::initiate<std::vector<std::uint8_t>, session::receive_handler>(
+        std::forward<Token>(token), [session = std::move(session)](auto& callback, auto slot) {
+            return detail::unless_begun(session->receive_packet(
+                std::move(callback), detail::cancel_through(slot, session)));
+        });
+}
+template <typename Token>
+auto async_receive(core::messaging_client& client, Token&& token) {
+    return detail::initiate<std::vector<std::uint8_t>, session::receive_handler>(
+        std::forward<Token>(token), [&client](auto& callback, auto slot) {
+            return detail::with_session(client, [&](const detail::session_ptr& current) {
+                return current->receive_packet(std::move(callback),
+                                               detail::cancel_through(slot, current));
+            });
+        });
+}
+
+/// Asks the peer; see messaging_session::request.
+template <typename Token>
+auto async_request(std::shared_ptr<session::messaging_session> session,
+                   std::vector<std::uint8_t> data, std::chrono::milliseconds timeout,
+                   Token&& token) {
+    return detail::initiate<std::vector<std::uint8_t>, session::response_handler>(
+        std::forward<Token>(token),
+        [session = std::move(session), data = std::move(data), timeout](auto& callback, auto slot) {
+            return detail::unless_begun(session->request(data, timeout, std::move(callback),
+                                                         detail::cancel_through(slot, session)));
+        });
+}
+template <typename Token>
+auto async_request(core::messaging_client& client, std::vector<std::uint8_t> data,
+                   std::chrono::milliseconds timeout, Token&& token) {
+    return detail::initiate<std::vector<std::uint8_t>, session::response_handler>(
+        std::forward<Token>(token),
+        [&client, data = std::move(data), timeout](auto& callback, auto slot) {
+            return detail::with_session(client, [&](const detail::session_ptr& current) {
+                return current->request(data, timeout, std::move(callback),
+                                        detail::cancel_through(slot, current));
+            });
+        });
+}
+template <typename Peer, typename Token>
+auto async_request(Peer&& peer, std::string_view text, std::chrono::milliseconds timeout,
+                   Token&& token) {
+    return async_request(std::forward<Peer>(peer),
+                         std::vector<std::uint8_t>(text.begin(), text.end()), timeout,
+                         std::forward<Token>(token));
+}
+
+/// The round-trip time; see messaging_session::ping.
+template <typename Token>
+auto async_ping(std::shared_ptr<session::messaging_session> session, Token&& token) {
+    return detail::initiate<std::chrono::microseconds, session::ping_handler>(
+        std::forward<Token>(token), [session = std::move(session)](auto& callback, auto slot) {
+            return detail::unless_begun(
+                session->ping(std::move(callback), detail::cancel_through(slot, session)));
+        });
+}
+template <typename Token>
+auto async_ping(core::messaging_client& client, Token&& token) {
+    return detail::initiate<std::chrono::microseconds, session::ping_handler>(
+        std::forward<Token>(token), [&client](auto& callback, auto slot) {
+            return detail::with_session(client, [&](const detail::session_ptr& current) {
+                return current->ping(std::move(callback), detail::cancel_through(slot, current));
+            });
+        });
+}
+
+/// Connects; see messaging_client::start_client.
+template <typename Token>
+auto async_start(core::messaging_client& client, std::string host, std::uint16_t port,
+                 Token&& token) {
+    return detail::initiate<std::monostate, core::messaging_client::start_callback>(
+        std::forward<Token>(token),
+        [&client, host = std::move(host), port](auto& callback, auto slot) {
+            if (slot.is_connected()) {
+                const auto canceller = std::make_shared<std::function<void()>>();
+                slot.assign([canceller](asio::cancellation_type) { (*canceller)(); });
+                return detail::unless_begun(
+                    client.start_client(host, port, std::move(callback), *canceller));
+            }
+            return detail::unless_begun(client.start_client(host, port, std::move(callback)));
+        });
+}
+
+/// Stops and completes when it is over: no other callback of the object runs or will run.
+/// Completes with ok when it was stopped before.
+template <typename Token>
+auto async_stop(core::messaging_client& client, Token&& token) {
+    return detail::initiate<std::monostate, session::stop_handler>(
+        std::forward<Token>(token), [&client](auto& callback, auto) {
+            return detail::unless_stopping(client.stop_client(std::move(callback)));
+        });
+}
+template <typename Token>
+auto async_stop(core::messaging_server& server, Token&& token) {
+    return detail::initiate<std::monostate, session::stop_handler>(
+        std::forward<Token>(token), [&server](auto& callback, auto) {
+            return detail::unless_stopping(server.stop_server(std::move(callback)));
+        });
+}
+/// Closes the connection gracefully and completes when it is closed.
+template <typename Token>
+auto async_stop(std::shared_ptr<session::messaging_session> session, Token&& token) {
+    return detail::initiate<std::monostate, session::stop_handler>(
+        std::forward<Token>(token), [session = std::move(session)](auto& callback, auto) {
+            return detail::unless_stopping(session->stop_session(std::move(callback)));
+        });
+}
+
+}  // namespace network_system
