@@ -10,6 +10,10 @@ namespace network_system::core {
 
 namespace {
 
+std::span<const std::uint8_t> bytes_of(std::string_view text) noexcept {
+    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
 error_info not_started(const std::string& id) {
     return detail::failure(errc::server_not_started, "the server is not running", id);
 }
@@ -45,6 +49,16 @@ public:
     [[nodiscard]] std::shared_ptr<server_engine> running() const {
         auto current = engine();
         return current && current->is_running() ? current : nullptr;
+    }
+
+    /// What `use(engine)` answers, or that there is none running.
+    template <typename Use>
+    auto while_running(const Use& use) const -> std::invoke_result_t<Use, server_engine&> {
+        const auto current = running();
+        if (!current) {
+            return not_started(id_);
+        }
+        return use(*current);
     }
 
     VoidResult start(std::uint16_t port) {
@@ -209,29 +223,48 @@ VoidResult messaging_server::set_writable_callback(writable_callback callback) {
 }
 
 Result<broadcast_result> messaging_server::broadcast(std::span<const std::uint8_t> data) {
-    const auto current = impl_->running();
-    if (!current) {
-        return not_started(impl_->id());
-    }
-    return current->broadcast(data);
+    return impl_->while_running([&](server_engine& engine) { return engine.broadcast(data); });
 }
 
 Result<broadcast_result> messaging_server::broadcast(std::string_view text) {
-    return broadcast(std::span<const std::uint8_t>(
-        reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
+    return broadcast(bytes_of(text));
 }
 
 Result<broadcast_result> messaging_server::broadcast(std::initializer_list<std::uint8_t> data) {
     return broadcast(std::span<const std::uint8_t>(data.begin(), data.size()));
 }
 
+VoidResult messaging_server::subscribe(const session_ptr& session, std::string_view topic) {
+    return impl_->while_running(
+        [&](server_engine& engine) { return engine.subscribe(session, topic); });
+}
+
+VoidResult messaging_server::unsubscribe(const session_ptr& session, std::string_view topic) {
+    return impl_->while_running(
+        [&](server_engine& engine) { return engine.unsubscribe(session, topic); });
+}
+
+Result<broadcast_result> messaging_server::publish(std::string_view topic,
+                                                   std::span<const std::uint8_t> data,
+                                                   const session_ptr& except) {
+    return impl_->while_running(
+        [&](server_engine& engine) { return engine.publish(topic, data, except.get()); });
+}
+
+Result<broadcast_result> messaging_server::publish(std::string_view topic, std::string_view text,
+                                                   const session_ptr& except) {
+    return publish(topic, bytes_of(text), except);
+}
+
+std::size_t messaging_server::subscriber_count(std::string_view topic) const {
+    const auto current = impl_->running();
+    return current ? current->subscriber_count(topic) : 0;
+}
+
 Result<messaging_server::session_ptr> messaging_server::get_session(
     std::string_view session_id) const {
-    const auto current = impl_->running();
-    if (!current) {
-        return not_started(impl_->id());
-    }
-    return current->sessions().find_session(session_id);
+    return impl_->while_running(
+        [&](server_engine& engine) { return engine.sessions().find_session(session_id); });
 }
 
 std::vector<messaging_server::session_ptr> messaging_server::get_sessions() const {

@@ -1,5 +1,6 @@
 #include "core/server_engine.h"
 
+#include "core/fan_out.h"
 #include "protocol/control_frames.h"
 #include "utils/failure.h"
 #include "utils/log.h"
@@ -9,12 +10,18 @@
 #include <utility>
 
 namespace network_system::core {
+namespace {
+
+constexpr std::size_t max_topic_size = 1024;
+
+}  // namespace
 
 server_engine::server_engine(std::string name, const server_options& options,
                              std::shared_ptr<runtime::io_pool> pool, make_transport transports,
                              std::shared_ptr<const server_callbacks> callbacks)
     : engine(std::move(name), std::move(pool), std::move(transports), options.session),
-      options_(options), callbacks_(std::move(callbacks)), sessions_(0, options.session) {}
+      options_(options), callbacks_(std::move(callbacks)), sessions_(0, options.session),
+      topics_(options.max_subscriptions_per_session) {}
 
 VoidResult server_engine::start(std::uint16_t port) {
     const auto fail = [&](std::error_code cause) -> VoidResult {
@@ -214,6 +221,7 @@ void server_engine::on_gone(const session_ptr& who, std::error_code reason,
                             const session::session_metrics& totals) noexcept {
     collect(totals, reason);
     (void)sessions_.remove_session(who->id());
+    topics_.forget(*who);
     forget(who->remote_endpoint());
     release_one(*static_cast<session::framed_session&>(*who).where());
 }
@@ -225,6 +233,7 @@ server_metrics server_engine::metrics() const {
     all.accept_errors = accept_errors_.load(std::memory_order_relaxed);
     all.session_errors = failed_sessions();
     all.callback_exceptions = callback_exceptions();
+    all.topics = topics_.topic_count();
     all.totals = collected();
     sessions_.for_each([&](const session_ptr& each) {
         add(all.totals, each->metrics());
@@ -233,39 +242,66 @@ server_metrics server_engine::metrics() const {
     return all;
 }
 
-Result<broadcast_result> server_engine::broadcast(std::span<const std::uint8_t> data) {
+VoidResult server_engine::check_message(std::span<const std::uint8_t> data) const {
     if (data.empty()) {
-        return detail::failure(errc::invalid_argument, "an empty message cannot be broadcast",
+        return detail::failure(errc::invalid_argument, "an empty message cannot be sent to many",
                                name_);
     }
     if (data.size() > options_.session.max_message_size) {
         return detail::failure(errc::message_too_large,
-                               fmt::format("broadcast of {} bytes, over the limit of {}",
+                               fmt::format("message of {} bytes to many, over the limit of {}",
                                            data.size(), options_.session.max_message_size),
                                name_);
     }
-    const auto header = protocol::encode_header(options_.session.frames, protocol::frame_type::data,
-                                                0, data.size());
-    auto frame = std::make_shared<std::vector<std::uint8_t>>();
-    frame->reserve(header.size + data.size());
-    frame->insert(frame->end(), header.view().begin(), header.view().end());
-    frame->insert(frame->end(), data.begin(), data.end());
-    const transport::shared_frame shared = std::move(frame);
+    return ok();
+}
 
-    broadcast_result result;
-    sessions_.for_each([&](const session_ptr& each) {
-        ++result.receivers;
-        const auto sent =
-            static_cast<session::framed_session&>(*each).send_shared(shared, data.size());
-        if (sent) {
-            ++result.queued;
-        } else if (sent.error().code == static_cast<int>(errc::connection_closed)) {
-            ++result.closed;
-        } else {
-            ++result.dropped;
-        }
+Result<broadcast_result> server_engine::broadcast(std::span<const std::uint8_t> data) {
+    return check_message(data).map(
+        [&](auto) { return fan_out(*sessions_.snapshot(), options_.session.frames, data); });
+}
+
+Result<broadcast_result> server_engine::publish(std::string_view topic,
+                                                std::span<const std::uint8_t> data,
+                                                const session::messaging_session* except) {
+    return check_message(data).map([&](auto) {
+        return fan_out(*topics_.subscribers(topic), options_.session.frames, data, topic, except);
     });
-    return result;
+}
+
+VoidResult server_engine::subscribe(const session_ptr& who, std::string_view topic) {
+    if (!who || topic.empty() || topic.size() > max_topic_size) {
+        return detail::failure(errc::invalid_argument,
+                               fmt::format("a subscription needs a session and a topic of 1 to {} "
+                                           "bytes",
+                                           max_topic_size),
+                               name_);
+    }
+    if (!sessions_.find_session(who->id())) {
+        return detail::failure(errc::session_not_found,
+                               fmt::format("session {} is not connected here", who->id()), name_);
+    }
+    if (topics_.subscribe(who, topic) == topic_registry::outcome::over_limit) {
+        return detail::failure(errc::rate_limited,
+                               fmt::format("session {} has {} subscriptions, the limit", who->id(),
+                                           options_.max_subscriptions_per_session),
+                               name_);
+    }
+    if (static_cast<session::framed_session&>(*who).is_gone()) {
+        // It may have been forgotten just before it was entered.
+        topics_.forget(*who);
+        return detail::failure(errc::session_not_found,
+                               fmt::format("session {} is gone", who->id()), name_);
+    }
+    return ok();
+}
+
+VoidResult server_engine::unsubscribe(const session_ptr& who, std::string_view topic) {
+    if (!who || topics_.unsubscribe(who, topic) == topic_registry::outcome::unchanged) {
+        return detail::failure(errc::session_not_found,
+                               fmt::format("no subscription of the session to '{}'", topic), name_);
+    }
+    return ok();
 }
 
 }  // namespace network_system::core

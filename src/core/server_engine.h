@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/engine.h"
+#include "core/topic_registry.h"
 #include "runtime/acceptor.h"
 
 #include <network_system/core/messaging_server.h>
@@ -37,6 +38,14 @@ public:
     [[nodiscard]] session_manager& sessions() noexcept { return sessions_; }
     [[nodiscard]] server_metrics metrics() const;
     [[nodiscard]] Result<broadcast_result> broadcast(std::span<const std::uint8_t> data);
+    [[nodiscard]] Result<broadcast_result> publish(std::string_view topic,
+                                                   std::span<const std::uint8_t> data,
+                                                   const session::messaging_session* except);
+    [[nodiscard]] VoidResult subscribe(const session::session_ptr& who, std::string_view topic);
+    [[nodiscard]] VoidResult unsubscribe(const session::session_ptr& who, std::string_view topic);
+    [[nodiscard]] std::size_t subscriber_count(std::string_view topic) const {
+        return topics_.subscribers(topic)->size();
+    }
 
 private:
     using session_ptr = session::session_ptr;
@@ -47,6 +56,7 @@ private:
 
     void serve(const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
                const endpoint& peer);
+    [[nodiscard]] VoidResult check_message(std::span<const std::uint8_t> data) const;
     [[nodiscard]] bool admit(const endpoint& peer);
     void refuse(const runtime::unique_socket& socket);
     void forget(const endpoint& peer);
@@ -68,6 +78,7 @@ private:
     const server_options options_;
     const std::shared_ptr<const server_callbacks> callbacks_;
     session_manager sessions_;
+    topic_registry topics_;
     std::shared_ptr<runtime::acceptor> acceptor_;
     std::uint16_t port_ = 0;
     std::atomic<bool> is_stopping_{false};

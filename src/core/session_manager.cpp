@@ -25,6 +25,7 @@ VoidResult session_manager::add_session(const session_ptr& session) {
         return detail::failure(errc::invalid_session, "a null session cannot be added",
                                "session_manager");
     }
+    std::shared_ptr<const std::vector<session_ptr>> outdated;
     const std::lock_guard lock(mutex_);
     if (max_sessions_ != 0 && sessions_.size() >= max_sessions_) {
         ++rejected_;
@@ -32,24 +33,28 @@ VoidResult session_manager::add_session(const session_ptr& session) {
                                "limit of " + std::to_string(max_sessions_) + " sessions reached",
                                "session_manager");
     }
-    if (!sessions_.try_emplace(session->id(), session).second) {
+    if (!sessions_.try_emplace(session->id(), registered{session, added_}).second) {
         return detail::failure(errc::already_exists, "a session of this id is registered",
                                "session_manager");
     }
+    outdated.swap(snapshot_);
     ++added_;
     peak_ = std::max(peak_, sessions_.size());
     return ok();
 }
 
 VoidResult session_manager::remove_session(std::string_view id) {
-    session_ptr removed;  // destroyed after the lock is released: user data has destructors
+    // Destroyed after the lock is released: user data has destructors.
+    session_ptr removed;
+    std::shared_ptr<const std::vector<session_ptr>> outdated;
     const std::lock_guard lock(mutex_);
     const auto found = sessions_.find(id);
     if (found == sessions_.end()) {
         return not_found(id);
     }
-    removed = std::move(found->second);
+    removed = std::move(found->second.session);
     sessions_.erase(found);
+    outdated.swap(snapshot_);
     ++removed_;
     return ok();
 }
@@ -60,31 +65,48 @@ Result<session_manager::session_ptr> session_manager::find_session(std::string_v
     if (found == sessions_.end()) {
         return not_found(id);
     }
-    return found->second;
+    return found->second.session;
+}
+
+std::shared_ptr<const std::vector<session_manager::session_ptr>> session_manager::snapshot() const {
+    const std::lock_guard lock(mutex_);
+    if (!snapshot_) {
+        std::vector<const registered*> ordered;
+        ordered.reserve(sessions_.size());
+        for (const auto& [id, each] : sessions_) {
+            ordered.push_back(&each);
+        }
+        std::sort(ordered.begin(), ordered.end(),
+                  [](const registered* one, const registered* other) {
+                      return one->number < other->number;
+                  });
+        auto all = std::make_shared<std::vector<session_ptr>>();
+        all->reserve(ordered.size());
+        for (const registered* each : ordered) {
+            all->push_back(each->session);
+        }
+        snapshot_ = std::move(all);
+    }
+    return snapshot_;
 }
 
 std::vector<session_manager::session_ptr> session_manager::all_sessions() const {
-    const std::lock_guard lock(mutex_);
-    std::vector<session_ptr> all;
-    all.reserve(sessions_.size());
-    for (const auto& [id, session] : sessions_) {
-        all.push_back(session);
-    }
-    return all;
+    return *snapshot();
 }
 
 void session_manager::for_each(const std::function<void(const session_ptr&)>& visit) const {
-    for (const session_ptr& each : all_sessions()) {
+    const auto all = snapshot();
+    for (const session_ptr& each : *all) {
         visit(each);
     }
 }
 
 std::size_t session_manager::stop_all_sessions() const {
-    const auto all = all_sessions();
-    for (const session_ptr& each : all) {
+    const auto all = snapshot();
+    for (const session_ptr& each : *all) {
         each->stop_session();
     }
-    return all.size();
+    return all->size();
 }
 
 std::size_t session_manager::session_count() const {
@@ -112,8 +134,8 @@ session_manager_stats session_manager::get_stats() const {
     stats.total_added = added_;
     stats.total_removed = removed_;
     stats.total_rejected = rejected_;
-    for (const auto& [id, session] : sessions_) {
-        const std::size_t queued = session->queued_bytes();
+    for (const auto& [id, each] : sessions_) {
+        const std::size_t queued = each.session->queued_bytes();
         stats.queued_bytes += queued;
         stats.backpressure = std::max(stats.backpressure, state_of(queued));
     }

@@ -30,7 +30,8 @@ framed_session::framed_session(std::shared_ptr<transport::transport> over,
       pull_(config_->receiving == receive_mode::pull
                 ? std::make_unique<pull_queue>(config_->receive_queue_limit)
                 : nullptr),
-      remote_(config_->policy == send_policy::wait),
+      remote_(config_->policy == send_policy::wait, config_->policy == send_policy::drop_oldest ||
+                                                        config_->policy == send_policy::conflate),
       peer_max_message_size_(static_cast<std::uint32_t>(config_->max_message_size)) {}
 
 framed_session::~framed_session() {
@@ -244,7 +245,7 @@ void framed_session::begin_close(std::error_code reason) {
     is_closing_ = true;
     is_stopped_.store(true, std::memory_order_relaxed);
     remote_.close();
-    take_remote();
+    take_remote(everything);
     if (is_framed() && !peer_said_goodbye_) {
         const bool is_ours = reason.category() == error_category();
         transport_->queue().append(protocol::encode_goodbye(is_ours ? reason.value() : 0));
@@ -263,7 +264,7 @@ void framed_session::on_closed(std::error_code reason) {
     is_closing_ = true;
     is_stopped_.store(true, std::memory_order_relaxed);
     remote_.close();
-    take_remote();
+    take_remote(everything);
     dropped_ += transport_->queue().discard();
     publish_queued();
     run_completions();

@@ -7,6 +7,7 @@
 #include "session/request_table.h"
 #include "session/session_host.h"
 #include "session/user_code.h"
+#include "session/wake_list.h"
 #include "transport/transport.h"
 
 #include <network_system/session/messaging_session.h>
@@ -15,6 +16,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,6 +30,8 @@ enum class hold : std::uint8_t {
     pull_queue = 4,
     callback_queue = 8,
 };
+
+inline constexpr std::size_t everything = std::numeric_limits<std::size_t>::max();
 
 /// Which side of the connection speaks the hello.
 enum class session_role : std::uint8_t { server, client };
@@ -81,9 +85,15 @@ public:
     [[nodiscard]] std::size_t queued_bytes() const noexcept override;
     [[nodiscard]] session_metrics metrics() const noexcept override;
 
-    /// Queues one frame that was encoded for many sessions; see messaging_server::broadcast.
-    [[nodiscard]] VoidResult send_shared(const transport::shared_frame& frame,
-                                         std::size_t payload_size);
+    /// What became of an offer.
+    enum class admission : std::uint8_t { granted, full, closed };
+    /// Queues one frame that was encoded for many sessions; see fan_out. From another thread the
+    /// session is told through `wakes`.
+    [[nodiscard]] admission offer(const transport::shared_frame& frame, std::size_t payload_size,
+                                  std::string_view key, wake_list& wakes);
+    /// On the loop: takes over what other threads have queued.
+    void on_announced();
+    [[nodiscard]] bool is_gone() const noexcept { return is_gone_.load(std::memory_order_acquire); }
 
     [[nodiscard]] const std::shared_ptr<runtime::loop>& where() const noexcept {
         return transport_->where();
@@ -92,6 +102,8 @@ public:
 protected:
     VoidResult send_owned(std::vector<std::uint8_t>& data, send_callback& done) override;
     VoidResult send_copy(std::span<const std::uint8_t> data, send_callback& done) override;
+    VoidResult send_keyed(std::string_view key, std::span<const std::uint8_t> data,
+                          send_callback& done) override;
     VoidResult send_request(std::span<const std::uint8_t> data, std::chrono::milliseconds timeout,
                             operation_id operation, response_handler& handler) override;
     VoidResult send_response(std::uint64_t request_id, int code,
@@ -168,8 +180,9 @@ private:
     VoidResult send_message(std::size_t size, const Append& append);
     template <typename Append>
     VoidResult queue_frame(std::size_t wire_bytes, const Append& append);
-    [[nodiscard]] VoidResult admit_from_other_thread(remote_queue::lock& held,
-                                                     std::size_t wire_bytes);
+    [[nodiscard]] admission admit_from_other_thread(remote_queue::lock& held,
+                                                    std::size_t wire_bytes);
+    [[nodiscard]] VoidResult refusal_of(admission refused) const;
     void announce_remote(const remote_queue::lock& held);
     void append_message(transport::write_queue& queue, bool is_own, transport::bytes_view header,
                         transport::bytes_view data, send_callback done);
@@ -177,11 +190,22 @@ private:
     [[nodiscard]] bool has_room(std::size_t queued, std::size_t more) const noexcept {
         return queued == 0 || queued + more <= config_->high_watermark;
     }
-    [[nodiscard]] VoidResult refuse_full(std::size_t queued);
+    /// Counts a refusal over the high watermark, and does what the policy says.
+    void note_full(std::size_t queued);
     [[nodiscard]] VoidResult closed_error() const;
     void note_refused(std::size_t queued);
+    /// Takes over what other threads have queued, of a backlog enough to keep writing.
     void take_remote();
+    void take_remote(std::size_t enough);
     void publish_queued() noexcept;
+
+    // framed_session_backlog.cpp: policies under which messages give way to newer ones.
+    [[nodiscard]] bool has_to_wait(std::size_t payload_size) const noexcept;
+    [[nodiscard]] admission enter_backlog(backlog::entry&& entry);
+    [[nodiscard]] VoidResult queue_behind(std::string_view key, std::span<const std::uint8_t> data,
+                                          send_callback& done);
+    void refill_from_backlog();
+    void settle_superseded();
     void on_written() override;
     void check_room();
     void run_completions();
@@ -258,8 +282,9 @@ template <typename Append>
 VoidResult framed_session::queue_frame(std::size_t wire_bytes, const Append& append) {
     if (!loop().runs_here()) {
         auto held = remote_.acquire();
-        if (auto admitted = admit_from_other_thread(held, wire_bytes); admitted.is_err()) {
-            return admitted;
+        if (const auto answer = admit_from_other_thread(held, wire_bytes);
+            answer != admission::granted) {
+            return refusal_of(answer);
         }
         append(remote_.pending(held), false);
         announce_remote(held);
@@ -269,8 +294,10 @@ VoidResult framed_session::queue_frame(std::size_t wire_bytes, const Append& app
         take_remote();
     }
     transport::write_queue& queue = transport_->queue();
-    if (!has_room(queue.bytes(), wire_bytes)) {
-        return refuse_full(queue.bytes());
+    // After taking over, only a backlog may be left there.
+    if (const std::size_t queued = queue.bytes() + remote_.bytes(); !has_room(queued, wire_bytes)) {
+        note_full(queued);
+        return refusal_of(admission::full);
     }
     append(queue, true);
     own_queued_.store(queue.bytes(), std::memory_order_relaxed);

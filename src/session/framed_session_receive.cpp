@@ -162,7 +162,7 @@ bool framed_session::on_goodbye(transport::bytes_view payload) {
     peer_said_goodbye_ = true;
     // The peer reads no further: what is still queued here is lost, and says so.
     remote_.close();
-    take_remote();
+    take_remote(everything);
     dropped_ += transport_->queue().discard();
     begin_close(*reason == 0 ? std::error_code{} : make_error_code(static_cast<errc>(*reason)));
     return false;

@@ -49,7 +49,17 @@ void framed_session::publish_queued() noexcept {
     messages_dropped_.store(dropped_, std::memory_order_relaxed);
 }
 
-VoidResult framed_session::refuse_full(std::size_t queued) {
+VoidResult framed_session::refusal_of(admission refused) const {
+    if (refused == admission::closed) {
+        return closed_error();
+    }
+    return detail::failure(errc::send_buffer_full,
+                           describe(fmt::format("{} bytes queued, high watermark {}, to",
+                                                queued_bytes(), config_->high_watermark)),
+                           id());
+}
+
+void framed_session::note_full(std::size_t queued) {
     rejected_.fetch_add(1, std::memory_order_relaxed);
     note_refused(queued);
     if (config_->policy == send_policy::close) {
@@ -60,10 +70,6 @@ VoidResult framed_session::refuse_full(std::size_t queued) {
                 [self = shared_from_this(), this] { begin_close(errc::send_buffer_full); });
         }
     }
-    return detail::failure(errc::send_buffer_full,
-                           describe(fmt::format("{} bytes queued, high watermark {}, to", queued,
-                                                config_->high_watermark)),
-                           id());
 }
 
 void framed_session::note_refused(std::size_t queued) {
@@ -87,40 +93,46 @@ VoidResult framed_session::send_message(std::size_t size, const Append& append) 
     return queue_frame(protocol::header_size(config_->frames) + size, append);
 }
 
-VoidResult framed_session::admit_from_other_thread(remote_queue::lock& held,
-                                                   std::size_t wire_bytes) {
+framed_session::admission framed_session::admit_from_other_thread(remote_queue::lock& held,
+                                                                  std::size_t wire_bytes) {
     const bool may_wait = config_->policy == send_policy::wait &&
                           !runtime::loop::is_on_io_thread() && !loop().context_runs_here();
     const auto give_up = std::chrono::steady_clock::now() + config_->send_wait_timeout;
     while (!remote_.is_closed(held)) {
         const std::size_t queued = queued_bytes();
         if (has_room(queued, wire_bytes)) {
-            return ok();
+            return admission::granted;
         }
         if (!may_wait || std::chrono::steady_clock::now() >= give_up) {
             held.unlock();
-            return refuse_full(queued);
+            note_full(queued);
+            return admission::full;
         }
         note_refused(queued);
         remote_.wait_for_room(held, give_up);
     }
-    return closed_error();
+    return admission::closed;
 }
 
 void framed_session::announce_remote(const remote_queue::lock& held) {
     if (remote_.publish(held)) {
-        where()->post([self = shared_from_this(), this] {
-            take_remote();
-            if (!is_closing_) {
-                transport_->request_flush();
-            }
-        });
+        where()->post([self = shared_from_this(), this] { on_announced(); });
+    }
+}
+
+void framed_session::on_announced() {
+    take_remote();
+    if (!is_closing_) {
+        transport_->request_flush();
     }
 }
 
 VoidResult framed_session::send_copy(std::span<const std::uint8_t> data, send_callback& done) {
     constexpr auto type = protocol::frame_type::data;
     const framing frames = config_->frames;
+    if (has_to_wait(data.size())) {
+        return queue_behind({}, data, done);
+    }
     if (!done && data.size() < direct_size) {
         return send_message(data.size(), [data, frames](transport::write_queue& queue, bool) {
             const std::size_t header_size = protocol::header_size(frames);
@@ -148,6 +160,13 @@ void framed_session::append_message(transport::write_queue& queue, bool is_own,
 }
 
 VoidResult framed_session::send_owned(std::vector<std::uint8_t>& data, send_callback& done) {
+    if (has_to_wait(data.size())) {
+        auto queued = queue_behind({}, data, done);
+        if (queued) {
+            data.clear();
+        }
+        return queued;
+    }
     return send_message(data.size(), [&](transport::write_queue& queue, bool) {
         const auto header =
             protocol::encode_header(config_->frames, protocol::frame_type::data, 0, data.size());
@@ -158,27 +177,52 @@ VoidResult framed_session::send_owned(std::vector<std::uint8_t>& data, send_call
     });
 }
 
-VoidResult framed_session::send_shared(const transport::shared_frame& frame,
-                                       std::size_t payload_size) {
-    return send_message(payload_size,
-                        [&](transport::write_queue& queue, bool) { queue.append_shared(frame); });
+framed_session::admission framed_session::offer(const transport::shared_frame& frame,
+                                                std::size_t payload_size, std::string_view key,
+                                                wake_list& wakes) {
+    if (is_stopped()) {
+        return admission::closed;
+    }
+    if (has_to_wait(payload_size)) {
+        backlog::entry entry;
+        entry.shared = frame;
+        entry.key = key;
+        return enter_backlog(std::move(entry));
+    }
+    if (loop().runs_here()) {
+        const auto sent = queue_frame(frame->size(), [&](transport::write_queue& queue, bool) {
+            queue.append_shared(frame);
+        });
+        return sent ? admission::granted : admission::full;
+    }
+    auto held = remote_.acquire();
+    const auto answer = admit_from_other_thread(held, frame->size());
+    if (answer == admission::granted) {
+        remote_.pending(held).append_shared(frame);
+        if (remote_.publish(held)) {
+            wakes.add(std::static_pointer_cast<framed_session>(shared_from_this()));
+        }
+    }
+    return answer;
 }
 
-void framed_session::take_remote() {
+void framed_session::take_remote(std::size_t enough) {
     // Published under the lock: bytes in neither count would let other threads over the mark.
     const auto held = remote_.acquire();
-    remote_.take_all(held, transport_->queue());
+    remote_.take(held, transport_->queue(), enough);
     adopt_requests();
     publish_queued();
 }
 
 void framed_session::on_written() {
+    refill_from_backlog();
     publish_queued();
     run_completions();
     check_room();
 }
 
 void framed_session::run_completions() {
+    settle_superseded();
     transport::write_queue& queue = transport_->queue();
     // Bounded by what is complete now: a completion may send, and be complete at once, for ever.
     const std::uint64_t written = queue.messages_written();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "session/backlog.h"
 #include "transport/write_queue.h"
 
 #include <atomic>
@@ -20,19 +21,23 @@ class remote_queue {
 public:
     using lock = std::unique_lock<std::mutex>;
 
-    /// `may_wait`: whether senders will ever wait for room here.
-    explicit remote_queue(bool may_wait)
-        : room_(may_wait ? std::make_unique<std::condition_variable>() : nullptr) {}
+    /// `may_wait`: whether senders will ever wait for room here. `may_supersede`: whether messages
+    /// wait in a backlog, where newer ones may take their place.
+    remote_queue(bool may_wait, bool may_supersede)
+        : room_(may_wait ? std::make_unique<std::condition_variable>() : nullptr),
+          backlog_(may_supersede ? std::make_unique<backlog>() : nullptr) {}
 
     [[nodiscard]] lock acquire() { return lock(mutex_); }
 
     /// The pending bytes; hold the lock.
     [[nodiscard]] transport::write_queue& pending(const lock&) noexcept { return pending_; }
+    /// Null unless messages may be superseded; hold the lock to use it.
+    [[nodiscard]] backlog* waiting() const noexcept { return backlog_.get(); }
     [[nodiscard]] bool is_closed(const lock&) const noexcept { return is_closed_; }
     /// Something was appended under the lock. True when the session has to be told: once until it
     /// takes the bytes.
     [[nodiscard]] bool publish(const lock&) noexcept {
-        bytes_.store(pending_.bytes(), std::memory_order_relaxed);
+        publish_bytes();
         return !std::exchange(is_announced_, true);
     }
 
@@ -40,10 +45,14 @@ public:
         return bytes_.load(std::memory_order_relaxed);
     }
 
-    /// Moves everything to the end of `queue`; the session's own thread, holding the lock.
-    void take_all(const lock&, transport::write_queue& queue) {
+    /// Moves everything to the end of `queue`, of the backlog as much as makes it `enough` bytes;
+    /// the session's own thread, holding the lock.
+    void take(const lock&, transport::write_queue& queue, std::size_t enough) {
         queue.splice(pending_);
-        bytes_.store(0, std::memory_order_relaxed);
+        while (backlog_ && !backlog_->empty() && queue.bytes() < enough) {
+            move_oldest(queue);
+        }
+        publish_bytes();
         is_announced_ = false;
     }
     /// Later sends fail; waiting ones wake and fail.
@@ -64,6 +73,19 @@ public:
     }
 
 private:
+    void publish_bytes() noexcept {
+        bytes_.store(pending_.bytes() + (backlog_ ? backlog_->bytes() : 0),
+                     std::memory_order_relaxed);
+    }
+    void move_oldest(transport::write_queue& queue) {
+        backlog::entry oldest = backlog_->pop();
+        if (oldest.shared) {
+            queue.append_shared(oldest.shared);
+        } else {
+            queue.append_owned(std::move(oldest.owned));
+            queue.end_message(std::move(oldest.done));
+        }
+    }
     void wake_waiting() {
         if (room_) {
             room_->notify_all();
@@ -73,6 +95,7 @@ private:
     std::mutex mutex_;
     // Only where it is used: there is one of these for every connection.
     std::unique_ptr<std::condition_variable> room_;
+    const std::unique_ptr<backlog> backlog_;
     transport::write_queue pending_{nullptr};
     std::atomic<std::size_t> bytes_{0};
     bool is_announced_ = false;

@@ -108,7 +108,9 @@ void write_queue::append_owned(std::vector<std::uint8_t>&& data, std::size_t ski
 }
 
 void write_queue::append_shared(const shared_frame& frame) {
-    if (frame->size() <= copy_limit) {
+    // The first in an empty queue is shared whatever its size: mostly it stays the only one, and a
+    // chunk for each of many connections would cost more than a segment.
+    if (frame->size() <= copy_limit && head_ != nullptr) {
         append(*frame);
         end_message({});
         return;

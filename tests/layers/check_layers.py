@@ -46,6 +46,8 @@ _LAYER_OF = {
     "include/network_system/resilience/": "resilience",
     # SPEC.md puts the public face of several layers into internal/.
     "include/network_system/internal/asio_version.h": "utils",
+    "include/network_system/internal/async_operation.h": "integration",
+    "include/network_system/internal/session_executor.h": "integration",
     "include/network_system/internal/messaging_session.h": "session",
     "include/network_system/internal/tcp_socket.h": "core",
     "include/network_system/internal/pipeline.h": "protocol",

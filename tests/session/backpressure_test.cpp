@@ -85,7 +85,7 @@ TEST_F(session_backpressure, it_is_the_same_for_every_way_to_send) {
         [&](std::size_t size) { return code_of(session->send_packet(pattern(size), note())); },
         [&](std::size_t size) { return code_of(session->send_packet(byte_span(pattern(size)))); },
         [&](std::size_t size) { return code_of(session->send_packet(std::string(size, 'x'))); },
-        [&](std::size_t size) { return code_of(session->send_shared(frame(size), size)); },
+        [&](std::size_t size) { return offer(frame(size), size); },
     };
     for (const bool from_thread : {false, true}) {
         for (const auto& way : ways) {

@@ -245,6 +245,16 @@ protected:
         }
         return code;
     }
+    /// A frame for many sessions; the code of a refusal, or 0.
+    int offer(const transport::shared_frame& frame, std::size_t size, std::string_view key = {}) {
+        session::wake_list wakes;
+        switch (session->offer(frame, size, key, wakes)) {
+            case framed_session::admission::granted: return 0;
+            case framed_session::admission::full: return static_cast<int>(errc::send_buffer_full);
+            case framed_session::admission::closed: break;
+        }
+        return static_cast<int>(errc::connection_closed);
+    }
     int send_in_batch(const byte_string& message) {
         int code = 0;
         loop.in_batch([&] { code = send(message); });

@@ -47,6 +47,10 @@ protected:
     VoidResult send_owned(std::vector<std::uint8_t>&, session::send_callback&) override {
         return ok();
     }
+    VoidResult send_keyed(std::string_view, std::span<const std::uint8_t>,
+                          session::send_callback&) override {
+        return ok();
+    }
     VoidResult send_request(std::span<const std::uint8_t>, std::chrono::milliseconds,
                             session::operation_id, session::response_handler&) override {
         return ok();

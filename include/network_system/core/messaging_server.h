@@ -34,11 +34,13 @@ struct server_metrics {
     std::uint64_t session_errors = 0;
     /// Exceptions that left a user callback; each closed its session.
     std::uint64_t callback_exceptions = 0;
+    /// Topics that somebody subscribes to.
+    std::size_t topics = 0;
     /// The sums over all sessions, living and closed.
     session::session_metrics totals;
 };
 
-/// What became of a broadcast: `queued + dropped + closed == receivers`.
+/// What became of a broadcast or a publish: `queued + dropped + closed == receivers`.
 struct broadcast_result {
     std::size_t receivers = 0;
     std::size_t queued = 0;
@@ -132,6 +134,23 @@ public:
     [[nodiscard]] Result<broadcast_result> broadcast(std::span<const std::uint8_t> data);
     [[nodiscard]] Result<broadcast_result> broadcast(std::string_view text);
     [[nodiscard]] Result<broadcast_result> broadcast(std::initializer_list<std::uint8_t> data);
+
+    /// From now on the session gets what is published to the topic, a name of 1 to 1,024 bytes of
+    /// the application's choice. Subscribing again changes nothing; the end of a session ends its
+    /// subscriptions. Errors: `server_not_started`, `invalid_argument`, `session_not_found`,
+    /// `rate_limited` (over `max_subscriptions_per_session`).
+    VoidResult subscribe(const session_ptr& session, std::string_view topic);
+    /// Errors: `server_not_started`, `session_not_found` (no such subscription).
+    VoidResult unsubscribe(const session_ptr& session, std::string_view topic);
+    /// Sends one message to the subscribers of the topic, but not to `except`; like `broadcast`.
+    /// Under send_policy::conflate the topic is the key: a slow subscriber gets the latest.
+    [[nodiscard]] Result<broadcast_result> publish(std::string_view topic,
+                                                   std::span<const std::uint8_t> data,
+                                                   const session_ptr& except = nullptr);
+    [[nodiscard]] Result<broadcast_result> publish(std::string_view topic, std::string_view text,
+                                                   const session_ptr& except = nullptr);
+    /// 0 when not running.
+    [[nodiscard]] std::size_t subscriber_count(std::string_view topic) const;
 
     /// Errors: `session_not_found`, `server_not_started`.
     [[nodiscard]] Result<session_ptr> get_session(std::string_view session_id) const;

@@ -59,6 +59,10 @@ struct server_options {
     /// The same for the connections of one peer address. 0 = no limit (default).
     std::size_t max_connections_per_address = 0;
 
+    /// Topics that one session may subscribe to; the next one fails with `rate_limited`.
+    /// 0 = no limit. Default 1,000.
+    std::size_t max_subscriptions_per_session = 1'000;
+
     /// `stop_server` closes what has not drained by then. 0 = close at once. Default 5 s.
     std::chrono::milliseconds drain_timeout{5'000};
 

@@ -59,8 +59,10 @@ public:
     VoidResult remove_session(std::string_view id);
     /// Error: `session_not_found`.
     [[nodiscard]] Result<session_ptr> find_session(std::string_view id) const;
-    /// A snapshot, in no particular order.
+    /// A snapshot, in the order in which they were added.
     [[nodiscard]] std::vector<session_ptr> all_sessions() const;
+    /// The same without a copy while no session comes or goes. Never null.
+    [[nodiscard]] std::shared_ptr<const std::vector<session_ptr>> snapshot() const;
     /// Calls `visit` for each session of a snapshot.
     void for_each(const std::function<void(const session_ptr&)>& visit) const;
     /// Begins a graceful close of every session and returns how many there were.
@@ -79,7 +81,11 @@ private:
             return std::hash<std::string_view>{}(text);
         }
     };
-    using table = std::unordered_map<std::string, session_ptr, string_hash, std::equal_to<>>;
+    struct registered {
+        session_ptr session;
+        std::uint64_t number;
+    };
+    using table = std::unordered_map<std::string, registered, string_hash, std::equal_to<>>;
 
     [[nodiscard]] backpressure_state state_of(std::size_t queued) const noexcept;
 
@@ -88,6 +94,8 @@ private:
     const std::size_t low_watermark_;
     mutable std::mutex mutex_;
     table sessions_;
+    // Made when asked for; null after a change.
+    mutable std::shared_ptr<const std::vector<session_ptr>> snapshot_;
     std::size_t peak_ = 0;
     std::uint64_t added_ = 0;
     std::uint64_t removed_ = 0;

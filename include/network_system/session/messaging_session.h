@@ -101,6 +101,20 @@ public:
         return send_copy({bytes.begin(), bytes.size()}, done);
     }
 
+    /// With `send_policy::conflate`: sends a copy that takes the place of the message of this key
+    /// that is still queued, if there is one. The place in the queue is the old one's. With other
+    /// policies, or an empty key, the same as `send_packet`.
+    [[nodiscard]] VoidResult send_conflated(std::string_view key,
+                                            std::span<const std::uint8_t> data,
+                                            send_callback&& done = {}) {
+        return send_keyed(key, data, done);
+    }
+    [[nodiscard]] VoidResult send_conflated(std::string_view key, std::string_view text,
+                                            send_callback&& done = {}) {
+        return send_keyed(key, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()},
+                          done);
+    }
+
     /// Asks the peer, and gets the answer to this question: requests may overlap, and are answered
     /// in any order. `handler` takes `Result<std::span<const std::uint8_t>>` (valid during the
     /// call) or `Result<std::vector<std::uint8_t>>` and runs once, on the session's I/O thread,
@@ -190,6 +204,8 @@ protected:
 
     virtual VoidResult send_owned(std::vector<std::uint8_t>& data, send_callback& done) = 0;
     virtual VoidResult send_copy(std::span<const std::uint8_t> data, send_callback& done) = 0;
+    virtual VoidResult send_keyed(std::string_view key, std::span<const std::uint8_t> data,
+                                  send_callback& done) = 0;
     virtual VoidResult send_request(std::span<const std::uint8_t> data,
                                     std::chrono::milliseconds timeout, operation_id operation,
                                     response_handler& handler) = 0;

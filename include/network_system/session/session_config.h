@@ -17,6 +17,12 @@ enum class send_policy : std::uint8_t {
     wait,
     /// Fail with `send_buffer_full` and close the connection.
     close,
+    /// The oldest queued messages give way: counted as dropped, their callbacks get
+    /// `message_superseded`. What is being written (up to 64 KiB) stays.
+    drop_oldest,
+    /// A message sent with a key (`send_conflated`, a publish to a topic) takes the place of the
+    /// queued one of the same key, as above. Others, and new keys, meet `reject`.
+    conflate,
 };
 
 /// How the application gets the messages of a connection.

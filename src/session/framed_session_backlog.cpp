@@ -1,0 +1,116 @@
+// The policies of framed_session under which queued messages give way to newer ones.
+#include "session/framed_session.h"
+#include "utils/failure.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace network_system::session {
+namespace {
+
+// What has left the backlog cannot give way any more: enough to keep the socket busy, no more.
+constexpr std::size_t write_ahead = std::size_t{64} * 1024;
+
+}  // namespace
+
+void framed_session::take_remote() {
+    take_remote(std::min(write_ahead, (config_->high_watermark + 1) / 2));
+}
+
+bool framed_session::has_to_wait(std::size_t payload_size) const noexcept {
+    if (remote_.waiting() == nullptr || is_stopped() || payload_size == 0 ||
+        payload_size > peer_max_message_size_.load(std::memory_order_relaxed)) {
+        return false;
+    }
+    if (!loop().runs_here() || remote_.bytes() > 0) {
+        return true;
+    }
+    const transport::write_queue& queue = transport_->queue();
+    return !queue.empty() && queue.bytes() + payload_size > write_ahead;
+}
+
+framed_session::admission framed_session::enter_backlog(backlog::entry&& entry) {
+    if (config_->policy != send_policy::conflate) {
+        entry.key.clear();
+    }
+    auto held = remote_.acquire();
+    if (remote_.is_closed(held)) {
+        return admission::closed;
+    }
+    backlog& waiting = *remote_.waiting();
+    const std::size_t others =
+        own_queued_.load(std::memory_order_relaxed) + remote_.pending(held).bytes();
+    const std::size_t replaced = waiting.size_of(entry.key);
+    const auto would_fit = [&] {
+        return has_room(others + waiting.bytes() - replaced, entry.size());
+    };
+    while (config_->policy == send_policy::drop_oldest && !would_fit() && !waiting.empty()) {
+        waiting.drop_oldest();
+    }
+    if (!would_fit()) {
+        const std::size_t queued = others + waiting.bytes();
+        held.unlock();
+        note_full(queued);
+        return admission::full;
+    }
+    if (replaced > 0) {
+        waiting.replace(std::move(entry));
+    } else {
+        waiting.push(std::move(entry));
+    }
+    if (loop().runs_here()) {
+        // Something is being written, or was announced: what follows that comes by here.
+        (void)remote_.publish(held);
+    } else {
+        announce_remote(held);
+    }
+    return admission::granted;
+}
+
+VoidResult framed_session::queue_behind(std::string_view key, std::span<const std::uint8_t> data,
+                                        send_callback& done) {
+    const auto header =
+        protocol::encode_header(config_->frames, protocol::frame_type::data, 0, data.size());
+    backlog::entry entry;
+    entry.owned.reserve(header.size + data.size());
+    entry.owned.insert(entry.owned.end(), header.view().begin(), header.view().end());
+    entry.owned.insert(entry.owned.end(), data.begin(), data.end());
+    entry.key = key;
+    entry.done = std::move(done);
+    const auto answer = enter_backlog(std::move(entry));
+    if (answer == admission::granted) {
+        return ok();
+    }
+    done = std::move(entry.done);
+    return refusal_of(answer);
+}
+
+VoidResult framed_session::send_keyed(std::string_view key, std::span<const std::uint8_t> data,
+                                      send_callback& done) {
+    return has_to_wait(data.size()) ? queue_behind(key, data, done) : send_copy(data, done);
+}
+
+void framed_session::refill_from_backlog() {
+    if (remote_.waiting() != nullptr && remote_.bytes() > 0 && !is_closing_) {
+        on_announced();
+    }
+}
+
+void framed_session::settle_superseded() {
+    if (remote_.waiting() == nullptr) {
+        return;
+    }
+    backlog::superseded given_way;
+    {
+        const auto held = remote_.acquire();
+        given_way = remote_.waiting()->take_superseded();
+    }
+    dropped_ += given_way.messages;
+    messages_dropped_.store(dropped_, std::memory_order_relaxed);
+    for (const send_callback& each : given_way.callbacks) {
+        guarded(
+            [&] { each(detail::failure(errc::message_superseded, describe("send to"), id())); });
+    }
+}
+
+}  // namespace network_system::session

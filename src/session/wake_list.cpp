@@ -1,0 +1,30 @@
+#include "session/wake_list.h"
+
+#include "session/framed_session.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace network_system::session {
+
+void wake_list::add(std::shared_ptr<framed_session> session) {
+    const auto& where = session->where();
+    auto found = std::find_if(groups_.begin(), groups_.end(),
+                              [&](const group& each) { return each.where == where; });
+    if (found == groups_.end()) {
+        found = groups_.insert(groups_.end(), {where, {}});
+    }
+    found->sessions.push_back(std::move(session));
+}
+
+wake_list::~wake_list() {
+    for (group& each : groups_) {
+        each.where->post([sessions = std::move(each.sessions)] {
+            for (const auto& session : sessions) {
+                session->on_announced();
+            }
+        });
+    }
+}
+
+}  // namespace network_system::session

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "runtime/loop.h"
+
+#include <memory>
+#include <vector>
+
+namespace network_system::session {
+
+class framed_session;
+
+/// The sessions that have to be told of what another thread has queued: each loop is woken once,
+/// however many of its sessions there are.
+class wake_list {
+public:
+    wake_list() = default;
+    wake_list(const wake_list&) = delete;
+    wake_list& operator=(const wake_list&) = delete;
+    ~wake_list();
+
+    void add(std::shared_ptr<framed_session> session);
+
+private:
+    struct group {
+        std::shared_ptr<runtime::loop> where;
+        std::vector<std::shared_ptr<framed_session>> sessions;
+    };
+    std::vector<group> groups_;
+};
+
+}  // namespace network_system::session
