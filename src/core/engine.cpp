@@ -112,6 +112,7 @@ void add(session::session_metrics& sum, const session::session_metrics& more) no
     sum.requests_received += more.requests_received;
     sum.request_timeouts += more.request_timeouts;
     sum.late_responses += more.late_responses;
+    sum.rate_pauses += more.rate_pauses;
     sum.messages_unread += more.messages_unread;
     sum.queued_bytes += more.queued_bytes;
 }
@@ -136,6 +137,9 @@ VoidResult validate(const session_config& config, std::string_view source) {
     }
     if (config.high_watermark == 0) {
         return wrong("session.high_watermark must be at least 1");
+    }
+    if (config.max_messages_per_second > 1'000'000'000) {
+        return wrong("session.max_messages_per_second must be at most 1000000000");
     }
     if (config.receive_queue_limit == 0) {
         return wrong("session.receive_queue_limit must be at least 1");

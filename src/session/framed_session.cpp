@@ -30,6 +30,9 @@ framed_session::framed_session(std::shared_ptr<transport::transport> over,
       pull_(config_->receiving == receive_mode::pull
                 ? std::make_unique<pull_queue>(config_->receive_queue_limit)
                 : nullptr),
+      rate_(config_->max_messages_per_second > 0
+                ? std::make_unique<rate_limit>(config_->max_messages_per_second)
+                : nullptr),
       remote_(config_->policy == send_policy::wait, config_->policy == send_policy::drop_oldest ||
                                                         config_->policy == send_policy::conflate),
       peer_max_message_size_(static_cast<std::uint32_t>(config_->max_message_size)) {}
@@ -93,6 +96,9 @@ void framed_session::schedule_deadline() {
         const auto earliest = loop().now() + milliseconds{is_paused() ? 1000 : 1};
         transport_->set_deadline(std::max(next, earliest));
     }
+    if (is_held_for(hold::rate)) {
+        transport_->set_deadline(rate_->resume_at());
+    }
 }
 
 void framed_session::on_deadline() {
@@ -102,6 +108,8 @@ void framed_session::on_deadline() {
             abort(errc::connection_timeout);
             return;
         }
+    } else if (is_held_for(hold::rate)) {
+        end_rate_hold();
     } else if (!is_paused()) {
         keep_alive(now);
     }
@@ -129,6 +137,19 @@ void framed_session::keep_alive(runtime::steady_time now) {
     ++missed_pings_;
     last_ping_ = now;
     send_ping({}, operation_id::none);
+}
+
+void framed_session::limit_rate(std::uint64_t arrived) {
+    if (arrived > 0 && !is_closing_ && rate_->arrived(arrived, loop().now())) {
+        set_hold(hold::rate, true);
+        schedule_deadline();
+    }
+}
+
+void framed_session::end_rate_hold() {
+    if (loop().now() >= rate_->resume_at()) {
+        set_hold(hold::rate, false);
+    }
 }
 
 VoidResult framed_session::set_paused(bool paused) {
@@ -316,6 +337,7 @@ session_metrics framed_session::metrics() const noexcept {
         all.request_timeouts = read(calls->timeouts);
         all.late_responses = read(calls->late);
     }
+    all.rate_pauses = rate_ ? rate_->times_exceeded() : 0;
     all.messages_unread = pull_ ? pull_->size() : 0;
     all.queued_bytes = queued_bytes();
     return all;

@@ -3,6 +3,7 @@
 #include "protocol/control_frames.h"
 #include "protocol/frame_decoder.h"
 #include "session/pull_queue.h"
+#include "session/rate_limit.h"
 #include "session/remote_queue.h"
 #include "session/request_table.h"
 #include "session/session_host.h"
@@ -217,6 +218,11 @@ private:
     [[nodiscard]] runtime::steady_time last_active() const noexcept;
     [[nodiscard]] runtime::steady_time ping_due() const noexcept;
     void keep_alive(runtime::steady_time now);
+    void limit_rate(std::uint64_t arrived);
+    void end_rate_hold();
+    [[nodiscard]] bool is_held_for(hold reason) const noexcept {
+        return (holds_ & static_cast<std::uint8_t>(reason)) != 0;
+    }
     void on_closed(std::error_code reason) override;
     void fail_pending(std::error_code reason);
     void answer_stops(std::error_code reason);
@@ -256,8 +262,11 @@ private:
     std::unique_ptr<std::vector<pending_ping>> pings_;
     std::unique_ptr<std::vector<stop_handler>> stop_handlers_;
     const std::unique_ptr<pull_queue> pull_;
+    const std::unique_ptr<rate_limit> rate_;
     // Made by any thread, under the remote queue's lock; lives as long as the session.
     std::atomic<request_state*> requests_{nullptr};
+    // Messages of the present read.
+    std::uint64_t arrived_ = 0;
     std::uint64_t discarded_ = 0;
     std::uint64_t dropped_ = 0;
 

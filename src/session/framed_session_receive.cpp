@@ -27,6 +27,9 @@ void framed_session::on_bytes(std::size_t placed, transport::bytes_view rest) {
         discarded_ += placed + rest.size();  // the host takes no more callbacks
     }
     publish_queued();
+    if (rate_) {
+        limit_rate(std::exchange(arrived_, 0));
+    }
 }
 
 inline bool framed_session::on_message(transport::bytes_view payload) {
@@ -41,6 +44,7 @@ inline bool framed_session::on_message(transport::bytes_view payload) {
 
 void framed_session::decode(std::size_t placed, transport::bytes_view rest) {
     const auto sink = [this](const protocol::frame& each) {
+        arrived_ += protocol::carries_message(each.type) ? 1 : 0;
         return each.type == frame_type::data && each.flags == 0 && is_open_
                    ? on_message(each.payload)
                    : on_other_frame(each);

@@ -53,6 +53,8 @@ struct session_metrics {
     std::uint64_t request_timeouts = 0;
     /// Answers to requests that had been given up, dropped.
     std::uint64_t late_responses = 0;
+    /// How often reading was paused because the peer exceeded `max_messages_per_second`.
+    std::uint64_t rate_pauses = 0;
     /// Messages in pull mode that nobody has asked for yet; when the session is gone, ever.
     std::uint64_t messages_unread = 0;
     /// Bytes waiting to be handed to the kernel, those of other threads included.

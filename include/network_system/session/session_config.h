@@ -63,6 +63,11 @@ struct session_config {
     /// 256 KiB, or one larger message) still waits here. At least 1. Default 1 MiB.
     std::size_t receive_queue_limit = std::size_t{1024} * 1024;
 
+    /// Messages (requests included) the peer may send per second, a second's worth at once. Over
+    /// it the socket is not read until the rate is kept again, so that TCP slows the peer down;
+    /// nothing is lost. 0 = no limit (default); at most 1,000,000,000.
+    std::uint32_t max_messages_per_second = 0;
+
     /// Requests that may wait for their answers at the same time; one more fails with
     /// `send_buffer_full`. 0 = no limit. Default 65,536.
     std::size_t max_pending_requests = 65'536;
