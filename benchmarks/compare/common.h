@@ -27,6 +27,11 @@ inline constexpr std::size_t header_size = 5;
 inline constexpr std::size_t max_payload = 16 * 1024 * 1024;
 inline constexpr std::uint8_t data_frame = 0x00;
 inline constexpr std::uint8_t hello_frame = 0x40;
+inline constexpr std::uint8_t request_frame = 0x70;
+inline constexpr std::uint8_t response_frame = 0x80;
+// A request begins with its 8-byte id, a response with that id and a 4-byte code.
+inline constexpr std::size_t request_prefix = 8;
+inline constexpr std::size_t response_prefix = 12;
 
 struct frame_header {
     std::uint8_t first = data_frame;

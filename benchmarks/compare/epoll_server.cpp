@@ -1,5 +1,6 @@
 // The floor of the comparison: what the kernel asks for an echo. Bytes come back as they came, no
-// framing, one thread, level-triggered epoll: one recv and one send for each ready connection.
+// framing, one thread, level-triggered epoll: one recv and one send for each ready connection. With
+// --broadcast they go to every connection, one send each.
 
 #include "common.h"
 
@@ -53,8 +54,8 @@ unsigned port_of(const descriptor& listener) {
 
 class server {
 public:
-    server(descriptor listener, const sigset_t& stop_signals)
-        : listener_(std::move(listener)),
+    server(descriptor listener, const sigset_t& stop_signals, bool is_broadcast)
+        : is_broadcast_(is_broadcast), listener_(std::move(listener)),
           signals_(check(::signalfd(-1, &stop_signals, SFD_CLOEXEC), "signalfd")),
           epoll_(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {
         watch(EPOLL_CTL_ADD, listener_.get(), EPOLLIN, &listener_);
@@ -102,12 +103,23 @@ private:
         }
         auto owner = std::make_unique<connection>(fd);
         watch(EPOLL_CTL_ADD, fd, EPOLLIN, owner.get());
-        owner.release();
+        if (is_broadcast_ && !greet(*owner)) {
+            return;
+        }
+        everybody_.push_back(owner.release());
+    }
+
+    // The generator begins to send when everybody has been accepted.
+    bool greet(connection& peer) {
+        std::array<std::uint8_t, compare::header_size> hello{};
+        compare::write_header(hello.data(), {compare::hello_frame, 0});
+        return send(peer, hello);
     }
 
     void serve(connection* peer, std::uint32_t ready) {
         const bool alive = (ready & EPOLLOUT) != 0 ? send_pending(*peer) : echo(*peer);
         if (!alive) {
+            std::erase(everybody_, peer);
             delete peer;
         }
     }
@@ -117,13 +129,23 @@ private:
         if (got <= 0) {
             return got < 0 && errno == EAGAIN;
         }
-        const std::span received{buffer_.data(), static_cast<std::size_t>(got)};
-        const ssize_t sent =
-            ::send(peer.socket.get(), received.data(), received.size(), MSG_NOSIGNAL);
+        const std::span<const std::uint8_t> received{buffer_.data(), static_cast<std::size_t>(got)};
+        if (!is_broadcast_) {
+            return send(peer, received);
+        }
+        for (connection* const each : everybody_) {
+            // Who is gone shows as an event of its own.
+            (void)send(*each, received);
+        }
+        return true;
+    }
+
+    bool send(connection& peer, std::span<const std::uint8_t> data) {
+        const ssize_t sent = ::send(peer.socket.get(), data.data(), data.size(), MSG_NOSIGNAL);
         if (sent < 0 && errno != EAGAIN) {
             return false;
         }
-        const auto rest = received.subspan(static_cast<std::size_t>(std::max<ssize_t>(sent, 0)));
+        const auto rest = data.subspan(static_cast<std::size_t>(std::max<ssize_t>(sent, 0)));
         if (!rest.empty()) {
             // Not reading until the rest is gone bounds what a peer that never reads can cost.
             peer.pending.assign(rest.begin(), rest.end());
@@ -145,6 +167,8 @@ private:
         return true;
     }
 
+    bool is_broadcast_;
+    std::vector<connection*> everybody_;
     descriptor listener_;
     descriptor signals_;
     descriptor epoll_;
@@ -153,12 +177,14 @@ private:
 
 void serve_echo(compare::arguments& options) {
     const auto port = options.number<std::uint16_t>("--port", 0);
+    const bool is_broadcast = options.flag("--broadcast");
     options.expect_no_more();
     const sigset_t stop_signals = compare::block_stop_signals();
     compare::raise_descriptor_limit();
     descriptor listener = listen_on(port);
     const unsigned bound = port_of(listener);
-    const auto echo_server = std::make_unique<server>(std::move(listener), stop_signals);
+    const auto echo_server =
+        std::make_unique<server>(std::move(listener), stop_signals, is_broadcast);
     compare::announce_port(bound);
     echo_server->run();
 }

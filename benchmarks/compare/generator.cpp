@@ -39,6 +39,8 @@ struct settings {
     double warmup = 0;
     pid_t server_pid = 0;
     bool hello = false;
+    bool requests = false;
+    bool broadcast = false;
     std::size_t idle = 0;
 };
 
@@ -138,15 +140,23 @@ descriptor open_connection(const settings& config) {
 class load {
 public:
     explicit load(const settings& config)
-        : epoll_(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")), buffer_(256 * 1024) {
+        : epoll_(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")), buffer_(256 * 1024),
+          is_broadcast_(config.broadcast) {
+        const auto& shapes = config.requests ? compare::request_exchange : compare::echo_exchange;
         for (std::size_t i = 0; i < config.connections; ++i) {
+            // All receive what the first one sends when it is broadcast.
+            const std::uint64_t first = is_broadcast_ ? 0 : std::uint64_t{i} << 40;
             connections_.push_back(std::make_unique<load_connection>(
-                open_connection(config), config.in_flight, config.payload, std::uint64_t{i} << 40));
+                open_connection(config), config.in_flight, config.payload, first, shapes));
             watch(EPOLL_CTL_ADD, *connections_.back(), EPOLLIN);
         }
     }
 
     void start() {
+        if (is_broadcast_) {
+            send_to_all();
+            return;
+        }
         for (const auto& peer : connections_) {
             refill(*peer, now_ns());
         }
@@ -196,8 +206,22 @@ private:
             auto& peer = *static_cast<load_connection*>(events[i].data.ptr);
             const std::uint64_t now =
                 (events[i].events & ~std::uint32_t{EPOLLOUT}) != 0 ? receive(peer) : now_ns();
-            refill(peer, now);
+            if (!is_broadcast_) {
+                refill(peer, now);
+            } else if (awaited_ == 0 && sending_) {
+                send_to_all();
+            }
         }
+    }
+
+    // The next message begins when everybody has the one before.
+    void send_to_all() {
+        const std::uint64_t now = now_ns();
+        awaited_ = connections_.size();
+        for (std::size_t i = 1; i < connections_.size(); ++i) {
+            connections_[i]->expect_one(now);
+        }
+        refill(*connections_.front(), now);
     }
 
     std::uint64_t receive(load_connection& peer) {
@@ -213,6 +237,7 @@ private:
                      [this, now](std::uint64_t queued_at, bool right) {
                          latency_.record(now - queued_at);
                          errors_ += right ? 0 : 1;
+                         --awaited_;
                      });
         return now;
     }
@@ -234,6 +259,8 @@ private:
     descriptor epoll_;
     std::vector<std::uint8_t> buffer_;
     std::vector<std::unique_ptr<load_connection>> connections_;
+    bool is_broadcast_;
+    std::size_t awaited_ = 0;
     compare::histogram latency_;
     std::uint64_t errors_ = 0;
     bool sending_ = true;
@@ -312,6 +339,8 @@ settings read_settings(compare::arguments& options) {
     config.warmup = options.number("--warmup", 0.2);
     config.server_pid = options.number<pid_t>("--server-pid", 0);
     config.hello = options.flag("--hello");
+    config.requests = options.flag("--requests");
+    config.broadcast = options.flag("--broadcast");
     config.idle = options.number<std::size_t>("--idle", 0);
     options.expect_no_more();
     if (config.port == 0 || config.server_pid == 0) {
@@ -319,6 +348,9 @@ settings read_settings(compare::arguments& options) {
     }
     if (config.connections == 0 || config.in_flight == 0) {
         throw std::invalid_argument("--connections and --in-flight begin at 1");
+    }
+    if (config.broadcast && config.in_flight != 1) {
+        throw std::invalid_argument("--broadcast has one message in flight");
     }
     if (config.payload < compare::sequence_size || config.payload > compare::max_payload) {
         throw std::invalid_argument("--payload is 8 bytes to 16 MiB");

@@ -14,18 +14,33 @@ namespace compare {
 
 inline constexpr std::size_t sequence_size = sizeof(std::uint64_t);
 
+// What travels: the first byte of a frame and what comes before its payload.
+struct frame_shape {
+    std::uint8_t first = data_frame;
+    std::size_t prefix = 0;
+};
+struct exchange {
+    frame_shape sent;
+    frame_shape answered;
+};
+inline constexpr exchange echo_exchange{};
+inline constexpr exchange request_exchange{{request_frame, request_prefix},
+                                           {response_frame, response_prefix}};
+
 // Answers come in order, so a ring of as many frames as may be in
 // flight never overwrites one that is not answered, and what is to be sent is at most two pieces
 // of the ring: nothing is copied and nothing allocated.
 class load_connection {
 public:
     load_connection(descriptor fd, std::size_t in_flight, std::size_t payload,
-                    std::uint64_t first_sequence)
-        : fd_(std::move(fd)), payload_(payload), frame_size_(header_size + payload),
-          in_flight_(in_flight), first_sequence_(first_sequence),
-          ring_(frame_size_ * in_flight_, 0x5a), queued_at_(in_flight_) {
+                    std::uint64_t first_sequence, const exchange& shapes)
+        : fd_(std::move(fd)), payload_(payload), shapes_(shapes),
+          frame_size_(header_size + shapes.sent.prefix + payload), in_flight_(in_flight),
+          first_sequence_(first_sequence), ring_(frame_size_ * in_flight_, 0x5a),
+          queued_at_(in_flight_), head_(header_size + shapes.answered.prefix + sequence_size) {
         for (std::size_t at = 0; at < ring_.size(); at += frame_size_) {
-            write_header(&ring_[at], {data_frame, static_cast<std::uint32_t>(payload_)});
+            write_header(&ring_[at], {shapes.sent.first,
+                                      static_cast<std::uint32_t>(shapes.sent.prefix + payload_)});
         }
         check(::fcntl(fd_.get(), F_SETFL, O_NONBLOCK), "O_NONBLOCK");
     }
@@ -39,9 +54,20 @@ public:
         for (; queued_ < answered_ + in_flight_; ++queued_) {
             const std::size_t slot = queued_ % in_flight_;
             const std::uint64_t sequence = first_sequence_ + queued_;
-            std::memcpy(&ring_[slot * frame_size_ + header_size], &sequence, sequence_size);
+            std::uint8_t* const body = &ring_[slot * frame_size_ + header_size];
+            if (shapes_.sent.prefix > 0) {
+                std::memcpy(body, &sequence, sequence_size);  // the id: any that is not in use
+            }
+            std::memcpy(body + shapes_.sent.prefix, &sequence, sequence_size);
             queued_at_[slot] = now;
         }
+    }
+
+    // A message that somebody else causes the server to send here.
+    void expect_one(std::uint64_t now) {
+        queued_at_[queued_ % in_flight_] = now;
+        ++queued_;
+        sent_bytes_ += frame_size_;
     }
 
     void send_queued() {
@@ -90,7 +116,8 @@ public:
 private:
     void check_header() const {
         const frame_header header = read_header(head_.data());
-        if (header.first != data_frame || header.length != payload_ || !awaits_answers()) {
+        if (header.first != shapes_.answered.first ||
+            header.length != shapes_.answered.prefix + payload_ || !awaits_answers()) {
             throw std::runtime_error("unexpected frame: first byte " +
                                      std::to_string(header.first) + ", length " +
                                      std::to_string(header.length));
@@ -99,11 +126,13 @@ private:
 
     bool has_right_sequence() const {
         const std::uint64_t expected = first_sequence_ + answered_;
-        return std::memcmp(&head_[header_size], &expected, sequence_size) == 0;
+        return std::memcmp(&head_[header_size + shapes_.answered.prefix], &expected,
+                           sequence_size) == 0;
     }
 
     descriptor fd_;
     std::size_t payload_;
+    exchange shapes_;
     std::size_t frame_size_;
     std::size_t in_flight_;
     std::uint64_t first_sequence_;
@@ -112,7 +141,7 @@ private:
     std::size_t queued_ = 0;
     std::size_t answered_ = 0;
     std::size_t sent_bytes_ = 0;
-    std::array<std::uint8_t, header_size + sequence_size> head_{};
+    std::vector<std::uint8_t> head_;
     std::size_t head_filled_ = 0;
     std::size_t rest_ = 0;
 };

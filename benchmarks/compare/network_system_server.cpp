@@ -1,22 +1,48 @@
-// The comparison's subject: an echo over the public callback API of this library, with nothing a
-// user could not write.
+// The comparison's subject: servers over the public API of this library, with nothing a user could
+// not write. Messages are echoed and requests answered with their own data; --coroutines does the
+// same in a coroutine per connection, --broadcast sends every message to everybody.
 
 #include "common.h"
 
+#include <network_system/async.h>
 #include <network_system/core/messaging_server.h>
+
+#include <asio/awaitable.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/use_awaitable.hpp>
 
 namespace {
 
+using network_system::Result;
 using network_system::core::messaging_server;
 using network_system::core::server_options;
+using session_ptr = messaging_server::session_ptr;
+using bytes = std::span<const std::uint8_t>;
 
-server_options quiet_options() {
+struct settings {
+    std::uint16_t port = 0;
+    bool uses_coroutines = false;
+    bool is_broadcast = false;
     server_options options;
+};
+
+settings read_settings(compare::arguments& arguments) {
+    settings chosen;
+    chosen.port = arguments.number<std::uint16_t>("--port", 0);
+    chosen.uses_coroutines = arguments.flag("--coroutines");
+    chosen.is_broadcast = arguments.flag("--broadcast");
+    server_options& options = chosen.options;
     options.bind_address = "127.0.0.1";
+    options.io_threads = arguments.number<std::size_t>("--io-threads", 1);
     options.max_connections = 0;
     options.session.ping_interval = {};
     options.session.idle_timeout = {};
-    return options;
+    if (chosen.uses_coroutines) {
+        options.session.receiving = network_system::receive_mode::pull;
+    }
+    arguments.expect_no_more();
+    return chosen;
 }
 
 void throw_if_failed(const network_system::VoidResult& result) {
@@ -25,19 +51,48 @@ void throw_if_failed(const network_system::VoidResult& result) {
     }
 }
 
-void serve_echo(compare::arguments& arguments) {
-    const auto port = arguments.number<std::uint16_t>("--port", 0);
-    arguments.expect_no_more();
+asio::awaitable<void> echo(session_ptr session) {
+    for (;;) {
+        auto message = co_await network_system::async_receive(session, asio::use_awaitable);
+        if (message.is_err() || session->send_packet(std::move(message).value()).is_err()) {
+            co_return;
+        }
+    }
+}
+
+void set_callbacks(messaging_server& server, const settings& chosen) {
+    if (chosen.uses_coroutines) {
+        throw_if_failed(server.set_connection_callback([](const session_ptr& session) {
+            asio::co_spawn(network_system::session_executor(session), echo(session),
+                           asio::detached);
+        }));
+        return;
+    }
+    if (chosen.is_broadcast) {
+        throw_if_failed(server.set_receive_callback([&server](const session_ptr&, bytes data) {
+            // Who was left out shows in the generator as a missing message.
+            (void)server.broadcast(data);
+        }));
+        return;
+    }
+    throw_if_failed(server.set_receive_callback([](const session_ptr& session, bytes data) {
+        // A refused send shows in the generator as a missing answer.
+        (void)session->send_packet(data);
+    }));
+    throw_if_failed(server.set_request_callback(
+        [](const session_ptr&, bytes data) -> Result<std::vector<std::uint8_t>> {
+            return std::vector<std::uint8_t>(data.begin(), data.end());
+        }));
+}
+
+void serve(compare::arguments& arguments) {
+    const settings chosen = read_settings(arguments);
     const sigset_t stop_signals = compare::block_stop_signals();
     compare::raise_descriptor_limit();
 
-    messaging_server server{"compare", quiet_options()};
-    throw_if_failed(server.set_receive_callback(
-        [](const messaging_server::session_ptr& session, std::span<const std::uint8_t> data) {
-            // A refused send shows in the generator as a missing answer.
-            (void)session->send_packet(data);
-        }));
-    throw_if_failed(server.start_server(port));
+    messaging_server server{"compare", chosen.options};
+    set_callbacks(server, chosen);
+    throw_if_failed(server.start_server(chosen.port));
     compare::announce_port(server.local_port());
     int signal = 0;
     ::sigwait(&stop_signals, &signal);
@@ -47,5 +102,5 @@ void serve_echo(compare::arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    return compare::run(argc, argv, serve_echo);
+    return compare::run(argc, argv, serve);
 }

@@ -26,6 +26,8 @@ class Server:
     name: str
     program: str
     hello: bool = False  # its first frame is a hello, which is not part of the load
+    arguments: tuple = ()  # of the program
+    load: tuple = ()  # of the generator
 
 
 SERVERS = [
@@ -60,13 +62,13 @@ class Failure(Exception):
 
 
 def pinned(core):
-    return lambda: os.sched_setaffinity(0, {core})
+    return None if core is None else lambda: os.sched_setaffinity(0, {core})
 
 
 @contextlib.contextmanager
 def running(server, programs, core):
     """A started server as (process, port); it is stopped, or killed, however the block ends."""
-    process = subprocess.Popen([programs / server.program], stdout=subprocess.PIPE, text=True,
+    process = subprocess.Popen([programs / server.program, *server.arguments], stdout=subprocess.PIPE, text=True,
                                preexec_fn=pinned(core))
     try:
         ready, _, _ = select.select([process.stdout], [], [], PATIENCE_SECONDS)
@@ -91,6 +93,7 @@ def running(server, programs, core):
 
 def generate(server, process, port, programs, core, options, limit):
     command = [programs / GENERATOR, "--port", port, "--server-pid", process.pid, *options]
+    command += server.load
     if server.hello:
         command.append("--hello")
     try:

@@ -11,9 +11,11 @@ namespace network_system::core {
 client_engine::client_engine(std::string name, const client_options& options,
                              std::shared_ptr<runtime::io_pool> pool,
                              std::shared_ptr<runtime::loop> where, make_transport transports,
-                             std::shared_ptr<const client_callbacks> callbacks)
+                             std::shared_ptr<const client_callbacks> callbacks,
+                             std::shared_ptr<session_slot> connected)
     : engine(std::move(name), std::move(pool), std::move(transports), options.session),
-      options_(options), callbacks_(std::move(callbacks)), loop_(std::move(where)) {}
+      options_(options), callbacks_(std::move(callbacks)), connected_(std::move(connected)),
+      loop_(std::move(where)) {}
 
 void client_engine::start(const std::string& host, std::uint16_t port,
                           messaging_client::start_callback done) {
@@ -121,8 +123,8 @@ client_metrics client_engine::metrics() const {
     return all;
 }
 
-void client_engine::on_open(const session_ptr&) {
-    is_connected_.store(true, std::memory_order_release);
+void client_engine::on_open(const session_ptr& who) {
+    connected_->set(who);
     was_connected_ = true;
     if (callbacks_->connected) {
         callbacks_->connected();
@@ -155,8 +157,8 @@ void client_engine::on_writable(const session_ptr&) {
     }
 }
 
-void client_engine::on_closed(const session_ptr&, std::error_code reason, bool was_open) {
-    is_connected_.store(false, std::memory_order_release);
+void client_engine::on_closed(const session_ptr& who, std::error_code reason, bool was_open) {
+    connected_->clear(who);
     is_finished_.store(true, std::memory_order_release);
     // Still there when the connection never opened, or the connected callback threw.
     if (done_) {
@@ -171,9 +173,9 @@ void client_engine::on_closed(const session_ptr&, std::error_code reason, bool w
     }
 }
 
-void client_engine::on_gone(const session_ptr&, std::error_code reason,
+void client_engine::on_gone(const session_ptr& who, std::error_code reason,
                             const session::session_metrics& totals) noexcept {
-    is_connected_.store(false, std::memory_order_release);
+    connected_->clear(who);
     is_finished_.store(true, std::memory_order_release);
     has_failed_to_start_ = !was_connected_;
     collect(totals, reason);

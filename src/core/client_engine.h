@@ -2,6 +2,7 @@
 
 #include "core/awaited.h"
 #include "core/engine.h"
+#include "core/session_slot.h"
 #include "runtime/connector.h"
 
 #include <network_system/core/messaging_client.h>
@@ -31,7 +32,8 @@ class client_engine final : public engine {
 public:
     client_engine(std::string name, const client_options& options,
                   std::shared_ptr<runtime::io_pool> pool, std::shared_ptr<runtime::loop> where,
-                  make_transport transports, std::shared_ptr<const client_callbacks> callbacks);
+                  make_transport transports, std::shared_ptr<const client_callbacks> callbacks,
+                  std::shared_ptr<session_slot> connected);
 
     /// Calls `done` exactly once, on the loop, unless the gate is closed first.
     void start(const std::string& host, std::uint16_t port, messaging_client::start_callback done);
@@ -48,9 +50,6 @@ public:
     /// callbacks that tell so, for these may want to connect again.
     [[nodiscard]] bool is_finished() const noexcept {
         return is_finished_.load(std::memory_order_acquire);
-    }
-    [[nodiscard]] bool is_connected() const noexcept {
-        return is_connected_.load(std::memory_order_acquire);
     }
     /// The session once connected, also after its end; null before.
     [[nodiscard]] std::shared_ptr<session::framed_session> session() const;
@@ -82,6 +81,7 @@ private:
 
     const client_options options_;
     const std::shared_ptr<const client_callbacks> callbacks_;
+    const std::shared_ptr<session_slot> connected_;
     const std::shared_ptr<runtime::loop> loop_;
     std::string host_name_;
     std::uint16_t port_ = 0;
@@ -92,7 +92,6 @@ private:
     bool is_cancelled_ = false;
     awaited<std::monostate> start_result_;
     std::atomic<bool> is_finished_{false};
-    std::atomic<bool> is_connected_{false};
     std::atomic<bool> was_connected_{false};
     std::atomic<bool> has_failed_to_start_{false};
     mutable std::mutex session_mutex_;

@@ -44,9 +44,8 @@ public:
     }
 
     [[nodiscard]] Result<std::shared_ptr<session::messaging_session>> session() const {
-        const auto current = engine();
-        if (current && current->is_connected()) {
-            return std::shared_ptr<session::messaging_session>(current->session());
+        if (auto current = connected_->get()) {
+            return current;
         }
         return detail::failure(errc::connection_closed, "the client is not connected", id_);
     }
@@ -66,8 +65,8 @@ public:
         if (const auto chosen = choose_loop(); !chosen) {
             return chosen.error();
         }
-        engine_ = std::make_shared<client_engine>(id_, options_, pool_, loop_,
-                                                  transport::make_plain_transport, callbacks_);
+        engine_ = std::make_shared<client_engine>(
+            id_, options_, pool_, loop_, transport::make_plain_transport, callbacks_, connected_);
         if (canceller != nullptr) {
             *canceller = [weak = std::weak_ptr(engine_)] {
                 if (const auto alive = weak.lock()) {
@@ -250,6 +249,7 @@ private:
         const std::lock_guard lock(mutex_);
         if (engine_ == one) {
             retire_engine();
+            connected_->clear(connected_->get());
         }
     }
 
@@ -280,6 +280,7 @@ private:
     std::shared_ptr<runtime::io_pool> pool_;
     std::shared_ptr<runtime::loop> loop_;
     std::shared_ptr<client_callbacks> callbacks_ = std::make_shared<client_callbacks>();
+    const std::shared_ptr<session_slot> connected_ = std::make_shared<session_slot>();
     std::shared_ptr<client_engine> engine_;
     client_metrics past_;
 };

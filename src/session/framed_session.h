@@ -183,6 +183,8 @@ private:
     VoidResult queue_frame(std::size_t wire_bytes, const Append& append);
     [[nodiscard]] admission admit_from_other_thread(remote_queue::lock& held,
                                                     std::size_t wire_bytes);
+    /// How long the calling thread may wait for room.
+    [[nodiscard]] std::chrono::milliseconds send_patience() const;
     [[nodiscard]] VoidResult refusal_of(admission refused) const;
     void announce_remote(const remote_queue::lock& held);
     void append_message(transport::write_queue& queue, bool is_own, transport::bytes_view header,

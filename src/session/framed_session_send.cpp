@@ -6,9 +6,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 namespace network_system::session {
+
+using std::chrono::milliseconds;
+
 namespace {
 
 // From here on a copy into the gather buffer costs more than a system call of its own.
@@ -95,23 +99,30 @@ VoidResult framed_session::send_message(std::size_t size, const Append& append) 
 
 framed_session::admission framed_session::admit_from_other_thread(remote_queue::lock& held,
                                                                   std::size_t wire_bytes) {
-    const bool may_wait = config_->policy == send_policy::wait &&
-                          !runtime::loop::is_on_io_thread() && !loop().context_runs_here();
-    const auto give_up = std::chrono::steady_clock::now() + config_->send_wait_timeout;
+    std::optional<runtime::steady_time> give_up;
     while (!remote_.is_closed(held)) {
         const std::size_t queued = queued_bytes();
         if (has_room(queued, wire_bytes)) {
             return admission::granted;
         }
-        if (!may_wait || std::chrono::steady_clock::now() >= give_up) {
+        if (!give_up) {
+            give_up = std::chrono::steady_clock::now() + send_patience();
+        }
+        if (std::chrono::steady_clock::now() >= *give_up) {
             held.unlock();
             note_full(queued);
             return admission::full;
         }
         note_refused(queued);
-        remote_.wait_for_room(held, give_up);
+        remote_.wait_for_room(held, *give_up);
     }
     return admission::closed;
+}
+
+milliseconds framed_session::send_patience() const {
+    const bool may_wait = config_->policy == send_policy::wait &&
+                          !runtime::loop::is_on_io_thread() && !loop().context_runs_here();
+    return may_wait ? config_->send_wait_timeout : milliseconds{0};
 }
 
 void framed_session::announce_remote(const remote_queue::lock& held) {
@@ -160,12 +171,13 @@ void framed_session::append_message(transport::write_queue& queue, bool is_own,
 }
 
 VoidResult framed_session::send_owned(std::vector<std::uint8_t>& data, send_callback& done) {
-    if (has_to_wait(data.size())) {
-        auto queued = queue_behind({}, data, done);
-        if (queued) {
+    // A short message is copied anyway: that is faster in one step.
+    if (data.size() <= transport::write_queue::copy_limit || has_to_wait(data.size())) {
+        auto sent = send_copy(data, done);
+        if (sent) {
             data.clear();
         }
-        return queued;
+        return sent;
     }
     return send_message(data.size(), [&](transport::write_queue& queue, bool) {
         const auto header =

@@ -6,9 +6,6 @@
 namespace network_system::transport {
 namespace {
 
-// Below this, copying into the gather buffer is cheaper than a segment and an I/O slice.
-constexpr std::size_t copy_limit = std::size_t{2} * 1024;
-
 struct owned_segment : write_segment {
     explicit owned_segment(std::vector<std::uint8_t>&& bytes, std::size_t skip) noexcept
         : write_segment(kind::owned), storage(std::move(bytes)) {

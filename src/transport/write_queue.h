@@ -84,6 +84,9 @@ public:
     write_queue& operator=(const write_queue&) = delete;
     ~write_queue();
 
+    /// Up to this size, copying into a chunk is cheaper than a segment and an I/O slice.
+    static constexpr std::size_t copy_limit = std::size_t{2} * 1024;
+
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
     [[nodiscard]] bool empty() const noexcept { return bytes_ == 0; }
 

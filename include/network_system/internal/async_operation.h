@@ -1,7 +1,9 @@
 #pragma once
 
+#include <network_system/internal/session_executor.h>
 #include <network_system/utils/result_types.h>
 
+#include <asio/any_io_executor.hpp>
 #include <asio/associated_allocator.hpp>
 #include <asio/associated_cancellation_slot.hpp>
 #include <asio/associated_executor.hpp>
@@ -46,6 +48,18 @@ private:
     Result<T> result_;
 };
 
+/// Whether a dispatch to the executor would run the work at once, where that can be told without
+/// the several steps a dispatch through a type-erased executor takes.
+template <typename Executor>
+[[nodiscard]] bool runs_in_this_thread(const Executor& where) noexcept {
+    if constexpr (std::is_same_v<Executor, asio::any_io_executor>) {
+        if (const auto* const session = where.template target<session_executor>()) {
+            return session->runs_in_this_thread();
+        }
+    }
+    return false;
+}
+
 /// A pending operation's completion handler, in memory of the handler's allocator. Keeps the
 /// handler's executor from running out of work meanwhile.
 template <typename Handler, typename T>
@@ -78,10 +92,12 @@ public:
         bound_completion<Handler, T> bound(std::move(operation->handler_), std::move(result));
         // Freed first: the handler may begin the next operation, in the same memory.
         destroy(operation);
-        if (has_begun) {
-            asio::dispatch(where, std::move(bound));
-        } else {
+        if (!has_begun) {
             asio::post(where, std::move(bound));
+        } else if (runs_in_this_thread(where)) {
+            bound();
+        } else {
+            asio::dispatch(where, std::move(bound));
         }
     }
 

@@ -27,13 +27,16 @@ public:
 
     template <typename Work>
     void execute(Work&& work) const {
-        if (!NeverInline && session_->runs_here()) {
+        if (!NeverInline && runs_in_this_thread()) {
             std::decay_t<Work> here(std::forward<Work>(work));
             here();
         } else {
             session_->post(std::forward<Work>(work));
         }
     }
+
+    /// Whether the calling thread is where the work would run.
+    [[nodiscard]] bool runs_in_this_thread() const noexcept { return session_->runs_here(); }
 
     /// A context of its own, for services such as timers; it does not run the session.
     [[nodiscard]] asio::execution_context& query(asio::execution::context_t) const noexcept {
