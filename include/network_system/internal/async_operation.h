@@ -18,6 +18,7 @@
 #include <optional>
 #include <span>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
@@ -52,11 +53,13 @@ private:
 /// the several steps a dispatch through a type-erased executor takes.
 template <typename Executor>
 [[nodiscard]] bool runs_in_this_thread(const Executor& where) noexcept {
+#ifndef ASIO_NO_TYPEID
     if constexpr (std::is_same_v<Executor, asio::any_io_executor>) {
-        if (const auto* const session = where.template target<session_executor>()) {
-            return session->runs_in_this_thread();
-        }
+        // Asio 1.22 does not compare the type in target().
+        return where.target_type() == typeid(session_executor) &&
+               where.template target<session_executor>()->runs_in_this_thread();
     }
+#endif
     return false;
 }
 
