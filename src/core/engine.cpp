@@ -1,8 +1,8 @@
 #include "core/engine.h"
 
-#include "session/user_code.h"
 #include "utils/failure.h"
 #include "utils/log.h"
+#include "utils/user_code.h"
 
 #include <limits>
 #include <utility>
@@ -74,7 +74,7 @@ void engine::run_callback(runtime::loop& where, const unique_function<void()>& c
     if (!where.enter(gate())) {
         return;
     }
-    if (const auto thrown = session::run_user_code(callback)) {
+    if (const auto thrown = detail::run_user_code(callback)) {
         callback_exceptions_.fetch_add(1, std::memory_order_relaxed);
         detail::log(log_level::error, "{}: a callback threw: {}", name_, *thrown);
     }

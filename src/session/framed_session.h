@@ -7,9 +7,9 @@
 #include "session/remote_queue.h"
 #include "session/request_table.h"
 #include "session/session_host.h"
-#include "session/user_code.h"
 #include "session/wake_list.h"
 #include "transport/transport.h"
+#include "utils/user_code.h"
 
 #include <network_system/session/messaging_session.h>
 #include <network_system/utils/error_codes.h>
@@ -319,7 +319,7 @@ bool framed_session::guarded(const Callback& callback) {
     if (!loop().enter(gate_)) {
         return false;
     }
-    const auto thrown = run_user_code(callback);
+    const auto thrown = detail::run_user_code(callback);
     if (thrown) {
         if (host_) {
             host_->on_callback_exception(*this, *thrown);
