@@ -4,6 +4,7 @@
 #include "common.h"
 
 #include <network_system/core/messaging_server.h>
+#include <network_system/utils/thread_pool.h>
 
 namespace {
 
@@ -27,11 +28,16 @@ void throw_if_failed(const network_system::VoidResult& result) {
 
 void serve_echo(compare::arguments& arguments) {
     const auto port = arguments.number<std::uint16_t>("--port", 0);
+    const auto callback_threads = arguments.number<std::size_t>("--callback-pool", 0);
     arguments.expect_no_more();
     const sigset_t stop_signals = compare::block_stop_signals();
     compare::raise_descriptor_limit();
 
-    messaging_server server{"compare", quiet_options()};
+    server_options options = quiet_options();
+    if (callback_threads > 0) {
+        options.callback_pool = std::make_shared<network_system::thread_pool>(callback_threads);
+    }
+    messaging_server server{"compare", std::move(options)};
     throw_if_failed(server.set_receive_callback(
         [](const messaging_server::session_ptr& session, std::span<const std::uint8_t> data) {
             // A refused send shows in the generator as a missing answer.

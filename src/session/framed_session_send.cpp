@@ -97,13 +97,17 @@ framed_session::admission framed_session::admit_from_other_thread(remote_queue::
                                                                   std::size_t wire_bytes) {
     const bool may_wait = config_->policy == send_policy::wait &&
                           !runtime::loop::is_on_io_thread() && !loop().context_runs_here();
-    const auto give_up = std::chrono::steady_clock::now() + config_->send_wait_timeout;
+    std::chrono::steady_clock::time_point give_up{};
     while (!remote_.is_closed(held)) {
         const std::size_t queued = queued_bytes();
         if (has_room(queued, wire_bytes)) {
             return admission::granted;
         }
-        if (!may_wait || std::chrono::steady_clock::now() >= give_up) {
+        const auto now = std::chrono::steady_clock::now();
+        if (give_up == std::chrono::steady_clock::time_point{}) {
+            give_up = now + config_->send_wait_timeout;  // begins with the first wait
+        }
+        if (!may_wait || now >= give_up) {
             held.unlock();
             note_full(queued);
             return admission::full;
