@@ -6,6 +6,7 @@
 
 #include <network_system/async.h>
 #include <network_system/core/messaging_server.h>
+#include <network_system/utils/thread_pool.h>
 
 #include <asio/awaitable.hpp>
 #include <asio/co_spawn.hpp>
@@ -35,6 +36,9 @@ settings read_settings(compare::arguments& arguments) {
     server_options& options = chosen.options;
     options.bind_address = "127.0.0.1";
     options.io_threads = arguments.number<std::size_t>("--io-threads", 1);
+    if (const auto threads = arguments.number<std::size_t>("--callback-pool", 0); threads > 0) {
+        options.callback_pool = std::make_shared<network_system::thread_pool>(threads);
+    }
     options.max_connections = 0;
     options.session.ping_interval = {};
     options.session.idle_timeout = {};

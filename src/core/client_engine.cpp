@@ -15,7 +15,9 @@ client_engine::client_engine(std::string name, const client_options& options,
                              std::shared_ptr<session_slot> connected)
     : engine(std::move(name), std::move(pool), std::move(transports), options.session),
       options_(options), callbacks_(std::move(callbacks)), connected_(std::move(connected)),
-      loop_(std::move(where)) {}
+      loop_(std::move(where)) {
+    use_callback_pool(options_.callback_pool, options_.callback_queue_limit);
+}
 
 void client_engine::start(const std::string& host, std::uint16_t port,
                           messaging_client::start_callback done) {
@@ -179,6 +181,10 @@ void client_engine::on_gone(const session_ptr& who, std::error_code reason,
     is_finished_.store(true, std::memory_order_release);
     has_failed_to_start_ = !was_connected_;
     collect(totals, reason);
+    // Still there when the callback pool has dropped the callback that would have told.
+    if (done_) {
+        refuse_start(start_error(reason));
+    }
     finish(*loop_);
     start_result_.give(start_error(reason));  // unless it was given before
 }

@@ -88,8 +88,8 @@ private:
     runtime::steady_time deadline_{};
     messaging_client::start_callback done_;
     std::shared_ptr<runtime::connector> connector_;
-    bool is_stop_requested_ = false;
-    bool is_cancelled_ = false;
+    std::atomic<bool> is_stop_requested_{false};
+    std::atomic<bool> is_cancelled_{false};
     awaited<std::monostate> start_result_;
     std::atomic<bool> is_finished_{false};
     std::atomic<bool> was_connected_{false};

@@ -1,8 +1,8 @@
 #include "core/engine.h"
 
-#include "session/user_code.h"
 #include "utils/failure.h"
 #include "utils/log.h"
+#include "utils/user_code.h"
 
 #include <limits>
 #include <utility>
@@ -12,16 +12,20 @@ namespace network_system::core {
 using std::chrono::milliseconds;
 
 bool engine::may_block() const noexcept {
-    return !runtime::loop::is_on_io_thread() && !pool_->loops().front()->context_runs_here();
+    return !runtime::loop::is_on_io_thread() && !pool_->loops().front()->context_runs_here() &&
+           !(callback_pool_ && callback_pool_->dispatcher->pool().runs_here());
 }
 
 bool engine::stop(milliseconds drain_timeout, driven_by threads) {
     begin_stop();
-    if (threads == driven_by::own_threads) {
+    const auto deadline = std::chrono::steady_clock::now() + drain_timeout + stop_grace;
+    if (threads == driven_by::own_threads && !callback_pool_) {
         end_.wait();
     }
-    const bool is_over =
-        end_.wait_until(std::chrono::steady_clock::now() + drain_timeout + stop_grace);
+    // A pool that is stopped meanwhile does not say so.
+    while (threads == driven_by::own_threads && has_running_callbacks() &&
+           !end_.wait_until(std::chrono::steady_clock::now() + stop_grace)) {}
+    const bool is_over = end_.wait_until(deadline);
     gate()->close();
     gate()->wait_until_idle();
     return is_over;
@@ -47,6 +51,11 @@ void engine::finish(runtime::loop& where) noexcept {
     std::vector<session::stop_handler> handlers;
     {
         const std::lock_guard lock(stop_handlers_mutex_);
+        if (!stop_handlers_.empty() && !where.runs_here()) {
+            // The last callback ran on a pool's thread; these belong to the loop.
+            where.post([keep = shared_from_this(), this, &where] { finish(where); });
+            return;
+        }
         is_finished_ = true;
         handlers.swap(stop_handlers_);
     }
@@ -66,17 +75,35 @@ std::shared_ptr<session::framed_session> engine::make_session(
     session::session_setup setup) {
     setup.config = config_;
     setup.local = runtime::sockets::local_endpoint(socket.get());
+    std::shared_ptr<session::session_host> host = shared_from_this();
+    if (callback_pool_) {
+        host = std::make_shared<pooled_callbacks>(std::move(host), callback_pool_, where);
+    }
     return std::make_shared<session::framed_session>(transports_(where, std::move(socket)),
-                                                     shared_from_this(), setup);
+                                                     std::move(host), setup);
+}
+
+void engine::use_callback_pool(std::shared_ptr<thread_pool_interface> workers,
+                               std::size_t queue_limit) {
+    if (workers) {
+        callback_pool_ = std::make_shared<callback_pool>();
+        callback_pool_->dispatcher = std::make_shared<callback_dispatcher>(std::move(workers));
+        callback_pool_->queue_limit = queue_limit;
+    }
 }
 
 void engine::run_callback(runtime::loop& where, const unique_function<void()>& callback) noexcept {
-    if (!where.enter(gate())) {
+    // A thread of a callback pool is on no loop.
+    const bool is_on_loop = where.runs_here();
+    if (is_on_loop ? !where.enter(gate()) : !gate()->try_enter()) {
         return;
     }
-    if (const auto thrown = session::run_user_code(callback)) {
+    if (const auto thrown = detail::run_user_code(callback)) {
         callback_exceptions_.fetch_add(1, std::memory_order_relaxed);
         detail::log(log_level::error, "{}: a callback threw: {}", name_, *thrown);
+    }
+    if (!is_on_loop) {
+        gate()->leave();
     }
 }
 
@@ -155,6 +182,18 @@ VoidResult validate(const session_config& config, std::string_view source) {
         if (each < milliseconds{0}) {
             return wrong("the timeouts of session must not be negative");
         }
+    }
+    return ok();
+}
+
+VoidResult validate_callback_pool(const thread_pool_interface* workers, std::size_t queue_limit,
+                                  std::string_view source) {
+    if (queue_limit == 0) {
+        return detail::failure(errc::invalid_argument, "callback_queue_limit must be at least 1",
+                               source);
+    }
+    if (workers != nullptr && !workers->is_running()) {
+        return detail::failure(errc::invalid_argument, "callback_pool does not run", source);
     }
     return ok();
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/pooled_callbacks.h"
 #include "runtime/io_pool.h"
 #include "runtime/native_socket.h"
 #include "session/framed_session.h"
@@ -68,8 +69,8 @@ public:
     /// Grace for a drain that ends exactly at its deadline.
     static constexpr std::chrono::milliseconds stop_grace{100};
 
-    /// Whether the calling thread may wait for this engine: it is no I/O thread, and does not run
-    /// the engine's io_context.
+    /// Whether the calling thread may wait for this engine: it is no I/O thread, and runs neither
+    /// the engine's io_context nor its callback pool.
     [[nodiscard]] bool may_block() const noexcept;
     /// Begins the end, whatever the state; `end()` tells when it is over. Idempotent.
     virtual void begin_stop() = 0;
@@ -77,8 +78,8 @@ public:
     enum class driven_by : std::uint8_t { own_threads, others };
     /// The whole stop, from a thread that may block: when it returns, no callback runs or will run.
     /// False when connections remain after `drain_timeout` because others run the loops and do not.
-    /// With own threads there is always an end, so that a slow machine or a long callback costs
-    /// time, and neither callbacks nor counts.
+    /// With own threads (and, if there is one, a callback pool that runs) there is always an end,
+    /// so that a slow machine or a long callback costs time, and neither callbacks nor counts.
     bool stop(std::chrono::milliseconds drain_timeout, driven_by threads = driven_by::others);
     /// The stop without waiting: `handler` runs when all else is over.
     void stop_then(session::stop_handler handler);
@@ -92,6 +93,9 @@ protected:
     [[nodiscard]] std::shared_ptr<session::framed_session> make_session(
         const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
         session::session_setup setup);
+
+    /// Before the first session: runs the callbacks of sessions on a pool. Null: on their loops.
+    void use_callback_pool(std::shared_ptr<thread_pool_interface> workers, std::size_t queue_limit);
 
     /// Runs a callback that belongs to no session, if callbacks are still taken.
     void run_callback(runtime::loop& where, const unique_function<void()>& callback) noexcept;
@@ -114,11 +118,16 @@ protected:
     std::shared_ptr<runtime::io_pool> pool_;
 
 private:
+    [[nodiscard]] bool has_running_callbacks() const noexcept {
+        return !callback_pool_ || callback_pool_->dispatcher->pool().is_running();
+    }
+
     end_of_life end_;
     std::mutex stop_handlers_mutex_;
     std::vector<session::stop_handler> stop_handlers_;
     bool is_finished_ = false;
     make_transport transports_;
+    std::shared_ptr<callback_pool> callback_pool_;
     std::shared_ptr<const session_config> config_;
     mutable std::mutex totals_mutex_;
     session::session_metrics totals_;
@@ -135,6 +144,8 @@ void add(session::session_metrics& sum, const session::session_metrics& more) no
     std::string_view source);
 
 /// What is wrong with the options, or ok.
+[[nodiscard]] VoidResult validate_callback_pool(const thread_pool_interface* workers,
+                                                std::size_t queue_limit, std::string_view source);
 [[nodiscard]] VoidResult validate(const session_config& config, std::string_view source);
 
 [[nodiscard]] runtime::readiness_method to_runtime(readiness method) noexcept;

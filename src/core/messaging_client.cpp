@@ -20,7 +20,8 @@ std::span<const std::uint8_t> bytes_of(std::string_view text) noexcept {
 /// The client's current (or last) connection, and the callbacks for the next.
 class messaging_client::impl {
 public:
-    impl(std::string id, const client_options& options) : id_(std::move(id)), options_(options) {
+    impl(std::string id, client_options options)
+        : id_(std::move(id)), options_(std::move(options)) {
         runtime::io_threads::end_after_caller();
     }
     impl(const impl&) = delete;
@@ -86,7 +87,7 @@ public:
     }
 
     VoidResult start_and_wait(std::string_view host, std::uint16_t port) {
-        if (runtime::loop::is_on_io_thread() || user_context_runs_here()) {
+        if (must_not_block()) {
             return detail::failure(errc::would_block,
                                    "start_client blocks; on an I/O thread pass a handler", id_);
         }
@@ -188,7 +189,17 @@ private:
         if (options_.drain_timeout < std::chrono::milliseconds{0}) {
             return wrong("drain_timeout must not be negative");
         }
+        if (auto checked = validate_callback_pool(options_.callback_pool.get(),
+                                                  options_.callback_queue_limit, id_);
+            checked.is_err()) {
+            return checked;
+        }
         return core::validate(options_.session, id_);
+    }
+
+    [[nodiscard]] bool must_not_block() {
+        return runtime::loop::is_on_io_thread() || user_context_runs_here() ||
+               (options_.callback_pool && options_.callback_pool->runs_here());
     }
 
     /// Without a loop yet, no thread can be inside one of its batches; but it may be running the
@@ -209,7 +220,7 @@ private:
         if (!current) {
             return current.error();
         }
-        if (runtime::loop::is_on_io_thread() || user_context_runs_here()) {
+        if (must_not_block()) {
             return detail::failure(errc::would_block,
                                    std::string(what) + " blocks; on an I/O thread pass a handler",
                                    id_);
@@ -286,7 +297,7 @@ private:
 };
 
 messaging_client::messaging_client(std::string client_id, client_options options)
-    : impl_(std::make_unique<impl>(std::move(client_id), options)) {}
+    : impl_(std::make_unique<impl>(std::move(client_id), std::move(options))) {}
 
 messaging_client::~messaging_client() = default;
 

@@ -146,6 +146,11 @@ private:
             return detail::failure(errc::invalid_argument,
                                    "drain_timeout and backlog must not be negative", id_);
         }
+        if (auto checked = validate_callback_pool(options.callback_pool.get(),
+                                                  options.callback_queue_limit, id_);
+            checked.is_err()) {
+            return checked;
+        }
         return core::validate(options.session, id_);
     }
 

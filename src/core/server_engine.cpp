@@ -21,7 +21,9 @@ server_engine::server_engine(std::string name, const server_options& options,
                              std::shared_ptr<const server_callbacks> callbacks)
     : engine(std::move(name), std::move(pool), std::move(transports), options.session),
       options_(options), callbacks_(std::move(callbacks)), sessions_(0, options.session),
-      topics_(options.max_subscriptions_per_session) {}
+      topics_(options.max_subscriptions_per_session) {
+    use_callback_pool(options_.callback_pool, options_.callback_queue_limit);
+}
 
 VoidResult server_engine::start(std::uint16_t port) {
     const auto fail = [&](std::error_code cause) -> VoidResult {

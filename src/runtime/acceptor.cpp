@@ -1,6 +1,5 @@
 #include "runtime/acceptor.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace network_system::runtime {
@@ -10,8 +9,8 @@ using std::chrono::milliseconds;
 
 // Connections taken per batch, so that a connect storm does not starve those already served.
 constexpr int accept_budget = 64;
-constexpr milliseconds first_pause{10};
-constexpr milliseconds longest_pause{1000};
+constexpr backoff_settings accept_pauses{
+    .initial = milliseconds{10}, .cap = milliseconds{1000}, .floor = milliseconds{10}};
 
 /// A connection that failed while it waited in the queue: the listener itself is well (accept(2),
 /// "Error handling").
@@ -25,7 +24,7 @@ bool concerns_one_connection(const std::error_code& error) noexcept {
 }  // namespace
 
 acceptor::acceptor(std::shared_ptr<loop> where, std::shared_ptr<handler> owner)
-    : loop_(std::move(where)), handler_(std::move(owner)) {}
+    : loop_(std::move(where)), handler_(std::move(owner)), pauses_(accept_pauses) {}
 
 std::error_code acceptor::start(unique_socket listener) {
     const std::error_code error = loop_->sockets().add(*this, std::move(listener), {true, false});
@@ -40,7 +39,7 @@ void acceptor::on_ready(interest) {
         const auto result = sockets::accept(poller::handle_of(*this), accepted, peer);
         switch (result.kind) {
             case sockets::outcome::done:
-                pause_ = milliseconds{0};
+                pauses_.reset();
                 handler_->on_accept(std::move(accepted), peer);
                 break;
             case sockets::outcome::failed:
@@ -56,10 +55,10 @@ void acceptor::on_ready(interest) {
 }
 
 void acceptor::back_off(std::error_code error) {
-    pause_ = std::clamp(pause_ * 2, first_pause, longest_pause);
+    const milliseconds pause = pauses_.next(loop_->random());
     loop_->sockets().set_interest(*this, {});
-    loop_->deadlines().set(*this, loop_->now() + pause_);
-    handler_->on_accept_error(error, pause_);
+    loop_->deadlines().set(*this, loop_->now() + pause);
+    handler_->on_accept_error(error, pause);
 }
 
 void acceptor::on_deadline(steady_time) {

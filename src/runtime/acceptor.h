@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/backoff.h"
 #include "runtime/loop.h"
 #include "runtime/native_socket.h"
 
@@ -10,8 +11,8 @@
 namespace network_system::runtime {
 
 /// Accepts connections on its loop and hands them over. When the process is out of descriptors or
-/// memory it stops listening for a moment and tries again, instead of spinning on a listener that
-/// stays ready.
+/// memory it stops listening for a random, growing moment and tries again, instead of spinning on a
+/// listener that stays ready.
 ///
 /// Thread-safety: none; used on the loop's executor.
 class acceptor final : public std::enable_shared_from_this<acceptor>,
@@ -45,7 +46,7 @@ private:
 
     std::shared_ptr<loop> loop_;
     std::shared_ptr<handler> handler_;
-    std::chrono::milliseconds pause_{0};
+    backoff pauses_;
     bool is_open_ = false;
 };
 

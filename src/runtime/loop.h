@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace asio {
@@ -81,8 +82,22 @@ public:
 
     /// Whether the calling thread is inside a batch of this loop.
     [[nodiscard]] bool runs_here() const noexcept { return current_ == this; }
-    /// Whether the calling thread is inside a batch of any loop: nothing may block there.
-    [[nodiscard]] static bool is_on_io_thread() noexcept { return current_ != nullptr; }
+    /// Whether the calling thread is inside a batch of any loop, or runs callbacks in place of one:
+    /// nothing may block there.
+    [[nodiscard]] static bool is_on_io_thread() noexcept {
+        return current_ != nullptr || runs_callbacks_;
+    }
+    /// Lets the calling thread count as an I/O thread while it runs callbacks.
+    class callback_scope {
+    public:
+        callback_scope() noexcept : was_on_(std::exchange(runs_callbacks_, true)) {}
+        callback_scope(const callback_scope&) = delete;
+        callback_scope& operator=(const callback_scope&) = delete;
+        ~callback_scope() { runs_callbacks_ = was_on_; }
+
+    private:
+        const bool was_on_;
+    };
     /// Whether the calling thread is inside io_context::run of this loop's context.
     [[nodiscard]] bool context_runs_here() const noexcept;
 
@@ -138,6 +153,7 @@ private:
     void request_deadline_wake();
 
     static thread_local loop* current_;
+    static thread_local bool runs_callbacks_;
 
     time_source& time_;
     steady_time now_;

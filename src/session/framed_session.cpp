@@ -324,7 +324,9 @@ session_metrics framed_session::metrics() const noexcept {
     const auto read = [](const auto& counter) { return counter.load(std::memory_order_relaxed); };
     session_metrics all;
     all.messages_sent = read(sent_);
-    all.messages_received = read(received_);
+    // Before what it is subtracted from: each of these was received earlier.
+    const std::uint64_t unread = unread_.load(std::memory_order_acquire);
+    all.messages_received = read(received_) - unread;
     all.bytes_sent = read(bytes_sent_);
     all.bytes_received = read(bytes_received_);
     all.messages_dropped = read(messages_dropped_);
@@ -338,7 +340,7 @@ session_metrics framed_session::metrics() const noexcept {
         all.late_responses = read(calls->late);
     }
     all.rate_pauses = rate_ ? rate_->times_exceeded() : 0;
-    all.messages_unread = pull_ ? pull_->size() : 0;
+    all.messages_unread = unread + (pull_ ? pull_->size() : 0);
     all.queued_bytes = queued_bytes();
     return all;
 }

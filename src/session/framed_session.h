@@ -7,9 +7,9 @@
 #include "session/remote_queue.h"
 #include "session/request_table.h"
 #include "session/session_host.h"
-#include "session/user_code.h"
 #include "session/wake_list.h"
 #include "transport/transport.h"
+#include "utils/user_code.h"
 
 #include <network_system/session/messaging_session.h>
 #include <network_system/utils/error_codes.h>
@@ -98,6 +98,12 @@ public:
 
     [[nodiscard]] const std::shared_ptr<runtime::loop>& where() const noexcept {
         return transport_->where();
+    }
+    /// On the loop: does not read while there is a reason not to.
+    void set_hold(hold reason, bool is_on);
+    /// Any thread: messages that were handed to the host, and whose callbacks will never run.
+    void count_unread(std::uint64_t more) noexcept {
+        unread_.fetch_add(more, std::memory_order_release);
     }
 
 protected:
@@ -229,7 +235,6 @@ private:
     void fail_pending(std::error_code reason);
     void answer_stops(std::error_code reason);
     VoidResult set_paused(bool paused);
-    void set_hold(hold reason, bool is_on);
     [[nodiscard]] bool is_paused() const noexcept { return holds_ != 0; }
     void send_ping(ping_handler handler, operation_id operation);
     [[nodiscard]] errc end_code(std::error_code reason) const noexcept;
@@ -286,6 +291,7 @@ private:
     std::atomic<std::uint64_t> bytes_discarded_{0};
     std::atomic<std::uint64_t> messages_dropped_{0};
     std::atomic<std::uint64_t> rejected_{0};
+    std::atomic<std::uint64_t> unread_{0};
 };
 
 /// Queues what `append(queue, is_own_thread)` appends, if there is room for so many bytes.
@@ -321,7 +327,7 @@ bool framed_session::guarded(const Callback& callback) {
     if (!loop().enter(gate_)) {
         return false;
     }
-    const auto thrown = run_user_code(callback);
+    const auto thrown = detail::run_user_code(callback);
     if (thrown) {
         if (host_) {
             host_->on_callback_exception(*this, *thrown);

@@ -9,12 +9,14 @@
 #include <span>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace network_system::session {
 
 using session_ptr = std::shared_ptr<messaging_session>;
 
-/// The object a session belongs to: it runs the user's callbacks. Called on the session's loop.
+/// The object a session belongs to: it runs the user's callbacks. Called on the session's loop, or,
+/// where a pool runs the callbacks, by one thread of it at a time.
 class session_host : public std::enable_shared_from_this<session_host> {
 public:
     session_host() : gate_(std::make_shared<runtime::callback_gate>()) {}
@@ -43,6 +45,10 @@ public:
     /// A user callback threw.
     virtual void on_callback_exception(const messaging_session& who,
                                        std::string_view what) noexcept = 0;
+
+protected:
+    /// A host in front of another one shares its gate.
+    explicit session_host(std::shared_ptr<runtime::callback_gate> gate) : gate_(std::move(gate)) {}
 
 private:
     std::shared_ptr<runtime::callback_gate> gate_;

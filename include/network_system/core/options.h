@@ -2,10 +2,12 @@
 
 #include <network_system/internal/asio_version.h>
 #include <network_system/session/session_config.h>
+#include <network_system/utils/thread_pool_interface.h>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 namespace asio {
@@ -50,6 +52,25 @@ struct server_options {
     /// the user runs it, on any number of threads. Null = own pool.
     asio::io_context* io_context = nullptr;
 
+    /// Runs the callbacks of sessions instead of the I/O threads, which then only read, write and
+    /// decode: for callbacks that take long. Null = none (default). It must run when the server
+    /// starts; pending in it are at most as many tasks as it has threads.
+    ///
+    /// Callbacks of one session run in order and never overlap; those of different sessions run in
+    /// parallel on the pool's threads. A thread inside a callback counts as an I/O thread: blocking
+    /// calls answer `would_block` there. Everything that is not a callback set on the server stays
+    /// on the I/O thread, and may run at the same time: completions of sends, and the handlers of
+    /// requests, pings, `receive_packet` and `post`, and
+    /// accept errors. When the pool
+    /// stops, its sessions are closed with `internal_error`, and no callback tells so.
+    std::shared_ptr<thread_pool_interface> callback_pool;
+
+    /// Bytes of messages (and some 16 for each) that may wait for the pool before a session is not
+    /// read, so that TCP slows its peer down; it is read again below half of them. What one read
+    /// brought beyond the mark (up to 256 KiB, or one larger message) still waits. At least 1.
+    /// Default 1 MiB.
+    std::size_t callback_queue_limit = std::size_t{1024} * 1024;
+
     /// Limits and timeouts of every connection.
     session_config session;
 
@@ -77,6 +98,27 @@ struct server_options {
 struct client_options {
     /// Run on this context instead of the process's shared client pool; the user runs it.
     asio::io_context* io_context = nullptr;
+
+    /// Runs the callbacks of sessions instead of the I/O threads, which then only read, write and
+    /// decode: for callbacks that take long. Null = none (default). It must run when the client
+    /// starts; pending in it are at most as many tasks as it has threads.
+    ///
+    /// Callbacks of one session run in order and never overlap; those of different sessions run in
+    /// parallel on the pool's threads. A thread inside a callback counts as an I/O thread: blocking
+    /// calls answer `would_block` there. Everything that is not a callback set on the client stays
+    /// on the I/O thread, and may run at the same time: completions of sends, and the handlers of
+    /// requests, pings, `receive_packet` and `post`, and the
+    /// handler of a start that fails. When the pool
+    /// stops, its sessions are closed with `internal_error`, and no callback tells so.
+    ///
+    /// A connection begun inside the disconnected callback may call before that one has returned.
+    std::shared_ptr<thread_pool_interface> callback_pool;
+
+    /// Bytes of messages (and some 16 for each) that may wait for the pool before a session is not
+    /// read, so that TCP slows its peer down; it is read again below half of them. What one read
+    /// brought beyond the mark (up to 256 KiB, or one larger message) still waits. At least 1.
+    /// Default 1 MiB.
+    std::size_t callback_queue_limit = std::size_t{1024} * 1024;
 
     session_config session;
 

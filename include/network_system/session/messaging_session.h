@@ -55,7 +55,8 @@ struct session_metrics {
     std::uint64_t late_responses = 0;
     /// How often reading was paused because the peer exceeded `max_messages_per_second`.
     std::uint64_t rate_pauses = 0;
-    /// Messages in pull mode that nobody has asked for yet; when the session is gone, ever.
+    /// Messages in pull mode that nobody has asked for yet; when the session is gone, ever. With a
+    /// callback pool, messages whose callbacks will never run.
     std::uint64_t messages_unread = 0;
     /// Bytes waiting to be handed to the kernel, those of other threads included.
     std::size_t queued_bytes = 0;
@@ -175,6 +176,7 @@ public:
     /// Closes gracefully: what is queued is sent, the peer is told, and the connection ends
     /// within the drain deadline. Idempotent; returns at once. No receive callback runs once the
     /// close has taken effect on the session's I/O thread (at once when called there).
+    /// With a callback pool, messages that were received before are still delivered.
     virtual VoidResult stop_session() = 0;
     /// The same; `handler` runs on the session's I/O thread, last, when the connection is closed.
     /// Error: `connection_closed` (it is closed already).

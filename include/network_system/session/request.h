@@ -71,6 +71,11 @@ public:
 
     void answer(const Result<std::vector<std::uint8_t>>& result);
     [[nodiscard]] session::responder defer();
+    /// Leaves the answer to another call with the id that is returned.
+    [[nodiscard]] std::uint64_t release() noexcept {
+        is_settled_ = true;
+        return id_;
+    }
 
 private:
     session::messaging_session& session_;

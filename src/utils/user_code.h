@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-namespace network_system::session {
+namespace network_system::detail {
 
 /// Runs a user's callback; what it threw, as text, or nothing.
 template <typename Callback>
@@ -19,4 +19,4 @@ template <typename Callback>
     }
 }
 
-}  // namespace network_system::session
+}  // namespace network_system::detail
