@@ -27,6 +27,7 @@ public:
             // Outlives the reference: what goes with it must not block either.
             const runtime::loop::callback_scope scope;
             const auto owner = std::move(owner_);
+            owner->note_begun();
             owner->end_worker();
         }
     }
@@ -34,6 +35,7 @@ public:
     void operator()() {
         const runtime::loop::callback_scope scope;
         const auto owner = std::move(owner_);
+        owner->note_begun();
         owner->work();
     }
 
@@ -52,8 +54,11 @@ void callback_dispatcher::start_workers() {
     {
         const std::lock_guard lock(mutex_);
         const std::size_t most = std::max<std::size_t>(pool_->worker_count(), 1);
-        more = std::min(most - std::min(most, workers_), due_.size());
+        // Those that were asked for and have not begun will take some of what is due.
+        const std::size_t waiting = due_.size() - std::min(due_.size(), starting_);
+        more = std::min(most - std::min(most, workers_), waiting);
         workers_ += more;
+        starting_ += more;
     }
     for (; more > 0; --more) {
         submit_worker();
@@ -65,6 +70,11 @@ void callback_dispatcher::submit_worker() {
     if (const auto submitted = pool_->submit(worker(shared_from_this())); !submitted) {
         detail::log(log_level::warning, "no thread for callbacks: {}", submitted.error().message);
     }
+}
+
+void callback_dispatcher::note_begun() noexcept {
+    const std::lock_guard lock(mutex_);
+    --starting_;
 }
 
 void callback_dispatcher::work() {
@@ -107,6 +117,7 @@ bool callback_dispatcher::give_way() {
             return false;
         }
         ++workers_;
+        ++starting_;
     }
     const auto successor = pool_->submit(worker(shared_from_this()));
     return successor.is_ok() || !pool_->is_running();

@@ -53,6 +53,7 @@ private:
     [[nodiscard]] source_ptr take();
     [[nodiscard]] bool give_way();
     void submit_worker();
+    void note_begun() noexcept;
     /// A worker leaves without having looked whether there is more to do.
     void end_worker() noexcept;
 
@@ -60,6 +61,8 @@ private:
     std::mutex mutex_;
     std::deque<source_ptr> due_;
     std::size_t workers_ = 0;
+    // Of these, submitted and not running yet.
+    std::size_t starting_ = 0;
 };
 
 }  // namespace network_system::core

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace network_system::core {
@@ -32,6 +33,9 @@ public:
         callback_records(std::move(other)).swap(*this);
         return *this;
     }
+    callback_records(const callback_records&) = delete;
+    callback_records& operator=(const callback_records&) = delete;
+    ~callback_records() = default;
 
     void add(kind what, std::uint64_t id, std::span<const std::uint8_t> data);
     void add_all(const callback_records& others);

@@ -75,8 +75,8 @@ INSTANTIATE_TEST_SUITE_P(Io, PooledCallbacks,
                                          io_kind{"two_threads", 2, 0, readiness::automatic},
                                          io_kind{"per_socket", 1, 0, readiness::per_socket},
                                          io_kind{"user_context", 1, 2, readiness::automatic}),
-                         [](const testing::TestParamInfo<io_kind>& info) {
-                             return std::string(info.param.name);
+                         [](const testing::TestParamInfo<io_kind>& each) {
+                             return std::string(each.param.name);
                          });
 
 [[nodiscard]] bytes numbered(std::uint32_t number) {
@@ -224,7 +224,6 @@ TEST_P(PooledCallbacks, TheSenderIsSlowedDownWhileTheyAreSlow) {
     constexpr std::size_t count = 2'000;
     server_options options = for_server(std::make_shared<thread_pool>(1));
     options.callback_queue_limit = limit;
-    options.socket.receive_buffer_size = 16 * 1024;
     test_server server(options);
     event_counter may_go_on;
     std::atomic<std::uint32_t> next{0};
@@ -532,7 +531,7 @@ class PooledPlaces : public testing::TestWithParam<place> {};
 INSTANTIATE_TEST_SUITE_P(Place, PooledPlaces,
                          testing::Values(place::connection, place::receive, place::completion,
                                          place::writable, place::error, place::disconnection),
-                         [](const auto& info) { return name_of(info.param); });
+                         [](const auto& each) { return name_of(each.param); });
 
 [[nodiscard]] server_options pooled_server(const std::shared_ptr<thread_pool_interface>& pool) {
     server_options options;

@@ -22,6 +22,8 @@ public:
     /// limit. A pool that cannot be made (`threads` out of range, or the system has no more
     /// threads) is not running, and `submit` says why.
     explicit thread_pool(std::size_t threads, std::size_t max_pending = 0);
+    thread_pool(const thread_pool&) = delete;
+    thread_pool& operator=(const thread_pool&) = delete;
     ~thread_pool() override;
 
     /// Errors: `send_buffer_full` (`max_pending` tasks are waiting), `not_initialized` (stopped),
