@@ -67,8 +67,9 @@ error_info client_engine::start_error(errc code, std::error_code cause,
                                       const std::string& text) const {
     std::string message = fmt::format("cannot connect to {}:{}", host_name_, port_);
     if (!text.empty()) {
-        message += " (" + text + ")";
-    } else if (code == errc::connection_timeout && !cause) {
+        return {static_cast<int>(code), message + ": " + text, name_, text};
+    }
+    if (code == errc::connection_timeout && !cause) {
         message += fmt::format(" within {} ms", options_.connect_timeout.count());
     }
     return detail::failure(is_cancelled_ ? errc::cancelled : code, std::move(message), name_,
