@@ -12,6 +12,8 @@ namespace {
 
 // So many addresses are named in an error; the rest are counted.
 constexpr std::size_t most_named = 8;
+// Nothing tells when the queue of a Unix domain server has room again.
+constexpr std::chrono::milliseconds queue_retry{10};
 
 /// Which of two failures tells the user more about what is wrong.
 int weight(errc code) noexcept {
@@ -54,8 +56,8 @@ private:
     endpoint peer_;
 };
 
-connector::connector(std::shared_ptr<loop> where, const sockets::tcp_settings& settings)
-    : loop_(std::move(where)), settings_(settings) {}
+connector::connector(std::shared_ptr<loop> where, sockets::connect_settings settings)
+    : loop_(std::move(where)), settings_(std::move(settings)) {}
 
 connector::~connector() = default;
 
@@ -82,12 +84,28 @@ void connector::on_resolved(resolve_result result) {
         fail(errc::resolve_failed, {}, std::move(result.error));
         return;
     }
-    addresses_ = interleave_families(std::move(result.endpoints));
+    addresses_ = std::move(result.endpoints);
+    if (!keep_reachable_addresses()) {
+        fail(errc::connection_failed, {},
+             fmt::format("no address of it can be reached from the local address {}",
+                         settings_.local.address()));
+        return;
+    }
+    addresses_ = interleave_families(std::move(addresses_));
     state_ = state::racing;
     try_next();
 }
 
+bool connector::keep_reachable_addresses() {
+    const auto family = settings_.local.kind();
+    if (family != endpoint::family::unspecified) {
+        std::erase_if(addresses_, [&](const endpoint& each) { return each.kind() != family; });
+    }
+    return !addresses_.empty();
+}
+
 void connector::try_next() {
+    waits_for_room_ = false;
     while (next_address_ < addresses_.size()) {
         const endpoint& peer = addresses_[next_address_++];
         if (begin_attempt(peer)) {
@@ -97,7 +115,7 @@ void connector::try_next() {
     if (state_ == state::done) {
         return;
     }
-    if (attempts_.empty()) {
+    if (attempts_.empty() && !waits_for_room_) {
         finish_failed();
     } else {
         schedule();
@@ -124,6 +142,12 @@ bool connector::begin_attempt(const endpoint& peer) {
             return true;
         }
     }
+    if (peer.kind() == endpoint::family::unix_domain &&
+        begun.error == std::errc::resource_unavailable_try_again) {
+        --next_address_;
+        waits_for_room_ = true;
+        return true;
+    }
     failures_.push_back({peer, classify(begun.error, errc::connection_failed), begun.error});
     return false;
 }
@@ -131,7 +155,12 @@ bool connector::begin_attempt(const endpoint& peer) {
 void connector::schedule() {
     const std::size_t left = addresses_.size() - next_address_;
     const auto now = loop_->now();
-    const auto next = left > 0 ? now + delay_before_next(deadline_ - now, left) : deadline_;
+    auto next = deadline_;
+    if (waits_for_room_) {
+        next = now + queue_retry;
+    } else if (left > 0) {
+        next = now + delay_before_next(deadline_ - now, left);
+    }
     loop_->deadlines().set(*this, std::min(next, deadline_));
 }
 
@@ -200,7 +229,8 @@ void connector::stop_waiting() noexcept {
 }
 
 std::string connector::describe_failures() const {
-    if (addresses_.size() == 1 && addresses_.front().address() == host_) {
+    if (addresses_.size() == 1 &&
+        (addresses_.front().address() == host_ || addresses_.front().to_string() == host_)) {
         return {};
     }
     std::string text;

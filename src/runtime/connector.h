@@ -48,7 +48,7 @@ public:
     /// More attempts at once cost more than they find: the oldest gives way to the next address.
     static constexpr std::size_t max_attempts = 16;
 
-    connector(std::shared_ptr<loop> where, const sockets::tcp_settings& settings);
+    connector(std::shared_ptr<loop> where, sockets::connect_settings settings);
     connector(const connector&) = delete;
     connector& operator=(const connector&) = delete;
     ~connector();
@@ -67,6 +67,8 @@ private:
     };
 
     void on_resolved(resolve_result result);
+    /// False when no address is left.
+    [[nodiscard]] bool keep_reachable_addresses();
     void try_next();
     [[nodiscard]] bool begin_attempt(const endpoint& peer);
     void schedule();
@@ -85,7 +87,7 @@ private:
     void on_deadline(steady_time now) override;
 
     std::shared_ptr<loop> loop_;
-    sockets::tcp_settings settings_;
+    sockets::connect_settings settings_;
     handler done_;
     std::string host_;
     steady_time deadline_{};
@@ -96,6 +98,7 @@ private:
     std::vector<failed_attempt> failures_;
     state state_ = state::idle;
     bool is_waiting_ = false;
+    bool waits_for_room_ = false;
 };
 
 /// The registry number of a failed connect, read or write.

@@ -1,6 +1,7 @@
 #include "runtime/connector.h"
 
 #include "runtime/address_order.h"
+#include "runtime/unix_socket.h"
 #include "scripted_names.h"
 #include "stepped_loop.h"
 
@@ -14,8 +15,8 @@ using namespace network_system::testing;
 /// A connector and what it answered.
 class attempt {
 public:
-    explicit attempt(stepped_loop& where)
-        : where_(where), made_(std::make_shared<connector>(where.get(), sockets::tcp_settings{})) {}
+    explicit attempt(stepped_loop& where, const sockets::connect_settings& settings = {})
+        : where_(where), made_(std::make_shared<connector>(where.get(), settings)) {}
 
     void start(const std::string& host, std::uint16_t port,
                milliseconds timeout = milliseconds{loopback::patience}) {
@@ -143,7 +144,7 @@ TEST_P(connectors, answer_when_their_loop_ends_before_they_connect) {
     auto owner = std::make_shared<connecting_owner>();
     const std::weak_ptr<connecting_owner> watched = owner;
     std::vector<errc> codes;
-    owner->connecting = std::make_shared<connector>(loop.get(), sockets::tcp_settings{});
+    owner->connecting = std::make_shared<connector>(loop.get(), sockets::connect_settings{});
     loop.in_batch([&] {
         owner->connecting->start("127.0.0.1", free_port(), loop->now() + loopback::patience,
                                  [&, owner](connect_outcome outcome) {
@@ -362,6 +363,57 @@ TEST_F(connector_time, ends_when_the_name_means_nothing) {
     EXPECT_EQ(connecting.answer().code, errc::resolve_failed);
     EXPECT_FALSE(connecting.answer().text.empty());
     EXPECT_FALSE(loop.wake_at());
+}
+
+TEST_F(connector_time, waits_for_room_in_the_queue_of_a_unix_domain_server) {
+    const endpoint local = endpoint::unix_domain("@network_system-connector-test");
+    unix_socket_file file;
+    std::error_code error;
+    const unique_socket listener = sockets::listen(local, {1, 0}, file, error);
+    ASSERT_FALSE(error) << error.message();
+    std::vector<unique_socket> fillers;
+    auto begun = sockets::outcome::done;
+    while (begun == sockets::outcome::done && fillers.size() < 10) {
+        begun = sockets::connect(local, {}, fillers.emplace_back()).kind;
+    }
+    ASSERT_EQ(begun, sockets::outcome::failed) << "the queue is full";
+    connecting.start(local.to_string(), 0, milliseconds{100});
+    pass(milliseconds{50});
+    EXPECT_TRUE(connecting.answers.empty());
+    unique_socket taken;
+    endpoint peer;
+    ASSERT_EQ(sockets::accept(listener.get(), taken, peer).kind, sockets::outcome::done);
+    EXPECT_EQ(peer, endpoint::unix_domain({}));
+    pass(milliseconds{11});
+    ASSERT_TRUE(connecting.is_answered());
+    EXPECT_TRUE(connecting.answer().is_connected());
+    EXPECT_EQ(connecting.answer().peer, local);
+
+    attempt too_late(loop);
+    too_late.start(local.to_string(), 0, milliseconds{100});
+    for (int i = 0; i < 11; ++i) {
+        pass(milliseconds{10});
+    }
+    ASSERT_EQ(too_late.answers.size(), 1U);
+    EXPECT_EQ(too_late.answer().code, errc::connection_timeout);
+    EXPECT_FALSE(loop.wake_at());
+}
+
+TEST_F(connector_time, skips_the_addresses_of_another_family_than_its_own) {
+    const scripted_name name("both.test", {"::1", "127.0.0.1"});
+    const unique_socket listener = listen_at(ipv4_loopback());
+    attempt from(loop, {{}, sockets::parse_address("127.0.0.7", 0)});
+    from.start(name.text(), port_of(listener));
+    ASSERT_TRUE(from.is_answered());
+    ASSERT_TRUE(from.answer().is_connected()) << from.answer().text;
+    EXPECT_EQ(sockets::local_endpoint(from.answer().socket.get()).address(), "127.0.0.7");
+
+    const scripted_name only6("six.test", {"::1"});
+    attempt nowhere(loop, {{}, sockets::parse_address("127.0.0.7", 0)});
+    nowhere.start(only6.text(), port_of(listener));
+    ASSERT_TRUE(nowhere.is_answered());
+    EXPECT_EQ(nowhere.answer().code, errc::connection_failed);
+    EXPECT_NE(nowhere.answer().text.find("127.0.0.7"), std::string::npos);
 }
 
 }  // namespace
