@@ -12,8 +12,8 @@
 
 namespace {
 
-constexpr std::array<const char*, 4> samples{"basic_usage", "error_handling", "tcp_server_client",
-                                             "quickstart"};
+constexpr std::array<const char*, 5> samples{"basic_usage", "error_handling", "hot_restart",
+                                             "tcp_server_client", "quickstart"};
 
 struct outcome {
     std::string name;

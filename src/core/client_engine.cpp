@@ -1,5 +1,6 @@
 #include "core/client_engine.h"
 
+#include "core/addresses.h"
 #include "utils/failure.h"
 
 #include <fmt/format.h>
@@ -33,7 +34,7 @@ void client_engine::connect() {
         on_connected({{}, {}, errc::connection_closed, {}, {}});
         return;
     }
-    connector_ = std::make_shared<runtime::connector>(loop_, to_runtime(options_.socket));
+    connector_ = std::make_shared<runtime::connector>(loop_, connect_settings_of(options_));
     connector_->start(host_name_, port_, deadline_,
                       [keep = self(), this](runtime::connect_outcome outcome) {
                           on_connected(std::move(outcome));
@@ -65,10 +66,11 @@ void client_engine::on_connected(runtime::connect_outcome outcome) {
 
 error_info client_engine::start_error(errc code, std::error_code cause,
                                       const std::string& text) const {
-    std::string message = fmt::format("cannot connect to {}:{}", host_name_, port_);
+    std::string message = "cannot connect to " + describe_target(host_name_, port_);
     if (!text.empty()) {
-        message += " (" + text + ")";
-    } else if (code == errc::connection_timeout && !cause) {
+        return {static_cast<int>(code), message + ": " + text, name_, text};
+    }
+    if (code == errc::connection_timeout && !cause) {
         message += fmt::format(" within {} ms", options_.connect_timeout.count());
     }
     return detail::failure(is_cancelled_ ? errc::cancelled : code, std::move(message), name_,

@@ -1,3 +1,4 @@
+#include "core/addresses.h"
 #include "core/awaited.h"
 #include "core/client_engine.h"
 #include "transport/plain_transport.h"
@@ -180,8 +181,11 @@ private:
         if (host.empty()) {
             return wrong("the host is empty");
         }
-        if (port == 0) {
-            return wrong("port 0 cannot be connected to");
+        if (auto checked = check_target(host, port, id_); checked.is_err()) {
+            return checked;
+        }
+        if (auto checked = check_local_address(options_, id_); checked.is_err()) {
+            return checked;
         }
         if (options_.connect_timeout < std::chrono::milliseconds{1}) {
             return wrong("connect_timeout must be at least 1 ms");

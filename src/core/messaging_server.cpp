@@ -61,7 +61,9 @@ public:
         return use(*current);
     }
 
-    VoidResult start(std::uint16_t port) {
+    /// Starts the next life on a port or a listener.
+    template <typename Where>
+    VoidResult start(Where&& where) {
         if (auto checked = validate(options_); checked.is_err()) {
             return checked;
         }
@@ -85,7 +87,7 @@ public:
         }
         auto next = std::make_shared<server_engine>(id_, options_, std::move(pool).value(),
                                                     transport::make_plain_transport, callbacks_);
-        auto started = next->start(port);
+        auto started = next->start(std::forward<Where>(where));
         if (started) {
             engine_ = std::move(next);
         }
@@ -151,6 +153,9 @@ private:
             checked.is_err()) {
             return checked;
         }
+        if (auto checked = proxy_gateway::check(options.proxy_protocol, id_); checked.is_err()) {
+            return checked;
+        }
         return core::validate(options.session, id_);
     }
 
@@ -168,6 +173,18 @@ messaging_server::~messaging_server() = default;
 
 VoidResult messaging_server::start_server(std::uint16_t port) {
     return impl_->start(port);
+}
+
+VoidResult messaging_server::start_server(listener&& taken) {
+    return impl_->start(std::move(taken));
+}
+
+Result<listener> messaging_server::share_listener() {
+    const auto current = impl_->running();
+    if (!current) {
+        return not_started(impl_->id());
+    }
+    return current->share_listener();
 }
 
 VoidResult messaging_server::stop_server() {

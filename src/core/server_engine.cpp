@@ -21,41 +21,33 @@ server_engine::server_engine(std::string name, const server_options& options,
                              std::shared_ptr<const server_callbacks> callbacks)
     : engine(std::move(name), std::move(pool), std::move(transports), options.session),
       options_(options), callbacks_(std::move(callbacks)), sessions_(0, options.session),
-      topics_(options.max_subscriptions_per_session) {
+      topics_(options.max_subscriptions_per_session), proxies_(options.proxy_protocol) {
     use_callback_pool(options_.callback_pool, options_.callback_queue_limit);
 }
 
 VoidResult server_engine::start(std::uint16_t port) {
-    const auto fail = [&](std::error_code cause) -> VoidResult {
-        return detail::failure(
-            errc::bind_failed,
-            fmt::format("cannot listen on {}:{}",
-                        options_.bind_address.empty() ? "*" : options_.bind_address, port),
-            name_, cause);
-    };
-    endpoint local{endpoint::family::unspecified, {}, port};
-    if (!options_.bind_address.empty()) {
-        local = runtime::sockets::parse_address(options_.bind_address, port);
-        if (local.kind() == endpoint::family::unspecified) {
-            return detail::failure(
-                errc::invalid_argument,
-                fmt::format("bind_address '{}' is no numeric address", options_.bind_address),
-                name_);
-        }
-    }
-    std::error_code error;
-    auto listener = runtime::sockets::listen(
-        local, {options_.socket.reuse_address, options_.socket.reuse_port, options_.backlog},
-        error);
-    if (error) {
-        return fail(error);
-    }
-    port_ = runtime::sockets::local_endpoint(listener.get()).port();
+    auto opened = listening_socket::open(options_, port, name_);
+    return opened ? start(std::move(opened).value()) : VoidResult(opened.error());
+}
+
+VoidResult server_engine::start(listener&& taken) {
+    auto adopted = listening_socket::adopt(std::move(taken), name_);
+    return adopted ? start(std::move(adopted).value()) : VoidResult(adopted.error());
+}
+
+Result<listener> server_engine::share_listener() {
+    const std::lock_guard lock(listening_mutex_);
+    return is_stopping_ ? detail::failure(errc::server_not_started, "the server is stopping", name_)
+                        : listening_.share(name_);
+}
+
+VoidResult server_engine::start(listening_socket listening) {
+    listening_ = std::move(listening);
     const auto& first = pool_->loops().front();
     acceptor_ = std::make_shared<runtime::acceptor>(first, self());
     first->post(
-        [keep = self(), this, accept_with = acceptor_, listening = std::move(listener)]() mutable {
-            if (const auto refused = accept_with->start(std::move(listening))) {
+        [keep = self(), this, accept_with = acceptor_, socket = listening_.take()]() mutable {
+            if (const auto refused = accept_with->start(std::move(socket))) {
                 detail::log(log_level::error, "{}: the listener cannot be watched: {}", name_,
                             refused.message());
                 report_accept_error(refused);
@@ -69,7 +61,14 @@ void server_engine::begin_stop() {
     if (is_stopping_.exchange(true)) {
         return;
     }
-    pool_->loops().front()->post([keep = self(), closing = acceptor_] { closing->close(); });
+    {
+        const std::lock_guard lock(listening_mutex_);
+        listening_.close();
+    }
+    pool_->loops().front()->post([keep = self(), this, closing = acceptor_] {
+        closing->close();
+        proxies_.cancel_all();
+    });
     sessions_.stop_all_sessions();
 }
 
@@ -84,28 +83,57 @@ void server_engine::release_one(runtime::loop& where) {
 }
 
 void server_engine::on_accept(runtime::unique_socket socket, const endpoint& peer) {
+    // Also while stopping: a client that was still let in is served a goodbye, and not shown the
+    // door. It may come back to the process that goes on listening here.
     accepted_.fetch_add(1, std::memory_order_relaxed);
-    if (is_stopping_) {
-        return;
-    }
-    if (!admit(peer)) {
+    const bool is_proxied = proxies_.trusts(peer);
+    // Whose address a proxied connection counts for is not known before its header.
+    if (!admit(is_proxied ? endpoint{} : peer)) {
         refuse(socket);
         return;
     }
-    const auto error = runtime::sockets::apply(socket.get(), to_runtime(options_.socket));
+    const auto error =
+        runtime::sockets::apply(socket.get(), to_runtime(options_.socket), peer.kind());
     if (error) {
         // The peer may be gone already; the session finds out. A wrong option hurts nobody else.
         detail::log(log_level::warning, "{}: socket options for {}: {}", name_, peer.to_string(),
                     error.message());
     }
     alive_.fetch_add(1);
-    const auto& where = pool_->next_loop();
-    if (where->runs_here()) {
-        serve(where, std::move(socket), peer);
+    if (is_proxied) {
+        proxies_.receive(
+            pool_->loops().front(), std::move(socket), peer,
+            [keep = self(), this](proxy_outcome outcome) { on_proxy_header(std::move(outcome)); });
         return;
     }
-    where->post([keep = self(), this, where, peer, taken = std::move(socket)]() mutable {
-        serve(where, std::move(taken), peer);
+    hand_over(std::move(socket), peer);
+}
+
+void server_engine::on_proxy_header(proxy_outcome outcome) {
+    if (!outcome.error && take_place_of(outcome.client)) {
+        hand_over(std::move(outcome.socket), outcome.client);
+        return;
+    }
+    if (!outcome.error) {
+        refuse(outcome.socket);
+    } else if (outcome.error != errc::cancelled) {
+        proxy_errors_.fetch_add(1, std::memory_order_relaxed);
+        detail::log(log_level::warning, "{}: no PROXY header from {}: {}", name_,
+                    outcome.client.to_string(), outcome.error.message());
+        report_error(outcome.error);
+    }
+    forget({});
+    release_one(*pool_->loops().front());
+}
+
+void server_engine::hand_over(runtime::unique_socket socket, const endpoint& client) {
+    const auto& where = pool_->next_loop();
+    if (where->runs_here()) {
+        serve(where, std::move(socket), client);
+        return;
+    }
+    where->post([keep = self(), this, where, client, taken = std::move(socket)]() mutable {
+        serve(where, std::move(taken), client);
     });
 }
 
@@ -124,26 +152,44 @@ void server_engine::serve(const std::shared_ptr<runtime::loop>& where,
     }
 }
 
+bool server_engine::is_counted(const endpoint& peer) const noexcept {
+    return options_.max_connections_per_address != 0 &&
+           (peer.kind() == endpoint::family::ipv4 || peer.kind() == endpoint::family::ipv6);
+}
+
 bool server_engine::admit(const endpoint& peer) {
-    const std::lock_guard lock(admission_mutex_);
-    if (options_.max_connections != 0 && admitted_ >= options_.max_connections) {
-        return false;
-    }
-    if (options_.max_connections_per_address != 0) {
-        std::size_t& count = per_address_[peer.address()];
-        if (count >= options_.max_connections_per_address) {
+    {
+        const std::lock_guard lock(admission_mutex_);
+        if (options_.max_connections != 0 && admitted_ >= options_.max_connections) {
             return false;
         }
-        ++count;
+        ++admitted_;
     }
-    ++admitted_;
+    if (take_place_of(peer)) {
+        return true;
+    }
+    forget({});
+    return false;
+}
+
+/// Counts the connection for its address, unless that has too many.
+bool server_engine::take_place_of(const endpoint& peer) {
+    if (!is_counted(peer)) {
+        return true;
+    }
+    const std::lock_guard lock(admission_mutex_);
+    std::size_t& count = per_address_[peer.address()];
+    if (count >= options_.max_connections_per_address) {
+        return false;
+    }
+    ++count;
     return true;
 }
 
 void server_engine::forget(const endpoint& peer) {
     const std::lock_guard lock(admission_mutex_);
     --admitted_;
-    if (options_.max_connections_per_address != 0) {
+    if (is_counted(peer)) {
         const auto found = per_address_.find(peer.address());
         if (found != per_address_.end() && --found->second == 0) {
             per_address_.erase(found);
@@ -166,19 +212,21 @@ void server_engine::refuse(const runtime::unique_socket& socket) {
 void server_engine::on_accept_error(std::error_code error, std::chrono::milliseconds pause) {
     accept_errors_.fetch_add(1, std::memory_order_relaxed);
     if (pause.count() > 0) {
-        detail::log(log_level::warning, "{}: accept on port {} failed, trying again in {} ms: {}",
-                    name_, port_, pause.count(), error.message());
+        detail::log(log_level::warning, "{}: accept on {} failed, trying again in {} ms: {}", name_,
+                    listening_.local().to_string(), pause.count(), error.message());
     }
     report_accept_error(error);
 }
 
 void server_engine::report_accept_error(std::error_code error) {
+    const bool is_limit = error == std::errc::too_many_files_open ||
+                          error == std::errc::too_many_files_open_in_system;
+    report_error(is_limit ? errc::server_full : errc::connection_failed);
+}
+
+void server_engine::report_error(std::error_code error) {
     if (callbacks_->failed) {
-        const bool is_limit = error == std::errc::too_many_files_open ||
-                              error == std::errc::too_many_files_open_in_system;
-        run_callback(*pool_->loops().front(), [&] {
-            callbacks_->failed(nullptr, is_limit ? errc::server_full : errc::connection_failed);
-        });
+        run_callback(*pool_->loops().front(), [&] { callbacks_->failed(nullptr, error); });
     }
 }
 
@@ -233,6 +281,7 @@ server_metrics server_engine::metrics() const {
     all.connections_accepted = accepted_.load(std::memory_order_relaxed);
     all.connections_refused = refused_.load(std::memory_order_relaxed);
     all.accept_errors = accept_errors_.load(std::memory_order_relaxed);
+    all.proxy_errors = proxy_errors_.load(std::memory_order_relaxed);
     all.session_errors = failed_sessions();
     all.callback_exceptions = callback_exceptions();
     all.topics = topics_.topic_count();

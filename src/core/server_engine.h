@@ -1,6 +1,8 @@
 #pragma once
 
 #include "core/engine.h"
+#include "core/listening_socket.h"
+#include "core/proxy_gateway.h"
 #include "core/topic_registry.h"
 #include "runtime/acceptor.h"
 
@@ -32,9 +34,11 @@ public:
                   std::shared_ptr<const server_callbacks> callbacks);
 
     [[nodiscard]] VoidResult start(std::uint16_t port);
+    [[nodiscard]] VoidResult start(listener&& taken);
+    [[nodiscard]] Result<listener> share_listener();
     void begin_stop() override;
     [[nodiscard]] bool is_running() const noexcept { return !is_stopping_; }
-    [[nodiscard]] std::uint16_t local_port() const noexcept { return port_; }
+    [[nodiscard]] std::uint16_t local_port() const noexcept { return listening_.local().port(); }
     [[nodiscard]] session_manager& sessions() noexcept { return sessions_; }
     [[nodiscard]] server_metrics metrics() const;
     [[nodiscard]] Result<broadcast_result> broadcast(std::span<const std::uint8_t> data);
@@ -54,9 +58,17 @@ private:
     void on_accept_error(std::error_code error, std::chrono::milliseconds pause) override;
     void on_acceptor_closed() override;
 
+    [[nodiscard]] VoidResult start(listening_socket listening);
+    void on_proxy_header(proxy_outcome outcome);
+    /// A connection that has its place: on to one of the loops.
+    void hand_over(runtime::unique_socket socket, const endpoint& client);
     void serve(const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
                const endpoint& peer);
     [[nodiscard]] VoidResult check_message(std::span<const std::uint8_t> data) const;
+    /// Whether the limit per address applies: not to the peers of a Unix domain socket, and not yet
+    /// to a proxy's client while it is unspecified.
+    [[nodiscard]] bool is_counted(const endpoint& peer) const noexcept;
+    [[nodiscard]] bool take_place_of(const endpoint& peer);
     [[nodiscard]] bool admit(const endpoint& peer);
     void refuse(const runtime::unique_socket& socket);
     void forget(const endpoint& peer);
@@ -74,19 +86,24 @@ private:
     void on_gone(const session_ptr& who, std::error_code reason,
                  const session::session_metrics& totals) noexcept override;
     void report_accept_error(std::error_code error);
+    void report_error(std::error_code error);
 
     const server_options options_;
     const std::shared_ptr<const server_callbacks> callbacks_;
     session_manager sessions_;
     topic_registry topics_;
     std::shared_ptr<runtime::acceptor> acceptor_;
-    std::uint16_t port_ = 0;
+    // From its sharing on any thread to its end in a stop.
+    std::mutex listening_mutex_;
+    listening_socket listening_;
+    proxy_gateway proxies_;
     std::atomic<bool> is_stopping_{false};
     // The acceptor and each connection: the engine's life ends when none is left.
     std::atomic<std::size_t> alive_{1};
     std::atomic<std::uint64_t> accepted_{0};
     std::atomic<std::uint64_t> refused_{0};
     std::atomic<std::uint64_t> accept_errors_{0};
+    std::atomic<std::uint64_t> proxy_errors_{0};
 
     // On the acceptor's loop and, when a session ends, on its own.
     std::mutex admission_mutex_;

@@ -1,6 +1,7 @@
 #include "runtime/asio_poller.h"
 
 #include "runtime/loop.h"
+#include "runtime/socket_platform.h"
 
 #include <asio/basic_stream_socket.hpp>
 #include <asio/generic/stream_protocol.hpp>
@@ -30,11 +31,10 @@ std::shared_ptr<asio_poller::registration>& asio_poller::entry_of(io_watch& watc
 }
 
 std::error_code asio_poller::add(io_watch& watch, unique_socket socket, interest wanted) {
-    const bool is_v4 = sockets::local_endpoint(socket.get()).kind() == endpoint::family::ipv4;
+    const int family = sockets::family_of(sockets::local_endpoint(socket.get()).kind());
     auto entry = std::make_shared<registration>(executor_.context());
     std::error_code error;
-    entry->socket.assign(asio::generic::stream_protocol(is_v4 ? AF_INET : AF_INET6, IPPROTO_TCP),
-                         socket.get(), error);
+    entry->socket.assign(asio::generic::stream_protocol(family, 0), socket.get(), error);
     if (error) {
         // Asio's own category knows no std::errc.
         return {error.value(), std::system_category()};

@@ -1,8 +1,30 @@
 #include "runtime/connector.h"
 
+#include "runtime/address_order.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <utility>
 
 namespace network_system::runtime {
+namespace {
+
+// So many addresses are named in an error; the rest are counted.
+constexpr std::size_t most_named = 8;
+// Nothing tells when the queue of a Unix domain server has room again.
+constexpr std::chrono::milliseconds queue_retry{10};
+
+/// Which of two failures tells the user more about what is wrong.
+int weight(errc code) noexcept {
+    switch (code) {
+        case errc::connection_refused: return 2;
+        case errc::connection_timeout: return 1;
+        default: return 0;
+    }
+}
+
+}  // namespace
 
 errc classify(std::error_code system_error, errc otherwise) noexcept {
     if (system_error == std::errc::connection_refused) {
@@ -18,19 +40,38 @@ errc classify(std::error_code system_error, errc otherwise) noexcept {
     return otherwise;
 }
 
-connector::connector(std::shared_ptr<loop> where, const sockets::tcp_settings& settings)
-    : loop_(std::move(where)), settings_(settings) {}
+/// One address's socket while it connects.
+class connector::attempt final : public io_watch {
+public:
+    attempt(connector& owner, endpoint peer) : owner_(owner), peer_(std::move(peer)) {}
+
+    [[nodiscard]] const endpoint& peer() const noexcept { return peer_; }
+
+    void on_ready(interest) override { owner_.on_attempt_ready(*this); }
+    /// The connector is told, too, and answers.
+    void on_loop_shutdown() override {}
+
+private:
+    connector& owner_;
+    endpoint peer_;
+};
+
+connector::connector(std::shared_ptr<loop> where, sockets::connect_settings settings)
+    : loop_(std::move(where)), settings_(std::move(settings)) {}
+
+connector::~connector() = default;
 
 void connector::start(const std::string& host, std::uint16_t port, steady_time deadline,
                       handler done) {
     done_ = std::move(done);
+    host_ = host;
     deadline_ = deadline;
     state_ = state::resolving;
     loop_->deadlines().set(*this, deadline_);
-    // No socket is watched yet, but who waits for an answer gets it when the loop goes away, too.
+    // Whoever waits for an answer gets it when the loop goes away, too.
     loop_->sockets().add_waiting(*this);
     is_waiting_ = true;
-    resolve(loop_, host, port, [self = shared_from_this()](resolve_result result) {
+    question_ = resolve(loop_, host, port, [self = shared_from_this()](resolve_result result) {
         self->on_resolved(std::move(result));
     });
 }
@@ -40,13 +81,145 @@ void connector::on_resolved(resolve_result result) {
         return;  // cancelled or timed out meanwhile
     }
     if (result.endpoints.empty()) {
-        finish({{}, {}, errc::resolve_failed, {}, std::move(result.error)});
+        fail(errc::resolve_failed, {}, std::move(result.error));
         return;
     }
-    stop_waiting();
     addresses_ = std::move(result.endpoints);
-    state_ = state::connecting;
+    if (!keep_reachable_addresses()) {
+        fail(errc::connection_failed, {},
+             fmt::format("no address of it can be reached from the local address {}",
+                         settings_.local.address()));
+        return;
+    }
+    addresses_ = interleave_families(std::move(addresses_));
+    state_ = state::racing;
     try_next();
+}
+
+bool connector::keep_reachable_addresses() {
+    const auto family = settings_.local.kind();
+    if (family != endpoint::family::unspecified) {
+        std::erase_if(addresses_, [&](const endpoint& each) { return each.kind() != family; });
+    }
+    return !addresses_.empty();
+}
+
+void connector::try_next() {
+    waits_for_room_ = false;
+    while (next_address_ < addresses_.size()) {
+        const endpoint& peer = addresses_[next_address_++];
+        if (begin_attempt(peer)) {
+            break;
+        }
+    }
+    if (state_ == state::done) {
+        return;
+    }
+    if (attempts_.empty() && !waits_for_room_) {
+        finish_failed();
+    } else {
+        schedule();
+    }
+}
+
+/// False when it failed at once.
+bool connector::begin_attempt(const endpoint& peer) {
+    if (attempts_.size() == max_attempts) {
+        note_silence(*attempts_.front());
+        drop(*attempts_.front());
+    }
+    unique_socket socket;
+    auto begun = sockets::connect(peer, settings_, socket);
+    if (begun.kind == sockets::outcome::done) {
+        finish({std::move(socket), peer, {}, {}, {}});
+        return true;
+    }
+    if (begun.kind == sockets::outcome::would_block) {
+        const auto added = std::make_shared<attempt>(*this, peer);
+        begun.error = loop_->sockets().add(*added, std::move(socket), {false, true});
+        if (!begun.error) {
+            attempts_.push_back(added);
+            return true;
+        }
+    }
+    if (peer.kind() == endpoint::family::unix_domain &&
+        begun.error == std::errc::resource_unavailable_try_again) {
+        --next_address_;
+        waits_for_room_ = true;
+        return true;
+    }
+    failures_.push_back({peer, classify(begun.error, errc::connection_failed), begun.error});
+    return false;
+}
+
+void connector::schedule() {
+    const std::size_t left = addresses_.size() - next_address_;
+    const auto now = loop_->now();
+    auto next = deadline_;
+    if (waits_for_room_) {
+        next = now + queue_retry;
+    } else if (left > 0) {
+        next = now + delay_before_next(deadline_ - now, left);
+    }
+    loop_->deadlines().set(*this, std::min(next, deadline_));
+}
+
+void connector::on_attempt_ready(attempt& which) {
+    const std::error_code error = sockets::connect_result(poller::handle_of(which));
+    if (error) {
+        failures_.push_back({which.peer(), classify(error, errc::connection_failed), error});
+        drop(which);
+        try_next();
+        return;
+    }
+    const endpoint peer = which.peer();
+    auto socket = loop_->sockets().release(which);
+    if (!socket) {
+        fail(errc::connection_failed, {}, "the system cannot hand the socket over");
+        return;
+    }
+    finish({std::move(socket), peer, {}, {}, {}});
+}
+
+void connector::on_deadline(steady_time now) {
+    if (state_ == state::resolving) {
+        fail(errc::connection_timeout, {}, "the name did not resolve in time");
+    } else if (now < deadline_) {
+        try_next();
+    } else {
+        for (const auto& silent : attempts_) {
+            note_silence(*silent);
+        }
+        fail(errc::connection_timeout, {}, describe_failures());
+    }
+}
+
+void connector::note_silence(const attempt& which) {
+    failures_.push_back({which.peer(), errc::connection_timeout, {}});
+}
+
+void connector::drop(attempt& which) {
+    const auto found = std::find_if(attempts_.begin(), attempts_.end(),
+                                    [&](const auto& each) { return each.get() == &which; });
+    if (poller::handle_of(which) != invalid_socket) {
+        loop_->sockets().remove(which);
+    }
+    // Events of this batch may still name it.
+    loop_->retire(std::move(*found));
+    attempts_.erase(found);
+}
+
+void connector::cancel() {
+    if (state_ == state::idle || state_ == state::done) {
+        state_ = state::done;
+        return;
+    }
+    fail(errc::connection_closed, {}, {});
+}
+
+void connector::on_loop_shutdown() {
+    is_waiting_ = false;
+    fail(errc::connection_closed, {}, {});
 }
 
 void connector::stop_waiting() noexcept {
@@ -55,81 +228,41 @@ void connector::stop_waiting() noexcept {
     }
 }
 
-void connector::try_next() {
-    while (next_address_ < addresses_.size()) {
-        const endpoint& peer = addresses_[next_address_++];
-        last_.peer = peer;
-        unique_socket socket;
-        auto begun = sockets::connect(peer, settings_, socket);
-        if (begun.kind == sockets::outcome::done) {
-            finish({std::move(socket), peer, {}, {}, {}});
-            return;
-        }
-        if (begun.kind == sockets::outcome::would_block) {
-            begun.error = loop_->sockets().add(*this, std::move(socket), {false, true});
-            if (!begun.error) {
-                // An address that never answers must leave time for the ones after it.
-                const auto left = static_cast<long>(addresses_.size() - next_address_) + 1;
-                const auto share = (deadline_ - loop_->now()) / left;
-                loop_->deadlines().set(*this, loop_->now() + share);
-                return;
-            }
-        }
-        last_.code = classify(begun.error, errc::connection_failed);
-        last_.cause = begun.error;
+std::string connector::describe_failures() const {
+    if (addresses_.size() == 1 &&
+        (addresses_.front().address() == host_ || addresses_.front().to_string() == host_)) {
+        return {};
     }
-    finish(std::move(last_));
+    std::string text;
+    for (std::size_t i = 0; i < std::min(failures_.size(), most_named); ++i) {
+        const failed_attempt& each = failures_[i];
+        text += fmt::format("{}{}: {}", i == 0 ? "" : "; ", each.peer.to_string(),
+                            each.cause ? each.cause.message() : "no answer");
+    }
+    if (failures_.size() > most_named) {
+        text += fmt::format("; and {} more", failures_.size() - most_named);
+    }
+    return text;
 }
 
-void connector::attempt_failed(errc code, std::error_code cause) {
-    loop_->sockets().remove(*this);
-    last_.code = code;
-    last_.cause = cause;
-    try_next();
+void connector::finish_failed() {
+    const auto worst = std::max_element(
+        failures_.begin(), failures_.end(),
+        [](const auto& one, const auto& other) { return weight(one.code) < weight(other.code); });
+    fail(worst->code, worst->cause, describe_failures());
 }
 
-void connector::on_ready(interest) {
-    const std::error_code error = sockets::connect_result(poller::handle_of(*this));
-    if (error) {
-        attempt_failed(classify(error, errc::connection_failed), error);
-        return;
-    }
-    const endpoint peer = last_.peer;
-    auto socket = loop_->sockets().release(*this);
-    if (!socket) {
-        finish({{}, peer, errc::connection_failed, {}, "the system cannot hand the socket over"});
-        return;
-    }
-    finish({std::move(socket), peer, {}, {}, {}});
-}
-
-void connector::on_deadline(steady_time) {
-    if (state_ == state::connecting) {
-        attempt_failed(errc::connection_timeout, {});
-    } else {
-        finish({{}, {}, errc::connection_timeout, {}, "the name did not resolve in time"});
-    }
-}
-
-void connector::cancel() {
-    if (state_ == state::idle || state_ == state::done) {
-        state_ = state::done;
-        return;
-    }
-    finish({{}, {}, errc::connection_closed, {}, {}});
-}
-
-void connector::on_loop_shutdown() {
-    is_waiting_ = false;
-    finish({{}, {}, errc::connection_closed, {}, {}});
+void connector::fail(errc code, std::error_code cause, std::string text) {
+    finish({{}, {}, code, cause, std::move(text)});
 }
 
 void connector::finish(connect_outcome outcome) {
     state_ = state::done;
+    withdraw(std::exchange(question_, nullptr));
     stop_waiting();
     deadline_wheel::cancel(*this);
-    if (poller::handle_of(*this) != invalid_socket) {
-        loop_->sockets().remove(*this);
+    while (!attempts_.empty()) {
+        drop(*attempts_.back());
     }
     loop_->retire(shared_from_this());
     const handler done = std::move(done_);

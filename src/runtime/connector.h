@@ -13,24 +13,28 @@
 
 namespace network_system::runtime {
 
-/// How a connect ended: a socket, or the last attempt's error.
+/// How a connect ended: a socket, or why there is none.
 struct connect_outcome {
     unique_socket socket;
     endpoint peer;
+    /// Of several failures the one that tells most: a refusal before silence before the rest.
     errc code{};
     std::error_code cause{};
-    /// What the resolver said; set with `resolve_failed`.
+    /// Each address and its error ("[::1]:80: Connection refused; 127.0.0.1:80: no answer"), or
+    /// what the resolver said. Empty when the caller named the one address itself.
     std::string text;
 
     [[nodiscard]] bool is_connected() const noexcept { return static_cast<bool>(socket); }
 };
 
-/// Resolves a name and connects to its addresses one after the other until one answers.
+/// Resolves a name and connects to whichever of its addresses answers first (RFC 8305, "Happy
+/// Eyeballs"): attempts begin 250 ms apart, or as soon as one fails, and run side by side.
 ///
-///     resolving --> connecting(i) --> done
-///         |            |    ^  | next address, on error or when its share of the time is over
-///         +-- error    |    +--+
-///             deadline or cancel --> done
+///     resolving --> racing --> done
+///         |         |    ^ | the first to connect wins, and the rest are closed
+///         |         +----+ |
+///         |      an attempt fails, or the delay is over: the next address
+///         +-- no address --+-- none left, deadline or cancel --> done
 ///
 /// Thread-safety: none; used on the loop's executor. Answers exactly once, never from inside
 /// `start`.
@@ -41,35 +45,60 @@ class connector final : public std::enable_shared_from_this<connector>,
                         private deadline_entry {
 public:
     using handler = unique_function<void(connect_outcome)>;
+    /// More attempts at once cost more than they find: the oldest gives way to the next address.
+    static constexpr std::size_t max_attempts = 16;
 
-    connector(std::shared_ptr<loop> where, const sockets::tcp_settings& settings);
+    connector(std::shared_ptr<loop> where, sockets::connect_settings settings);
+    connector(const connector&) = delete;
+    connector& operator=(const connector&) = delete;
+    ~connector();
 
     void start(const std::string& host, std::uint16_t port, steady_time deadline, handler done);
     /// Ends the attempt with `connection_closed`.
     void cancel();
 
 private:
-    enum class state : std::uint8_t { idle, resolving, connecting, done };
+    enum class state : std::uint8_t { idle, resolving, racing, done };
+    class attempt;
+    struct failed_attempt {
+        endpoint peer;
+        errc code;
+        std::error_code cause;
+    };
 
     void on_resolved(resolve_result result);
-    void stop_waiting() noexcept;
+    /// False when no address is left.
+    [[nodiscard]] bool keep_reachable_addresses();
     void try_next();
-    void attempt_failed(errc code, std::error_code cause);
+    [[nodiscard]] bool begin_attempt(const endpoint& peer);
+    void schedule();
+    void on_attempt_ready(attempt& which);
+    void note_silence(const attempt& which);
+    void drop(attempt& which);
+    void stop_waiting() noexcept;
+    void fail(errc code, std::error_code cause, std::string text);
+    void finish_failed();
     void finish(connect_outcome outcome);
+    [[nodiscard]] std::string describe_failures() const;
 
-    void on_ready(interest ready) override;
+    // As a watch without a socket it is only told that the loop goes away.
+    void on_ready(interest) override {}
     void on_loop_shutdown() override;
     void on_deadline(steady_time now) override;
 
     std::shared_ptr<loop> loop_;
-    sockets::tcp_settings settings_;
+    sockets::connect_settings settings_;
     handler done_;
+    std::string host_;
+    steady_time deadline_{};
+    std::shared_ptr<name_question> question_;
     std::vector<endpoint> addresses_;
     std::size_t next_address_ = 0;
-    steady_time deadline_{};
-    connect_outcome last_;
+    std::vector<std::shared_ptr<attempt>> attempts_;
+    std::vector<failed_attempt> failures_;
     state state_ = state::idle;
     bool is_waiting_ = false;
+    bool waits_for_room_ = false;
 };
 
 /// The registry number of a failed connect, read or write.

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string_view>
 
 namespace network_system::runtime {
 
@@ -16,14 +17,6 @@ void unique_socket::reset() noexcept {
 }
 
 namespace sockets {
-namespace {
-
-struct socket_address {
-    ::sockaddr_storage storage{};
-    socklen_type length = sizeof(::sockaddr_storage);
-
-    [[nodiscard]] ::sockaddr* get() noexcept { return reinterpret_cast<::sockaddr*>(&storage); }
-};
 
 socket_address to_native(const endpoint& value) noexcept {
     socket_address address;
@@ -34,6 +27,10 @@ socket_address to_native(const endpoint& value) noexcept {
         std::memcpy(&v4.sin_addr, value.bytes().data(), sizeof v4.sin_addr);
         std::memcpy(&address.storage, &v4, sizeof v4);
         address.length = sizeof v4;
+    } else if (value.kind() == endpoint::family::unix_domain) {
+#ifndef _WIN32
+        put_unix_path(address, value);
+#endif
     } else {
         ::sockaddr_in6 v6{};
         v6.sin6_family = AF_INET6;
@@ -46,21 +43,34 @@ socket_address to_native(const endpoint& value) noexcept {
     return address;
 }
 
-endpoint from_native(const ::sockaddr_storage& storage) noexcept {
+endpoint from_native(const socket_address& address) {
     endpoint::address_bytes bytes{};
-    if (storage.ss_family == AF_INET) {
+    if (address.storage.ss_family == AF_INET) {
         ::sockaddr_in v4{};
-        std::memcpy(&v4, &storage, sizeof v4);
+        std::memcpy(&v4, &address.storage, sizeof v4);
         std::memcpy(bytes.data(), &v4.sin_addr, sizeof v4.sin_addr);
         return {endpoint::family::ipv4, bytes, ntohs(v4.sin_port)};
     }
-    if (storage.ss_family == AF_INET6) {
+    if (address.storage.ss_family == AF_INET6) {
         ::sockaddr_in6 v6{};
-        std::memcpy(&v6, &storage, sizeof v6);
+        std::memcpy(&v6, &address.storage, sizeof v6);
         std::memcpy(bytes.data(), &v6.sin6_addr, sizeof v6.sin6_addr);
         return {endpoint::family::ipv6, bytes, ntohs(v6.sin6_port), v6.sin6_scope_id};
     }
+#ifndef _WIN32
+    if (address.storage.ss_family == AF_UNIX) {
+        return unix_endpoint_of(address);
+    }
+#endif
     return {};
+}
+
+int family_of(endpoint::family kind) noexcept {
+    switch (kind) {
+        case endpoint::family::ipv4: return AF_INET;
+        case endpoint::family::unix_domain: return AF_UNIX;
+        default: return AF_INET6;
+    }
 }
 
 std::error_code set_option(socket_handle handle, int level, int name, int value) noexcept {
@@ -70,6 +80,8 @@ std::error_code set_option(socket_handle handle, int level, int name, int value)
     }
     return {};
 }
+
+namespace {
 
 std::error_code prepare_listener(socket_handle handle, const listen_settings& settings,
                                  bool dual_stack) noexcept {
@@ -94,8 +106,7 @@ std::error_code prepare_listener(socket_handle handle, const listen_settings& se
 
 unique_socket listen_on(const endpoint& local, const listen_settings& settings, bool dual_stack,
                         std::error_code& error) {
-    const int family = local.kind() == endpoint::family::ipv4 ? AF_INET : AF_INET6;
-    unique_socket listener = open_stream_socket(family, error);
+    unique_socket listener = open_stream_socket(family_of(local.kind()), error);
     if (error) {
         return {};
     }
@@ -107,6 +118,30 @@ unique_socket listen_on(const endpoint& local, const listen_settings& settings, 
         error = last_error();
     }
     return error ? unique_socket{} : std::move(listener);
+}
+
+/// Gives a socket that is about to connect its local address.
+std::error_code bind_local(socket_handle handle, const endpoint& wanted,
+                           endpoint::family family) noexcept {
+    const bool any_address = wanted.kind() == endpoint::family::unspecified;
+    if (family == endpoint::family::unix_domain || (any_address && wanted.port() == 0)) {
+        return {};
+    }
+    // Both are best effort: the bind itself says what is impossible without them.
+    if (wanted.port() != 0) {
+#ifndef _WIN32
+        // Old connections from the port may be in TIME_WAIT.
+        (void)set_option(handle, SOL_SOCKET, SO_REUSEADDR, 1);
+#endif
+    } else {
+#ifdef IP_BIND_ADDRESS_NO_PORT
+        // Without it bind takes a port that no other connection of the machine has; with it,
+        // connect takes one that no other connection to this peer has.
+        (void)set_option(handle, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+#endif
+    }
+    socket_address address = to_native(any_address ? endpoint(family, {}, wanted.port()) : wanted);
+    return ::bind(handle, address.get(), address.length) == 0 ? std::error_code{} : last_error();
 }
 
 }  // namespace
@@ -127,25 +162,27 @@ unique_socket listen(const endpoint& local, const listen_settings& settings,
     return listen_on({endpoint::family::ipv4, {}, local.port()}, settings, false, error);
 }
 
-io_result accept(socket_handle listener, unique_socket& accepted, endpoint& peer) noexcept {
+io_result accept(socket_handle listener, unique_socket& accepted, endpoint& peer) {
     socket_address address;
     std::error_code error;
     accepted = accept_stream_socket(listener, address.get(), &address.length, error);
     if (accepted) {
-        peer = from_native(address.storage);
+        peer = from_native(address);
         return {outcome::done, 0, {}};
     }
     return would_block(error) ? io_result{outcome::would_block, 0, {}}
                               : io_result{outcome::failed, 0, error};
 }
 
-io_result connect(const endpoint& peer, const tcp_settings& settings,
+io_result connect(const endpoint& peer, const connect_settings& settings,
                   unique_socket& connecting) noexcept {
     std::error_code error;
-    const int family = peer.kind() == endpoint::family::ipv4 ? AF_INET : AF_INET6;
-    connecting = open_stream_socket(family, error);
+    connecting = open_stream_socket(family_of(peer.kind()), error);
     if (!error) {
-        error = apply(connecting.get(), settings);
+        error = apply(connecting.get(), settings.socket, peer.kind());
+    }
+    if (!error) {
+        error = bind_local(connecting.get(), settings.local, peer.kind());
     }
     if (error) {
         return {outcome::failed, 0, error};
@@ -168,12 +205,14 @@ std::error_code connect_result(socket_handle handle) noexcept {
     return {value, std::system_category()};
 }
 
-std::error_code apply(socket_handle handle, const tcp_settings& settings) noexcept {
+std::error_code apply(socket_handle handle, const tcp_settings& settings,
+                      endpoint::family family) noexcept {
+    const bool is_tcp = family != endpoint::family::unix_domain;
     std::error_code error = suppress_sigpipe(handle);
-    if (!error && settings.no_delay) {
+    if (!error && is_tcp && settings.no_delay) {
         error = set_option(handle, IPPROTO_TCP, TCP_NODELAY, 1);
     }
-    if (!error && settings.keep_alive) {
+    if (!error && is_tcp && settings.keep_alive) {
         error = set_option(handle, SOL_SOCKET, SO_KEEPALIVE, 1);
     }
     if (!error && settings.send_buffer_size > 0) {
@@ -194,19 +233,23 @@ void reset_on_close(socket_handle handle) noexcept {
                        sizeof option);
 }
 
-endpoint local_endpoint(socket_handle handle) noexcept {
+endpoint local_endpoint(socket_handle handle) {
     socket_address address;
-    return ::getsockname(handle, address.get(), &address.length) == 0 ? from_native(address.storage)
+    return ::getsockname(handle, address.get(), &address.length) == 0 ? from_native(address)
                                                                       : endpoint{};
 }
 
-endpoint remote_endpoint(socket_handle handle) noexcept {
+endpoint remote_endpoint(socket_handle handle) {
     socket_address address;
-    return ::getpeername(handle, address.get(), &address.length) == 0 ? from_native(address.storage)
+    return ::getpeername(handle, address.get(), &address.length) == 0 ? from_native(address)
                                                                       : endpoint{};
 }
 
 endpoint parse_address(const std::string& text, std::uint16_t port) {
+    constexpr std::string_view unix_prefix = "unix:";
+    if (text.starts_with(unix_prefix)) {
+        return endpoint::unix_domain(text.substr(unix_prefix.size()));
+    }
     ::addrinfo hints{};
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;
@@ -220,11 +263,13 @@ endpoint parse_address(const std::string& text, std::uint16_t port) {
     return parsed;
 }
 
-endpoint endpoint_of(const ::addrinfo& info, std::uint16_t port) noexcept {
-    ::sockaddr_storage storage{};
-    std::memcpy(&storage, info.ai_addr,
-                std::min<std::size_t>(static_cast<std::size_t>(info.ai_addrlen), sizeof storage));
-    const endpoint found = from_native(storage);
+endpoint endpoint_of(const ::addrinfo& info, std::uint16_t port) {
+    socket_address address;
+    address.length = static_cast<socklen_type>(info.ai_addrlen);
+    std::memcpy(
+        &address.storage, info.ai_addr,
+        std::min<std::size_t>(static_cast<std::size_t>(info.ai_addrlen), sizeof address.storage));
+    const endpoint found = from_native(address);
     return {found.kind(), found.bytes(), port, found.scope_id()};
 }
 

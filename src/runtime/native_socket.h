@@ -90,6 +90,13 @@ struct tcp_settings {
     int receive_buffer_size = 0;
 };
 
+/// What a connecting socket is like.
+struct connect_settings {
+    tcp_settings socket;
+    /// Where it comes from; unspecified = any address of the peer's family. Port 0 = any.
+    endpoint local{};
+};
+
 struct listen_settings {
     bool reuse_address = true;
     bool reuse_port = false;
@@ -109,32 +116,35 @@ struct io_result {
 /// Writes what fits: `done` with at least one byte. Never raises SIGPIPE.
 [[nodiscard]] io_result write(socket_handle handle, std::span<const io_slice> from) noexcept;
 
-/// A bound, listening, non-blocking, close-on-exec socket. An unspecified address means all
-/// addresses, dual stack where the machine has IPv6.
+/// A bound, listening, non-blocking, close-on-exec TCP socket. An unspecified address means all
+/// addresses, dual stack where the machine has IPv6. For Unix domain sockets see unix_socket.h.
 [[nodiscard]] unique_socket listen(const endpoint& local, const listen_settings& settings,
                                    std::error_code& error);
 
 /// `done` fills `accepted` and `peer`; `would_block` when the queue is empty.
-[[nodiscard]] io_result accept(socket_handle listener, unique_socket& accepted,
-                               endpoint& peer) noexcept;
+[[nodiscard]] io_result accept(socket_handle listener, unique_socket& accepted, endpoint& peer);
 
-/// Begins a connect: `done` when connected at once, `would_block` while it goes on.
-[[nodiscard]] io_result connect(const endpoint& peer, const tcp_settings& settings,
+/// Begins a connect: `done` when connected at once, `would_block` while it goes on. A Unix domain
+/// server whose queue is full fails it with `resource_unavailable_try_again`.
+[[nodiscard]] io_result connect(const endpoint& peer, const connect_settings& settings,
                                 unique_socket& connecting) noexcept;
 /// How a connect that became writable ended.
 [[nodiscard]] std::error_code connect_result(socket_handle handle) noexcept;
 
-[[nodiscard]] std::error_code apply(socket_handle handle, const tcp_settings& settings) noexcept;
+/// Of the settings those that a socket of this family has.
+[[nodiscard]] std::error_code apply(socket_handle handle, const tcp_settings& settings,
+                                    endpoint::family family) noexcept;
 
 void shutdown_write(socket_handle handle) noexcept;
 /// The next close discards what is unsent and resets the connection.
 void reset_on_close(socket_handle handle) noexcept;
 void close(socket_handle handle) noexcept;
 
-[[nodiscard]] endpoint local_endpoint(socket_handle handle) noexcept;
-[[nodiscard]] endpoint remote_endpoint(socket_handle handle) noexcept;
+[[nodiscard]] endpoint local_endpoint(socket_handle handle);
+[[nodiscard]] endpoint remote_endpoint(socket_handle handle);
 
-/// A numeric address ("192.0.2.1", "2001:db8::1", "fe80::1%eth0"); unspecified when it is none.
+/// A numeric address ("192.0.2.1", "2001:db8::1", "fe80::1%eth0") or a Unix domain socket
+/// ("unix:/path"); unspecified when it is neither.
 [[nodiscard]] endpoint parse_address(const std::string& text, std::uint16_t port);
 
 }  // namespace sockets

@@ -3,10 +3,23 @@
 #include "runtime/socket_platform.h"
 
 #include <algorithm>
+#include <list>
+#include <mutex>
 #include <thread>
 #include <utility>
 
 namespace network_system::runtime {
+
+struct name_question {
+    std::shared_ptr<loop> target;
+    std::string host;
+    std::uint16_t port = 0;
+    // Guarded by the threads' mutex; empty once answered or withdrawn.
+    unique_function<void(resolve_result)> answer;
+    std::list<std::shared_ptr<name_question>>::iterator place;
+    bool is_queued = false;
+};
+
 namespace {
 
 resolve_result look_up(const std::string& host, std::uint16_t port) {
@@ -43,29 +56,114 @@ resolve_result look_up(const std::string& host, std::uint16_t port) {
     return result;
 }
 
+void deliver(const std::shared_ptr<loop>& target, unique_function<void(resolve_result)> answer,
+             resolve_result result) {
+    target->post([answer = std::move(answer), result = std::move(result)]() mutable {
+        answer(std::move(result));
+    });
+}
+
+/// The threads that are inside getaddrinfo, and the questions that wait for one.
+class resolver_threads {
+public:
+    using question_ptr = std::shared_ptr<name_question>;
+
+    /// Never destroyed: its threads may outlive every static object.
+    [[nodiscard]] static resolver_threads& instance() {
+        static auto* const threads = new resolver_threads;
+        return *threads;
+    }
+
+    void ask(const question_ptr& question) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (running_ == max_resolver_threads) {
+                question->place = waiting_.insert(waiting_.end(), question);
+                question->is_queued = true;
+                return;
+            }
+            ++running_;
+        }
+        try {
+            std::thread([this, question] { run(question); }).detach();
+        } catch (const std::system_error& failure) {
+            {
+                const std::lock_guard lock(mutex_);
+                --running_;
+            }
+            answer(*question, {{}, std::string("no thread to resolve on: ") + failure.what()});
+        }
+    }
+
+    void withdraw(const question_ptr& question) {
+        unique_function<void(resolve_result)> dropped;  // freed after the lock is released
+        const std::lock_guard lock(mutex_);
+        dropped = std::exchange(question->answer, nullptr);
+        if (std::exchange(question->is_queued, false)) {
+            waiting_.erase(question->place);
+        }
+    }
+
+private:
+    void run(question_ptr question) {
+        while (question) {
+            answer(*question, look_up(question->host, question->port));
+            question = next();
+        }
+    }
+
+    /// Unless it was withdrawn.
+    void answer(name_question& question, resolve_result result) {
+        unique_function<void(resolve_result)> receiver;
+        {
+            const std::lock_guard lock(mutex_);
+            receiver = std::exchange(question.answer, nullptr);
+        }
+        if (receiver) {
+            deliver(question.target, std::move(receiver), std::move(result));
+        }
+    }
+
+    /// The next question for a thread that is free; none: the thread ends.
+    [[nodiscard]] question_ptr next() {
+        const std::lock_guard lock(mutex_);
+        if (waiting_.empty()) {
+            --running_;
+            return nullptr;
+        }
+        auto question = std::move(waiting_.front());
+        waiting_.pop_front();
+        question->is_queued = false;
+        return question;
+    }
+
+    std::mutex mutex_;
+    std::size_t running_ = 0;
+    std::list<question_ptr> waiting_;
+};
+
 }  // namespace
 
-void resolve(const std::shared_ptr<loop>& target, const std::string& host, std::uint16_t port,
-             unique_function<void(resolve_result)> answer) {
+std::shared_ptr<name_question> resolve(const std::shared_ptr<loop>& target, const std::string& host,
+                                       std::uint16_t port,
+                                       unique_function<void(resolve_result)> answer) {
     const endpoint numeric = sockets::parse_address(host, port);
-    const auto deliver = [target](unique_function<void(resolve_result)> receiver,
-                                  resolve_result result) {
-        target->post([receiver = std::move(receiver), result = std::move(result)]() mutable {
-            receiver(std::move(result));
-        });
-    };
     if (numeric.kind() != endpoint::family::unspecified) {
-        deliver(std::move(answer), {{numeric}, {}});
-        return;
+        deliver(target, std::move(answer), {{numeric}, {}});
+        return nullptr;
     }
-    const auto shared = std::make_shared<unique_function<void(resolve_result)>>(std::move(answer));
-    try {
-        std::thread([deliver, host, port, shared] {
-            deliver(std::move(*shared), look_up(host, port));
-        }).detach();
-    } catch (const std::system_error& failure) {
-        deliver(std::move(*shared),
-                {{}, std::string("no thread to resolve on: ") + failure.what()});
+    auto question = std::make_shared<name_question>();
+    question->target = target;
+    question->host = host;
+    question->port = port;
+    question->answer = std::move(answer);
+    resolver_threads::instance().ask(question);
+    return question;
+}
+
+void withdraw(const std::shared_ptr<name_question>& question) {
+    if (question) {
+        resolver_threads::instance().withdraw(question);
     }
 }
 

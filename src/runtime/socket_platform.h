@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #endif
 
 /// What native_socket.cpp needs and every platform spells differently.
@@ -32,6 +33,27 @@ using socklen_type = ::socklen_t;
                                                  std::error_code& error) noexcept;
 [[nodiscard]] std::error_code suppress_sigpipe(socket_handle handle) noexcept;
 
-[[nodiscard]] endpoint endpoint_of(const ::addrinfo& info, std::uint16_t port) noexcept;
+/// An address as the system wants it.
+struct socket_address {
+    ::sockaddr_storage storage{};
+    socklen_type length = sizeof(::sockaddr_storage);
+
+    [[nodiscard]] ::sockaddr* get() noexcept { return reinterpret_cast<::sockaddr*>(&storage); }
+};
+[[nodiscard]] socket_address to_native(const endpoint& value) noexcept;
+[[nodiscard]] endpoint from_native(const socket_address& address);
+/// AF_INET, AF_INET6 or AF_UNIX.
+[[nodiscard]] int family_of(endpoint::family kind) noexcept;
+
+#ifndef _WIN32
+/// `value.path()` has to fit; see check_unix_path.
+void put_unix_path(socket_address& address, const endpoint& value) noexcept;
+[[nodiscard]] endpoint unix_endpoint_of(const socket_address& address);
+#endif
+
+[[nodiscard]] std::error_code set_option(socket_handle handle, int level, int name,
+                                         int value) noexcept;
+
+[[nodiscard]] endpoint endpoint_of(const ::addrinfo& info, std::uint16_t port);
 
 }  // namespace network_system::runtime::sockets

@@ -8,11 +8,28 @@
 #endif
 
 #include <algorithm>
+#include <tuple>
+#include <utility>
 
 namespace network_system {
 namespace {
 
 constexpr std::array<std::uint8_t, 12> mapped_prefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+
+/// A peer chooses its path: it must not be able to write a log line of its own.
+std::string printable(const std::string& path) {
+    std::string text;
+    for (const char each : path) {
+        const auto byte = static_cast<unsigned char>(each);
+        if (byte < 0x20 || byte == 0x7F) {
+            constexpr const char* digits = "0123456789abcdef";
+            text += {'\\', 'x', digits[byte >> 4U], digits[byte & 0xFU]};
+        } else {
+            text += each;
+        }
+    }
+    return text;
+}
 
 }  // namespace
 
@@ -29,9 +46,33 @@ endpoint::endpoint(family kind, const address_bytes& bytes, std::uint16_t port,
     }
 }
 
+endpoint endpoint::unix_domain(std::string path) {
+    endpoint made;
+    made.kind_ = family::unix_domain;
+    if (!path.empty()) {
+        made.path_ = std::make_shared<const std::string>(std::move(path));
+    }
+    return made;
+}
+
+const std::string& endpoint::path() const noexcept {
+    // Never destroyed: endpoints may still be looked at while the process exits.
+    static const auto* const none = new std::string;
+    return path_ ? *path_ : *none;
+}
+
+std::strong_ordering operator<=>(const endpoint& one, const endpoint& other) noexcept {
+    if (const auto order = std::tie(one.bytes_, one.scope_id_, one.port_, one.kind_) <=>
+                           std::tie(other.bytes_, other.scope_id_, other.port_, other.kind_);
+        order != 0) {
+        return order;
+    }
+    return one.path() <=> other.path();
+}
+
 std::string endpoint::address() const {
-    if (kind_ == family::unspecified) {
-        return {};
+    if (kind_ == family::unspecified || kind_ == family::unix_domain) {
+        return path();
     }
     std::array<char, INET6_ADDRSTRLEN> text{};
     ::inet_ntop(kind_ == family::ipv4 ? AF_INET : AF_INET6, bytes_.data(), text.data(),
@@ -46,6 +87,9 @@ std::string endpoint::address() const {
 std::string endpoint::to_string() const {
     if (kind_ == family::unspecified) {
         return "unspecified";
+    }
+    if (kind_ == family::unix_domain) {
+        return "unix:" + printable(path());
     }
     const std::string port = std::to_string(port_);
     return kind_ == family::ipv6 ? "[" + address() + "]:" + port : address() + ":" + port;

@@ -154,5 +154,73 @@ TEST_P(AddressTest, ABadBindAddressFails) {
     EXPECT_NE(started.error().message.find("192.0.2.77"), std::string::npos);
 }
 
+TEST_P(AddressTest, AClientComesFromTheAddressItIsBoundTo) {
+    test_server server(for_server());
+    const auto port = server.start();
+    client_options options = for_client();
+    options.bind_address = "127.0.0.5";
+    test_client client(options);
+    ASSERT_TRUE(is_ok(client.connect(port)));
+    ASSERT_TRUE(client.exchange("from five"));
+    EXPECT_EQ(server.sessions.at(0)->remote_endpoint().address(), "127.0.0.5");
+    EXPECT_EQ(client.client.get_session().value()->local_endpoint().address(), "127.0.0.5");
+    // localhost may have an IPv6 address, too: it is skipped.
+    test_client by_name(options);
+    ASSERT_TRUE(is_ok(by_name.client.start_client("localhost", port)));
+    const auto wrong_family = test_client(options).client.start_client("::1", port);
+    EXPECT_TRUE(fails_with(wrong_family, errc::connection_failed));
+    EXPECT_NE(wrong_family.error().message.find("127.0.0.5"), std::string::npos)
+        << wrong_family.error().message;
+}
+
+TEST_P(AddressTest, AClientComesFromThePortItIsBoundTo) {
+    test_server server(for_server());
+    const auto port = server.start();
+    client_options options = for_client();
+    {
+        const raw_listener free;
+        options.bind_port = free.port();
+    }
+    test_client client(options);
+    ASSERT_TRUE(is_ok(client.connect(port)));
+    ASSERT_TRUE(client.exchange("from a port"));
+    EXPECT_EQ(server.sessions.at(0)->remote_endpoint().port(), options.bind_port);
+    ASSERT_TRUE(is_ok(client.client.stop_client()));
+    // At once to another server: the old connection may be in TIME_WAIT.
+    test_server next(for_server());
+    ASSERT_TRUE(is_ok(client.connect(next.start())));
+    EXPECT_TRUE(client.exchange("again"));
+}
+
+TEST_P(AddressTest, ABadAddressOfAClientFails) {
+    for (const char* address : {"not an address", "localhost", "unix:/tmp/x"}) {
+        client_options options = for_client();
+        options.bind_address = address;
+        EXPECT_TRUE(fails_with(test_client(options).client.start_client("127.0.0.1", 1),
+                               errc::invalid_argument))
+            << address;
+    }
+    client_options options = for_client();
+    options.bind_address = "192.0.2.77";  // TEST-NET-1 (RFC 5737): on no machine
+    EXPECT_TRUE(fails_with(test_client(options).client.start_client("127.0.0.1", 1),
+                           errc::connection_failed));
+}
+
+TEST_P(AddressTest, AnErrorNamesEveryAddressOfTheName) {
+    std::uint16_t port = 0;
+    {
+        const raw_listener gone;
+        port = gone.port();
+    }
+    test_client client(for_client());
+    const auto result = client.client.start_client("localhost", port);
+    ASSERT_TRUE(fails_with(result, errc::connection_refused));
+    const std::string& message = result.error().message;
+    EXPECT_NE(message.find("127.0.0.1:" + std::to_string(port) + ": Connection refused"),
+              std::string::npos)
+        << message;
+    EXPECT_NE(message.find("localhost:" + std::to_string(port)), std::string::npos) << message;
+}
+
 }  // namespace
 }  // namespace loopback

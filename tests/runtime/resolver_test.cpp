@@ -44,17 +44,19 @@ using namespace network_system::testing;
 class resolving : public ::testing::Test {
 protected:
     void ask(const std::string& host, std::uint16_t port = 80) {
-        resolve(loop.get(), host, port, [this](resolve_result result) {
+        const std::size_t before = answers.size();
+        asked = resolve(loop.get(), host, port, [this](resolve_result result) {
             EXPECT_TRUE(loop->runs_here());
             answers.push_back(std::move(result));
         });
-        EXPECT_TRUE(answers.empty()) << "never from inside the call";
+        EXPECT_TRUE(answers.size() == before) << "never from inside the call";
     }
     [[nodiscard]] bool is_answered(std::size_t count = 1) {
         return loop.run_until([&] { return answers.size() >= count; });
     }
 
     stepped_epoll loop;
+    std::shared_ptr<name_question> asked;
     std::vector<resolve_result> answers;
 };
 
@@ -121,7 +123,7 @@ TEST_F(resolving, is_forgotten_when_the_loop_ends) {
     slow.hold();
     auto held = std::make_shared<int>(0);
     const std::weak_ptr<int> watched = held;
-    resolve(loop.get(), slow.text(), 80, [held](resolve_result) { ++*held; });
+    asked = resolve(loop.get(), slow.text(), 80, [held](resolve_result) { ++*held; });
     held.reset();
     slow.wait_until_asked();
     loop->shutdown();  // waits for nobody
@@ -129,6 +131,43 @@ TEST_F(resolving, is_forgotten_when_the_loop_ends) {
     EXPECT_TRUE(loopback::eventually([&] { return watched.expired(); }))
         << "what the answer holds is freed";
     EXPECT_TRUE(answers.empty());
+}
+
+TEST_F(resolving, frees_what_the_answer_holds_when_it_is_withdrawn) {
+    scripted_name slow("slow.test", {"127.0.0.1"});
+    slow.hold();
+    auto held = std::make_shared<int>(0);
+    const std::weak_ptr<int> watched = held;
+    asked = resolve(loop.get(), slow.text(), 80, [held](resolve_result) { ++*held; });
+    held.reset();
+    slow.wait_until_asked();
+    withdraw(asked);
+    EXPECT_TRUE(watched.expired()) << "at once, while the system still looks";
+    withdraw(asked);
+    slow.let_go();
+}
+
+TEST_F(resolving, takes_a_bounded_number_of_threads) {
+    scripted_name slow("slow.test", {"127.0.0.1"});
+    const scripted_name next("next.test", {"127.0.0.2"});
+    const scripted_name withdrawn("withdrawn.test", {"127.0.0.3"});
+    slow.hold();
+    for (std::size_t i = 0; i < max_resolver_threads; ++i) {
+        ask(slow.text());
+    }
+    slow.wait_until_asked(static_cast<int>(max_resolver_threads));
+    ask(withdrawn.text());
+    const auto given_up = asked;
+    ask(next.text());
+    ask("192.0.2.1");
+    EXPECT_TRUE(loop.comes_to_rest());
+    ASSERT_EQ(answers.size(), 1U) << "numeric addresses need no thread";
+    EXPECT_EQ(next.asked(), 0);
+    withdraw(given_up);
+    slow.let_go();
+    ASSERT_TRUE(is_answered(1 + max_resolver_threads + 1));
+    EXPECT_EQ(next.asked(), 1);
+    EXPECT_EQ(withdrawn.asked(), 0) << "it left the queue";
 }
 
 }  // namespace

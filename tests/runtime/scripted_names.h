@@ -40,9 +40,14 @@ public:
         is_held_ = false;
         script().changed.notify_all();
     }
-    void wait_until_asked() {
+    void wait_until_asked(int askers = 1) {
         std::unique_lock lock(script().mutex);
-        script().changed.wait(lock, [this] { return inside_ > 0; });
+        script().changed.wait(lock, [&] { return inside_ >= askers; });
+    }
+    /// How often it was asked for.
+    [[nodiscard]] int asked() const {
+        const std::lock_guard lock(script().mutex);
+        return asked_;
     }
 
     /// Whether the name is a scripted one; waits for its addresses.
@@ -54,6 +59,7 @@ public:
         }
         scripted_name& self = *found->second;
         ++self.inside_;
+        ++self.asked_;
         script().changed.notify_all();
         script().changed.wait(lock, [&] { return !self.is_held_; });
         addresses = self.addresses_;
@@ -78,6 +84,7 @@ private:
     std::vector<std::string> addresses_;
     bool is_held_ = false;
     int inside_ = 0;
+    int asked_ = 0;
 };
 
 }  // namespace network_system::testing

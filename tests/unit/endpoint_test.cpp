@@ -129,5 +129,36 @@ TEST(endpoint, hash_separates_ports_and_neighbours) {
     EXPECT_EQ(values.size(), 2500U);
 }
 
+TEST(endpoint, unix_domain_sockets) {
+    const endpoint file = endpoint::unix_domain("/run/app.sock");
+    EXPECT_EQ(file.kind(), family::unix_domain);
+    EXPECT_EQ(file.path(), "/run/app.sock");
+    EXPECT_EQ(file.address(), "/run/app.sock");
+    EXPECT_EQ(file.to_string(), "unix:/run/app.sock");
+    EXPECT_EQ(file.port(), 0);
+    EXPECT_EQ(endpoint::unix_domain("@app").to_string(), "unix:@app");
+    EXPECT_EQ(endpoint::unix_domain({}).to_string(), "unix:");
+    EXPECT_EQ(endpoint::unix_domain("/a\n\x7F"
+                                    "b")
+                  .to_string(),
+              "unix:/a\\x0a\\x7fb");
+    EXPECT_EQ(v4(1, 2, 3, 4, 5).path(), "");
+}
+
+TEST(endpoint, unix_domain_sockets_compare_by_their_text) {
+    const endpoint one = endpoint::unix_domain("/a");
+    const endpoint same = endpoint::unix_domain("/a");
+    const endpoint other = endpoint::unix_domain("/b");
+    const endpoint nameless = endpoint::unix_domain({});
+    EXPECT_EQ(one, same);
+    EXPECT_NE(one, other);
+    EXPECT_LT(one, other);
+    EXPECT_LT(nameless, one);
+    EXPECT_NE(nameless, endpoint{});
+    const std::hash<endpoint> hash;
+    EXPECT_EQ(hash(one), hash(same));
+    EXPECT_EQ((std::unordered_set<endpoint>{one, same, other, nameless, {}}).size(), 4U);
+}
+
 }  // namespace
 }  // namespace network_system

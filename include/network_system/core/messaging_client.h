@@ -64,7 +64,9 @@ public:
 
     /// Connects and blocks until the connection works or `connect_timeout` has passed: with
     /// `framing::message` the server's hello has arrived. The connected callback runs before it
-    /// returns. `host` is a name or a numeric address; every resolved address is tried.
+    /// returns. `host` is a name or a numeric address: the addresses of a name are tried side by
+    /// side, 250 ms apart (RFC 8305), and the first to connect is used. "unix:/path" is a Unix
+    /// domain socket, "unix:@name" one in Linux's abstract namespace; `port` is then 0.
     ///
     /// Errors: `invalid_argument` (empty host, port 0, contradictory options), `already_exists`
     /// (connecting or connected), `would_block` (inside a library callback, or on the thread that

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <network_system/core/listener.h>
 #include <network_system/core/options.h>
 #include <network_system/core/receive_handler.h>
 #include <network_system/core/session_manager.h>
@@ -30,6 +31,9 @@ struct server_metrics {
     std::uint64_t connections_refused = 0;
     /// accept() failed (too many open files, for example) and was retried after a pause.
     std::uint64_t accept_errors = 0;
+    /// Connections of trusted proxies that ended before their PROXY header was complete, or whose
+    /// header was malformed.
+    std::uint64_t proxy_errors = 0;
     /// Sessions that ended with an error.
     std::uint64_t session_errors = 0;
     /// Exceptions that left a user callback; each closed its session.
@@ -78,11 +82,27 @@ public:
     ~messaging_server();
 
     /// Binds and listens; when it returns ok, clients can connect. Port 0 lets the system pick
-    /// one: see `local_port`. A stopped server can be started again. Never blocks.
+    /// one: see `local_port`; for a Unix domain socket it has to be 0. A stopped server can be
+    /// started again. Never blocks.
     ///
     /// Errors: `server_already_running`, `bind_failed` (port in use, no permission, address not
     /// on this machine), `invalid_argument` (the options contradict each other).
     [[nodiscard]] VoidResult start_server(std::uint16_t port);
+
+    /// The same on a socket that listens already: one that another process has handed over, or a
+    /// supervisor has opened. `bind_address`, `backlog` and the options of listening sockets are
+    /// not used. On error the listener is left intact.
+    ///
+    /// Errors: `server_already_running`, `invalid_argument`, `bind_failed`.
+    [[nodiscard]] VoidResult start_server(listener&& taken);
+
+    /// A duplicate of the listening socket, to be handed to another process: see `listener`. From
+    /// then on a stop leaves the file of a Unix domain socket in its place, and connections that
+    /// come after it wait for whoever serves the duplicate.
+    ///
+    /// Errors: `server_not_started`, `not_supported` (not a POSIX system), `connection_failed` (no
+    /// more descriptors).
+    [[nodiscard]] Result<listener> share_listener();
 
     /// Stops accepting, lets every connection drain, and closes what remains at
     /// `server_options::drain_timeout`. Idempotent: ok when stopped. Disconnection callbacks of
@@ -99,7 +119,7 @@ public:
     VoidResult wait_for_stop();
 
     [[nodiscard]] bool is_running() const noexcept;
-    /// The port listened on, in host byte order; 0 when not running.
+    /// The port listened on, in host byte order; 0 when not running, and with a Unix domain socket.
     [[nodiscard]] std::uint16_t local_port() const noexcept;
     [[nodiscard]] const std::string& server_id() const noexcept;
 
@@ -123,8 +143,8 @@ public:
         return assign_request_callback(
             detail::make_request_handler<const session_ptr&>(std::forward<F>(callback)));
     }
-    /// Runs for each failed session (before its disconnection callback), and for accept errors
-    /// with a null session.
+    /// Runs for each failed session (before its disconnection callback), and with a null session
+    /// for accept errors and for connections that brought no valid PROXY header.
     VoidResult set_error_callback(error_callback callback);
     /// Runs when a session whose sends were refused has drained to its low watermark.
     VoidResult set_writable_callback(writable_callback callback);

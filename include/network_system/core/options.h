@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace asio {
 class io_context;
@@ -40,9 +41,31 @@ struct socket_options {
     int receive_buffer_size = 0;
 };
 
+/// The PROXY protocol, version 2 (HAProxy, "The PROXY protocol"): a proxy in front of the server
+/// begins each connection with a header that names the client, and that client is then what
+/// `remote_endpoint` and the limits per address see.
+struct proxy_protocol_options {
+    /// The proxies: addresses ("192.0.2.1"), networks ("10.0.0.0/8", "2001:db8::/32"), or "unix:"
+    /// for every peer of a Unix domain socket. Their connections must begin with a header; those
+    /// from elsewhere are served as they are. Whoever is trusted can claim any address. Empty = the
+    /// protocol is not used (default).
+    std::vector<std::string> trusted;
+
+    /// A connection whose header is not complete by then is closed. At least 1 ms. Default 10 s.
+    std::chrono::milliseconds header_timeout{10'000};
+};
+
 struct server_options {
     /// A numeric IPv4 or IPv6 address. Empty = all addresses, dual stack where there is IPv6.
+    ///
+    /// "unix:/path" is a Unix domain socket, "unix:@name" one in Linux's abstract namespace;
+    /// `start_server` then takes port 0. The file of a server that is gone is replaced, and the
+    /// file is removed at stop. `not_supported` on Windows.
     std::string bind_address;
+
+    /// Mode bits of the file of a Unix domain socket, 1 … 0777 (octal), set before anybody can
+    /// connect: 0660 lets the group in. 0 = what the umask leaves (default).
+    unsigned unix_permissions = 0;
 
     /// Number of I/O threads of the server's own pool, 1 … 256. With one, all callbacks of the
     /// server are serial; with more, those of one session are. Ignored with `io_context`.
@@ -77,7 +100,8 @@ struct server_options {
     /// Connections beyond this are told `server_full` and closed. 0 = no limit. Default 10,000.
     std::size_t max_connections = 10'000;
 
-    /// The same for the connections of one peer address. 0 = no limit (default).
+    /// The same for the connections of one peer address. 0 = no limit (default). Does not apply to
+    /// the peers of a Unix domain socket, which have no address of their own.
     std::size_t max_connections_per_address = 0;
 
     /// Topics that one session may subscribe to; the next one fails with `rate_limited`.
@@ -90,6 +114,10 @@ struct server_options {
     /// Length of the kernel's queue of connections waiting to be accepted; 0 = the most the
     /// operating system allows.
     int backlog = 0;
+
+    /// A connection without a valid header is closed; the error callback gets the reason with a
+    /// null session, and `server_metrics::proxy_errors` counts it.
+    proxy_protocol_options proxy_protocol;
 
     socket_options socket;
     readiness readiness_method = readiness::automatic;
@@ -125,6 +153,13 @@ struct client_options {
     /// Bounds all of `start_client`: resolving, connecting and the server's first word. At least
     /// 1 ms. Default 10 s.
     std::chrono::milliseconds connect_timeout{10'000};
+
+    /// The numeric address that connections come from; the server's addresses of the other family
+    /// are then skipped. Empty = the operating system's choice (default).
+    std::string bind_address;
+    /// The port they come from, in host byte order; it has to be free towards the server. 0 = the
+    /// operating system's choice (default).
+    std::uint16_t bind_port = 0;
 
     /// `stop_client` closes what has not drained by then. 0 = close at once. Default 5 s.
     std::chrono::milliseconds drain_timeout{5'000};

@@ -7,24 +7,28 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 
 namespace network_system {
 
-/// An IPv4 or IPv6 address and a port. IPv4-mapped IPv6 addresses (RFC 4291 section 2.5.5.2) are
-/// stored, and so shown, as IPv4. A default-constructed endpoint is unspecified: no address,
-/// port 0.
+/// An IPv4 or IPv6 address and a port, or the path of a Unix domain socket. IPv4-mapped IPv6
+/// addresses (RFC 4291 section 2.5.5.2) are stored, and so shown, as IPv4. A default-constructed
+/// endpoint is unspecified: no address, port 0.
 ///
 /// Thread-safety: as a value type.
 class NETWORK_SYSTEM_EXPORT endpoint {
 public:
-    enum class family : std::uint8_t { unspecified, ipv4, ipv6 };
+    enum class family : std::uint8_t { unspecified, ipv4, ipv6, unix_domain };
     using address_bytes = std::array<std::uint8_t, 16>;
 
     endpoint() = default;
     /// `bytes` holds 4 (IPv4) or 16 (IPv6) significant bytes in network order.
     endpoint(family kind, const address_bytes& bytes, std::uint16_t port,
              std::uint32_t scope_id = 0) noexcept;
+    /// A Unix domain socket. "@name" is a name in Linux's abstract namespace; empty is a socket
+    /// without a name, as most clients have. The path is not checked here.
+    [[nodiscard]] static endpoint unix_domain(std::string path);
 
     [[nodiscard]] family kind() const noexcept { return kind_; }
     [[nodiscard]] const address_bytes& bytes() const noexcept { return bytes_; }
@@ -33,14 +37,24 @@ public:
     /// The IPv6 zone (interface index) of a link-local address; 0 otherwise.
     [[nodiscard]] std::uint32_t scope_id() const noexcept { return scope_id_; }
 
-    /// "192.0.2.1" or "2001:db8::1"; empty when unspecified.
+    /// The path or "@name" of a Unix domain socket; empty otherwise.
+    [[nodiscard]] const std::string& path() const noexcept;
+
+    /// "192.0.2.1" or "2001:db8::1"; the path of a Unix domain socket; empty when unspecified.
     [[nodiscard]] std::string address() const;
-    /// "192.0.2.1:80" or "[2001:db8::1]:80"; "unspecified" without an address.
+    /// "192.0.2.1:80", "[2001:db8::1]:80" or "unix:/path" ("unix:" without a name);
+    /// "unspecified" without an address. Control characters in a path are shown as "\xNN".
     [[nodiscard]] std::string to_string() const;
 
-    friend auto operator<=>(const endpoint&, const endpoint&) = default;
+    friend NETWORK_SYSTEM_EXPORT std::strong_ordering operator<=>(const endpoint& one,
+                                                                  const endpoint& other) noexcept;
+    friend bool operator==(const endpoint& one, const endpoint& other) noexcept {
+        return (one <=> other) == std::strong_ordering::equal;
+    }
 
 private:
+    // Null unless a Unix domain socket has a name: an endpoint is copied without an allocation.
+    std::shared_ptr<const std::string> path_;
     address_bytes bytes_{};
     std::uint32_t scope_id_ = 0;
     std::uint16_t port_ = 0;
@@ -56,6 +70,6 @@ struct std::hash<network_system::endpoint> {
         for (std::uint8_t byte : value.bytes()) {
             h = (h ^ byte) * 0x100000001B3U;
         }
-        return h;
+        return h ^ std::hash<std::string>{}(value.path());
     }
 };

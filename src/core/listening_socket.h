@@ -1,0 +1,52 @@
+#pragma once
+
+#include "runtime/native_socket.h"
+#include "runtime/unix_socket.h"
+
+#include <network_system/core/listener.h>
+#include <network_system/core/options.h>
+#include <network_system/utils/result_types.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace network_system::core {
+
+/// What a server listens on: the socket, until the acceptor takes it, and the file of a Unix domain
+/// socket.
+///
+/// Thread-safety: none.
+class listening_socket {
+public:
+    listening_socket() = default;
+
+    /// Binds and listens as the options say. Errors: `bind_failed`, `invalid_argument`,
+    /// `not_supported`.
+    [[nodiscard]] static Result<listening_socket> open(const server_options& options,
+                                                       std::uint16_t port,
+                                                       const std::string& source);
+
+    /// What another process or a supervisor has opened; it stays open, and `taken`'s, on error.
+    [[nodiscard]] static Result<listening_socket> adopt(listener&& taken, std::string_view source);
+
+    /// A duplicate of the socket, with which the file of a Unix domain socket goes. Only until
+    /// `close`.
+    [[nodiscard]] Result<listener> share(std::string_view source);
+
+    /// Where it listens, with the port that the system picked.
+    [[nodiscard]] const endpoint& local() const noexcept { return local_; }
+    [[nodiscard]] runtime::unique_socket take() noexcept { return std::move(socket_); }
+    /// Removes the file, unless it was shared: nobody is to come any more.
+    void close() noexcept { file_.remove(); }
+
+private:
+    runtime::unique_socket socket_;
+    // Of the socket, also when the acceptor has it.
+    runtime::socket_handle handle_ = runtime::invalid_socket;
+    runtime::unix_socket_file file_;
+    endpoint local_;
+};
+
+}  // namespace network_system::core

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <network_system/utils/endpoint.h>
+
+#include <optional>
+#include <string>
+
+namespace network_system::runtime {
+
+/// A set of peers: one address, a network, or all peers of Unix domain sockets.
+class address_network {
+public:
+    /// "192.0.2.1", "10.0.0.0/8", "2001:db8::/32", "unix:"; nothing when the text is none of these.
+    /// Bits beyond the prefix have to be 0, and an IPv4 address needs its four numbers: a slip of
+    /// the pen in a list of trusted peers must not widen it.
+    [[nodiscard]] static std::optional<address_network> parse(const std::string& text);
+
+    /// Ports and zones do not count. IPv4-mapped addresses are IPv4 addresses.
+    [[nodiscard]] bool contains(const endpoint& peer) const noexcept;
+
+private:
+    endpoint::address_bytes prefix_{};
+    unsigned bits_ = 0;
+    endpoint::family family_ = endpoint::family::unspecified;
+};
+
+}  // namespace network_system::runtime
