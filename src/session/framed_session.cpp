@@ -210,10 +210,8 @@ void framed_session::send_ping(ping_handler handler, operation_id operation) {
     }
     const std::uint64_t token = loop().random();
     if (handler) {
-        if (!pings_) {
-            pings_ = std::make_unique<std::vector<pending_ping>>();
-        }
-        pings_->push_back({token, std::chrono::steady_clock::now(), operation, std::move(handler)});
+        waiting().pings.push_back(
+            {token, std::chrono::steady_clock::now(), operation, std::move(handler)});
     }
     (void)send_control(protocol::encode_token(protocol::frame_type::ping, token));
 }
@@ -228,6 +226,13 @@ VoidResult framed_session::stop_session() {
     return ok();
 }
 
+framed_session::waiting_handlers& framed_session::waiting() {
+    if (!waiting_) {
+        waiting_ = std::make_unique<waiting_handlers>();
+    }
+    return *waiting_;
+}
+
 VoidResult framed_session::stop_session(stop_handler&& handler) {
     if (is_gone_.load(std::memory_order_acquire)) {
         return closed_error();
@@ -238,18 +243,15 @@ VoidResult framed_session::stop_session(stop_handler&& handler) {
             guarded([&] { handler(ok()); });
             return;
         }
-        if (!stop_handlers_) {
-            stop_handlers_ = std::make_unique<std::vector<stop_handler>>();
-        }
-        stop_handlers_->push_back(std::move(handler));
+        waiting().stops.push_back(std::move(handler));
         begin_close({});
     });
     return ok();
 }
 
 void framed_session::answer_stops(std::error_code reason) {
-    if (const auto waiting = std::move(stop_handlers_)) {
-        for (const stop_handler& each : *waiting) {
+    if (const auto unanswered = std::move(waiting_)) {
+        for (const stop_handler& each : unanswered->stops) {
             guarded([&] {
                 each(reason
                          ? VoidResult(detail::failure(end_code(reason), describe("stop of"), id()))
@@ -286,7 +288,7 @@ void framed_session::on_closed(std::error_code reason) {
     is_stopped_.store(true, std::memory_order_relaxed);
     remote_.close();
     take_remote(everything);
-    dropped_ += transport_->queue().discard();
+    dropped_.add(transport_->queue().discard());
     publish_queued();
     run_completions();
     fail_pending(reason);
@@ -311,8 +313,9 @@ void framed_session::fail_pending(std::error_code reason) {
     while (const send_callback done = queue.take_any()) {
         guarded([&] { done(detail::failure(code, describe("send to"), id())); });
     }
-    if (const auto unanswered = std::move(pings_)) {
-        for (const pending_ping& each : *unanswered) {
+    if (waiting_) {
+        const auto unanswered = std::exchange(waiting_->pings, {});
+        for (const pending_ping& each : unanswered) {
             guarded([&] { each.handler(detail::failure(code, describe("ping to"), id())); });
         }
     }
@@ -327,11 +330,11 @@ session_metrics framed_session::metrics() const noexcept {
     // Before what it is subtracted from: each of these was received earlier.
     const std::uint64_t unread = unread_.load(std::memory_order_acquire);
     all.messages_received = read(received_) - unread;
-    all.bytes_sent = read(bytes_sent_);
-    all.bytes_received = read(bytes_received_);
-    all.messages_dropped = read(messages_dropped_);
+    all.bytes_sent = transport_->counters().bytes_written;
+    all.bytes_received = transport_->counters().bytes_read;
+    all.messages_dropped = dropped_;
     all.sends_rejected = read(rejected_);
-    all.bytes_discarded = read(bytes_discarded_);
+    all.bytes_discarded = transport_->counters().bytes_discarded + discarded_;
     if (const request_state* const calls = requests_.load(std::memory_order_acquire)) {
         // Ids are counted in twos: the loop's from 2 on, those of other threads from 3 on.
         all.requests_sent = read(calls->last_own_id) / 2 + (read(calls->last_remote_id) - 1) / 2;

@@ -9,6 +9,7 @@
 #include "session/session_host.h"
 #include "session/wake_list.h"
 #include "transport/transport.h"
+#include "utils/counter.h"
 #include "utils/user_code.h"
 
 #include <network_system/session/messaging_session.h>
@@ -126,6 +127,12 @@ private:
         ping_handler handler;
     };
 
+    /// Who waits for something that few sessions are asked for; made at the first one.
+    struct waiting_handlers {
+        std::vector<pending_ping> pings;
+        std::vector<stop_handler> stops;
+    };
+
     /// What only sessions with requests need; made at the first one.
     struct request_state {
         request_state(runtime::loop& where, request_table::owner& to) : table(where, to) {}
@@ -237,6 +244,7 @@ private:
     VoidResult set_paused(bool paused);
     [[nodiscard]] bool is_paused() const noexcept { return holds_ != 0; }
     void send_ping(ping_handler handler, operation_id operation);
+    [[nodiscard]] waiting_handlers& waiting();
     [[nodiscard]] errc end_code(std::error_code reason) const noexcept;
     /// Runs user code if the host still takes callbacks; what it throws closes the session.
     template <typename Callback>
@@ -266,16 +274,13 @@ private:
     // are given this without touching the reference count.
     session_ptr self_;
     protocol::frame_decoder decoder_;
-    std::unique_ptr<std::vector<pending_ping>> pings_;
-    std::unique_ptr<std::vector<stop_handler>> stop_handlers_;
+    std::unique_ptr<waiting_handlers> waiting_;
     const std::unique_ptr<pull_queue> pull_;
     const std::unique_ptr<rate_limit> rate_;
     // Made by any thread, under the remote queue's lock; lives as long as the session.
     std::atomic<request_state*> requests_{nullptr};
-    // Messages of the present read.
-    std::uint64_t arrived_ = 0;
-    std::uint64_t discarded_ = 0;
-    std::uint64_t dropped_ = 0;
+    detail::counter discarded_;
+    detail::counter dropped_;
 
     remote_queue remote_;
     std::atomic<bool> is_stopped_{false};
@@ -286,10 +291,6 @@ private:
     std::atomic<std::size_t> own_queued_{0};
     std::atomic<std::uint64_t> received_{0};
     std::atomic<std::uint64_t> sent_{0};
-    std::atomic<std::uint64_t> bytes_received_{0};
-    std::atomic<std::uint64_t> bytes_sent_{0};
-    std::atomic<std::uint64_t> bytes_discarded_{0};
-    std::atomic<std::uint64_t> messages_dropped_{0};
     std::atomic<std::uint64_t> rejected_{0};
     std::atomic<std::uint64_t> unread_{0};
 };

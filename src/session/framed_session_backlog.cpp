@@ -105,8 +105,7 @@ void framed_session::settle_superseded() {
         const auto held = remote_.acquire();
         given_way = remote_.waiting()->take_superseded();
     }
-    dropped_ += given_way.messages;
-    messages_dropped_.store(dropped_, std::memory_order_relaxed);
+    dropped_.add(given_way.messages);
     for (const send_callback& each : given_way.callbacks) {
         guarded(
             [&] { each(detail::failure(errc::message_superseded, describe("send to"), id())); });

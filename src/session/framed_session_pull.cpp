@@ -81,15 +81,16 @@ void framed_session::apply_cancel(operation_id operation) {
             return;
         }
     }
-    if (!pings_) {
+    if (!waiting_) {
         return;
     }
-    const auto found = std::find_if(pings_->begin(), pings_->end(), [&](const pending_ping& each) {
+    auto& pings = waiting_->pings;
+    const auto found = std::find_if(pings.begin(), pings.end(), [&](const pending_ping& each) {
         return each.operation == operation;
     });
-    if (found != pings_->end()) {
+    if (found != pings.end()) {
         const pending_ping given_up = std::move(*found);
-        pings_->erase(found);
+        pings.erase(found);
         guarded(
             [&] { given_up.handler(detail::failure(errc::cancelled, describe("ping to"), id())); });
     }

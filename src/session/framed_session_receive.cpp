@@ -24,12 +24,9 @@ void framed_session::on_bytes(std::size_t placed, transport::bytes_view rest) {
     missed_pings_ = 0;
     // One guard around all messages of this read: each then costs no more than its callback.
     if (!guarded([&] { decode(placed, rest); }) && !is_closing_) {
-        discarded_ += placed + rest.size();  // the host takes no more callbacks
+        discarded_.add(placed + rest.size());  // the host takes no more callbacks
     }
     publish_queued();
-    if (rate_) {
-        limit_rate(std::exchange(arrived_, 0));
-    }
 }
 
 inline bool framed_session::on_message(transport::bytes_view payload) {
@@ -43,19 +40,23 @@ inline bool framed_session::on_message(transport::bytes_view payload) {
 }
 
 void framed_session::decode(std::size_t placed, transport::bytes_view rest) {
-    const auto sink = [this](const protocol::frame& each) {
-        arrived_ += protocol::carries_message(each.type) ? 1 : 0;
+    std::uint64_t arrived = 0;
+    const auto sink = [this, &arrived](const protocol::frame& each) {
+        arrived += protocol::carries_message(each.type) ? 1 : 0;
         return each.type == frame_type::data && each.flags == 0 && is_open_
                    ? on_message(each.payload)
                    : on_other_frame(each);
     };
     decoder_.placed(placed, sink);
     if (!takes_more()) {
-        discarded_ += rest.size();
+        discarded_.add(rest.size());
         return;
     }
     const auto progress = decoder_.consume(rest, sink);
-    discarded_ += progress.unused;
+    discarded_.add(progress.unused);
+    if (rate_) {
+        limit_rate(arrived);
+    }
     if (progress.error) {
         violate(*progress.error, *progress.error == errc::message_too_large
                                      ? "message over the size limit"
@@ -143,11 +144,12 @@ bool framed_session::on_pong_frame(transport::bytes_view payload) {
     if (!token) {
         return violate(errc::protocol_error, "malformed pong");
     }
-    if (pings_) {
-        for (auto each = pings_->begin(); each != pings_->end(); ++each) {
+    if (waiting_) {
+        auto& pings = waiting_->pings;
+        for (auto each = pings.begin(); each != pings.end(); ++each) {
             if (each->token == *token) {
                 const pending_ping answered = std::move(*each);
-                pings_->erase(each);
+                pings.erase(each);
                 const auto elapsed = std::chrono::duration_cast<std::chrono::microseconds>(
                     std::chrono::steady_clock::now() - answered.sent);
                 answered.handler(elapsed);
@@ -167,7 +169,7 @@ bool framed_session::on_goodbye(transport::bytes_view payload) {
     // The peer reads no further: what is still queued here is lost, and says so.
     remote_.close();
     take_remote(everything);
-    dropped_ += transport_->queue().discard();
+    dropped_.add(transport_->queue().discard());
     begin_close(*reason == 0 ? std::error_code{} : make_error_code(static_cast<errc>(*reason)));
     return false;
 }

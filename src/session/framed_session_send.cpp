@@ -44,13 +44,8 @@ std::size_t framed_session::queued_bytes() const noexcept {
 
 void framed_session::publish_queued() noexcept {
     const transport::write_queue& queue = transport_->queue();
-    const transport::transport_counters& counters = transport_->counters();
     own_queued_.store(queue.bytes(), std::memory_order_relaxed);
     sent_.store(queue.messages_written(), std::memory_order_relaxed);
-    bytes_sent_.store(counters.bytes_written, std::memory_order_relaxed);
-    bytes_received_.store(counters.bytes_read, std::memory_order_relaxed);
-    bytes_discarded_.store(counters.bytes_discarded + discarded_, std::memory_order_relaxed);
-    messages_dropped_.store(dropped_, std::memory_order_relaxed);
 }
 
 VoidResult framed_session::refusal_of(admission refused) const {

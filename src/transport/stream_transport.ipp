@@ -1,8 +1,7 @@
 #pragma once
 
-#include "transport/stream_transport.h"
-
 #include "runtime/connector.h"
+#include "transport/stream_transport.h"
 
 #include <network_system/utils/error_codes.h>
 
@@ -57,9 +56,7 @@ void stream_transport<Stream>::read_some() {
         case outcome::done: deliver(result.bytes, place.size(), buffer); break;
         case outcome::would_block: break;
         case outcome::end: on_end_of_stream(); break;
-        case outcome::failed:
-            fail(runtime::classify(result.error, errc::receive_failed));
-            break;
+        case outcome::failed: fail(runtime::classify(result.error, errc::receive_failed)); break;
     }
 }
 
@@ -67,9 +64,9 @@ template <typename Stream>
 void stream_transport<Stream>::deliver(std::size_t count, std::size_t place_size,
                                        bytes_view buffer) {
     last_read_ = loop_->now();
-    counters_.bytes_read += count;
+    counters_.bytes_read.add(count);
     if (state_ != state::open) {
-        counters_.bytes_discarded += count;
+        counters_.bytes_discarded.add(count);
         return;
     }
     const std::size_t placed = std::min(count, place_size);
@@ -138,7 +135,7 @@ bool stream_transport<Stream>::note_written(const io_result& result) {
         return false;
     }
     last_write_ = loop_->now();
-    counters_.bytes_written += result.bytes;
+    counters_.bytes_written.add(result.bytes);
     return true;
 }
 

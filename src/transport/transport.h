@@ -2,6 +2,7 @@
 
 #include "runtime/loop.h"
 #include "transport/write_queue.h"
+#include "utils/counter.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -34,10 +35,11 @@ protected:
     ~transport_handler() = default;
 };
 
+/// Counted on the loop; any thread may read them.
 struct transport_counters {
-    std::uint64_t bytes_read = 0;
-    std::uint64_t bytes_written = 0;
-    std::uint64_t bytes_discarded = 0;
+    detail::counter bytes_read;
+    detail::counter bytes_written;
+    detail::counter bytes_discarded;
 };
 
 /// The seam between protocols and byte streams: bytes in, bytes out, one close.

@@ -8,6 +8,7 @@
 #endif
 
 #include <algorithm>
+#include <new>
 #include <tuple>
 #include <utility>
 
@@ -35,7 +36,7 @@ std::string printable(const std::string& path) {
 
 endpoint::endpoint(family kind, const address_bytes& bytes, std::uint16_t port,
                    std::uint32_t scope_id) noexcept
-    : scope_id_(kind == family::ipv6 ? scope_id : 0), port_(port), kind_(kind) {
+    : bytes_{}, scope_id_(kind == family::ipv6 ? scope_id : 0), port_(port), kind_(kind) {
     if (kind == family::ipv6 &&
         std::equal(mapped_prefix.begin(), mapped_prefix.end(), bytes.begin())) {
         kind_ = family::ipv4;
@@ -46,24 +47,47 @@ endpoint::endpoint(family kind, const address_bytes& bytes, std::uint16_t port,
     }
 }
 
+endpoint::endpoint(const endpoint& other) noexcept
+    : bytes_{}, scope_id_(other.scope_id_), port_(other.port_), kind_(other.kind_) {
+    if (kind_ == family::unix_domain) {
+        ::new (static_cast<void*>(&path_)) shared_path(other.path_);
+    } else {
+        bytes_ = other.bytes_;
+    }
+}
+
+endpoint& endpoint::operator=(const endpoint& other) noexcept {
+    if (this != &other) {
+        release();
+        ::new (static_cast<void*>(this)) endpoint(other);
+    }
+    return *this;
+}
+
 endpoint endpoint::unix_domain(std::string path) {
     endpoint made;
     made.kind_ = family::unix_domain;
+    ::new (static_cast<void*>(&made.path_)) shared_path;
     if (!path.empty()) {
         made.path_ = std::make_shared<const std::string>(std::move(path));
     }
     return made;
 }
 
+const endpoint::address_bytes& endpoint::bytes() const noexcept {
+    static constexpr address_bytes none{};
+    return kind_ == family::unix_domain ? none : bytes_;
+}
+
 const std::string& endpoint::path() const noexcept {
     // Never destroyed: endpoints may still be looked at while the process exits.
     static const auto* const none = new std::string;
-    return path_ ? *path_ : *none;
+    return kind_ == family::unix_domain && path_ ? *path_ : *none;
 }
 
 std::strong_ordering operator<=>(const endpoint& one, const endpoint& other) noexcept {
-    if (const auto order = std::tie(one.bytes_, one.scope_id_, one.port_, one.kind_) <=>
-                           std::tie(other.bytes_, other.scope_id_, other.port_, other.kind_);
+    if (const auto order = std::tie(one.bytes(), one.scope_id_, one.port_, one.kind_) <=>
+                           std::tie(other.bytes(), other.scope_id_, other.port_, other.kind_);
         order != 0) {
         return order;
     }

@@ -22,7 +22,10 @@ public:
     enum class family : std::uint8_t { unspecified, ipv4, ipv6, unix_domain };
     using address_bytes = std::array<std::uint8_t, 16>;
 
-    endpoint() = default;
+    endpoint() noexcept : bytes_{} {}
+    endpoint(const endpoint& other) noexcept;
+    endpoint& operator=(const endpoint& other) noexcept;
+    ~endpoint() { release(); }
     /// `bytes` holds 4 (IPv4) or 16 (IPv6) significant bytes in network order.
     endpoint(family kind, const address_bytes& bytes, std::uint16_t port,
              std::uint32_t scope_id = 0) noexcept;
@@ -31,7 +34,8 @@ public:
     [[nodiscard]] static endpoint unix_domain(std::string path);
 
     [[nodiscard]] family kind() const noexcept { return kind_; }
-    [[nodiscard]] const address_bytes& bytes() const noexcept { return bytes_; }
+    /// All zero for a Unix domain socket.
+    [[nodiscard]] const address_bytes& bytes() const noexcept;
     /// Host byte order.
     [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
     /// The IPv6 zone (interface index) of a link-local address; 0 otherwise.
@@ -53,9 +57,20 @@ public:
     }
 
 private:
-    // Null unless a Unix domain socket has a name: an endpoint is copied without an allocation.
-    std::shared_ptr<const std::string> path_;
-    address_bytes bytes_{};
+    using shared_path = std::shared_ptr<const std::string>;
+
+    void release() noexcept {
+        if (kind_ == family::unix_domain) {
+            path_.~shared_path();
+        }
+    }
+
+    // There are two endpoints in every connection: an address and a path share their place. The
+    // path is null when the socket has no name, and shared by copies.
+    union {
+        address_bytes bytes_;
+        shared_path path_;
+    };
     std::uint32_t scope_id_ = 0;
     std::uint16_t port_ = 0;
     family kind_ = family::unspecified;
