@@ -1,7 +1,7 @@
 #include "runtime/connector.h"
 
-#include "scripted_names.h"
 #include "stepped_loop.h"
+#include "support/scripted_names.h"
 
 namespace network_system::runtime {
 namespace {
