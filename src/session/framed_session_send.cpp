@@ -99,6 +99,8 @@ framed_session::admission framed_session::admit_from_other_thread(remote_queue::
                           !runtime::loop::is_on_io_thread() && !loop().context_runs_here();
     const auto give_up = std::chrono::steady_clock::now() + config_->send_wait_timeout;
     while (!remote_.is_closed(held)) {
+        // The loop's thread sends without this lock. Of two sends that pass at the same moment one
+        // is another thread's, never more: the mark is exceeded by one message at most.
         const std::size_t queued = queued_bytes();
         if (has_room(queued, wire_bytes)) {
             return admission::granted;
