@@ -9,8 +9,8 @@
 
 #include "echo_load.h"
 #include "framework/json.h"
-#include "framework/process_memory.h"
 #include "sample.h"
+#include "support/process_memory.h"
 
 #include <network_system/core/messaging_client.h>
 #include <network_system/core/messaging_server.h>
@@ -28,7 +28,7 @@
 namespace {
 
 using integration::json_object;
-using integration::process_memory;
+using network_system::testing::process_memory;
 using sample::load_report;
 using sample::load_shape;
 
@@ -62,9 +62,9 @@ struct result {
 result measure(const load_shape& shape, double seconds) {
     const auto length = std::chrono::duration_cast<sample::steady::duration>(
         std::chrono::duration<double>(seconds));
-    integration::reset_peak();
+    network_system::testing::reset_peak();
     result measured{shape, sample::run_load<tcp>(shape, length), {}};
-    measured.memory = integration::read_process_memory();
+    measured.memory = network_system::testing::read_process_memory();
     sample::expect(measured.report.messages >= static_cast<std::uint64_t>(shape.clients) *
                                                    static_cast<std::uint64_t>(shape.in_flight),
                    "every client was served");

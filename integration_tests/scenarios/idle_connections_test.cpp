@@ -1,8 +1,8 @@
 // What 10,000 idle connections cost the server's process. The clients are in a process of their
 // own, so that memory and descriptors are the server's alone.
 #include "framework/child_process.h"
-#include "framework/process_memory.h"
 #include "loopback/support.h"
+#include "support/process_memory.h"
 
 #include <iostream>
 
@@ -77,7 +77,7 @@ int run_clients(std::uint16_t port) {
 }
 
 [[nodiscard]] double resident_kib() {
-    const auto memory = read_process_memory();
+    const auto memory = network_system::testing::read_process_memory();
     return memory ? static_cast<double>(memory->resident) : 0.0;
 }
 

@@ -96,6 +96,8 @@ framed_session::admission framed_session::admit_from_other_thread(remote_queue::
                                                                   std::size_t wire_bytes) {
     std::optional<runtime::steady_time> give_up;
     while (!remote_.is_closed(held)) {
+        // The loop's thread sends without this lock. Of two sends that pass at the same moment one
+        // is another thread's, never more: the mark is exceeded by one message at most.
         const std::size_t queued = queued_bytes();
         if (has_room(queued, wire_bytes)) {
             return admission::granted;

@@ -3,6 +3,7 @@
 
 #include "loopback/support.h"
 
+#include <array>
 #include <atomic>
 #include <tuple>
 
@@ -161,17 +162,20 @@ protected:
     }
 };
 
+inline constexpr std::array places_of_server{place::connection, place::receive,
+                                             place::completion, place::writable,
+                                             place::error,      place::disconnection};
+
+inline constexpr std::array places_of_client{
+    place::connection, place::receive,       place::completion, place::writable,
+    place::error,      place::disconnection, place::started,    place::pong};
+
 [[nodiscard]] inline auto server_places() {
-    return testing::Combine(testing::Values(place::connection, place::receive, place::completion,
-                                            place::writable, place::error, place::disconnection),
-                            both_methods());
+    return testing::Combine(testing::ValuesIn(places_of_server), both_methods());
 }
 
 [[nodiscard]] inline auto client_places() {
-    return testing::Combine(testing::Values(place::connection, place::receive, place::completion,
-                                            place::writable, place::error, place::disconnection,
-                                            place::started, place::pong),
-                            both_methods());
+    return testing::Combine(testing::ValuesIn(places_of_client), both_methods());
 }
 
 [[nodiscard]] inline std::string place_of(

@@ -1,7 +1,6 @@
 // Many threads at once: order per thread, callbacks that never overlap, getters while all is busy.
-#include "loopback/support.h"
+#include "loopback/thread_order.h"
 
-#include <array>
 #include <atomic>
 
 namespace loopback {
@@ -9,48 +8,6 @@ namespace {
 
 class ThreadsTest : public BothReadiness {};
 INSTANTIATE_TEST_SUITE_P(Method, ThreadsTest, both_methods(), method_of);
-
-constexpr std::size_t threads = 4;
-
-[[nodiscard]] bytes numbered(std::uint8_t thread, std::uint32_t number) {
-    bytes data{thread};
-    put_length(data, number);
-    data.resize(5 + number % 3000);  // copied, moved and placed messages in turn
-    return data;
-}
-
-/// Checks that each thread's messages come in order.
-class order_check {
-public:
-    void note(std::span<const std::uint8_t> data) {
-        ASSERT_GE(data.size(), 5U);
-        const auto number = static_cast<std::uint32_t>(reason_of(data.subspan(1)));
-        EXPECT_EQ(number, next_.at(data[0])++);
-        EXPECT_EQ(data.size(), 5U + number % 3000);
-        noted_.add();
-    }
-    [[nodiscard]] bool wait_for(std::size_t count) const { return noted_.wait_for(count); }
-
-private:
-    std::array<std::uint32_t, threads> next_{};
-    event_counter noted_;
-};
-
-template <typename Send>
-void send_from_threads(std::uint32_t each, const Send& send) {
-    std::vector<std::thread> senders;
-    for (std::uint8_t t = 0; t < threads; ++t) {
-        senders.emplace_back([&send, t, each] {
-            for (std::uint32_t i = 0; i < each; ++i) {
-                // Owned and copied messages must not overtake one another.
-                ASSERT_TRUE(eventually([&] { return send(numbered(t, i), i % 2 == 0).is_ok(); }));
-            }
-        });
-    }
-    for (auto& sender : senders) {
-        sender.join();
-    }
-}
 
 TEST_P(ThreadsTest, AClientKeepsTheOrderOfEveryThread) {
     test_server server(for_server());
@@ -65,7 +22,7 @@ TEST_P(ThreadsTest, AClientKeepsTheOrderOfEveryThread) {
         return is_owned ? client.client.send_packet(std::move(data))
                         : client.client.send_packet(std::span<const std::uint8_t>(data));
     });
-    EXPECT_TRUE(order.wait_for(threads * each));
+    EXPECT_TRUE(order.wait_for(sending_threads * each));
 }
 
 TEST_P(ThreadsTest, AServersSessionKeepsTheOrderOfEveryThread) {
@@ -81,7 +38,7 @@ TEST_P(ThreadsTest, AServersSessionKeepsTheOrderOfEveryThread) {
         return is_owned ? session->send_packet(std::move(data))
                         : session->send_packet(std::span<const std::uint8_t>(data));
     });
-    EXPECT_TRUE(order.wait_for(threads * each));
+    EXPECT_TRUE(order.wait_for(sending_threads * each));
 }
 
 TEST_P(ThreadsTest, SendsInACallbackDoNotOvertakeThoseBefore) {

@@ -2,8 +2,8 @@
 
 #include "runtime/address_order.h"
 #include "runtime/unix_socket.h"
-#include "scripted_names.h"
 #include "stepped_loop.h"
+#include "support/scripted_names.h"
 
 #include <filesystem>
 

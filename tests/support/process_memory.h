@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace integration {
+namespace network_system::testing {
 
 /// What the operating system holds for this process, in KiB.
 struct process_memory {
@@ -45,4 +45,4 @@ inline void reset_peak() {
     std::ofstream("/proc/self/clear_refs") << "5";
 }
 
-}  // namespace integration
+}  // namespace network_system::testing

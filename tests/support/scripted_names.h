@@ -1,5 +1,5 @@
 // Names that the system's resolver finds, refuses or keeps waiting for as a test says. What stands
-// in for getaddrinfo is in resolver_test.cpp.
+// in for getaddrinfo is in scripted_names.cpp.
 #pragma once
 
 #include <condition_variable>
