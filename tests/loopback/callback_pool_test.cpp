@@ -526,11 +526,12 @@ TEST_P(PooledCallbacks, TheOptionsAreChecked) {
     EXPECT_TRUE(fails_with(client.start_client("127.0.0.1", 1), errc::invalid_argument));
 }
 
-/// The places whose callbacks run on the pool.
+/// The places that every connection passes, whatever its peer has done by the time the pool runs:
+/// a send may find it closed, and then neither completes nor becomes possible again.
 class PooledPlaces : public testing::TestWithParam<place> {};
 INSTANTIATE_TEST_SUITE_P(Place, PooledPlaces,
-                         testing::Values(place::connection, place::receive, place::completion,
-                                         place::writable, place::error, place::disconnection),
+                         testing::Values(place::connection, place::receive, place::error,
+                                         place::disconnection),
                          [](const auto& each) { return name_of(each.param); });
 
 [[nodiscard]] server_options pooled_server(const std::shared_ptr<thread_pool_interface>& pool) {
