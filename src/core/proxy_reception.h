@@ -31,8 +31,8 @@ class proxy_reception final : public std::enable_shared_from_this<proxy_receptio
 public:
     using handler = unique_function<void(proxy_outcome)>;
 
-    proxy_reception(std::shared_ptr<runtime::loop> where, endpoint proxy)
-        : loop_(std::move(where)), proxy_(std::move(proxy)) {}
+    proxy_reception(std::shared_ptr<runtime::loop> where, const endpoint& proxy)
+        : loop_(std::move(where)), proxy_(proxy) {}
 
     void start(runtime::unique_socket socket, runtime::steady_time deadline, handler done);
     /// Ends with `cancelled`.

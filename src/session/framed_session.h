@@ -87,7 +87,7 @@ public:
     [[nodiscard]] std::size_t queued_bytes() const noexcept override;
     [[nodiscard]] session_metrics metrics() const noexcept override;
 
-    /// What became of an offer.
+    /// What became of a message.
     enum class admission : std::uint8_t { granted, full, closed };
     /// Queues one frame that was encoded for many sessions; see fan_out. From another thread the
     /// session is told through `wakes`.
@@ -217,7 +217,8 @@ private:
 
     // framed_session_backlog.cpp: policies under which messages give way to newer ones.
     [[nodiscard]] bool has_to_wait(std::size_t payload_size) const noexcept;
-    [[nodiscard]] admission enter_backlog(backlog::entry&& entry);
+    /// The entry is moved from when it is granted.
+    [[nodiscard]] admission enter_backlog(backlog::entry& entry);
     [[nodiscard]] VoidResult queue_behind(std::string_view key, std::span<const std::uint8_t> data,
                                           send_callback& done);
     void refill_from_backlog();

@@ -29,7 +29,7 @@ bool framed_session::has_to_wait(std::size_t payload_size) const noexcept {
     return !queue.empty() && queue.bytes() + payload_size > write_ahead;
 }
 
-framed_session::admission framed_session::enter_backlog(backlog::entry&& entry) {
+framed_session::admission framed_session::enter_backlog(backlog::entry& entry) {
     if (config_->policy != send_policy::conflate) {
         entry.key.clear();
     }
@@ -77,7 +77,7 @@ VoidResult framed_session::queue_behind(std::string_view key, std::span<const st
     entry.owned.insert(entry.owned.end(), data.begin(), data.end());
     entry.key = key;
     entry.done = std::move(done);
-    const auto answer = enter_backlog(std::move(entry));
+    const auto answer = enter_backlog(entry);
     if (answer == admission::granted) {
         return ok();
     }

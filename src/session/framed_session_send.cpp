@@ -196,7 +196,7 @@ framed_session::admission framed_session::offer(const transport::shared_frame& f
         backlog::entry entry;
         entry.shared = frame;
         entry.key = key;
-        return enter_backlog(std::move(entry));
+        return enter_backlog(entry);
     }
     if (loop().runs_here()) {
         const auto sent = queue_frame(frame->size(), [&](transport::write_queue& queue, bool) {

@@ -39,6 +39,7 @@ public:
     request_table(runtime::loop& where, owner& to) : loop_(where), owner_(to) {}
     request_table(const request_table&) = delete;
     request_table& operator=(const request_table&) = delete;
+    ~request_table() = default;
 
     void add(new_request&& request);
     /// Takes the handler of a request out; nothing when it is not (or no longer) pending.

@@ -8,6 +8,8 @@
 #endif
 
 #include <algorithm>
+#include <compare>
+#include <cstddef>
 #include <new>
 #include <tuple>
 #include <utility>
@@ -81,14 +83,15 @@ const endpoint::address_bytes& endpoint::bytes() const noexcept {
 
 const std::string& endpoint::path() const noexcept {
     // Never destroyed: endpoints may still be looked at while the process exits.
-    static const auto* const none = new std::string;
+    alignas(std::string) static std::byte storage[sizeof(std::string)];
+    static const auto* const none = ::new (static_cast<void*>(storage)) std::string;
     return kind_ == family::unix_domain && path_ ? *path_ : *none;
 }
 
 std::strong_ordering operator<=>(const endpoint& one, const endpoint& other) noexcept {
     if (const auto order = std::tie(one.bytes(), one.scope_id_, one.port_, one.kind_) <=>
                            std::tie(other.bytes(), other.scope_id_, other.port_, other.kind_);
-        order != 0) {
+        std::is_neq(order)) {
         return order;
     }
     return one.path() <=> other.path();
