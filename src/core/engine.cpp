@@ -32,13 +32,15 @@ bool engine::stop(milliseconds drain_timeout, driven_by threads) {
 }
 
 void engine::stop_then(session::stop_handler handler) {
+    bool is_over = false;
     {
         const std::lock_guard lock(stop_handlers_mutex_);
-        if (!is_finished_) {
+        is_over = is_finished_;
+        if (!is_over) {
             stop_handlers_.push_back(std::move(handler));
         }
     }
-    if (handler) {
+    if (is_over) {
         const auto& where = pool_->loops().front();
         where->post([keep = shared_from_this(), this, &where, handler = std::move(handler)] {
             run_callback(*where, [&] { handler(ok()); });

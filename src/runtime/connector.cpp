@@ -43,7 +43,7 @@ errc classify(std::error_code system_error, errc otherwise) noexcept {
 /// One address's socket while it connects.
 class connector::attempt final : public io_watch {
 public:
-    attempt(connector& owner, endpoint peer) : owner_(owner), peer_(std::move(peer)) {}
+    attempt(connector& owner, const endpoint& peer) : owner_(owner), peer_(peer) {}
 
     [[nodiscard]] const endpoint& peer() const noexcept { return peer_; }
 
