@@ -56,6 +56,7 @@ void client_engine::on_connected(runtime::connect_outcome outcome) {
     setup.drain_timeout = options_.drain_timeout;
     setup.remote = outcome.peer;
     setup.hello_deadline = deadline_;
+    setup.lock_apart = connected_->lock_apart();
     const auto created = make_session(loop_, std::move(outcome.socket), setup);
     {
         const std::lock_guard lock(session_mutex_);
@@ -128,7 +129,7 @@ client_metrics client_engine::metrics() const {
 }
 
 void client_engine::on_open(const session_ptr& who) {
-    connected_->set(who);
+    connected_->set(std::static_pointer_cast<session::framed_session>(who));
     was_connected_ = true;
     if (callbacks_->connected) {
         callbacks_->connected();
@@ -162,7 +163,7 @@ void client_engine::on_writable(const session_ptr&) {
 }
 
 void client_engine::on_closed(const session_ptr& who, std::error_code reason, bool was_open) {
-    connected_->clear(who);
+    connected_->clear(who.get());
     is_finished_.store(true, std::memory_order_release);
     // Still there when the connection never opened, or the connected callback threw.
     if (done_) {
@@ -179,7 +180,7 @@ void client_engine::on_closed(const session_ptr& who, std::error_code reason, bo
 
 void client_engine::on_gone(const session_ptr& who, std::error_code reason,
                             const session::session_metrics& totals) noexcept {
-    connected_->clear(who);
+    connected_->clear(who.get());
     is_finished_.store(true, std::memory_order_release);
     has_failed_to_start_ = !was_connected_;
     collect(totals, reason);

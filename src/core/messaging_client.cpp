@@ -45,9 +45,12 @@ public:
         return engine_;
     }
 
+    [[nodiscard]] bool send_short(std::span<const std::uint8_t> data) const {
+        return connected_->send_short(data);
+    }
     [[nodiscard]] Result<std::shared_ptr<session::messaging_session>> session() const {
         if (auto current = connected_->get()) {
-            return current;
+            return std::shared_ptr<session::messaging_session>(std::move(current));
         }
         return detail::failure(errc::connection_closed, "the client is not connected", id_);
     }
@@ -264,7 +267,7 @@ private:
         const std::lock_guard lock(mutex_);
         if (engine_ == one) {
             retire_engine();
-            connected_->clear(connected_->get());
+            connected_->clear(connected_->get().get());
         }
     }
 
@@ -349,6 +352,9 @@ VoidResult messaging_client::send_packet(std::vector<std::uint8_t>&& data,
 
 VoidResult messaging_client::send_packet(std::span<const std::uint8_t> data,
                                          session::send_callback&& done) {
+    if (!done && impl_->send_short(data)) {
+        return ok();
+    }
     return impl_->session().and_then(
         [&](const auto& current) { return current->send_packet(data, std::move(done)); });
 }

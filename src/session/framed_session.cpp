@@ -19,6 +19,13 @@ std::string next_id() {
     return fmt::format("s-{}", counter.fetch_add(1, std::memory_order_relaxed) + 1);
 }
 
+std::shared_ptr<send_lock> lock_for(const session_setup& setup) {
+    if (setup.lock_apart || setup.config->policy != send_policy::wait) {
+        return setup.lock_apart;
+    }
+    return std::make_shared<send_lock>();
+}
+
 }  // namespace
 
 framed_session::framed_session(std::shared_ptr<transport::transport> over,
@@ -33,8 +40,8 @@ framed_session::framed_session(std::shared_ptr<transport::transport> over,
       rate_(config_->max_messages_per_second > 0
                 ? std::make_unique<rate_limit>(config_->max_messages_per_second)
                 : nullptr),
-      remote_(config_->policy == send_policy::wait, config_->policy == send_policy::drop_oldest ||
-                                                        config_->policy == send_policy::conflate),
+      remote_(lock_for(setup), config_->policy == send_policy::drop_oldest ||
+                                   config_->policy == send_policy::conflate),
       peer_max_message_size_(static_cast<std::uint32_t>(config_->max_message_size)) {}
 
 framed_session::~framed_session() {

@@ -47,6 +47,8 @@ struct session_setup {
     endpoint local;
     /// Client only: the server's hello has to arrive by then.
     runtime::steady_time hello_deadline = runtime::steady_time::max();
+    /// The lock under which other threads send; null: the session makes what it needs.
+    std::shared_ptr<send_lock> lock_apart;
 };
 
 /// The session over any transport: frames, keep-alive, backpressure, close.
@@ -93,6 +95,10 @@ public:
     /// session is told through `wakes`.
     [[nodiscard]] admission offer(const transport::shared_frame& frame, std::size_t payload_size,
                                   std::string_view key, wake_list& wakes);
+    /// From another thread that holds the lock of `session_setup::lock_apart`: queues a short
+    /// message, if there is nothing to it but that. False, with nothing done: send it as usual.
+    [[nodiscard]] bool send_short(const remote_queue::lock& held,
+                                  std::span<const std::uint8_t> data);
     /// On the loop: takes over what other threads have queued.
     void on_announced();
     [[nodiscard]] bool is_gone() const noexcept { return is_gone_.load(std::memory_order_acquire); }
@@ -200,6 +206,8 @@ private:
     [[nodiscard]] std::chrono::milliseconds send_patience() const;
     [[nodiscard]] VoidResult refusal_of(admission refused) const;
     void announce_remote(const remote_queue::lock& held);
+    /// A message that fits a chunk, in one step.
+    void append_short(transport::write_queue& queue, transport::bytes_view data) const;
     void append_message(transport::write_queue& queue, bool is_own, transport::bytes_view header,
                         transport::bytes_view data, send_callback done);
     [[nodiscard]] VoidResult refusal_of(std::size_t size) const;

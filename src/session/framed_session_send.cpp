@@ -136,23 +136,40 @@ void framed_session::on_announced() {
 }
 
 VoidResult framed_session::send_copy(std::span<const std::uint8_t> data, send_callback& done) {
-    constexpr auto type = protocol::frame_type::data;
-    const framing frames = config_->frames;
     if (has_to_wait(data.size())) {
         return queue_behind({}, data, done);
     }
     if (!done && data.size() < direct_size) {
-        return send_message(data.size(), [data, frames](transport::write_queue& queue, bool) {
-            const std::size_t header_size = protocol::header_size(frames);
-            std::uint8_t* const place = queue.claim(header_size + data.size());
-            protocol::write_header(place, frames, type, 0, data.size());
-            std::memcpy(place + header_size, data.data(), data.size());
+        return send_message(data.size(), [this, data](transport::write_queue& queue, bool) {
+            append_short(queue, data);
         });
     }
     return send_message(data.size(), [&](transport::write_queue& queue, bool is_own) {
-        const auto header = protocol::encode_header(frames, type, 0, data.size());
+        const auto header =
+            protocol::encode_header(config_->frames, protocol::frame_type::data, 0, data.size());
         append_message(queue, is_own, header.view(), data, std::move(done));
     });
+}
+
+bool framed_session::send_short(const remote_queue::lock& held,
+                                std::span<const std::uint8_t> data) {
+    const std::size_t wire_bytes = protocol::header_size(config_->frames) + data.size();
+    if (loop().runs_here() || is_stopped() || remote_.is_closed(held) ||
+        remote_.waiting() != nullptr || data.empty() || data.size() >= direct_size ||
+        data.size() > peer_max_message_size_.load(std::memory_order_relaxed) ||
+        !has_room(queued_bytes(), wire_bytes)) {
+        return false;
+    }
+    append_short(remote_.pending(held), data);
+    announce_remote(held);
+    return true;
+}
+
+void framed_session::append_short(transport::write_queue& queue, transport::bytes_view data) const {
+    const std::size_t header_size = protocol::header_size(config_->frames);
+    std::uint8_t* const place = queue.claim(header_size + data.size());
+    protocol::write_header(place, config_->frames, protocol::frame_type::data, 0, data.size());
+    std::memcpy(place + header_size, data.data(), data.size());
 }
 
 void framed_session::append_message(transport::write_queue& queue, bool is_own,

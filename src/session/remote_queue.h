@@ -13,6 +13,13 @@
 
 namespace network_system::session {
 
+/// The lock of a remote_queue where it does not live in the session: with place for senders that
+/// wait for room, or shared with somebody who finds the session under the same lock (session_slot).
+struct send_lock {
+    std::mutex mutex;
+    std::condition_variable room;
+};
+
 /// The sends of threads other than the session's own: they encode, count and queue here; the
 /// session takes everything over at once.
 ///
@@ -21,13 +28,13 @@ class remote_queue {
 public:
     using lock = std::unique_lock<std::mutex>;
 
-    /// `may_wait`: whether senders will ever wait for room here. `may_supersede`: whether messages
-    /// wait in a backlog, where newer ones may take their place.
-    remote_queue(bool may_wait, bool may_supersede)
-        : room_(may_wait ? std::make_unique<std::condition_variable>() : nullptr),
+    /// `apart`: the lock to use; null: one of its own, with which nobody can wait for room.
+    /// `may_supersede`: whether messages wait in a backlog, where newer ones may take their place.
+    remote_queue(std::shared_ptr<send_lock> apart, bool may_supersede)
+        : apart_(std::move(apart)),
           backlog_(may_supersede ? std::make_unique<backlog>() : nullptr) {}
 
-    [[nodiscard]] lock acquire() { return lock(mutex_); }
+    [[nodiscard]] lock acquire() { return lock(apart_ ? apart_->mutex : mutex_); }
 
     /// The pending bytes; hold the lock.
     [[nodiscard]] transport::write_queue& pending(const lock&) noexcept { return pending_; }
@@ -57,17 +64,17 @@ public:
     }
     /// Later sends fail; waiting ones wake and fail.
     void close() {
-        const lock held(mutex_);
+        const auto held = acquire();
         is_closed_ = true;
         wake_waiting();
     }
 
     void wait_for_room(lock& held, std::chrono::steady_clock::time_point deadline) {
-        room_->wait_until(held, deadline);
+        apart_->room.wait_until(held, deadline);
     }
     void notify_room() {
-        if (room_) {
-            const lock held(mutex_);
+        if (apart_) {
+            const auto held = acquire();
             wake_waiting();
         }
     }
@@ -87,14 +94,14 @@ private:
         }
     }
     void wake_waiting() {
-        if (room_) {
-            room_->notify_all();
+        if (apart_) {
+            apart_->room.notify_all();
         }
     }
 
     std::mutex mutex_;
     // Only where it is used: there is one of these for every connection.
-    std::unique_ptr<std::condition_variable> room_;
+    const std::shared_ptr<send_lock> apart_;
     const std::unique_ptr<backlog> backlog_;
     transport::write_queue pending_{nullptr};
     std::atomic<std::size_t> bytes_{0};
