@@ -59,22 +59,25 @@ public:
         if (const auto checked = validate(host, port); checked.is_err()) {
             return checked.error();
         }
+        // Let go after the lock: user data and captures have destructors, which are user code.
+        std::shared_ptr<client_engine> retired;
+        std::function<void()> former_canceller;
         const std::lock_guard lock(mutex_);
         if (engine_ && !engine_->is_finished()) {
             return detail::failure(errc::already_exists, "the client is already started", id_);
         }
-        retire_engine();
+        retired = retire_engine();
         if (const auto chosen = choose_loop(); !chosen) {
             return chosen.error();
         }
         engine_ = std::make_shared<client_engine>(
             id_, options_, pool_, loop_, transport::make_plain_transport, callbacks_, connected_);
         if (canceller != nullptr) {
-            *canceller = [weak = std::weak_ptr(engine_)] {
+            former_canceller = std::exchange(*canceller, [weak = std::weak_ptr(engine_)] {
                 if (const auto alive = weak.lock()) {
                     alive->cancel_start();
                 }
-            };
+            });
         }
         engine_->start(std::string(host), port, std::move(handler));
         return engine_;
@@ -104,7 +107,10 @@ public:
             return *std::move(result);
         }
         current->abandon();
-        forget(current);
+        // While a callback runs, the destructor has something to wait for.
+        if (current->gate()->is_idle()) {
+            forget(current);
+        }
         return detail::failure(errc::connection_timeout,
                                "start_client had no answer within connect_timeout; is the "
                                "io_context running, and no callback blocking it",
@@ -153,14 +159,15 @@ public:
             });
     }
 
-    template <typename Assign>
-    VoidResult set_callback(const Assign& assign) {
+    /// `callback` gets the one it replaces: the caller destroys that, without the lock.
+    template <typename Callback>
+    VoidResult set_callback(Callback client_callbacks::*which, Callback& callback) {
         const std::lock_guard lock(mutex_);
         if (engine_ && !engine_->end().is_over()) {
             return detail::failure(errc::invalid_argument, "callbacks are set before start_client",
                                    id_);
         }
-        assign(*callbacks_);
+        std::swap((*callbacks_).*which, callback);
         return ok();
     }
 
@@ -253,18 +260,23 @@ private:
         add(sum.totals, more.totals);
     }
 
-    void retire_engine() {
+    /// The engine so far, which its caller lets go without the lock.
+    [[nodiscard]] std::shared_ptr<client_engine> retire_engine() {
         if (engine_) {
             add_engine(past_, *engine_);
-            engine_.reset();
         }
+        return std::exchange(engine_, nullptr);
     }
 
     void forget(const std::shared_ptr<client_engine>& one) {
+        // As in begin.
+        std::shared_ptr<client_engine> retired;
+        session_slot::session_ptr last;
         const std::lock_guard lock(mutex_);
         if (engine_ == one) {
-            retire_engine();
-            connected_->clear(connected_->get());
+            retired = retire_engine();
+            last = connected_->get();
+            connected_->clear(last);
         }
     }
 
@@ -422,27 +434,27 @@ client_metrics messaging_client::metrics() const {
 }
 
 VoidResult messaging_client::assign_receive_callback(receive_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.received = std::move(callback); });
+    return impl_->set_callback(&client_callbacks::received, callback);
 }
 
 VoidResult messaging_client::set_connected_callback(connected_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.connected = std::move(callback); });
+    return impl_->set_callback(&client_callbacks::connected, callback);
 }
 
 VoidResult messaging_client::set_disconnected_callback(disconnected_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.disconnected = std::move(callback); });
+    return impl_->set_callback(&client_callbacks::disconnected, callback);
 }
 
 VoidResult messaging_client::assign_request_callback(request_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.requested = std::move(callback); });
+    return impl_->set_callback(&client_callbacks::requested, callback);
 }
 
 VoidResult messaging_client::set_error_callback(error_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.failed = std::move(callback); });
+    return impl_->set_callback(&client_callbacks::failed, callback);
 }
 
 VoidResult messaging_client::set_writable_callback(writable_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.writable = std::move(callback); });
+    return impl_->set_callback(&client_callbacks::writable, callback);
 }
 
 }  // namespace network_system::core
