@@ -72,10 +72,18 @@ if(Asio_FOUND AND NOT TARGET Asio::asio)
     # GLOBAL: with add_subdirectory() the consumer that links network_system lives in a directory
     # above the one that ran find_package.
     add_library(Asio::asio INTERFACE IMPORTED GLOBAL)
-    set_target_properties(
-        Asio::asio PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "${Asio_INCLUDE_DIR}"
-                              INTERFACE_COMPILE_DEFINITIONS "ASIO_STANDALONE"
+    # Asio up to 1.28 looks for the coroutines of the technical specification when it meets Clang, and
+    # does without where only those of C++20 are.
+    set(_asio_clang_coroutines
+        "$<AND:$<COMPILE_LANG_AND_ID:CXX,Clang>,$<VERSION_GREATER_EQUAL:$<CXX_COMPILER_VERSION>,16>>"
     )
+    set_target_properties(
+        Asio::asio
+        PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "${Asio_INCLUDE_DIR}"
+                   INTERFACE_COMPILE_DEFINITIONS
+                   "ASIO_STANDALONE;$<${_asio_clang_coroutines}:ASIO_HAS_CO_AWAIT>"
+    )
+    unset(_asio_clang_coroutines)
 endif()
 
 unset(_asio_hints)

@@ -25,7 +25,9 @@ int main() {
 #include <filesystem>
 #include <thread>
 
-extern "C" char** environ;
+#ifdef __APPLE__
+extern "C" char** environ;  // unistd.h declares it elsewhere
+#endif
 
 namespace {
 

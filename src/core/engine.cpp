@@ -32,19 +32,21 @@ bool engine::stop(milliseconds drain_timeout, driven_by threads) {
 }
 
 void engine::stop_then(session::stop_handler handler) {
-    {
-        const std::lock_guard lock(stop_handlers_mutex_);
-        if (!is_finished_) {
-            stop_handlers_.push_back(std::move(handler));
-        }
-    }
-    if (handler) {
+    if (!keep_for_the_end(handler)) {
         const auto& where = pool_->loops().front();
         where->post([keep = shared_from_this(), this, &where, handler = std::move(handler)] {
             run_callback(*where, [&] { handler(ok()); });
         });
     }
     begin_stop();
+}
+
+bool engine::keep_for_the_end(session::stop_handler& handler) {
+    const std::lock_guard lock(stop_handlers_mutex_);
+    if (!is_finished_) {
+        stop_handlers_.push_back(std::move(handler));
+    }
+    return !is_finished_;
 }
 
 void engine::finish(runtime::loop& where) noexcept {

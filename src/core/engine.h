@@ -118,6 +118,8 @@ protected:
     std::shared_ptr<runtime::io_pool> pool_;
 
 private:
+    /// Takes the handler of a stop; false when it comes too late.
+    [[nodiscard]] bool keep_for_the_end(session::stop_handler& handler);
     [[nodiscard]] bool has_running_callbacks() const noexcept {
         return !callback_pool_ || callback_pool_->dispatcher->pool().is_running();
     }

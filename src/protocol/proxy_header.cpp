@@ -32,8 +32,8 @@ std::uint16_t read_16(bytes_view data) noexcept {
 
 std::size_t addresses_size(std::uint8_t family) noexcept {
     switch (family) {
-        case family_tcp4: return 2 * (4 + 2);
-        case family_tcp6: return 2 * (16 + 2);
+        case family_tcp4: return std::size_t{2} * (4 + 2);
+        case family_tcp6: return std::size_t{2} * (16 + 2);
         case family_unix: return 2 * unix_path_size;
         default: return 0;
     }

@@ -40,22 +40,6 @@ errc classify(std::error_code system_error, errc otherwise) noexcept {
     return otherwise;
 }
 
-/// One address's socket while it connects.
-class connector::attempt final : public io_watch {
-public:
-    attempt(connector& owner, endpoint peer) : owner_(owner), peer_(std::move(peer)) {}
-
-    [[nodiscard]] const endpoint& peer() const noexcept { return peer_; }
-
-    void on_ready(interest) override { owner_.on_attempt_ready(*this); }
-    /// The connector is told, too, and answers.
-    void on_loop_shutdown() override {}
-
-private:
-    connector& owner_;
-    endpoint peer_;
-};
-
 connector::connector(std::shared_ptr<loop> where, sockets::connect_settings settings)
     : loop_(std::move(where)), settings_(std::move(settings)) {}
 

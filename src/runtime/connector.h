@@ -59,7 +59,21 @@ public:
 
 private:
     enum class state : std::uint8_t { idle, resolving, racing, done };
-    class attempt;
+    /// One address's socket while it connects.
+    class attempt final : public io_watch {
+    public:
+        attempt(connector& owner, const endpoint& peer) : owner_(owner), peer_(peer) {}
+
+        [[nodiscard]] const endpoint& peer() const noexcept { return peer_; }
+
+        void on_ready(interest) override { owner_.on_attempt_ready(*this); }
+        /// The connector is told, too, and answers.
+        void on_loop_shutdown() override {}
+
+    private:
+        connector& owner_;
+        endpoint peer_;
+    };
     struct failed_attempt {
         endpoint peer;
         errc code;

@@ -213,7 +213,8 @@ std::error_code send_socket(const endpoint& peer, socket_handle handle, std::uin
     if (!is_peer_trusted(channel.get())) {
         return std::make_error_code(std::errc::permission_denied);
     }
-    if ((error = write_handover(channel.get(), handle, flags))) {
+    error = write_handover(channel.get(), handle, flags);
+    if (error) {
         return error;
     }
     if (!wait_for(channel.get(), POLLIN, deadline)) {

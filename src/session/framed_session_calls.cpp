@@ -93,6 +93,10 @@ VoidResult framed_session::send_request(std::span<const std::uint8_t> data,
         return detail::failure(errc::invalid_argument, "the timeout of a request is negative",
                                id());
     }
+    if (!handler) {
+        return detail::failure(errc::invalid_argument, "a request has no handler for the answer",
+                               id());
+    }
     if (auto refused = refusal_of_call(data.size()); refused.is_err()) {
         return refused;
     }

@@ -25,6 +25,11 @@ VoidResult framed_session::receive_packet(receive_handler&& handler, operation_i
                                describe("receive_packet needs receive_mode::pull; connection to"),
                                id());
     }
+    if (!handler) {
+        return detail::failure(errc::invalid_argument,
+                               describe("a message has to be given to a handler; connection to"),
+                               id());
+    }
     if (is_gone_.load(std::memory_order_acquire) && pull_->size() == 0) {
         return closed_error();
     }

@@ -157,6 +157,11 @@ TEST_F(pulling, is_asked_for_by_the_configuration) {
     EXPECT_EQ(host->messages, numbered(1));
 }
 
+TEST_F(pulling, a_message_is_not_given_to_nobody) {
+    start_server();
+    EXPECT_EQ(code_of(session->receive_packet({})), static_cast<int>(errc::invalid_argument));
+}
+
 TEST_F(pulling, posted_tasks_run_on_the_loop_until_the_host_is_closed) {
     start_server();
     int ran = 0;

@@ -82,6 +82,14 @@ TEST(unique_function, empty_ones_are_false) {
     EXPECT_FALSE(static_cast<bool>(moved));
 }
 
+TEST(unique_function, an_empty_one_does_nothing_when_called) {
+    unique_function<void()> never_set;
+    never_set();
+    unique_function<void()> moved_away{[] { FAIL() << "moved away"; }};
+    const unique_function<void()> taken{std::move(moved_away)};
+    moved_away();
+}
+
 TEST(unique_function, empty_callables_stay_empty) {
     EXPECT_FALSE(static_cast<bool>(unique_function<void()>{std::function<void()>{}}));
     std::function<void()> lvalue;

@@ -39,7 +39,7 @@ public:
     [[nodiscard]] bool runs_in_this_thread() const noexcept { return session_->runs_here(); }
 
     /// A context of its own, for services such as timers; it does not run the session.
-    [[nodiscard]] asio::execution_context& query(asio::execution::context_t) const noexcept {
+    [[nodiscard]] asio::execution_context& query(asio::execution::context_t) const {
         // Never destroyed: executors may outlive every static.
         static auto* const context = new asio::execution_context;
         return *context;

@@ -128,7 +128,7 @@ public:
     ///
     /// Errors: `not_supported` unless `framing::message`, `message_too_large`, `send_buffer_full`
     /// (also over `max_pending_requests`), `connection_closed`, `invalid_argument` (negative
-    /// timeout).
+    /// timeout, empty handler).
     template <typename F>
     [[nodiscard]] VoidResult request(std::span<const std::uint8_t> data,
                                      std::chrono::milliseconds timeout, F&& handler,
@@ -152,7 +152,8 @@ public:
     /// Messages that arrived before the connection ended can still be asked for while the I/O
     /// thread runs; then the handlers get the reason, or `connection_closed`.
     ///
-    /// Errors: `not_supported` (not in pull mode), `connection_closed` (and nothing waits).
+    /// Errors: `not_supported` (not in pull mode), `invalid_argument` (empty handler),
+    /// `connection_closed` (and nothing waits).
     virtual VoidResult receive_packet(receive_handler&& handler,
                                       operation_id operation = operation_id::none) = 0;
 

@@ -94,8 +94,14 @@ public:
 
     explicit operator bool() const noexcept { return operations_ != nullptr; }
 
-    /// Const like `std::function`: the constness of the wrapper says nothing of the callable.
+    /// Const like `std::function`: the constness of the wrapper says nothing of the callable. An
+    /// empty one that returns nothing does nothing: a handler that is not given wants no answer.
     R operator()(Args... args) const {
+        if constexpr (std::is_void_v<R>) {
+            if (operations_ == nullptr) {
+                return;
+            }
+        }
         return operations_->call(storage_, std::forward<Args>(args)...);
     }
 
