@@ -29,11 +29,12 @@ public:
     impl& operator=(const impl&) = delete;
 
     ~impl() {
-        const auto current = engine();
-        if (current && current->may_block()) {
-            (void)stop();
-        } else if (current) {
-            current->abandon();
+        for (const auto& each : engines()) {
+            if (each->may_block()) {
+                (void)each->stop(options_.drain_timeout);
+            } else {
+                each->abandon();
+            }
         }
     }
 
@@ -60,13 +61,13 @@ public:
             return checked.error();
         }
         // Let go after the lock: user data and captures have destructors, which are user code.
-        std::shared_ptr<client_engine> retired;
+        engine_list retired;
         std::function<void()> former_canceller;
         const std::lock_guard lock(mutex_);
         if (engine_ && !engine_->is_finished()) {
             return detail::failure(errc::already_exists, "the client is already started", id_);
         }
-        retired = retire_engine();
+        retired = retire_engines();
         if (const auto chosen = choose_loop(); !chosen) {
             return chosen.error();
         }
@@ -79,7 +80,7 @@ public:
                 }
             });
         }
-        engine_->start(std::string(host), port, std::move(handler));
+        engine_->start(std::string(host), port, std::move(handler), former_);
         return engine_;
     }
 
@@ -118,14 +119,12 @@ public:
     }
 
     VoidResult stop() {
-        const auto current = engine();
-        if (!current) {
-            return ok();
-        }
-        if (!current->may_block()) {
-            current->begin_stop();
-        } else if (!current->stop(options_.drain_timeout)) {
-            forget(current);
+        for (const auto& each : engines()) {
+            if (!each->may_block()) {
+                each->begin_stop();
+            } else if (!each->stop(options_.drain_timeout)) {
+                forget(each);
+            }
         }
         return ok();
     }
@@ -163,7 +162,8 @@ public:
     template <typename Callback>
     VoidResult set_callback(Callback client_callbacks::*which, Callback& callback) {
         const std::lock_guard lock(mutex_);
-        if (engine_ && !engine_->end().is_over()) {
+        const auto is_in_use = [](const auto& one) { return one && !one->end().is_over(); };
+        if (is_in_use(former_) || is_in_use(engine_)) {
             return detail::failure(errc::invalid_argument, "callbacks are set before start_client",
                                    id_);
         }
@@ -174,8 +174,10 @@ public:
     [[nodiscard]] client_metrics metrics() const {
         const std::lock_guard lock(mutex_);
         client_metrics all = past_;
-        if (engine_) {
-            add_engine(all, *engine_);
+        for (const auto& each : {former_, engine_}) {
+            if (each) {
+                add_engine(all, *each);
+            }
         }
         return all;
     }
@@ -260,21 +262,45 @@ private:
         add(sum.totals, more.totals);
     }
 
-    /// The engine so far, which its caller lets go without the lock.
-    [[nodiscard]] std::shared_ptr<client_engine> retire_engine() {
-        if (engine_) {
-            add_engine(past_, *engine_);
-        }
-        return std::exchange(engine_, nullptr);
+    using engine_list = std::vector<std::shared_ptr<client_engine>>;
+
+    /// Those whose callbacks may run, in the order of their starts.
+    [[nodiscard]] engine_list engines() const {
+        const std::lock_guard lock(mutex_);
+        engine_list all{former_, engine_};
+        std::erase(all, nullptr);
+        return all;
     }
 
+    /// Makes room for the next engine, as far as it is over: the one that is not becomes the
+    /// former. The caller lets the others go without the lock.
+    [[nodiscard]] engine_list retire_engines() {
+        engine_list over{std::exchange(former_, nullptr), std::exchange(engine_, nullptr)};
+        std::erase(over, nullptr);
+        // If there are two, the first was over before the other began.
+        if (!over.empty() && !over.back()->end().is_over()) {
+            former_ = std::move(over.back());
+            over.pop_back();
+        }
+        for (const auto& each : over) {
+            add_engine(past_, *each);
+        }
+        return over;
+    }
+
+    /// Lets go of an engine whose end nobody may live to see.
     void forget(const std::shared_ptr<client_engine>& one) {
-        // As in begin.
-        std::shared_ptr<client_engine> retired;
+        // Let go after the lock, as in begin.
+        std::shared_ptr<client_engine> forgotten;
         session_slot::session_ptr last;
         const std::lock_guard lock(mutex_);
-        if (engine_ == one) {
-            retired = retire_engine();
+        for (auto* const each : {&former_, &engine_}) {
+            if (*each == one) {
+                forgotten = std::exchange(*each, nullptr);
+                add_engine(past_, *one);
+            }
+        }
+        if (forgotten && !engine_) {
             last = connected_->get();
             connected_->clear(last);
         }
@@ -308,6 +334,8 @@ private:
     std::shared_ptr<runtime::loop> loop_;
     std::shared_ptr<client_callbacks> callbacks_ = std::make_shared<client_callbacks>();
     const std::shared_ptr<session_slot> connected_ = std::make_shared<session_slot>();
+    // The connection before, while its last callbacks run.
+    std::shared_ptr<client_engine> former_;
     std::shared_ptr<client_engine> engine_;
     client_metrics past_;
 };

@@ -313,9 +313,9 @@ TEST_F(requests, need_framing_and_sense) {
     EXPECT_EQ(ask(pattern(11)), static_cast<int>(errc::message_too_large));
     EXPECT_EQ(ask(pattern(10)), 0);
     EXPECT_EQ(ask({}, milliseconds{-1}), static_cast<int>(errc::invalid_argument));
-    EXPECT_EQ(code_of(session->request("who listens?", milliseconds{0},
-                                       session::response_handler{})),
-              static_cast<int>(errc::invalid_argument));
+    EXPECT_EQ(
+        code_of(session->request("who listens?", milliseconds{0}, session::response_handler{})),
+        static_cast<int>(errc::invalid_argument));
 }
 
 TEST_F(requests, malformed_ones_are_violations) {
