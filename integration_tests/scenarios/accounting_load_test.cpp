@@ -141,7 +141,7 @@ void AccountingLoad::connect_all(dice& rolls) {
         made.far.session->set_user_data(std::shared_ptr<void>(std::shared_ptr<void>(), &made));
         if (!made.has_client()) {
             plain_peers_.emplace_back(
-                [this, &made, rolls = dice(rolls.any()), peer = std::move(peer)]() mutable {
+                [&made, rolls = dice(rolls.any()), peer = std::move(peer)]() mutable {
                     be_plain_peer(made, std::move(peer), rolls);
                 });
         }
