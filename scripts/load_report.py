@@ -25,6 +25,10 @@ def describe_machine():
             "system": f"{platform.system()} {platform.release()}", "date": date.today().isoformat()}
 
 
+# What accounting_load_test counts in each of its cases.
+ACCOUNTED = ["connections", "accepted", "dropped", "superseded", "refused", "complete"]
+
+
 def properties(path):
     """{test name: recorded properties} of a GoogleTest report; an error when a test failed."""
     found = {}
@@ -41,6 +45,7 @@ def properties(path):
 def collect(directory):
     idle = properties(directory / "idle_connections.json")
     stops = properties(directory / "stop_under_load.json")
+    accounts = properties(directory / "accounting_load.json")
     return {
         "machine": describe_machine(),
         "tcp_load": json.loads((directory / "tcp_load.json").read_text())["tcp_load"],
@@ -49,6 +54,8 @@ def collect(directory):
                  for test in idle.values()],
         "stop": [{"case": name, "ms_after_drain_deadline": float(test["ms_after_drain_deadline"])}
                  for name, test in stops.items()],
+        "accounting": [{"case": name, **{key: int(test[key]) for key in ACCOUNTED}}
+                       for name, test in accounts.items()],
     }
 
 
@@ -81,7 +88,10 @@ def as_markdown(results):
     if results["stop"]:
         text += table(["stop_server, 1,000 busy connections", "ms after the drain deadline"],
                       [[row["case"], f"{row['ms_after_drain_deadline']:.1f}"]
-                       for row in results["stop"]]) + "\n"
+                       for row in results["stop"]]) + "\n\n"
+    text += table(["accounting", *ACCOUNTED],
+                  [[row["case"], *(f"{row[key]:,}" for key in ACCOUNTED)]
+                   for row in results["accounting"]]) + "\n"
     return text
 
 

@@ -2,7 +2,7 @@
 # Runs the load tests, optimized, at full length, and writes what they measured to build/load/results/
 # as JSON. docs/LOAD_TEST_GUIDE.md explains the numbers.
 #
-#   scripts/load_tests.sh                     all of them; about a minute
+#   scripts/load_tests.sh                     all of them; about two minutes
 #   scripts/load_tests.sh --update-baseline   and put the results into docs/BASELINE.md
 #   scripts/load_tests.sh --compare FILE      and compare them with an earlier results.json
 # shellcheck source=scripts/common.sh
@@ -17,8 +17,8 @@ mkdir -p "$results"
 
 say "running tcp_load_test"
 "$programs/tcp_load_test" --full --json "$results/tcp_load.json"
-export NETWORK_STRICT_TIMES=1
-for name in idle_connections stop_under_load; do
+export NETWORK_STRICT_TIMES=1 NETWORK_FULL_LENGTH=1
+for name in idle_connections stop_under_load accounting_load; do
     say "running ${name}_test"
     "$programs/${name}_test" "--gtest_output=json:$results/$name.json"
 done

@@ -1,5 +1,6 @@
 // Both sides of every connection are counted, and the books agree: what was accepted was sent or
 // dropped, what arrived is a prefix of what was handed over, and the totals are sums of sessions.
+#include "framework/metrics_sum.h"
 #include "framework/numbered_message.h"
 #include "framework/system_fixture.h"
 
@@ -7,8 +8,6 @@
 
 namespace integration {
 namespace {
-
-using network_system::session::session_metrics;
 
 /// Where one side of a connection sends from and receives to.
 struct side {
@@ -18,27 +17,6 @@ struct side {
 
     [[nodiscard]] session_metrics metrics() const { return session->metrics(); }
 };
-
-void add(session_metrics& to, const session_metrics& more) {
-    to.messages_sent += more.messages_sent;
-    to.messages_received += more.messages_received;
-    to.bytes_sent += more.bytes_sent;
-    to.bytes_received += more.bytes_received;
-    to.messages_dropped += more.messages_dropped;
-    to.sends_rejected += more.sends_rejected;
-    to.bytes_discarded += more.bytes_discarded;
-}
-
-void expect_equal(const session_metrics& totals, const session_metrics& sum) {
-    EXPECT_EQ(totals.messages_sent, sum.messages_sent);
-    EXPECT_EQ(totals.messages_received, sum.messages_received);
-    EXPECT_EQ(totals.bytes_sent, sum.bytes_sent);
-    EXPECT_EQ(totals.bytes_received, sum.bytes_received);
-    EXPECT_EQ(totals.messages_dropped, sum.messages_dropped);
-    EXPECT_EQ(totals.sends_rejected, sum.sends_rejected);
-    EXPECT_EQ(totals.bytes_discarded, sum.bytes_discarded);
-    EXPECT_EQ(totals.queued_bytes, 0U);
-}
 
 /// One closed direction of a connection.
 void expect_balanced(const side& from, const side& to) {

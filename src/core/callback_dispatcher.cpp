@@ -43,17 +43,23 @@ private:
     std::shared_ptr<callback_dispatcher> owner_;
 };
 
+/// Asked without the lock: a pool of the application's is user code.
+std::size_t callback_dispatcher::most_workers() const noexcept {
+    return std::max<std::size_t>(pool_->worker_count(), 1);
+}
+
 bool callback_dispatcher::add(source_ptr due) {
+    const std::size_t most = most_workers();
     const std::lock_guard lock(mutex_);
     due_.push_back(std::move(due));
-    return workers_ < std::max<std::size_t>(pool_->worker_count(), 1);
+    return workers_ < most;
 }
 
 void callback_dispatcher::start_workers() {
+    const std::size_t most = most_workers();
     std::size_t more = 0;
     {
         const std::lock_guard lock(mutex_);
-        const std::size_t most = std::max<std::size_t>(pool_->worker_count(), 1);
         // Those that were asked for and have not begun will take some of what is due.
         const std::size_t waiting = due_.size() - std::min(due_.size(), starting_);
         more = std::min(most - std::min(most, workers_), waiting);

@@ -49,6 +49,7 @@ public:
 private:
     class worker;
 
+    [[nodiscard]] std::size_t most_workers() const noexcept;
     void work();
     [[nodiscard]] source_ptr take();
     [[nodiscard]] bool give_way();

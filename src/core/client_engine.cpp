@@ -21,15 +21,24 @@ client_engine::client_engine(std::string name, const client_options& options,
 }
 
 void client_engine::start(const std::string& host, std::uint16_t port,
-                          messaging_client::start_callback done) {
+                          messaging_client::start_callback done,
+                          std::shared_ptr<client_engine> former) {
     host_name_ = host;
     port_ = port;
     done_ = std::move(done);
+    former_ = std::move(former);
     deadline_ = std::chrono::steady_clock::now() + options_.connect_timeout;
     loop_->post([keep = self(), this] { connect(); });
 }
 
 void client_engine::connect() {
+    if (const auto former = std::exchange(former_, nullptr)) {
+        const bool is_later = former->call_when_over(
+            [keep = self(), this] { loop_->post([keep, this] { connect(); }); });
+        if (is_later) {
+            return;
+        }
+    }
     if (is_stop_requested_) {
         on_connected({{}, {}, errc::connection_closed, {}, {}});
         return;

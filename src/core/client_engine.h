@@ -35,8 +35,11 @@ public:
                   make_transport transports, std::shared_ptr<const client_callbacks> callbacks,
                   std::shared_ptr<session_slot> connected);
 
-    /// Calls `done` exactly once, on the loop, unless the gate is closed first.
-    void start(const std::string& host, std::uint16_t port, messaging_client::start_callback done);
+    /// Calls `done` exactly once, on the loop, unless the gate is closed first. Begins when
+    /// `former`, the client's connection before (or null), is over: on a callback pool its last
+    /// callbacks may still be running, and those of a client never overlap.
+    void start(const std::string& host, std::uint16_t port, messaging_client::start_callback done,
+               std::shared_ptr<client_engine> former);
     void begin_stop() override;
     /// Stops, with `cancelled` for an answer, unless the connection has been made.
     void cancel_start();
@@ -87,6 +90,7 @@ private:
     std::uint16_t port_ = 0;
     runtime::steady_time deadline_{};
     messaging_client::start_callback done_;
+    std::shared_ptr<client_engine> former_;
     std::shared_ptr<runtime::connector> connector_;
     std::atomic<bool> is_stop_requested_{false};
     std::atomic<bool> is_cancelled_{false};

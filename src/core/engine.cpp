@@ -49,8 +49,17 @@ bool engine::keep_for_the_end(session::stop_handler& handler) {
     return !is_finished_;
 }
 
+bool engine::call_when_over(unique_function<void()> work) {
+    const std::lock_guard lock(stop_handlers_mutex_);
+    if (!is_finished_) {
+        when_over_.push_back(std::move(work));
+    }
+    return !is_finished_;
+}
+
 void engine::finish(runtime::loop& where) noexcept {
     std::vector<session::stop_handler> handlers;
+    std::vector<unique_function<void()>> followers;
     {
         const std::lock_guard lock(stop_handlers_mutex_);
         if (!stop_handlers_.empty() && !where.runs_here()) {
@@ -60,11 +69,15 @@ void engine::finish(runtime::loop& where) noexcept {
         }
         is_finished_ = true;
         handlers.swap(stop_handlers_);
+        followers.swap(when_over_);
     }
     for (const auto& each : handlers) {
         run_callback(where, [&] { each(ok()); });
     }
     end_.announce();
+    for (const auto& each : followers) {
+        each();
+    }
 }
 
 void engine::abandon() {

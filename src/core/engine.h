@@ -83,6 +83,8 @@ public:
     bool stop(std::chrono::milliseconds drain_timeout, driven_by threads = driven_by::others);
     /// The stop without waiting: `handler` runs when all else is over.
     void stop_then(session::stop_handler handler);
+    /// `work` runs when all is over, on whatever thread that is; false when it is over already.
+    [[nodiscard]] bool call_when_over(unique_function<void()> work);
     /// The stop without waiting: begins it, and keeps callbacks that are not running out.
     void abandon();
 
@@ -127,6 +129,7 @@ private:
     end_of_life end_;
     std::mutex stop_handlers_mutex_;
     std::vector<session::stop_handler> stop_handlers_;
+    std::vector<unique_function<void()>> when_over_;
     bool is_finished_ = false;
     make_transport transports_;
     std::shared_ptr<callback_pool> callback_pool_;

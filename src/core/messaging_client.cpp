@@ -29,11 +29,12 @@ public:
     impl& operator=(const impl&) = delete;
 
     ~impl() {
-        const auto current = engine();
-        if (current && current->may_block()) {
-            (void)stop();
-        } else if (current) {
-            current->abandon();
+        for (const auto& each : engines()) {
+            if (each->may_block()) {
+                (void)each->stop(options_.drain_timeout);
+            } else {
+                each->abandon();
+            }
         }
     }
 
@@ -62,24 +63,27 @@ public:
         if (const auto checked = validate(host, port); checked.is_err()) {
             return checked.error();
         }
+        // Let go after the lock: user data and captures have destructors, which are user code.
+        engine_list retired;
+        std::function<void()> former_canceller;
         const std::lock_guard lock(mutex_);
         if (engine_ && !engine_->is_finished()) {
             return detail::failure(errc::already_exists, "the client is already started", id_);
         }
-        retire_engine();
+        retired = retire_engines();
         if (const auto chosen = choose_loop(); !chosen) {
             return chosen.error();
         }
         engine_ = std::make_shared<client_engine>(
             id_, options_, pool_, loop_, transport::make_plain_transport, callbacks_, connected_);
         if (canceller != nullptr) {
-            *canceller = [weak = std::weak_ptr(engine_)] {
+            former_canceller = std::exchange(*canceller, [weak = std::weak_ptr(engine_)] {
                 if (const auto alive = weak.lock()) {
                     alive->cancel_start();
                 }
-            };
+            });
         }
-        engine_->start(std::string(host), port, std::move(handler));
+        engine_->start(std::string(host), port, std::move(handler), former_);
         return engine_;
     }
 
@@ -107,7 +111,10 @@ public:
             return *std::move(result);
         }
         current->abandon();
-        forget(current);
+        // While a callback runs, the destructor has something to wait for.
+        if (current->gate()->is_idle()) {
+            forget(current);
+        }
         return detail::failure(errc::connection_timeout,
                                "start_client had no answer within connect_timeout; is the "
                                "io_context running, and no callback blocking it",
@@ -115,14 +122,12 @@ public:
     }
 
     VoidResult stop() {
-        const auto current = engine();
-        if (!current) {
-            return ok();
-        }
-        if (!current->may_block()) {
-            current->begin_stop();
-        } else if (!current->stop(options_.drain_timeout)) {
-            forget(current);
+        for (const auto& each : engines()) {
+            if (!each->may_block()) {
+                each->begin_stop();
+            } else if (!each->stop(options_.drain_timeout)) {
+                forget(each);
+            }
         }
         return ok();
     }
@@ -156,22 +161,26 @@ public:
             });
     }
 
-    template <typename Assign>
-    VoidResult set_callback(const Assign& assign) {
+    /// `callback` gets the one it replaces: the caller destroys that, without the lock.
+    template <typename Callback>
+    VoidResult set_callback(Callback client_callbacks::*which, Callback& callback) {
         const std::lock_guard lock(mutex_);
-        if (engine_ && !engine_->end().is_over()) {
+        const auto is_in_use = [](const auto& one) { return one && !one->end().is_over(); };
+        if (is_in_use(former_) || is_in_use(engine_)) {
             return detail::failure(errc::invalid_argument, "callbacks are set before start_client",
                                    id_);
         }
-        assign(*callbacks_);
+        std::swap((*callbacks_).*which, callback);
         return ok();
     }
 
     [[nodiscard]] client_metrics metrics() const {
         const std::lock_guard lock(mutex_);
         client_metrics all = past_;
-        if (engine_) {
-            add_engine(all, *engine_);
+        for (const auto& each : {former_, engine_}) {
+            if (each) {
+                add_engine(all, *each);
+            }
         }
         return all;
     }
@@ -256,18 +265,47 @@ private:
         add(sum.totals, more.totals);
     }
 
-    void retire_engine() {
-        if (engine_) {
-            add_engine(past_, *engine_);
-            engine_.reset();
-        }
+    using engine_list = std::vector<std::shared_ptr<client_engine>>;
+
+    /// Those whose callbacks may run, in the order of their starts.
+    [[nodiscard]] engine_list engines() const {
+        const std::lock_guard lock(mutex_);
+        engine_list all{former_, engine_};
+        std::erase(all, nullptr);
+        return all;
     }
 
+    /// Makes room for the next engine, as far as it is over: the one that is not becomes the
+    /// former. The caller lets the others go without the lock.
+    [[nodiscard]] engine_list retire_engines() {
+        engine_list over{std::exchange(former_, nullptr), std::exchange(engine_, nullptr)};
+        std::erase(over, nullptr);
+        // If there are two, the first was over before the other began.
+        if (!over.empty() && !over.back()->end().is_over()) {
+            former_ = std::move(over.back());
+            over.pop_back();
+        }
+        for (const auto& each : over) {
+            add_engine(past_, *each);
+        }
+        return over;
+    }
+
+    /// Lets go of an engine whose end nobody may live to see.
     void forget(const std::shared_ptr<client_engine>& one) {
+        // Let go after the lock, as in begin.
+        std::shared_ptr<client_engine> forgotten;
+        session_slot::session_ptr last;
         const std::lock_guard lock(mutex_);
-        if (engine_ == one) {
-            retire_engine();
-            connected_->clear(connected_->get().get());
+        for (auto* const each : {&former_, &engine_}) {
+            if (*each == one) {
+                forgotten = std::exchange(*each, nullptr);
+                add_engine(past_, *one);
+            }
+        }
+        if (forgotten && !engine_) {
+            last = connected_->get();
+            connected_->clear(last.get());
         }
     }
 
@@ -299,6 +337,8 @@ private:
     std::shared_ptr<runtime::loop> loop_;
     std::shared_ptr<client_callbacks> callbacks_ = std::make_shared<client_callbacks>();
     const std::shared_ptr<session_slot> connected_ = std::make_shared<session_slot>();
+    // The connection before, while its last callbacks run.
+    std::shared_ptr<client_engine> former_;
     std::shared_ptr<client_engine> engine_;
     client_metrics past_;
 };
@@ -428,27 +468,27 @@ client_metrics messaging_client::metrics() const {
 }
 
 VoidResult messaging_client::assign_receive_callback(receive_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.received = std::move(callback); });
+    return impl_->set_callback(&client_callbacks::received, callback);
 }
 
 VoidResult messaging_client::set_connected_callback(connected_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.connected = std::move(callback); });
+    return impl_->set_callback(&client_callbacks::connected, callback);
 }
 
 VoidResult messaging_client::set_disconnected_callback(disconnected_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.disconnected = std::move(callback); });
+    return impl_->set_callback(&client_callbacks::disconnected, callback);
 }
 
 VoidResult messaging_client::assign_request_callback(request_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.requested = std::move(callback); });
+    return impl_->set_callback(&client_callbacks::requested, callback);
 }
 
 VoidResult messaging_client::set_error_callback(error_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.failed = std::move(callback); });
+    return impl_->set_callback(&client_callbacks::failed, callback);
 }
 
 VoidResult messaging_client::set_writable_callback(writable_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.writable = std::move(callback); });
+    return impl_->set_callback(&client_callbacks::writable, callback);
 }
 
 }  // namespace network_system::core

@@ -67,6 +67,9 @@ public:
         if (auto checked = validate(options_); checked.is_err()) {
             return checked;
         }
+        // Holds the engine that is let go, the former or one that cannot start: after the lock, for
+        // its threads may still run user code, such as the destructors of user data.
+        std::shared_ptr<server_engine> next;
         const std::lock_guard lock(mutex_);
         if (engine_ && !engine_->end().is_over()) {
             return detail::failure(errc::server_already_running,
@@ -85,11 +88,11 @@ public:
         if (!pool) {
             return pool.error();
         }
-        auto next = std::make_shared<server_engine>(id_, options_, std::move(pool).value(),
-                                                    transport::make_plain_transport, callbacks_);
+        next = std::make_shared<server_engine>(id_, options_, std::move(pool).value(),
+                                               transport::make_plain_transport, callbacks_);
         auto started = next->start(std::forward<Where>(where));
         if (started) {
-            engine_ = std::move(next);
+            engine_.swap(next);
         }
         return started;
     }
@@ -126,15 +129,16 @@ public:
         return ok();
     }
 
-    /// Applies `assign` to the callbacks unless they are in use.
-    template <typename Assign>
-    VoidResult set_callback(const Assign& assign) {
+    /// Sets a callback unless they are in use. `callback` gets the one it replaces: the caller
+    /// destroys that, without the lock.
+    template <typename Callback>
+    VoidResult set_callback(Callback server_callbacks::*which, Callback& callback) {
         const std::lock_guard lock(mutex_);
         if (engine_ && !engine_->end().is_over()) {
             return detail::failure(errc::invalid_argument, "callbacks are set before start_server",
                                    id_);
         }
-        assign(*callbacks_);
+        std::swap((*callbacks_).*which, callback);
         return ok();
     }
 
@@ -221,27 +225,27 @@ const std::string& messaging_server::server_id() const noexcept {
 }
 
 VoidResult messaging_server::set_connection_callback(connection_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.connected = std::move(callback); });
+    return impl_->set_callback(&server_callbacks::connected, callback);
 }
 
 VoidResult messaging_server::set_disconnection_callback(disconnection_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.disconnected = std::move(callback); });
+    return impl_->set_callback(&server_callbacks::disconnected, callback);
 }
 
 VoidResult messaging_server::assign_receive_callback(receive_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.received = std::move(callback); });
+    return impl_->set_callback(&server_callbacks::received, callback);
 }
 
 VoidResult messaging_server::assign_request_callback(request_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.requested = std::move(callback); });
+    return impl_->set_callback(&server_callbacks::requested, callback);
 }
 
 VoidResult messaging_server::set_error_callback(error_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.failed = std::move(callback); });
+    return impl_->set_callback(&server_callbacks::failed, callback);
 }
 
 VoidResult messaging_server::set_writable_callback(writable_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.writable = std::move(callback); });
+    return impl_->set_callback(&server_callbacks::writable, callback);
 }
 
 Result<broadcast_result> messaging_server::broadcast(std::span<const std::uint8_t> data) {

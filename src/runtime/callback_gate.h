@@ -17,6 +17,11 @@ public:
         return (state_.load(std::memory_order_relaxed) & closed_bit) == 0;
     }
 
+    /// Nobody is inside: of a closed gate, for ever.
+    [[nodiscard]] bool is_idle() const noexcept {
+        return state_.load(std::memory_order_acquire) < one_inside;
+    }
+
     [[nodiscard]] bool try_enter() noexcept {
         if ((state_.fetch_add(one_inside, std::memory_order_acquire) & closed_bit) == 0) {
             return true;
@@ -37,7 +42,7 @@ public:
 
     void wait_until_idle() {
         std::unique_lock lock(mutex_);
-        idle_.wait(lock, [this] { return state_.load(std::memory_order_acquire) < one_inside; });
+        idle_.wait(lock, [this] { return is_idle(); });
     }
 
 private:

@@ -28,9 +28,13 @@ long process_id() noexcept {
 
 }  // namespace
 
-/// Guarded by the registry's mutex. `runner` is null once the thread is done.
+/// Guarded by the registry's mutex.
 struct io_thread {
+    // Null once the thread has left its loop.
     std::shared_ptr<loop_runner> runner;
+    // The loop is gone too, with all that was left in it: who joins the thread waits for no user
+    // code, and may hold locks.
+    bool is_done = false;
     std::thread thread;
 };
 
@@ -52,8 +56,10 @@ public:
         const std::lock_guard lock(mutex_);
         threads_.reserve(threads_.size() + 1);
         // The runner's last reference is the thread's own: it shuts the loop down as it goes.
-        made->thread = std::thread([this, made, runner = made->runner] {
+        made->thread = std::thread([this, made, runner = made->runner]() mutable {
             runner->run();
+            forget_runner(*made);
+            runner.reset();
             note_done(*made);
         });
         threads_.push_back(made);
@@ -79,9 +85,13 @@ public:
     }
 
 private:
-    void note_done(io_thread& which) {
+    void forget_runner(io_thread& which) {
         const std::lock_guard lock(mutex_);
         which.runner.reset();
+    }
+    void note_done(io_thread& which) {
+        const std::lock_guard lock(mutex_);
+        which.is_done = true;
         done_.notify_all();
     }
 
@@ -90,9 +100,10 @@ private:
         {
             const std::lock_guard lock(mutex_);
             std::erase_if(threads_, [&](const handle& each) {
-                // What an ending thread destroys last may start another: it cannot join itself.
+                // What an ending thread destroys last, its thread-locals, may start another: it
+                // cannot join itself.
                 const bool is_own = each->thread.get_id() == std::this_thread::get_id();
-                return !each->runner && !is_own && (done.push_back(each), true);
+                return each->is_done && !is_own && (done.push_back(each), true);
             });
         }
         for (const auto& each : done) {
@@ -115,7 +126,7 @@ private:
         for (const auto& each : ending) {
             // A callback may have called exit().
             const bool is_own = each->thread.get_id() == std::this_thread::get_id();
-            if (is_own || !done_.wait_until(lock, deadline, [&] { return !each->runner; })) {
+            if (is_own || !done_.wait_until(lock, deadline, [&] { return each->is_done; })) {
                 each->thread.detach();
             }
         }

@@ -1,24 +1,26 @@
 // Servers and clients that start, talk, stop, restart and end in any order, on many threads and in
 // each other's callbacks. NETWORK_TEST_SEED repeats the choices of a run, NETWORK_TEST_ROUNDS
 // makes it longer; the interleaving is the machine's.
-#include "loopback/churn.h"
+#include "loopback/churn_world.h"
 
-#include <cstdlib>
 #include <iostream>
 
 namespace loopback {
 namespace {
 
-[[nodiscard]] std::uint32_t number_from(const char* variable, std::uint32_t otherwise) {
-    const char* const text = std::getenv(variable);
-    return text != nullptr ? static_cast<std::uint32_t>(std::strtoul(text, nullptr, 10))
-                           : otherwise;
-}
+class Churn : public testing::TestWithParam<churn_setting> {};
 
-class Churn : public testing::TestWithParam<int> {};
-INSTANTIATE_TEST_SUITE_P(Threads, Churn, testing::Values(0, 1, 3), [](const auto& each) {
-    return each.param == 0 ? std::string("own") : "io_context_of_" + std::to_string(each.param);
-});
+[[nodiscard]] std::string name_of_setting(const testing::TestParamInfo<churn_setting>& info) {
+    constexpr std::array names{"own_threads",         "callback_pool",    "shared_context_of_1",
+                               "shared_context_of_3", "private_contexts", "mixed"};
+    return names.at(static_cast<std::size_t>(info.param));
+}
+INSTANTIATE_TEST_SUITE_P(On, Churn,
+                         testing::Values(churn_setting::own_threads, churn_setting::callback_pool,
+                                         churn_setting::shared_context_of_1,
+                                         churn_setting::shared_context_of_3,
+                                         churn_setting::private_contexts, churn_setting::mixed),
+                         name_of_setting);
 
 TEST_P(Churn, NothingSurvivesItsStopAndNothingIsLost) {
     const std::uint32_t seed = number_from("NETWORK_TEST_SEED", std::random_device{}());
@@ -31,7 +33,7 @@ TEST_P(Churn, NothingSurvivesItsStopAndNothingIsLost) {
         for (std::uint32_t actor = 0; actor < 4; ++actor) {
             actors.emplace_back([&, actor] {
                 dice rolls(seed + round + actor * 7919);
-                for (std::size_t i = 0; i < scaled(4000); ++i) {
+                for (std::size_t i = 0; i < scaled(12'000); ++i) {
                     world.act(rolls);
                 }
             });

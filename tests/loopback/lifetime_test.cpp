@@ -78,6 +78,28 @@ TEST_P(LifetimeTest, OthersMayEndInACallback) {
     EXPECT_TRUE(ended.wait_for(1));
 }
 
+TEST_P(LifetimeTest, TheCallbackOfAStartThatTookTooLongIsWaitedFor) {
+    test_server server(for_server());
+    client_options hasty = for_client();
+    hasty.connect_timeout = 200ms;
+    event_counter is_inside;
+    event_counter may_leave;
+    std::atomic<bool> has_left{false};
+    auto client = std::make_unique<messaging_client>("hasty", hasty);
+    (void)client->set_connected_callback([&] {
+        is_inside.add();
+        EXPECT_TRUE(may_leave.wait_for(1));
+        std::this_thread::yield();
+        has_left = true;
+    });
+    const auto result = client->start_client("127.0.0.1", server.start());
+    EXPECT_TRUE(fails_with(result, errc::connection_timeout));
+    may_leave.add();
+    client.reset();
+    // On a machine so busy that there was no connection in time, there was no callback.
+    EXPECT_EQ(has_left, is_inside.count() == 1) << "the destructor waits for callbacks";
+}
+
 TEST_P(LifetimeTest, DestroyedWhileBusy) {
     for (int round = 0; round < 10; ++round) {
         auto server = std::make_unique<test_server>(for_server());

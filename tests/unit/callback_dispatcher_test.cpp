@@ -30,7 +30,12 @@ public:
         tasks_.push_back(std::move(task));
         return ok();
     }
-    std::size_t worker_count() const noexcept override { return workers_; }
+    std::size_t worker_count() const noexcept override {
+        if (when_asked) {
+            when_asked();
+        }
+        return workers_;
+    }
     std::size_t pending_tasks() const noexcept override { return tasks_.size(); }
     bool is_running() const noexcept override { return is_up; }
 
@@ -51,6 +56,7 @@ public:
         std::exchange(tasks_, {}).clear();
     }
 
+    std::function<void()> when_asked;
     bool accepts = true;
     bool is_up = true;
     int submitted = 0;
@@ -171,6 +177,17 @@ TEST_F(dispatcher, drops_what_is_due_when_the_last_worker_is_dropped) {
     (void)add("late");
     made->start_workers();
     EXPECT_EQ(all.back(), "late dropped") << "refused at once";
+}
+
+TEST_F(dispatcher, asks_the_pool_while_it_holds_no_lock) {
+    make(2);
+    (void)add("a");
+    made->start_workers();
+    // A pool may come to destroy tasks whenever it is asked for something.
+    pool->when_asked = [this] { pool->stop(); };
+    (void)add("b");
+    made->start_workers();
+    EXPECT_EQ(all, (notes{"a dropped", "b dropped"}));
 }
 
 TEST_F(dispatcher, leaves_what_is_due_to_a_worker_that_still_runs) {
