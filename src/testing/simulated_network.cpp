@@ -114,18 +114,12 @@ interest simulated_network::readiness(const simulated_socket& of) const noexcept
             pipes[of.side].room(std::max<std::size_t>(world_.options().buffer, 1)) > 0};
 }
 
+/// One that was not used for long, or ever: an address tells a connection from all others.
 std::uint16_t simulated_network::pick_port(std::size_t host) {
-    std::uint16_t port = first_free_port;
-    const auto is_taken = [&] {
-        return std::any_of(sockets_.begin(), sockets_.end(), [&](const auto& each) {
-            return each && each->host == host && each->local.port() == port;
-        });
-    };
-    port = static_cast<std::uint16_t>(first_free_port + world_.chance().below(28'000));
-    while (is_taken()) {
-        port = port == 0xFFFF ? first_free_port : static_cast<std::uint16_t>(port + 1);
-    }
-    return port;
+    auto& next = next_port_.try_emplace(host, first_free_port).first->second;
+    const std::uint16_t picked = next;
+    next = picked == 0xFFFF ? first_free_port : static_cast<std::uint16_t>(picked + 1);
+    return picked;
 }
 
 socket_handle simulated_network::listen(std::size_t host, const endpoint& local, int backlog,

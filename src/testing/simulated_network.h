@@ -125,6 +125,7 @@ private:
     std::vector<std::string> hosts_;
     std::vector<std::unique_ptr<simulated_socket>> sockets_;
     std::map<place, runtime::socket_handle> listeners_;
+    std::map<std::size_t, std::uint16_t> next_port_;
 };
 
 }  // namespace network_system::testing::detail
