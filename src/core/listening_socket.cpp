@@ -45,11 +45,11 @@ Result<listening_socket> listening_socket::open(runtime::network& net,
             runtime::sockets::unix_settings{options.backlog, options.unix_permissions},
             opened.file_, error);
     } else {
-        opened.socket_ = net.listen(
-            local.value(),
-            runtime::sockets::listen_settings{options.socket.reuse_address,
-                                              options.socket.reuse_port, options.backlog},
-            error);
+        opened.socket_ = net.listen(local.value(),
+                                    runtime::sockets::listen_settings{options.socket.reuse_address,
+                                                                      options.socket.reuse_port,
+                                                                      options.backlog},
+                                    error);
     }
     if (error) {
         return detail::failure(errc::bind_failed, "cannot listen on " + describe(options, port),

@@ -71,9 +71,10 @@ void connector::start(const std::string& host, std::uint16_t port, steady_time d
     // Whoever waits for an answer gets it when the loop goes away, too.
     loop_->sockets().add_waiting(*this);
     is_waiting_ = true;
-    question_ = loop_->net().resolve(loop_, host, port, [self = shared_from_this()](resolve_result result) {
-        self->on_resolved(std::move(result));
-    });
+    question_ =
+        loop_->net().resolve(loop_, host, port, [self = shared_from_this()](resolve_result result) {
+            self->on_resolved(std::move(result));
+        });
 }
 
 void connector::on_resolved(resolve_result result) {

@@ -43,9 +43,7 @@ public:
         return sockets::write(handle, from);
     }
     void shutdown_write(socket_handle handle) override { sockets::shutdown_write(handle); }
-    void reset_on_close(socket_handle handle) noexcept override {
-        sockets::reset_on_close(handle);
-    }
+    void reset_on_close(socket_handle handle) noexcept override { sockets::reset_on_close(handle); }
     void close(socket_handle handle) noexcept override { sockets::close(handle); }
     endpoint local_endpoint(socket_handle handle) override {
         return sockets::local_endpoint(handle);

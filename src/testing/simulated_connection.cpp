@@ -8,6 +8,9 @@ namespace network_system::testing::detail {
 
 void pipe::write(std::span<const runtime::io_slice> from, std::size_t count) {
     in_use_ += count;
+    if (is_broken_off_) {
+        return;
+    }
     for (const runtime::io_slice& each : from) {
         const std::size_t part = std::min(count, each.size());
         bytes_.insert(bytes_.end(), each.data(), each.data() + part);

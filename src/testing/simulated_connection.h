@@ -31,7 +31,7 @@ public:
     [[nodiscard]] std::size_t room(std::size_t capacity) const noexcept {
         return capacity > in_use_ ? capacity - in_use_ : 0;
     }
-    /// Takes the first `count` bytes; a `push` of as many in all follows.
+    /// Takes the first `count` bytes; a `push` of as many in all follows, unless it is broken off.
     void write(std::span<const runtime::io_slice> from, std::size_t count);
     void push(const segment& next) { way_.push_back(next); }
 
@@ -49,6 +49,12 @@ public:
 
     /// What has not arrived is lost.
     void drop_way();
+    /// The same, and so is what is written from now on: the writer does not know yet.
+    void break_off() {
+        drop_way();
+        is_broken_off_ = true;
+    }
+    [[nodiscard]] bool is_broken_off() const noexcept { return is_broken_off_; }
     /// What has arrived and was not read is lost.
     void drop_arrived();
 
@@ -67,6 +73,7 @@ private:
     std::size_t unacknowledged_ = 0;
     std::deque<segment> way_;
     bool has_ended_ = false;
+    bool is_broken_off_ = false;
 };
 
 /// A connection: side 0 is who connected, side 1 who accepted.

@@ -57,9 +57,8 @@ std::size_t simulated_network::add_host(std::string_view name) {
 
 std::optional<std::size_t> simulated_network::find_host(std::string_view name) const {
     const auto found = std::find(hosts_.begin(), hosts_.end(), name);
-    return found == hosts_.end()
-               ? std::nullopt
-               : std::optional(static_cast<std::size_t>(found - hosts_.begin()));
+    return found == hosts_.end() ? std::nullopt
+                                 : std::optional(static_cast<std::size_t>(found - hosts_.begin()));
 }
 
 endpoint simulated_network::address_of(std::size_t host, endpoint::family family,
@@ -138,8 +137,7 @@ socket_handle simulated_network::listen(std::size_t host, const endpoint& local,
     const auto kind = is_for_all ? endpoint::family::ipv6 : local.kind();
     simulated_socket& made = add(role::listening, host, {kind, local.bytes(), port});
     const std::size_t limit = std::max<std::size_t>(world_.options().accept_queue, 1);
-    made.most_waiting =
-        backlog == 0 ? limit : std::min(limit, static_cast<std::size_t>(backlog));
+    made.most_waiting = backlog == 0 ? limit : std::min(limit, static_cast<std::size_t>(backlog));
     listeners_.emplace(place{host, port}, made.handle);
     world_.note(event::listening, static_cast<std::uint64_t>(made.handle), port);
     error.clear();
@@ -155,8 +153,8 @@ simulated_socket* simulated_network::find_listener(std::size_t host, const endpo
     // "::" takes both families.
     const endpoint& own = listener->local;
     const bool is_dual = own.kind() == endpoint::family::ipv6 && is_any(own);
-    const bool takes = is_dual || (own.kind() == wanted.kind() &&
-                                   (is_any(own) || own.bytes() == wanted.bytes()));
+    const bool takes =
+        is_dual || (own.kind() == wanted.kind() && (is_any(own) || own.bytes() == wanted.bytes()));
     return takes ? listener : nullptr;
 }
 

@@ -58,8 +58,7 @@ struct simulated_socket {
 /// Thread-safety: none.
 class simulated_network {
 public:
-    explicit simulated_network(world& in)
-        : world_(in), partitions_(in.options(), in.chance()) {}
+    explicit simulated_network(world& in) : world_(in), partitions_(in.options(), in.chance()) {}
 
     // Hosts.
     [[nodiscard]] std::size_t add_host(std::string_view name);

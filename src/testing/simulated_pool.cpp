@@ -25,9 +25,9 @@ simulated_pool::~simulated_pool() {
 
 VoidResult simulated_pool::submit(unique_function<void()> task) noexcept {
     if (!task || !is_running_) {
-        return network_system::detail::failure(
-            task ? errc::not_initialized : errc::invalid_argument, "cannot submit a task",
-            source_name);
+        return network_system::detail::failure(task ? errc::not_initialized
+                                                    : errc::invalid_argument,
+                                               "cannot submit a task", source_name);
     }
     tasks_.push_back(std::move(task));
     universe_->time.mark(*this);

@@ -89,7 +89,7 @@ io_result simulated_network::write(simulated_socket& to, std::span<const io_slic
     out.write(from, count);
     world_.note(event::wrote, number_of(to.handle), count);
     world_.counts().bytes += count;
-    for (std::size_t left = count; left > 0;) {
+    for (std::size_t left = out.is_broken_off() ? 0 : count; left > 0;) {
         const std::size_t size = std::min(left, world_.chance().in(world_.options().segment));
         send(to.connection, to.side, pipe::kind::data, size);
         left -= size;
@@ -177,7 +177,7 @@ void simulated_network::fail(simulated_socket& end) {
     end.failure = std::make_error_code(std::errc::connection_reset);
     auto& pipes = end.connection->from;
     pipes[end.side].drop_way();
-    pipes[1 - end.side].drop_way();
+    pipes[1 - end.side].break_off();
     if (world_.chance().below(2) == 0) {
         pipes[1 - end.side].drop_arrived();
     }

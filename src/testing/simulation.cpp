@@ -1,7 +1,7 @@
-#include <network_system/testing/simulation.h>
-
 #include "testing/simulated_host.h"
 #include "testing/simulated_pool.h"
+
+#include <network_system/testing/simulation.h>
 
 #include <algorithm>
 #include <map>
@@ -84,8 +84,8 @@ public:
                 world().move_to(end == forever ? world().elapsed() : end);
                 return is_over();
             }
-            at_once = world().elapsed() == std::exchange(moment, world().elapsed()) ? at_once + 1
-                                                                                    : 0;
+            at_once =
+                world().elapsed() == std::exchange(moment, world().elapsed()) ? at_once + 1 : 0;
             if (at_once > most_at_once) {
                 return false;
             }

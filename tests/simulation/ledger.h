@@ -103,8 +103,7 @@ inline std::string compare(const connection_end& sender, const connection_end& r
 }
 
 /// The same where newer messages take the places of older ones: no order, but nothing else.
-inline std::string compare_unordered(const connection_end& sender,
-                                     const connection_end& receiver) {
+inline std::string compare_unordered(const connection_end& sender, const connection_end& receiver) {
     auto received = receiver.received;
     for (const auto& each : sender.sent) {
         const auto found = std::find(received.begin(), received.end(), each->what);

@@ -7,7 +7,7 @@ namespace network_system::testing {
 namespace {
 
 constexpr std::uint16_t port = 4000;
-constexpr std::chrono::nanoseconds busy_time = seconds{8};
+constexpr std::chrono::nanoseconds busy_time = seconds{12};
 constexpr std::chrono::nanoseconds limit = minutes{10};
 
 std::string describe(const error_info& error) {
@@ -30,9 +30,9 @@ session_config actor::random_session() {
     drawn.max_message_size = std::size_t{512} * 1024;
     drawn.high_watermark = std::size_t{1} << (10 + in_.below(10));
     drawn.low_watermark = drawn.high_watermark >> in_.below(4);
-    constexpr std::array policies{send_policy::reject, send_policy::reject, send_policy::wait,
-                                  send_policy::close, send_policy::drop_oldest,
-                                  send_policy::conflate};
+    constexpr std::array policies{send_policy::reject,      send_policy::reject,
+                                  send_policy::wait,        send_policy::close,
+                                  send_policy::drop_oldest, send_policy::conflate};
     drawn.policy = policies[in_.below(policies.size())];
     drawn.receiving = in_.one_in(5) ? receive_mode::pull : receive_mode::callback;
     drawn.receive_queue_limit = std::size_t{1} << (8 + in_.below(10));
@@ -148,12 +148,12 @@ void actor::act_on(const session_ptr& session, connection_end& end) {
         case 3: receive(session, end); break;
         case 4:
             if (in_.one_in(6)) {
-                const auto question =
-                    end.questions.emplace_back(std::make_shared<answer_count>());
-                question->was_accepted =
-                    session->stop_session(guarded([question](const VoidResult&) {
-                               ++question->answers;
-                           })).is_ok();
+                const auto question = end.questions.emplace_back(std::make_shared<answer_count>());
+                question->was_accepted = session
+                                             ->stop_session(guarded([question](const VoidResult&) {
+                                                 ++question->answers;
+                                             }))
+                                             .is_ok();
                 break;
             }
             [[fallthrough]];
@@ -289,10 +289,10 @@ void server_actor::broadcast() {
             each.server.sent.push_back(sent);
         }
     });
-    const auto result = is_for_all ? server_->broadcast(message)
-                                   : server_->publish("news", message);
-    if (result && result.value().receivers != result.value().queued + result.value().dropped +
-                                                  result.value().closed) {
+    const auto result =
+        is_for_all ? server_->broadcast(message) : server_->publish("news", message);
+    if (result && result.value().receivers !=
+                      result.value().queued + result.value().dropped + result.value().closed) {
         in_.fail(name_ + ": the receivers of a broadcast do not add up");
     }
 }
@@ -387,9 +387,7 @@ void client_actor::set_callbacks() {
         guarded([this](std::span<const std::uint8_t> data, session::responder responder) {
             answer(*end(), data, std::move(responder));
         }));
-    client_->set_error_callback(guarded([this](std::error_code error) {
-        end()->error = error;
-    }));
+    client_->set_error_callback(guarded([this](std::error_code error) { end()->error = error; }));
     client_->set_disconnected_callback(guarded([this] {
         if (end() == nullptr || end()->is_closed) {
             in_.fail(name_ + ": disconnected without a connection");
@@ -429,13 +427,13 @@ void client_actor::start() {
         return;
     }
     const auto question = in_.question();
-    const auto result = client_->start_client(
-        in_.one_in(20) ? "nobody" : in_.any_server(), in_.one_in(20) ? 1 : port,
-        guarded([this, question](const VoidResult&) {
-            ++question->answers;
-            --starting_;
-        }),
-        cancel_);
+    const auto result = client_->start_client(in_.one_in(20) ? "nobody" : in_.any_server(),
+                                              in_.one_in(20) ? 1 : port,
+                                              guarded([this, question](const VoidResult&) {
+                                                  ++question->answers;
+                                                  --starting_;
+                                              }),
+                                              cancel_);
     question->was_accepted = result.is_ok();
     starting_ += result ? 1 : 0;
     const bool is_known = result || result.error().code == static_cast<int>(errc::already_exists);
@@ -510,16 +508,14 @@ bool client_actor::is_over() const {
 
 scenario::scenario(std::uint64_t seed)
     : options_(simulation_options::faulty(seed)), world_(seed, options_),
-      bytes_left_(std::size_t{1} << (14 + seed % 7)) {
+      bytes_left_(std::size_t{1} << (15 + seed % 7)) {
     servers_ = 1 + below(2);
     for (std::size_t i = 0; i < servers_; ++i) {
-        actors_.push_back(
-            std::make_unique<server_actor>(*this, "server-" + std::to_string(i)));
+        actors_.push_back(std::make_unique<server_actor>(*this, "server-" + std::to_string(i)));
     }
-    const std::size_t clients = 1 + below(4);
+    const std::size_t clients = 1 + below(6);
     for (std::size_t i = 0; i < clients; ++i) {
-        actors_.push_back(
-            std::make_unique<client_actor>(*this, "client-" + std::to_string(i)));
+        actors_.push_back(std::make_unique<client_actor>(*this, "client-" + std::to_string(i)));
     }
 }
 
@@ -568,9 +564,8 @@ void scenario::act() {
 }
 
 std::string scenario::run() {
-    for (std::uint64_t i = 20 + below(40); i > 0; --i) {
-        world_.at(std::chrono::nanoseconds(
-                      below(static_cast<std::uint64_t>(busy_time.count()))),
+    for (std::uint64_t i = 100 + below(200); i > 0; --i) {
+        world_.at(std::chrono::nanoseconds(below(static_cast<std::uint64_t>(busy_time.count()))),
                   [this] { act(); });
     }
     (void)world_.run_for(busy_time);

@@ -1,5 +1,5 @@
-// Whole scenarios, one for each seed. A seed that fails names itself and how to replay it; any other
-// seed, or any number of them, can be tried with NETWORK_SIMULATION_SEED and
+// Whole scenarios, one for each seed. A seed that fails names itself and how to replay it; any
+// other seed, or any number of them, can be tried with NETWORK_SIMULATION_SEED and
 // NETWORK_SIMULATION_SEEDS.
 #include "simulation/scenario.h"
 

@@ -142,10 +142,8 @@ public:
     ~simulation();
 
     /// Options for something that is to run on the host. Names are not empty and no addresses.
-    [[nodiscard]] core::server_options on_host(std::string_view host,
-                                               core::server_options options);
-    [[nodiscard]] core::client_options on_host(std::string_view host,
-                                               core::client_options options);
+    [[nodiscard]] core::server_options on_host(std::string_view host, core::server_options options);
+    [[nodiscard]] core::client_options on_host(std::string_view host, core::client_options options);
     /// The default options of both.
     class host_options;
     [[nodiscard]] host_options on_host(std::string_view host);
