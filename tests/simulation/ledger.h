@@ -2,6 +2,7 @@
 #pragma once
 
 #include <network_system/session/messaging_session.h>
+#include <network_system/utils/error_codes.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -114,6 +115,11 @@ inline std::string compare_unordered(const connection_end& sender, const connect
     return received.empty() ? std::string() : "the peer received what was not handed over";
 }
 
+/// Whether the stream ended without a goodbye, as far as the end knows.
+inline bool was_cut_off(const connection_end& end) {
+    return end.error == errc::connection_closed || end.error == errc::connection_truncated;
+}
+
 /// Everything that design and documentation say of an end that is closed.
 inline std::string check_end(const connection_end& end, const connection_end& peer) {
     if (!end.session) {
@@ -184,8 +190,16 @@ public:
         return enter(at(session->remote_endpoint()).server, session);
     }
     /// What is wrong, or nothing.
-    [[nodiscard]] std::string check() const {
+    [[nodiscard]] std::string check(bool had_resets) const {
         for (const auto& [address, each] : connections_) {
+            const auto ended_well = [](const connection_end& end) {
+                return end.is_closed && !end.error;
+            };
+            if (!had_resets && ((ended_well(each.client) && was_cut_off(each.server)) ||
+                                (ended_well(each.server) && was_cut_off(each.client)))) {
+                return "the connection of " + address +
+                       " was closed in order, and its other end does not know";
+            }
             for (const bool is_client : {true, false}) {
                 const auto wrong = is_client ? check_end(each.client, each.server)
                                              : check_end(each.server, each.client);
