@@ -55,8 +55,10 @@ struct connection_end {
     enum class outcome : std::uint8_t { pending, handed_over, lost };
     struct sent_message {
         digest what;
-        /// A broadcast has no completion: whether it was queued is not known for each receiver.
+        /// Whether a broadcast was queued is not known for each receiver.
         bool is_broadcast;
+        /// Nothing tells whether it was handed over.
+        bool has_no_completion;
         outcome how = outcome::pending;
         answer_count completion{};
     };
@@ -90,7 +92,7 @@ inline std::string compare(const connection_end& sender, const connection_end& r
         const bool is_it = !is_over && receiver.received[next] == each.what;
         const bool was_handed = each.how == connection_end::outcome::handed_over;
         const bool is_unknown =
-            each.is_broadcast || (sender.is_silenced && each.completion.answers == 0);
+            each.has_no_completion || (sender.is_silenced && each.completion.answers == 0);
         if (is_it && (was_handed || is_unknown)) {
             ++next;
         } else if (was_handed && (!is_over || must_be_all)) {
@@ -142,7 +144,7 @@ inline std::string check_end(const connection_end& end, const connection_end& pe
         const answer_count& done = each->completion;
         broadcasts += each->is_broadcast ? 1 : 0;
         accepted += done.was_accepted ? 1 : 0;
-        if (each->is_broadcast) {
+        if (each->has_no_completion) {
             continue;
         }
         const int least = done.was_accepted && !end.is_silenced ? 1 : 0;

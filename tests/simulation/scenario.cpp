@@ -57,20 +57,26 @@ void actor::send(const session_ptr& to, connection_end& end) {
     const std::size_t size = in_.message_size();
     auto message = make_message(end.next_id(), size);
     const auto sent = std::make_shared<connection_end::sent_message>(
-        connection_end::sent_message{digest::of(message), false});
-    const auto done = guarded([sent](const VoidResult& result) {
-        ++sent->completion.answers;
-        sent->how = result ? connection_end::outcome::handed_over : connection_end::outcome::lost;
-    });
+        connection_end::sent_message{digest::of(message), false, in_.one_in(4)});
+    const auto make_done = [&]() -> session::send_callback {
+        if (sent->has_no_completion) {
+            return {};
+        }
+        return guarded([sent](const VoidResult& result) {
+            ++sent->completion.answers;
+            sent->how =
+                result ? connection_end::outcome::handed_over : connection_end::outcome::lost;
+        });
+    };
     // Before: the completion may run inside.
     end.sent.push_back(sent);
     VoidResult result = ok();
     switch (in_.below(3)) {
-        case 0: result = to->send_packet(std::move(message), done); break;
-        case 1: result = to->send_packet(std::span<const std::uint8_t>(message), done); break;
+        case 0: result = to->send_packet(std::move(message), make_done()); break;
+        case 1: result = to->send_packet(std::span<const std::uint8_t>(message), make_done()); break;
         default:
             result = to->send_conflated(in_.one_in(2) ? "even" : "odd",
-                                        std::span<const std::uint8_t>(message), done);
+                                        std::span<const std::uint8_t>(message), make_done());
     }
     sent->completion.was_accepted = result.is_ok();
     check_queue(to);
@@ -283,7 +289,7 @@ void server_actor::broadcast() {
     const std::uint64_t id = in_.next_broadcast();
     const auto message = make_message(id, 16 + in_.message_size());
     const auto sent = std::make_shared<connection_end::sent_message>(
-        connection_end::sent_message{digest::of(message), true});
+        connection_end::sent_message{digest::of(message), true, true});
     const bool is_for_all = in_.one_in(2);
     // Everybody who might get it; before, for it may be sent, and answered, inside.
     in_.books().for_each([&](ledger::connection& each) {
