@@ -45,6 +45,14 @@ session_config actor::random_session() {
     return drawn;
 }
 
+void actor::expect_answer(const std::shared_ptr<answer_count>& stop) {
+    in_.world().after(time_to_stop, [this, stop, life = life_] {
+        if (*life && stop->was_accepted && stop->answers == 0) {
+            in_.fail(name_ + ": a stop was not over in time");
+        }
+    });
+}
+
 void actor::check_queue(const session_ptr& session) {
     // The mark, one larger message, and what answers to control frames may add.
     const std::size_t most = session_.high_watermark + session_.max_message_size + 65'536 + 64;
@@ -73,7 +81,9 @@ void actor::send(const session_ptr& to, connection_end& end) {
     VoidResult result = ok();
     switch (in_.below(3)) {
         case 0: result = to->send_packet(std::move(message), make_done()); break;
-        case 1: result = to->send_packet(std::span<const std::uint8_t>(message), make_done()); break;
+        case 1:
+            result = to->send_packet(std::span<const std::uint8_t>(message), make_done());
+            break;
         default:
             result = to->send_conflated(in_.one_in(2) ? "even" : "odd",
                                         std::span<const std::uint8_t>(message), make_done());
@@ -282,6 +292,7 @@ void server_actor::stop_and_tell() {
         is_quiet_ = life == lives_;
     }));
     question->was_accepted = stopped.is_ok();
+    expect_answer(question);
     in_.world().after(milliseconds{in_.below(3'000)}, [this] { start(); });
 }
 
@@ -349,12 +360,14 @@ void server_actor::destroy() {
 
 void server_actor::wind_up() {
     if (server_) {
-        server_->stop_server();
+        last_stop_->was_accepted =
+            server_->stop_server(guarded([this](auto&&) { ++last_stop_->answers; })).is_ok();
     }
 }
 
 bool server_actor::is_over() const {
-    return !server_ || (!server_->is_running() && server_->connection_count() == 0);
+    return !last_stop_->was_accepted ||
+           (last_stop_->answers == 1 && !server_->is_running() && server_->connection_count() == 0);
 }
 
 // --- clients ------------------------------------------------------------------------------------
@@ -459,6 +472,7 @@ void client_actor::stop_and_tell() {
     question->was_accepted =
         client_->stop_client(guarded([question](const VoidResult&) { ++question->answers; }))
             .is_ok();
+    expect_answer(question);
 }
 
 void client_actor::act() {
@@ -504,12 +518,14 @@ void client_actor::destroy() {
 
 void client_actor::wind_up() {
     if (client_) {
-        client_->stop_client();
+        last_stop_->was_accepted =
+            client_->stop_client(guarded([this](auto&&) { ++last_stop_->answers; })).is_ok();
     }
 }
 
 bool client_actor::is_over() const {
-    return !client_ || (!connected_ && starting_ == 0);
+    return !client_ || (!connected_ && starting_ == 0 &&
+                        (!last_stop_->was_accepted || last_stop_->answers == 1));
 }
 
 // --- the scenario -------------------------------------------------------------------------------

@@ -67,12 +67,14 @@ protected:
                 session::responder&& responder);
     void act_on(const session_ptr& session, connection_end& end);
     void check_queue(const session_ptr& session);
+    void expect_answer(const std::shared_ptr<answer_count>& stop);
     [[nodiscard]] session_config random_session();
 
     scenario& in_;
     const std::string name_;
     std::shared_ptr<bool> life_ = std::make_shared<bool>(true);
     session_config session_;
+    const std::shared_ptr<answer_count> last_stop_ = std::make_shared<answer_count>();
 };
 
 class server_actor final : public actor {
