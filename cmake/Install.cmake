@@ -7,7 +7,7 @@
 set(_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/network_system)
 
 install(
-    TARGETS network_system
+    TARGETS network_system network_system_testing
     EXPORT network_systemTargets
     RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT development

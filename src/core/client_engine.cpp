@@ -27,7 +27,7 @@ void client_engine::start(const std::string& host, std::uint16_t port,
     port_ = port;
     done_ = std::move(done);
     former_ = std::move(former);
-    deadline_ = std::chrono::steady_clock::now() + options_.connect_timeout;
+    deadline_ = loop_->clock() + options_.connect_timeout;
     loop_->post([keep = self(), this] { connect(); });
 }
 

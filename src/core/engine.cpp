@@ -12,7 +12,8 @@ namespace network_system::core {
 using std::chrono::milliseconds;
 
 bool engine::may_block() const noexcept {
-    return !runtime::loop::is_on_io_thread() && !pool_->loops().front()->context_runs_here() &&
+    return !runtime::loop::is_on_io_thread() && pool_->can_be_waited_for() &&
+           !pool_->loops().front()->context_runs_here() &&
            !(callback_pool_ && callback_pool_->dispatcher->pool().runs_here());
 }
 
@@ -89,7 +90,7 @@ std::shared_ptr<session::framed_session> engine::make_session(
     const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
     session::session_setup setup) {
     setup.config = config_;
-    setup.local = runtime::sockets::local_endpoint(socket.get());
+    setup.local = net().local_endpoint(socket.get());
     std::shared_ptr<session::session_host> host = shared_from_this();
     if (callback_pool_) {
         host = std::make_shared<pooled_callbacks>(std::move(host), callback_pool_, where);

@@ -1,10 +1,12 @@
 #pragma once
 
 #include "core/pooled_callbacks.h"
+#include "runtime/environment.h"
 #include "runtime/io_pool.h"
-#include "runtime/native_socket.h"
+#include "runtime/network.h"
 #include "session/framed_session.h"
 #include "session/session_host.h"
+#include "utils/failure.h"
 
 #include <network_system/core/options.h>
 #include <network_system/utils/result_types.h>
@@ -90,6 +92,8 @@ public:
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     [[nodiscard]] runtime::io_pool& pool() noexcept { return *pool_; }
+    /// The network of the loops.
+    [[nodiscard]] runtime::network& net() const noexcept { return pool_->loops().front()->net(); }
 
 protected:
     [[nodiscard]] std::shared_ptr<session::framed_session> make_session(
@@ -152,6 +156,14 @@ void add(session::session_metrics& sum, const session::session_metrics& more) no
 [[nodiscard]] VoidResult validate_callback_pool(const thread_pool_interface* workers,
                                                 std::size_t queue_limit, std::string_view source);
 [[nodiscard]] VoidResult validate(const session_config& config, std::string_view source);
+/// An environment brings its own loops.
+template <typename Options>
+[[nodiscard]] VoidResult validate_environment(const Options& options, std::string_view source) {
+    return options.environment && options.io_context != nullptr
+               ? detail::failure(errc::invalid_argument,
+                                 "environment and io_context exclude each other", source)
+               : ok();
+}
 
 [[nodiscard]] runtime::readiness_method to_runtime(readiness method) noexcept;
 [[nodiscard]] runtime::sockets::tcp_settings to_runtime(const socket_options& options) noexcept;

@@ -15,9 +15,14 @@ std::string describe(const server_options& options, std::uint16_t port) {
     return describe_target(options.bind_address.empty() ? "*" : options.bind_address, port);
 }
 
+error_info not_simulated(const char* what, std::string_view source) {
+    return detail::failure(errc::not_supported, fmt::format("{} in a simulation", what), source);
+}
+
 }  // namespace
 
-Result<listening_socket> listening_socket::open(const server_options& options, std::uint16_t port,
+Result<listening_socket> listening_socket::open(runtime::network& net,
+                                                const server_options& options, std::uint16_t port,
                                                 const std::string& source) {
     constexpr unsigned all_permissions = 0777;
     if (options.unix_permissions > all_permissions) {
@@ -29,29 +34,37 @@ Result<listening_socket> listening_socket::open(const server_options& options, s
         return local.error();
     }
     listening_socket opened;
+    opened.is_native_ = net.is_native();
     std::error_code error;
     if (local.value().kind() == endpoint::family::unix_domain) {
+        if (!net.is_native()) {
+            return not_simulated("Unix domain sockets", source);
+        }
         opened.socket_ = runtime::sockets::listen(
             local.value(),
             runtime::sockets::unix_settings{options.backlog, options.unix_permissions},
             opened.file_, error);
     } else {
-        opened.socket_ = runtime::sockets::listen(
-            local.value(),
-            runtime::sockets::listen_settings{options.socket.reuse_address,
-                                              options.socket.reuse_port, options.backlog},
-            error);
+        opened.socket_ = net.listen(local.value(),
+                                    runtime::sockets::listen_settings{options.socket.reuse_address,
+                                                                      options.socket.reuse_port,
+                                                                      options.backlog},
+                                    error);
     }
     if (error) {
         return detail::failure(errc::bind_failed, "cannot listen on " + describe(options, port),
                                source, error);
     }
     opened.handle_ = opened.socket_.get();
-    opened.local_ = runtime::sockets::local_endpoint(opened.handle_);
+    opened.local_ = net.local_endpoint(opened.handle_);
     return opened;
 }
 
-Result<listening_socket> listening_socket::adopt(listener&& taken, std::string_view source) {
+Result<listening_socket> listening_socket::adopt(const runtime::network& net, listener&& taken,
+                                                 std::string_view source) {
+    if (!net.is_native()) {
+        return not_simulated("listeners apart from servers", source);
+    }
     if (!taken.is_open()) {
         return detail::failure(errc::invalid_argument, "the listener is not open", source);
     }
@@ -70,6 +83,9 @@ Result<listener> listening_socket::share(std::string_view source) {
     return detail::failure(errc::not_supported, "listeners apart from servers on this platform",
                            source);
 #else
+    if (!is_native_) {
+        return not_simulated("listeners apart from servers", source);
+    }
     std::error_code error;
     auto copy = runtime::sockets::duplicate(handle_, error);
     if (error) {

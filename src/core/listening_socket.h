@@ -1,6 +1,6 @@
 #pragma once
 
-#include "runtime/native_socket.h"
+#include "runtime/network.h"
 #include "runtime/unix_socket.h"
 
 #include <network_system/core/listener.h>
@@ -24,12 +24,14 @@ public:
 
     /// Binds and listens as the options say. Errors: `bind_failed`, `invalid_argument`,
     /// `not_supported`.
-    [[nodiscard]] static Result<listening_socket> open(const server_options& options,
+    [[nodiscard]] static Result<listening_socket> open(runtime::network& net,
+                                                       const server_options& options,
                                                        std::uint16_t port,
                                                        const std::string& source);
 
     /// What another process or a supervisor has opened; it stays open, and `taken`'s, on error.
-    [[nodiscard]] static Result<listening_socket> adopt(listener&& taken, std::string_view source);
+    [[nodiscard]] static Result<listening_socket> adopt(const runtime::network& net,
+                                                        listener&& taken, std::string_view source);
 
     /// A duplicate of the socket, with which the file of a Unix domain socket goes. Only until
     /// `close`.
@@ -45,6 +47,7 @@ private:
     runtime::unique_socket socket_;
     // Of the socket, also when the acceptor has it.
     runtime::socket_handle handle_ = runtime::invalid_socket;
+    bool is_native_ = true;
     runtime::unix_socket_file file_;
     endpoint local_;
 };

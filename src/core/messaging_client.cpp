@@ -199,6 +199,9 @@ private:
         if (auto checked = check_local_address(options_, id_); checked.is_err()) {
             return checked;
         }
+        if (auto checked = validate_environment(options_, id_); checked.is_err()) {
+            return checked;
+        }
         if (options_.connect_timeout < std::chrono::milliseconds{1}) {
             return wrong("connect_timeout must be at least 1 ms");
         }
@@ -214,7 +217,8 @@ private:
     }
 
     [[nodiscard]] bool must_not_block() {
-        return runtime::loop::is_on_io_thread() || user_context_runs_here() ||
+        return runtime::loop::is_on_io_thread() || options_.environment ||
+               user_context_runs_here() ||
                (options_.callback_pool && options_.callback_pool->runs_here());
     }
 
@@ -317,6 +321,9 @@ private:
         const auto method = to_runtime(options_.readiness_method);
         auto made = make_pool(
             [&] {
+                if (options_.environment) {
+                    return options_.environment->client_pool();
+                }
                 return options_.io_context != nullptr
                            ? std::make_shared<runtime::io_pool>(*options_.io_context, method)
                            : runtime::io_pool::shared_for_clients(method);

@@ -80,6 +80,9 @@ public:
         const auto method = to_runtime(options_.readiness_method);
         auto pool = make_pool(
             [&] {
+                if (options_.environment) {
+                    return options_.environment->make_pool(options_.io_threads);
+                }
                 return options_.io_context != nullptr
                            ? std::make_shared<runtime::io_pool>(*options_.io_context, method)
                            : std::make_shared<runtime::io_pool>(options_.io_threads, method);
@@ -144,6 +147,9 @@ public:
 
 private:
     [[nodiscard]] VoidResult validate(const server_options& options) const {
+        if (auto checked = core::validate_environment(options, id_); checked.is_err()) {
+            return checked;
+        }
         if (options.io_context == nullptr &&
             (options.io_threads == 0 || options.io_threads > 256)) {
             return detail::failure(errc::invalid_argument, "io_threads must be 1 to 256", id_);

@@ -29,7 +29,7 @@ void proxy_reception::on_ready(runtime::interest) {
 bool proxy_reception::read_some() {
     std::array<std::uint8_t, 512> buffer;
     const runtime::io_slice slice(buffer.data(), std::min(buffer.size(), parser_.wanted()));
-    const auto result = runtime::sockets::read(runtime::poller::handle_of(*this), {&slice, 1});
+    const auto result = loop_->net().read(runtime::poller::handle_of(*this), {&slice, 1});
     switch (result.kind) {
         case outcome::would_block: return false;
         case outcome::end: fail(errc::connection_truncated); return false;

@@ -26,12 +26,12 @@ server_engine::server_engine(std::string name, const server_options& options,
 }
 
 VoidResult server_engine::start(std::uint16_t port) {
-    auto opened = listening_socket::open(options_, port, name_);
+    auto opened = listening_socket::open(net(), options_, port, name_);
     return opened ? start(std::move(opened).value()) : VoidResult(opened.error());
 }
 
 VoidResult server_engine::start(listener&& taken) {
-    auto adopted = listening_socket::adopt(std::move(taken), name_);
+    auto adopted = listening_socket::adopt(net(), std::move(taken), name_);
     return adopted ? start(std::move(adopted).value()) : VoidResult(adopted.error());
 }
 
@@ -92,8 +92,7 @@ void server_engine::on_accept(runtime::unique_socket socket, const endpoint& pee
         refuse(socket);
         return;
     }
-    const auto error =
-        runtime::sockets::apply(socket.get(), to_runtime(options_.socket), peer.kind());
+    const auto error = net().apply(socket.get(), to_runtime(options_.socket), peer.kind());
     if (error) {
         // The peer may be gone already; the session finds out. A wrong option hurts nobody else.
         detail::log(log_level::warning, "{}: socket options for {}: {}", name_, peer.to_string(),
@@ -205,8 +204,8 @@ void server_engine::refuse(const runtime::unique_socket& socket) {
     // The client says nothing before it has heard from us, so this is read before the close.
     const auto goodbye = protocol::encode_goodbye(static_cast<int>(errc::server_full));
     const runtime::io_slice slice{goodbye.data(), goodbye.size()};
-    (void)runtime::sockets::write(socket.get(), {&slice, 1});
-    runtime::sockets::shutdown_write(socket.get());
+    (void)net().write(socket.get(), {&slice, 1});
+    net().shutdown_write(socket.get());
 }
 
 void server_engine::on_accept_error(std::error_code error, std::chrono::milliseconds pause) {

@@ -36,7 +36,7 @@ void acceptor::on_ready(interest) {
     for (int i = 0; i < accept_budget && is_open_; ++i) {
         unique_socket accepted;
         endpoint peer;
-        const auto result = sockets::accept(poller::handle_of(*this), accepted, peer);
+        const auto result = loop_->net().accept(poller::handle_of(*this), accepted, peer);
         switch (result.kind) {
             case sockets::outcome::done:
                 pauses_.reset();

@@ -55,9 +55,10 @@ void connector::start(const std::string& host, std::uint16_t port, steady_time d
     // Whoever waits for an answer gets it when the loop goes away, too.
     loop_->sockets().add_waiting(*this);
     is_waiting_ = true;
-    question_ = resolve(loop_, host, port, [self = shared_from_this()](resolve_result result) {
-        self->on_resolved(std::move(result));
-    });
+    question_ =
+        loop_->net().resolve(loop_, host, port, [self = shared_from_this()](resolve_result result) {
+            self->on_resolved(std::move(result));
+        });
 }
 
 void connector::on_resolved(resolve_result result) {
@@ -113,7 +114,7 @@ bool connector::begin_attempt(const endpoint& peer) {
         drop(*attempts_.front());
     }
     unique_socket socket;
-    auto begun = sockets::connect(peer, settings_, socket);
+    auto begun = loop_->net().connect(peer, settings_, socket);
     if (begun.kind == sockets::outcome::done) {
         finish({std::move(socket), peer, {}, {}, {}});
         return true;
@@ -149,7 +150,7 @@ void connector::schedule() {
 }
 
 void connector::on_attempt_ready(attempt& which) {
-    const std::error_code error = sockets::connect_result(poller::handle_of(which));
+    const std::error_code error = loop_->net().connect_result(poller::handle_of(which));
     if (error) {
         failures_.push_back({which.peer(), classify(error, errc::connection_failed), error});
         drop(which);

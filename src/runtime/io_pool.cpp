@@ -1,6 +1,7 @@
 #include "runtime/io_pool.h"
 
 #include <array>
+#include <utility>
 
 namespace network_system::runtime {
 namespace {
@@ -24,6 +25,9 @@ io_pool::io_pool(std::size_t threads, readiness_method method) {
 
 io_pool::io_pool(asio::io_context& context, readiness_method method)
     : loops_{loop::of(context, method)} {}
+
+io_pool::io_pool(std::vector<std::shared_ptr<loop>> stepped)
+    : loops_(std::move(stepped)), is_stepped_(true) {}
 
 io_pool::~io_pool() {
     stop();

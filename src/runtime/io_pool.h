@@ -23,6 +23,8 @@ public:
     io_pool(std::size_t threads, readiness_method method);
     /// Uses the user's context; it has to outlive the sockets, and is never stopped from here.
     io_pool(asio::io_context& context, readiness_method method);
+    /// Loops (at least one) that somebody steps by hand: nobody may wait for what happens on them.
+    explicit io_pool(std::vector<std::shared_ptr<loop>> stepped);
     io_pool(const io_pool&) = delete;
     io_pool& operator=(const io_pool&) = delete;
     ~io_pool();
@@ -33,6 +35,7 @@ public:
     [[nodiscard]] const std::vector<std::shared_ptr<loop>>& loops() const noexcept {
         return loops_;
     }
+    [[nodiscard]] bool can_be_waited_for() const noexcept { return !is_stepped_; }
     /// Ends and joins own threads; on an I/O thread they end by themselves. Idempotent.
     void stop();
 
@@ -44,6 +47,7 @@ private:
     std::vector<io_threads::handle> threads_;
     std::atomic<std::size_t> next_{0};
     std::mutex stop_mutex_;
+    const bool is_stepped_ = false;
 };
 
 }  // namespace network_system::runtime

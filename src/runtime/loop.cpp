@@ -17,8 +17,8 @@ constexpr int flush_rounds = 4;
 thread_local loop* loop::current_ = nullptr;
 thread_local bool loop::runs_callbacks_ = false;
 
-loop::loop(const make_driver& driver, const make_poller& sockets, time_source& time)
-    : time_(time), now_(time.now()), deadlines_(now_),
+loop::loop(const make_driver& driver, const make_poller& sockets, time_source& time, network& net)
+    : time_(time), net_(net), now_(time.now()), deadlines_(now_),
       read_buffer_(std::make_unique_for_overwrite<std::uint8_t[]>(read_buffer_size)),
       driver_(driver(*this)), poller_(sockets(*this)) {}
 

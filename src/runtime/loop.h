@@ -3,6 +3,7 @@
 #include "runtime/block_pool.h"
 #include "runtime/callback_gate.h"
 #include "runtime/deadline_wheel.h"
+#include "runtime/network.h"
 #include "runtime/poller.h"
 #include "runtime/time_source.h"
 
@@ -59,8 +60,8 @@ enum class readiness_method : std::uint8_t { automatic, per_socket };
 /// runs here, in batches: handle what is ready, write what was queued (each connection once),
 /// then free what was closed.
 ///
-/// Thread-safety: `post`, `runs_here`, `is_on_io_thread` and `current` from any thread; the rest
-/// inside a batch only.
+/// Thread-safety: `post`, `runs_here`, `is_on_io_thread`, `net` and `clock` from any thread; the
+/// rest inside a batch only.
 class loop : public std::enable_shared_from_this<loop> {
 public:
     /// The loop of an io_context, made at first use with what is given then. It lives as a service
@@ -72,7 +73,9 @@ public:
 
     using make_driver = std::function<std::unique_ptr<loop_driver>(loop&)>;
     using make_poller = std::function<std::unique_ptr<poller>(loop&)>;
-    loop(const make_driver& driver, const make_poller& sockets, time_source& time);
+    /// `net` outlives the driver.
+    loop(const make_driver& driver, const make_poller& sockets, time_source& time,
+         network& net = native_network());
     loop(const loop&) = delete;
     loop& operator=(const loop&) = delete;
     ~loop();
@@ -101,10 +104,13 @@ public:
     /// Whether the calling thread is inside io_context::run of this loop's context.
     [[nodiscard]] bool context_runs_here() const noexcept;
 
+    [[nodiscard]] network& net() const noexcept { return net_; }
     [[nodiscard]] poller& sockets() noexcept { return *poller_; }
     [[nodiscard]] deadline_wheel& deadlines() noexcept { return deadlines_; }
     /// The time of this batch.
     [[nodiscard]] steady_time now() const noexcept { return now_; }
+    /// The time of this moment. Any thread.
+    [[nodiscard]] steady_time clock() const noexcept { return time_.now(); }
     [[nodiscard]] std::uint64_t random() noexcept { return time_.random(); }
     /// Scratch memory for reads; its contents last until the next read on this loop.
     [[nodiscard]] std::span<std::uint8_t> read_buffer() noexcept;
@@ -156,6 +162,7 @@ private:
     static thread_local bool runs_callbacks_;
 
     time_source& time_;
+    network& net_;
     steady_time now_;
     deadline_wheel deadlines_;
     // Not zeroed: pages that no read has filled cost nothing.

@@ -2,6 +2,7 @@
 // native_socket_windows.cpp.
 #include "runtime/native_socket.h"
 
+#include "runtime/network.h"
 #include "runtime/socket_platform.h"
 
 #include <algorithm>
@@ -12,7 +13,8 @@ namespace network_system::runtime {
 
 void unique_socket::reset() noexcept {
     if (handle_ != invalid_socket) {
-        sockets::close(std::exchange(handle_, invalid_socket));
+        const socket_handle closed = std::exchange(handle_, invalid_socket);
+        origin_ == nullptr ? sockets::close(closed) : origin_->close(closed);
     }
 }
 

@@ -50,16 +50,23 @@ struct io_slice {
 };
 #endif
 
+class network;
+
 /// An open socket, closed when dropped.
+///
+/// Object lifetimes: the network outlives the socket.
 class unique_socket {
 public:
     unique_socket() = default;
-    explicit unique_socket(socket_handle handle) noexcept : handle_(handle) {}
+    /// Null: a socket of the machine.
+    explicit unique_socket(socket_handle handle, network* origin = nullptr) noexcept
+        : origin_(origin), handle_(handle) {}
     unique_socket(unique_socket&& other) noexcept
-        : handle_(std::exchange(other.handle_, invalid_socket)) {}
+        : origin_(other.origin_), handle_(std::exchange(other.handle_, invalid_socket)) {}
     unique_socket& operator=(unique_socket&& other) noexcept {
         if (this != &other) {
             reset();
+            origin_ = other.origin_;
             handle_ = std::exchange(other.handle_, invalid_socket);
         }
         return *this;
@@ -76,6 +83,7 @@ public:
     void reset() noexcept;
 
 private:
+    network* origin_ = nullptr;
     socket_handle handle_ = invalid_socket;
 };
 

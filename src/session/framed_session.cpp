@@ -217,8 +217,7 @@ void framed_session::send_ping(ping_handler handler, operation_id operation) {
     }
     const std::uint64_t token = loop().random();
     if (handler) {
-        waiting().pings.push_back(
-            {token, std::chrono::steady_clock::now(), operation, std::move(handler)});
+        waiting().pings.push_back({token, loop().clock(), operation, std::move(handler)});
     }
     (void)send_control(protocol::encode_token(protocol::frame_type::ping, token));
 }

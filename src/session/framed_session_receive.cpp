@@ -151,7 +151,7 @@ bool framed_session::on_pong_frame(transport::bytes_view payload) {
                 const pending_ping answered = std::move(*each);
                 pings.erase(each);
                 const auto elapsed = std::chrono::duration_cast<std::chrono::microseconds>(
-                    std::chrono::steady_clock::now() - answered.sent);
+                    loop().clock() - answered.sent);
                 answered.handler(elapsed);
                 break;
             }

@@ -1,14 +1,20 @@
 #include "transport/plain_transport.h"
 
+#include "transport/network_stream.h"
 #include "transport/plain_stream.h"
 #include "transport/stream_transport.ipp"
 
 namespace network_system::transport {
 
 template class stream_transport<plain_stream>;
+template class stream_transport<network_stream>;
 
 std::shared_ptr<transport> make_plain_transport(std::shared_ptr<runtime::loop> where,
                                                 runtime::unique_socket socket) {
+    if (runtime::network& net = where->net(); !net.is_native()) {
+        return std::make_shared<stream_transport<network_stream>>(
+            std::move(where), network_stream(net, std::move(socket)));
+    }
     return std::make_shared<stream_transport<plain_stream>>(std::move(where),
                                                             plain_stream(std::move(socket)));
 }

@@ -6,7 +6,7 @@
 
 namespace network_system::transport {
 
-/// A transport over a connected TCP socket.
+/// A transport over a connected TCP socket of the loop's network.
 [[nodiscard]] std::shared_ptr<transport> make_plain_transport(std::shared_ptr<runtime::loop> where,
                                                               runtime::unique_socket socket);
 

@@ -9,7 +9,7 @@ Rules:
   1. Includes run downwards only; transport and protocol stand side by side and do not know each other.
   2. protocol is pure: neither Asio, nor OpenSSL, nor sockets, nor threads.
   3. OpenSSL headers are included in the TLS files only.
-  4. The public core/, session/ and utils/ headers pull in neither Asio nor OpenSSL, directly or not.
+  4. The public core/, session/, testing/ and utils/ headers pull in neither Asio nor OpenSSL, directly or not.
   5. No header includes itself through others.
   6. A quoted include names a file that exists; a public header includes no private one.
   7. src/CMakeLists.txt lists exactly the .cpp files under src/.
@@ -31,6 +31,7 @@ _LOWER = {
     "core": ["session", "transport", "protocol", "runtime", "utils"],
     "integration": ["core", "session", "transport", "protocol", "runtime", "utils"],
     "resilience": ["core", "session", "transport", "protocol", "runtime", "utils"],
+    "testing": ["core", "session", "transport", "protocol", "runtime", "utils"],
 }
 
 # Which layer a file belongs to: the longest matching path decides.
@@ -44,6 +45,7 @@ _LAYER_OF = {
     "include/network_system/compatibility.h": "integration",
     "include/network_system/integration/": "integration",
     "include/network_system/resilience/": "resilience",
+    "include/network_system/testing/": "testing",
     # SPEC.md puts the public face of several layers into internal/.
     "include/network_system/internal/asio_version.h": "utils",
     "include/network_system/internal/async_operation.h": "integration",
@@ -60,13 +62,14 @@ _LAYER_OF = {
     "src/core/": "core",
     "src/integration/": "integration",
     "src/resilience/": "resilience",
+    "src/testing/": "testing",
     "src/internal/tcp_socket": "core",
     "src/internal/pipeline": "protocol",
     "src/internal/send_coroutine": "integration",
 }
 
 _GENERATED = {"include/network_system/config.h", "include/network_system/export.h"}
-_LIGHT = re.compile(r"include/network_system/(core|session|utils)/")
+_LIGHT = re.compile(r"include/network_system/(core|session|testing|utils)/")
 _TLS_FILE = re.compile(r"src/.*(^|/|_)(tls|secure|openssl)(_|/|\.)")
 # Asio's version alone is a macro, and is asked for only where Asio is already.
 _ASIO = re.compile(r"(boost/)?asio(\.hpp$|/(?!version\.hpp$))")

@@ -15,6 +15,10 @@ namespace asio {
 class io_context;
 }
 
+namespace network_system::runtime {
+class environment;
+}
+
 namespace network_system::core {
 
 /// How a loop learns that sockets are ready.
@@ -121,6 +125,10 @@ struct server_options {
 
     socket_options socket;
     readiness readiness_method = readiness::automatic;
+
+    /// Runs the server in a simulation (testing/simulation.h), which sets it. Null = on the machine
+    /// (default).
+    std::shared_ptr<runtime::environment> environment;
 };
 
 struct client_options {
@@ -166,6 +174,10 @@ struct client_options {
 
     socket_options socket;
     readiness readiness_method = readiness::automatic;
+
+    /// Runs the client in a simulation (testing/simulation.h), which sets it. Null = on the machine
+    /// (default).
+    std::shared_ptr<runtime::environment> environment;
 };
 
 }  // namespace network_system::core

@@ -1,0 +1,44 @@
+#pragma once
+
+#include "testing/world.h"
+
+#include <network_system/utils/thread_pool_interface.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace network_system::testing::detail {
+
+struct universe;
+
+/// A pool whose tasks run one at a time, in any order, between the batches of the loops.
+///
+/// Thread-safety: none.
+class simulated_pool final : public thread_pool_interface, private runnable {
+public:
+    simulated_pool(std::shared_ptr<universe> in, std::uint64_t number, std::size_t threads);
+    ~simulated_pool() override;
+
+    VoidResult submit(unique_function<void()> task) noexcept override;
+    std::size_t worker_count() const noexcept override { return threads_; }
+    std::size_t pending_tasks() const noexcept override { return tasks_.size(); }
+    bool is_running() const noexcept override { return is_running_; }
+    bool runs_here() const noexcept override { return is_inside_; }
+
+    /// Destroys what has not begun.
+    void stop();
+
+private:
+    void run_once() override;
+
+    const std::shared_ptr<universe> universe_;
+    const std::uint64_t number_;
+    const std::size_t threads_;
+    std::vector<unique_function<void()>> tasks_;
+    bool is_running_ = true;
+    bool is_inside_ = false;
+};
+
+}  // namespace network_system::testing::detail
