@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <mutex>
@@ -394,6 +395,10 @@ private:
                 errc::invalid_argument,
                 "tls_config: key_log_file cannot be written: " + config_.key_log_file, source_);
         }
+        std::error_code ignored;  // of a file system without permissions
+        std::filesystem::permissions(
+            config_.key_log_file,
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, ignored);
         detail::log(log_level::warning, "{}: the secrets of connections are written to {}", source_,
                     config_.key_log_file);
         SSL_CTX_set_keylog_callback(context(), &log_keys);

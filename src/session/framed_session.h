@@ -263,7 +263,8 @@ private:
     const std::chrono::milliseconds drain_timeout_;
     const runtime::steady_time hello_deadline_;
     const session_role role_;
-    bool is_open_ = false;
+    // Written on the loop only.
+    std::atomic<bool> is_open_{false};
     bool is_closing_ = false;
     // The reasons (`hold`) that are on.
     std::uint8_t holds_ = 0;

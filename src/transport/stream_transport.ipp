@@ -38,6 +38,11 @@ void stream_transport<Stream>::start(transport_handler& handler) {
 
 template <typename Stream>
 void stream_transport<Stream>::on_ready(runtime::interest ready) {
+    if constexpr (is_layered) {
+        if (!stream_.is_established() && !loop_->takes_long_step()) {
+            return;  // it is still ready in the next batch
+        }
+    }
     if (ready.write) {
         is_write_blocked_ = false;
         if (!write_queued()) {

@@ -6,8 +6,8 @@
 #include <openssl/x509v3.h>
 
 #include <array>
-#include <cstdlib>
 #include <fstream>
+#include <random>
 #include <stdexcept>
 
 namespace network_system::testing {
@@ -52,10 +52,16 @@ std::string pem_of(const Write& write) {
 }
 
 std::filesystem::path make_directory() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "network_system_tls_XXXXXX").string();
-    check(::mkdtemp(pattern.data()) != nullptr, "directory");
-    return pattern;
+    std::random_device random;
+    for (int attempt = 0; attempt < 100; ++attempt) {
+        const auto made = std::filesystem::temp_directory_path() /
+                          ("network_system_tls_" + std::to_string(random()));
+        if (std::filesystem::create_directory(made)) {
+            std::filesystem::permissions(made, std::filesystem::perms::owner_all);
+            return made;
+        }
+    }
+    throw std::runtime_error("test certificate: directory");
 }
 
 certificate_wishes authority_wishes(const char* name) {
