@@ -25,6 +25,17 @@ if(NOT TARGET fmt::fmt-header-only)
     endif()
 endif()
 
+# No public header includes OpenSSL; applications only link it, and only with a static library.
+if(BUILD_TLS_SUPPORT AND NOT TARGET OpenSSL::SSL)
+    find_package(OpenSSL 3.0 QUIET)
+    if(NOT OPENSSL_FOUND)
+        message(FATAL_ERROR "BUILD_TLS_SUPPORT=ON, but OpenSSL 3.0 or newer was not found (Debian/Ubuntu: "
+                            "libssl-dev; Homebrew, vcpkg: openssl; MSYS2: mingw-w64-x86_64-openssl). Elsewhere: "
+                            "-DOPENSSL_ROOT_DIR=<prefix>. To build without TLS: -DBUILD_TLS_SUPPORT=OFF."
+        )
+    endif()
+endif()
+
 # The sister projects. Their packages have changed target names over time, so the usual spellings
 # are tried.
 set(NETWORK_ECOSYSTEM_PACKAGES "") # what network_systemConfig.cmake has to find again

@@ -34,7 +34,11 @@ option(BUILD_WITH_CONTAINER_SYSTEM "Use container_system" OFF)
 option(BUILD_WITH_COMMON_SYSTEM "Use common_system" OFF)
 
 # config.h says what is there, not what was asked for.
-set(NETWORK_SYSTEM_WITH_TLS 0)
+if(BUILD_TLS_SUPPORT)
+    set(NETWORK_SYSTEM_WITH_TLS 1)
+else()
+    set(NETWORK_SYSTEM_WITH_TLS 0)
+endif()
 set(NETWORK_SYSTEM_WITH_WEBSOCKET 0)
 set(NETWORK_SYSTEM_WITH_MESSAGING_BRIDGE 0)
 foreach(_system THREAD LOGGER CONTAINER COMMON)

@@ -30,7 +30,11 @@ network_summary("Compiler" "${CMAKE_CXX_COMPILER_ID} ${CMAKE_CXX_COMPILER_VERSIO
 network_summary("Compiler launcher" "${CMAKE_CXX_COMPILER_LAUNCHER}")
 network_summary("Asio" "${Asio_VERSION} (${Asio_INCLUDE_DIR})")
 network_summary("fmt" "${fmt_VERSION}")
-network_summary_feature("TLS" BUILD_TLS_SUPPORT ${NETWORK_SYSTEM_WITH_TLS} "secure_messaging_*")
+if(NETWORK_SYSTEM_WITH_TLS)
+    network_summary("TLS" "OpenSSL ${OPENSSL_VERSION}")
+else()
+    network_summary("TLS" "no (BUILD_TLS_SUPPORT=OFF)")
+endif()
 network_summary_feature(
     "WebSocket" BUILD_WEBSOCKET_SUPPORT ${NETWORK_SYSTEM_WITH_WEBSOCKET} "messaging_ws_*"
 )

@@ -10,6 +10,13 @@
 #include <network_system/core/messaging_client.h>
 #include <network_system/core/messaging_server.h>
 
+#if NETWORK_SYSTEM_WITH_TLS
+#include "support/tls_authority.h"
+
+#include <network_system/core/secure_messaging_client.h>
+#include <network_system/core/secure_messaging_server.h>
+#endif
+
 #include <array>
 #include <cstdlib>
 #include <future>
@@ -29,6 +36,24 @@ struct tcp {
     static std::unique_ptr<server> make_server() { return std::make_unique<server>("server"); }
     static std::unique_ptr<client> make_client() { return std::make_unique<client>("client"); }
 };
+
+#if NETWORK_SYSTEM_WITH_TLS
+struct tls {
+    using server = network_system::core::secure_messaging_server;
+    using client = network_system::core::secure_messaging_client;
+
+    static std::unique_ptr<server> make_server() {
+        static const auto files =
+            network_system::testing::test_authority::shared().issue_local("quickstart");
+        return std::make_unique<server>("server", files.certificate, files.key);
+    }
+    static std::unique_ptr<client> make_client() {
+        network_system::core::tls_config config;
+        config.ca_file = network_system::testing::test_authority::shared().ca_file();
+        return std::make_unique<client>("client", config);
+    }
+};
+#endif
 
 template <typename Protocol>
 void converse() {
@@ -70,8 +95,11 @@ struct protocol {
     sample::load_report (*load)(const sample::load_shape&, sample::steady::duration);
 };
 
-constexpr std::array protocols{
+constexpr std::array protocols {
     protocol{"TCP", converse<tcp>, sample::run_load<tcp>},
+#if NETWORK_SYSTEM_WITH_TLS
+        protocol{"TLS", converse<tls>, sample::run_load<tls>},
+#endif
 };
 
 constexpr std::array loads{

@@ -1,10 +1,14 @@
 // The comparison with hand-written Asio: the message framing served by one io_context on one
 // thread, written for speed. Each read takes what has arrived, all complete frames in it are
-// answered into one buffer, and that buffer goes out in one write while reading goes on.
+// answered into one buffer, and that buffer goes out in one write while reading goes on. With
+// --tls-cert and --tls-key the same over asio::ssl::stream.
 
 #include "common.h"
 
 #include <asio.hpp>
+#ifdef COMPARE_WITH_TLS
+#include <asio/ssl.hpp>
+#endif
 
 #include <algorithm>
 #include <array>
@@ -24,17 +28,19 @@ constexpr std::size_t initial_input = 64 * 1024;
 constexpr std::size_t input_limit = compare::header_size + compare::max_payload;
 constexpr std::size_t output_limit = 4 * 1024 * 1024;
 
-class session : public std::enable_shared_from_this<session> {
+template <typename Stream>
+class session : public std::enable_shared_from_this<session<Stream>> {
 public:
-    explicit session(tcp_socket socket) : socket_(std::move(socket)), input_(initial_input) {}
+    explicit session(Stream socket) : socket_(std::move(socket)), input_(initial_input) {}
 
     void start() { read(); }
+    Stream& stream() { return socket_; }
 
 private:
     void read() {
         socket_.async_read_some(
             asio::buffer(input_.data() + filled_, input_.size() - filled_),
-            [self = shared_from_this()](std::error_code error, std::size_t size) {
+            [self = this->shared_from_this()](std::error_code error, std::size_t size) {
                 if (!error) {
                     self->on_read(size);
                 }
@@ -96,7 +102,7 @@ private:
         writing_ = true;
         std::swap(output_, in_write_);
         asio::async_write(socket_, asio::buffer(in_write_),
-                          [self = shared_from_this()](std::error_code error, std::size_t) {
+                          [self = this->shared_from_this()](std::error_code error, std::size_t) {
                               if (!error) {
                                   self->on_written();
                               }
@@ -114,7 +120,7 @@ private:
         }
     }
 
-    tcp_socket socket_;
+    Stream socket_;
     std::vector<std::uint8_t> input_;
     std::size_t filled_ = 0;
     std::vector<std::uint8_t> output_;
@@ -123,21 +129,46 @@ private:
     bool paused_ = false;
 };
 
-void accept_next(tcp_acceptor& acceptor) {
-    acceptor.async_accept([&acceptor](std::error_code error, tcp_socket socket) {
+template <typename Serve>
+void accept_next(tcp_acceptor& acceptor, const Serve& serve) {
+    acceptor.async_accept([&acceptor, serve](std::error_code error, tcp_socket socket) {
         if (error == asio::error::operation_aborted) {
             return;
         }
         if (!error) {
             socket.set_option(tcp::no_delay{true}, error);
-            std::make_shared<session>(std::move(socket))->start();
+            serve(std::move(socket));
         }
-        accept_next(acceptor);
+        accept_next(acceptor, serve);
     });
 }
 
+#ifdef COMPARE_WITH_TLS
+void serve_tls(tcp_acceptor& acceptor, const std::string& certificate, const std::string& key) {
+    using tls_stream = asio::ssl::stream<tcp_socket>;
+    static asio::ssl::context context(asio::ssl::context::tls_server);
+    context.use_certificate_chain_file(certificate);
+    context.use_private_key_file(key, asio::ssl::context::pem);
+    accept_next(acceptor, [](tcp_socket socket) {
+        auto served = std::make_shared<session<tls_stream>>(tls_stream(std::move(socket), context));
+        served->stream().async_handshake(asio::ssl::stream_base::server,
+                                         [served](std::error_code error) {
+                                             if (!error) {
+                                                 served->start();
+                                             }
+                                         });
+    });
+}
+#else
+void serve_tls(tcp_acceptor&, const std::string&, const std::string&) {
+    throw std::invalid_argument("--tls-cert: built without OpenSSL");
+}
+#endif
+
 void serve_echo(compare::arguments& options) {
     const auto port = options.number<std::uint16_t>("--port", 0);
+    const std::string certificate = options.text("--tls-cert", "");
+    const std::string key = options.text("--tls-key", "");
     options.expect_no_more();
     compare::raise_descriptor_limit();
 
@@ -145,7 +176,13 @@ void serve_echo(compare::arguments& options) {
     asio::signal_set stop_signals{context, SIGINT, SIGTERM};
     stop_signals.async_wait([&context](std::error_code, int) { context.stop(); });
     tcp_acceptor acceptor{context, tcp::endpoint{asio::ip::address_v4::loopback(), port}};
-    accept_next(acceptor);
+    if (certificate.empty()) {
+        accept_next(acceptor, [](tcp_socket socket) {
+            std::make_shared<session<tcp_socket>>(std::move(socket))->start();
+        });
+    } else {
+        serve_tls(acceptor, certificate, key);
+    }
     compare::announce_port(acceptor.local_endpoint().port());
     context.run();
 }

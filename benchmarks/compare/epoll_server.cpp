@@ -1,8 +1,12 @@
 // The floor of the comparison: what the kernel asks for an echo. Bytes come back as they came, no
 // framing, one thread, level-triggered epoll: one recv and one send for each ready connection. With
-// --broadcast they go to every connection, one send each.
+// --broadcast they go to every connection, one send each. With --tls-cert and --tls-key OpenSSL
+// sits on the socket.
 
 #include "common.h"
+#ifdef COMPARE_WITH_TLS
+#include "tls_channel.h"
+#endif
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -20,12 +24,70 @@ namespace {
 using compare::check;
 using compare::descriptor;
 
-struct connection {
-    explicit connection(int fd) noexcept : socket(fd) {}
+/// A connection; `receive` and `send` answer like the calls of the system.
+struct plain_connection {
+    explicit plain_connection(int fd) noexcept : socket(fd) {}
+
+    ssize_t receive(std::span<std::uint8_t> into) const {
+        return ::recv(socket.get(), into.data(), into.size(), 0);
+    }
+    ssize_t send(std::span<const std::uint8_t> data) const {
+        return ::send(socket.get(), data.data(), data.size(), MSG_NOSIGNAL);
+    }
 
     descriptor socket;
     std::vector<std::uint8_t> pending;
 };
+
+#ifdef COMPARE_WITH_TLS
+/// Reads until OpenSSL would block: what it holds does not wake epoll.
+struct tls_connection : plain_connection {
+    inline static SSL_CTX* context = nullptr;
+
+    explicit tls_connection(int fd) : plain_connection(fd), ssl(SSL_new(context)) {
+        if (SSL_set_fd(ssl.get(), fd) != 1) {
+            compare::throw_tls("SSL_set_fd");
+        }
+        SSL_set_accept_state(ssl.get());
+    }
+
+    ssize_t receive(std::span<std::uint8_t> into) const {
+        std::size_t total = 0;
+        while (total < into.size()) {
+            std::size_t got = 0;
+            if (SSL_read_ex(ssl.get(), into.data() + total, into.size() - total, &got) != 1) {
+                return total > 0 ? static_cast<ssize_t>(total) : blocked_or_gone();
+            }
+            total += got;
+        }
+        return static_cast<ssize_t>(total);
+    }
+    ssize_t send(std::span<const std::uint8_t> data) const {
+        std::size_t total = 0;
+        while (total < data.size()) {
+            std::size_t written = 0;
+            if (SSL_write_ex(ssl.get(), data.data() + total, data.size() - total, &written) != 1) {
+                return total > 0 ? static_cast<ssize_t>(total) : blocked_or_gone();
+            }
+            total += written;
+        }
+        return static_cast<ssize_t>(total);
+    }
+
+    compare::tls_object ssl;
+
+private:
+    ssize_t blocked_or_gone() const {
+        const int error = SSL_get_error(ssl.get(), 0);
+        if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
+            errno = EAGAIN;
+            return -1;
+        }
+        ERR_clear_error();
+        return 0;
+    }
+};
+#endif
 
 descriptor listen_on(std::uint16_t port) {
     descriptor listener{
@@ -52,6 +114,7 @@ unsigned port_of(const descriptor& listener) {
     return ntohs(address.sin_port);
 }
 
+template <typename connection>
 class server {
 public:
     server(descriptor listener, const sigset_t& stop_signals, bool is_broadcast)
@@ -125,7 +188,7 @@ private:
     }
 
     bool echo(connection& peer) {
-        const ssize_t got = ::recv(peer.socket.get(), buffer_.data(), buffer_.size(), 0);
+        const ssize_t got = peer.receive(buffer_);
         if (got <= 0) {
             return got < 0 && errno == EAGAIN;
         }
@@ -141,8 +204,8 @@ private:
     }
 
     bool send(connection& peer, std::span<const std::uint8_t> data) {
-        const ssize_t sent = ::send(peer.socket.get(), data.data(), data.size(), MSG_NOSIGNAL);
-        if (sent < 0 && errno != EAGAIN) {
+        const ssize_t sent = peer.send(data);
+        if (sent == 0 || (sent < 0 && errno != EAGAIN)) {
             return false;
         }
         const auto rest = data.subspan(static_cast<std::size_t>(std::max<ssize_t>(sent, 0)));
@@ -155,10 +218,9 @@ private:
     }
 
     bool send_pending(connection& peer) {
-        const ssize_t sent =
-            ::send(peer.socket.get(), peer.pending.data(), peer.pending.size(), MSG_NOSIGNAL);
-        if (sent < 0) {
-            return errno == EAGAIN;
+        const ssize_t sent = peer.send(peer.pending);
+        if (sent <= 0) {
+            return sent < 0 && errno == EAGAIN;
         }
         peer.pending.erase(peer.pending.begin(), peer.pending.begin() + sent);
         if (peer.pending.empty()) {
@@ -175,18 +237,37 @@ private:
     std::array<std::uint8_t, 64 * 1024> buffer_;
 };
 
+template <typename connection>
+void serve_with(descriptor listener, const sigset_t& stop_signals, bool is_broadcast) {
+    const unsigned bound = port_of(listener);
+    const auto echo_server =
+        std::make_unique<server<connection>>(std::move(listener), stop_signals, is_broadcast);
+    compare::announce_port(bound);
+    echo_server->run();
+}
+
 void serve_echo(compare::arguments& options) {
     const auto port = options.number<std::uint16_t>("--port", 0);
     const bool is_broadcast = options.flag("--broadcast");
+    const std::string certificate = options.text("--tls-cert", "");
+    const std::string key = options.text("--tls-key", "");
     options.expect_no_more();
     const sigset_t stop_signals = compare::block_stop_signals();
     compare::raise_descriptor_limit();
     descriptor listener = listen_on(port);
-    const unsigned bound = port_of(listener);
-    const auto echo_server =
-        std::make_unique<server>(std::move(listener), stop_signals, is_broadcast);
-    compare::announce_port(bound);
-    echo_server->run();
+    if (certificate.empty()) {
+        serve_with<plain_connection>(std::move(listener), stop_signals, is_broadcast);
+        return;
+    }
+#ifdef COMPARE_WITH_TLS
+    // OpenSSL writes with write(2).
+    std::signal(SIGPIPE, SIG_IGN);
+    const compare::tls_context context = compare::serving_context(certificate, key);
+    tls_connection::context = context.get();
+    serve_with<tls_connection>(std::move(listener), stop_signals, is_broadcast);
+#else
+    throw std::invalid_argument("--tls-cert: built without OpenSSL");
+#endif
 }
 
 }  // namespace

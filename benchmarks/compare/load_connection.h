@@ -1,14 +1,14 @@
 // One connection of the load generator: the frames it has in flight and the check of the answers.
+// The channel is how its bytes travel: plain (tcp_channel.h) or encrypted (tls_channel.h).
 #pragma once
 
 #include "common.h"
 
-#include <fcntl.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
 
 #include <array>
 #include <cstring>
+#include <span>
 
 namespace compare {
 
@@ -30,11 +30,12 @@ inline constexpr exchange request_exchange{{request_frame, request_prefix},
 // Answers come in order, so a ring of as many frames as may be in
 // flight never overwrites one that is not answered, and what is to be sent is at most two pieces
 // of the ring: nothing is copied and nothing allocated.
+template <typename Channel>
 class load_connection {
 public:
-    load_connection(descriptor fd, std::size_t in_flight, std::size_t payload,
+    load_connection(Channel channel, std::size_t in_flight, std::size_t payload,
                     std::uint64_t first_sequence, const exchange& shapes)
-        : fd_(std::move(fd)), payload_(payload), shapes_(shapes),
+        : channel_(std::move(channel)), payload_(payload), shapes_(shapes),
           frame_size_(header_size + shapes.sent.prefix + payload), in_flight_(in_flight),
           first_sequence_(first_sequence), ring_(frame_size_ * in_flight_, 0x5a),
           queued_at_(in_flight_), head_(header_size + shapes.answered.prefix + sequence_size) {
@@ -42,10 +43,11 @@ public:
             write_header(&ring_[at], {shapes.sent.first,
                                       static_cast<std::uint32_t>(shapes.sent.prefix + payload_)});
         }
-        check(::fcntl(fd_.get(), F_SETFL, O_NONBLOCK), "O_NONBLOCK");
+        channel_.set_non_blocking();
     }
 
-    int fd() const { return fd_.get(); }
+    Channel& channel() { return channel_; }
+    int fd() const { return channel_.fd(); }
     bool has_unsent() const { return sent_bytes_ < queued_ * frame_size_; }
     bool awaits_answers() const { return answered_ < queued_; }
     bool wants_out = false;
@@ -75,14 +77,7 @@ public:
         const std::size_t begin = sent_bytes_ % ring_.size();
         const std::size_t first = std::min(size, ring_.size() - begin);
         std::array<iovec, 2> pieces{iovec{&ring_[begin], first}, iovec{&ring_[0], size - first}};
-        msghdr message{};
-        message.msg_iov = pieces.data();
-        message.msg_iovlen = size > first ? 2 : 1;
-        const ssize_t sent = ::sendmsg(fd_.get(), &message, MSG_NOSIGNAL);
-        if (sent < 0 && errno == EAGAIN) {
-            return;
-        }
-        sent_bytes_ += static_cast<std::size_t>(check(sent, "send"));
+        sent_bytes_ += channel_.send(std::span(pieces).first(size > first ? 2 : 1));
     }
 
     // Calls on_answer(queued at, contents right) for each answer completed by these bytes.
@@ -130,7 +125,7 @@ private:
                            sequence_size) == 0;
     }
 
-    descriptor fd_;
+    Channel channel_;
     std::size_t payload_;
     exchange shapes_;
     std::size_t frame_size_;

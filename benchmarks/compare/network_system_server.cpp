@@ -1,11 +1,16 @@
 // The comparison's subject: servers over the public API of this library, with nothing a user could
 // not write. Messages are echoed and requests answered with their own data; --coroutines does the
-// same in a coroutine per connection, --broadcast sends every message to everybody.
+// same in a coroutine per connection, --broadcast sends every message to everybody; with --tls-cert
+// and --tls-key over TLS.
 
 #include "common.h"
 
 #include <network_system/async.h>
+#include <network_system/config.h>
 #include <network_system/core/messaging_server.h>
+#if NETWORK_SYSTEM_WITH_TLS
+#include <network_system/core/secure_messaging_server.h>
+#endif
 #include <network_system/utils/thread_pool.h>
 
 #include <asio/awaitable.hpp>
@@ -25,6 +30,8 @@ struct settings {
     std::uint16_t port = 0;
     bool uses_coroutines = false;
     bool is_broadcast = false;
+    std::string certificate;
+    std::string key;
     server_options options;
 };
 
@@ -33,6 +40,8 @@ settings read_settings(compare::arguments& arguments) {
     chosen.port = arguments.number<std::uint16_t>("--port", 0);
     chosen.uses_coroutines = arguments.flag("--coroutines");
     chosen.is_broadcast = arguments.flag("--broadcast");
+    chosen.certificate = arguments.text("--tls-cert", "");
+    chosen.key = arguments.text("--tls-key", "");
     server_options& options = chosen.options;
     options.bind_address = "127.0.0.1";
     options.io_threads = arguments.number<std::size_t>("--io-threads", 1);
@@ -89,12 +98,25 @@ void set_callbacks(messaging_server& server, const settings& chosen) {
         }));
 }
 
+std::unique_ptr<messaging_server> make_server(const settings& chosen) {
+    if (chosen.certificate.empty()) {
+        return std::make_unique<messaging_server>("compare", chosen.options);
+    }
+#if NETWORK_SYSTEM_WITH_TLS
+    return std::make_unique<network_system::core::secure_messaging_server>(
+        "compare", chosen.certificate, chosen.key, chosen.options);
+#else
+    throw std::invalid_argument("--tls-cert: built without TLS");
+#endif
+}
+
 void serve(compare::arguments& arguments) {
     const settings chosen = read_settings(arguments);
     const sigset_t stop_signals = compare::block_stop_signals();
     compare::raise_descriptor_limit();
 
-    messaging_server server{"compare", chosen.options};
+    const auto made = make_server(chosen);
+    messaging_server& server = *made;
     set_callbacks(server, chosen);
     throw_if_failed(server.start_server(chosen.port));
     compare::announce_port(server.local_port());

@@ -89,8 +89,9 @@ error_info client_engine::start_error(errc code, std::error_code cause,
 
 error_info client_engine::start_error(std::error_code reason) const {
     const bool is_ours = reason && reason.category() == error_category() && !is_stop_requested_;
+    const auto failed = session();
     return start_error(is_ours ? static_cast<errc>(reason.value()) : errc::connection_closed, {},
-                       {});
+                       is_ours && failed ? failed->failure_text() : std::string());
 }
 
 void client_engine::refuse_start(const error_info& failure) {

@@ -1,7 +1,7 @@
 #include "core/addresses.h"
 #include "core/awaited.h"
 #include "core/client_engine.h"
-#include "transport/plain_transport.h"
+#include "core/stream_security.h"
 #include "utils/failure.h"
 
 #include <network_system/core/messaging_client.h>
@@ -21,8 +21,8 @@ std::span<const std::uint8_t> bytes_of(std::string_view text) noexcept {
 /// The client's current (or last) connection, and the callbacks for the next.
 class messaging_client::impl {
 public:
-    impl(std::string id, client_options options)
-        : id_(std::move(id)), options_(std::move(options)) {
+    impl(std::string id, client_options options, std::shared_ptr<stream_security> security)
+        : id_(std::move(id)), options_(std::move(options)), security_(std::move(security)) {
         runtime::io_threads::end_after_caller();
     }
     impl(const impl&) = delete;
@@ -63,6 +63,10 @@ public:
         if (const auto checked = validate(host, port); checked.is_err()) {
             return checked.error();
         }
+        auto transports = make_transports(security_.get(), host, id_);
+        if (!transports) {
+            return transports.error();
+        }
         // Let go after the lock: user data and captures have destructors, which are user code.
         engine_list retired;
         std::function<void()> former_canceller;
@@ -75,7 +79,7 @@ public:
             return chosen.error();
         }
         engine_ = std::make_shared<client_engine>(
-            id_, options_, pool_, loop_, transport::make_plain_transport, callbacks_, connected_);
+            id_, options_, pool_, loop_, std::move(transports).value(), callbacks_, connected_);
         if (canceller != nullptr) {
             former_canceller = std::exchange(*canceller, [weak = std::weak_ptr(engine_)] {
                 if (const auto alive = weak.lock()) {
@@ -181,6 +185,9 @@ public:
             if (each) {
                 add_engine(all, *each);
             }
+        }
+        if (security_) {
+            all.tls = security_->metrics();
         }
         return all;
     }
@@ -339,6 +346,7 @@ private:
 
     const std::string id_;
     const client_options options_;
+    const std::shared_ptr<stream_security> security_;
     mutable std::mutex mutex_;
     std::shared_ptr<runtime::io_pool> pool_;
     std::shared_ptr<runtime::loop> loop_;
@@ -351,7 +359,12 @@ private:
 };
 
 messaging_client::messaging_client(std::string client_id, client_options options)
-    : impl_(std::make_unique<impl>(std::move(client_id), std::move(options))) {}
+    : messaging_client(std::move(client_id), std::move(options), nullptr) {}
+
+messaging_client::messaging_client(std::string client_id, client_options&& options,
+                                   std::shared_ptr<stream_security> security)
+    : impl_(std::make_unique<impl>(std::move(client_id), std::move(options), std::move(security))) {
+}
 
 messaging_client::~messaging_client() = default;
 

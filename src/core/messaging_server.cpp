@@ -1,5 +1,5 @@
 #include "core/server_engine.h"
-#include "transport/plain_transport.h"
+#include "core/stream_security.h"
 #include "utils/failure.h"
 
 #include <network_system/core/messaging_server.h>
@@ -23,8 +23,8 @@ error_info not_started(const std::string& id) {
 /// The server's current (or last) life, and the callbacks for the next.
 class messaging_server::impl {
 public:
-    impl(std::string id, server_options options)
-        : id_(std::move(id)), options_(std::move(options)) {
+    impl(std::string id, server_options options, std::shared_ptr<stream_security> security)
+        : id_(std::move(id)), options_(std::move(options)), security_(std::move(security)) {
         runtime::io_threads::end_after_caller();
     }
     impl(const impl&) = delete;
@@ -77,6 +77,10 @@ public:
                                                          : "the server is still stopping",
                                    id_);
         }
+        auto transports = make_transports(security_.get(), {}, id_);
+        if (!transports) {
+            return transports.error();
+        }
         const auto method = to_runtime(options_.readiness_method);
         auto pool = make_pool(
             [&] {
@@ -92,7 +96,7 @@ public:
             return pool.error();
         }
         next = std::make_shared<server_engine>(id_, options_, std::move(pool).value(),
-                                               transport::make_plain_transport, callbacks_);
+                                               std::move(transports).value(), callbacks_);
         auto started = next->start(std::forward<Where>(where));
         if (started) {
             engine_.swap(next);
@@ -130,6 +134,15 @@ public:
         }
         current->stop_then(std::move(handler));
         return ok();
+    }
+
+    [[nodiscard]] server_metrics metrics() const {
+        const auto current = engine();
+        server_metrics all = current ? current->metrics() : server_metrics{};
+        if (security_) {
+            all.tls = security_->metrics();
+        }
+        return all;
     }
 
     /// Sets a callback unless they are in use. `callback` gets the one it replaces: the caller
@@ -171,13 +184,19 @@ private:
 
     const std::string id_;
     const server_options options_;
+    const std::shared_ptr<stream_security> security_;
     mutable std::mutex mutex_;
     std::shared_ptr<server_callbacks> callbacks_ = std::make_shared<server_callbacks>();
     std::shared_ptr<server_engine> engine_;
 };
 
 messaging_server::messaging_server(std::string server_id, server_options options)
-    : impl_(std::make_unique<impl>(std::move(server_id), std::move(options))) {}
+    : messaging_server(std::move(server_id), std::move(options), nullptr) {}
+
+messaging_server::messaging_server(std::string server_id, server_options&& options,
+                                   std::shared_ptr<stream_security> security)
+    : impl_(std::make_unique<impl>(std::move(server_id), std::move(options), std::move(security))) {
+}
 
 messaging_server::~messaging_server() = default;
 
@@ -310,8 +329,7 @@ std::size_t messaging_server::connection_count() const {
 }
 
 server_metrics messaging_server::metrics() const {
-    const auto current = impl_->engine();
-    return current ? current->metrics() : server_metrics{};
+    return impl_->metrics();
 }
 
 session_manager_stats messaging_server::session_stats() const {

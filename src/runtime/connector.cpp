@@ -26,15 +26,18 @@ int weight(errc code) noexcept {
 
 }  // namespace
 
-errc classify(std::error_code system_error, errc otherwise) noexcept {
-    if (system_error == std::errc::connection_refused) {
+errc classify(std::error_code error, errc otherwise) noexcept {
+    if (error.category() == error_category()) {
+        return static_cast<errc>(error.value());
+    }
+    if (error == std::errc::connection_refused) {
         return errc::connection_refused;
     }
-    if (system_error == std::errc::timed_out) {
+    if (error == std::errc::timed_out) {
         return errc::connection_timeout;
     }
-    if (system_error == std::errc::connection_reset || system_error == std::errc::broken_pipe ||
-        system_error == std::errc::connection_aborted) {
+    if (error == std::errc::connection_reset || error == std::errc::broken_pipe ||
+        error == std::errc::connection_aborted) {
         return errc::connection_closed;
     }
     return otherwise;

@@ -115,7 +115,7 @@ private:
     bool waits_for_room_ = false;
 };
 
-/// The registry number of a failed connect, read or write.
-[[nodiscard]] errc classify(std::error_code system_error, errc otherwise) noexcept;
+/// The registry number of a failed connect, read or write; a code of ours stays what it is.
+[[nodiscard]] errc classify(std::error_code error, errc otherwise) noexcept;
 
 }  // namespace network_system::runtime

@@ -29,6 +29,7 @@ loop::~loop() {
 loop::batch_scope::batch_scope(loop& owner) noexcept
     : owner_(owner), previous_(std::exchange(current_, &owner)) {
     owner_.now_ = owner_.time_.now();
+    owner_.long_steps_ = 0;
 }
 
 loop::batch_scope::~batch_scope() {

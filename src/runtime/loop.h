@@ -117,6 +117,11 @@ public:
 
     [[nodiscard]] block_pool& blocks() noexcept { return blocks_; }
 
+    /// Whether this batch has time left for a step that takes long, such as one of a cryptographic
+    /// handshake; else it is for the next batch, so that a crowd of them does not hold up everybody
+    /// else.
+    [[nodiscard]] bool takes_long_step() noexcept { return long_steps_++ < max_long_steps; }
+
     /// The output is written at the end of this batch.
     void mark_dirty(flushable& output) noexcept;
     /// Keeps an object alive until the end of this batch.
@@ -161,9 +166,12 @@ private:
     static thread_local loop* current_;
     static thread_local bool runs_callbacks_;
 
+    static constexpr unsigned max_long_steps = 8;
+
     time_source& time_;
     network& net_;
     steady_time now_;
+    unsigned long_steps_ = 0;
     deadline_wheel deadlines_;
     // Not zeroed: pages that no read has filled cost nothing.
     std::unique_ptr<std::uint8_t[]> read_buffer_;

@@ -50,23 +50,38 @@ framed_session::~framed_session() {
 
 void framed_session::start() {
     self_ = shared_from_this();
-    transport_->start(*this);
-    if (is_closing_) {
-        return;
-    }
-    const bool waits_for_hello = role_ == session_role::client && is_framed();
     if (role_ == session_role::server && is_framed()) {
+        // First of all, whoever sends when: the stream may take bytes later only.
         const auto hello = protocol::encode_hello(
             {protocol::protocol_version, static_cast<std::uint32_t>(config_->max_message_size), 0});
         transport_->queue().append(hello);
         publish_queued();
-        transport_->request_flush();
     }
-    if (!waits_for_hello) {
+    transport_->start(*this);
+    if (!is_closing_) {
+        transport_->request_flush();
+        schedule_deadline();
+    }
+}
+
+void framed_session::on_open() {
+    if (role_ == session_role::server || !is_framed()) {
         is_open_ = true;
         guarded([this] { host_->on_open(self_); });
+        if (!is_closing_) {
+            schedule_deadline();
+        }
     }
-    schedule_deadline();
+}
+
+Result<tls_info> framed_session::tls() const {
+    if (auto known = transport_->tls()) {
+        return *std::move(known);
+    }
+    if (transport_->is_secure()) {
+        return detail::failure(errc::not_initialized, describe("no TLS handshake yet with"), id());
+    }
+    return messaging_session::tls();
 }
 
 std::string framed_session::describe(std::string_view operation) const {

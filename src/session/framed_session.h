@@ -85,6 +85,7 @@ public:
                               operation_id operation = operation_id::none) override;
     void cancel(operation_id operation) override;
     void post(unique_function<void()> task) override;
+    [[nodiscard]] Result<tls_info> tls() const override;
     [[nodiscard]] bool runs_here() const noexcept override { return loop().runs_here(); }
     [[nodiscard]] std::size_t queued_bytes() const noexcept override;
     [[nodiscard]] session_metrics metrics() const noexcept override;
@@ -108,6 +109,8 @@ public:
     }
     /// On the loop: does not read while there is a reason not to.
     void set_hold(hold reason, bool is_on);
+    /// Once the session has failed: what the stream has to say about it beyond the code.
+    [[nodiscard]] std::string failure_text() const { return transport_->failure_text(); }
     /// Any thread: messages that were handed to the host, and whose callbacks will never run.
     void count_unread(std::uint64_t more) noexcept {
         unread_.fetch_add(more, std::memory_order_release);
@@ -153,6 +156,8 @@ private:
         std::atomic<std::uint64_t> timeouts{0};
         std::atomic<std::uint64_t> late{0};
     };
+
+    void on_open() override;
 
     // framed_session_receive.cpp: what arrives.
     std::span<std::uint8_t> read_place() noexcept override;
@@ -266,7 +271,8 @@ private:
     const std::chrono::milliseconds drain_timeout_;
     const runtime::steady_time hello_deadline_;
     const session_role role_;
-    bool is_open_ = false;
+    // Written on the loop only.
+    std::atomic<bool> is_open_{false};
     bool is_closing_ = false;
     // The reasons (`hold`) that are on.
     std::uint8_t holds_ = 0;

@@ -206,7 +206,8 @@ VoidResult framed_session::send_owned(std::vector<std::uint8_t>& data, send_call
 framed_session::admission framed_session::offer(const transport::shared_frame& frame,
                                                 std::size_t payload_size, std::string_view key,
                                                 wake_list& wakes) {
-    if (is_stopped()) {
+    // A peer that has not finished its handshake is sent nothing, and cannot make us keep it.
+    if (is_stopped() || !is_open_) {
         return admission::closed;
     }
     if (has_to_wait(payload_size)) {

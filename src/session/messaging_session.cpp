@@ -1,3 +1,5 @@
+#include "utils/failure.h"
+
 #include <network_system/session/messaging_session.h>
 
 #include <array>
@@ -21,6 +23,21 @@ messaging_session::messaging_session(std::string id, const endpoint& remote, con
     : id_(std::move(id)), remote_(remote), local_(local) {}
 
 messaging_session::~messaging_session() = default;
+
+Result<tls_info> messaging_session::tls() const {
+    return detail::failure(errc::not_supported,
+                           "no TLS on the connection to " + remote_.to_string(), id_);
+}
+
+Result<certificate_info> messaging_session::peer_certificate() const {
+    return tls().and_then([this](const tls_info& agreed) -> Result<certificate_info> {
+        if (agreed.peer) {
+            return *agreed.peer;
+        }
+        return detail::failure(errc::certificate_verification_failed,
+                               remote_.to_string() + " has sent no certificate", id_);
+    });
+}
 
 void messaging_session::set_user_data(std::shared_ptr<void> data) {
     const std::lock_guard lock(user_data_mutex(this));

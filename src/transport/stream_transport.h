@@ -8,8 +8,14 @@
 
 namespace network_system::transport {
 
+/// A stream that speaks a protocol of its own (tls_stream.h): it has to be established first, what
+/// it waits for may differ from what is asked of it, and it may have read more than it has given.
+template <typename Stream>
+concept layered_stream = requires(Stream& stream) { stream.advance(); };
+
 /// The one read loop, write loop and close path, over any stream (plain_stream.h shows what a
-/// stream is). Instantiated explicitly for each stream type.
+/// stream is). Instantiated explicitly for each stream type. What only layered streams need costs
+/// plain ones nothing.
 template <typename Stream>
 class stream_transport final : public transport,
                                private runtime::io_watch,
@@ -27,8 +33,13 @@ public:
     void abort(std::error_code reason) override;
     void set_deadline(steady_time when) override;
     [[nodiscard]] bool is_open() const noexcept override { return state_ == state::open; }
+    [[nodiscard]] std::string failure_text() const override;
+    [[nodiscard]] std::optional<tls_info> tls() const override;
+    [[nodiscard]] bool is_secure() const noexcept override { return is_layered; }
 
 private:
+    static constexpr bool is_layered = layered_stream<Stream>;
+
     enum class state : std::uint8_t { idle, open, flushing, draining, closed };
 
     void on_ready(runtime::interest ready) override;
@@ -37,13 +48,26 @@ private:
     void on_deadline(steady_time now) override;
 
     void read_some();
+    void read_once();
     void deliver(std::size_t count, std::size_t place_size, bytes_view buffer);
     void on_end_of_stream();
     /// Writes until the queue is empty or the socket is full; false when the transport closed.
     bool write_queued();
     bool note_written(const runtime::sockets::io_result& result);
     void continue_close();
+    [[nodiscard]] bool wants_to_read() const noexcept {
+        return !has_ended_ && (!is_paused_ || state_ != state::open);
+    }
     void update_interest();
+    // Layered streams only.
+    /// Lets the stream go on by itself; whether it takes bytes now.
+    bool advance_stream()
+        requires layered_stream<Stream>;
+    void announce_stream()
+        requires layered_stream<Stream>;
+    /// After a read: takes what the stream holds back, and waits for what it waits for.
+    void settle_stream()
+        requires layered_stream<Stream>;
     void fail(errc code);
     void finish(std::error_code reason);
 
@@ -54,6 +78,7 @@ private:
     bool is_paused_ = false;
     bool has_ended_ = false;
     bool is_write_blocked_ = false;
+    bool is_announced_ = false;
 };
 
 }  // namespace network_system::transport

@@ -26,16 +26,31 @@ void stream_transport<Stream>::start(transport_handler& handler) {
         state_ = state::closed;
         loop_->retire(shared_from_this());
         std::exchange(handler_, nullptr)->on_closed(errc::connection_failed);
+        return;
+    }
+    if constexpr (is_layered) {
+        loop_->deadlines().set(*this, stream_.deadline());
+        request_flush();
+    } else {
+        handler.on_open();
     }
 }
 
 template <typename Stream>
 void stream_transport<Stream>::on_ready(runtime::interest ready) {
+    if constexpr (is_layered) {
+        if (!stream_.is_established() && !loop_->takes_long_step()) {
+            return;  // it is still ready in the next batch
+        }
+    }
     if (ready.write) {
         is_write_blocked_ = false;
         if (!write_queued()) {
             return;
         }
+    }
+    if constexpr (is_layered) {
+        ready.read = ready.read || (ready.write && stream_.read_waits_for_write());
     }
     if (ready.read) {
         read_some();
@@ -44,6 +59,14 @@ void stream_transport<Stream>::on_ready(runtime::interest ready) {
 
 template <typename Stream>
 void stream_transport<Stream>::read_some() {
+    read_once();
+    if constexpr (is_layered) {
+        settle_stream();
+    }
+}
+
+template <typename Stream>
+void stream_transport<Stream>::read_once() {
     const std::span<std::uint8_t> buffer = loop_->read_buffer();
     const std::span<std::uint8_t> place =
         state_ == state::open ? handler_->read_place() : std::span<std::uint8_t>{};
@@ -52,6 +75,12 @@ void stream_transport<Stream>::read_some() {
     const auto into = std::span(slices).subspan(place.empty() ? 1 : 0);
 
     const io_result result = stream_.try_read(into);
+    if constexpr (is_layered) {
+        announce_stream();
+        if (state_ == state::closed) {
+            return;
+        }
+    }
     switch (result.kind) {
         case outcome::done: deliver(result.bytes, place.size(), buffer); break;
         case outcome::would_block: break;
@@ -93,6 +122,11 @@ void stream_transport<Stream>::request_flush() {
 
 template <typename Stream>
 void stream_transport<Stream>::flush() {
+    if constexpr (is_layered) {
+        if (state_ == state::open && wants_to_read() && stream_.has_more_to_read()) {
+            read_some();  // reading was paused when it was noticed
+        }
+    }
     // An emptied queue waits for nothing: its bytes were dropped.
     if (!is_write_blocked_ || queue_.empty()) {
         write_queued();
@@ -103,6 +137,11 @@ template <typename Stream>
 bool stream_transport<Stream>::write_queued() {
     if (state_ == state::closed || state_ == state::idle) {
         return false;
+    }
+    if constexpr (is_layered) {
+        if (!advance_stream()) {
+            return state_ != state::closed;
+        }
     }
     std::array<io_slice, max_slices> slices;
     while (!queue_.empty()) {
@@ -179,6 +218,11 @@ template <typename Stream>
 void stream_transport<Stream>::pause_reading(bool paused) {
     is_paused_ = paused;
     update_interest();
+    if constexpr (is_layered) {
+        if (!paused && stream_.has_more_to_read()) {
+            request_flush();
+        }
+    }
 }
 
 template <typename Stream>
@@ -186,8 +230,7 @@ void stream_transport<Stream>::update_interest() {
     if (state_ == state::idle || state_ == state::closed) {
         return;
     }
-    const bool wants_read = !has_ended_ && (!is_paused_ || state_ != state::open);
-    stream_.set_interest(*loop_, *this, {wants_read, is_write_blocked_});
+    stream_.set_interest(*loop_, *this, {wants_to_read(), is_write_blocked_});
 }
 
 template <typename Stream>
@@ -206,6 +249,13 @@ void stream_transport<Stream>::close(steady_time deadline, std::error_code reaso
 
 template <typename Stream>
 void stream_transport<Stream>::continue_close() {
+    if constexpr (is_layered) {
+        if (stream_.end_writing().kind == outcome::would_block) {
+            is_write_blocked_ = true;
+            update_interest();
+            return;
+        }
+    }
     stream_.shutdown_write();
     state_ = state::draining;
     if (has_ended_) {
@@ -223,19 +273,94 @@ void stream_transport<Stream>::abort(std::error_code reason) {
 
 template <typename Stream>
 void stream_transport<Stream>::set_deadline(steady_time when) {
+    if constexpr (is_layered) {
+        when = stream_.is_established() ? when : std::min(when, stream_.deadline());
+    }
     if (state_ == state::open) {
         loop_->deadlines().set(*this, when);
     }
 }
 
 template <typename Stream>
-void stream_transport<Stream>::on_deadline(steady_time) {
+void stream_transport<Stream>::on_deadline([[maybe_unused]] steady_time now) {
+    if constexpr (is_layered) {
+        if (state_ == state::open && !stream_.is_established() && now >= stream_.deadline()) {
+            stream_.note_timeout();
+            stream_.prepare_reset();
+            fail(errc::connection_timeout);
+            return;
+        }
+    }
     if (state_ == state::open) {
         handler_->on_deadline();
     } else {
         stream_.prepare_reset();
         fail(errc::connection_timeout);
     }
+}
+
+template <typename Stream>
+bool stream_transport<Stream>::advance_stream()
+    requires layered_stream<Stream>
+{
+    const io_result result = stream_.advance();
+    announce_stream();
+    if (state_ == state::closed) {
+        return false;
+    }
+    if (result.kind == outcome::failed) {
+        fail(runtime::classify(result.error, errc::send_failed));
+        return false;
+    }
+    if (result.kind == outcome::would_block && state_ == state::flushing) {
+        finish(reason_);  // closed before there was a stream to close in order
+        return false;
+    }
+    is_write_blocked_ = result.kind == outcome::would_block;
+    if (is_write_blocked_) {
+        update_interest();
+    }
+    return !is_write_blocked_;
+}
+
+template <typename Stream>
+void stream_transport<Stream>::announce_stream()
+    requires layered_stream<Stream>
+{
+    if (!is_announced_ && state_ == state::open && stream_.is_established()) {
+        is_announced_ = true;
+        is_write_blocked_ = false;
+        request_flush();
+        handler_->on_open();
+    }
+}
+
+template <typename Stream>
+void stream_transport<Stream>::settle_stream()
+    requires layered_stream<Stream>
+{
+    while (state_ != state::closed && wants_to_read() && stream_.has_more_to_read()) {
+        read_once();
+    }
+    if (state_ != state::closed) {
+        update_interest();
+    }
+}
+
+template <typename Stream>
+std::string stream_transport<Stream>::failure_text() const {
+    if constexpr (is_layered) {
+        return stream_.failure_text();
+    }
+    return {};
+}
+
+template <typename Stream>
+std::optional<tls_info> stream_transport<Stream>::tls() const {
+    if constexpr (is_layered) {
+        return stream_.info();
+    }
+    return std::nullopt;
 }
 
 template <typename Stream>

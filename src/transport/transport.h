@@ -4,10 +4,14 @@
 #include "transport/write_queue.h"
 #include "utils/counter.h"
 
+#include <network_system/utils/tls_info.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <system_error>
 
 namespace network_system::transport {
@@ -17,6 +21,8 @@ using runtime::steady_time;
 /// What a transport tells the layer above it. Runs inside the loop's batches only.
 class transport_handler {
 public:
+    /// The stream carries bytes from now on: at the start, or after the handshake of its own.
+    virtual void on_open() {}
     /// Where the next bytes belong, when that is known (the rest of a large message); empty
     /// otherwise. Valid until the next call into the handler.
     virtual std::span<std::uint8_t> read_place() noexcept = 0;
@@ -62,7 +68,8 @@ public:
     transport& operator=(const transport&) = delete;
     virtual ~transport() = default;
 
-    /// Begins to read. `handler` lives until `on_closed`, which comes also when start fails.
+    /// Begins to read; `on_open` may come at once. `handler` lives until `on_closed`, which comes
+    /// also when start fails.
     virtual void start(transport_handler& handler) = 0;
 
     /// What will be written. After appending call `request_flush`; writing happens at the end of
@@ -84,6 +91,13 @@ public:
     virtual void set_deadline(steady_time when) = 0;
 
     [[nodiscard]] virtual bool is_open() const noexcept = 0;
+
+    /// What the stream can say about its failure beyond the code; mostly nothing.
+    [[nodiscard]] virtual std::string failure_text() const { return {}; }
+    /// What a TLS handshake agreed on; nothing before it is complete, and without TLS. Any thread.
+    [[nodiscard]] virtual std::optional<tls_info> tls() const { return std::nullopt; }
+    [[nodiscard]] virtual bool is_secure() const noexcept { return false; }
+
     [[nodiscard]] const std::shared_ptr<runtime::loop>& where() const noexcept { return loop_; }
     [[nodiscard]] const transport_counters& counters() const noexcept { return counters_; }
     /// When bytes last arrived, and when the socket last took some.

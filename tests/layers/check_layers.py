@@ -52,6 +52,7 @@ _LAYER_OF = {
     "include/network_system/internal/session_executor.h": "integration",
     "include/network_system/internal/messaging_session.h": "session",
     "include/network_system/internal/tcp_socket.h": "core",
+    "include/network_system/internal/secure_tcp_socket.h": "core",
     "include/network_system/internal/pipeline.h": "protocol",
     "include/network_system/internal/send_coroutine.h": "integration",
     "src/utils/": "utils",
@@ -64,6 +65,7 @@ _LAYER_OF = {
     "src/resilience/": "resilience",
     "src/testing/": "testing",
     "src/internal/tcp_socket": "core",
+    "src/internal/secure_tcp_socket": "core",
     "src/internal/pipeline": "protocol",
     "src/internal/send_coroutine": "integration",
 }

@@ -213,9 +213,13 @@ struct recorded_error {
 };
 
 /// A server that records what happens to it; echoes unless `on_receive` is set.
-class test_server {
+template <typename Server>
+class recording_server {
 public:
-    explicit test_server(server_options options = {}) : server("test-server", std::move(options)) {
+    /// What follows the name.
+    template <typename... Arguments>
+    explicit recording_server(Arguments&&... arguments)
+        : server("test-server", std::forward<Arguments>(arguments)...) {
         (void)server.set_connection_callback([this](const session_ptr& session) {
             sessions.add(session);
             if (on_connect) {
@@ -268,13 +272,17 @@ public:
     event_counter received;
     event_counter writable;
 
-    messaging_server server;
+    Server server;
 };
 
 /// A client that records what happens to it.
-class test_client {
+template <typename Client>
+class recording_client {
 public:
-    explicit test_client(client_options options = {}) : client("test-client", options) {
+    /// What follows the name.
+    template <typename... Arguments>
+    explicit recording_client(Arguments&&... arguments)
+        : client("test-client", std::forward<Arguments>(arguments)...) {
         (void)client.set_connected_callback([this] {
             if (on_connect) {
                 on_connect();
@@ -340,7 +348,17 @@ public:
     collector<std::error_code> errors;
     event_counter writable;
 
-    messaging_client client;
+    Client client;
+};
+
+class test_server : public recording_server<messaging_server> {
+public:
+    explicit test_server(server_options options = {}) : recording_server(std::move(options)) {}
+};
+
+class test_client : public recording_client<messaging_client> {
+public:
+    explicit test_client(client_options options = {}) : recording_client(std::move(options)) {}
 };
 
 /// Both ways a loop learns that sockets are ready.

@@ -6,6 +6,7 @@
 #include <network_system/session/messaging_session.h>
 #include <network_system/utils/error_codes.h>
 #include <network_system/utils/result_types.h>
+#include <network_system/utils/tls_info.h>
 #include <network_system/utils/unique_function.h>
 
 #include <chrono>
@@ -23,6 +24,8 @@
 
 namespace network_system::core {
 
+class stream_security;
+
 /// The counters of a client since it was constructed.
 struct client_metrics {
     std::uint64_t connects = 0;
@@ -33,6 +36,8 @@ struct client_metrics {
     std::uint64_t callback_exceptions = 0;
     /// The sums over all connections of this client.
     session::session_metrics totals;
+    /// Zero without TLS.
+    tls_metrics tls;
 };
 
 /// A TCP client that exchanges whole messages with a server.
@@ -60,7 +65,7 @@ public:
     explicit messaging_client(std::string client_id, client_options options = {});
     messaging_client(const messaging_client&) = delete;
     messaging_client& operator=(const messaging_client&) = delete;
-    ~messaging_client();
+    virtual ~messaging_client();
 
     /// Connects and blocks until the connection works or `connect_timeout` has passed: with
     /// `framing::message` the server's hello has arrived. The connected callback runs before it
@@ -164,6 +169,11 @@ public:
     VoidResult set_error_callback(error_callback callback);
     /// Runs when a connection whose sends were refused has drained to its low watermark.
     VoidResult set_writable_callback(writable_callback callback);
+
+protected:
+    /// Over what `security` makes of sockets.
+    messaging_client(std::string client_id, client_options&& options,
+                     std::shared_ptr<stream_security> security);
 
 private:
     class impl;

@@ -8,6 +8,7 @@
 #include <network_system/session/messaging_session.h>
 #include <network_system/utils/error_codes.h>
 #include <network_system/utils/result_types.h>
+#include <network_system/utils/tls_info.h>
 #include <network_system/utils/unique_function.h>
 
 #include <cstddef>
@@ -22,6 +23,8 @@
 #include <vector>
 
 namespace network_system::core {
+
+class stream_security;
 
 /// The counters of a server since its last start; those of closed sessions included.
 struct server_metrics {
@@ -42,6 +45,8 @@ struct server_metrics {
     std::size_t topics = 0;
     /// The sums over all sessions, living and closed.
     session::session_metrics totals;
+    /// Of all starts; zero without TLS.
+    tls_metrics tls;
 };
 
 /// What became of a broadcast or a publish: `queued + dropped + closed == receivers`.
@@ -79,7 +84,7 @@ public:
     explicit messaging_server(std::string server_id, server_options options = {});
     messaging_server(const messaging_server&) = delete;
     messaging_server& operator=(const messaging_server&) = delete;
-    ~messaging_server();
+    virtual ~messaging_server();
 
     /// Binds and listens; when it returns ok, clients can connect. Port 0 lets the system pick
     /// one: see `local_port`; for a Unix domain socket it has to be 0. A stopped server can be
@@ -180,6 +185,11 @@ public:
     [[nodiscard]] server_metrics metrics() const;
     /// The registry's view of the sessions; all zero when not running.
     [[nodiscard]] session_manager_stats session_stats() const;
+
+protected:
+    /// Over what `security` makes of sockets.
+    messaging_server(std::string server_id, server_options&& options,
+                     std::shared_ptr<stream_security> security);
 
 private:
     class impl;

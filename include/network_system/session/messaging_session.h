@@ -6,6 +6,7 @@
 #include <network_system/session/session_config.h>
 #include <network_system/utils/endpoint.h>
 #include <network_system/utils/result_types.h>
+#include <network_system/utils/tls_info.h>
 #include <network_system/utils/unique_function.h>
 
 #include <chrono>
@@ -173,6 +174,13 @@ public:
     /// away, and is not pinged. Error: `connection_closed`.
     virtual VoidResult pause_receiving() = 0;
     virtual VoidResult resume_receiving() = 0;
+
+    /// What the TLS handshake agreed on. Errors: `not_supported` (the connection has no TLS),
+    /// `not_initialized` (the handshake is not complete; in callbacks it is).
+    [[nodiscard]] virtual Result<tls_info> tls() const;
+    /// The certificate of the peer. Errors: those of `tls`, `certificate_verification_failed` (it
+    /// has sent none).
+    [[nodiscard]] Result<certificate_info> peer_certificate() const;
 
     /// Closes gracefully: what is queued is sent, the peer is told, and the connection ends
     /// within the drain deadline. Idempotent; returns at once. No receive callback runs once the

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "core/engine.h"
+
+#include <network_system/utils/tls_info.h>
+
+#include <memory>
+#include <string_view>
+
+namespace network_system::core {
+
+/// What the connections of a server or client run over, where it is not plain TCP.
+///
+/// Thread-safety: every member may be called from any thread.
+class stream_security {
+public:
+    stream_security() = default;
+    stream_security(const stream_security&) = delete;
+    stream_security& operator=(const stream_security&) = delete;
+    virtual ~stream_security() = default;
+
+    /// Before each start: makes the transports of connections to `host` (empty: to this server).
+    /// `source` names the server or client in errors.
+    [[nodiscard]] virtual Result<engine::make_transport> transports_to(std::string_view host,
+                                                                       std::string_view source) = 0;
+    [[nodiscard]] virtual tls_metrics metrics() const = 0;
+};
+
+/// The same for plain TCP too, for which `security` is null.
+[[nodiscard]] Result<engine::make_transport> make_transports(stream_security* security,
+                                                             std::string_view host,
+                                                             std::string_view source);
+
+}  // namespace network_system::core

@@ -1,0 +1,118 @@
+// Which TLS configurations make sense.
+#include "core/tls_context.h"
+#include "core/tls_pins.h"
+#include "utils/failure.h"
+
+#include <network_system/utils/error_codes.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+
+namespace network_system::core {
+namespace {
+
+VoidResult wrong(std::string_view source, std::string what) {
+    return detail::failure(errc::invalid_argument, "tls_config: " + std::move(what), source);
+}
+
+bool names_authorities(const tls_config& config) noexcept {
+    return !config.ca_file.empty() || !config.ca_path.empty() || !config.ca_pem.empty();
+}
+
+VoidResult check_identity(const tls_identity& identity, std::string_view source) {
+    if (identity.certificate_file.empty() != identity.key_file.empty()) {
+        return wrong(source, "a certificate needs its key, and a key its certificate");
+    }
+    if (identity.certificate_file.empty() &&
+        (!identity.key_password.empty() || !identity.ocsp_response_file.empty())) {
+        return wrong(source, "a key_password or an ocsp_response_file without a certificate");
+    }
+    return ok();
+}
+
+VoidResult check_common(const tls_config& config, std::string_view source) {
+    if (config.min_version > config.max_version) {
+        return wrong(source, "min_version is above max_version");
+    }
+    if (config.handshake_timeout < std::chrono::milliseconds{1}) {
+        return wrong(source, "handshake_timeout must be at least 1 ms");
+    }
+    for (const std::string& each : config.application_protocols) {
+        if (each.empty() || each.size() > 255) {
+            return wrong(source, "an application protocol has 1 to 255 bytes");
+        }
+    }
+    for (const std::string& each : config.pinned_certificates) {
+        if (!parse_pin(each)) {
+            return wrong(source, fmt::format("pinned_certificates: '{}' is not a SHA-256 of 64 "
+                                             "hexadecimal digits",
+                                             each));
+        }
+    }
+    return check_identity(config.identity, source);
+}
+
+}  // namespace
+
+std::optional<std::string> parse_pin(std::string_view text) {
+    std::string digits;
+    for (const char each : text) {
+        if (each == ':') {
+            continue;
+        }
+        const bool is_upper = each >= 'A' && each <= 'F';
+        const char lower = is_upper ? static_cast<char>(each - 'A' + 'a') : each;
+        if ((lower < '0' || lower > '9') && (lower < 'a' || lower > 'f')) {
+            return std::nullopt;
+        }
+        digits += lower;
+    }
+    return digits.size() == 64 ? std::optional(digits) : std::nullopt;
+}
+
+VoidResult check_server_config(const tls_config& config, std::string_view source) {
+    if (config.identity.certificate_file.empty()) {
+        return wrong(source, "a server needs a certificate and its key");
+    }
+    for (const tls_identity& each : config.identities_by_name) {
+        if (each.certificate_file.empty()) {
+            return wrong(source, "identities_by_name: a certificate is missing");
+        }
+        if (auto checked = check_identity(each, source); checked.is_err()) {
+            return checked;
+        }
+    }
+    const bool asks = config.client_certificate_mode != client_certificates::none;
+    if (asks && !names_authorities(config)) {
+        return wrong(source, "client certificates can be verified only with a ca_file, ca_path or "
+                             "ca_pem");
+    }
+    if (!asks && (names_authorities(config) || !config.pinned_certificates.empty())) {
+        return wrong(source, "authorities or pins are given, but client_certificate_mode is none: "
+                             "nothing would be verified");
+    }
+    if (!config.verify_peer) {
+        return wrong(source, "verify_peer is for clients; see client_certificate_mode");
+    }
+    if (!config.server_name.empty() || config.request_ocsp) {
+        return wrong(source, "server_name and request_ocsp are for clients");
+    }
+    return check_common(config, source);
+}
+
+VoidResult check_client_config(const tls_config& config, std::string_view source) {
+    if (!config.verify_peer && names_authorities(config)) {
+        return wrong(source, "authorities are given, but verify_peer is off: they would verify "
+                             "nothing");
+    }
+    if (config.client_certificate_mode != client_certificates::none ||
+        !config.identities_by_name.empty() || !config.identity.ocsp_response_file.empty()) {
+        return wrong(source, "client_certificate_mode, identities_by_name and ocsp_response_file "
+                             "are for servers");
+    }
+    return check_common(config, source);
+}
+
+}  // namespace network_system::core

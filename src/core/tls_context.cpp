@@ -1,0 +1,486 @@
+#include "core/tls_context.h"
+
+#include "core/tls_pins.h"
+#include "transport/tls_connection.h"
+#include "utils/failure.h"
+#include "utils/log.h"
+
+#include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace network_system::core {
+namespace {
+
+using transport::tls_connection;
+using transport::tls_role;
+
+constexpr const char* default_ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
+// 112 bits: RSA keys from 2,048 bits on, no SHA-1 signatures.
+constexpr int security_level = 2;
+
+struct file_closer {
+    void operator()(std::FILE* file) const noexcept { (void)std::fclose(file); }
+};
+
+/// What the callbacks of a context need; lives as long as it.
+struct context_state {
+    bool verifies_chain = true;
+    std::vector<std::string> pins;
+    std::vector<unsigned char> protocols;  // as ALPN writes them
+    std::vector<unsigned char> stapled;
+    std::vector<tls_context_ptr> by_name;
+    std::mutex key_log_mutex;
+    std::unique_ptr<std::FILE, file_closer> key_log;
+};
+
+int state_index() {
+    static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+    return index;
+}
+
+context_state& state_of(const SSL_CTX* context) noexcept {
+    return *static_cast<context_state*>(SSL_CTX_get_ex_data(context, state_index()));
+}
+
+/// What OpenSSL says about the call that has just failed.
+std::string take_error() {
+    const unsigned long error = ERR_peek_last_error();
+    ERR_clear_error();
+    const char* const words = ERR_reason_error_string(error);
+    return words != nullptr ? words : "unknown error";
+}
+
+error_info cannot_load(std::string_view what, const std::string& file, std::string_view source) {
+    const std::string why = take_error();
+    error_info info = detail::failure(errc::certificate_load_failed,
+                                      fmt::format("{} '{}': {}", what, file, why), source);
+    info.details = why;
+    return info;
+}
+
+/// The chain (and the pins) of the peer: what OpenSSL verifies, and why it refused.
+int verify_peer(X509_STORE_CTX* store, void*) {
+    SSL* const ssl =
+        static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+    tls_connection* const connection = tls_connection::of(ssl);
+    const context_state& state = state_of(SSL_get_SSL_CTX(ssl));
+    if (state.verifies_chain && X509_verify_cert(store) != 1) {
+        connection->note_refusal(
+            transport::describe_refusal(store, connection->terms().server_name));
+        return 0;
+    }
+    if (state.pins.empty()) {
+        return 1;
+    }
+    const std::string fingerprint = transport::fingerprint_of(X509_STORE_CTX_get0_cert(store));
+    if (std::find(state.pins.begin(), state.pins.end(), fingerprint) != state.pins.end()) {
+        return 1;
+    }
+    X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+    connection->note_refusal(
+        fmt::format("the certificate with SHA-256 {} is not pinned", fingerprint));
+    return 0;
+}
+
+int choose_protocol(SSL* ssl, const unsigned char** chosen, unsigned char* chosen_size,
+                    const unsigned char* offered, unsigned offered_size, void*) {
+    const auto& own = state_of(SSL_get_SSL_CTX(ssl)).protocols;
+    unsigned char* found = nullptr;
+    const int answer = SSL_select_next_proto(
+        &found, chosen_size, own.data(), static_cast<unsigned>(own.size()), offered, offered_size);
+    *chosen = found;
+    return answer == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+int choose_identity(SSL* ssl, int*, void* argument) {
+    const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    if (name == nullptr) {
+        return SSL_TLSEXT_ERR_NOACK;
+    }
+    for (const tls_context_ptr& each : static_cast<context_state*>(argument)->by_name) {
+        if (X509_check_host(SSL_CTX_get0_certificate(each.get()), name, 0, 0, nullptr) == 1) {
+            (void)SSL_set_SSL_CTX(ssl, each.get());
+            break;
+        }
+    }
+    return SSL_TLSEXT_ERR_OK;
+}
+
+int staple(SSL* ssl, void*) {
+    const auto& response = state_of(SSL_get_SSL_CTX(ssl)).stapled;
+    if (response.empty()) {
+        return SSL_TLSEXT_ERR_NOACK;
+    }
+    void* const copy = OPENSSL_memdup(response.data(), response.size());
+    if (copy == nullptr) {
+        return SSL_TLSEXT_ERR_NOACK;
+    }
+    (void)SSL_set_tlsext_status_ocsp_resp(ssl, copy, static_cast<long>(response.size()));
+    return SSL_TLSEXT_ERR_OK;
+}
+
+int remember_session(SSL* ssl, SSL_SESSION* session) {
+    const auto& terms = tls_connection::of(ssl)->terms();
+    if (!terms.sessions) {
+        return 0;
+    }
+    terms.sessions->put(terms.session_key, transport::tls_session(session));
+    return 1;  // the reference is ours
+}
+
+void log_keys(const SSL* ssl, const char* line) {
+    context_state& state = state_of(SSL_get_SSL_CTX(ssl));
+    const std::lock_guard lock(state.key_log_mutex);
+    (void)std::fprintf(state.key_log.get(), "%s\n", line);
+    (void)std::fflush(state.key_log.get());
+}
+
+void note_alert(const SSL* ssl, int where, int alert) {
+    if ((where & SSL_CB_WRITE) != 0 && (where & SSL_CB_ALERT) != 0 &&
+        (alert & 0xff) == SSL_AD_NO_RENEGOTIATION) {
+        tls_connection::of(ssl)->note_refused_renegotiation();
+    }
+}
+
+int give_password(char* buffer, int size, int, void* password) {
+    const auto& text = *static_cast<const std::string*>(password);
+    if (text.empty() || text.size() > static_cast<std::size_t>(size)) {
+        return -1;  // without a password nobody is asked for one
+    }
+    std::copy(text.begin(), text.end(), buffer);
+    return static_cast<int>(text.size());
+}
+
+int to_openssl(tls_version version) noexcept {
+    return version == tls_version::tls_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION;
+}
+
+/// Builds one context; the first step that fails is the result.
+class context_builder {
+public:
+    context_builder(const tls_config& config, tls_role role, std::string_view source)
+        : config_(config), role_(role), source_(source) {}
+
+    Result<tls_context_ptr> build(const tls_identity& identity) {
+        if (auto made = make(); !made) {
+            return made;
+        }
+        for (const auto step :
+             {&context_builder::set_protocols, &context_builder::set_ciphers,
+              &context_builder::set_authorities, &context_builder::set_verification,
+              &context_builder::set_resumption, &context_builder::set_key_log}) {
+            if (auto result = (this->*step)(); result.is_err()) {
+                return result.error();
+            }
+        }
+        if (auto result = set_identity(identity); result.is_err()) {
+            return result.error();
+        }
+        return context_;
+    }
+
+private:
+    [[nodiscard]] SSL_CTX* context() const noexcept { return context_.get(); }
+
+    VoidResult wrong(std::string_view what) const {
+        return detail::failure(errc::invalid_argument,
+                               fmt::format("tls_config: {}: {}", what, take_error()), source_);
+    }
+
+    Result<tls_context_ptr> make() {
+        auto state = std::make_shared<context_state>();
+        SSL_CTX* const made =
+            SSL_CTX_new(role_ == tls_role::server ? TLS_server_method() : TLS_client_method());
+        if (made == nullptr) {
+            return detail::failure(errc::internal_error, "SSL_CTX_new: " + take_error(), source_);
+        }
+        context_ = tls_context_ptr(made, [state](SSL_CTX* gone) { SSL_CTX_free(gone); });
+        state_ = state.get();
+        (void)SSL_CTX_set_ex_data(made, state_index(), state_);
+        SSL_CTX_set_security_level(made, security_level);
+        SSL_CTX_set_options(made, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+                                      SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+        SSL_CTX_set_mode(made, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                   SSL_MODE_RELEASE_BUFFERS);
+        SSL_CTX_clear_mode(made, SSL_MODE_AUTO_RETRY);
+        SSL_CTX_set_info_callback(made, &note_alert);
+        return context_;
+    }
+
+    VoidResult set_protocols() {
+        if (SSL_CTX_set_min_proto_version(context(), to_openssl(config_.min_version)) != 1 ||
+            SSL_CTX_set_max_proto_version(context(), to_openssl(config_.max_version)) != 1) {
+            return wrong("min_version or max_version");
+        }
+        if (config_.application_protocols.empty()) {
+            return ok();
+        }
+        for (const std::string& each : config_.application_protocols) {
+            state_->protocols.push_back(static_cast<unsigned char>(each.size()));
+            state_->protocols.insert(state_->protocols.end(), each.begin(), each.end());
+        }
+        if (role_ == tls_role::server) {
+            SSL_CTX_set_alpn_select_cb(context(), &choose_protocol, nullptr);
+        } else if (SSL_CTX_set_alpn_protos(context(), state_->protocols.data(),
+                                           static_cast<unsigned>(state_->protocols.size())) != 0) {
+            return wrong("application_protocols");
+        }
+        return ok();
+    }
+
+    VoidResult set_ciphers() {
+        const char* const list =
+            config_.ciphers.empty() ? default_ciphers : config_.ciphers.c_str();
+        if (SSL_CTX_set_cipher_list(context(), list) != 1) {
+            return wrong("ciphers");
+        }
+        if (!config_.cipher_suites.empty() &&
+            SSL_CTX_set_ciphersuites(context(), config_.cipher_suites.c_str()) != 1) {
+            return wrong("cipher_suites");
+        }
+        const STACK_OF(SSL_CIPHER)* const all = SSL_CTX_get_ciphers(context());
+        for (int i = 0; i < sk_SSL_CIPHER_num(all); ++i) {
+            const SSL_CIPHER* const each = sk_SSL_CIPHER_value(all, i);
+            if (SSL_CIPHER_get_cipher_nid(each) == NID_undef ||
+                SSL_CIPHER_get_auth_nid(each) == NID_auth_null) {
+                return detail::failure(
+                    errc::invalid_argument,
+                    fmt::format("tls_config: ciphers: {} does not encrypt or authenticate",
+                                SSL_CIPHER_get_name(each)),
+                    source_);
+            }
+        }
+        return ok();
+    }
+
+    VoidResult set_authorities() {
+        if (!config_.ca_file.empty() &&
+            SSL_CTX_load_verify_file(context(), config_.ca_file.c_str()) != 1) {
+            return cannot_load("CA file", config_.ca_file, source_);
+        }
+        if (!config_.ca_path.empty()) {
+            // OpenSSL looks into it only when it verifies.
+            const std::ifstream exists(config_.ca_path);
+            if (!exists || SSL_CTX_load_verify_dir(context(), config_.ca_path.c_str()) != 1) {
+                return cannot_load("CA directory", config_.ca_path, source_);
+            }
+        }
+        if (!config_.ca_pem.empty()) {
+            if (auto added = add_authorities_in_memory(); added.is_err()) {
+                return added;
+            }
+        }
+        const bool names_any =
+            !config_.ca_file.empty() || !config_.ca_path.empty() || !config_.ca_pem.empty();
+        if (role_ == tls_role::client && config_.verify_peer && !names_any &&
+            SSL_CTX_set_default_verify_paths(context()) != 1) {
+            return cannot_load("CA certificates", "of the system", source_);
+        }
+        return ok();
+    }
+
+    VoidResult add_authorities_in_memory() {
+        const std::unique_ptr<BIO, decltype(&BIO_free)> memory(
+            BIO_new_mem_buf(config_.ca_pem.data(), static_cast<int>(config_.ca_pem.size())),
+            &BIO_free);
+        std::size_t count = 0;
+        while (X509* const read = PEM_read_bio_X509(memory.get(), nullptr, nullptr, nullptr)) {
+            const std::unique_ptr<X509, decltype(&X509_free)> owned(read, &X509_free);
+            if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context()), read) != 1) {
+                return cannot_load("CA certificate", "ca_pem", source_);
+            }
+            if (role_ == tls_role::server) {
+                (void)SSL_CTX_add_client_CA(context(), read);
+            }
+            ++count;
+        }
+        const bool reached_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+        if (count == 0 || !reached_end) {
+            return cannot_load("CA certificates", "ca_pem", source_);
+        }
+        ERR_clear_error();
+        return ok();
+    }
+
+    VoidResult set_verification() {
+        for (const std::string& each : config_.pinned_certificates) {
+            state_->pins.push_back(parse_pin(each).value_or(""));
+        }
+        int mode = SSL_VERIFY_NONE;
+        if (role_ == tls_role::client) {
+            state_->verifies_chain = config_.verify_peer;
+            mode = config_.verify_peer || !state_->pins.empty() ? SSL_VERIFY_PEER : SSL_VERIFY_NONE;
+        } else if (config_.client_certificate_mode != client_certificates::none) {
+            mode = SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE;
+            if (config_.client_certificate_mode == client_certificates::required) {
+                mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+            }
+            if (!config_.ca_file.empty()) {
+                // Clients with several certificates choose by it.
+                SSL_CTX_set_client_CA_list(context(),
+                                           SSL_load_client_CA_file(config_.ca_file.c_str()));
+            }
+        }
+        SSL_CTX_set_verify(context(), mode, nullptr);
+        SSL_CTX_set_cert_verify_callback(context(), &verify_peer, nullptr);
+        if (config_.request_ocsp) {
+            (void)SSL_CTX_set_tlsext_status_type(context(), TLSEXT_STATUSTYPE_ocsp);
+        }
+        return ok();
+    }
+
+    VoidResult set_resumption() {
+        if (role_ == tls_role::client) {
+            SSL_CTX_set_session_cache_mode(context(),
+                                           config_.session_resumption
+                                               ? SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL
+                                               : SSL_SESS_CACHE_OFF);
+            SSL_CTX_sess_set_new_cb(context(), &remember_session);
+            return ok();
+        }
+        SSL_CTX_set_session_cache_mode(context(), SSL_SESS_CACHE_OFF);
+        if (!config_.session_resumption) {
+            SSL_CTX_set_options(context(), SSL_OP_NO_TICKET);
+        }
+        // One is what a client of ours uses; each costs an encryption and a write.
+        if (SSL_CTX_set_num_tickets(context(), config_.session_resumption ? 1 : 0) != 1) {
+            return wrong("session_resumption");
+        }
+        return set_session_scope();
+    }
+
+    /// A client certificate that was good enough for one configuration must not become so for
+    /// another one by resumption.
+    VoidResult set_session_scope() {
+        std::string scope =
+            fmt::format("{}\n{}\n{}\n{}\n", static_cast<int>(config_.client_certificate_mode),
+                        config_.ca_file, config_.ca_path, config_.ca_pem);
+        for (const std::string& each : state_->pins) {
+            scope += each + '\n';
+        }
+        if (!config_.ca_file.empty()) {
+            std::ifstream file(config_.ca_file, std::ios::binary);
+            scope.append(std::istreambuf_iterator<char>(file), {});
+        }
+        std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+        unsigned size = 0;
+        if (EVP_Digest(scope.data(), scope.size(), digest.data(), &size, EVP_sha256(), nullptr) !=
+                1 ||
+            SSL_CTX_set_session_id_context(context(), digest.data(), std::min(size, 32U)) != 1) {
+            return wrong("session_resumption");
+        }
+        return ok();
+    }
+
+    VoidResult set_key_log() {
+        if (config_.key_log_file.empty()) {
+            return ok();
+        }
+        state_->key_log.reset(std::fopen(config_.key_log_file.c_str(), "a"));
+        if (!state_->key_log) {
+            return detail::failure(
+                errc::invalid_argument,
+                "tls_config: key_log_file cannot be written: " + config_.key_log_file, source_);
+        }
+        std::error_code ignored;  // of a file system without permissions
+        std::filesystem::permissions(
+            config_.key_log_file,
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, ignored);
+        detail::log(log_level::warning, "{}: the secrets of connections are written to {}", source_,
+                    config_.key_log_file);
+        SSL_CTX_set_keylog_callback(context(), &log_keys);
+        return ok();
+    }
+
+    VoidResult set_identity(const tls_identity& identity) {
+        if (identity.certificate_file.empty()) {
+            return ok();
+        }
+        SSL_CTX_set_default_passwd_cb(context(), &give_password);
+        SSL_CTX_set_default_passwd_cb_userdata(context(),
+                                               const_cast<std::string*>(&identity.key_password));
+        const bool has_chain =
+            SSL_CTX_use_certificate_chain_file(context(), identity.certificate_file.c_str()) == 1;
+        const bool has_key =
+            has_chain && SSL_CTX_use_PrivateKey_file(context(), identity.key_file.c_str(),
+                                                     SSL_FILETYPE_PEM) == 1;
+        SSL_CTX_set_default_passwd_cb_userdata(context(), nullptr);
+        if (!has_chain) {
+            return cannot_load("certificate", identity.certificate_file, source_);
+        }
+        if (!has_key || SSL_CTX_check_private_key(context()) != 1) {
+            return cannot_load("key", identity.key_file, source_);
+        }
+        if (identity.ocsp_response_file.empty()) {
+            return ok();
+        }
+        std::ifstream file(identity.ocsp_response_file, std::ios::binary);
+        state_->stapled.assign(std::istreambuf_iterator<char>(file), {});
+        if (state_->stapled.empty()) {
+            return cannot_load("OCSP response", identity.ocsp_response_file, source_);
+        }
+        (void)SSL_CTX_set_tlsext_status_cb(context(), &staple);
+        return ok();
+    }
+
+    const tls_config& config_;
+    const tls_role role_;
+    const std::string source_;
+    tls_context_ptr context_;
+    context_state* state_ = nullptr;
+};
+
+}  // namespace
+
+Result<tls_context_ptr> make_server_context(const tls_config& config, std::string_view source) {
+    auto made = context_builder(config, tls_role::server, source).build(config.identity);
+    if (!made || config.identities_by_name.empty()) {
+        return made;
+    }
+    SSL_CTX* const first = made.value().get();
+    for (const tls_identity& each : config.identities_by_name) {
+        auto more = context_builder(config, tls_role::server, source).build(each);
+        if (!more) {
+            return more;
+        }
+        carry_ticket_keys_over(first, more.value().get());
+        state_of(first).by_name.push_back(std::move(more).value());
+    }
+    SSL_CTX_set_tlsext_servername_callback(first, &choose_identity);
+    SSL_CTX_set_tlsext_servername_arg(first, &state_of(first));
+    return made;
+}
+
+Result<tls_context_ptr> make_client_context(const tls_config& config, std::string_view source) {
+    return context_builder(config, tls_role::client, source).build(config.identity);
+}
+
+void carry_ticket_keys_over(ssl_ctx_st* from, ssl_ctx_st* to) {
+    std::array<unsigned char, 256> keys;
+    const long size = SSL_CTX_get_tlsext_ticket_keys(from, nullptr, 0);
+    if (size <= 0 || static_cast<std::size_t>(size) > keys.size()) {
+        return;
+    }
+    if (SSL_CTX_get_tlsext_ticket_keys(from, keys.data(), size) == 1) {
+        (void)SSL_CTX_set_tlsext_ticket_keys(to, keys.data(), size);
+    }
+    OPENSSL_cleanse(keys.data(), keys.size());
+    for (const tls_context_ptr& each : state_of(to).by_name) {
+        carry_ticket_keys_over(to, each.get());
+    }
+}
+
+}  // namespace network_system::core

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <network_system/core/tls_config.h>
+#include <network_system/utils/result_types.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+struct ssl_ctx_st;
+
+namespace network_system::core {
+
+using tls_context_ptr = std::shared_ptr<ssl_ctx_st>;
+
+/// What is wrong with a configuration, or ok: what would verify nothing is refused.
+[[nodiscard]] VoidResult check_server_config(const tls_config& config, std::string_view source);
+[[nodiscard]] VoidResult check_client_config(const tls_config& config, std::string_view source);
+
+/// Reads the files that the configuration names. Errors: `invalid_argument` (a list that OpenSSL
+/// does not understand), `certificate_load_failed` (which file, and why).
+[[nodiscard]] Result<tls_context_ptr> make_server_context(const tls_config& config,
+                                                          std::string_view source);
+[[nodiscard]] Result<tls_context_ptr> make_client_context(const tls_config& config,
+                                                          std::string_view source);
+
+/// Lets `to` open the tickets that `from` has issued.
+void carry_ticket_keys_over(ssl_ctx_st* from, ssl_ctx_st* to);
+
+}  // namespace network_system::core

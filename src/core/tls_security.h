@@ -1,0 +1,62 @@
+#pragma once
+
+#include "core/stream_security.h"
+#include "core/tls_context.h"
+#include "transport/tls_terms.h"
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+namespace network_system::core {
+
+/// The TLS of a server: certificates that can be exchanged while it runs.
+///
+/// Thread-safety: every member may be called from any thread.
+class server_tls final : public stream_security {
+public:
+    explicit server_tls(tls_config config);
+
+    [[nodiscard]] Result<engine::make_transport> transports_to(std::string_view host,
+                                                               std::string_view source) override;
+    [[nodiscard]] tls_metrics metrics() const override { return counters_->read(); }
+    /// Reads the files again, for new connections; on error the old ones stay in force.
+    [[nodiscard]] VoidResult reload(std::string_view source);
+
+private:
+    using terms_ptr = std::shared_ptr<const transport::tls_terms>;
+    class current_terms;
+
+    const tls_config config_;
+    const std::shared_ptr<transport::tls_counters> counters_ =
+        std::make_shared<transport::tls_counters>();
+    // Shared with the transport factories, which may outlive this.
+    const std::shared_ptr<current_terms> current_;
+};
+
+/// The TLS of a client. Clients of equal configurations share what was read and their sessions.
+///
+/// Thread-safety: every member may be called from any thread.
+class client_tls final : public stream_security {
+public:
+    explicit client_tls(tls_config config) : config_(std::move(config)) {}
+
+    [[nodiscard]] Result<engine::make_transport> transports_to(std::string_view host,
+                                                               std::string_view source) override;
+    [[nodiscard]] tls_metrics metrics() const override { return counters_->read(); }
+
+    struct shared_part {
+        tls_context_ptr context;
+        std::shared_ptr<transport::tls_session_cache> sessions;
+    };
+
+private:
+    const tls_config config_;
+    const std::shared_ptr<transport::tls_counters> counters_ =
+        std::make_shared<transport::tls_counters>();
+    std::mutex mutex_;
+    std::shared_ptr<const shared_part> shared_;
+};
+
+}  // namespace network_system::core

@@ -1,0 +1,553 @@
+#include "transport/tls_connection.h"
+
+#include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+namespace network_system::transport {
+
+using runtime::io_slice;
+using runtime::sockets::io_result;
+using runtime::sockets::outcome;
+
+namespace {
+
+constexpr std::size_t record_size = SSL3_RT_MAX_PLAIN_LENGTH;
+// The part of the read buffer for ciphertext. What it decrypts to, and what an earlier read has
+// left of a record, fits into the rest.
+constexpr std::size_t ciphertext_size = std::size_t{112} * 1024;
+// Before the peer has proved to speak TLS no more is read at once: all of it may have to be kept.
+constexpr std::size_t handshake_read_size = std::size_t{16} * 1024;
+// A peer that goes on asking for what it cannot get only costs time.
+constexpr unsigned max_renegotiations = 3;
+
+const io_result blocked{outcome::would_block, 0, {}};
+
+io_result done(std::size_t bytes) noexcept {
+    return {bytes > 0 ? outcome::done : outcome::would_block, bytes, {}};
+}
+
+/// Goes through slices record by record.
+class record_reader {
+public:
+    record_reader(std::span<const io_slice> slices, runtime::block_pool* blocks) noexcept
+        : slices_(slices), blocks_(blocks) {}
+    record_reader(const record_reader&) = delete;
+    record_reader& operator=(const record_reader&) = delete;
+    ~record_reader() {
+        if (scratch_ != nullptr) {
+            runtime::block_pool::give_back(blocks_, scratch_);
+        }
+    }
+
+    [[nodiscard]] bool empty() const noexcept { return slices_.empty(); }
+
+    /// The next bytes in one piece: a whole record if there is enough for one, gathered unless they
+    /// are in one piece already. More than one record may come of a large slice.
+    [[nodiscard]] bytes_view next() {
+        const bytes_view first = rest_of_first();
+        if (slices_.size() == 1 || first.size() >= record_size) {
+            return first;
+        }
+        if (scratch_ == nullptr) {
+            scratch_ = static_cast<std::uint8_t*>(runtime::block_pool::take(blocks_));
+        }
+        std::size_t filled = 0;
+        std::size_t skipped = used_;
+        for (const io_slice& each : slices_) {
+            const std::size_t part = std::min(each.size() - skipped, record_size - filled);
+            std::memcpy(scratch_ + filled, each.data() + skipped, part);
+            filled += part;
+            skipped = 0;
+        }
+        return {scratch_, filled};
+    }
+    void skip(std::size_t count) noexcept {
+        used_ += count;
+        while (!slices_.empty() && used_ >= slices_.front().size()) {
+            used_ -= slices_.front().size();
+            slices_ = slices_.subspan(1);
+        }
+    }
+
+private:
+    static_assert(runtime::block_pool::block_size >= record_size);
+
+    [[nodiscard]] bytes_view rest_of_first() const noexcept {
+        return bytes_view(slices_.front().data(), slices_.front().size()).subspan(used_);
+    }
+
+    std::span<const io_slice> slices_;
+    std::size_t used_ = 0;
+    runtime::block_pool* blocks_;
+    std::uint8_t* scratch_ = nullptr;
+};
+
+/// A name as certificates and SNI have it: without the dot at the end, and of an IPv6 address
+/// without the interface.
+std::string plain_name(const std::string& name) {
+    std::string plain = name.substr(0, name.find('%'));
+    if (plain.size() > 1 && plain.back() == '.') {
+        plain.pop_back();
+    }
+    return plain;
+}
+
+bool is_address(const std::string& name) {
+    const std::unique_ptr<ASN1_OCTET_STRING, decltype(&ASN1_OCTET_STRING_free)> parsed(
+        a2i_IPADDRESS(name.c_str()), &ASN1_OCTET_STRING_free);
+    ERR_clear_error();
+    return parsed != nullptr;
+}
+
+}  // namespace
+
+/// OpenSSL's way to the stream below.
+class tls_connection::bio {
+public:
+    [[nodiscard]] static BIO* make(tls_connection& owner) {
+        BIO* const made = BIO_new(method());
+        if (made != nullptr) {
+            BIO_set_data(made, &owner);
+            BIO_set_init(made, 1);
+        }
+        return made;
+    }
+
+private:
+    static BIO_METHOD* method() {
+        static BIO_METHOD* const made = [] {
+            BIO_METHOD* const one =
+                BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "network_system stream");
+            BIO_meth_set_read_ex(one, &bio::read);
+            BIO_meth_set_write_ex(one, &bio::write);
+            BIO_meth_set_ctrl(one, &bio::control);
+            return one;
+        }();
+        return made;
+    }
+
+    static int read(BIO* which, char* into, std::size_t size, std::size_t* got) {
+        BIO_clear_retry_flags(which);
+        auto& window = static_cast<tls_connection*>(BIO_get_data(which))->window_;
+        if (window.empty()) {
+            BIO_set_retry_read(which);
+            return 0;
+        }
+        *got = std::min(size, window.size());
+        std::memcpy(into, window.data(), *got);
+        window = window.subspan(*got);
+        return 1;
+    }
+
+    static int write(BIO* which, const char* from, std::size_t size, std::size_t* written) {
+        BIO_clear_retry_flags(which);
+        auto& owner = *static_cast<tls_connection*>(BIO_get_data(which));
+        if (!owner.is_lower_full_) {
+            const io_slice slice(from, size);
+            const io_result result = owner.below_.write(owner.below_.stream, {&slice, 1});
+            if (result.kind == outcome::done) {
+                // OpenSSL comes back with the rest at once, for which there is no room.
+                owner.is_lower_full_ = result.bytes < size;
+                *written = result.bytes;
+                return 1;
+            }
+            if (result.kind != outcome::would_block) {
+                owner.lower_error_ = result.error;
+                return 0;
+            }
+            owner.is_lower_full_ = true;
+        }
+        BIO_set_retry_write(which);
+        return 0;
+    }
+
+    static long control(BIO*, int command, long, void*) {
+        return command == BIO_CTRL_FLUSH ? 1 : 0;
+    }
+};
+
+/// What was agreed on: never changed once published.
+struct tls_connection::agreement {
+    const char* protocol = "";
+    const char* cipher = "";
+    bool is_resumed = false;
+    std::string server_name;
+    std::string application_protocol;
+    std::vector<std::uint8_t> ocsp_response;
+    std::unique_ptr<X509, decltype(&X509_free)> peer{nullptr, &X509_free};
+};
+
+void tls_connection::deleter::operator()(ssl_st* ssl) const noexcept {
+    SSL_free(ssl);
+}
+
+tls_connection::tls_connection(std::shared_ptr<const tls_terms> terms)
+    : terms_(std::move(terms)), ssl_(SSL_new(terms_->context.get())),
+      handshake_(terms_->role == tls_role::server ? waiting::for_read : waiting::for_nothing) {
+    BIO* const below = ssl_ ? bio::make(*this) : nullptr;
+    if (below != nullptr) {
+        SSL_set_bio(ssl_.get(), below, below);
+        SSL_set_app_data(ssl_.get(), this);
+    }
+    if (below == nullptr || (terms_->role == tls_role::client && !set_up_client())) {
+        (void)fail({errc::internal_error, take_tls_failure(terms_->role).text});
+    } else if (terms_->role == tls_role::server) {
+        SSL_set_accept_state(ssl_.get());
+    }
+}
+
+tls_connection::~tls_connection() {
+    delete agreement_.load(std::memory_order_relaxed);
+}
+
+bool tls_connection::set_up_client() {
+    SSL* const ssl = ssl_.get();
+    SSL_set_connect_state(ssl);
+    const std::string name = plain_name(terms_->server_name);
+    const bool is_numeric = is_address(name);
+    if (!name.empty() && !is_numeric && SSL_set_tlsext_host_name(ssl, name.c_str()) != 1) {
+        return false;
+    }
+    if (terms_->verifies_name) {
+        X509_VERIFY_PARAM* const checks = SSL_get0_param(ssl);
+        X509_VERIFY_PARAM_set_hostflags(checks, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                                                    X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+        const int was_set = is_numeric
+                                ? X509_VERIFY_PARAM_set1_ip_asc(checks, name.c_str())
+                                : X509_VERIFY_PARAM_set1_host(checks, name.data(), name.size());
+        if (name.empty() || was_set != 1) {
+            return false;
+        }
+    }
+    if (terms_->sessions) {
+        if (const tls_session earlier = terms_->sessions->take(terms_->session_key)) {
+            (void)SSL_set_session(ssl, earlier.get());  // without it: a full handshake
+        }
+    }
+    return true;
+}
+
+void tls_connection::begin(const lower_stream& below, runtime::block_pool& blocks) noexcept {
+    below_ = below;
+    blocks_ = &blocks;
+}
+
+tls_connection* tls_connection::of(const ssl_st* ssl) noexcept {
+    return static_cast<tls_connection*>(SSL_get_app_data(ssl));
+}
+
+io_result tls_connection::advance() {
+    if (failure_) {
+        return failed();
+    }
+    if (is_established_) {
+        return {outcome::done, 0, {}};
+    }
+    is_lower_full_ = false;
+    return handshake_ == waiting::for_read ? blocked : shake_hands();
+}
+
+io_result tls_connection::shake_hands() {
+    ERR_clear_error();
+    const int answer = SSL_do_handshake(ssl_.get());
+    if (answer == 1) {
+        on_established();
+        return {outcome::done, 0, {}};
+    }
+    switch (SSL_get_error(ssl_.get(), answer)) {
+        case SSL_ERROR_WANT_READ: handshake_ = waiting::for_read; return blocked;
+        case SSL_ERROR_WANT_WRITE: handshake_ = waiting::for_write; return blocked;
+        default: return fail_with_queue();
+    }
+}
+
+void tls_connection::on_established() {
+    is_established_ = true;
+    handshake_ = waiting::for_nothing;
+    SSL* const ssl = ssl_.get();
+    auto made = std::make_unique<agreement>();
+    made->protocol = SSL_get_version(ssl);
+    made->cipher = SSL_get_cipher_name(ssl);
+    made->is_resumed = SSL_session_reused(ssl) == 1;
+    if (const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)) {
+        made->server_name = name;
+    }
+    const unsigned char* chosen = nullptr;
+    unsigned chosen_size = 0;
+    SSL_get0_alpn_selected(ssl, &chosen, &chosen_size);
+    made->application_protocol.assign(chosen, chosen + chosen_size);
+    unsigned char* stapled = nullptr;
+    if (const long size = SSL_get_tlsext_status_ocsp_resp(ssl, &stapled);
+        terms_->role == tls_role::client && size > 0) {
+        made->ocsp_response.assign(stapled, stapled + size);
+    }
+    made->peer.reset(SSL_get1_peer_certificate(ssl));
+    ++terms_->counters->handshakes;
+    terms_->counters->resumptions += made->is_resumed ? 1 : 0;
+    agreement_.store(made.release(), std::memory_order_release);
+}
+
+io_result tls_connection::read(std::span<const io_slice> into) {
+    if (std::exchange(has_deferred_, false)) {
+        return deferred_;
+    }
+    if (failure_) {
+        return failed();
+    }
+    const std::span scratch(into.back().data(), into.back().size());
+    const auto ciphertext = scratch.last(ciphertext_size);
+    const std::vector<std::uint8_t> kept = std::exchange(remainder_, {});
+    if (std::exchange(read_waits_for_write_, false) || !kept.empty()) {
+        window_ = kept;
+    } else {
+        const io_slice slice(ciphertext.data(),
+                             is_established_ ? ciphertext.size() : handshake_read_size);
+        const io_result arrived = below_.read(below_.stream, {&slice, 1});
+        if (arrived.kind != outcome::done) {
+            return arrived.kind == outcome::would_block ? arrived : on_end_below(arrived);
+        }
+        window_ = ciphertext.first(arrived.bytes);
+    }
+    const std::size_t offered = window_.size();
+    io_result result =
+        decrypt({into.data(), into.size() - 1}, scratch.first(scratch.size() - ciphertext_size));
+    if (!window_.empty() && !failure_) {
+        const bool is_stuck = result.kind == outcome::would_block && window_.size() == offered &&
+                              !read_waits_for_write_ && handshake_ != waiting::for_write;
+        if (is_stuck) {
+            result = fail({errc::internal_error, "OpenSSL takes no input"});
+        } else {
+            remainder_.assign(window_.begin(), window_.end());
+        }
+    }
+    window_ = {};
+    return result;
+}
+
+io_result tls_connection::decrypt(std::span<const io_slice> places,
+                                  std::span<std::uint8_t> scratch) {
+    is_lower_full_ = false;
+    if (!is_established_) {
+        if (const io_result shaken = shake_hands(); shaken.kind != outcome::done) {
+            return shaken;
+        }
+    }
+    ERR_clear_error();
+    std::size_t total = 0;
+    bool goes_on = true;
+    for (const io_slice& each : places) {
+        if (goes_on) {
+            const io_result result = decrypt_into({each.data(), each.size()}, total, goes_on);
+            if (!goes_on) {
+                return result;
+            }
+        }
+    }
+    return decrypt_into(scratch, total, goes_on);
+}
+
+/// Fills the place as far as there is ciphertext; `goes_on` when it is full.
+io_result tls_connection::decrypt_into(std::span<std::uint8_t> place, std::size_t& total,
+                                       bool& goes_on) {
+    SSL* const ssl = ssl_.get();
+    goes_on = false;
+    while (!place.empty()) {
+        std::size_t count = 0;
+        const std::size_t offered = window_.size();
+        if (SSL_read_ex(ssl, place.data(), place.size(), &count) == 1) {
+            has_received_ = true;
+            total += count;
+            place = place.subspan(count);
+            // The next call would only find out that there is nothing.
+            if (window_.empty() && SSL_pending(ssl) == 0) {
+                return done(total);
+            }
+            continue;
+        }
+        switch (SSL_get_error(ssl, 0)) {
+            case SSL_ERROR_WANT_READ:
+                if (renegotiations_ > max_renegotiations) {
+                    return defer(fail({errc::protocol_error, "the peer insists on renegotiation"}),
+                                 total);
+                }
+                // After a record that is not for us (a ticket, an alert) there may be more.
+                if (window_.empty() || window_.size() == offered) {
+                    return done(total);
+                }
+                break;
+            case SSL_ERROR_WANT_WRITE: read_waits_for_write_ = true; return done(total);
+            case SSL_ERROR_ZERO_RETURN: return defer({outcome::end, 0, {}}, total);
+            default: return defer(fail_with_queue(), total);
+        }
+    }
+    goes_on = true;
+    return done(total);
+}
+
+/// What was read before comes first; the end, or the error, with the next read.
+io_result tls_connection::defer(const io_result& result, std::size_t delivered) {
+    window_ = {};
+    if (delivered == 0) {
+        return result;
+    }
+    has_deferred_ = true;
+    deferred_ = result;
+    return done(delivered);
+}
+
+io_result tls_connection::on_end_below(const io_result& result) {
+    if (!is_established_) {
+        return fail(
+            {errc::tls_handshake_failed,
+             result.kind == outcome::end
+                 ? std::string("the peer closed the connection during the handshake")
+                 : "the connection was lost during the handshake: " + result.error.message(),
+             &tls_counters::disconnects});
+    }
+    if (result.kind == outcome::failed || SSL_get_shutdown(ssl_.get()) != 0) {
+        return result;
+    }
+    ++terms_->counters->truncations;
+    return fail({errc::connection_truncated, "the stream ended without the peer's close_notify"});
+}
+
+io_result tls_connection::write(std::span<const io_slice> from) {
+    if (const io_result ready = advance(); ready.kind != outcome::done) {
+        return ready;
+    }
+    is_lower_full_ = false;
+    ERR_clear_error();
+    record_reader records(from, blocks_);
+    std::size_t total = 0;
+    while (!records.empty()) {
+        const bytes_view record = records.next();
+        if (record.size() < started_) {
+            // The queue was dropped with a record half written, which has to be completed.
+            if (const io_result finished = finish_started(); finished.kind != outcome::done) {
+                return finished;
+            }
+            continue;
+        }
+        std::size_t count = 0;
+        if (SSL_write_ex(ssl_.get(), record.data(), record.size(), &count) != 1) {
+            if (SSL_get_error(ssl_.get(), 0) != SSL_ERROR_WANT_WRITE) {
+                const io_result failure = fail_with_queue();
+                return total > 0 ? done(total) : failure;
+            }
+            started_ = std::min(record.size(), record_size);
+            break;
+        }
+        started_ = 0;
+        total += count;
+        records.skip(count);
+    }
+    return done(total);
+}
+
+io_result tls_connection::finish_started() {
+    if (started_ == 0) {
+        return {outcome::done, 0, {}};
+    }
+    // OpenSSL looks at the length only: the record is encrypted already.
+    const std::vector<std::uint8_t> stand_in(started_);
+    std::size_t count = 0;
+    if (SSL_write_ex(ssl_.get(), stand_in.data(), stand_in.size(), &count) != 1) {
+        return SSL_get_error(ssl_.get(), 0) == SSL_ERROR_WANT_WRITE ? blocked : fail_with_queue();
+    }
+    started_ = 0;
+    return {outcome::done, count, {}};
+}
+
+io_result tls_connection::end_writing() {
+    if (!is_established_ || failure_) {
+        return {outcome::done, 0, {}};
+    }
+    is_lower_full_ = false;
+    ERR_clear_error();
+    if (const io_result finished = finish_started(); finished.kind != outcome::done) {
+        return finished;
+    }
+    const int answer = SSL_shutdown(ssl_.get());
+    if (answer < 0 && SSL_get_error(ssl_.get(), answer) == SSL_ERROR_WANT_WRITE) {
+        return blocked;
+    }
+    return {outcome::done, 0, {}};
+}
+
+runtime::interest tls_connection::below(runtime::interest wanted) const noexcept {
+    if (!is_established_) {
+        return {handshake_ != waiting::for_write, handshake_ == waiting::for_write};
+    }
+    return read_waits_for_write_ && wanted.read ? runtime::interest{false, true} : wanted;
+}
+
+void tls_connection::note_timeout() {
+    (void)fail({errc::connection_timeout,
+                fmt::format("no complete handshake within {} ms", handshake_timeout().count()),
+                &tls_counters::timeouts});
+}
+
+void tls_connection::note_end() {
+    if (!is_established_ && !failure_) {
+        ++terms_->counters->disconnects;
+    }
+}
+
+io_result tls_connection::fail_with_queue() {
+    tls_failure failure = take_tls_failure(terms_->role);
+    if (lower_error_) {
+        failure.code = is_established_ ? errc::send_failed : errc::tls_handshake_failed;
+        failure.text = lower_error_.message();
+        failure.cause = &tls_counters::disconnects;
+    } else if (!refusal_.empty()) {
+        failure.code = errc::certificate_verification_failed;
+        failure.text = std::move(refusal_);
+        failure.cause = &tls_counters::verification_failures;
+    } else if (is_established_ && has_received_ && failure.code == errc::tls_handshake_failed) {
+        failure.code = errc::protocol_error;
+    }
+    return fail(std::move(failure));
+}
+
+io_result tls_connection::fail(tls_failure failure) {
+    if (!is_established_) {
+        ++(*terms_->counters.*failure.cause);
+        if (terms_->sessions) {
+            terms_->sessions->forget(terms_->session_key);
+        }
+    }
+    failure_ = std::make_unique<tls_failure>(std::move(failure));
+    return failed();
+}
+
+io_result tls_connection::failed() const {
+    return {outcome::failed, 0, make_error_code(failure_->code)};
+}
+
+std::optional<tls_info> tls_connection::info() const {
+    const agreement* const known = agreement_.load(std::memory_order_acquire);
+    if (known == nullptr) {
+        return std::nullopt;
+    }
+    tls_info all{known->protocol,
+                 known->cipher,
+                 known->is_resumed,
+                 known->server_name,
+                 known->application_protocol,
+                 known->ocsp_response,
+                 std::nullopt};
+    if (known->peer) {
+        all.peer = describe_certificate(known->peer.get());
+    }
+    return all;
+}
+
+}  // namespace network_system::transport

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "transport/tls_terms.h"
+
+#include <network_system/utils/error_codes.h>
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+struct x509_st;
+struct x509_store_ctx_st;
+
+namespace network_system::transport {
+
+/// Why a TLS connection failed, in words a person can act on.
+struct tls_failure {
+    errc code{};
+    std::string text;
+    /// What it counts as when it ends a handshake.
+    std::atomic<std::uint64_t> tls_counters::*cause = &tls_counters::protocol_failures;
+};
+
+/// What OpenSSL's error queue of this thread says about the call that has just failed.
+[[nodiscard]] tls_failure take_tls_failure(tls_role role);
+
+/// Which check refused which certificate: "certificate has expired (depth 0, subject CN=…)".
+/// `expected` is the name the certificate should have had.
+[[nodiscard]] std::string describe_refusal(x509_store_ctx_st* store, const std::string& expected);
+
+/// SHA-256 of the certificate as 64 lower-case hexadecimal digits.
+[[nodiscard]] std::string fingerprint_of(const x509_st* certificate);
+
+[[nodiscard]] certificate_info describe_certificate(x509_st* certificate);
+
+}  // namespace network_system::transport

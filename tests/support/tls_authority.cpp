@@ -1,0 +1,180 @@
+#include "support/tls_authority.h"
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509v3.h>
+
+#include <array>
+#include <fstream>
+#include <random>
+#include <stdexcept>
+
+namespace network_system::testing {
+namespace {
+
+void check(bool holds, const char* what) {
+    if (!holds) {
+        throw std::runtime_error(std::string("test certificate: ") + what);
+    }
+}
+
+std::shared_ptr<evp_pkey_st> make_key(unsigned rsa_bits) {
+    EVP_PKEY* const made = rsa_bits > 0 ? EVP_RSA_gen(rsa_bits) : EVP_EC_gen("P-256");
+    check(made != nullptr, "key");
+    return {made, &EVP_PKEY_free};
+}
+
+void add_extension(X509* to, const X509* issuer, int nid, const std::string& value) {
+    X509V3_CTX context;
+    X509V3_set_ctx_nodb(&context);
+    X509V3_set_ctx(&context, const_cast<X509*>(issuer), to, nullptr, nullptr, 0);
+    const std::unique_ptr<X509_EXTENSION, decltype(&X509_EXTENSION_free)> made(
+        X509V3_EXT_conf_nid(nullptr, &context, nid, value.c_str()), &X509_EXTENSION_free);
+    check(made && X509_add_ext(to, made.get(), -1) == 1, value.c_str());
+}
+
+std::string joined(const std::vector<std::string>& parts) {
+    std::string all;
+    for (const std::string& each : parts) {
+        all += (all.empty() ? "" : ",") + each;
+    }
+    return all;
+}
+
+template <typename Write>
+std::string pem_of(const Write& write) {
+    const std::unique_ptr<BIO, decltype(&BIO_free)> memory(BIO_new(BIO_s_mem()), &BIO_free);
+    check(write(memory.get()) == 1, "PEM");
+    char* data = nullptr;
+    const long size = BIO_get_mem_data(memory.get(), &data);
+    return {data, static_cast<std::size_t>(size)};
+}
+
+std::filesystem::path make_directory() {
+    std::random_device random;
+    for (int attempt = 0; attempt < 100; ++attempt) {
+        const auto made = std::filesystem::temp_directory_path() /
+                          ("network_system_tls_" + std::to_string(random()));
+        if (std::filesystem::create_directory(made)) {
+            std::filesystem::permissions(made, std::filesystem::perms::owner_all);
+            return made;
+        }
+    }
+    throw std::runtime_error("test certificate: directory");
+}
+
+certificate_wishes authority_wishes(const char* name) {
+    certificate_wishes wishes;
+    wishes.common_name = name;
+    wishes.is_authority = true;
+    return wishes;
+}
+
+}  // namespace
+
+issued_certificate::issued_certificate(const certificate_wishes& wishes,
+                                       const issued_certificate* issuer)
+    : key_(make_key(wishes.rsa_bits)), certificate_(X509_new(), &X509_free) {
+    X509* const made = certificate_.get();
+    static long serial = 1000;
+    check(X509_set_version(made, 2) == 1, "version");
+    check(ASN1_INTEGER_set(X509_get_serialNumber(made), ++serial) == 1, "serial number");
+    X509_gmtime_adj(X509_getm_notBefore(made), wishes.valid_from);
+    X509_gmtime_adj(X509_getm_notAfter(made), wishes.valid_to);
+    X509_NAME* const name = X509_get_subject_name(made);
+    check(X509_NAME_add_entry_by_txt(
+              name, "CN", MBSTRING_UTF8,
+              reinterpret_cast<const unsigned char*>(wishes.common_name.c_str()), -1, -1, 0) == 1,
+          "name");
+    const issued_certificate& signer = issuer != nullptr ? *issuer : *this;
+    check(X509_set_issuer_name(made, X509_get_subject_name(signer.certificate_.get())) == 1,
+          "issuer");
+    check(X509_set_pubkey(made, key_.get()) == 1, "public key");
+    const X509* const signing = signer.certificate_.get();
+    add_extension(made, signing, NID_basic_constraints,
+                  wishes.is_authority ? "critical,CA:TRUE" : "critical,CA:FALSE");
+    add_extension(made, signing, NID_key_usage,
+                  wishes.is_authority ? "critical,keyCertSign,cRLSign"
+                                      : "critical,digitalSignature,keyEncipherment");
+    add_extension(made, signing, NID_subject_key_identifier, "hash");
+    if (issuer != nullptr) {
+        add_extension(made, signing, NID_authority_key_identifier, "keyid:always");
+    }
+    if (!wishes.extended_usage.empty()) {
+        add_extension(made, signing, NID_ext_key_usage, wishes.extended_usage);
+    }
+    if (!wishes.names.empty()) {
+        add_extension(made, signing, NID_subject_alt_name, joined(wishes.names));
+    }
+    check(X509_sign(made, signer.key_.get(), EVP_sha256()) > 0, "signature");
+}
+
+std::string issued_certificate::pem() const {
+    return pem_of([this](BIO* to) { return PEM_write_bio_X509(to, certificate_.get()); });
+}
+
+std::string issued_certificate::key_pem(const std::string& password) const {
+    return pem_of([&](BIO* to) {
+        return PEM_write_bio_PKCS8PrivateKey(to, key_.get(),
+                                             password.empty() ? nullptr : EVP_aes_256_cbc(),
+                                             password.empty() ? nullptr : password.data(),
+                                             static_cast<int>(password.size()), nullptr, nullptr);
+    });
+}
+
+std::string issued_certificate::fingerprint() const {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+    unsigned size = 0;
+    check(X509_digest(certificate_.get(), EVP_sha256(), digest.data(), &size) == 1, "digest");
+    std::string text;
+    for (unsigned i = 0; i < size; ++i) {
+        constexpr const char* digits = "0123456789abcdef";
+        text += digits[digest[i] >> 4U];
+        text += digits[digest[i] & 15U];
+    }
+    return text;
+}
+
+test_authority::test_authority()
+    : directory_(make_directory()), root_(authority_wishes("Test Root")),
+      intermediate_(authority_wishes("Test Intermediate"), &root_),
+      ca_file_(write_text("root.pem", root_.pem())) {}
+
+test_authority::~test_authority() {
+    std::error_code ignored;
+    std::filesystem::remove_all(directory_, ignored);
+}
+
+const test_authority& test_authority::shared() {
+    static const test_authority one;
+    return one;
+}
+
+std::string test_authority::write_text(const std::string& name, const std::string& text) const {
+    const std::string path = (directory_ / name).string();
+    std::ofstream(path, std::ios::binary) << text;
+    return path;
+}
+
+test_authority::files test_authority::write(const std::string& name,
+                                            const issued_certificate& certificate,
+                                            const std::string& chain,
+                                            const std::string& password) const {
+    return {write_text(name + ".pem", certificate.pem() + chain),
+            write_text(name + ".key", certificate.key_pem(password)), certificate.fingerprint()};
+}
+
+test_authority::files test_authority::issue(const std::string& name,
+                                            const certificate_wishes& wishes) const {
+    return write(name, issued_certificate(wishes, &intermediate_), intermediate_.pem());
+}
+
+test_authority::files test_authority::issue_local(const std::string& name) const {
+    certificate_wishes wishes;
+    wishes.common_name = name;
+    wishes.names = {"DNS:localhost", "IP:127.0.0.1", "IP:::1"};
+    return issue(name, wishes);
+}
+
+}  // namespace network_system::testing

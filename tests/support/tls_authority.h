@@ -1,0 +1,85 @@
+// Certificates for tests, made by the tests themselves.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+struct evp_pkey_st;
+struct x509_st;
+
+namespace network_system::testing {
+
+/// What a certificate is to be like.
+struct certificate_wishes {
+    std::string common_name = "test";
+    /// "DNS:localhost", "IP:127.0.0.1"; the form of OpenSSL's configuration.
+    std::vector<std::string> names{};
+    /// Seconds from now.
+    long valid_from = -3600;
+    long valid_to = 3600;
+    bool is_authority = false;
+    /// "serverAuth", "clientAuth", or both with a comma; empty = none said.
+    std::string extended_usage{};
+    /// An RSA key of so many bits instead of an elliptic curve.
+    unsigned rsa_bits = 0;
+};
+
+/// A certificate with its key.
+class issued_certificate {
+public:
+    /// Signed by `issuer`, or by itself.
+    explicit issued_certificate(const certificate_wishes& wishes,
+                                const issued_certificate* issuer = nullptr);
+
+    [[nodiscard]] std::string pem() const;
+    [[nodiscard]] std::string key_pem(const std::string& password = {}) const;
+    /// SHA-256 as 64 hexadecimal digits.
+    [[nodiscard]] std::string fingerprint() const;
+
+private:
+    std::shared_ptr<evp_pkey_st> key_;
+    std::shared_ptr<x509_st> certificate_;
+};
+
+/// A root, an intermediate authority, and a directory for their files.
+class test_authority {
+public:
+    test_authority();
+    test_authority(const test_authority&) = delete;
+    test_authority& operator=(const test_authority&) = delete;
+    ~test_authority();
+
+    /// The files of a certificate and its key; the certificate is signed by the intermediate
+    /// authority, and its chain is in the file.
+    struct files {
+        std::string certificate;
+        std::string key;
+        std::string fingerprint;
+    };
+    [[nodiscard]] files issue(const std::string& name, const certificate_wishes& wishes) const;
+    /// Valid for localhost, 127.0.0.1 and ::1.
+    [[nodiscard]] files issue_local(const std::string& name) const;
+    [[nodiscard]] files write(const std::string& name, const issued_certificate& certificate,
+                              const std::string& chain = {},
+                              const std::string& password = {}) const;
+    [[nodiscard]] std::string write_text(const std::string& name, const std::string& text) const;
+
+    [[nodiscard]] const issued_certificate& root() const noexcept { return root_; }
+    [[nodiscard]] const issued_certificate& intermediate() const noexcept { return intermediate_; }
+    [[nodiscard]] const std::string& ca_file() const noexcept { return ca_file_; }
+    [[nodiscard]] const std::filesystem::path& directory() const noexcept { return directory_; }
+
+    /// One for all tests of the program.
+    [[nodiscard]] static const test_authority& shared();
+
+private:
+    std::filesystem::path directory_;
+    issued_certificate root_;
+    issued_certificate intermediate_;
+    std::string ca_file_;
+};
+
+}  // namespace network_system::testing

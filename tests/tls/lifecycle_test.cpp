@@ -1,0 +1,246 @@
+// Resumption, certificates exchanged while a server runs, the end of streams, and bad peers.
+#include "tls/secure_support.h"
+
+#include <thread>
+
+namespace secure {
+namespace {
+
+class Versions : public testing::TestWithParam<tls_version> {
+protected:
+    [[nodiscard]] static tls_config limited(tls_config config) {
+        config.min_version = config.max_version = GetParam();
+        return config;
+    }
+};
+
+class Resumption : public Versions {};
+
+/// Connects, exchanges a message (which brings the ticket along) and stops; whether it resumed.
+bool resumes(secure_client& client, std::uint16_t port) {
+    EXPECT_TRUE(is_ok(client.client.start_client("localhost", port)));
+    EXPECT_TRUE(client.exchange("hello"));
+    const auto agreed = client.client.get_session().value()->tls();
+    EXPECT_TRUE(is_ok(agreed));
+    // A resumed connection knows whom it resumed.
+    EXPECT_TRUE(agreed && agreed.value().peer);
+    EXPECT_TRUE(is_ok(client.client.stop_client()));
+    return agreed && agreed.value().is_resumed;
+}
+
+TEST_P(Resumption, HappensFromTheSecondConnectionOn) {
+    secure_server server(limited(for_server()));
+    const std::uint16_t port = server.start();
+    secure_client client(limited(for_client()));
+    EXPECT_FALSE(resumes(client, port));
+    EXPECT_TRUE(resumes(client, port));
+    EXPECT_TRUE(resumes(client, port));
+    // Another client of the same configuration shares its sessions.
+    secure_client equal(limited(for_client()));
+    EXPECT_TRUE(resumes(equal, port));
+    EXPECT_EQ(server.server.metrics().tls.resumptions, 3U);
+    EXPECT_EQ(server.server.metrics().tls.handshakes, 4U);
+}
+
+TEST_P(Resumption, CanBeSwitchedOffByEitherSide) {
+    tls_config off = limited(for_server());
+    off.session_resumption = false;
+    secure_server forgetful(off);
+    secure_client client(limited(for_client()));
+    const std::uint16_t port = forgetful.start();
+    EXPECT_FALSE(resumes(client, port));
+    EXPECT_FALSE(resumes(client, port));
+
+    secure_server server(limited(for_server()));
+    tls_config never = limited(for_client());
+    never.session_resumption = false;
+    secure_client fresh(never);
+    const std::uint16_t other_port = server.start();
+    EXPECT_FALSE(resumes(fresh, other_port));
+    EXPECT_FALSE(resumes(fresh, other_port));
+}
+
+TEST_P(Resumption, NeverLeadsIntoAnotherConfiguration) {
+    secure_server server(limited(for_server()));
+    const std::uint16_t port = server.start();
+    tls_config trusting;
+    trusting.verify_peer = false;
+    secure_client unverified(limited(trusting));
+    EXPECT_FALSE(resumes(unverified, port));
+    EXPECT_TRUE(resumes(unverified, port));
+    // One that verifies begins anew, and refuses whom the other one would have resumed with.
+    const test_authority foreign;
+    tls_config strict;
+    strict.ca_file = foreign.ca_file();
+    secure_client verifying(limited(strict));
+    EXPECT_TRUE(fails_with(verifying.client.start_client("localhost", port),
+                           errc::certificate_verification_failed));
+}
+
+TEST_P(Resumption, KeepsTheCertificateOfTheClient) {
+    certificate_wishes wishes;
+    wishes.common_name = "alice";
+    tls_config config = limited(for_server());
+    config.client_certificate_mode = client_certificates::required;
+    config.ca_file = authority().ca_file();
+    secure_server server(config);
+    std::vector<std::string> seen;
+    server.on_connect = [&](const session_ptr& session) {
+        seen.push_back(session->peer_certificate().value().subject +
+                       (session->tls().value().is_resumed ? " resumed" : ""));
+    };
+    tls_config presenting = limited(for_client());
+    presenting.identity = identity_of(authority().issue("alice", wishes));
+    secure_client client(presenting);
+    const std::uint16_t port = server.start();
+    EXPECT_FALSE(resumes(client, port));
+    EXPECT_TRUE(resumes(client, port));
+    EXPECT_TRUE(is_ok(server.server.stop_server()));
+    EXPECT_EQ(seen, (std::vector<std::string>{"CN=alice", "CN=alice resumed"}));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Resumption,
+                         testing::Values(tls_version::tls_1_2, tls_version::tls_1_3));
+
+TEST(Reload, GivesNewConnectionsTheNewCertificateAndLeavesTheOldOnesAlone) {
+    const auto first = authority().issue_local("before");
+    tls_config config;
+    config.identity = {
+        authority().write_text("live.pem", ""), authority().write_text("live.key", ""), {}, {}};
+    const auto install = [](const test_authority::files& from) {
+        for (const char* end : {".pem", ".key"}) {
+            std::filesystem::copy_file(std::string(end) == ".pem" ? from.certificate : from.key,
+                                       authority().directory() / (std::string("live") + end),
+                                       std::filesystem::copy_options::overwrite_existing);
+        }
+    };
+    install(first);
+    secure_server server(config);
+    const std::uint16_t port = server.start();
+    const auto subject_seen_by = [](secure_client& client) {
+        return client.client.get_session().value()->peer_certificate().value().subject;
+    };
+    tls_config fresh = for_client();
+    fresh.session_resumption = false;
+    secure_client early(fresh);
+    ASSERT_TRUE(is_ok(early.client.start_client("localhost", port)));
+    EXPECT_EQ(subject_seen_by(early), "CN=before");
+    secure_client resuming(for_client());
+    EXPECT_FALSE(resumes(resuming, port));
+
+    install(authority().issue_local("after"));
+    ASSERT_TRUE(is_ok(server.server.reload_certificates()));
+    secure_client late(fresh);
+    ASSERT_TRUE(is_ok(late.client.start_client("localhost", port)));
+    EXPECT_EQ(subject_seen_by(late), "CN=after");
+    EXPECT_TRUE(early.exchange("still here"));
+    EXPECT_TRUE(resumes(resuming, port)) << "the keys of the tickets were not carried over";
+
+    // A bad file leaves the pair in force.
+    (void)authority().write_text("live.pem", "garbage");
+    EXPECT_TRUE(fails_with(server.server.reload_certificates(), errc::certificate_load_failed));
+    secure_client last(fresh);
+    ASSERT_TRUE(is_ok(last.client.start_client("localhost", port)));
+    EXPECT_EQ(subject_seen_by(last), "CN=after");
+}
+
+TEST(Reload, UnderLoadLosesNoConnection) {
+    secure_server server(for_server());
+    const std::uint16_t port = server.start();
+    std::atomic<bool> is_over{false};
+    std::thread reloading([&] {
+        while (!is_over) {
+            EXPECT_TRUE(is_ok(server.server.reload_certificates()));
+        }
+    });
+    for (std::size_t i = 0; i < scaled(40); ++i) {
+        secure_client client(for_client());
+        EXPECT_TRUE(is_ok(client.client.start_client("localhost", port)));
+        EXPECT_TRUE(client.exchange("hello"));
+    }
+    is_over = true;
+    reloading.join();
+}
+
+TEST(BadPeers, PlaintextAndGarbageEndTheHandshake) {
+    secure_server server(for_server());
+    const std::uint16_t port = server.start();
+    const bytes http{'G', 'E', 'T', ' ', '/', ' ', 'H',  'T',
+                     'T', 'P', '/', '1', '.', '1', '\r', '\n'};
+    for (const bytes& said : {http, hello_frame(), pattern(100'000, 3)}) {
+        raw_peer peer = raw_peer::connect(port);
+        (void)peer.send(said);
+        EXPECT_NE(peer.drain(), stream_end::none);
+    }
+    ASSERT_TRUE(server.errors.wait_for(3));
+    for (const auto& each : server.errors.all()) {
+        EXPECT_EQ(each.code, errc::tls_handshake_failed);
+    }
+    EXPECT_EQ(server.server.metrics().tls.protocol_failures, 3U);
+    EXPECT_EQ(server.sessions.size(), 0U);
+}
+
+TEST(BadPeers, APlainServerIsNotTakenForASecureOne) {
+    test_server plain;
+    secure_client client(for_client());
+    const auto started = client.client.start_client("localhost", plain.start());
+    ASSERT_TRUE(fails_with(started, errc::tls_handshake_failed));
+    EXPECT_NE(started.error().message.find("does not seem to speak TLS"), std::string::npos)
+        << started.error().message;
+}
+
+TEST(BadPeers, AStalledHandshakeEndsAtItsDeadlineAndHoldsNobodyUp) {
+    tls_config config = for_server();
+    config.handshake_timeout = 200ms;
+    secure_server server(config);
+    const std::uint16_t port = server.start();
+    std::vector<raw_peer> silent;
+    for (int i = 0; i < 20; ++i) {
+        silent.push_back(raw_peer::connect(port));
+    }
+    secure_client client(for_client());
+    EXPECT_TRUE(is_ok(client.client.start_client("localhost", port)));
+    ASSERT_TRUE(server.errors.wait_for(silent.size()));
+    for (const auto& each : server.errors.all()) {
+        EXPECT_EQ(each.code, errc::connection_timeout);
+    }
+    EXPECT_EQ(server.server.metrics().tls.timeouts, silent.size());
+    EXPECT_TRUE(client.exchange("still here"));
+}
+
+TEST(BadPeers, AServerThatNeverAnswersEndsTheStartWithTheReason) {
+    const raw_listener mute;
+    tls_config config = for_client();
+    config.handshake_timeout = 100ms;
+    secure_client client(config);
+    const auto started = client.client.start_client("localhost", mute.port());
+    ASSERT_TRUE(fails_with(started, errc::connection_timeout));
+    EXPECT_NE(started.error().message.find("no complete handshake within 100 ms"),
+              std::string::npos)
+        << started.error().message;
+}
+
+TEST(BadPeers, StoppingDoesNotWaitForHandshakesThatStall) {
+    secure_server server(for_server());
+    const raw_peer silent = raw_peer::connect(server.start());
+    ASSERT_TRUE(eventually([&] { return server.server.connection_count() == 1; }));
+    EXPECT_TRUE(is_ok(server.server.stop_server()));
+    EXPECT_EQ(server.server.metrics().tls.disconnects, 1U);
+}
+
+TEST(BadPeers, ABroadcastGoesToThoseOnlyWhoseHandshakeIsComplete) {
+    secure_server server(for_server());
+    const std::uint16_t port = server.start();
+    const raw_peer silent = raw_peer::connect(port);
+    secure_client client(for_client());
+    ASSERT_TRUE(is_ok(client.client.start_client("localhost", port)));
+    ASSERT_TRUE(eventually([&] { return server.server.connection_count() == 2; }));
+    const auto result = server.server.broadcast("news");
+    ASSERT_TRUE(is_ok(result));
+    EXPECT_EQ(result.value().queued, 1U);
+    EXPECT_EQ(result.value().closed, 1U);
+    EXPECT_TRUE(client.received.wait_for(1));
+}
+
+}  // namespace
+}  // namespace secure
