@@ -42,7 +42,7 @@ public:
     void say(const std::function<void()>& ask) {
         begun_.add();
         if (may_ask_.wait_for(1)) {
-            for (int i = 0; i < 2000; ++i) {
+            for (int i = 0; i < 200; ++i) {
                 ask();
                 std::this_thread::yield();
             }
@@ -108,7 +108,9 @@ TEST_P(LastWords, OfTheUserDataOfAnEarlierConnection) {
 
 TEST_P(LastWords, OfAFormerCanceller) {
     const raw_listener silent;
-    messaging_client client("cancels", for_client());
+    client_options hasty = for_client();
+    hasty.drain_timeout = 0ms;
+    messaging_client client("cancels", hasty);
     std::function<void()> canceller = [kept = about(client)] {};
     ASSERT_TRUE(is_ok(client.start_client(
         "127.0.0.1", silent.port(), [](VoidResult) {}, canceller)));
