@@ -111,7 +111,7 @@ void engine::use_callback_pool(std::shared_ptr<thread_pool_interface> workers,
 void engine::run_callback(runtime::loop& where, const unique_function<void()>& callback) noexcept {
     // A thread of a callback pool is on no loop.
     const bool is_on_loop = where.runs_here();
-    if (is_on_loop ? !where.enter(gate()) : !gate()->try_enter()) {
+    if (is_on_loop ? !where.enter(gate()) : where.is_silenced() || !gate()->try_enter()) {
         return;
     }
     if (const auto thrown = detail::run_user_code(callback)) {

@@ -219,8 +219,10 @@ void pooled_callbacks::drop() noexcept {
         is_end = is_last_published_;
         who = who_;
     }
-    detail::log(log_level::error, "{}: the callback pool has dropped the session's callbacks",
-                who->id());
+    if (!loop_->is_silenced()) {
+        detail::log(log_level::error, "{}: the callback pool has dropped the session's callbacks",
+                    who->id());
+    }
     if (is_end) {
         finish();
     } else {

@@ -75,7 +75,7 @@ bool loop::enter(const std::shared_ptr<callback_gate>& gate) {
         return gate->is_open();
     }
     leave_gate();
-    if (!gate->try_enter()) {
+    if (is_silenced() || !gate->try_enter()) {
         return false;
     }
     entered_gate_ = gate;

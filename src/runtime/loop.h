@@ -9,6 +9,7 @@
 
 #include <network_system/utils/unique_function.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -60,8 +61,8 @@ enum class readiness_method : std::uint8_t { automatic, per_socket };
 /// runs here, in batches: handle what is ready, write what was queued (each connection once),
 /// then free what was closed.
 ///
-/// Thread-safety: `post`, `runs_here`, `is_on_io_thread`, `net` and `clock` from any thread; the
-/// rest inside a batch only.
+/// Thread-safety: `post`, `runs_here`, `is_on_io_thread`, `net`, `clock`, `silence` and
+/// `is_silenced` from any thread; the rest inside a batch only.
 class loop : public std::enable_shared_from_this<loop> {
 public:
     /// The loop of an io_context, made at first use with what is given then. It lives as a service
@@ -131,6 +132,12 @@ public:
     /// Entering the same gate again in a batch costs a comparison; entering another leaves it.
     [[nodiscard]] bool enter(const std::shared_ptr<callback_gate>& gate);
 
+    /// From now on `enter` lets nobody in: for a shutdown that must not run user code.
+    void silence() noexcept { is_silenced_.store(true, std::memory_order_relaxed); }
+    [[nodiscard]] bool is_silenced() const noexcept {
+        return is_silenced_.load(std::memory_order_relaxed);
+    }
+
     /// Called by the driver and the poller on the loop's executor.
     void run_tasks();
     void run_deadlines();
@@ -178,6 +185,7 @@ private:
     block_pool blocks_;
     flushable* dirty_ = nullptr;
     std::shared_ptr<callback_gate> entered_gate_;
+    std::atomic<bool> is_silenced_{false};
     std::vector<std::shared_ptr<void>> retired_;
     std::vector<unique_function<void()>> running_tasks_;
     steady_time wake_requested_ = steady_time::max();

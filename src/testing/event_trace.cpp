@@ -24,7 +24,7 @@ const char* describe(event what) noexcept {
         case event::resolving: return "host {0} resolves a name, taking {1} ns";
         case event::resolve_failed: return "host {0} cannot resolve a name";
         case event::wrote: return "socket {0} writes {1} bytes";
-        case event::write_full: return "socket {0} has no room to write";
+        case event::write_full: return "socket {0} has room for {1} bytes only";
         case event::arrived: return "{1} bytes arrive at socket {0}";
         case event::end_arrived: return "the end of the stream arrives at socket {0}";
         case event::reset_arrived: return "socket {0} is reset";

@@ -79,20 +79,23 @@ io_result simulated_network::write(simulated_socket& to, std::span<const io_slic
                 to.failure ? to.failure : std::make_error_code(std::errc::broken_pipe)};
     }
     pipe& out = to.connection->from[to.side];
+    const std::size_t size = size_of(from);
     const std::size_t room = out.room(std::max<std::size_t>(world_.options().buffer, 1));
-    if (room == 0) {
+    if (room < size) {
         ++world_.counts().full_buffers;
-        world_.note(event::write_full, number_of(to.handle));
+        world_.note(event::write_full, number_of(to.handle), room);
+    }
+    if (room == 0) {
         return {outcome::would_block, 0, {}};
     }
-    const std::size_t count = shorten(std::min(room, size_of(from)));
+    const std::size_t count = shorten(std::min(room, size));
     out.write(from, count);
     world_.note(event::wrote, number_of(to.handle), count);
     world_.counts().bytes += count;
     for (std::size_t left = out.is_broken_off() ? 0 : count; left > 0;) {
-        const std::size_t size = std::min(left, world_.chance().in(world_.options().segment));
-        send(to.connection, to.side, pipe::kind::data, size);
-        left -= size;
+        const std::size_t part = std::min(left, world_.chance().in(world_.options().segment));
+        send(to.connection, to.side, pipe::kind::data, part);
+        left -= part;
     }
     return {outcome::done, count, {}};
 }

@@ -34,14 +34,16 @@ public:
 
     ~impl() {
         universe_->has_ended = true;
+        for (const auto& end : {&runtime::loop::silence, &runtime::loop::shutdown}) {
+            for (const auto& each : universe_->loops) {
+                if (const auto loop = each.lock()) {
+                    (loop.get()->*end)();
+                }
+            }
+        }
         for (const auto& each : pools_) {
             if (const auto pool = each.lock()) {
                 pool->stop();
-            }
-        }
-        for (const auto& each : universe_->loops) {
-            if (const auto loop = each.lock()) {
-                loop->shutdown();
             }
         }
         world().clear();
@@ -101,8 +103,11 @@ public:
         return world().elapsed() == end;
     }
     bool step() {
-        bool is_first = true;
-        return run(forever, [&] { return !std::exchange(is_first, false); });
+        if (is_running_) {
+            return false;
+        }
+        const running_scope scope(is_running_);
+        return world().step(forever);
     }
 
     void partition(std::string_view from, std::string_view to, nanoseconds duration) {

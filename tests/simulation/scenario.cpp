@@ -213,6 +213,9 @@ void server_actor::set_callbacks() {
         if (in_.one_in(2)) {
             (void)server_->subscribe(session, "news");
         }
+        if (in_.one_in(20)) {
+            stop_and_tell();
+        }
         act_on(session, end);
     }));
     server_->set_receive_callback(

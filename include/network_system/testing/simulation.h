@@ -100,7 +100,7 @@ struct simulation_counts {
     std::uint64_t short_transfers = 0;
     std::uint64_t spurious_wakeups = 0;
     std::uint64_t stalls = 0;
-    /// Writes that found no room.
+    /// Writes that did not find room for all they had.
     std::uint64_t full_buffers = 0;
     std::uint64_t resets = 0;
     /// Segments, connects and acknowledgements that a partition held up.
