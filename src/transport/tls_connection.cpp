@@ -351,6 +351,7 @@ io_result tls_connection::decrypt_into(std::span<std::uint8_t> place, std::size_
                                        bool& goes_on) {
     SSL* const ssl = ssl_.get();
     goes_on = false;
+    bool has_stood_still = false;
     while (!place.empty()) {
         std::size_t count = 0;
         const std::size_t offered = window_.size();
@@ -370,10 +371,12 @@ io_result tls_connection::decrypt_into(std::span<std::uint8_t> place, std::size_
                     return defer(fail({errc::protocol_error, "the peer insists on renegotiation"}),
                                  total);
                 }
-                // After a record that is not for us (a ticket, an alert) there may be more.
-                if (window_.empty() || window_.size() == offered) {
+                // After a record that is not for us (a ticket, an alert) there may be more; before
+                // it answers one, OpenSSL takes nothing once.
+                if (window_.empty() || (window_.size() == offered && has_stood_still)) {
                     return done(total);
                 }
+                has_stood_still = window_.size() == offered;
                 break;
             case SSL_ERROR_ZERO_RETURN: return defer({outcome::end, 0, {}}, total);
             default: return defer(fail_with_queue(), total);
