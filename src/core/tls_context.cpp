@@ -28,6 +28,7 @@ using transport::tls_connection;
 using transport::tls_role;
 
 constexpr const char* default_ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
+constexpr const char* groups = "X25519:P-256:X448:P-384:P-521";
 // 112 bits: RSA keys from 2,048 bits on, no SHA-1 signatures.
 constexpr int security_level = 2;
 
@@ -246,6 +247,9 @@ private:
             config_.ciphers.empty() ? default_ciphers : config_.ciphers.c_str();
         if (SSL_CTX_set_cipher_list(context(), list) != 1) {
             return wrong("ciphers");
+        }
+        if (SSL_CTX_set1_groups_list(context(), groups) != 1) {
+            return wrong("groups");
         }
         if (!config_.cipher_suites.empty() &&
             SSL_CTX_set_ciphersuites(context(), config_.cipher_suites.c_str()) != 1) {
