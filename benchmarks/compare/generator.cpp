@@ -95,6 +95,7 @@ void measure_handshakes(const settings& config) {
         } else {
             // An echo brings the ticket along, and tells that the server is done.
             std::array<std::uint8_t, 64> frame{};
+            compare::write_header(frame.data(), {compare::data_frame, frame.size() - header_size});
             channel.send_all(frame);
             channel.receive_exactly(frame, "echo");
         }

@@ -108,11 +108,8 @@ def generate(server, process, port, programs, core, options, limit):
     return json.loads(result.stdout)
 
 
-def measure_load(load, servers, arguments, cores):
+def measure(servers, arguments, cores, options):
     """{server name: [one result of the generator for each round]}"""
-    connections, in_flight, payload = load.split("x")
-    options = ["--connections", connections, "--in-flight", in_flight, "--payload", payload,
-               "--seconds", arguments.seconds, "--warmup", arguments.warmup]
     limit = arguments.seconds + arguments.warmup + 60
     samples = {server.name: [] for server in servers}
     with contextlib.ExitStack() as stack:
@@ -124,6 +121,13 @@ def measure_load(load, servers, arguments, cores):
                 samples[server.name].append(generate(server, process, port, arguments.programs,
                                                      cores[1], options, limit))
     return samples
+
+
+def measure_load(load, servers, arguments, cores):
+    connections, in_flight, payload = load.split("x")
+    return measure(servers, arguments, cores,
+                   ["--connections", connections, "--in-flight", in_flight, "--payload", payload,
+                    "--seconds", arguments.seconds, "--warmup", arguments.warmup])
 
 
 def ratios(samples, name, base):

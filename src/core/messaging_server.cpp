@@ -97,6 +97,9 @@ public:
         }
         next = std::make_shared<server_engine>(id_, options_, std::move(pool).value(),
                                                std::move(transports).value(), callbacks_);
+        if (security_) {
+            next->refuse_with(security_->refusal());
+        }
         auto started = next->start(std::forward<Where>(where));
         if (started) {
             engine_.swap(next);

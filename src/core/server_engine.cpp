@@ -23,6 +23,10 @@ server_engine::server_engine(std::string name, const server_options& options,
       options_(options), callbacks_(std::move(callbacks)), sessions_(0, options.session),
       topics_(options.max_subscriptions_per_session), proxies_(options.proxy_protocol) {
     use_callback_pool(options_.callback_pool, options_.callback_queue_limit);
+    if (options_.session.frames == framing::message) {
+        const auto goodbye = protocol::encode_goodbye(static_cast<int>(errc::server_full));
+        refusal_.assign(goodbye.begin(), goodbye.end());
+    }
 }
 
 VoidResult server_engine::start(std::uint16_t port) {
@@ -198,12 +202,11 @@ void server_engine::forget(const endpoint& peer) {
 
 void server_engine::refuse(const runtime::unique_socket& socket) {
     refused_.fetch_add(1, std::memory_order_relaxed);
-    if (options_.session.frames != framing::message) {
+    if (refusal_.empty()) {
         return;
     }
-    // The client says nothing before it has heard from us, so this is read before the close.
-    const auto goodbye = protocol::encode_goodbye(static_cast<int>(errc::server_full));
-    const runtime::io_slice slice{goodbye.data(), goodbye.size()};
+    // A client that says nothing before it has heard from us reads this before the close.
+    const runtime::io_slice slice{refusal_.data(), refusal_.size()};
     (void)net().write(socket.get(), {&slice, 1});
     net().shutdown_write(socket.get());
 }

@@ -11,6 +11,8 @@
 
 #include <string>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 namespace network_system::core {
 
@@ -33,6 +35,9 @@ public:
                   std::shared_ptr<runtime::io_pool> pool, make_transport transports,
                   std::shared_ptr<const server_callbacks> callbacks);
 
+    /// Before the start: what a client is told that is turned away for want of room, instead of the
+    /// goodbye of `framing::message`.
+    void refuse_with(std::vector<std::uint8_t> words) { refusal_ = std::move(words); }
     [[nodiscard]] VoidResult start(std::uint16_t port);
     [[nodiscard]] VoidResult start(listener&& taken);
     [[nodiscard]] Result<listener> share_listener();
@@ -89,6 +94,7 @@ private:
     void report_error(std::error_code error);
 
     const server_options options_;
+    std::vector<std::uint8_t> refusal_;
     const std::shared_ptr<const server_callbacks> callbacks_;
     session_manager sessions_;
     topic_registry topics_;

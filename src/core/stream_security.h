@@ -4,8 +4,10 @@
 
 #include <network_system/utils/tls_info.h>
 
+#include <cstdint>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 namespace network_system::core {
 
@@ -23,6 +25,8 @@ public:
     /// `source` names the server or client in errors.
     [[nodiscard]] virtual Result<engine::make_transport> transports_to(std::string_view host,
                                                                        std::string_view source) = 0;
+    /// What a server says to a client for which it has no room.
+    [[nodiscard]] virtual std::vector<std::uint8_t> refusal() const = 0;
     [[nodiscard]] virtual tls_metrics metrics() const = 0;
 };
 

@@ -28,6 +28,7 @@ using transport::tls_connection;
 using transport::tls_role;
 
 constexpr const char* default_ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
+constexpr const char* groups = "X25519:P-256:X448:P-384:P-521";
 // 112 bits: RSA keys from 2,048 bits on, no SHA-1 signatures.
 constexpr int security_level = 2;
 
@@ -214,7 +215,7 @@ private:
         SSL_CTX_set_options(made, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                                       SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
         SSL_CTX_set_mode(made, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                   SSL_MODE_RELEASE_BUFFERS);
+                                   SSL_MODE_RELEASE_BUFFERS | SSL_MODE_RELEASE_BUFFERS);
         SSL_CTX_clear_mode(made, SSL_MODE_AUTO_RETRY);
         SSL_CTX_set_info_callback(made, &note_alert);
         return context_;
@@ -246,6 +247,9 @@ private:
             config_.ciphers.empty() ? default_ciphers : config_.ciphers.c_str();
         if (SSL_CTX_set_cipher_list(context(), list) != 1) {
             return wrong("ciphers");
+        }
+        if (SSL_CTX_set1_groups_list(context(), groups) != 1) {
+            return wrong("groups");
         }
         if (!config_.cipher_suites.empty() &&
             SSL_CTX_set_ciphersuites(context(), config_.cipher_suites.c_str()) != 1) {

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace network_system::core {
 
@@ -20,6 +21,10 @@ public:
 
     [[nodiscard]] Result<engine::make_transport> transports_to(std::string_view host,
                                                                std::string_view source) override;
+    /// An alert (internal_error): there is no handshake that could say more.
+    [[nodiscard]] std::vector<std::uint8_t> refusal() const override {
+        return {0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x50};
+    }
     [[nodiscard]] tls_metrics metrics() const override { return counters_->read(); }
     /// Reads the files again, for new connections; on error the old ones stay in force.
     [[nodiscard]] VoidResult reload(std::string_view source);
@@ -44,6 +49,7 @@ public:
 
     [[nodiscard]] Result<engine::make_transport> transports_to(std::string_view host,
                                                                std::string_view source) override;
+    [[nodiscard]] std::vector<std::uint8_t> refusal() const override { return {}; }
     [[nodiscard]] tls_metrics metrics() const override { return counters_->read(); }
 
     struct shared_part {

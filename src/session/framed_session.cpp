@@ -313,6 +313,11 @@ void framed_session::on_closed(std::error_code reason) {
     publish_queued();
     run_completions();
     fail_pending(reason);
+    // A client that does not get as far as open has it in the error of its start.
+    if (const std::string text = failure_text();
+        !text.empty() && (is_open_ || role_ == session_role::server)) {
+        detail::log(log_level::warning, "{}: {}: {}", id(), remote_endpoint().to_string(), text);
+    }
 
     is_gone_.store(true, std::memory_order_release);
     const session_ptr self = self_;

@@ -54,6 +54,7 @@ private:
     /// Writes until the queue is empty or the socket is full; false when the transport closed.
     bool write_queued();
     bool note_written(const runtime::sockets::io_result& result);
+    void credit(std::size_t written);
     void continue_close();
     [[nodiscard]] bool wants_to_read() const noexcept {
         return !has_ended_ && (!is_paused_ || state_ != state::open);

@@ -49,9 +49,6 @@ void stream_transport<Stream>::on_ready(runtime::interest ready) {
             return;
         }
     }
-    if constexpr (is_layered) {
-        ready.read = ready.read || (ready.write && stream_.read_waits_for_write());
-    }
     if (ready.read) {
         read_some();
     }
@@ -173,9 +170,14 @@ bool stream_transport<Stream>::note_written(const io_result& result) {
         fail(runtime::classify(result.error, errc::send_failed));
         return false;
     }
-    last_write_ = loop_->now();
-    counters_.bytes_written.add(result.bytes);
+    credit(result.bytes);
     return true;
+}
+
+template <typename Stream>
+void stream_transport<Stream>::credit(std::size_t written) {
+    last_write_ = loop_->now();
+    counters_.bytes_written.add(written);
 }
 
 template <typename Stream>
@@ -304,6 +306,12 @@ bool stream_transport<Stream>::advance_stream()
     requires layered_stream<Stream>
 {
     const io_result result = stream_.advance();
+    // Less when the queue was dropped behind what was on its way.
+    const std::size_t written = std::min(result.bytes, queue_.bytes());
+    if (written > 0) {
+        credit(written);
+        queue_.commit(written);
+    }
     announce_stream();
     if (state_ == state::closed) {
         return false;
@@ -312,15 +320,19 @@ bool stream_transport<Stream>::advance_stream()
         fail(runtime::classify(result.error, errc::send_failed));
         return false;
     }
-    if (result.kind == outcome::would_block && state_ == state::flushing) {
+    if (!stream_.is_established() && state_ == state::flushing) {
         finish(reason_);  // closed before there was a stream to close in order
         return false;
     }
     is_write_blocked_ = result.kind == outcome::would_block;
-    if (is_write_blocked_) {
-        update_interest();
+    if (!is_write_blocked_) {
+        return true;
     }
-    return !is_write_blocked_;
+    update_interest();
+    if (written > 0) {
+        handler_->on_written();
+    }
+    return false;
 }
 
 template <typename Stream>

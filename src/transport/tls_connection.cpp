@@ -27,6 +27,10 @@ constexpr std::size_t ciphertext_size = std::size_t{112} * 1024;
 constexpr std::size_t handshake_read_size = std::size_t{16} * 1024;
 // A peer that goes on asking for what it cannot get only costs time.
 constexpr unsigned max_renegotiations = 3;
+constexpr unsigned busy_from = 16;
+constexpr std::chrono::milliseconds idle_after{1000};
+// Answers to a peer that does not read them; data of ours is never as much.
+constexpr std::size_t max_kept = std::size_t{256} * 1024;
 
 const io_result blocked{outcome::would_block, 0, {}};
 
@@ -34,40 +38,38 @@ io_result done(std::size_t bytes) noexcept {
     return {bytes > 0 ? outcome::done : outcome::would_block, bytes, {}};
 }
 
+/// What somebody has left there would be taken for an error of the call that follows.
+void clear_errors() noexcept {
+    if (ERR_peek_error() != 0) {
+        ERR_clear_error();
+    }
+}
+
 /// Goes through slices record by record.
 class record_reader {
 public:
-    record_reader(std::span<const io_slice> slices, runtime::block_pool* blocks) noexcept
-        : slices_(slices), blocks_(blocks) {}
-    record_reader(const record_reader&) = delete;
-    record_reader& operator=(const record_reader&) = delete;
-    ~record_reader() {
-        if (scratch_ != nullptr) {
-            runtime::block_pool::give_back(blocks_, scratch_);
-        }
-    }
+    explicit record_reader(std::span<const io_slice> slices) noexcept : slices_(slices) {}
 
     [[nodiscard]] bool empty() const noexcept { return slices_.empty(); }
 
     /// The next bytes in one piece: a whole record if there is enough for one, gathered unless they
     /// are in one piece already. More than one record may come of a large slice.
-    [[nodiscard]] bytes_view next() {
-        const bytes_view first = rest_of_first();
+    [[nodiscard]] bytes_view next() const {
+        const bytes_view first =
+            bytes_view(slices_.front().data(), slices_.front().size()).subspan(used_);
         if (slices_.size() == 1 || first.size() >= record_size) {
             return first;
         }
-        if (scratch_ == nullptr) {
-            scratch_ = static_cast<std::uint8_t*>(runtime::block_pool::take(blocks_));
-        }
+        static thread_local std::array<std::uint8_t, record_size> scratch;
         std::size_t filled = 0;
         std::size_t skipped = used_;
         for (const io_slice& each : slices_) {
             const std::size_t part = std::min(each.size() - skipped, record_size - filled);
-            std::memcpy(scratch_ + filled, each.data() + skipped, part);
+            std::memcpy(scratch.data() + filled, each.data() + skipped, part);
             filled += part;
             skipped = 0;
         }
-        return {scratch_, filled};
+        return {scratch.data(), filled};
     }
     void skip(std::size_t count) noexcept {
         used_ += count;
@@ -78,16 +80,8 @@ public:
     }
 
 private:
-    static_assert(runtime::block_pool::block_size >= record_size);
-
-    [[nodiscard]] bytes_view rest_of_first() const noexcept {
-        return bytes_view(slices_.front().data(), slices_.front().size()).subspan(used_);
-    }
-
     std::span<const io_slice> slices_;
     std::size_t used_ = 0;
-    runtime::block_pool* blocks_;
-    std::uint8_t* scratch_ = nullptr;
 };
 
 /// A name as certificates and SNI have it: without the dot at the end, and of an IPv6 address
@@ -149,24 +143,10 @@ private:
 
     static int write(BIO* which, const char* from, std::size_t size, std::size_t* written) {
         BIO_clear_retry_flags(which);
-        auto& owner = *static_cast<tls_connection*>(BIO_get_data(which));
-        if (!owner.is_lower_full_) {
-            const io_slice slice(from, size);
-            const io_result result = owner.below_.write(owner.below_.stream, {&slice, 1});
-            if (result.kind == outcome::done) {
-                // OpenSSL comes back with the rest at once, for which there is no room.
-                owner.is_lower_full_ = result.bytes < size;
-                *written = result.bytes;
-                return 1;
-            }
-            if (result.kind != outcome::would_block) {
-                owner.lower_error_ = result.error;
-                return 0;
-            }
-            owner.is_lower_full_ = true;
-        }
-        BIO_set_retry_write(which);
-        return 0;
+        static_cast<tls_connection*>(BIO_get_data(which))
+            ->output_.add({reinterpret_cast<const std::uint8_t*>(from), size});
+        *written = size;
+        return 1;
     }
 
     static long control(BIO*, int command, long, void*) {
@@ -191,7 +171,7 @@ void tls_connection::deleter::operator()(ssl_st* ssl) const noexcept {
 
 tls_connection::tls_connection(std::shared_ptr<const tls_terms> terms)
     : terms_(std::move(terms)), ssl_(SSL_new(terms_->context.get())),
-      handshake_(terms_->role == tls_role::server ? waiting::for_read : waiting::for_nothing) {
+      needs_input_(terms_->role == tls_role::server) {
     BIO* const below = ssl_ ? bio::make(*this) : nullptr;
     if (below != nullptr) {
         SSL_set_bio(ssl_.get(), below, below);
@@ -235,43 +215,62 @@ bool tls_connection::set_up_client() {
     return true;
 }
 
-void tls_connection::begin(const lower_stream& below, runtime::block_pool& blocks) noexcept {
-    below_ = below;
-    blocks_ = &blocks;
-}
-
 tls_connection* tls_connection::of(const ssl_st* ssl) noexcept {
     return static_cast<tls_connection*>(SSL_get_app_data(ssl));
 }
 
 io_result tls_connection::advance() {
+    io_result result = go_on();
+    result.bytes = output_.take_completed();
+    return result;
+}
+
+io_result tls_connection::go_on() {
     if (failure_) {
         return failed();
     }
-    if (is_established_) {
-        return {outcome::done, 0, {}};
+    if (!is_established_ && !needs_input_) {
+        const io_result shaken = shake_hands();
+        const io_result sent = send_out();
+        return sent.kind == outcome::done ? shaken : sent;
     }
-    is_lower_full_ = false;
-    return handshake_ == waiting::for_read ? blocked : shake_hands();
+    const io_result sent = send_out();
+    return sent.kind != outcome::done || is_established_ ? sent : blocked;
 }
 
 io_result tls_connection::shake_hands() {
-    ERR_clear_error();
+    clear_errors();
     const int answer = SSL_do_handshake(ssl_.get());
     if (answer == 1) {
         on_established();
         return {outcome::done, 0, {}};
     }
-    switch (SSL_get_error(ssl_.get(), answer)) {
-        case SSL_ERROR_WANT_READ: handshake_ = waiting::for_read; return blocked;
-        case SSL_ERROR_WANT_WRITE: handshake_ = waiting::for_write; return blocked;
-        default: return fail_with_queue();
+    if (SSL_get_error(ssl_.get(), answer) != SSL_ERROR_WANT_READ) {
+        return fail_with_queue();
     }
+    needs_input_ = true;
+    return blocked;
+}
+
+/// Nothing is tried before the stream below says that it takes more.
+io_result tls_connection::hold_back() {
+    output_.keep_batch();
+    return blocked;
+}
+
+/// Writes what OpenSSL has said. A failure of the stream below is one of the connection.
+io_result tls_connection::send_out() {
+    const io_result sent = output_.flush(
+        [this](std::span<const io_slice> slices) { return below_.write(below_.stream, slices); });
+    if (sent.kind != outcome::failed || failure_) {
+        return sent;
+    }
+    return fail({is_established_ ? errc::send_failed : errc::tls_handshake_failed,
+                 sent.error.message(), &tls_counters::disconnects});
 }
 
 void tls_connection::on_established() {
     is_established_ = true;
-    handshake_ = waiting::for_nothing;
     SSL* const ssl = ssl_.get();
     auto made = std::make_unique<agreement>();
     made->protocol = SSL_get_version(ssl);
@@ -304,43 +303,36 @@ io_result tls_connection::read(std::span<const io_slice> into) {
     }
     const std::span scratch(into.back().data(), into.back().size());
     const auto ciphertext = scratch.last(ciphertext_size);
-    const std::vector<std::uint8_t> kept = std::exchange(remainder_, {});
-    if (std::exchange(read_waits_for_write_, false) || !kept.empty()) {
-        window_ = kept;
-    } else {
-        const io_slice slice(ciphertext.data(),
-                             is_established_ ? ciphertext.size() : handshake_read_size);
-        const io_result arrived = below_.read(below_.stream, {&slice, 1});
-        if (arrived.kind != outcome::done) {
-            return arrived.kind == outcome::would_block ? arrived : on_end_below(arrived);
-        }
-        window_ = ciphertext.first(arrived.bytes);
+    const io_slice slice(ciphertext.data(),
+                         is_established_ ? ciphertext.size() : handshake_read_size);
+    const io_result arrived = below_.read(below_.stream, {&slice, 1});
+    if (arrived.kind != outcome::done) {
+        return arrived.kind == outcome::would_block ? arrived : on_end_below(arrived);
     }
-    const std::size_t offered = window_.size();
-    io_result result =
+    window_ = ciphertext.first(arrived.bytes);
+    note_activity();
+    const io_result result =
         decrypt({into.data(), into.size() - 1}, scratch.first(scratch.size() - ciphertext_size));
-    if (!window_.empty() && !failure_) {
-        const bool is_stuck = result.kind == outcome::would_block && window_.size() == offered &&
-                              !read_waits_for_write_ && handshake_ != waiting::for_write;
-        if (is_stuck) {
-            result = fail({errc::internal_error, "OpenSSL takes no input"});
-        } else {
-            remainder_.assign(window_.begin(), window_.end());
-        }
+    const bool is_stuck = !std::exchange(window_, {}).empty() && !failure_ && !has_deferred_ &&
+                          result.kind != outcome::end;
+    const io_result sent = output_.is_blocked() ? hold_back() : send_out();
+    if (is_stuck) {
+        return fail({errc::internal_error, "OpenSSL does not take its input"});
     }
-    window_ = {};
-    return result;
+    if (output_.size() > max_kept) {
+        return fail({errc::protocol_error, "the peer asks, and does not read the answers"});
+    }
+    return sent.kind == outcome::failed && result.kind == outcome::would_block ? sent : result;
 }
 
 io_result tls_connection::decrypt(std::span<const io_slice> places,
                                   std::span<std::uint8_t> scratch) {
-    is_lower_full_ = false;
     if (!is_established_) {
         if (const io_result shaken = shake_hands(); shaken.kind != outcome::done) {
             return shaken;
         }
     }
-    ERR_clear_error();
+    clear_errors();
     std::size_t total = 0;
     bool goes_on = true;
     for (const io_slice& each : places) {
@@ -359,6 +351,7 @@ io_result tls_connection::decrypt_into(std::span<std::uint8_t> place, std::size_
                                        bool& goes_on) {
     SSL* const ssl = ssl_.get();
     goes_on = false;
+    bool has_stood_still = false;
     while (!place.empty()) {
         std::size_t count = 0;
         const std::size_t offered = window_.size();
@@ -378,12 +371,13 @@ io_result tls_connection::decrypt_into(std::span<std::uint8_t> place, std::size_
                     return defer(fail({errc::protocol_error, "the peer insists on renegotiation"}),
                                  total);
                 }
-                // After a record that is not for us (a ticket, an alert) there may be more.
-                if (window_.empty() || window_.size() == offered) {
+                // After a record that is not for us (a ticket, an alert) there may be more; before
+                // it answers one, OpenSSL takes nothing once.
+                if (window_.empty() || (window_.size() == offered && has_stood_still)) {
                     return done(total);
                 }
+                has_stood_still = window_.size() == offered;
                 break;
-            case SSL_ERROR_WANT_WRITE: read_waits_for_write_ = true; return done(total);
             case SSL_ERROR_ZERO_RETURN: return defer({outcome::end, 0, {}}, total);
             default: return defer(fail_with_queue(), total);
         }
@@ -403,6 +397,26 @@ io_result tls_connection::defer(const io_result& result, std::size_t delivered) 
     return done(delivered);
 }
 
+/// OpenSSL's buffers come and go with each record, which keeps idle connections small. A busy one
+/// keeps them, until it has been idle for a while.
+void tls_connection::note_activity() {
+    if (++reads_ == busy_from && !is_busy_) {
+        is_busy_ = true;
+        SSL_clear_mode(ssl_.get(), SSL_MODE_RELEASE_BUFFERS);
+        loop_->deadlines().set(*this, loop_->now() + idle_after);
+    }
+}
+
+void tls_connection::on_deadline(runtime::steady_time now) {
+    if (std::exchange(reads_, 0) > 0) {
+        loop_->deadlines().set(*this, now + idle_after);
+        return;
+    }
+    is_busy_ = false;
+    SSL_set_mode(ssl_.get(), SSL_MODE_RELEASE_BUFFERS);
+    (void)SSL_free_buffers(ssl_.get());  // not in the middle of a record
+}
+
 io_result tls_connection::on_end_below(const io_result& result) {
     if (!is_established_) {
         return fail(
@@ -420,73 +434,61 @@ io_result tls_connection::on_end_below(const io_result& result) {
 }
 
 io_result tls_connection::write(std::span<const io_slice> from) {
-    if (const io_result ready = advance(); ready.kind != outcome::done) {
-        return ready;
+    const io_result ready = go_on();
+    std::size_t offered = 0;
+    for (const io_slice& each : from) {
+        offered += each.size();
     }
-    is_lower_full_ = false;
-    ERR_clear_error();
-    record_reader records(from, blocks_);
-    std::size_t total = 0;
-    while (!records.empty()) {
-        const bytes_view record = records.next();
-        if (record.size() < started_) {
-            // The queue was dropped with a record half written, which has to be completed.
-            if (const io_result finished = finish_started(); finished.kind != outcome::done) {
-                return finished;
-            }
-            continue;
-        }
-        std::size_t count = 0;
-        if (SSL_write_ex(ssl_.get(), record.data(), record.size(), &count) != 1) {
-            if (SSL_get_error(ssl_.get(), 0) != SSL_ERROR_WANT_WRITE) {
-                const io_result failure = fail_with_queue();
-                return total > 0 ? done(total) : failure;
-            }
-            started_ = std::min(record.size(), record_size);
-            break;
-        }
-        started_ = 0;
-        total += count;
-        records.skip(count);
+    // More than is offered when the queue was dropped behind records that had to go out.
+    const std::size_t completed = std::min(output_.take_completed(), offered);
+    if (ready.kind != outcome::done) {
+        return completed > 0 ? done(completed) : ready;
     }
-    return done(total);
+    const io_result result = encrypt(from, completed);
+    const std::size_t total = completed + output_.take_completed();
+    return total > 0 || result.kind == outcome::done ? done(total) : result;
 }
 
-io_result tls_connection::finish_started() {
-    if (started_ == 0) {
-        return {outcome::done, 0, {}};
+/// Encrypts and sends record after record, until the stream below is full.
+io_result tls_connection::encrypt(std::span<const io_slice> from, std::size_t skipped) {
+    clear_errors();
+    record_reader records(from);
+    records.skip(skipped);
+    while (!records.empty()) {
+        const bytes_view record = records.next();
+        std::size_t count = 0;
+        if (SSL_write_ex(ssl_.get(), record.data(), record.size(), &count) != 1) {
+            const io_result failure = fail_with_queue();
+            (void)send_out();  // the alert, if there is one
+            return failure;
+        }
+        output_.carries(count);
+        records.skip(count);
+        if (tls_output::is_batch_full()) {
+            if (const io_result sent = send_out(); sent.kind != outcome::done) {
+                return sent;
+            }
+        }
     }
-    // OpenSSL looks at the length only: the record is encrypted already.
-    const std::vector<std::uint8_t> stand_in(started_);
-    std::size_t count = 0;
-    if (SSL_write_ex(ssl_.get(), stand_in.data(), stand_in.size(), &count) != 1) {
-        return SSL_get_error(ssl_.get(), 0) == SSL_ERROR_WANT_WRITE ? blocked : fail_with_queue();
-    }
-    started_ = 0;
-    return {outcome::done, count, {}};
+    return send_out();
 }
 
 io_result tls_connection::end_writing() {
     if (!is_established_ || failure_) {
         return {outcome::done, 0, {}};
     }
-    is_lower_full_ = false;
-    ERR_clear_error();
-    if (const io_result finished = finish_started(); finished.kind != outcome::done) {
-        return finished;
+    if ((SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) == 0) {
+        clear_errors();
+        (void)SSL_shutdown(ssl_.get());
     }
-    const int answer = SSL_shutdown(ssl_.get());
-    if (answer < 0 && SSL_get_error(ssl_.get(), answer) == SSL_ERROR_WANT_WRITE) {
-        return blocked;
-    }
-    return {outcome::done, 0, {}};
+    return send_out();
 }
 
 runtime::interest tls_connection::below(runtime::interest wanted) const noexcept {
     if (!is_established_) {
-        return {handshake_ != waiting::for_write, handshake_ == waiting::for_write};
+        return {true, output_.is_blocked()};
     }
-    return read_waits_for_write_ && wanted.read ? runtime::interest{false, true} : wanted;
+    return {wanted.read, wanted.write || output_.is_blocked()};
 }
 
 void tls_connection::note_timeout() {
@@ -495,7 +497,8 @@ void tls_connection::note_timeout() {
                 &tls_counters::timeouts});
 }
 
-void tls_connection::note_end() {
+void tls_connection::end() {
+    runtime::deadline_wheel::cancel(*this);
     if (!is_established_ && !failure_) {
         ++terms_->counters->disconnects;
     }
@@ -503,11 +506,7 @@ void tls_connection::note_end() {
 
 io_result tls_connection::fail_with_queue() {
     tls_failure failure = take_tls_failure(terms_->role);
-    if (lower_error_) {
-        failure.code = is_established_ ? errc::send_failed : errc::tls_handshake_failed;
-        failure.text = lower_error_.message();
-        failure.cause = &tls_counters::disconnects;
-    } else if (!refusal_.empty()) {
+    if (!refusal_.empty()) {
         failure.code = errc::certificate_verification_failed;
         failure.text = std::move(refusal_);
         failure.cause = &tls_counters::verification_failures;

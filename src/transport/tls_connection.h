@@ -1,8 +1,8 @@
 #pragma once
 
-#include "runtime/block_pool.h"
-#include "runtime/poller.h"
+#include "runtime/loop.h"
 #include "transport/tls_failure.h"
+#include "transport/tls_output.h"
 #include "transport/tls_terms.h"
 #include "transport/write_queue.h"
 
@@ -26,10 +26,11 @@ namespace network_system::transport {
 ///
 /// Every read takes what the stream below has into a part of the caller's buffer and decrypts all
 /// of it at once; what is cut off inside a record stays with OpenSSL. So nothing readable is left
-/// behind that the poller does not know of, except where `has_more_to_read` says so.
+/// behind that the poller does not know of, except where `has_more_to_read` says so. OpenSSL never
+/// has to wait for the stream below: what that does not take is kept here, and goes first.
 ///
 /// Thread-safety: `info` from any thread; the rest on the loop.
-class tls_connection {
+class tls_connection final : private runtime::deadline_entry {
 public:
     using io_result = runtime::sockets::io_result;
 
@@ -46,29 +47,29 @@ public:
     ~tls_connection();
 
     /// From now on the stream below stays where it is.
-    void begin(const lower_stream& below, runtime::block_pool& blocks) noexcept;
+    void begin(const lower_stream& below, runtime::loop& where) noexcept {
+        below_ = below;
+        loop_ = &where;
+    }
+    /// The stream below is about to be closed.
+    void end();
 
-    /// Goes on with the handshake as far as it goes without new input: `done` once established.
+    /// Goes on as far as it goes without new input: `done` once established and nothing is kept.
+    /// `bytes`, whatever the outcome: what has gone out of what was offered to `write` before.
     [[nodiscard]] io_result advance();
     /// The last slice is scratch memory: at least 192 KiB, of which a part is used for ciphertext.
     [[nodiscard]] io_result read(std::span<const runtime::io_slice> into);
-    /// What was not taken has to be offered again, first and unchanged, until it is.
+    /// What was not taken has to be offered again, first and unchanged: it may be encrypted
+    /// already.
     [[nodiscard]] io_result write(std::span<const runtime::io_slice> from);
     /// Tells the peer that no more will come; `would_block` when that has to be tried again.
     [[nodiscard]] io_result end_writing();
     /// The handshake has taken too long.
     void note_timeout();
-    /// The connection is given up.
-    void note_end();
 
     [[nodiscard]] bool is_established() const noexcept { return is_established_; }
     /// Whether a read would bring something although nothing arrives.
-    [[nodiscard]] bool has_more_to_read() const noexcept {
-        return has_deferred_ ||
-               (!remainder_.empty() && !read_waits_for_write_ && handshake_ != waiting::for_write);
-    }
-    /// Whether a read is waiting for the stream below to become writable.
-    [[nodiscard]] bool read_waits_for_write() const noexcept { return read_waits_for_write_; }
+    [[nodiscard]] bool has_more_to_read() const noexcept { return has_deferred_; }
     /// What has to be waited for below, for `wanted` to happen here.
     [[nodiscard]] runtime::interest below(runtime::interest wanted) const noexcept;
 
@@ -93,17 +94,20 @@ private:
     struct deleter {
         void operator()(ssl_st* ssl) const noexcept;
     };
-    enum class waiting : std::uint8_t { for_nothing, for_read, for_write };
-
+    void on_deadline(runtime::steady_time now) override;
     [[nodiscard]] bool set_up_client();
     [[nodiscard]] io_result shake_hands();
     void on_established();
+    void note_activity();
     [[nodiscard]] io_result decrypt(std::span<const runtime::io_slice> places,
                                     std::span<std::uint8_t> scratch);
     [[nodiscard]] io_result decrypt_into(std::span<std::uint8_t> place, std::size_t& total,
                                          bool& goes_on);
     [[nodiscard]] io_result on_end_below(const io_result& result);
-    [[nodiscard]] io_result finish_started();
+    [[nodiscard]] io_result go_on();
+    [[nodiscard]] io_result send_out();
+    [[nodiscard]] io_result hold_back();
+    [[nodiscard]] io_result encrypt(std::span<const runtime::io_slice> from, std::size_t skipped);
     [[nodiscard]] io_result defer(const io_result& result, std::size_t delivered);
     /// The result of a failed call of OpenSSL's.
     [[nodiscard]] io_result fail_with_queue();
@@ -112,26 +116,23 @@ private:
 
     const std::shared_ptr<const tls_terms> terms_;
     lower_stream below_;
-    runtime::block_pool* blocks_ = nullptr;
+    runtime::loop* loop_ = nullptr;
     std::unique_ptr<ssl_st, deleter> ssl_;
     // The ciphertext that OpenSSL is about to take.
     std::span<const std::uint8_t> window_;
-    // Ciphertext that it did not take because it had to write first.
-    std::vector<std::uint8_t> remainder_;
-    std::error_code lower_error_;
+    tls_output output_;
     std::unique_ptr<tls_failure> failure_;
     std::string refusal_;
     std::atomic<const agreement*> agreement_{nullptr};
     io_result deferred_;
-    // The bytes of the record that OpenSSL has begun to write.
-    std::size_t started_ = 0;
     unsigned renegotiations_ = 0;
-    waiting handshake_;
+    // Since the last look whether it is idle.
+    unsigned reads_ = 0;
+    bool is_busy_ = false;
+    bool needs_input_;
     bool is_established_ = false;
     bool has_received_ = false;
     bool has_deferred_ = false;
-    bool is_lower_full_ = false;
-    bool read_waits_for_write_ = false;
 };
 
 }  // namespace network_system::transport

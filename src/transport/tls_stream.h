@@ -29,7 +29,7 @@ public:
                      [](void* lower, std::span<const runtime::io_slice> from) {
                          return static_cast<Lower*>(lower)->try_write(from);
                      }},
-                    where.blocks());
+                    where);
         deadline_ = where.now() + tls_->handshake_timeout();
         return lower_.attach(where, watch, tls_->below(wanted));
     }
@@ -37,7 +37,7 @@ public:
         lower_.set_interest(where, watch, tls_->below(wanted));
     }
     void detach(runtime::loop& where, runtime::io_watch& watch) {
-        tls_->note_end();
+        tls_->end();
         lower_.detach(where, watch);
     }
     [[nodiscard]] io_result try_read(std::span<const runtime::io_slice> into) {
@@ -56,9 +56,6 @@ public:
     [[nodiscard]] io_result end_writing() { return tls_->end_writing(); }
     [[nodiscard]] bool is_established() const noexcept { return tls_->is_established(); }
     [[nodiscard]] bool has_more_to_read() const noexcept { return tls_->has_more_to_read(); }
-    [[nodiscard]] bool read_waits_for_write() const noexcept {
-        return tls_->read_waits_for_write();
-    }
     /// Until when it has to be established.
     [[nodiscard]] runtime::steady_time deadline() const noexcept { return deadline_; }
     void note_timeout() { tls_->note_timeout(); }

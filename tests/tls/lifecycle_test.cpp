@@ -220,6 +220,21 @@ TEST(BadPeers, AServerThatNeverAnswersEndsTheStartWithTheReason) {
         << started.error().message;
 }
 
+TEST(Limits, AFullServerTellsItWithAnAlert) {
+    server_options options;
+    options.max_connections = 1;
+    secure_server server(for_server(), options);
+    const std::uint16_t port = server.start();
+    secure_client first(for_client());
+    ASSERT_TRUE(is_ok(first.client.start_client("localhost", port)));
+    secure_client second(for_client());
+    const auto refused = second.client.start_client("localhost", port);
+    // The alert, or, where the reset overtakes it, only the end.
+    EXPECT_TRUE(fails_with(refused, errc::tls_handshake_failed));
+    EXPECT_EQ(server.server.metrics().connections_refused, 1U);
+    EXPECT_TRUE(first.exchange("still here"));
+}
+
 TEST(BadPeers, StoppingDoesNotWaitForHandshakesThatStall) {
     secure_server server(for_server());
     const raw_peer silent = raw_peer::connect(server.start());

@@ -22,6 +22,9 @@ class server_tls;
 /// of its session (`tls_handshake_failed`, `certificate_verification_failed`,
 /// `connection_timeout`), is logged with what was wrong, and counted in `server_metrics::tls`.
 ///
+/// A client for which there is no room (`max_connections`) is told with an alert, before a
+/// handshake.
+///
 /// `start_server` reads the certificates, and has these errors too: `certificate_load_failed`,
 /// `invalid_argument` (see `tls_config`).
 ///

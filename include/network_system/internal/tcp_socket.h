@@ -7,6 +7,7 @@
 #include <network_system/utils/endpoint.h>
 #include <network_system/utils/error_codes.h>
 #include <network_system/utils/result_types.h>
+#include <network_system/utils/tls_info.h>
 #include <network_system/utils/unique_function.h>
 
 #include <asio/io_context.hpp>
@@ -62,28 +63,13 @@ public:
     [[nodiscard]] static Result<std::unique_ptr<tcp_socket>> adopt(
         asio::io_context& context, asio::ip::tcp::socket&& socket,
         const tcp_socket_options& options = {}) {
-        if (const auto checked = check(options); !checked) {
-            return checked.error();
-        }
-        std::error_code cause;
-        (void)socket.remote_endpoint(cause);
-        if (cause) {
-            return refusal(errc::connection_closed, cause);
-        }
-        socket.native_non_blocking(true, cause);
-        if (cause) {
-            return refusal(errc::connection_failed, cause);
-        }
-        const auto handle = socket.release(cause);
-        if (cause) {
-            return refusal(errc::connection_failed, cause);
-        }
-        return make(context, handle, options);
+        const auto taken = take(std::move(socket), options);
+        return taken ? make(context, taken.value(), options) : taken.error();
     }
 
     tcp_socket(const tcp_socket&) = delete;
     tcp_socket& operator=(const tcp_socket&) = delete;
-    ~tcp_socket();
+    virtual ~tcp_socket();
 
     /// The setters fail with `invalid_argument` after `start_read`. Bytes come as
     /// `std::span<const std::uint8_t>`, valid during the call, or `const
@@ -127,11 +113,43 @@ public:
     /// A message here is what one send or one read carried.
     [[nodiscard]] session::session_metrics metrics() const noexcept;
 
-private:
+    /// What the TLS handshake agreed on; see messaging_session::tls.
+    [[nodiscard]] Result<tls_info> tls() const;
+
+protected:
     using native_handle = asio::ip::tcp::socket::native_handle_type;
     class impl;
+    /// What the bytes travel over: plain TCP, or TLS (secure_tcp_socket).
+    struct stream_kind;
 
     explicit tcp_socket(std::shared_ptr<impl> implementation) noexcept;
+    [[nodiscard]] static std::shared_ptr<impl> make_impl(asio::io_context& context,
+                                                         native_handle handle,
+                                                         const tcp_socket_options& options,
+                                                         const stream_kind& kind);
+    /// The socket's handle, which is then the caller's.
+    [[nodiscard]] static Result<native_handle> take(asio::ip::tcp::socket&& socket,
+                                                    const tcp_socket_options& options) {
+        if (const auto checked = check(options); !checked) {
+            return checked.error();
+        }
+        std::error_code cause;
+        (void)socket.remote_endpoint(cause);
+        if (cause) {
+            return refusal(errc::connection_closed, cause);
+        }
+        socket.native_non_blocking(true, cause);
+        if (cause) {
+            return refusal(errc::connection_failed, cause);
+        }
+        const auto handle = socket.release(cause);
+        if (cause) {
+            return refusal(errc::connection_failed, cause);
+        }
+        return handle;
+    }
+
+private:
     [[nodiscard]] static VoidResult check(const tcp_socket_options& options);
     [[nodiscard]] static error_info refusal(errc code, std::error_code cause);
     [[nodiscard]] static Result<std::unique_ptr<tcp_socket>> make(

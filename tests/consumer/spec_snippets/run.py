@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -71,6 +72,18 @@ class Relay:
         with self.changed:
             if not self.changed.wait_for(lambda: expected in self.sent, LIMIT):
                 raise Failed(f"the server did not get the message, but {len(self.sent)} other bytes")
+
+
+def make_certificate(directory, is_trusted):
+    """A certificate for localhost, which programs that trust what the system trusts trust too."""
+    certificate = os.path.join(directory, "server.crt")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                    "-nodes", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost",
+                    "-keyout", os.path.join(directory, "server.key"), "-out", certificate],
+                   check=True, capture_output=True)
+    os.environ["SNIPPET_DIRECTORY"] = directory
+    if is_trusted:
+        os.environ["SSL_CERT_FILE"] = certificate
 
 
 def start(program, port):
@@ -140,7 +153,11 @@ def run(arguments, processes):
     processes.append(client)
     if expected:
         relay.wait_for(expected)
-    if not arguments.client_waits:
+    if arguments.client_fails_with:
+        output = finish("client", client, 255)
+        if arguments.client_fails_with not in output:
+            raise Failed(f"'{arguments.client_fails_with}' is not in the output: {output}")
+    elif not arguments.client_waits:
         finish("client", client, 0)
     elif client.poll() is not None:
         raise Failed("the client did not wait: " + client.communicate()[0])
@@ -161,10 +178,17 @@ def main():
     parser.add_argument("--sends-zeros", type=int)
     parser.add_argument("--client-waits", action="store_true", help="it ends when the server has ended")
     parser.add_argument("--fails-with", help="main() returns -1, and this text is in the output")
+    parser.add_argument("--client-fails-with", help="the same for the client of a server")
+    parser.add_argument("--certificates", action="store_true", help="makes a certificate for the server")
+    parser.add_argument("--untrusted", action="store_true", help="one that nobody trusts")
     parser.add_argument("--occupy-port", action="store_true", help="the port is in use")
     processes = []
+    directory = tempfile.TemporaryDirectory()
     try:
-        run(parser.parse_args(), processes)
+        arguments = parser.parse_args()
+        if arguments.certificates:
+            make_certificate(directory.name, not arguments.untrusted)
+        run(arguments, processes)
     except Failed as failure:
         print(f"FAILED: {failure}")
         return 1
@@ -173,6 +197,7 @@ def main():
             if process.poll() is None:
                 process.kill()
                 process.wait()
+        directory.cleanup()
     return 0
 
 

@@ -1,0 +1,41 @@
+#include "core/tls_security.h"
+#include "internal/tcp_socket_impl.h"
+
+#include <network_system/internal/secure_tcp_socket.h>
+
+#include <utility>
+
+namespace network_system::internal {
+namespace {
+
+constexpr const char* source = "secure_tcp_socket";
+
+}  // namespace
+
+secure_tcp_socket::~secure_tcp_socket() = default;
+
+Result<secure_tcp_socket::kind_ptr> secure_tcp_socket::prepare_server(
+    const core::tls_config& config) {
+    return core::server_tls(config).transports_to({}, source).map([](auto transports) -> kind_ptr {
+        return std::make_shared<const stream_kind>(stream_kind{std::move(transports)});
+    });
+}
+
+Result<secure_tcp_socket::kind_ptr> secure_tcp_socket::prepare_client(
+    const core::tls_config& config, std::string_view host) {
+    return core::client_tls(config)
+        .transports_to(host, source)
+        .map([](auto transports) -> kind_ptr {
+            return std::make_shared<const stream_kind>(stream_kind{std::move(transports)});
+        });
+}
+
+std::unique_ptr<secure_tcp_socket> secure_tcp_socket::make(asio::io_context& context,
+                                                           native_handle handle,
+                                                           const tcp_socket_options& options,
+                                                           const stream_kind& kind) {
+    return std::unique_ptr<secure_tcp_socket>(
+        new secure_tcp_socket(make_impl(context, handle, options, kind)));
+}
+
+}  // namespace network_system::internal

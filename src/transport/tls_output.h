@@ -1,0 +1,83 @@
+#pragma once
+
+#include "runtime/native_socket.h"
+#include "transport/write_queue.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace network_system::transport {
+
+/// The records of a connection on their way to the stream below. Those of one call are collected in
+/// memory that all connections of the thread share, and written at once; only what the stream does
+/// not take is kept. Counts which bytes of the application are out.
+///
+/// Thread-safety: none; between `add` and `flush` nothing else runs on the thread.
+class tls_output {
+public:
+    using io_result = runtime::sockets::io_result;
+    /// More than this is written before more is added.
+    static constexpr std::size_t batch_limit = std::size_t{112} * 1024;
+
+    void add(bytes_view ciphertext);
+    /// What was added last carries so many bytes of the application.
+    void carries(std::size_t plain_bytes);
+    /// Whether what was added since the last flush has reached the limit.
+    [[nodiscard]] static bool is_batch_full() noexcept;
+
+    /// Writes with `write(slices)` until the stream takes no more; `done` when nothing is left.
+    template <typename Write>
+    [[nodiscard]] io_result flush(const Write& write) {
+        while (size() > 0) {
+            const io_result result = write_once(write);
+            if (result.kind != runtime::sockets::outcome::done) {
+                keep_batch();
+                return result;
+            }
+        }
+        return {runtime::sockets::outcome::done, 0, {}};
+    }
+    /// Leaves what was added for a later flush.
+    void keep_batch();
+    /// Bytes of the application that have gone out since the last call.
+    [[nodiscard]] std::size_t take_completed() noexcept { return std::exchange(completed_, 0); }
+
+    /// Whether the stream has to take more before anything can be added.
+    [[nodiscard]] bool is_blocked() const noexcept { return !kept_.empty(); }
+    [[nodiscard]] std::size_t size() const noexcept;
+
+private:
+    struct record {
+        std::size_t bytes;  // not yet written
+        std::size_t plain_bytes;
+    };
+    struct batch;
+
+    [[nodiscard]] static batch& current() noexcept;
+    [[nodiscard]] std::size_t gather(std::span<runtime::io_slice, 2> slices) const noexcept;
+    void consume(std::size_t bytes);
+
+    template <typename Write>
+    [[nodiscard]] io_result write_once(const Write& write) {
+        runtime::io_slice slices[2];
+        const std::size_t count = gather(slices);
+        const io_result result = write(std::span<const runtime::io_slice>(slices, count));
+        if (result.kind == runtime::sockets::outcome::done) {
+            const bool is_all = result.bytes == size();
+            consume(result.bytes);
+            if (!is_all) {
+                return {runtime::sockets::outcome::would_block, 0, {}};
+            }
+        }
+        return result;
+    }
+
+    std::vector<std::uint8_t> kept_;
+    std::vector<record> kept_records_;
+    std::size_t completed_ = 0;
+};
+
+}  // namespace network_system::transport

@@ -1,0 +1,187 @@
+// One end of TLS over a scripted stream against OpenSSL itself, which plays peers that misbehave.
+#include "session/session_fixture.h"
+#include "tls/openssl_peer.h"
+#include "tls/scripted_terms.h"
+
+namespace network_system::testing {
+namespace {
+
+using core::tls_version;
+
+class tls_peer_test : public ::testing::Test {
+protected:
+    tls_peer_test() { set_log_level(log_level::off); }
+    ~tls_peer_test() override {
+        if (session_) {
+            host_->gate()->close();
+            loop_.in_batch([this] { session_->abort({}); });
+        }
+    }
+
+    /// A server session of raw bytes, and an OpenSSL client beside it.
+    void start(tls_version version) {
+        terms_ = make_terms(tls_role::server, version);
+        session_config config;
+        config.frames = framing::raw;
+        config.ping_interval = config.idle_timeout = milliseconds{0};
+        session::session_setup setup;
+        setup.role = session_role::server;
+        setup.config = std::make_shared<const session_config>(config);
+        setup.drain_timeout = milliseconds{1000};
+        session_ = std::make_shared<framed_session>(
+            make_scripted_tls(loop_.get(), scripted_stream(script_), terms_), host_, setup);
+        loop_.in_batch([this] { session_->start(); });
+        peer_ = std::make_unique<openssl_peer>();
+    }
+    void shake_hands() {
+        for (int i = 0; i < 10 && host_->opened == 0; ++i) {
+            peer_->handshake();
+            pass();
+        }
+        ASSERT_EQ(host_->opened, 1);
+    }
+    /// What each has for the other.
+    void pass() {
+        script_->feed(peer_->take_output());
+        loop_.run();
+        peer_->give_input(script_->take_written());
+    }
+
+    manual_loop loop_;
+    std::shared_ptr<stream_script> script_ = std::make_shared<stream_script>();
+    std::shared_ptr<recording_host> host_ = std::make_shared<recording_host>();
+    std::shared_ptr<transport::tls_terms> terms_;
+    std::shared_ptr<framed_session> session_;
+    std::unique_ptr<openssl_peer> peer_;
+};
+
+TEST_F(tls_peer_test, what_comes_with_close_notify_is_delivered_before_the_end) {
+    start(tls_version::tls_1_3);
+    shake_hands();
+    peer_->write("last words");
+    peer_->shutdown();
+    pass();
+    ASSERT_EQ(host_->messages.size(), 1U);
+    EXPECT_EQ(host_->messages[0].size(), 10U);
+    script_->feed_end();
+    loop_.run();
+    EXPECT_EQ(host_->closed, 1);
+    EXPECT_EQ(host_->reason, std::error_code{});
+}
+
+TEST_F(tls_peer_test, an_end_without_close_notify_is_a_truncation) {
+    start(tls_version::tls_1_3);
+    shake_hands();
+    peer_->write("and then");
+    pass();
+    script_->feed_end();
+    loop_.run();
+    EXPECT_EQ(host_->messages.size(), 1U);
+    EXPECT_EQ(host_->reason, make_error_code(errc::connection_truncated));
+    EXPECT_EQ(terms_->counters->read().truncations, 1U);
+}
+
+TEST_F(tls_peer_test, a_changed_record_ends_the_connection) {
+    start(tls_version::tls_1_3);
+    shake_hands();
+    peer_->write("attack at dawn");
+    byte_string record = peer_->take_output();
+    record.back() = static_cast<std::uint8_t>(record.back() ^ 1U);
+    script_->feed(record);
+    loop_.run();
+    EXPECT_TRUE(host_->messages.empty());
+    EXPECT_EQ(host_->reason, make_error_code(errc::decryption_failed));
+}
+
+TEST_F(tls_peer_test, key_updates_are_answered_and_a_flood_of_them_is_bounded) {
+    start(tls_version::tls_1_3);
+    shake_hands();
+    peer_->request_key_update();
+    peer_->write("under new keys");
+    pass();
+    ASSERT_EQ(host_->messages.size(), 1U);
+
+    // A peer that asks and does not read.
+    script_->write_budget = 0;
+    for (int i = 0; i < 20'000 && host_->closed == 0; ++i) {
+        peer_->request_key_update();
+        peer_->write("x");
+        script_->feed(peer_->take_output());
+        loop_.run();
+    }
+    EXPECT_EQ(host_->closed, 1) << "the answers were kept without a bound";
+    EXPECT_EQ(host_->reason, make_error_code(errc::protocol_error));
+}
+
+TEST_F(tls_peer_test, renegotiation_is_refused) {
+    start(tls_version::tls_1_2);
+    shake_hands();
+    peer_->ask_for_renegotiation();
+    pass();
+    EXPECT_EQ(host_->closed, 0) << "asking is not forbidden";
+    EXPECT_EQ(terms_->counters->read().handshakes, 1U);
+    EXPECT_EQ(session_->tls().value().protocol, "TLSv1.2");
+}
+
+TEST_F(tls_peer_test, a_handshake_flight_that_does_not_fit_goes_on_when_there_is_room) {
+    start(tls_version::tls_1_3);
+    script_->write_budget = 100;
+    peer_->handshake();
+    script_->feed(peer_->take_output());
+    loop_.run();
+    EXPECT_EQ(host_->opened, 0);
+    EXPECT_TRUE(loop_.poller().interest_in(*script_).write);
+    peer_->give_input(script_->take_written());
+    script_->write_budget = unlimited;
+    loop_.run();
+    peer_->give_input(script_->take_written());
+    shake_hands();
+}
+
+TEST_F(tls_peer_test, a_paused_session_finishes_its_handshake_and_then_rests) {
+    start(tls_version::tls_1_3);
+    loop_.in_batch([this] { EXPECT_TRUE(session_->pause_receiving().is_ok()); });
+    shake_hands();
+    peer_->write("later");
+    pass();
+    EXPECT_TRUE(host_->messages.empty());
+    loop_.in_batch([this] { EXPECT_TRUE(session_->resume_receiving().is_ok()); });
+    loop_.run();
+    EXPECT_EQ(host_->messages.size(), 1U);
+}
+
+TEST_F(tls_peer_test, a_silent_peer_is_given_up_at_the_deadline) {
+    start(tls_version::tls_1_3);
+    loop_.advance(milliseconds{799});
+    EXPECT_EQ(host_->closed, 0);
+    loop_.advance(milliseconds{2});
+    EXPECT_EQ(host_->closed, 1);
+    EXPECT_EQ(host_->reason, make_error_code(errc::connection_timeout));
+    EXPECT_TRUE(script_->was_reset);
+    EXPECT_EQ(terms_->counters->read().timeouts, 1U);
+    EXPECT_FALSE(loop_.requests().wake_at);
+}
+
+TEST_F(tls_peer_test, a_busy_connection_that_rests_leaves_no_deadline_behind) {
+    start(tls_version::tls_1_3);
+    shake_hands();
+    for (int i = 0; i < 100; ++i) {
+        peer_->write("busy");
+        pass();
+    }
+    EXPECT_TRUE(loop_.requests().wake_at);
+    loop_.advance(milliseconds{3000});
+    peer_->write("again");
+    pass();
+    EXPECT_EQ(host_->messages.size(), 101U);
+    peer_->shutdown();
+    pass();
+    script_->feed_end();
+    loop_.run();
+    EXPECT_EQ(host_->reason, std::error_code{});
+    loop_.advance(milliseconds{3000});
+    EXPECT_FALSE(loop_.requests().wake_at);
+}
+
+}  // namespace
+}  // namespace network_system::testing

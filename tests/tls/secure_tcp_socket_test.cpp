@@ -1,0 +1,95 @@
+// internal::secure_tcp_socket: encrypted bytes over sockets that Asio connected and accepted.
+#include "tls/secure_support.h"
+
+#include <network_system/internal/secure_tcp_socket.h>
+
+#include <asio/executor_work_guard.hpp>
+
+namespace secure {
+namespace {
+
+using network_system::internal::secure_tcp_socket;
+
+class SecureTcpSocketTest : public testing::Test {
+protected:
+    SecureTcpSocketTest() : work_(context_.get_executor()), thread_([this] { context_.run(); }) {}
+    ~SecureTcpSocketTest() override {
+        server_.reset();
+        client_.reset();
+        work_.reset();
+        thread_.join();  // returns: nothing may stay registered
+    }
+
+    /// Both ends of a connection.
+    void connect(const std::string& host) {
+        asio::ip::tcp::acceptor acceptor(context_, {asio::ip::address_v4::loopback(), 0});
+        asio::ip::tcp::socket connecting(context_);
+        connecting.connect(acceptor.local_endpoint());
+        auto accepted = acceptor.accept();
+        auto server = secure_tcp_socket::adopt_server(context_, std::move(accepted), for_server());
+        ASSERT_TRUE(is_ok(server));
+        server_ = std::move(server).value();
+        auto client =
+            secure_tcp_socket::adopt_client(context_, std::move(connecting), host, for_client());
+        ASSERT_TRUE(is_ok(client));
+        client_ = std::move(client).value();
+        (void)server_->set_receive_callback([this](std::span<const std::uint8_t> data) {
+            EXPECT_TRUE(is_ok(server_->async_send(data)));
+        });
+        (void)client_->set_receive_callback(
+            [this](std::span<const std::uint8_t> data) { arrived_.add(text_of(data)); });
+        (void)server_->set_closed_callback([this](std::error_code why) { server_end_.add(why); });
+        (void)client_->set_closed_callback([this](std::error_code why) { client_end_.add(why); });
+    }
+
+    asio::io_context context_;
+    std::unique_ptr<secure_tcp_socket> server_;
+    std::unique_ptr<secure_tcp_socket> client_;
+    collector<std::string> arrived_;
+    collector<std::error_code> server_end_;
+    collector<std::error_code> client_end_;
+
+private:
+    asio::executor_work_guard<asio::io_context::executor_type> work_;
+    std::thread thread_;
+};
+
+TEST_F(SecureTcpSocketTest, CarriesBytesBothWaysAndEndsInOrder) {
+    ASSERT_NO_FATAL_FAILURE(connect("localhost"));
+    ASSERT_TRUE(is_ok(server_->start_read()));
+    ASSERT_TRUE(is_ok(client_->start_read()));
+    // Before the handshake is complete it waits.
+    ASSERT_TRUE(is_ok(client_->async_send(bytes{'h', 'i'})));
+    ASSERT_TRUE(arrived_.wait_for(1));
+    EXPECT_EQ(arrived_.at(0), "hi");
+    ASSERT_TRUE(is_ok(client_->tls()));
+    EXPECT_EQ(client_->tls().value().peer->subject, "CN=server");
+    client_->close();
+    ASSERT_TRUE(client_end_.wait_for(1));
+    ASSERT_TRUE(server_end_.wait_for(1));
+    EXPECT_EQ(client_end_.at(0), std::error_code{});
+    EXPECT_EQ(server_end_.at(0), std::error_code{});
+}
+
+TEST_F(SecureTcpSocketTest, RefusesAServerOfAnotherName) {
+    ASSERT_NO_FATAL_FAILURE(connect("example.org"));
+    ASSERT_TRUE(is_ok(server_->start_read()));
+    ASSERT_TRUE(is_ok(client_->start_read()));
+    ASSERT_TRUE(client_end_.wait_for(1));
+    EXPECT_EQ(client_end_.at(0), errc::certificate_verification_failed);
+    ASSERT_TRUE(server_end_.wait_for(1));
+    EXPECT_EQ(server_end_.at(0), errc::tls_handshake_failed);
+}
+
+TEST_F(SecureTcpSocketTest, LeavesTheSocketAloneWhenTheConfigurationMakesNoSense) {
+    asio::ip::tcp::acceptor acceptor(context_, {asio::ip::address_v4::loopback(), 0});
+    asio::ip::tcp::socket connecting(context_);
+    connecting.connect(acceptor.local_endpoint());
+    EXPECT_TRUE(
+        fails_with(secure_tcp_socket::adopt_server(context_, std::move(connecting), tls_config{}),
+                   errc::invalid_argument));
+    EXPECT_TRUE(connecting.is_open());  // NOLINT(bugprone-use-after-move): that is the point
+}
+
+}  // namespace
+}  // namespace secure
