@@ -48,10 +48,10 @@ Result<listener> server_engine::share_listener() {
 VoidResult server_engine::start(listening_socket listening) {
     listening_ = std::move(listening);
     const auto& first = pool_->loops().front();
-    acceptor_ = std::make_shared<runtime::acceptor>(first, self());
+    acceptor_ = std::make_shared<runtime::acceptor>(first);
     first->post(
         [keep = self(), this, accept_with = acceptor_, socket = listening_.take()]() mutable {
-            if (const auto refused = accept_with->start(std::move(socket))) {
+            if (const auto refused = accept_with->start(std::move(socket), self())) {
                 detail::log(log_level::error, "{}: the listener cannot be watched: {}", name_,
                             refused.message());
                 report_accept_error(refused);

@@ -23,12 +23,14 @@ bool concerns_one_connection(const std::error_code& error) noexcept {
 
 }  // namespace
 
-acceptor::acceptor(std::shared_ptr<loop> where, std::shared_ptr<handler> owner)
-    : loop_(std::move(where)), handler_(std::move(owner)), pauses_(accept_pauses) {}
+acceptor::acceptor(std::shared_ptr<loop> where) : loop_(std::move(where)), pauses_(accept_pauses) {}
 
-std::error_code acceptor::start(unique_socket listener) {
+std::error_code acceptor::start(unique_socket listener, std::shared_ptr<handler> owner) {
     const std::error_code error = loop_->sockets().add(*this, std::move(listener), {true, false});
-    is_open_ = !error;
+    if (!error) {
+        is_open_ = true;
+        handler_ = std::move(owner);
+    }
     return error;
 }
 

@@ -30,10 +30,11 @@ public:
         ~handler() = default;
     };
 
-    /// `owner` outlives the acceptor's last batch.
-    acceptor(std::shared_ptr<loop> where, std::shared_ptr<handler> owner);
+    explicit acceptor(std::shared_ptr<loop> where);
 
-    [[nodiscard]] std::error_code start(unique_socket listener);
+    /// Holds `owner` from here on, unless it fails, until it is closed: an owner may hold it
+    /// without keeping both alive when this never runs.
+    [[nodiscard]] std::error_code start(unique_socket listener, std::shared_ptr<handler> owner);
     /// Closes the listener; `on_acceptor_closed` follows, once.
     void close();
 

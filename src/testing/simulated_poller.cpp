@@ -108,7 +108,7 @@ void simulated_poller::dispatch(runtime::loop& owner) {
             }
         }
     });
-    // The loop may have ended in the batch, and this with it.
+    // Level-triggered: what was not read, or has come since, is told again.
     for (const socket_handle each : taken) {
         if (const simulated_socket* const found = fabric.find(each);
             found != nullptr && found->poller != nullptr) {

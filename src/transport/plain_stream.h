@@ -11,12 +11,21 @@ namespace network_system::transport {
 /// A TCP socket as a stream: two non-blocking calls, and the registration of its readiness.
 class plain_stream {
 public:
-    explicit plain_stream(runtime::unique_socket socket) noexcept : socket_(std::move(socket)) {}
+    explicit plain_stream(runtime::unique_socket socket) noexcept : handle_(socket.release()) {}
+    plain_stream(plain_stream&& other) noexcept
+        : handle_(std::exchange(other.handle_, runtime::invalid_socket)),
+          is_owner_(other.is_owner_) {}
+    plain_stream& operator=(plain_stream&&) = delete;
+    ~plain_stream() {
+        if (is_owner_) {
+            runtime::unique_socket(handle_).reset();
+        }
+    }
 
     [[nodiscard]] std::error_code attach(runtime::loop& where, runtime::io_watch& watch,
                                          runtime::interest wanted) {
-        handle_ = socket_.get();
-        return where.sockets().add(watch, std::move(socket_), wanted);
+        is_owner_ = false;
+        return where.sockets().add(watch, runtime::unique_socket(handle_), wanted);
     }
     static void set_interest(runtime::loop& where, runtime::io_watch& watch,
                              runtime::interest wanted) {
@@ -40,8 +49,9 @@ public:
     void prepare_reset() const noexcept { runtime::sockets::reset_on_close(handle_); }
 
 private:
-    runtime::unique_socket socket_;
-    runtime::socket_handle handle_ = runtime::invalid_socket;
+    // There is one in every connection, so it is kept small. The loop owns an attached socket.
+    runtime::socket_handle handle_;
+    bool is_owner_ = true;
 };
 
 }  // namespace network_system::transport

@@ -51,14 +51,14 @@ class running_acceptor {
 public:
     explicit running_acceptor(stepped_loop& where)
         : where_(where), seen(std::make_shared<owner>(where)),
-          made_(std::make_shared<acceptor>(where.get(), seen)) {}
+          made_(std::make_shared<acceptor>(where.get())) {}
     running_acceptor(const running_acceptor&) = delete;
     running_acceptor& operator=(const running_acceptor&) = delete;
     ~running_acceptor() { close(); }
 
     [[nodiscard]] std::error_code start(unique_socket listener) {
         std::error_code error;
-        where_.in_batch([&] { error = made_->start(std::move(listener)); });
+        where_.in_batch([&] { error = made_->start(std::move(listener), seen); });
         return error;
     }
     void close() {

@@ -72,7 +72,6 @@ struct connection_end {
     std::uint64_t responses = 0;
     // Responses that the library gives in place of the handler.
     std::uint64_t settled = 0;
-    bool is_open = false;
     bool is_closed = false;
     std::error_code error;
     // Its server or client was destroyed first: no callbacks, completions included.

@@ -23,6 +23,11 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
+/// Where all servers listen.
+inline constexpr std::uint16_t port = 4000;
+/// The longest drain_timeout, and what threads that stand still add to it.
+inline constexpr std::chrono::nanoseconds time_to_stop = seconds{10};
+
 class scenario;
 
 /// What server and client actors have in common.

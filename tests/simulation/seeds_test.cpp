@@ -12,7 +12,7 @@ namespace {
 
 static_assert(true);
 // Shards, so that ctest spreads them over the processors.
-constexpr std::uint64_t shards = 4;
+constexpr std::uint64_t shards = 8;
 #ifdef NETWORK_SIMULATION_FEWER_SEEDS
 constexpr std::uint64_t seeds = 400;
 #else
