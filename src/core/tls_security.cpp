@@ -6,6 +6,7 @@
 #include "utils/log.h"
 
 #include <fmt/format.h>
+#include <openssl/ssl.h>
 
 #include <filesystem>
 #include <unordered_map>
@@ -16,6 +17,12 @@ namespace {
 
 using transport::tls_role;
 using transport::tls_terms;
+
+/// Statics of the application may use TLS in their destructors: OpenSSL must not be cleaned up
+/// before them. Has an effect where nobody has used it yet.
+void keep_openssl_until_the_end() {
+    (void)OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, nullptr);
+}
 
 engine::make_transport transports_with(std::shared_ptr<const tls_terms> terms) {
     return [terms = std::move(terms)](std::shared_ptr<runtime::loop> where,
@@ -111,7 +118,9 @@ private:
 };
 
 server_tls::server_tls(tls_config config)
-    : config_(std::move(config)), current_(std::make_shared<current_terms>()) {}
+    : config_(std::move(config)), current_(std::make_shared<current_terms>()) {
+    keep_openssl_until_the_end();
+}
 
 VoidResult server_tls::reload(std::string_view source) {
     if (auto checked = check_server_config(config_, source); checked.is_err()) {
@@ -143,6 +152,10 @@ Result<engine::make_transport> server_tls::transports_to(std::string_view,
                                                  current->get());
         };
     });
+}
+
+client_tls::client_tls(tls_config config) : config_(std::move(config)) {
+    keep_openssl_until_the_end();
 }
 
 Result<engine::make_transport> client_tls::transports_to(std::string_view host,

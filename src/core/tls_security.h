@@ -45,7 +45,7 @@ private:
 /// Thread-safety: every member may be called from any thread.
 class client_tls final : public stream_security {
 public:
-    explicit client_tls(tls_config config) : config_(std::move(config)) {}
+    explicit client_tls(tls_config config);
 
     [[nodiscard]] Result<engine::make_transport> transports_to(std::string_view host,
                                                                std::string_view source) override;

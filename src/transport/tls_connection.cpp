@@ -258,15 +258,17 @@ io_result tls_connection::hold_back() {
     return blocked;
 }
 
-/// Writes what OpenSSL has said. A failure of the stream below is one of the connection.
+/// Writes what OpenSSL has said. A failure of the stream below is no failure of TLS; but it ends a
+/// handshake.
 io_result tls_connection::send_out() {
     const io_result sent = output_.flush(
         [this](std::span<const io_slice> slices) { return below_.write(below_.stream, slices); });
-    if (sent.kind != outcome::failed || failure_) {
+    if (sent.kind != outcome::failed || failure_ || is_established_) {
         return sent;
     }
-    return fail({is_established_ ? errc::send_failed : errc::tls_handshake_failed,
-                 sent.error.message(), &tls_counters::disconnects});
+    return fail({errc::tls_handshake_failed,
+                 "the connection was lost during the handshake: " + sent.error.message(),
+                 &tls_counters::disconnects});
 }
 
 void tls_connection::on_established() {
