@@ -156,12 +156,20 @@ void add(session::session_metrics& sum, const session::session_metrics& more) no
 [[nodiscard]] VoidResult validate_callback_pool(const thread_pool_interface* workers,
                                                 std::size_t queue_limit, std::string_view source);
 [[nodiscard]] VoidResult validate(const session_config& config, std::string_view source);
-/// An environment brings its own loops.
+/// An environment brings its own loops. TLS does not follow from a seed: OpenSSL draws its keys
+/// itself.
 template <typename Options>
-[[nodiscard]] VoidResult validate_environment(const Options& options, std::string_view source) {
-    return options.environment && options.io_context != nullptr
-               ? detail::failure(errc::invalid_argument,
-                                 "environment and io_context exclude each other", source)
+[[nodiscard]] VoidResult validate_environment(const Options& options, bool is_secure,
+                                              std::string_view source) {
+    if (!options.environment) {
+        return ok();
+    }
+    if (options.io_context != nullptr) {
+        return detail::failure(errc::invalid_argument,
+                               "environment and io_context exclude each other", source);
+    }
+    return is_secure
+               ? detail::failure(errc::not_supported, "TLS does not run in a simulation", source)
                : ok();
 }
 

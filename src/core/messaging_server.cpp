@@ -163,7 +163,8 @@ public:
 
 private:
     [[nodiscard]] VoidResult validate(const server_options& options) const {
-        if (auto checked = core::validate_environment(options, id_); checked.is_err()) {
+        if (auto checked = validate_environment(options, security_ != nullptr, id_);
+            checked.is_err()) {
             return checked;
         }
         if (options.io_context == nullptr &&

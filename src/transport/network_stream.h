@@ -1,49 +1,34 @@
 #pragma once
 
-#include "runtime/loop.h"
 #include "runtime/network.h"
-
-#include <span>
-#include <system_error>
-#include <utility>
+#include "transport/socket_stream.h"
 
 namespace network_system::transport {
 
-/// A stream over a socket of whatever network: what plain_stream is for the machine's own.
-class network_stream {
+/// The sockets of whatever network.
+class network_calls {
 public:
-    network_stream(runtime::network& sockets, runtime::unique_socket socket) noexcept
-        : sockets_(&sockets), socket_(std::move(socket)) {}
+    explicit network_calls(runtime::network& net) noexcept : net_(&net) {}
 
-    [[nodiscard]] std::error_code attach(runtime::loop& where, runtime::io_watch& watch,
-                                         runtime::interest wanted) {
-        handle_ = socket_.get();
-        return where.sockets().add(watch, std::move(socket_), wanted);
+    [[nodiscard]] runtime::network* origin() const noexcept { return net_; }
+    [[nodiscard]] runtime::sockets::io_result read(runtime::socket_handle handle,
+                                                   std::span<const runtime::io_slice> into) const {
+        return net_->read(handle, into);
     }
-    static void set_interest(runtime::loop& where, runtime::io_watch& watch,
-                             runtime::interest wanted) {
-        where.sockets().set_interest(watch, wanted);
+    [[nodiscard]] runtime::sockets::io_result write(runtime::socket_handle handle,
+                                                    std::span<const runtime::io_slice> from) const {
+        return net_->write(handle, from);
     }
-    void detach(runtime::loop& where, runtime::io_watch& watch) {
-        where.sockets().remove(watch);
-        handle_ = runtime::invalid_socket;
+    void shutdown_write(runtime::socket_handle handle) const { net_->shutdown_write(handle); }
+    void reset_on_close(runtime::socket_handle handle) const noexcept {
+        net_->reset_on_close(handle);
     }
-
-    [[nodiscard]] runtime::sockets::io_result try_read(
-        std::span<const runtime::io_slice> into) const {
-        return sockets_->read(handle_, into);
-    }
-    [[nodiscard]] runtime::sockets::io_result try_write(
-        std::span<const runtime::io_slice> from) const {
-        return sockets_->write(handle_, from);
-    }
-    void shutdown_write() const { sockets_->shutdown_write(handle_); }
-    void prepare_reset() const noexcept { sockets_->reset_on_close(handle_); }
 
 private:
-    runtime::network* sockets_;
-    runtime::unique_socket socket_;
-    runtime::socket_handle handle_ = runtime::invalid_socket;
+    runtime::network* net_;
 };
+
+/// A socket of a simulation.
+using network_stream = socket_stream<network_calls>;
 
 }  // namespace network_system::transport

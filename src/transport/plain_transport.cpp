@@ -13,7 +13,7 @@ std::shared_ptr<transport> make_plain_transport(std::shared_ptr<runtime::loop> w
                                                 runtime::unique_socket socket) {
     if (runtime::network& net = where->net(); !net.is_native()) {
         return std::make_shared<stream_transport<network_stream>>(
-            std::move(where), network_stream(net, std::move(socket)));
+            std::move(where), network_stream(std::move(socket), network_calls(net)));
     }
     return std::make_shared<stream_transport<plain_stream>>(std::move(where),
                                                             plain_stream(std::move(socket)));

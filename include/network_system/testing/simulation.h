@@ -123,7 +123,7 @@ struct simulation_counts {
 /// to, and "localhost"; its clients share two loops, each of its servers has `io_threads`.
 /// Nothing blocks: calls that would wait answer `would_block`, `stop_server` and `stop_client`
 /// begin the stop, and the forms with a handler tell when it is over.
-/// Unix domain sockets and listeners apart from servers are `not_supported`.
+/// TLS, Unix domain sockets and listeners apart from servers are `not_supported`.
 ///
 /// Replaying needs the same seed, options and program, and handlers without another source of
 /// chance: no real clock, no threads of their own, no iteration over addresses of objects. Draw
