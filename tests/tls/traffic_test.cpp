@@ -1,5 +1,5 @@
-// What plain servers and clients can do, secure ones can: threads, pools, contexts, completion tokens,
-// backpressure, accounting.
+// What plain servers and clients can do, secure ones can: threads, pools, contexts, completion
+// tokens, backpressure, accounting.
 #include "loopback/context_runner.h"
 #include "tls/secure_support.h"
 
@@ -28,9 +28,9 @@ void echo_on_many_threads(std::uint16_t port, std::size_t count) {
             }
             ASSERT_TRUE(client.received.wait_for(count));
             for (std::size_t i = 0; i < count; ++i) {
-                ASSERT_EQ(client.received.at(i),
-                          pattern(1 + i * 997 % 40'000,
-                                  each * 1000 + static_cast<std::uint32_t>(i)));
+                ASSERT_EQ(
+                    client.received.at(i),
+                    pattern(1 + i * 997 % 40'000, each * 1000 + static_cast<std::uint32_t>(i)));
             }
             EXPECT_TRUE(is_ok(client.client.stop_client()));
             EXPECT_EQ(client.errors.size(), 0U);
@@ -80,8 +80,8 @@ TEST(SecureTraffic, WithCompletionTokens) {
     options.session.receiving = network_system::receive_mode::pull;
     secure_messaging_client client("tokens", for_client(), options);
     const std::uint16_t port = server.start();
-    EXPECT_TRUE(is_ok(
-        network_system::async_start(client, "localhost", port, asio::use_future).get()));
+    EXPECT_TRUE(
+        is_ok(network_system::async_start(client, "localhost", port, asio::use_future).get()));
     EXPECT_TRUE(is_ok(network_system::async_send(client, "hello", asio::use_future).get()));
     const auto answer = network_system::async_receive(client, asio::use_future).get();
     ASSERT_TRUE(is_ok(answer));
