@@ -1,10 +1,17 @@
 #!/usr/bin/env bash
-# Compares the library with raw epoll and hand-written Asio, on this machine, in one run.
+# Compares the library with raw epoll and hand-written Asio, on this machine, in one run; with --tls
+# over TLS, with OpenSSL on the socket and asio::ssl::stream.
 #
 #   scripts/compare.sh [arguments of benchmarks/compare/run.py]
+#   scripts/compare.sh --tls [arguments of benchmarks/compare/tls.py]
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 scripts/install_dependencies.sh bench
 configure_and_build bench
-exec python3 benchmarks/compare/run.py --build-dir build/bench "$@"
+program=run.py
+if [ "${1-}" = --tls ]; then
+    program=tls.py
+    shift
+fi
+exec python3 benchmarks/compare/$program --build-dir build/bench "$@"

@@ -1,7 +1,8 @@
 #include "core/tls_context.h"
 
+#include "core/tls_callbacks.h"
 #include "core/tls_pins.h"
-#include "transport/tls_connection.h"
+#include "transport/tls_terms.h"
 #include "utils/failure.h"
 #include "utils/log.h"
 
@@ -13,7 +14,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -24,37 +24,12 @@
 namespace network_system::core {
 namespace {
 
-using transport::tls_connection;
 using transport::tls_role;
 
 constexpr const char* default_ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
 constexpr const char* groups = "X25519:P-256:X448:P-384:P-521";
 // 112 bits: RSA keys from 2,048 bits on, no SHA-1 signatures.
 constexpr int security_level = 2;
-
-struct file_closer {
-    void operator()(std::FILE* file) const noexcept { (void)std::fclose(file); }
-};
-
-/// What the callbacks of a context need; lives as long as it.
-struct context_state {
-    bool verifies_chain = true;
-    std::vector<std::string> pins;
-    std::vector<unsigned char> protocols;  // as ALPN writes them
-    std::vector<unsigned char> stapled;
-    std::vector<tls_context_ptr> by_name;
-    std::mutex key_log_mutex;
-    std::unique_ptr<std::FILE, file_closer> key_log;
-};
-
-int state_index() {
-    static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
-    return index;
-}
-
-context_state& state_of(const SSL_CTX* context) noexcept {
-    return *static_cast<context_state*>(SSL_CTX_get_ex_data(context, state_index()));
-}
 
 /// What OpenSSL says about the call that has just failed.
 std::string take_error() {
@@ -70,99 +45,6 @@ error_info cannot_load(std::string_view what, const std::string& file, std::stri
                                       fmt::format("{} '{}': {}", what, file, why), source);
     info.details = why;
     return info;
-}
-
-/// The chain (and the pins) of the peer: what OpenSSL verifies, and why it refused.
-int verify_peer(X509_STORE_CTX* store, void*) {
-    SSL* const ssl =
-        static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
-    tls_connection* const connection = tls_connection::of(ssl);
-    const context_state& state = state_of(SSL_get_SSL_CTX(ssl));
-    if (state.verifies_chain && X509_verify_cert(store) != 1) {
-        connection->note_refusal(
-            transport::describe_refusal(store, connection->terms().server_name));
-        return 0;
-    }
-    if (state.pins.empty()) {
-        return 1;
-    }
-    const std::string fingerprint = transport::fingerprint_of(X509_STORE_CTX_get0_cert(store));
-    if (std::find(state.pins.begin(), state.pins.end(), fingerprint) != state.pins.end()) {
-        return 1;
-    }
-    X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
-    connection->note_refusal(
-        fmt::format("the certificate with SHA-256 {} is not pinned", fingerprint));
-    return 0;
-}
-
-int choose_protocol(SSL* ssl, const unsigned char** chosen, unsigned char* chosen_size,
-                    const unsigned char* offered, unsigned offered_size, void*) {
-    const auto& own = state_of(SSL_get_SSL_CTX(ssl)).protocols;
-    unsigned char* found = nullptr;
-    const int answer = SSL_select_next_proto(
-        &found, chosen_size, own.data(), static_cast<unsigned>(own.size()), offered, offered_size);
-    *chosen = found;
-    return answer == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
-}
-
-int choose_identity(SSL* ssl, int*, void* argument) {
-    const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    if (name == nullptr) {
-        return SSL_TLSEXT_ERR_NOACK;
-    }
-    for (const tls_context_ptr& each : static_cast<context_state*>(argument)->by_name) {
-        if (X509_check_host(SSL_CTX_get0_certificate(each.get()), name, 0, 0, nullptr) == 1) {
-            (void)SSL_set_SSL_CTX(ssl, each.get());
-            break;
-        }
-    }
-    return SSL_TLSEXT_ERR_OK;
-}
-
-int staple(SSL* ssl, void*) {
-    const auto& response = state_of(SSL_get_SSL_CTX(ssl)).stapled;
-    if (response.empty()) {
-        return SSL_TLSEXT_ERR_NOACK;
-    }
-    void* const copy = OPENSSL_memdup(response.data(), response.size());
-    if (copy == nullptr) {
-        return SSL_TLSEXT_ERR_NOACK;
-    }
-    (void)SSL_set_tlsext_status_ocsp_resp(ssl, copy, static_cast<long>(response.size()));
-    return SSL_TLSEXT_ERR_OK;
-}
-
-int remember_session(SSL* ssl, SSL_SESSION* session) {
-    const auto& terms = tls_connection::of(ssl)->terms();
-    if (!terms.sessions) {
-        return 0;
-    }
-    terms.sessions->put(terms.session_key, transport::tls_session(session));
-    return 1;  // the reference is ours
-}
-
-void log_keys(const SSL* ssl, const char* line) {
-    context_state& state = state_of(SSL_get_SSL_CTX(ssl));
-    const std::lock_guard lock(state.key_log_mutex);
-    (void)std::fprintf(state.key_log.get(), "%s\n", line);
-    (void)std::fflush(state.key_log.get());
-}
-
-void note_alert(const SSL* ssl, int where, int alert) {
-    if ((where & SSL_CB_WRITE) != 0 && (where & SSL_CB_ALERT) != 0 &&
-        (alert & 0xff) == SSL_AD_NO_RENEGOTIATION) {
-        tls_connection::of(ssl)->note_refused_renegotiation();
-    }
-}
-
-int give_password(char* buffer, int size, int, void* password) {
-    const auto& text = *static_cast<const std::string*>(password);
-    if (text.empty() || text.size() > static_cast<std::size_t>(size)) {
-        return -1;  // without a password nobody is asked for one
-    }
-    std::copy(text.begin(), text.end(), buffer);
-    return static_cast<int>(text.size());
 }
 
 int to_openssl(tls_version version) noexcept {
@@ -202,7 +84,7 @@ private:
     }
 
     Result<tls_context_ptr> make() {
-        auto state = std::make_shared<context_state>();
+        auto state = std::make_shared<tls_context_state>();
         SSL_CTX* const made =
             SSL_CTX_new(role_ == tls_role::server ? TLS_server_method() : TLS_client_method());
         if (made == nullptr) {
@@ -210,14 +92,14 @@ private:
         }
         context_ = tls_context_ptr(made, [state](SSL_CTX* gone) { SSL_CTX_free(gone); });
         state_ = state.get();
-        (void)SSL_CTX_set_ex_data(made, state_index(), state_);
+        set_state(made, *state_);
         SSL_CTX_set_security_level(made, security_level);
         SSL_CTX_set_options(made, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                                       SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
         SSL_CTX_set_mode(made, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_RELEASE_BUFFERS);
         SSL_CTX_clear_mode(made, SSL_MODE_AUTO_RETRY);
-        SSL_CTX_set_info_callback(made, &note_alert);
+        SSL_CTX_set_info_callback(made, &tls_callbacks::note_alert);
         return context_;
     }
 
@@ -234,7 +116,7 @@ private:
             state_->protocols.insert(state_->protocols.end(), each.begin(), each.end());
         }
         if (role_ == tls_role::server) {
-            SSL_CTX_set_alpn_select_cb(context(), &choose_protocol, nullptr);
+            SSL_CTX_set_alpn_select_cb(context(), &tls_callbacks::choose_protocol, nullptr);
         } else if (SSL_CTX_set_alpn_protos(context(), state_->protocols.data(),
                                            static_cast<unsigned>(state_->protocols.size())) != 0) {
             return wrong("application_protocols");
@@ -339,7 +221,7 @@ private:
             }
         }
         SSL_CTX_set_verify(context(), mode, nullptr);
-        SSL_CTX_set_cert_verify_callback(context(), &verify_peer, nullptr);
+        SSL_CTX_set_cert_verify_callback(context(), &tls_callbacks::verify_peer, nullptr);
         if (config_.request_ocsp) {
             (void)SSL_CTX_set_tlsext_status_type(context(), TLSEXT_STATUSTYPE_ocsp);
         }
@@ -352,7 +234,7 @@ private:
                                            config_.session_resumption
                                                ? SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL
                                                : SSL_SESS_CACHE_OFF);
-            SSL_CTX_sess_set_new_cb(context(), &remember_session);
+            SSL_CTX_sess_set_new_cb(context(), &tls_callbacks::remember_session);
             return ok();
         }
         SSL_CTX_set_session_cache_mode(context(), SSL_SESS_CACHE_OFF);
@@ -393,7 +275,7 @@ private:
         if (config_.key_log_file.empty()) {
             return ok();
         }
-        state_->key_log.reset(std::fopen(config_.key_log_file.c_str(), "a"));
+        state_->key_log.open(config_.key_log_file, std::ios::app);
         if (!state_->key_log) {
             return detail::failure(
                 errc::invalid_argument,
@@ -405,7 +287,7 @@ private:
             std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, ignored);
         detail::log(log_level::warning, "{}: the secrets of connections are written to {}", source_,
                     config_.key_log_file);
-        SSL_CTX_set_keylog_callback(context(), &log_keys);
+        SSL_CTX_set_keylog_callback(context(), &tls_callbacks::log_keys);
         return ok();
     }
 
@@ -413,7 +295,7 @@ private:
         if (identity.certificate_file.empty()) {
             return ok();
         }
-        SSL_CTX_set_default_passwd_cb(context(), &give_password);
+        SSL_CTX_set_default_passwd_cb(context(), &tls_callbacks::give_password);
         SSL_CTX_set_default_passwd_cb_userdata(context(),
                                                const_cast<std::string*>(&identity.key_password));
         const bool has_chain =
@@ -436,7 +318,7 @@ private:
         if (state_->stapled.empty()) {
             return cannot_load("OCSP response", identity.ocsp_response_file, source_);
         }
-        (void)SSL_CTX_set_tlsext_status_cb(context(), &staple);
+        (void)SSL_CTX_set_tlsext_status_cb(context(), &tls_callbacks::staple);
         return ok();
     }
 
@@ -444,7 +326,7 @@ private:
     const tls_role role_;
     const std::string source_;
     tls_context_ptr context_;
-    context_state* state_ = nullptr;
+    tls_context_state* state_ = nullptr;
 };
 
 }  // namespace
@@ -463,7 +345,7 @@ Result<tls_context_ptr> make_server_context(const tls_config& config, std::strin
         carry_ticket_keys_over(first, more.value().get());
         state_of(first).by_name.push_back(std::move(more).value());
     }
-    SSL_CTX_set_tlsext_servername_callback(first, &choose_identity);
+    SSL_CTX_set_tlsext_servername_callback(first, &tls_callbacks::choose_identity);
     SSL_CTX_set_tlsext_servername_arg(first, &state_of(first));
     return made;
 }

@@ -1,14 +1,14 @@
 #include "transport/tls_connection.h"
 
+#include "transport/tls_calls.h"
+
 #include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
-#include <string_view>
 #include <utility>
 
 namespace network_system::transport {
@@ -19,70 +19,9 @@ using runtime::sockets::outcome;
 
 namespace {
 
-constexpr std::size_t record_size = SSL3_RT_MAX_PLAIN_LENGTH;
-// The part of the read buffer for ciphertext. What it decrypts to, and what an earlier read has
-// left of a record, fits into the rest.
-constexpr std::size_t ciphertext_size = std::size_t{112} * 1024;
-// Before the peer has proved to speak TLS no more is read at once: all of it may have to be kept.
-constexpr std::size_t handshake_read_size = std::size_t{16} * 1024;
-// A peer that goes on asking for what it cannot get only costs time.
-constexpr unsigned max_renegotiations = 3;
+// A connection that reads as often within `idle_after` is busy.
 constexpr unsigned busy_from = 16;
 constexpr std::chrono::milliseconds idle_after{1000};
-// Answers to a peer that does not read them; data of ours is never as much.
-constexpr std::size_t max_kept = std::size_t{256} * 1024;
-
-const io_result blocked{outcome::would_block, 0, {}};
-
-io_result done(std::size_t bytes) noexcept {
-    return {bytes > 0 ? outcome::done : outcome::would_block, bytes, {}};
-}
-
-/// What somebody has left there would be taken for an error of the call that follows.
-void clear_errors() noexcept {
-    if (ERR_peek_error() != 0) {
-        ERR_clear_error();
-    }
-}
-
-/// Goes through slices record by record.
-class record_reader {
-public:
-    explicit record_reader(std::span<const io_slice> slices) noexcept : slices_(slices) {}
-
-    [[nodiscard]] bool empty() const noexcept { return slices_.empty(); }
-
-    /// The next bytes in one piece: a whole record if there is enough for one, gathered unless they
-    /// are in one piece already. More than one record may come of a large slice.
-    [[nodiscard]] bytes_view next() const {
-        const bytes_view first =
-            bytes_view(slices_.front().data(), slices_.front().size()).subspan(used_);
-        if (slices_.size() == 1 || first.size() >= record_size) {
-            return first;
-        }
-        static thread_local std::array<std::uint8_t, record_size> scratch;
-        std::size_t filled = 0;
-        std::size_t skipped = used_;
-        for (const io_slice& each : slices_) {
-            const std::size_t part = std::min(each.size() - skipped, record_size - filled);
-            std::memcpy(scratch.data() + filled, each.data() + skipped, part);
-            filled += part;
-            skipped = 0;
-        }
-        return {scratch.data(), filled};
-    }
-    void skip(std::size_t count) noexcept {
-        used_ += count;
-        while (!slices_.empty() && used_ >= slices_.front().size()) {
-            used_ -= slices_.front().size();
-            slices_ = slices_.subspan(1);
-        }
-    }
-
-private:
-    std::span<const io_slice> slices_;
-    std::size_t used_ = 0;
-};
 
 /// A name as certificates and SNI have it: without the dot at the end, and of an IPv6 address
 /// without the interface.
@@ -235,7 +174,7 @@ io_result tls_connection::go_on() {
         return sent.kind == outcome::done ? shaken : sent;
     }
     const io_result sent = send_out();
-    return sent.kind != outcome::done || is_established_ ? sent : blocked;
+    return sent.kind != outcome::done || is_established_ ? sent : io_blocked();
 }
 
 io_result tls_connection::shake_hands() {
@@ -249,13 +188,13 @@ io_result tls_connection::shake_hands() {
         return fail_with_queue();
     }
     needs_input_ = true;
-    return blocked;
+    return io_blocked();
 }
 
 /// Nothing is tried before the stream below says that it takes more.
 io_result tls_connection::hold_back() {
     output_.keep_batch();
-    return blocked;
+    return io_blocked();
 }
 
 /// Writes what OpenSSL has said. A failure of the stream below is no failure of TLS; but it ends a
@@ -296,109 +235,6 @@ void tls_connection::on_established() {
     agreement_.store(made.release(), std::memory_order_release);
 }
 
-io_result tls_connection::read(std::span<const io_slice> into) {
-    if (std::exchange(has_deferred_, false)) {
-        return deferred_;
-    }
-    if (failure_) {
-        return failed();
-    }
-    const std::span scratch(into.back().data(), into.back().size());
-    const auto ciphertext = scratch.last(ciphertext_size);
-    const io_slice slice(ciphertext.data(),
-                         is_established_ ? ciphertext.size() : handshake_read_size);
-    const io_result arrived = below_.read(below_.stream, {&slice, 1});
-    if (arrived.kind != outcome::done) {
-        return arrived.kind == outcome::would_block ? arrived : on_end_below(arrived);
-    }
-    window_ = ciphertext.first(arrived.bytes);
-    note_activity();
-    const io_result result =
-        decrypt({into.data(), into.size() - 1}, scratch.first(scratch.size() - ciphertext_size));
-    const bool is_stuck = !std::exchange(window_, {}).empty() && !failure_ && !has_deferred_ &&
-                          result.kind != outcome::end;
-    const io_result sent = output_.is_blocked() ? hold_back() : send_out();
-    if (is_stuck) {
-        return fail({errc::internal_error, "OpenSSL does not take its input"});
-    }
-    if (output_.size() > max_kept) {
-        return fail({errc::protocol_error, "the peer asks, and does not read the answers"});
-    }
-    return sent.kind == outcome::failed && result.kind == outcome::would_block ? sent : result;
-}
-
-io_result tls_connection::decrypt(std::span<const io_slice> places,
-                                  std::span<std::uint8_t> scratch) {
-    if (!is_established_) {
-        if (const io_result shaken = shake_hands(); shaken.kind != outcome::done) {
-            return shaken;
-        }
-    }
-    clear_errors();
-    std::size_t total = 0;
-    bool goes_on = true;
-    for (const io_slice& each : places) {
-        if (goes_on) {
-            const io_result result = decrypt_into({each.data(), each.size()}, total, goes_on);
-            if (!goes_on) {
-                return result;
-            }
-        }
-    }
-    return decrypt_into(scratch, total, goes_on);
-}
-
-/// Fills the place as far as there is ciphertext; `goes_on` when it is full.
-io_result tls_connection::decrypt_into(std::span<std::uint8_t> place, std::size_t& total,
-                                       bool& goes_on) {
-    SSL* const ssl = ssl_.get();
-    goes_on = false;
-    bool has_stood_still = false;
-    while (!place.empty()) {
-        std::size_t count = 0;
-        const std::size_t offered = window_.size();
-        if (SSL_read_ex(ssl, place.data(), place.size(), &count) == 1) {
-            has_received_ = true;
-            total += count;
-            place = place.subspan(count);
-            // The next call would only find out that there is nothing.
-            if (window_.empty() && SSL_pending(ssl) == 0) {
-                return done(total);
-            }
-            continue;
-        }
-        switch (SSL_get_error(ssl, 0)) {
-            case SSL_ERROR_WANT_READ:
-                if (renegotiations_ > max_renegotiations) {
-                    return defer(fail({errc::protocol_error, "the peer insists on renegotiation"}),
-                                 total);
-                }
-                // After a record that is not for us (a ticket, an alert) there may be more; before
-                // it answers one, OpenSSL takes nothing once.
-                if (window_.empty() || (window_.size() == offered && has_stood_still)) {
-                    return done(total);
-                }
-                has_stood_still = window_.size() == offered;
-                break;
-            case SSL_ERROR_ZERO_RETURN: return defer({outcome::end, 0, {}}, total);
-            default: return defer(fail_with_queue(), total);
-        }
-    }
-    goes_on = true;
-    return done(total);
-}
-
-/// What was read before comes first; the end, or the error, with the next read.
-io_result tls_connection::defer(const io_result& result, std::size_t delivered) {
-    window_ = {};
-    if (delivered == 0) {
-        return result;
-    }
-    has_deferred_ = true;
-    deferred_ = result;
-    return done(delivered);
-}
-
 /// OpenSSL's buffers come and go with each record, which keeps idle connections small. A busy one
 /// keeps them, until it has been idle for a while.
 void tls_connection::note_activity() {
@@ -417,73 +253,6 @@ void tls_connection::on_deadline(runtime::steady_time now) {
     is_busy_ = false;
     SSL_set_mode(ssl_.get(), SSL_MODE_RELEASE_BUFFERS);
     (void)SSL_free_buffers(ssl_.get());  // not in the middle of a record
-}
-
-io_result tls_connection::on_end_below(const io_result& result) {
-    if (!is_established_) {
-        return fail(
-            {errc::tls_handshake_failed,
-             result.kind == outcome::end
-                 ? std::string("the peer closed the connection during the handshake")
-                 : "the connection was lost during the handshake: " + result.error.message(),
-             &tls_counters::disconnects});
-    }
-    if (result.kind == outcome::failed || SSL_get_shutdown(ssl_.get()) != 0) {
-        return result;
-    }
-    ++terms_->counters->truncations;
-    return fail({errc::connection_truncated, "the stream ended without the peer's close_notify"});
-}
-
-io_result tls_connection::write(std::span<const io_slice> from) {
-    const io_result ready = go_on();
-    std::size_t offered = 0;
-    for (const io_slice& each : from) {
-        offered += each.size();
-    }
-    // More than is offered when the queue was dropped behind records that had to go out.
-    const std::size_t completed = std::min(output_.take_completed(), offered);
-    if (ready.kind != outcome::done) {
-        return completed > 0 ? done(completed) : ready;
-    }
-    const io_result result = encrypt(from, completed);
-    const std::size_t total = completed + output_.take_completed();
-    return total > 0 || result.kind == outcome::done ? done(total) : result;
-}
-
-/// Encrypts and sends record after record, until the stream below is full.
-io_result tls_connection::encrypt(std::span<const io_slice> from, std::size_t skipped) {
-    clear_errors();
-    record_reader records(from);
-    records.skip(skipped);
-    while (!records.empty()) {
-        const bytes_view record = records.next();
-        std::size_t count = 0;
-        if (SSL_write_ex(ssl_.get(), record.data(), record.size(), &count) != 1) {
-            const io_result failure = fail_with_queue();
-            (void)send_out();  // the alert, if there is one
-            return failure;
-        }
-        output_.carries(count);
-        records.skip(count);
-        if (tls_output::is_batch_full()) {
-            if (const io_result sent = send_out(); sent.kind != outcome::done) {
-                return sent;
-            }
-        }
-    }
-    return send_out();
-}
-
-io_result tls_connection::end_writing() {
-    if (!is_established_ || failure_) {
-        return {outcome::done, 0, {}};
-    }
-    if ((SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) == 0) {
-        clear_errors();
-        (void)SSL_shutdown(ssl_.get());
-    }
-    return send_out();
 }
 
 runtime::interest tls_connection::below(runtime::interest wanted) const noexcept {

@@ -30,6 +30,8 @@ public:
     explicit secure_messaging_client(std::string client_id, bool verify_cert = true,
                                      client_options options = {});
     secure_messaging_client(std::string client_id, tls_config config, client_options options = {});
+    secure_messaging_client(const secure_messaging_client&) = delete;
+    secure_messaging_client& operator=(const secure_messaging_client&) = delete;
     ~secure_messaging_client() override;
 };
 

@@ -35,6 +35,8 @@ public:
     secure_messaging_server(std::string server_id, std::string certificate_file,
                             std::string key_file, server_options options = {});
     secure_messaging_server(std::string server_id, tls_config config, server_options options = {});
+    secure_messaging_server(const secure_messaging_server&) = delete;
+    secure_messaging_server& operator=(const secure_messaging_server&) = delete;
     ~secure_messaging_server() override;
 
     /// Reads the files of the configuration again. From now on new connections get the new

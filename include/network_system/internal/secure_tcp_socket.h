@@ -37,6 +37,8 @@ public:
         const core::tls_config& config, const tcp_socket_options& options = {}) {
         return adopt(context, std::move(socket), prepare_client(config, host), options);
     }
+    secure_tcp_socket(const secure_tcp_socket&) = delete;
+    secure_tcp_socket& operator=(const secure_tcp_socket&) = delete;
     ~secure_tcp_socket() override;
 
 private:

@@ -1,0 +1,47 @@
+#pragma once
+
+#include "core/tls_context.h"
+
+#include <openssl/ssl.h>
+
+#include <fstream>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace network_system::core {
+
+/// What the callbacks of a context need; lives as long as it.
+struct tls_context_state {
+    bool verifies_chain = true;
+    std::vector<std::string> pins;
+    std::vector<unsigned char> protocols;  // as ALPN writes them
+    std::vector<unsigned char> stapled;
+    std::vector<tls_context_ptr> by_name;
+    std::mutex key_log_mutex;
+    std::ofstream key_log;
+};
+
+/// The state of a context that has been given one.
+[[nodiscard]] tls_context_state& state_of(const SSL_CTX* context) noexcept;
+void set_state(SSL_CTX* context, tls_context_state& state) noexcept;
+
+/// What OpenSSL calls.
+namespace tls_callbacks {
+
+/// The chain (and the pins) of the peer: what OpenSSL verifies, and why it refused.
+int verify_peer(X509_STORE_CTX* store, void* unused);
+/// ALPN on a server.
+int choose_protocol(SSL* ssl, const unsigned char** chosen, unsigned char* chosen_size,
+                    const unsigned char* offered, unsigned offered_size, void* unused);
+/// SNI on a server; `state` is that of the first context.
+int choose_identity(SSL* ssl, int* alert, void* state);
+int staple(SSL* ssl, void* unused);
+int remember_session(SSL* ssl, SSL_SESSION* session);
+void log_keys(const SSL* ssl, const char* line);
+void note_alert(const SSL* ssl, int where, int alert);
+/// `password` is a std::string; an empty one is none.
+int give_password(char* buffer, int size, int is_writing, void* password);
+
+}  // namespace tls_callbacks
+}  // namespace network_system::core

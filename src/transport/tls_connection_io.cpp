@@ -1,0 +1,242 @@
+// The two directions of tls_connection: records in, records out.
+#include "transport/tls_calls.h"
+#include "transport/tls_connection.h"
+
+#include <openssl/ssl.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+namespace network_system::transport {
+
+using runtime::io_slice;
+using runtime::sockets::io_result;
+using runtime::sockets::outcome;
+
+namespace {
+
+constexpr std::size_t record_size = SSL3_RT_MAX_PLAIN_LENGTH;
+// The part of the read buffer for ciphertext. What it decrypts to, and what an earlier read has
+// left of a record, fits into the rest.
+constexpr std::size_t ciphertext_size = std::size_t{112} * 1024;
+// A flight of the handshake fits.
+constexpr std::size_t handshake_read_size = std::size_t{16} * 1024;
+// A peer that goes on asking for what it cannot get only costs time.
+constexpr unsigned max_renegotiations = 3;
+// Answers to a peer that does not read them; data of ours is never as much.
+constexpr std::size_t max_kept = std::size_t{256} * 1024;
+
+/// Goes through slices record by record.
+class record_reader {
+public:
+    explicit record_reader(std::span<const io_slice> slices) noexcept : slices_(slices) {}
+
+    [[nodiscard]] bool empty() const noexcept { return slices_.empty(); }
+
+    /// The next bytes in one piece: a whole record if there is enough for one, gathered unless they
+    /// are in one piece already. More than one record may come of a large slice.
+    [[nodiscard]] bytes_view next() const {
+        const bytes_view first =
+            bytes_view(slices_.front().data(), slices_.front().size()).subspan(used_);
+        if (slices_.size() == 1 || first.size() >= record_size) {
+            return first;
+        }
+        static thread_local std::array<std::uint8_t, record_size> scratch;
+        std::size_t filled = 0;
+        std::size_t skipped = used_;
+        for (const io_slice& each : slices_) {
+            const std::size_t part = std::min(each.size() - skipped, record_size - filled);
+            std::memcpy(scratch.data() + filled, each.data() + skipped, part);
+            filled += part;
+            skipped = 0;
+        }
+        return {scratch.data(), filled};
+    }
+    void skip(std::size_t count) noexcept {
+        used_ += count;
+        while (!slices_.empty() && used_ >= slices_.front().size()) {
+            used_ -= slices_.front().size();
+            slices_ = slices_.subspan(1);
+        }
+    }
+
+private:
+    std::span<const io_slice> slices_;
+    std::size_t used_ = 0;
+};
+
+}  // namespace
+
+io_result tls_connection::read(std::span<const io_slice> into) {
+    if (std::exchange(has_deferred_, false)) {
+        return deferred_;
+    }
+    if (failure_) {
+        return failed();
+    }
+    const std::span scratch(into.back().data(), into.back().size());
+    const auto ciphertext = scratch.last(ciphertext_size);
+    const io_slice slice(ciphertext.data(),
+                         is_established_ ? ciphertext.size() : handshake_read_size);
+    const io_result arrived = below_.read(below_.stream, {&slice, 1});
+    if (arrived.kind != outcome::done) {
+        return arrived.kind == outcome::would_block ? arrived : on_end_below(arrived);
+    }
+    window_ = ciphertext.first(arrived.bytes);
+    note_activity();
+    const io_result result =
+        decrypt({into.data(), into.size() - 1}, scratch.first(scratch.size() - ciphertext_size));
+    const bool is_stuck = !std::exchange(window_, {}).empty() && !failure_ && !has_deferred_ &&
+                          result.kind != outcome::end;
+    const io_result sent = output_.is_blocked() ? hold_back() : send_out();
+    if (is_stuck) {
+        return fail({errc::internal_error, "OpenSSL does not take its input"});
+    }
+    if (output_.size() > max_kept) {
+        return fail({errc::protocol_error, "the peer asks, and does not read the answers"});
+    }
+    return sent.kind == outcome::failed && result.kind == outcome::would_block ? sent : result;
+}
+
+io_result tls_connection::decrypt(std::span<const io_slice> places,
+                                  std::span<std::uint8_t> scratch) {
+    if (!is_established_) {
+        if (const io_result shaken = shake_hands(); shaken.kind != outcome::done) {
+            return shaken;
+        }
+    }
+    clear_errors();
+    std::size_t total = 0;
+    bool goes_on = true;
+    for (const io_slice& each : places) {
+        if (goes_on) {
+            const io_result result = decrypt_into({each.data(), each.size()}, total, goes_on);
+            if (!goes_on) {
+                return result;
+            }
+        }
+    }
+    return decrypt_into(scratch, total, goes_on);
+}
+
+/// Fills the place as far as there is ciphertext; `goes_on` when it is full.
+io_result tls_connection::decrypt_into(std::span<std::uint8_t> place, std::size_t& total,
+                                       bool& goes_on) {
+    SSL* const ssl = ssl_.get();
+    goes_on = false;
+    bool has_stood_still = false;
+    while (!place.empty()) {
+        std::size_t count = 0;
+        const std::size_t offered = window_.size();
+        if (SSL_read_ex(ssl, place.data(), place.size(), &count) == 1) {
+            has_received_ = true;
+            total += count;
+            place = place.subspan(count);
+            // The next call would only find out that there is nothing.
+            if (window_.empty() && SSL_pending(ssl) == 0) {
+                return io_done(total);
+            }
+            continue;
+        }
+        switch (SSL_get_error(ssl, 0)) {
+            case SSL_ERROR_WANT_READ:
+                if (renegotiations_ > max_renegotiations) {
+                    return defer(fail({errc::protocol_error, "the peer insists on renegotiation"}),
+                                 total);
+                }
+                // After a record that is not for us (a ticket, an alert) there may be more; before
+                // it answers one, OpenSSL takes nothing once.
+                if (window_.empty() || (window_.size() == offered && has_stood_still)) {
+                    return io_done(total);
+                }
+                has_stood_still = window_.size() == offered;
+                break;
+            case SSL_ERROR_ZERO_RETURN: return defer({outcome::end, 0, {}}, total);
+            default: return defer(fail_with_queue(), total);
+        }
+    }
+    goes_on = true;
+    return io_done(total);
+}
+
+/// What was read before comes first; the end, or the error, with the next read.
+io_result tls_connection::defer(const io_result& result, std::size_t delivered) {
+    window_ = {};
+    if (delivered == 0) {
+        return result;
+    }
+    has_deferred_ = true;
+    deferred_ = result;
+    return io_done(delivered);
+}
+
+io_result tls_connection::on_end_below(const io_result& result) {
+    if (!is_established_) {
+        return fail(
+            {errc::tls_handshake_failed,
+             result.kind == outcome::end
+                 ? std::string("the peer closed the connection during the handshake")
+                 : "the connection was lost during the handshake: " + result.error.message(),
+             &tls_counters::disconnects});
+    }
+    if (result.kind == outcome::failed || SSL_get_shutdown(ssl_.get()) != 0) {
+        return result;
+    }
+    ++terms_->counters->truncations;
+    return fail({errc::connection_truncated, "the stream ended without the peer's close_notify"});
+}
+
+io_result tls_connection::write(std::span<const io_slice> from) {
+    const io_result ready = go_on();
+    std::size_t offered = 0;
+    for (const io_slice& each : from) {
+        offered += each.size();
+    }
+    // More than is offered when the queue was dropped behind records that had to go out.
+    const std::size_t completed = std::min(output_.take_completed(), offered);
+    if (ready.kind != outcome::done) {
+        return completed > 0 ? io_done(completed) : ready;
+    }
+    const io_result result = encrypt(from, completed);
+    const std::size_t total = completed + output_.take_completed();
+    return total > 0 || result.kind == outcome::done ? io_done(total) : result;
+}
+
+/// Encrypts and sends record after record, until the stream below is full.
+io_result tls_connection::encrypt(std::span<const io_slice> from, std::size_t skipped) {
+    clear_errors();
+    record_reader records(from);
+    records.skip(skipped);
+    while (!records.empty()) {
+        const bytes_view record = records.next();
+        std::size_t count = 0;
+        if (SSL_write_ex(ssl_.get(), record.data(), record.size(), &count) != 1) {
+            const io_result failure = fail_with_queue();
+            (void)send_out();  // the alert, if there is one
+            return failure;
+        }
+        output_.carries(count);
+        records.skip(count);
+        if (tls_output::is_batch_full()) {
+            if (const io_result sent = send_out(); sent.kind != outcome::done) {
+                return sent;
+            }
+        }
+    }
+    return send_out();
+}
+
+io_result tls_connection::end_writing() {
+    if (!is_established_ || failure_) {
+        return {outcome::done, 0, {}};
+    }
+    if ((SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) == 0) {
+        clear_errors();
+        (void)SSL_shutdown(ssl_.get());
+    }
+    return send_out();
+}
+
+}  // namespace network_system::transport

@@ -1,0 +1,158 @@
+// What plain servers and clients can do, secure ones can: threads, pools, contexts, completion
+// tokens, backpressure, accounting.
+#include "loopback/context_runner.h"
+#include "tls/secure_support.h"
+
+#include <network_system/async.h>
+#include <network_system/utils/thread_pool.h>
+
+#include <asio/use_future.hpp>
+
+#include <algorithm>
+#include <thread>
+
+namespace secure {
+namespace {
+
+/// Sends and checks `count` echoed messages on connections of several threads.
+void echo_on_many_threads(std::uint16_t port, std::size_t count) {
+    std::vector<std::thread> threads;
+    for (std::uint32_t each = 0; each < 4; ++each) {
+        threads.emplace_back([=] {
+            secure_client client(for_client());
+            ASSERT_TRUE(is_ok(client.client.start_client("localhost", port)));
+            for (std::size_t i = 0; i < count; ++i) {
+                const bytes data =
+                    pattern(1 + i * 997 % 40'000, each * 1000 + static_cast<std::uint32_t>(i));
+                ASSERT_TRUE(eventually([&] { return client.client.send_packet(data).is_ok(); }));
+            }
+            ASSERT_TRUE(client.received.wait_for(count));
+            for (std::size_t i = 0; i < count; ++i) {
+                ASSERT_EQ(
+                    client.received.at(i),
+                    pattern(1 + i * 997 % 40'000, each * 1000 + static_cast<std::uint32_t>(i)));
+            }
+            EXPECT_TRUE(is_ok(client.client.stop_client()));
+            EXPECT_EQ(client.errors.size(), 0U);
+        });
+    }
+    for (std::thread& each : threads) {
+        each.join();
+    }
+}
+
+TEST(SecureTraffic, OnSeveralLoops) {
+    server_options options;
+    options.io_threads = 2;
+    secure_server server(for_server(), options);
+    echo_on_many_threads(server.start(), scaled(200));
+    EXPECT_TRUE(is_ok(server.server.stop_server()));
+    EXPECT_EQ(server.errors.size(), 0U);
+}
+
+TEST(SecureTraffic, WithOneWaitPerSocket) {
+    server_options options;
+    options.readiness_method = readiness::per_socket;
+    secure_server server(for_server(), options);
+    echo_on_many_threads(server.start(), scaled(100));
+}
+
+TEST(SecureTraffic, WithCallbacksOnAPool) {
+    server_options options;
+    options.callback_pool = std::make_shared<network_system::thread_pool>(2);
+    secure_server server(for_server(), options);
+    echo_on_many_threads(server.start(), scaled(100));
+    EXPECT_TRUE(is_ok(server.server.stop_server()));
+}
+
+TEST(SecureTraffic, InAContextOfTheApplications) {
+    context_runner running(2);
+    server_options options;
+    options.io_context = &running.context;
+    secure_server server(for_server(), options);
+    echo_on_many_threads(server.start(), scaled(100));
+    EXPECT_TRUE(is_ok(server.server.stop_server()));
+}
+
+TEST(SecureTraffic, WithCompletionTokens) {
+    secure_server server(for_server());
+    client_options options;
+    options.session.receiving = network_system::receive_mode::pull;
+    secure_messaging_client client("tokens", for_client(), options);
+    const std::uint16_t port = server.start();
+    EXPECT_TRUE(
+        is_ok(network_system::async_start(client, "localhost", port, asio::use_future).get()));
+    EXPECT_TRUE(is_ok(network_system::async_send(client, "hello", asio::use_future).get()));
+    const auto answer = network_system::async_receive(client, asio::use_future).get();
+    ASSERT_TRUE(is_ok(answer));
+    EXPECT_EQ(text_of(answer.value()), "hello");
+    EXPECT_TRUE(is_ok(network_system::async_ping(client, asio::use_future).get()));
+    EXPECT_TRUE(is_ok(network_system::async_stop(client, asio::use_future).get()));
+}
+
+TEST(SecureTraffic, ASlowReceiverIsPushedBackAndLosesNothing) {
+    server_options options;
+    options.session.high_watermark = 100'000;
+    options.session.low_watermark = 10'000;
+    options.socket.send_buffer_size = 8192;
+    secure_server server(for_server(), options);
+    const std::uint16_t port = server.start();
+    secure_client client(for_client());
+    ASSERT_TRUE(is_ok(client.client.start_client("localhost", port)));
+    ASSERT_TRUE(is_ok(client.client.pause_receiving()));
+    ASSERT_TRUE(server.sessions.wait_for(1));
+    const session_ptr session = server.sessions.at(0);
+    std::size_t sent = 0;
+    // The buffers of the system may grow to some megabytes.
+    while (sent < 5000 && session->send_packet(pattern(10'000, static_cast<std::uint32_t>(sent)))) {
+        ++sent;
+    }
+    ASSERT_LT(sent, 5000U) << "nothing pushed back";
+    ASSERT_TRUE(is_ok(client.client.resume_receiving()));
+    EXPECT_TRUE(server.writable.wait_for(1));
+    ASSERT_TRUE(client.received.wait_for(sent));
+    for (std::size_t i = 0; i < sent; ++i) {
+        ASSERT_EQ(client.received.at(i), pattern(10'000, static_cast<std::uint32_t>(i)));
+    }
+    EXPECT_EQ(session->metrics().messages_sent, sent);
+}
+
+TEST(SecureTraffic, StoppingUnderLoadKeepsTheBooks) {
+    secure_server server(for_server());
+    server.on_receive = [](const session_ptr& session, std::span<const std::uint8_t> data) {
+        (void)session->send_packet(data);
+    };
+    const std::uint16_t port = server.start();
+    std::atomic<bool> is_over{false};
+    std::vector<std::thread> threads;
+    std::vector<std::unique_ptr<secure_client>> clients;
+    for (int i = 0; i < 4; ++i) {
+        clients.push_back(std::make_unique<secure_client>(for_client()));
+        ASSERT_TRUE(is_ok(clients.back()->client.start_client("localhost", port)));
+    }
+    for (const auto& each : clients) {
+        threads.emplace_back([&is_over, client = each.get()] {
+            while (!is_over) {
+                (void)client->client.send_packet(pattern(3000));
+                std::this_thread::yield();
+            }
+        });
+    }
+    ASSERT_TRUE(server.received.wait_for(100));
+    EXPECT_TRUE(is_ok(server.server.stop_server()));
+    is_over = true;
+    for (std::thread& each : threads) {
+        each.join();
+    }
+    const auto totals = server.server.metrics().totals;
+    EXPECT_EQ(totals.queued_bytes, 0U);
+    std::uint64_t received = 0;
+    for (const auto& each : clients) {
+        EXPECT_TRUE(is_ok(each->client.stop_client()));
+        received += each->client.metrics().totals.messages_received;
+    }
+    EXPECT_LE(received, totals.messages_sent);
+}
+
+}  // namespace
+}  // namespace secure
