@@ -11,6 +11,18 @@ namespace network_system::core {
 
 using std::chrono::milliseconds;
 
+datagram_engine::channel_ptr datagram_engine::make_channel(
+    const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
+    const session::datagram_setup& setup, readiness method) {
+    const datagram_config& config = setup.config;
+    const runtime::datagram_io_settings settings{config.batch_size, config.max_datagram_size,
+                                                 config.uses_segmentation_offload,
+                                                 config.uses_receive_offload};
+    auto io = runtime::make_datagram_io(socket.get(), settings, method == readiness::per_socket);
+    return std::make_shared<session::datagram_channel>(where, *this, std::move(socket),
+                                                       std::move(io), setup);
+}
+
 void datagram_engine::adopt(channels opened) {
     channels_ = std::move(opened);
     alive_.fetch_add(channels_.size());
@@ -75,19 +87,23 @@ VoidResult datagram_engine::send(const endpoint& to, std::span<const std::uint8_
 }
 
 VoidResult datagram_engine::receive(session::datagram_channel::pull_handler&& handler,
-                                    session::operation_id operation) {
-    auto* const channel = channel_for({});
-    if (channel == nullptr) {
+                                    std::function<void()>* canceller) {
+    // There is one in pull mode.
+    if (sockets().empty()) {
         return detail::failure(errc::connection_closed, "there is no socket to receive from",
                                life::name());
     }
-    return channel->receive(std::move(handler), operation);
-}
-
-void datagram_engine::cancel(session::operation_id operation) {
-    if (auto* const channel = channel_for({})) {
-        channel->cancel(operation);
+    const auto& channel = sockets().front();
+    const auto operation = session::next_operation_id();
+    auto begun = channel->receive(std::move(handler), operation);
+    if (begun && canceller != nullptr) {
+        *canceller = [weak = weak_from_this(), to = channel.get(), operation] {
+            if (const auto alive = weak.lock()) {
+                to->cancel(operation);
+            }
+        };
     }
+    return begun;
 }
 
 datagram_metrics datagram_engine::metrics() const {

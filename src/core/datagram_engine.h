@@ -46,9 +46,9 @@ public:
     /// To the client's target when `to` is unspecified.
     [[nodiscard]] VoidResult send(const endpoint& to, std::span<const std::uint8_t> data,
                                   session::send_callback& done);
+    /// `canceller` becomes a function that gives it up.
     [[nodiscard]] VoidResult receive(session::datagram_channel::pull_handler&& handler,
-                                     session::operation_id operation);
-    void cancel(session::operation_id operation);
+                                     std::function<void()>* canceller = nullptr);
     [[nodiscard]] datagram_metrics metrics() const;
     /// Unspecified while there is no socket.
     [[nodiscard]] endpoint local() const;
@@ -57,6 +57,7 @@ public:
     [[nodiscard]] const std::shared_ptr<runtime::callback_gate>& gate() const noexcept override {
         return gate_;
     }
+    [[nodiscard]] std::shared_ptr<void> keep_alive() override { return shared_from_this(); }
 
 protected:
     using channel_ptr = std::shared_ptr<session::datagram_channel>;
@@ -66,6 +67,9 @@ protected:
                     std::shared_ptr<const datagram_callbacks> callbacks)
         : life(std::move(name), std::move(pool)), callbacks_(std::move(callbacks)) {}
 
+    [[nodiscard]] channel_ptr make_channel(const std::shared_ptr<runtime::loop>& where,
+                                           runtime::unique_socket socket,
+                                           const session::datagram_setup& setup, readiness method);
     /// The sockets from here on. They are not watched yet.
     void adopt(channels opened);
     [[nodiscard]] const channels& sockets() const noexcept;
@@ -91,7 +95,6 @@ private:
         const noexcept override {
         return gate_;
     }
-    [[nodiscard]] std::shared_ptr<void> keep_alive() override { return shared_from_this(); }
     [[nodiscard]] session::datagram_channel* channel_for(const endpoint& to) const;
 
     const std::shared_ptr<runtime::callback_gate> gate_ =

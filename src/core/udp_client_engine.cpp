@@ -108,9 +108,7 @@ VoidResult udp_client_engine::open(const endpoint& target) {
     session::datagram_setup setup;
     setup.config = options_.datagrams;
     setup.drain_timeout = options_.drain_timeout;
-    setup.is_portable = options_.readiness_method == readiness::per_socket;
-    const auto channel = std::make_shared<session::datagram_channel>(loop_, shared_from_this(),
-                                                                     std::move(socket), setup);
+    const auto channel = make_channel(loop_, std::move(socket), setup, options_.readiness_method);
     if (const auto refused = channel->set_target(target, options_.is_connected)) {
         return failed(errc::connection_failed, target, refused);
     }

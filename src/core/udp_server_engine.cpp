@@ -49,7 +49,6 @@ VoidResult udp_server_engine::start(std::uint16_t port) {
     setup.peers = options_.peers;
     setup.total_peers = std::make_shared<std::atomic<std::size_t>>(0);
     setup.drain_timeout = options_.drain_timeout;
-    setup.is_portable = options_.readiness_method == readiness::per_socket;
     channels opened;
     for (const auto& each : pool().loops()) {
         // All have the port that the system picked for the first; which is the one that joins, or a
@@ -64,8 +63,8 @@ VoidResult udp_server_engine::start(std::uint16_t port) {
         if (!socket) {
             return socket.error();
         }
-        opened.push_back(std::make_shared<session::datagram_channel>(
-            each, shared_from_this(), std::move(socket).value(), setup));
+        opened.push_back(
+            make_channel(each, std::move(socket).value(), setup, options_.readiness_method));
     }
     adopt(std::move(opened));
     for (const auto& each : sockets()) {

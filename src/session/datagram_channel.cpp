@@ -15,20 +15,15 @@ namespace {
 // Full batches read in a row before others on the loop have their turn.
 constexpr int receive_rounds = 4;
 
-runtime::datagram_io_settings io_settings(const datagram_config& config) noexcept {
-    return {config.batch_size, config.max_datagram_size, config.uses_segmentation_offload,
-            config.uses_receive_offload};
-}
-
 }  // namespace
 
-datagram_channel::datagram_channel(std::shared_ptr<runtime::loop> where,
-                                   std::shared_ptr<datagram_host> host,
-                                   runtime::unique_socket socket, const datagram_setup& setup)
-    : loop_(std::move(where)), host_(std::move(host)), config_(setup.config),
+datagram_channel::datagram_channel(std::shared_ptr<runtime::loop> where, datagram_host& host,
+                                   runtime::unique_socket socket,
+                                   std::unique_ptr<runtime::datagram_io> io,
+                                   const datagram_setup& setup)
+    : loop_(std::move(where)), host_(host), keep_(host.keep_alive()), config_(setup.config),
       drain_timeout_(setup.drain_timeout), socket_(std::move(socket)),
-      local_(runtime::sockets::local_endpoint(socket_.get())),
-      io_(runtime::make_datagram_io(socket_.get(), io_settings(config_), setup.is_portable)),
+      local_(runtime::sockets::local_endpoint(socket_.get())), io_(std::move(io)),
       send_buffer_size_(
           static_cast<std::size_t>(runtime::sockets::send_buffer_size(socket_.get()))),
       receive_buffer_size_(
@@ -41,7 +36,7 @@ datagram_channel::datagram_channel(std::shared_ptr<runtime::loop> where,
     if (setup.peers.max_peers > 0) {
         peers_ = std::make_unique<peer_table>(
             loop_, setup.peers, setup.total_peers,
-            [this](const endpoint& peer) { guarded([&] { host_->on_peer_expired(peer); }); });
+            [this](const endpoint& peer) { guarded([&] { host_.on_peer_expired(peer); }); });
     }
 }
 
@@ -120,7 +115,7 @@ void datagram_channel::on_receive_error(std::error_code error) {
         report(errc::connection_refused);
     } else {
         counters_.receive_errors.add(1);
-        detail::log(log_level::warning, "{}: receive failed: {}", host_->name(), error.message());
+        detail::log(log_level::warning, "{}: receive failed: {}", host_.name(), error.message());
         report(errc::receive_failed);
     }
 }
@@ -163,20 +158,20 @@ void datagram_channel::deliver_one(std::span<const std::uint8_t> data) {
         }
         return;
     }
-    if (!host_->gate()->is_open()) {
+    if (!host_.gate()->is_open()) {
         counters_.unread.add(1);  // the object was stopped in a callback of this batch
         return;
     }
     counters_.received.add(1);
     counters_.bytes_received.add(data.size());
-    guarded([&] { host_->on_datagram(data, sender_endpoint_); });
+    guarded([&] { host_.on_datagram(data, sender_endpoint_); });
 }
 
 bool datagram_channel::admit_peer() {
     switch (peers_->note(sender_endpoint_)) {
         case peer_table::verdict::known: return true;
         case peer_table::verdict::is_new:
-            guarded([&] { host_->on_new_peer(sender_endpoint_); });
+            guarded([&] { host_.on_new_peer(sender_endpoint_); });
             return true;
         default: return false;
     }
@@ -185,16 +180,16 @@ bool datagram_channel::admit_peer() {
 VoidResult datagram_channel::receive(pull_handler&& handler, operation_id operation) {
     if (!pull_) {
         return detail::failure(errc::not_supported, "receiving on demand needs receive_mode::pull",
-                               host_->name());
+                               host_.name());
     }
     if (!handler) {
         return detail::failure(errc::invalid_argument, "a datagram has to be given to a handler",
-                               host_->name());
+                               host_.name());
     }
     if (!is_open()) {
         return refusal(errc::connection_closed, {}, 0);
     }
-    loop_->post([self = shared_from_this(), this, handler = std::move(handler),
+    loop_->post([keep = host_.keep_alive(), this, handler = std::move(handler),
                  operation]() mutable { ask(std::move(handler), operation); });
     return ok();
 }
@@ -216,7 +211,7 @@ void datagram_channel::cancel(operation_id operation) {
         return;
     }
     // Posted even on the loop: the handler must not run inside the caller's callback.
-    loop_->post([self = shared_from_this(), this, operation] {
+    loop_->post([keep = host_.keep_alive(), this, operation] {
         if (const auto asker = pull_->take_asker(operation)) {
             guarded([&] { (*asker)(refusal(errc::cancelled, {}, 0).error()); });
         }
@@ -263,7 +258,6 @@ void datagram_channel::finish() {
     if (std::exchange(is_watched_, false)) {
         loop_->sockets().remove(*this);
     }
-    loop_->retire(shared_from_this());
     close();
     leave();
 }
@@ -291,7 +285,9 @@ void datagram_channel::leave() noexcept {
     if (peers_) {
         peers_->clear();
     }
-    host_->on_channel_gone(*loop_);
+    host_.on_channel_gone(*loop_);
+    // Events and output of this batch may still name the channel.
+    loop_->retire(std::move(keep_));
 }
 
 void datagram_channel::add_metrics(datagram_metrics& sum) const {

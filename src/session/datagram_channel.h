@@ -30,6 +30,8 @@
 namespace network_system::session {
 
 /// The object a channel belongs to: it runs the user's callbacks. Called on the channel's loop.
+///
+/// Object lifetimes: holds the channel, and is held by it until the channel is gone.
 class datagram_host {
 public:
     datagram_host() = default;
@@ -37,6 +39,7 @@ public:
     datagram_host& operator=(const datagram_host&) = delete;
     virtual ~datagram_host() = default;
 
+    [[nodiscard]] virtual std::shared_ptr<void> keep_alive() = 0;
     /// Names it in error messages and log lines.
     [[nodiscard]] virtual const std::string& name() const noexcept = 0;
     /// Guards the callbacks that run user code: all but the last two.
@@ -60,8 +63,6 @@ struct datagram_setup {
     /// The peers of all channels of a server.
     std::shared_ptr<std::atomic<std::size_t>> total_peers;
     std::chrono::milliseconds drain_timeout{};
-    /// The system calls of every platform, also where there are better ones.
-    bool is_portable = false;
 };
 
 /// One UDP socket on its loop: receives in batches, queues what is sent and sends it in batches.
@@ -72,15 +73,15 @@ struct datagram_setup {
 ///
 /// Thread-safety: `send`, `receive`, `cancel` and the getters from any thread; the rest on the
 /// loop.
-class datagram_channel final : public std::enable_shared_from_this<datagram_channel>,
-                               private runtime::io_watch,
+class datagram_channel final : private runtime::io_watch,
                                private runtime::flushable,
                                private runtime::deadline_entry {
 public:
     using pull_handler = datagram_pull_queue::handler;
 
-    datagram_channel(std::shared_ptr<runtime::loop> where, std::shared_ptr<datagram_host> host,
-                     runtime::unique_socket socket, const datagram_setup& setup);
+    datagram_channel(std::shared_ptr<runtime::loop> where, datagram_host& host,
+                     runtime::unique_socket socket, std::unique_ptr<runtime::datagram_io> io,
+                     const datagram_setup& setup);
     datagram_channel(const datagram_channel&) = delete;
     datagram_channel& operator=(const datagram_channel&) = delete;
     ~datagram_channel();
@@ -164,12 +165,12 @@ private:
     /// Runs user code, unless the host's callbacks are over; false when it threw.
     template <typename Callback>
     bool run_callback(const Callback& callback) {
-        if (!loop_->enter(host_->gate())) {
+        if (!loop_->enter(host_.gate())) {
             return true;
         }
         const auto thrown = detail::run_user_code(callback);
         if (thrown) {
-            host_->on_callback_exception(*thrown);
+            host_.on_callback_exception(*thrown);
         }
         return !thrown;
     }
@@ -186,7 +187,9 @@ private:
     void leave() noexcept;
 
     const std::shared_ptr<runtime::loop> loop_;
-    const std::shared_ptr<datagram_host> host_;
+    datagram_host& host_;
+    // Until the channel is gone.
+    std::shared_ptr<void> keep_;
     const datagram_config config_;
     const std::chrono::milliseconds drain_timeout_;
     runtime::unique_socket socket_;  // until `start`

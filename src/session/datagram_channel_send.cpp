@@ -25,23 +25,23 @@ constexpr int write_rounds = 16;
 VoidResult datagram_channel::refusal(errc code, const endpoint& to, std::size_t size) const {
     switch (code) {
         case errc::connection_closed:
-            return detail::failure(code, "the socket is closed", host_->name());
-        case errc::cancelled: return detail::failure(code, "receive", host_->name());
+            return detail::failure(code, "the socket is closed", host_.name());
+        case errc::cancelled: return detail::failure(code, "receive", host_.name());
         case errc::message_too_large:
             return detail::failure(code,
                                    fmt::format("datagram of {} bytes, over the limit of {}", size,
                                                config_.max_datagram_size),
-                                   host_->name());
+                                   host_.name());
         case errc::send_buffer_full:
             return detail::failure(code,
                                    fmt::format("{} bytes queued, high watermark {}", queued_bytes(),
                                                config_.high_watermark),
-                                   host_->name());
+                                   host_.name());
         default:
             return detail::failure(
                 code,
                 fmt::format("a socket at {} cannot send to {}", local_.to_string(), to.to_string()),
-                host_->name());
+                host_.name());
     }
 }
 
@@ -141,7 +141,7 @@ VoidResult datagram_channel::send_from_other_thread(const runtime::datagram_addr
     remote_bytes_.store(remote_.bytes(), std::memory_order_relaxed);
     remote_count_.store(remote_.count(), std::memory_order_relaxed);
     if (!std::exchange(is_announced_, true)) {
-        loop_->post([self = shared_from_this(), this] { loop_->mark_dirty(*this); });
+        loop_->post([keep = host_.keep_alive(), this] { loop_->mark_dirty(*this); });
     }
     return ok();
 }
@@ -150,7 +150,7 @@ void datagram_channel::note_full() {
     counters_.rejected.fetch_add(1, std::memory_order_relaxed);
     if (!was_refused_.exchange(true, std::memory_order_relaxed) && !loop_->runs_here()) {
         // The queue may have drained meanwhile: look once from the loop, which sees all of it.
-        loop_->post([self = shared_from_this(), this] { loop_->mark_dirty(*this); });
+        loop_->post([keep = host_.keep_alive(), this] { loop_->mark_dirty(*this); });
     }
 }
 
@@ -179,8 +179,8 @@ void datagram_channel::drop_oldest(transport::datagram_queue& queue, std::size_t
     while (queue.bytes() > most && !queue.empty()) {
         counters_.dropped.fetch_add(1, std::memory_order_relaxed);
         if (auto done = queue.pop()) {
-            completions.push_back({std::move(done), detail::failure(errc::message_superseded,
-                                                                    "send", host_->name())});
+            completions.push_back(
+                {std::move(done), detail::failure(errc::message_superseded, "send", host_.name())});
         }
     }
 }
@@ -257,7 +257,7 @@ void datagram_channel::on_send_error(std::error_code error) {
     if (auto done = queue_.pop()) {
         completions_.push_back(
             {std::move(done), detail::failure(code, fmt::format("datagram of {} bytes", size),
-                                              host_->name(), error)});
+                                              host_.name(), error)});
     }
 }
 
@@ -270,7 +270,7 @@ void datagram_channel::finish_sends() {
     }
     for (const errc code : std::exchange(errors_, {})) {
         // What this throws is not reported to itself.
-        (void)run_callback([&] { host_->on_error(code); });
+        (void)run_callback([&] { host_.on_error(code); });
     }
 }
 
@@ -283,7 +283,7 @@ void datagram_channel::check_room() {
     }
     if (was_refused_.load(std::memory_order_relaxed) && queued_bytes() <= config_.low_watermark &&
         !is_closing_ && was_refused_.exchange(false, std::memory_order_relaxed)) {
-        guarded([&] { host_->on_writable(); });
+        guarded([&] { host_.on_writable(); });
     }
 }
 

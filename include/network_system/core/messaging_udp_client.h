@@ -114,12 +114,13 @@ public:
     [[nodiscard]] VoidResult send_packet(std::initializer_list<std::uint8_t> data,
                                          send_callback&& done = {});
 
-    /// The next datagram; needs `receive_mode::pull`. `operation` lets `cancel` give it up. Errors:
+    /// The next datagram; needs `receive_mode::pull`. Errors:
     /// `not_supported`, `invalid_argument`, `connection_closed`; the handler gets
     /// `connection_closed` at a stop, and `cancelled`.
-    [[nodiscard]] VoidResult receive_packet(
-        receive_handler&& handler, session::operation_id operation = session::operation_id::none);
-    void cancel(session::operation_id operation);
+    [[nodiscard]] VoidResult receive_packet(receive_handler&& handler);
+    /// The same; `canceller` becomes a function that gives it up.
+    [[nodiscard]] VoidResult receive_packet(receive_handler&& handler,
+                                            std::function<void()>& canceller);
 
     /// Of the current run, or of the last.
     [[nodiscard]] datagram_metrics metrics() const;

@@ -10,6 +10,7 @@
 #include <network_system/utils/unique_function.h>
 
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <span>
@@ -109,12 +110,13 @@ public:
         return send_to(data, to, std::move(handler));
     }
 
-    /// The next datagram; needs `receive_mode::pull`, which needs one I/O thread. `operation` lets
-    /// `cancel` give it up. Errors: `not_supported`, `invalid_argument`, `server_not_started`; the
-    /// handler gets `connection_closed` at a stop, and `cancelled`.
-    [[nodiscard]] VoidResult receive_from(
-        receive_handler&& handler, session::operation_id operation = session::operation_id::none);
-    void cancel(session::operation_id operation);
+    /// The next datagram; needs `receive_mode::pull`, which needs one I/O thread. Errors:
+    /// `not_supported`, `invalid_argument`, `server_not_started`; the handler gets
+    /// `connection_closed` at a stop, and `cancelled`.
+    [[nodiscard]] VoidResult receive_from(receive_handler&& handler);
+    /// The same; `canceller` becomes a function that gives it up.
+    [[nodiscard]] VoidResult receive_from(receive_handler&& handler,
+                                          std::function<void()>& canceller);
 
     /// Of the current run, or of the last.
     [[nodiscard]] datagram_metrics metrics() const;
