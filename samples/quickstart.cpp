@@ -3,12 +3,15 @@
 //
 //   quickstart [SECONDS]      how long the load of one protocol lasts; default 2
 
+#include "datagram_load.h"
 #include "echo_load.h"
 #include "sample.h"
 
 #include <network_system/config.h>
 #include <network_system/core/messaging_client.h>
 #include <network_system/core/messaging_server.h>
+#include <network_system/core/messaging_udp_client.h>
+#include <network_system/core/messaging_udp_server.h>
 
 #if NETWORK_SYSTEM_WITH_TLS
 #include "support/tls_authority.h"
@@ -89,6 +92,29 @@ void converse() {
     sample::require(server->stop_server(), "stop_server");
 }
 
+/// Datagrams have no connections: the same conversation and load over the other pair of classes.
+void converse_udp() {
+    network_system::core::messaging_udp_server server("server");
+    server.set_receive_callback(
+        [&](std::span<const std::uint8_t> data, const network_system::endpoint& from) {
+            const std::string text = sample::text_of(data);
+            std::cout << "  server: received \"" << text << "\" from " << from.to_string() << '\n';
+            (void)server.send_to("you said: " + text, from);  // the client waits for it
+        });
+    sample::require(server.start_server(0), "start_server");
+    std::promise<std::string> answer;
+    network_system::core::messaging_udp_client client("client");
+    client.set_receive_callback(
+        [&](std::span<const std::uint8_t> data) { answer.set_value(sample::text_of(data)); });
+    sample::require(client.start_client("localhost", server.local_port()), "start_client");
+    sample::require(client.send_packet("hello"), "send_packet");
+    const std::string text = sample::await(answer.get_future(), "the answer");
+    std::cout << "  client: received \"" << text << "\"\n";
+    sample::expect(text == "you said: hello", "the answer to the datagram");
+    sample::require(client.stop_client(), "stop_client");
+    sample::require(server.stop_server(), "stop_server");
+}
+
 struct protocol {
     const char* name;
     void (*converse)();
@@ -100,6 +126,7 @@ constexpr std::array protocols {
 #if NETWORK_SYSTEM_WITH_TLS
         protocol{"TLS", converse<tls>, sample::run_load<tls>},
 #endif
+    protocol{"UDP", converse_udp, sample::run_datagram_load},
 };
 
 constexpr std::array loads{
@@ -141,10 +168,14 @@ void show(double seconds) {
     print_head();
     for (const protocol& each : protocols) {
         for (const sample::load_shape& shape : loads) {
-            print_row(each.name, shape, each.load(shape, length));
+            if (shape.size <= sample::largest_datagram || each.load != sample::run_datagram_load) {
+                print_row(each.name, shape, each.load(shape, length));
+            }
         }
     }
-    std::cout << "\nEvery message was answered, complete and in order.\n";
+    std::cout
+        << "\nEvery message was answered, complete and in order; datagrams that were lost were\n"
+           "counted and sent again.\n";
 }
 
 }  // namespace

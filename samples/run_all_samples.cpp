@@ -12,8 +12,8 @@
 
 namespace {
 
-constexpr std::array<const char*, 5> samples{"basic_usage", "error_handling", "hot_restart",
-                                             "tcp_server_client", "quickstart"};
+constexpr std::array<const char*, 6> samples{"basic_usage",       "error_handling", "hot_restart",
+                                             "tcp_server_client", "udp_echo_demo",  "quickstart"};
 
 struct outcome {
     std::string name;

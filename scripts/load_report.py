@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 
 BASELINE = Path(__file__).resolve().parent.parent / "docs" / "BASELINE.md"
+LOADS = {"tcp_load": "TCP", "udp_load": "UDP"}
 BEGIN, END = "<!-- load tests: begin -->", "<!-- load tests: end -->"
 
 
@@ -48,7 +49,7 @@ def collect(directory):
     accounts = properties(directory / "accounting_load.json")
     return {
         "machine": describe_machine(),
-        "tcp_load": json.loads((directory / "tcp_load.json").read_text())["tcp_load"],
+        **{name: json.loads((directory / f"{name}.json").read_text())[name] for name in LOADS},
         "idle": [{"connections": int(test["connections"]),
                   "kib_per_connection": float(test["kib_per_connection"])}
                  for test in idle.values()],
@@ -72,9 +73,11 @@ def as_markdown(results):
     machine = results["machine"]
     text = (f"One run on {machine['date']}: {machine['cpu']}, {machine['cores']} cores, "
             f"{machine['system']}.\n\n")
-    for depth in sorted({row["in_flight"] for row in results["tcp_load"]}):
-        rows = [row for row in results["tcp_load"] if row["in_flight"] == depth]
-        text += f"In flight per client: {depth}\n\n" + table(
+    by_depth = [(name, depth) for name in LOADS
+                for depth in sorted({row["in_flight"] for row in results[name]})]
+    for name, depth in by_depth:
+        rows = [row for row in results[name] if row["in_flight"] == depth]
+        text += f"{LOADS[name]}, in flight per client: {depth}\n\n" + table(
             ["bytes", "clients", "messages/s", "MiB/s", "p50 µs", "p95 µs", "p99 µs",
              "peak RSS MiB"],
             [[str(row["payload_bytes"]), str(row["clients"]),
@@ -96,16 +99,16 @@ def as_markdown(results):
 
 
 def compare(before, after):
-    earlier = {load_key(row): row for row in before["tcp_load"]}
     rows = []
-    for row in after["tcp_load"]:
+    for name, row in ((name, row) for name in LOADS for row in after[name]):
+        earlier = {load_key(old): old for old in before.get(name, [])}
         if old := earlier.get(load_key(row)):
-            rows.append([*(str(part) for part in load_key(row)),
+            rows.append([LOADS[name], *(str(part) for part in load_key(row)),
                          f"{row['messages_per_second'] / old['messages_per_second']:.2f}",
                          f"{row['p50_us'] / old['p50_us']:.2f}",
                          f"{row['p99_us'] / old['p99_us']:.2f}"])
     return "New divided by old:\n\n" + table(
-        ["bytes", "clients", "in flight", "messages/s", "p50", "p99"], rows)
+        ["", "bytes", "clients", "in flight", "messages/s", "p50", "p99"], rows)
 
 
 def update_baseline(text):

@@ -15,8 +15,10 @@ programs=build/load/bin/integration_tests
 results=build/load/results
 mkdir -p "$results"
 
-say "running tcp_load_test"
-"$programs/tcp_load_test" --full --json "$results/tcp_load.json"
+for name in tcp_load udp_load; do
+    say "running ${name}_test"
+    "$programs/${name}_test" --full --json "$results/$name.json"
+done
 export NETWORK_STRICT_TIMES=1 NETWORK_FULL_LENGTH=1
 for name in idle_connections stop_under_load accounting_load; do
     say "running ${name}_test"

@@ -2,6 +2,8 @@
 
 #include <network_system/core/messaging_client.h>
 #include <network_system/core/messaging_server.h>
+#include <network_system/core/messaging_udp_client.h>
+#include <network_system/core/messaging_udp_server.h>
 #include <network_system/internal/async_operation.h>
 #include <network_system/internal/session_executor.h>
 #include <network_system/session/messaging_session.h>
@@ -60,6 +62,17 @@ std::optional<error_info> with_session(core::messaging_client& client, const Beg
     return unless_begun(current ? begin(current.value()) : VoidResult(current.error()));
 }
 
+/// `begin(callback, canceller)` starts what the slot may cancel through a canceller.
+template <typename Slot, typename Callback, typename Begin>
+std::optional<error_info> begin_cancellable(Slot slot, Callback& callback, const Begin& begin) {
+    const auto canceller = std::make_shared<std::function<void()>>();
+    const auto begun = begin(std::move(callback), *canceller);
+    if (begun && slot.is_connected() && *canceller) {
+        slot.assign([canceller](asio::cancellation_type) { (*canceller)(); });
+    }
+    return unless_begun(begun);
+}
+
 /// A stop of what is stopped already is no error.
 inline std::optional<VoidResult> unless_stopping(const VoidResult& begun) {
     return begun ? std::nullopt : std::optional(ok());
@@ -108,6 +121,45 @@ auto async_receive(core::messaging_client& client, Token&& token) {
             return detail::with_session(client, [&](const detail::session_ptr& current) {
                 return current->receive_packet(std::move(callback),
                                                detail::cancel_through(slot, current));
+            });
+        });
+}
+
+/// Sends one datagram; completes when it was handed to the operating system.
+template <typename Token>
+auto async_send(core::messaging_udp_client& client, std::vector<std::uint8_t> data, Token&& token) {
+    return detail::initiate<std::monostate, session::send_callback>(
+        std::forward<Token>(token), [&client, data = std::move(data)](auto& callback, auto) {
+            return detail::unless_begun(client.send_packet(data, std::move(callback)));
+        });
+}
+template <typename Token>
+auto async_send_to(core::messaging_udp_server& server, std::vector<std::uint8_t> data,
+                   const endpoint& to, Token&& token) {
+    return detail::initiate<std::monostate, session::send_callback>(
+        std::forward<Token>(token), [&server, data = std::move(data), to](auto& callback, auto) {
+            return detail::unless_begun(server.send_to(data, to, std::move(callback)));
+        });
+}
+
+/// The next datagram and its sender, a `received_datagram`; needs `receive_mode::pull`.
+template <typename Token>
+auto async_receive(core::messaging_udp_client& client, Token&& token) {
+    using handler = core::messaging_udp_client::receive_handler;
+    return detail::initiate<received_datagram, handler>(
+        std::forward<Token>(token), [&client](auto& callback, auto slot) {
+            return detail::begin_cancellable(slot, callback, [&](auto&& done, auto& canceller) {
+                return client.receive_packet(std::move(done), canceller);
+            });
+        });
+}
+template <typename Token>
+auto async_receive_from(core::messaging_udp_server& server, Token&& token) {
+    using handler = core::messaging_udp_server::receive_handler;
+    return detail::initiate<received_datagram, handler>(
+        std::forward<Token>(token), [&server](auto& callback, auto slot) {
+            return detail::begin_cancellable(slot, callback, [&](auto&& done, auto& canceller) {
+                return server.receive_from(std::move(done), canceller);
             });
         });
 }
@@ -163,38 +215,68 @@ auto async_ping(core::messaging_client& client, Token&& token) {
         });
 }
 
-/// Connects; see messaging_client::start_client.
-template <typename Token>
-auto async_start(core::messaging_client& client, std::string host, std::uint16_t port,
-                 Token&& token) {
-    return detail::initiate<std::monostate, core::messaging_client::start_callback>(
+namespace detail {
+
+template <typename Client, typename Token>
+auto start_client(Client& client, std::string host, std::uint16_t port, Token&& token) {
+    return initiate<std::monostate, typename Client::start_callback>(
         std::forward<Token>(token),
         [&client, host = std::move(host), port](auto& callback, auto slot) {
             if (slot.is_connected()) {
                 const auto canceller = std::make_shared<std::function<void()>>();
                 slot.assign([canceller](asio::cancellation_type) { (*canceller)(); });
-                return detail::unless_begun(
+                return unless_begun(
                     client.start_client(host, port, std::move(callback), *canceller));
             }
-            return detail::unless_begun(client.start_client(host, port, std::move(callback)));
+            return unless_begun(client.start_client(host, port, std::move(callback)));
         });
+}
+template <typename Client, typename Token>
+auto stop_client(Client& client, Token&& token) {
+    return initiate<std::monostate, session::stop_handler>(
+        std::forward<Token>(token), [&client](auto& callback, auto) {
+            return unless_stopping(client.stop_client(std::move(callback)));
+        });
+}
+template <typename Server, typename Token>
+auto stop_server(Server& server, Token&& token) {
+    return initiate<std::monostate, session::stop_handler>(
+        std::forward<Token>(token), [&server](auto& callback, auto) {
+            return unless_stopping(server.stop_server(std::move(callback)));
+        });
+}
+
+}  // namespace detail
+
+/// Connects; see start_client of the class.
+template <typename Token>
+auto async_start(core::messaging_client& client, std::string host, std::uint16_t port,
+                 Token&& token) {
+    return detail::start_client(client, std::move(host), port, std::forward<Token>(token));
+}
+template <typename Token>
+auto async_start(core::messaging_udp_client& client, std::string host, std::uint16_t port,
+                 Token&& token) {
+    return detail::start_client(client, std::move(host), port, std::forward<Token>(token));
 }
 
 /// Stops and completes when it is over: no other callback of the object runs or will run.
 /// Completes with ok when it was stopped before.
 template <typename Token>
 auto async_stop(core::messaging_client& client, Token&& token) {
-    return detail::initiate<std::monostate, session::stop_handler>(
-        std::forward<Token>(token), [&client](auto& callback, auto) {
-            return detail::unless_stopping(client.stop_client(std::move(callback)));
-        });
+    return detail::stop_client(client, std::forward<Token>(token));
 }
 template <typename Token>
 auto async_stop(core::messaging_server& server, Token&& token) {
-    return detail::initiate<std::monostate, session::stop_handler>(
-        std::forward<Token>(token), [&server](auto& callback, auto) {
-            return detail::unless_stopping(server.stop_server(std::move(callback)));
-        });
+    return detail::stop_server(server, std::forward<Token>(token));
+}
+template <typename Token>
+auto async_stop(core::messaging_udp_client& client, Token&& token) {
+    return detail::stop_client(client, std::forward<Token>(token));
+}
+template <typename Token>
+auto async_stop(core::messaging_udp_server& server, Token&& token) {
+    return detail::stop_server(server, std::forward<Token>(token));
 }
 /// Closes the connection gracefully and completes when it is closed.
 template <typename Token>

@@ -2,7 +2,6 @@
 
 #include "utils/failure.h"
 #include "utils/log.h"
-#include "utils/user_code.h"
 
 #include <limits>
 #include <utility>
@@ -12,78 +11,16 @@ namespace network_system::core {
 using std::chrono::milliseconds;
 
 bool engine::may_block() const noexcept {
-    return !runtime::loop::is_on_io_thread() && pool_->can_be_waited_for() &&
-           !pool_->loops().front()->context_runs_here() &&
-           !(callback_pool_ && callback_pool_->dispatcher->pool().runs_here());
+    return life::may_block() && !(callback_pool_ && callback_pool_->dispatcher->pool().runs_here());
 }
 
-bool engine::stop(milliseconds drain_timeout, driven_by threads) {
-    begin_stop();
-    const auto deadline = std::chrono::steady_clock::now() + drain_timeout + stop_grace;
-    if (threads == driven_by::own_threads && !callback_pool_) {
-        end_.wait();
+void engine::wait_for_end() const {
+    if (!callback_pool_) {
+        life::wait_for_end();
     }
     // A pool that is stopped meanwhile does not say so.
-    while (threads == driven_by::own_threads && has_running_callbacks() &&
-           !end_.wait_until(std::chrono::steady_clock::now() + stop_grace)) {}
-    const bool is_over = end_.wait_until(deadline);
-    gate()->close();
-    gate()->wait_until_idle();
-    return is_over;
-}
-
-void engine::stop_then(session::stop_handler handler) {
-    if (!keep_for_the_end(handler)) {
-        const auto& where = pool_->loops().front();
-        where->post([keep = shared_from_this(), this, &where, handler = std::move(handler)] {
-            run_callback(*where, [&] { handler(ok()); });
-        });
-    }
-    begin_stop();
-}
-
-bool engine::keep_for_the_end(session::stop_handler& handler) {
-    const std::lock_guard lock(stop_handlers_mutex_);
-    if (!is_finished_) {
-        stop_handlers_.push_back(std::move(handler));
-    }
-    return !is_finished_;
-}
-
-bool engine::call_when_over(unique_function<void()> work) {
-    const std::lock_guard lock(stop_handlers_mutex_);
-    if (!is_finished_) {
-        when_over_.push_back(std::move(work));
-    }
-    return !is_finished_;
-}
-
-void engine::finish(runtime::loop& where) noexcept {
-    std::vector<session::stop_handler> handlers;
-    std::vector<unique_function<void()>> followers;
-    {
-        const std::lock_guard lock(stop_handlers_mutex_);
-        if (!stop_handlers_.empty() && !where.runs_here()) {
-            // The last callback ran on a pool's thread; these belong to the loop.
-            where.post([keep = shared_from_this(), this, &where] { finish(where); });
-            return;
-        }
-        is_finished_ = true;
-        handlers.swap(stop_handlers_);
-        followers.swap(when_over_);
-    }
-    for (const auto& each : handlers) {
-        run_callback(where, [&] { each(ok()); });
-    }
-    end_.announce();
-    for (const auto& each : followers) {
-        each();
-    }
-}
-
-void engine::abandon() {
-    begin_stop();
-    gate()->close();
+    while (has_running_callbacks() &&
+           !end().wait_until(std::chrono::steady_clock::now() + stop_grace)) {}
 }
 
 std::shared_ptr<session::framed_session> engine::make_session(
@@ -108,21 +45,6 @@ void engine::use_callback_pool(std::shared_ptr<thread_pool_interface> workers,
     }
 }
 
-void engine::run_callback(runtime::loop& where, const unique_function<void()>& callback) noexcept {
-    // A thread of a callback pool is on no loop.
-    const bool is_on_loop = where.runs_here();
-    if (is_on_loop ? !where.enter(gate()) : where.is_silenced() || !gate()->try_enter()) {
-        return;
-    }
-    if (const auto thrown = detail::run_user_code(callback)) {
-        callback_exceptions_.fetch_add(1, std::memory_order_relaxed);
-        detail::log(log_level::error, "{}: a callback threw: {}", name_, *thrown);
-    }
-    if (!is_on_loop) {
-        gate()->leave();
-    }
-}
-
 void engine::collect(const session::session_metrics& gone, std::error_code reason) {
     if (reason) {
         failed_sessions_.fetch_add(1, std::memory_order_relaxed);
@@ -138,7 +60,7 @@ session::session_metrics engine::collected() const {
 
 void engine::on_callback_exception(const session::messaging_session& who,
                                    std::string_view what) noexcept {
-    callback_exceptions_.fetch_add(1, std::memory_order_relaxed);
+    note_callback_exception();
     detail::log(log_level::error, "{}: a callback for session {} ({}) threw, closing it: {}", name_,
                 who.id(), who.remote_endpoint().to_string(), what);
 }

@@ -60,6 +60,14 @@ std::span<std::uint8_t> loop::read_buffer() noexcept {
     return {read_buffer_.get(), read_buffer_size};
 }
 
+std::span<std::uint8_t> loop::large_buffer(std::size_t size) {
+    if (large_buffer_size_ < size) {
+        large_buffer_ = std::make_unique_for_overwrite<std::uint8_t[]>(size);
+        large_buffer_size_ = size;
+    }
+    return {large_buffer_.get(), large_buffer_size_};
+}
+
 void loop::mark_dirty(flushable& output) noexcept {
     if (!std::exchange(output.is_dirty_, true)) {
         output.next_dirty_ = std::exchange(dirty_, &output);

@@ -115,6 +115,9 @@ public:
     [[nodiscard]] std::uint64_t random() noexcept { return time_.random(); }
     /// Scratch memory for reads; its contents last until the next read on this loop.
     [[nodiscard]] std::span<std::uint8_t> read_buffer() noexcept;
+    /// The same for those who need more than one socket's worth: at least `size` bytes, apart from
+    /// `read_buffer`. Their contents last until the next call.
+    [[nodiscard]] std::span<std::uint8_t> large_buffer(std::size_t size);
 
     [[nodiscard]] block_pool& blocks() noexcept { return blocks_; }
 
@@ -182,6 +185,8 @@ private:
     deadline_wheel deadlines_;
     // Not zeroed: pages that no read has filled cost nothing.
     std::unique_ptr<std::uint8_t[]> read_buffer_;
+    std::unique_ptr<std::uint8_t[]> large_buffer_;
+    std::size_t large_buffer_size_ = 0;
     block_pool blocks_;
     flushable* dirty_ = nullptr;
     std::shared_ptr<callback_gate> entered_gate_;

@@ -93,15 +93,15 @@ io_result write(socket_handle handle, std::span<const io_slice> from) noexcept {
                      : failed_or_blocked();
 }
 
-unique_socket open_stream_socket(int family, std::error_code& error) noexcept {
+unique_socket open_socket(int family, int type, std::error_code& error) noexcept {
     error.clear();
 #if defined(SOCK_NONBLOCK) && defined(SOCK_CLOEXEC)
-    unique_socket opened(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    unique_socket opened(::socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!opened) {
         error = last_error();
     }
 #else
-    unique_socket opened(::socket(family, SOCK_STREAM, 0));
+    unique_socket opened(::socket(family, type, 0));
     error = opened ? make_private_and_non_blocking(opened.get()) : last_error();
     if (error) {
         opened.reset();

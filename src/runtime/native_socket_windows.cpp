@@ -60,10 +60,9 @@ io_result write(socket_handle handle, std::span<const io_slice> from) noexcept {
     return {outcome::done, sent, {}};
 }
 
-unique_socket open_stream_socket(int family, std::error_code& error) noexcept {
+unique_socket open_socket(int family, int type, std::error_code& error) noexcept {
     // Overlapped, as Asio's readiness waits want it.
-    unique_socket opened(
-        ::WSASocketW(family, SOCK_STREAM, IPPROTO_TCP, nullptr, 0, WSA_FLAG_OVERLAPPED));
+    unique_socket opened(::WSASocketW(family, type, 0, nullptr, 0, WSA_FLAG_OVERLAPPED));
     error = opened ? make_private_and_non_blocking(opened.get()) : last_error();
     if (error) {
         opened.reset();

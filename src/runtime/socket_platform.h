@@ -27,7 +27,14 @@ using socklen_type = ::socklen_t;
 [[nodiscard]] bool connect_in_progress(const std::error_code& error) noexcept;
 
 /// A non-blocking socket that child processes do not inherit.
-[[nodiscard]] unique_socket open_stream_socket(int family, std::error_code& error) noexcept;
+[[nodiscard]] unique_socket open_socket(int family, int type, std::error_code& error) noexcept;
+[[nodiscard]] inline unique_socket open_stream_socket(int family, std::error_code& error) noexcept {
+    return open_socket(family, SOCK_STREAM, error);
+}
+[[nodiscard]] inline unique_socket open_datagram_socket(int family,
+                                                        std::error_code& error) noexcept {
+    return open_socket(family, SOCK_DGRAM, error);
+}
 [[nodiscard]] unique_socket accept_stream_socket(socket_handle listener, ::sockaddr* peer,
                                                  socklen_type* length,
                                                  std::error_code& error) noexcept;

@@ -35,7 +35,7 @@ framed_session::framed_session(std::shared_ptr<transport::transport> over,
       transport_(std::move(over)), host_(std::move(host)), gate_(host_->gate()),
       decoder_(config_->frames, config_->max_message_size),
       pull_(config_->receiving == receive_mode::pull
-                ? std::make_unique<pull_queue>(config_->receive_queue_limit)
+                ? std::make_unique<message_pull_queue>(config_->receive_queue_limit)
                 : nullptr),
       rate_(config_->max_messages_per_second > 0
                 ? std::make_unique<rate_limit>(config_->max_messages_per_second)

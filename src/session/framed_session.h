@@ -290,7 +290,7 @@ private:
     session_ptr self_;
     protocol::frame_decoder decoder_;
     std::unique_ptr<waiting_handlers> waiting_;
-    const std::unique_ptr<pull_queue> pull_;
+    const std::unique_ptr<message_pull_queue> pull_;
     const std::unique_ptr<rate_limit> rate_;
     // Made by any thread, under the remote queue's lock; lives as long as the session.
     std::atomic<request_state*> requests_{nullptr};

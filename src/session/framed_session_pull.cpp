@@ -13,7 +13,7 @@ void framed_session::pull_message(transport::bytes_view payload) {
         (*asker)(std::vector<std::uint8_t>(payload.begin(), payload.end()));
         return;
     }
-    pull_->store(payload);
+    pull_->store({payload.begin(), payload.end()});
     if (pull_->is_full()) {
         set_hold(hold::pull_queue, true);
     }

@@ -1,35 +1,60 @@
 #pragma once
 
+#include <network_system/session/datagram_config.h>
 #include <network_system/session/messaging_session.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <optional>
-#include <span>
+#include <utility>
 #include <vector>
 
 namespace network_system::session {
 
-/// The messages of a session in pull mode that nobody has asked for, or the askers no message has
-/// come for: never both.
+/// What has arrived in pull mode and nobody has asked for, or the askers nothing has come for:
+/// never both.
 ///
 /// Thread-safety: none; used on the loop's executor. Only `size` may be read by any thread.
-class pull_queue {
+template <typename Message>
+class basic_pull_queue {
 public:
-    using message = std::vector<std::uint8_t>;
+    using handler = unique_function<void(Result<Message>)>;
 
-    explicit pull_queue(std::size_t byte_limit) noexcept : limit_(byte_limit) {}
+    explicit basic_pull_queue(std::size_t byte_limit) noexcept : limit_(byte_limit) {}
 
     /// The first asker, if there is one: give it the message instead of storing it.
-    [[nodiscard]] std::optional<receive_handler> take_asker();
-    void store(std::span<const std::uint8_t> data);
+    [[nodiscard]] std::optional<handler> take_asker() {
+        return askers_.empty() ? std::nullopt : take(askers_.begin());
+    }
+    void store(Message message) {
+        bytes_ += size_of(message);
+        messages_.push_back(std::move(message));
+        size_.store(messages_.size(), std::memory_order_relaxed);
+    }
 
     /// The oldest message, if there is one: give it to the asker instead of noting it.
-    [[nodiscard]] std::optional<message> take_message();
-    void note(receive_handler done, operation_id operation);
-    [[nodiscard]] std::optional<receive_handler> take_asker(operation_id operation);
+    [[nodiscard]] std::optional<Message> take_message() {
+        if (messages_.empty()) {
+            return std::nullopt;
+        }
+        Message oldest = std::move(messages_.front());
+        messages_.pop_front();
+        bytes_ -= size_of(oldest);
+        size_.store(messages_.size(), std::memory_order_relaxed);
+        return oldest;
+    }
+    void note(handler done, operation_id operation) {
+        askers_.push_back({operation, std::move(done)});
+    }
+    [[nodiscard]] std::optional<handler> take_asker(operation_id operation) {
+        const auto found = std::find_if(askers_.begin(), askers_.end(), [&](const asker& each) {
+            return each.operation == operation;
+        });
+        return found == askers_.end() ? std::nullopt : take(found);
+    }
 
     /// Whether reading has to stop, and whether it may go on: half the limit lies between.
     [[nodiscard]] bool is_full() const noexcept { return bytes_ >= limit_; }
@@ -41,14 +66,29 @@ public:
 private:
     struct asker {
         operation_id operation;
-        receive_handler done;
+        handler done;
     };
+
+    [[nodiscard]] std::optional<handler> take(typename std::deque<asker>::iterator which) {
+        handler done = std::move(which->done);
+        askers_.erase(which);
+        return done;
+    }
+    static std::size_t size_of(const std::vector<std::uint8_t>& message) noexcept {
+        return message.size();
+    }
+    static std::size_t size_of(const received_datagram& datagram) noexcept {
+        return datagram.data.size();
+    }
 
     const std::size_t limit_;
     std::size_t bytes_ = 0;
-    std::deque<message> messages_;
+    std::deque<Message> messages_;
     std::deque<asker> askers_;
     std::atomic<std::size_t> size_{0};
 };
+
+using message_pull_queue = basic_pull_queue<std::vector<std::uint8_t>>;
+using datagram_pull_queue = basic_pull_queue<received_datagram>;
 
 }  // namespace network_system::session

@@ -18,7 +18,9 @@ public:
     socket_stream(socket_stream&& other) noexcept
         : calls_(other.calls_), handle_(std::exchange(other.handle_, runtime::invalid_socket)),
           is_owner_(other.is_owner_) {}
+    socket_stream(const socket_stream&) = delete;
     socket_stream& operator=(socket_stream&&) = delete;
+    socket_stream& operator=(const socket_stream&) = delete;
     ~socket_stream() {
         if (is_owner_) {
             owned().reset();

@@ -51,8 +51,10 @@ _LAYER_OF = {
     "include/network_system/internal/async_operation.h": "integration",
     "include/network_system/internal/session_executor.h": "integration",
     "include/network_system/internal/messaging_session.h": "session",
+    "include/network_system/internal/asio_endpoint.h": "utils",
     "include/network_system/internal/tcp_socket.h": "core",
     "include/network_system/internal/secure_tcp_socket.h": "core",
+    "include/network_system/internal/udp_socket.h": "core",
     "include/network_system/internal/pipeline.h": "protocol",
     "include/network_system/internal/send_coroutine.h": "integration",
     "src/utils/": "utils",
@@ -66,6 +68,7 @@ _LAYER_OF = {
     "src/testing/": "testing",
     "src/internal/tcp_socket": "core",
     "src/internal/secure_tcp_socket": "core",
+    "src/internal/udp_socket": "core",
     "src/internal/pipeline": "protocol",
     "src/internal/send_coroutine": "integration",
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <network_system/utils/endpoint.h>
+
 #include <cstdint>
 #include <span>
 #include <type_traits>
@@ -23,6 +25,23 @@ auto make_receive_handler(F&& callback) {
         return [callback = std::forward<F>(callback)](Prefix... prefix, bytes data) mutable {
             callback(prefix..., buffer(data.begin(), data.end()));
         };
+    }
+}
+
+/// The same for datagrams, of which a callback may also want to know who sent them.
+template <typename F>
+auto make_datagram_handler(F&& callback) {
+    using bytes = std::span<const std::uint8_t>;
+    using buffer = std::vector<std::uint8_t>;
+    if constexpr (std::is_invocable_v<F&, bytes, const endpoint&>) {
+        return std::forward<F>(callback);
+    } else if constexpr (std::is_invocable_v<F&, const buffer&, const endpoint&>) {
+        return [callback = std::forward<F>(callback)](bytes data, const endpoint& from) mutable {
+            callback(buffer(data.begin(), data.end()), from);
+        };
+    } else {
+        return [callback = make_receive_handler<>(std::forward<F>(callback))](
+                   bytes data, const endpoint&) mutable { callback(data); };
     }
 }
 

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <network_system/core/options.h>
+#include <network_system/session/datagram_config.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace network_system::core {
+
+/// Multicast of a UDP socket. Interfaces are named ("eth0"), numbered ("2"), or told by one of
+/// their addresses ("192.0.2.1"); empty = the operating system's choice.
+struct multicast_options {
+    struct group {
+        /// A numeric multicast address ("239.1.2.3", "ff02::1234").
+        std::string address;
+        /// Where it is received.
+        std::string interface_name;
+    };
+    /// What is joined at the start. Groups that another program has joined are not received.
+    std::vector<group> groups;
+    /// Where multicast is sent from.
+    std::string outgoing_interface;
+    /// How many networks it may cross (TTL), 0 … 255. 1 = this one only (default).
+    int hops = 1;
+    /// Whether this machine gets what it sends, too.
+    bool is_looped = true;
+};
+
+struct udp_server_options {
+    /// A numeric IPv4 or IPv6 address. Empty = all addresses.
+    std::string bind_address;
+    /// All addresses include those of IPv4 and IPv6, on one socket; else those of IPv4 only. IPv4
+    /// peers are shown as IPv4.
+    bool is_dual_stack = true;
+
+    /// Number of I/O threads, 1 … 256. More than one need `reuse_port`: each has a socket of its
+    /// own then, and the system spreads the peers over them (by address and port, on Linux).
+    /// Callbacks of one peer do not overlap then, and those of different peers may. Ignored with
+    /// `io_context`.
+    std::size_t io_threads = 1;
+
+    /// Run on this context instead of own threads; it must outlive the server's sockets, and the
+    /// user runs it, on any number of threads. Null = own threads.
+    asio::io_context* io_context = nullptr;
+
+    datagram_config datagrams;
+
+    /// Peers as sessions: told of when they are new, bounded in number, rate and silence.
+    peer_limits peers;
+
+    multicast_options multicast;
+
+    /// SO_BROADCAST: without it, sending to a broadcast address fails with `send_failed`.
+    bool may_broadcast = false;
+
+    /// SO_REUSEADDR: several programs may receive the same multicast. For other datagrams it would
+    /// let them steal the port from each other.
+    bool reuse_address = false;
+    /// SO_REUSEPORT: several sockets may share the port. An error where it does not exist.
+    bool reuse_port = false;
+
+    /// `stop_server` sends what is queued until then, and drops the rest. 0 = at once. Default 5 s.
+    std::chrono::milliseconds drain_timeout{5'000};
+
+    readiness readiness_method = readiness::automatic;
+};
+
+struct udp_client_options {
+    /// Whether the socket is connected to the target: only its datagrams are received then, and its
+    /// refusals (ICMP port unreachable) reach the error callback as `connection_refused`. Otherwise
+    /// anybody may send to the client, and refusals go unnoticed.
+    bool is_connected = true;
+
+    /// The numeric address that datagrams come from; targets of the other family are then skipped.
+    /// Empty = the operating system's choice (default).
+    std::string bind_address;
+    /// The port they come from, in host byte order. 0 = the operating system's choice (default).
+    std::uint16_t bind_port = 0;
+
+    /// Run on this context instead of the process's shared client pool; the user runs it.
+    asio::io_context* io_context = nullptr;
+
+    datagram_config datagrams;
+    multicast_options multicast;
+    bool may_broadcast = false;
+
+    /// Bounds the resolving of a name. At least 1 ms. Default 10 s.
+    std::chrono::milliseconds resolve_timeout{10'000};
+
+    /// `stop_client` sends what is queued until then, and drops the rest. 0 = at once. Default 5 s.
+    std::chrono::milliseconds drain_timeout{5'000};
+
+    readiness readiness_method = readiness::automatic;
+};
+
+}  // namespace network_system::core

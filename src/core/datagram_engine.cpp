@@ -1,0 +1,228 @@
+#include "core/datagram_engine.h"
+
+#include "utils/failure.h"
+#include "utils/log.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace network_system::core {
+
+using std::chrono::milliseconds;
+
+datagram_engine::channel_ptr datagram_engine::make_channel(
+    const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
+    const session::datagram_setup& setup, readiness method) {
+    const datagram_config& config = setup.config;
+    const runtime::datagram_io_settings settings{config.batch_size, config.max_datagram_size,
+                                                 config.uses_segmentation_offload,
+                                                 config.uses_receive_offload};
+    auto io = runtime::make_datagram_io(socket.get(), settings, method == readiness::per_socket);
+    return std::make_shared<session::datagram_channel>(where, *this, std::move(socket),
+                                                       std::move(io), setup);
+}
+
+void datagram_engine::adopt(channels opened) {
+    channels_ = std::move(opened);
+    alive_.fetch_add(channels_.size());
+    sockets_.store(&channels_, std::memory_order_release);
+}
+
+const datagram_engine::channels& datagram_engine::sockets() const noexcept {
+    static const channels none;
+    const auto* const there = sockets_.load(std::memory_order_acquire);
+    return there != nullptr ? *there : none;
+}
+
+void datagram_engine::watch(const channel_ptr& channel) {
+    if (const auto refused = channel->start()) {
+        detail::log(log_level::error, "{}: the socket cannot be watched: {}", life::name(),
+                    refused.message());
+        run_callback(*channel->where(), [&] { on_error(errc::receive_failed); });
+    } else if (is_stopping_) {
+        channel->close();
+    }
+}
+
+void datagram_engine::begin_stop() {
+    if (is_stopping_.exchange(true)) {
+        return;
+    }
+    stop_starting();
+    for (const auto& each : sockets()) {
+        each->where()->post([keep = shared_from_this(), each] { each->close(); });
+    }
+}
+
+void datagram_engine::release_one(runtime::loop& where) noexcept {
+    if (alive_.fetch_sub(1) == 1) {
+        finish(where);
+    }
+}
+
+/// On a loop of ours its own socket, else the one that gets all sends to the peer: they keep their
+/// order.
+session::datagram_channel* datagram_engine::channel_for(const endpoint& to) const {
+    const channels& all = sockets();
+    if (all.size() <= 1) {
+        return all.empty() ? nullptr : all.front().get();
+    }
+    for (const auto& each : all) {
+        if (each->where()->runs_here()) {
+            return each.get();
+        }
+    }
+    return all[std::hash<endpoint>{}(to) % all.size()].get();
+}
+
+VoidResult datagram_engine::send(const endpoint& to, std::span<const std::uint8_t> data,
+                                 session::send_callback& done) {
+    auto* const channel = channel_for(to);
+    if (channel == nullptr || is_stopping_) {
+        return detail::failure(errc::connection_closed, "there is no socket to send from",
+                               life::name());
+    }
+    return channel->send(to, data, done);
+}
+
+VoidResult datagram_engine::receive(session::datagram_channel::pull_handler&& handler,
+                                    std::function<void()>* canceller) {
+    // There is one in pull mode.
+    if (sockets().empty()) {
+        return detail::failure(errc::connection_closed, "there is no socket to receive from",
+                               life::name());
+    }
+    const auto& channel = sockets().front();
+    const auto operation = session::next_operation_id();
+    auto begun = channel->receive(std::move(handler), operation);
+    if (begun && canceller != nullptr) {
+        *canceller = [weak = weak_from_this(), to = channel.get(), operation] {
+            if (const auto alive = weak.lock()) {
+                to->cancel(operation);
+            }
+        };
+    }
+    return begun;
+}
+
+datagram_metrics datagram_engine::metrics() const {
+    datagram_metrics all;
+    all.callback_exceptions = callback_exceptions();
+    for (const auto& each : sockets()) {
+        each->add_metrics(all);
+    }
+    return all;
+}
+
+endpoint datagram_engine::local() const {
+    return sockets().empty() ? endpoint{} : sockets().front()->local();
+}
+
+void datagram_engine::on_datagram(std::span<const std::uint8_t> data, const endpoint& from) {
+    callbacks_->received(data, from);
+}
+
+void datagram_engine::on_error(std::error_code error) {
+    callbacks_->failed(error);
+}
+
+void datagram_engine::on_writable() {
+    callbacks_->writable();
+}
+
+void datagram_engine::on_new_peer(const endpoint& peer) {
+    callbacks_->new_peer(peer);
+}
+
+void datagram_engine::on_peer_expired(const endpoint& peer) {
+    callbacks_->peer_expired(peer);
+}
+
+void datagram_engine::on_callback_exception(std::string_view what) noexcept {
+    note_callback_exception();
+    detail::log(log_level::error, "{}: a callback threw: {}", life::name(), what);
+}
+
+VoidResult validate(const datagram_config& config, std::string_view source) {
+    const auto wrong = [source](const char* what) -> VoidResult {
+        return detail::failure(errc::invalid_argument, what, source);
+    };
+    constexpr std::size_t largest = 65'527;
+    constexpr std::size_t largest_batch = 64;
+    if (config.max_datagram_size == 0 || config.max_datagram_size > largest) {
+        return wrong("datagrams.max_datagram_size must be 1 to 65527");
+    }
+    if (config.batch_size == 0 || config.batch_size > largest_batch) {
+        return wrong("datagrams.batch_size must be 1 to 64");
+    }
+    if (config.high_watermark == 0 || config.low_watermark > config.high_watermark) {
+        return wrong("datagrams.high_watermark must be at least 1, and not below low_watermark");
+    }
+    if (config.policy == send_policy::close || config.policy == send_policy::conflate) {
+        return wrong("datagrams.policy must be reject, wait or drop_oldest");
+    }
+    if (config.receive_queue_limit == 0) {
+        return wrong("datagrams.receive_queue_limit must be at least 1");
+    }
+    if (config.send_buffer_size < 0 || config.receive_buffer_size < 0) {
+        return wrong("the buffer sizes of datagrams must not be negative");
+    }
+    if (config.send_wait_timeout < milliseconds{0}) {
+        return wrong("datagrams.send_wait_timeout must not be negative");
+    }
+    return ok();
+}
+
+VoidResult validate(const peer_limits& limits, std::string_view source) {
+    if (limits.idle_timeout < milliseconds{0} || limits.max_datagrams_per_second > 1'000'000'000) {
+        return detail::failure(errc::invalid_argument,
+                               "peers.idle_timeout must not be negative, and "
+                               "peers.max_datagrams_per_second at most 1000000000",
+                               source);
+    }
+    if (limits.max_datagrams_per_second > 0 && limits.max_peers == 0) {
+        return detail::failure(errc::invalid_argument,
+                               "peers.max_datagrams_per_second needs peers.max_peers", source);
+    }
+    return ok();
+}
+
+Result<runtime::sockets::multicast_settings> to_runtime(const multicast_options& options,
+                                                        std::string_view source) {
+    const auto wrong = [source](std::string what) {
+        return detail::failure(errc::invalid_argument, std::move(what), source);
+    };
+    constexpr int most_hops = 255;
+    runtime::sockets::multicast_settings settings;
+    if (options.hops < 0 || options.hops > most_hops) {
+        return wrong("multicast.hops must be 0 to 255");
+    }
+    settings.hops = options.hops;
+    settings.is_looped = options.is_looped;
+    const auto find = [](const std::string& name, std::uint32_t& index) {
+        index = name.empty() ? 0 : runtime::sockets::find_interface(name);
+        return name.empty() || index != 0;
+    };
+    if (!find(options.outgoing_interface, settings.outgoing_interface)) {
+        return wrong(fmt::format("there is no interface '{}'", options.outgoing_interface));
+    }
+    for (const auto& each : options.groups) {
+        const endpoint address = runtime::sockets::parse_address(each.address, 0);
+        const std::uint8_t first = address.bytes()[0];
+        const bool is_multicast =
+            (address.kind() == endpoint::family::ipv4 && (first & 0xF0U) == 0xE0U) ||
+            (address.kind() == endpoint::family::ipv6 && first == 0xFFU);
+        if (!is_multicast) {
+            return wrong(fmt::format("'{}' is no multicast address", each.address));
+        }
+        auto& group = settings.groups.emplace_back();
+        group.address = address;
+        if (!find(each.interface_name, group.interface_index)) {
+            return wrong(fmt::format("there is no interface '{}'", each.interface_name));
+        }
+    }
+    return settings;
+}
+
+}  // namespace network_system::core

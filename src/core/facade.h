@@ -1,0 +1,149 @@
+#pragma once
+
+#include "core/engine.h"
+#include "runtime/io_threads.h"
+#include "utils/failure.h"
+
+#include <network_system/utils/result_types.h>
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+namespace network_system::core {
+
+/// What a facade has: its current (or last) life, and the callbacks for the next. `Engine` is a
+/// `life` with `is_running` and `is_finished`.
+///
+/// Thread-safety: every member may be called from any thread.
+template <typename Engine, typename Options, typename Callbacks>
+class facade {
+public:
+    /// `not_started`: what calls fail with that need a running engine. `owns_pool`: nobody else
+    /// uses the pool of a life, which ends with it.
+    facade(std::string id, Options options, errc not_started, bool owns_pool)
+        : id_(std::move(id)), options_(std::move(options)), not_started_(not_started),
+          owns_pool_(owns_pool) {
+        runtime::io_threads::end_after_caller();
+    }
+    facade(const facade&) = delete;
+    facade& operator=(const facade&) = delete;
+    ~facade() {
+        const auto current = engine();
+        if (current && current->may_block()) {
+            (void)stop();
+        } else if (current) {
+            current->abandon();
+        }
+    }
+
+    [[nodiscard]] const std::string& id() const noexcept { return id_; }
+    [[nodiscard]] const Options& options() const noexcept { return options_; }
+
+    [[nodiscard]] std::shared_ptr<Engine> engine() const {
+        const std::lock_guard lock(mutex_);
+        return engine_;
+    }
+    [[nodiscard]] std::shared_ptr<Engine> running() const {
+        auto current = engine();
+        return current && current->is_running() ? current : nullptr;
+    }
+    [[nodiscard]] error_info not_started() const {
+        return detail::failure(not_started_, "it is not running", id_);
+    }
+    /// What `use(engine)` answers, or that there is none running.
+    template <typename Use>
+    auto while_running(const Use& use) const -> std::invoke_result_t<Use, Engine&> {
+        const auto current = running();
+        if (!current) {
+            return not_started();
+        }
+        return use(*current);
+    }
+
+    /// Idempotent; on a thread that must not block it only begins.
+    VoidResult stop() {
+        const auto current = engine();
+        if (!current) {
+            return ok();
+        }
+        if (!current->may_block()) {
+            current->begin_stop();
+            return ok();
+        }
+        const bool is_over = current->stop(
+            options_.drain_timeout, options_.io_context == nullptr ? life::driven_by::own_threads
+                                                                   : life::driven_by::others);
+        if (owns_pool_) {
+            current->pool().stop();
+        }
+        if (!is_over) {
+            forget(current);  // nobody runs the user's io_context: what is left goes with it
+        }
+        return ok();
+    }
+    VoidResult stop(session::stop_handler& handler) {
+        const auto current = engine();
+        if (!current || current->end().is_over()) {
+            return not_started();
+        }
+        current->stop_then(std::move(handler));
+        return ok();
+    }
+    VoidResult wait_for_stop() {
+        const auto current = engine();
+        if (!current) {
+            return ok();
+        }
+        if (!current->may_block()) {
+            return detail::failure(errc::would_block, "wait_for_stop on an I/O thread", id_);
+        }
+        current->end().wait();
+        return ok();
+    }
+
+    /// Applies `assign` to the callbacks unless they are in use.
+    template <typename Assign>
+    VoidResult set_callback(const Assign& assign) {
+        const std::lock_guard lock(mutex_);
+        if (engine_ && !engine_->end().is_over()) {
+            return detail::failure(errc::invalid_argument, "callbacks are set before the start",
+                                   id_);
+        }
+        assign(*callbacks_);
+        return ok();
+    }
+
+    /// Begins the next life, which `make(callbacks)` makes and starts, unless the last one is not
+    /// over: then `refusal(engine)`.
+    template <typename Refusal, typename Make>
+    Result<std::shared_ptr<Engine>> begin(const Refusal& refusal, const Make& make) {
+        const std::lock_guard lock(mutex_);
+        if (engine_ && !engine_->is_finished()) {
+            return refusal(*engine_);
+        }
+        Result<std::shared_ptr<Engine>> made = make(callbacks_);
+        if (made) {
+            engine_ = made.value();
+        }
+        return made;
+    }
+    void forget(const std::shared_ptr<Engine>& one) {
+        const std::lock_guard lock(mutex_);
+        if (engine_ == one) {
+            engine_.reset();
+        }
+    }
+
+private:
+    const std::string id_;
+    const Options options_;
+    const errc not_started_;
+    const bool owns_pool_;
+    mutable std::mutex mutex_;
+    std::shared_ptr<Callbacks> callbacks_ = std::make_shared<Callbacks>();
+    std::shared_ptr<Engine> engine_;
+};
+
+}  // namespace network_system::core

@@ -1,0 +1,95 @@
+#include "core/life.h"
+
+#include "utils/log.h"
+#include "utils/user_code.h"
+
+namespace network_system::core {
+
+bool life::may_block() const noexcept {
+    return !runtime::loop::is_on_io_thread() && pool_->can_be_waited_for() &&
+           !pool_->loops().front()->context_runs_here();
+}
+
+bool life::stop(std::chrono::milliseconds drain_timeout, driven_by threads) {
+    begin_stop();
+    const auto deadline = std::chrono::steady_clock::now() + drain_timeout + stop_grace;
+    if (threads == driven_by::own_threads) {
+        wait_for_end();
+    }
+    const bool is_over = end_.wait_until(deadline);
+    callbacks_gate()->close();
+    callbacks_gate()->wait_until_idle();
+    return is_over;
+}
+
+void life::stop_then(session::stop_handler handler) {
+    if (!keep_for_the_end(handler)) {
+        const auto& where = pool_->loops().front();
+        where->post([keep = keep_alive(), this, &where, handler = std::move(handler)] {
+            run_callback(*where, [&] { handler(ok()); });
+        });
+    }
+    begin_stop();
+}
+
+bool life::keep_for_the_end(session::stop_handler& handler) {
+    const std::lock_guard lock(stop_handlers_mutex_);
+    if (!is_finished_) {
+        stop_handlers_.push_back(std::move(handler));
+    }
+    return !is_finished_;
+}
+
+bool life::call_when_over(unique_function<void()> work) {
+    const std::lock_guard lock(stop_handlers_mutex_);
+    if (!is_finished_) {
+        when_over_.push_back(std::move(work));
+    }
+    return !is_finished_;
+}
+
+void life::finish(runtime::loop& where) noexcept {
+    std::vector<session::stop_handler> handlers;
+    std::vector<unique_function<void()>> followers;
+    {
+        const std::lock_guard lock(stop_handlers_mutex_);
+        if (!stop_handlers_.empty() && !where.runs_here()) {
+            // The last callback ran on a pool's thread; these belong to the loop.
+            where.post([keep = keep_alive(), this, &where] { finish(where); });
+            return;
+        }
+        is_finished_ = true;
+        handlers.swap(stop_handlers_);
+        followers.swap(when_over_);
+    }
+    for (const auto& each : handlers) {
+        run_callback(where, [&] { each(ok()); });
+    }
+    end_.announce();
+    for (const auto& each : followers) {
+        each();
+    }
+}
+
+void life::abandon() {
+    begin_stop();
+    callbacks_gate()->close();
+}
+
+void life::run_callback(runtime::loop& where, const unique_function<void()>& callback) noexcept {
+    // A thread of a callback pool is on no loop.
+    const auto& gate = callbacks_gate();
+    const bool is_on_loop = where.runs_here();
+    if (is_on_loop ? !where.enter(gate) : where.is_silenced() || !gate->try_enter()) {
+        return;
+    }
+    if (const auto thrown = detail::run_user_code(callback)) {
+        note_callback_exception();
+        detail::log(log_level::error, "{}: a callback threw: {}", name_, *thrown);
+    }
+    if (!is_on_loop) {
+        gate->leave();
+    }
+}
+
+}  // namespace network_system::core

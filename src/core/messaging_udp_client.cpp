@@ -1,0 +1,263 @@
+#include "core/addresses.h"
+#include "core/facade.h"
+#include "core/text.h"
+#include "core/udp_client_engine.h"
+
+#include <network_system/core/messaging_udp_client.h>
+
+#include <utility>
+
+namespace network_system::core {
+
+class messaging_udp_client::impl final
+    : public facade<udp_client_engine, udp_client_options, datagram_callbacks> {
+public:
+    using engine_ptr = std::shared_ptr<udp_client_engine>;
+
+    impl(std::string id, udp_client_options options)
+        : facade(std::move(id), std::move(options), errc::connection_closed, false) {}
+
+    Result<engine_ptr> start(std::string_view host, std::uint16_t port, start_callback& handler) {
+        if (const auto checked = check(host, port); checked.is_err()) {
+            return checked.error();
+        }
+        const auto refusal = [this](const udp_client_engine&) {
+            return detail::failure(errc::already_exists, "the client is already started", id());
+        };
+        return begin(refusal, [&](const auto& callbacks) -> Result<engine_ptr> {
+            if (const auto chosen = choose_loop(); !chosen) {
+                return chosen.error();
+            }
+            auto next =
+                std::make_shared<udp_client_engine>(id(), options(), pool_, loop_, callbacks);
+            next->start(std::string(host), port, std::move(handler));
+            return next;
+        });
+    }
+
+    VoidResult start_and_wait(std::string_view host, std::uint16_t port) {
+        if (must_not_block()) {
+            return detail::failure(errc::would_block,
+                                   "start_client blocks; on an I/O thread pass a handler", id());
+        }
+        start_callback nobody;
+        const auto begun = start(host, port, nobody);
+        if (!begun) {
+            return begun.error();
+        }
+        if (auto result = begun.value()->wait_for_start(give_up_at())) {
+            return *std::move(result);
+        }
+        begun.value()->abandon();
+        forget(begun.value());
+        return no_answer("start_client");
+    }
+
+    VoidResult set_target(std::string_view host, std::uint16_t port, start_callback& handler) {
+        if (const auto checked = check(host, port); checked.is_err()) {
+            return checked;
+        }
+        return while_running([&](udp_client_engine& engine) {
+            engine.set_target(std::string(host), port, std::move(handler));
+            return ok();
+        });
+    }
+
+    VoidResult set_target_and_wait(std::string_view host, std::uint16_t port) {
+        if (must_not_block()) {
+            return detail::failure(errc::would_block,
+                                   "set_target blocks; on an I/O thread pass a handler", id());
+        }
+        const auto answer = std::make_shared<awaited<std::monostate>>();
+        start_callback give = [answer](VoidResult result) { answer->give(std::move(result)); };
+        if (auto begun = set_target(host, port, give); !begun) {
+            return begun;
+        }
+        auto result = answer->wait_until(give_up_at());
+        return result ? *std::move(result) : no_answer("set_target");
+    }
+
+private:
+    [[nodiscard]] VoidResult check(std::string_view host, std::uint16_t port) const {
+        const auto wrong = [this](const char* what) -> VoidResult {
+            return detail::failure(errc::invalid_argument, what, id());
+        };
+        if (host.empty() || port == 0) {
+            return wrong("the target needs a host and a port");
+        }
+        if (host.starts_with("unix:")) {
+            return detail::failure(errc::not_supported, "datagrams to a Unix domain socket", id());
+        }
+        const auto local = parse_bind_address(options().bind_address, options().bind_port, id());
+        if (!local) {
+            return local.error();
+        }
+        if (local.value().kind() == endpoint::family::unix_domain) {
+            return wrong("a client's bind_address is a numeric address");
+        }
+        if (options().resolve_timeout < std::chrono::milliseconds{1}) {
+            return wrong("resolve_timeout must be at least 1 ms");
+        }
+        if (options().drain_timeout < std::chrono::milliseconds{0}) {
+            return wrong("drain_timeout must not be negative");
+        }
+        return validate(options().datagrams, id());
+    }
+
+    [[nodiscard]] bool must_not_block() {
+        if (runtime::loop::is_on_io_thread()) {
+            return true;
+        }
+        if (options().io_context == nullptr) {
+            return false;
+        }
+        const std::lock_guard lock(loop_mutex_);
+        return find_loop().is_ok() && loop_->context_runs_here();
+    }
+
+    [[nodiscard]] std::chrono::steady_clock::time_point give_up_at() const {
+        return std::chrono::steady_clock::now() + options().resolve_timeout + life::stop_grace;
+    }
+    [[nodiscard]] VoidResult no_answer(const char* what) const {
+        return detail::failure(errc::connection_timeout,
+                               std::string(what) +
+                                   " had no answer within resolve_timeout; is the io_context "
+                                   "running, and no callback blocking it",
+                               id());
+    }
+
+    [[nodiscard]] VoidResult choose_loop() {
+        const std::lock_guard lock(loop_mutex_);
+        return find_loop();
+    }
+    /// Once and for all: the callbacks of two lives on two loops could overlap.
+    [[nodiscard]] VoidResult find_loop() {
+        if (pool_) {
+            return ok();
+        }
+        const auto method = to_runtime(options().readiness_method);
+        auto made = make_pool(
+            [&] {
+                return options().io_context != nullptr
+                           ? std::make_shared<runtime::io_pool>(*options().io_context, method)
+                           : runtime::io_pool::shared_for_clients(method);
+            },
+            errc::connection_failed, id());
+        if (!made) {
+            return made.error();
+        }
+        pool_ = std::move(made).value();
+        loop_ = pool_->next_loop();
+        return ok();
+    }
+
+    std::mutex loop_mutex_;
+    std::shared_ptr<runtime::io_pool> pool_;
+    std::shared_ptr<runtime::loop> loop_;
+};
+
+messaging_udp_client::messaging_udp_client(std::string client_id, udp_client_options options)
+    : impl_(std::make_unique<impl>(std::move(client_id), std::move(options))) {}
+
+messaging_udp_client::~messaging_udp_client() = default;
+
+VoidResult messaging_udp_client::start_client(std::string_view host, std::uint16_t port) {
+    return impl_->start_and_wait(host, port);
+}
+
+VoidResult messaging_udp_client::start_client(std::string_view host, std::uint16_t port,
+                                              start_callback&& handler) {
+    return impl_->start(host, port, handler).map([](const auto&) { return std::monostate{}; });
+}
+
+VoidResult messaging_udp_client::start_client(std::string_view host, std::uint16_t port,
+                                              start_callback&& handler,
+                                              std::function<void()>& canceller) {
+    return impl_->start(host, port, handler).map([&](const auto& engine) {
+        canceller = [weak = std::weak_ptr(engine)] {
+            if (const auto alive = weak.lock()) {
+                alive->cancel_start();
+            }
+        };
+        return std::monostate{};
+    });
+}
+
+VoidResult messaging_udp_client::set_target(std::string_view host, std::uint16_t port) {
+    return impl_->set_target_and_wait(host, port);
+}
+
+VoidResult messaging_udp_client::set_target(std::string_view host, std::uint16_t port,
+                                            start_callback&& handler) {
+    return impl_->set_target(host, port, handler);
+}
+
+VoidResult messaging_udp_client::stop_client() {
+    return impl_->stop();
+}
+
+VoidResult messaging_udp_client::stop_client(session::stop_handler&& handler) {
+    return impl_->stop(handler);
+}
+
+VoidResult messaging_udp_client::wait_for_stop() {
+    return impl_->wait_for_stop();
+}
+
+bool messaging_udp_client::is_running() const noexcept {
+    return impl_->running() != nullptr;
+}
+
+endpoint messaging_udp_client::local_endpoint() const {
+    const auto current = impl_->running();
+    return current ? current->local() : endpoint{};
+}
+
+const std::string& messaging_udp_client::client_id() const noexcept {
+    return impl_->id();
+}
+
+VoidResult messaging_udp_client::assign_receive_callback(receive_callback callback) {
+    return impl_->set_callback([&](auto& all) { all.received = std::move(callback); });
+}
+
+VoidResult messaging_udp_client::set_error_callback(error_callback callback) {
+    return impl_->set_callback([&](auto& all) { all.failed = std::move(callback); });
+}
+
+VoidResult messaging_udp_client::set_writable_callback(writable_callback callback) {
+    return impl_->set_callback([&](auto& all) { all.writable = std::move(callback); });
+}
+
+VoidResult messaging_udp_client::send_packet(std::span<const std::uint8_t> data,
+                                             send_callback&& done) {
+    return impl_->while_running(
+        [&](udp_client_engine& engine) { return engine.send({}, data, done); });
+}
+
+VoidResult messaging_udp_client::send_packet(std::string_view text, send_callback&& done) {
+    return send_packet(bytes_of(text), std::move(done));
+}
+
+VoidResult messaging_udp_client::send_packet(std::initializer_list<std::uint8_t> data,
+                                             send_callback&& done) {
+    return send_packet(std::span<const std::uint8_t>(data.begin(), data.size()), std::move(done));
+}
+
+VoidResult messaging_udp_client::receive_packet(receive_handler&& handler) {
+    return impl_->while_running(
+        [&](udp_client_engine& engine) { return engine.receive(std::move(handler)); });
+}
+
+VoidResult messaging_udp_client::receive_packet(receive_handler&& handler,
+                                                std::function<void()>& canceller) {
+    return impl_->while_running(
+        [&](udp_client_engine& engine) { return engine.receive(std::move(handler), &canceller); });
+}
+
+datagram_metrics messaging_udp_client::metrics() const {
+    const auto current = impl_->engine();
+    return current ? current->metrics() : datagram_metrics{};
+}
+
+}  // namespace network_system::core

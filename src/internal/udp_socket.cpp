@@ -1,0 +1,139 @@
+#include "core/datagram_engine.h"
+#include "utils/failure.h"
+
+#include <network_system/internal/udp_socket.h>
+
+#include <atomic>
+#include <utility>
+
+namespace network_system::internal {
+namespace {
+
+constexpr const char* source = "udp_socket";
+
+}  // namespace
+
+/// An engine of one channel, whose socket somebody else has opened.
+class udp_socket::impl final : public core::datagram_engine {
+public:
+    impl(std::shared_ptr<runtime::io_pool> where,
+         std::shared_ptr<core::datagram_callbacks> callbacks)
+        : datagram_engine(source, std::move(where), callbacks), callbacks_(std::move(callbacks)) {}
+
+    /// Apart from the constructor, because the channel refers to its host.
+    void make_socket(runtime::unique_socket socket, const udp_socket_options& options) {
+        session::datagram_setup setup;
+        setup.config = options.datagrams;
+        setup.config.receiving = receive_mode::callback;
+        setup.drain_timeout = options.drain_timeout;
+        channel_ = make_channel(pool().loops().front(), std::move(socket), setup,
+                                core::readiness::automatic);
+    }
+
+    [[nodiscard]] session::datagram_channel& channel() const noexcept { return *channel_; }
+    [[nodiscard]] bool is_started() const noexcept { return is_started_; }
+
+    VoidResult start() {
+        if (is_stopping()) {
+            return detail::failure(errc::connection_closed, "the socket was closed", source);
+        }
+        if (is_started_.exchange(true)) {
+            return detail::failure(errc::already_exists, "start_receive was called before", source);
+        }
+        adopt({channel_});
+        const auto& where = pool().loops().front();
+        where->post([keep = shared_from_this(), this] { watch(channel_); });
+        release_one(*where);
+        return ok();
+    }
+
+    /// No callback after it, if the calling thread may wait.
+    void end() {
+        abandon();
+        if (may_block()) {
+            gate()->wait_until_idle();
+        }
+        if (!is_started_) {
+            channel_.reset();  // refers to this
+        }
+    }
+
+    template <typename Assign>
+    VoidResult set(const Assign& assign) {
+        if (is_started_) {
+            return detail::failure(errc::invalid_argument, "callbacks are set before start_receive",
+                                   source);
+        }
+        assign(*callbacks_);
+        return ok();
+    }
+
+private:
+    const std::shared_ptr<core::datagram_callbacks> callbacks_;
+    std::shared_ptr<session::datagram_channel> channel_;
+    std::atomic<bool> is_started_{false};
+};
+
+udp_socket::udp_socket(std::shared_ptr<impl> implementation) noexcept
+    : impl_(std::move(implementation)) {}
+
+udp_socket::~udp_socket() {
+    impl_->end();
+}
+
+VoidResult udp_socket::check(const udp_socket_options& options) {
+    if (options.drain_timeout < std::chrono::milliseconds{0}) {
+        return detail::failure(errc::invalid_argument, "drain_timeout must not be negative",
+                               source);
+    }
+    return core::validate(options.datagrams, source);
+}
+
+error_info udp_socket::refusal(errc code, std::error_code cause) {
+    return detail::failure(code, "cannot take the socket over", source, cause);
+}
+
+Result<std::unique_ptr<udp_socket>> udp_socket::make(asio::io_context& context,
+                                                     native_handle handle,
+                                                     const udp_socket_options& options) {
+    auto made = std::make_shared<impl>(
+        std::make_shared<runtime::io_pool>(context, runtime::readiness_method::automatic),
+        std::make_shared<core::datagram_callbacks>());
+    made->make_socket(runtime::unique_socket(handle), options);
+    return std::unique_ptr<udp_socket>(new udp_socket(std::move(made)));
+}
+
+VoidResult udp_socket::assign_receive_callback(receive_callback callback) {
+    return impl_->set([&](auto& all) { all.received = std::move(callback); });
+}
+VoidResult udp_socket::set_error_callback(error_callback callback) {
+    return impl_->set([&](auto& all) { all.failed = std::move(callback); });
+}
+VoidResult udp_socket::set_writable_callback(writable_callback callback) {
+    return impl_->set([&](auto& all) { all.writable = std::move(callback); });
+}
+
+VoidResult udp_socket::start_receive() {
+    return impl_->start();
+}
+
+VoidResult udp_socket::async_send_to(std::span<const std::uint8_t> data, const endpoint& to,
+                                     send_callback done) {
+    return impl_->send(to, data, done);
+}
+
+void udp_socket::close() {
+    impl_->begin_stop();
+}
+
+bool udp_socket::is_open() const noexcept {
+    return impl_->is_running();
+}
+const endpoint& udp_socket::local_endpoint() const noexcept {
+    return impl_->channel().local();
+}
+datagram_metrics udp_socket::metrics() const {
+    return impl_->metrics();
+}
+
+}  // namespace network_system::internal

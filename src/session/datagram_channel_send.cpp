@@ -1,0 +1,306 @@
+// The sending half of datagram_channel: admission, the two ways in, what became of each datagram.
+#include "session/datagram_channel.h"
+#include "utils/failure.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <iterator>
+#include <optional>
+#include <utility>
+
+namespace network_system::session {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+// What lies in the processor's cache is sent before more is queued behind it.
+constexpr std::size_t early_bytes = std::size_t{256} * 1024;
+// Calls in a row before others on the loop have their turn.
+constexpr int write_rounds = 16;
+
+}  // namespace
+
+VoidResult datagram_channel::refusal(errc code, const endpoint& to, std::size_t size) const {
+    switch (code) {
+        case errc::connection_closed:
+            return detail::failure(code, "the socket is closed", host_.name());
+        case errc::cancelled: return detail::failure(code, "receive", host_.name());
+        case errc::message_too_large:
+            return detail::failure(code,
+                                   fmt::format("datagram of {} bytes, over the limit of {}", size,
+                                               config_.max_datagram_size),
+                                   host_.name());
+        case errc::send_buffer_full:
+            return detail::failure(code,
+                                   fmt::format("{} bytes queued, high watermark {}", queued_bytes(),
+                                               config_.high_watermark),
+                                   host_.name());
+        default:
+            return detail::failure(
+                code,
+                fmt::format("a socket at {} cannot send to {}", local_.to_string(), to.to_string()),
+                host_.name());
+    }
+}
+
+VoidResult datagram_channel::send(const endpoint& to, std::span<const std::uint8_t> data,
+                                  send_callback& done) {
+    if (!is_open()) {
+        return refusal(errc::connection_closed, to, data.size());
+    }
+    if (data.size() > config_.max_datagram_size) {
+        return refusal(errc::message_too_large, to, data.size());
+    }
+    runtime::datagram_address address;
+    const bool has_address = to.kind() != endpoint::family::unspecified;
+    if (has_address) {
+        address = runtime::sockets::address_for(to, local_.kind());
+        if (!address.is_set() || to.port() == 0) {
+            return refusal(errc::invalid_argument, to, data.size());
+        }
+    }
+    if (loop_->runs_here()) {
+        return send_here(has_address ? address : target_, data, done);
+    }
+    return send_from_other_thread(has_address ? &address : nullptr, data, done);
+}
+
+VoidResult datagram_channel::send_here(const runtime::datagram_address& to,
+                                       std::span<const std::uint8_t> data, send_callback& done) {
+    if (remote_bytes_.load(std::memory_order_relaxed) != 0) {
+        take_remote();
+    }
+    const std::size_t cost = transport::datagram_queue::cost(data.size());
+    if (!has_room(queued_bytes(), cost)) {
+        if (config_.policy != send_policy::drop_oldest) {
+            note_full();
+            return refusal(errc::send_buffer_full, {}, data.size());
+        }
+        drop_oldest(queue_, room_for(cost), completions_);
+    }
+    queue_.append(to, data, std::move(done));
+    publish_queued();
+    loop_->mark_dirty(*this);
+    // Bounded, so that a sender who goes on until the queue is full comes to an end.
+    if (queue_.bytes() >= early_bytes && written_early_ < config_.high_watermark && !is_blocked_) {
+        written_early_ += queue_.bytes();
+        write_queued();
+    }
+    return ok();
+}
+
+milliseconds datagram_channel::send_patience() const {
+    const bool may_wait = config_.policy == send_policy::wait &&
+                          !runtime::loop::is_on_io_thread() && !loop_->context_runs_here();
+    return may_wait ? config_.send_wait_timeout : milliseconds{0};
+}
+
+datagram_channel::admission datagram_channel::admit_from_other_thread(remote_lock& held,
+                                                                      std::size_t cost) {
+    std::optional<runtime::steady_time> give_up;
+    while (!is_remote_closed_) {
+        // The loop sends without this lock, so the mark may be exceeded by one datagram.
+        if (has_room(queued_bytes(), cost)) {
+            return admission::granted;
+        }
+        if (config_.policy == send_policy::drop_oldest) {
+            // What lies on the loop is older, and gives way when this gets there.
+            drop_oldest(remote_, room_for(cost), dropped_remotely_);
+            return admission::granted;
+        }
+        if (!give_up) {
+            give_up = std::chrono::steady_clock::now() + send_patience();
+        }
+        if (std::chrono::steady_clock::now() >= *give_up) {
+            return admission::full;
+        }
+        ++waiting_senders_;
+        room_.wait_until(held, *give_up);
+        --waiting_senders_;
+    }
+    return admission::closed;
+}
+
+VoidResult datagram_channel::send_from_other_thread(const runtime::datagram_address* to,
+                                                    std::span<const std::uint8_t> data,
+                                                    send_callback& done) {
+    const std::size_t cost = transport::datagram_queue::cost(data.size());
+    remote_lock held(remote_mutex_);
+    const auto admitted = admit_from_other_thread(held, cost);
+    if (admitted != admission::granted) {
+        held.unlock();
+        if (admitted == admission::full) {
+            note_full();
+            return refusal(errc::send_buffer_full, {}, data.size());
+        }
+        return refusal(errc::connection_closed, {}, data.size());
+    }
+    remote_.append(to != nullptr ? *to : target_, data, std::move(done));
+    remote_bytes_.store(remote_.bytes(), std::memory_order_relaxed);
+    remote_count_.store(remote_.count(), std::memory_order_relaxed);
+    if (!std::exchange(is_announced_, true)) {
+        loop_->post([keep = host_.keep_alive(), this] { loop_->mark_dirty(*this); });
+    }
+    return ok();
+}
+
+void datagram_channel::note_full() {
+    counters_.rejected.fetch_add(1, std::memory_order_relaxed);
+    if (!was_refused_.exchange(true, std::memory_order_relaxed) && !loop_->runs_here()) {
+        // The queue may have drained meanwhile: look once from the loop, which sees all of it.
+        loop_->post([keep = host_.keep_alive(), this] { loop_->mark_dirty(*this); });
+    }
+}
+
+void datagram_channel::take_remote() {
+    {
+        const remote_lock held(remote_mutex_);
+        queue_.splice(remote_);
+        std::move(dropped_remotely_.begin(), dropped_remotely_.end(),
+                  std::back_inserter(completions_));
+        dropped_remotely_.clear();
+        is_announced_ = false;
+        remote_bytes_.store(0, std::memory_order_relaxed);
+        remote_count_.store(0, std::memory_order_relaxed);
+        // Before the lock is free: nobody may see room that these datagrams take.
+        publish_queued();
+    }
+    if (config_.policy == send_policy::drop_oldest && queue_.bytes() > config_.high_watermark) {
+        drop_oldest(queue_, config_.high_watermark, completions_);
+        publish_queued();
+    }
+}
+
+/// Until the queue has `most` bytes.
+void datagram_channel::drop_oldest(transport::datagram_queue& queue, std::size_t most,
+                                   std::vector<completion>& completions) {
+    while (queue.bytes() > most && !queue.empty()) {
+        counters_.dropped.fetch_add(1, std::memory_order_relaxed);
+        if (auto done = queue.pop()) {
+            completions.push_back(
+                {std::move(done), detail::failure(errc::message_superseded, "send", host_.name())});
+        }
+    }
+}
+
+void datagram_channel::flush() {
+    written_early_ = 0;
+    if (!is_gone_) {
+        take_remote();
+        if (!is_blocked_) {
+            write_queued();
+        }
+    }
+    finish_sends();
+    check_room();
+    if (is_closing_ && !is_gone_ && queue_.empty()) {
+        finish();
+    }
+}
+
+void datagram_channel::write_queued() {
+    std::array<runtime::outgoing_datagram, runtime::datagram_io::max_send> batch;
+    for (int round = 0; round < write_rounds && !queue_.empty() && !is_blocked_; ++round) {
+        const std::size_t count = queue_.prepare(batch);
+        const auto result = io_->send(runtime::poller::handle_of(*this), {batch.data(), count});
+        counters_.send_calls.add(result.calls);
+        counters_.sent.add(result.sent);
+        for (std::size_t i = 0; i < result.sent; ++i) {
+            counters_.bytes_sent.add(batch[i].bytes.size());
+            if (auto done = queue_.pop()) {
+                completions_.push_back({std::move(done), ok()});
+            }
+        }
+        if (result.sent > 0) {
+            was_refused_by_peer_ = false;
+        }
+        if (result.would_block) {
+            counters_.stalls.add(1);
+            is_blocked_ = true;
+            update_interest();
+        } else if (result.error) {
+            on_send_error(result.error);
+        }
+    }
+    counters_.has_segmentation.store(io_->has_segmentation(), std::memory_order_relaxed);
+    publish_queued();
+    if (!queue_.empty() && !is_blocked_) {
+        loop_->mark_dirty(*this);
+    }
+}
+
+void datagram_channel::on_send_error(std::error_code error) {
+    using std::errc;
+    if (error == errc::connection_refused && !std::exchange(was_refused_by_peer_, true)) {
+        // The answer to an earlier datagram; this one has not been tried.
+        on_receive_error(error);
+        return;
+    }
+    counters_.failures.add(1);
+    const bool is_too_large = error == errc::message_size;
+    if (is_too_large) {
+        counters_.too_large.add(1);
+    } else if (error == errc::no_buffer_space || error == errc::not_enough_memory) {
+        counters_.no_buffers.add(1);
+    } else if (error == errc::permission_denied || error == errc::operation_not_permitted) {
+        counters_.not_permitted.add(1);
+    } else if (error == errc::network_unreachable || error == errc::host_unreachable ||
+               error == errc::network_down || error == errc::address_not_available) {
+        counters_.unreachable.add(1);
+    }
+    const auto code =
+        is_too_large ? network_system::errc::message_too_large : network_system::errc::send_failed;
+    report(code);
+    const std::size_t size = queue_.first_size();
+    if (auto done = queue_.pop()) {
+        completions_.push_back(
+            {std::move(done), detail::failure(code, fmt::format("datagram of {} bytes", size),
+                                              host_.name(), error)});
+    }
+}
+
+/// The callbacks of what was sent and of what went wrong. They may send, stop and destroy.
+void datagram_channel::finish_sends() {
+    while (!completions_.empty()) {
+        for (auto& each : std::exchange(completions_, {})) {
+            guarded([&] { each.done(std::move(each.result)); });
+        }
+    }
+    for (const errc code : std::exchange(errors_, {})) {
+        // What this throws is not reported to itself.
+        (void)run_callback([&] { host_.on_error(code); });
+    }
+}
+
+void datagram_channel::check_room() {
+    if (config_.policy == send_policy::wait && queued_bytes() < config_.high_watermark) {
+        const remote_lock held(remote_mutex_);
+        if (waiting_senders_ > 0) {
+            room_.notify_all();
+        }
+    }
+    if (was_refused_.load(std::memory_order_relaxed) && queued_bytes() <= config_.low_watermark &&
+        !is_closing_ && was_refused_.exchange(false, std::memory_order_relaxed)) {
+        guarded([&] { host_.on_writable(); });
+    }
+}
+
+void datagram_channel::publish_queued() noexcept {
+    own_bytes_.store(queue_.bytes(), std::memory_order_relaxed);
+    own_count_.store(queue_.count(), std::memory_order_relaxed);
+}
+
+void datagram_channel::drop_queued(errc code) {
+    take_remote();
+    counters_.dropped.fetch_add(queue_.count(), std::memory_order_relaxed);
+    while (!queue_.empty()) {
+        if (auto done = queue_.pop()) {
+            completions_.push_back({std::move(done), refusal(code, {}, 0)});
+        }
+    }
+    publish_queued();
+}
+
+}  // namespace network_system::session

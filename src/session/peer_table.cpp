@@ -1,0 +1,131 @@
+#include "session/peer_table.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+namespace network_system::session {
+namespace {
+
+/// The finalizer of splitmix64: every bit of the input reaches every bit of the output.
+std::uint64_t mix(std::uint64_t value) noexcept {
+    value = (value ^ (value >> 30U)) * 0xBF58476D1CE4E5B9U;
+    value = (value ^ (value >> 27U)) * 0x94D049BB133111EBU;
+    return value ^ (value >> 31U);
+}
+
+}  // namespace
+
+std::size_t keyed_endpoint_hash::operator()(const endpoint& value) const noexcept {
+    std::array<std::uint64_t, 2> words{};
+    std::memcpy(words.data(), value.bytes().data(), sizeof words);
+    const std::uint64_t rest = std::uint64_t{value.port()} << 32U | value.scope_id();
+    return static_cast<std::size_t>(mix(mix(mix(key_ ^ words[0]) ^ words[1]) ^ rest ^ key_));
+}
+
+peer_table::peer_table(std::shared_ptr<runtime::loop> where, const peer_limits& limits,
+                       std::shared_ptr<std::atomic<std::size_t>> total,
+                       unique_function<void(const endpoint&)> on_expired)
+    : loop_(std::move(where)), limits_(limits),
+      interval_(limits.max_datagrams_per_second == 0
+                    ? std::chrono::nanoseconds{0}
+                    : std::chrono::nanoseconds(std::chrono::seconds{1}) /
+                          limits.max_datagrams_per_second),
+      total_(std::move(total)), on_expired_(std::move(on_expired)),
+      peers_(0, keyed_endpoint_hash(loop_->random())) {}
+
+peer_table::~peer_table() {
+    clear();
+}
+
+peer_table::verdict peer_table::note(const endpoint& peer) {
+    // Most datagrams come from whom the last one came from.
+    node* known = newest_ != nullptr && newest_->first == peer ? newest_ : nullptr;
+    if (known == nullptr) {
+        const auto found = peers_.find(peer);
+        known = found == peers_.end() ? nullptr : &*found;
+    }
+    const bool is_new = known == nullptr;
+    if (is_new) {
+        if (!take_place()) {
+            return verdict::no_room;
+        }
+        known = &*peers_.try_emplace(peer).first;
+        size_.store(peers_.size(), std::memory_order_relaxed);
+        append(*known);
+    } else if (known != newest_) {
+        unlink(*known);
+        append(*known);
+    }
+    known->second.last_seen = loop_->now();
+    schedule();
+    if (!is_within_rate(known->second)) {
+        return verdict::over_rate;
+    }
+    return is_new ? verdict::is_new : verdict::known;
+}
+
+bool peer_table::take_place() noexcept {
+    if (total_->fetch_add(1, std::memory_order_relaxed) < limits_.max_peers) {
+        return true;
+    }
+    total_->fetch_sub(1, std::memory_order_relaxed);
+    return false;
+}
+
+/// The generic cell rate algorithm (ITU-T I.371); what is over the rate does not count.
+bool peer_table::is_within_rate(entry& peer) const noexcept {
+    constexpr std::chrono::seconds burst{1};
+    if (interval_.count() == 0) {
+        return true;
+    }
+    const auto due = std::max(peer.due, loop_->now()) + interval_;
+    if (due - loop_->now() > burst) {
+        return false;
+    }
+    peer.due = due;
+    return true;
+}
+
+void peer_table::schedule() {
+    if (limits_.idle_timeout.count() > 0 && oldest_ != nullptr && !is_set()) {
+        loop_->deadlines().set(*this, oldest_->second.last_seen + limits_.idle_timeout);
+    }
+}
+
+void peer_table::on_deadline(runtime::steady_time now) {
+    while (oldest_ != nullptr && oldest_->second.last_seen + limits_.idle_timeout <= now) {
+        node& gone = *oldest_;
+        unlink(gone);
+        const auto taken = peers_.extract(gone.first);
+        size_.store(peers_.size(), std::memory_order_relaxed);
+        expired_.store(expired() + 1, std::memory_order_relaxed);
+        total_->fetch_sub(1, std::memory_order_relaxed);
+        on_expired_(taken.key());
+    }
+    schedule();
+}
+
+void peer_table::clear() noexcept {
+    total_->fetch_sub(peers_.size(), std::memory_order_relaxed);
+    peers_.clear();
+    oldest_ = newest_ = nullptr;
+    size_.store(0, std::memory_order_relaxed);
+    runtime::deadline_wheel::cancel(*this);
+}
+
+void peer_table::unlink(node& peer) noexcept {
+    entry& links = peer.second;
+    (links.older != nullptr ? links.older->second.newer : oldest_) = links.newer;
+    (links.newer != nullptr ? links.newer->second.older : newest_) = links.older;
+    links.older = links.newer = nullptr;
+}
+
+void peer_table::append(node& peer) noexcept {
+    peer.second.older = newest_;
+    (newest_ != nullptr ? newest_->second.newer : oldest_) = &peer;
+    newest_ = &peer;
+}
+
+}  // namespace network_system::session
