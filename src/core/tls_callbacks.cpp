@@ -63,12 +63,12 @@ int choose_protocol(SSL* ssl, const unsigned char** chosen, unsigned char* chose
     return answer == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-int choose_identity(SSL* ssl, int*, void* argument) {
+int choose_identity(SSL* ssl, int*, void* state) {
     const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
     if (name == nullptr) {
         return SSL_TLSEXT_ERR_NOACK;
     }
-    for (const tls_context_ptr& each : static_cast<tls_context_state*>(argument)->by_name) {
+    for (const tls_context_ptr& each : static_cast<tls_context_state*>(state)->by_name) {
         if (X509_check_host(SSL_CTX_get0_certificate(each.get()), name, 0, 0, nullptr) == 1) {
             (void)SSL_set_SSL_CTX(ssl, each.get());
             break;
