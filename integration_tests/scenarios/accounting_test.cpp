@@ -216,12 +216,18 @@ TEST_P(Accounting, AStopWithFullQueuesCountsWhatItDrops) {
     options.session.high_watermark = 500'000;
     options.session.low_watermark = 100'000;
     start(options);
+    // The system must not take what the queues hold.
+    client_options small = for_client();
+    small.socket.receive_buffer_size = 4096;
     constexpr std::size_t count = 8;
     std::vector<connection*> all;
     for (std::size_t i = 0; i < count; ++i) {
-        all.push_back(&connect());
+        all.push_back(&connect(small));
         if (i % 2 == 0) {
             EXPECT_TRUE(is_ok(all[i]->near.session->pause_receiving()));
+            std::promise<void> is_paused;
+            all[i]->near.session->post([&] { is_paused.set_value(); });
+            is_paused.get_future().wait();
         }
     }
     for (std::size_t i = 0; i < count; i += 2) {
