@@ -4,6 +4,7 @@
 #include "framework/numbered_message.h"
 #include "framework/system_fixture.h"
 
+#include <future>
 #include <map>
 
 namespace integration {
