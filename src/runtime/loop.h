@@ -121,7 +121,9 @@ public:
 
     /// Enters the gate of the object whose callbacks are about to run; false when it is closed.
     /// Entering the same gate again in a batch costs a comparison; entering another leaves it.
-    [[nodiscard]] bool enter(const std::shared_ptr<callback_gate>& gate);
+    [[nodiscard]] bool enter(const std::shared_ptr<callback_gate>& gate) {
+        return entered_gate_ == gate ? gate->is_open() : enter_another(gate);
+    }
 
     /// Called by the driver and the poller on the loop's executor.
     void run_tasks();
@@ -152,6 +154,7 @@ private:
 
     void finish_batch();
     void flush_dirty();
+    [[nodiscard]] bool enter_another(const std::shared_ptr<callback_gate>& gate);
     void leave_gate() noexcept;
     void request_deadline_wake();
 
