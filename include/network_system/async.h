@@ -99,6 +99,13 @@ auto async_send(core::messaging_client& client, std::vector<std::uint8_t> data, 
             return detail::unless_begun(client.send_packet(std::move(data), std::move(callback)));
         });
 }
+template <typename Token>
+auto async_send(core::messaging_udp_client& client, std::vector<std::uint8_t> data, Token&& token) {
+    return detail::initiate<std::monostate, session::send_callback>(
+        std::forward<Token>(token), [&client, data = std::move(data)](auto& callback, auto) {
+            return detail::unless_begun(client.send_packet(data, std::move(callback)));
+        });
+}
 template <typename Peer, typename Token>
 auto async_send(Peer&& peer, std::string_view text, Token&& token) {
     return async_send(std::forward<Peer>(peer), std::vector<std::uint8_t>(text.begin(), text.end()),
@@ -125,14 +132,7 @@ auto async_receive(core::messaging_client& client, Token&& token) {
         });
 }
 
-/// Sends one datagram; completes when it was handed to the operating system.
-template <typename Token>
-auto async_send(core::messaging_udp_client& client, std::vector<std::uint8_t> data, Token&& token) {
-    return detail::initiate<std::monostate, session::send_callback>(
-        std::forward<Token>(token), [&client, data = std::move(data)](auto& callback, auto) {
-            return detail::unless_begun(client.send_packet(data, std::move(callback)));
-        });
-}
+/// Sends one datagram to anybody; completes when it was handed to the operating system.
 template <typename Token>
 auto async_send_to(core::messaging_udp_server& server, std::vector<std::uint8_t> data,
                    const endpoint& to, Token&& token) {

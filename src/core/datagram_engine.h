@@ -37,6 +37,18 @@ class datagram_engine : public life,
                         public session::datagram_host,
                         public std::enable_shared_from_this<datagram_engine> {
 public:
+    /// The engine whose callback the calling thread is inside, if it belongs to `owner`: a send
+    /// from there takes no lock and counts no reference.
+    template <typename Engine>
+    [[nodiscard]] static Engine* inside_callback_of(const void* owner) noexcept {
+        auto* const current = datagram_host::here();
+        if (current == nullptr || current->owner() != owner) {
+            return nullptr;
+        }
+        auto* const engine = static_cast<Engine*>(current);
+        return engine->is_running() ? engine : nullptr;
+    }
+
     [[nodiscard]] bool is_running() const noexcept { return !is_stopping_ && !sockets().empty(); }
     /// The next life may begin. True before the callbacks that tell of the end, which may want
     /// that.

@@ -30,6 +30,7 @@ public:
             }
             auto next =
                 std::make_shared<udp_client_engine>(id(), options(), pool_, loop_, callbacks);
+            next->set_owner(this);
             next->start(std::string(host), port, std::move(handler));
             return next;
         });
@@ -75,6 +76,13 @@ public:
         }
         auto result = answer->wait_until(give_up_at());
         return result ? *std::move(result) : no_answer("set_target");
+    }
+
+    /// As while_running, and without its cost inside a callback of this object.
+    template <typename Use>
+    auto while_here(const Use& use) const {
+        auto* const here = datagram_engine::inside_callback_of<udp_client_engine>(this);
+        return here != nullptr ? use(*here) : while_running(use);
     }
 
 private:
@@ -231,7 +239,7 @@ VoidResult messaging_udp_client::set_writable_callback(writable_callback callbac
 
 VoidResult messaging_udp_client::send_packet(std::span<const std::uint8_t> data,
                                              send_callback&& done) {
-    return impl_->while_running(
+    return impl_->while_here(
         [&](udp_client_engine& engine) { return engine.send({}, data, done); });
 }
 

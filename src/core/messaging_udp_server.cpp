@@ -28,6 +28,13 @@ public:
             .map([](const auto&) { return std::monostate{}; });
     }
 
+    /// As while_running, and without its cost inside a callback of this object.
+    template <typename Use>
+    auto while_here(const Use& use) const {
+        auto* const here = datagram_engine::inside_callback_of<udp_server_engine>(this);
+        return here != nullptr ? use(*here) : while_running(use);
+    }
+
 private:
     using engine_ptr = std::shared_ptr<udp_server_engine>;
 
@@ -68,6 +75,7 @@ private:
         }
         auto next = std::make_shared<udp_server_engine>(id(), options(), std::move(pool).value(),
                                                         std::move(callbacks));
+        next->set_owner(this);
         const auto started = next->start(port);
         return started ? Result<engine_ptr>(std::move(next)) : started.error();
     }
@@ -136,7 +144,7 @@ VoidResult messaging_udp_server::send_to(std::span<const std::uint8_t> data, con
     if (to.kind() == endpoint::family::unspecified) {
         return detail::failure(errc::invalid_argument, "a datagram needs an address", impl_->id());
     }
-    return impl_->while_running(
+    return impl_->while_here(
         [&](udp_server_engine& engine) { return engine.send(to, data, done); });
 }
 

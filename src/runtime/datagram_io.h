@@ -75,8 +75,9 @@ public:
     [[nodiscard]] virtual datagram_send_result send(socket_handle handle,
                                                     std::span<const outgoing_datagram> what) = 0;
 
-    /// Datagrams the system dropped because the socket's buffer was full, as far as it tells.
-    [[nodiscard]] virtual std::uint64_t kernel_drops() const noexcept = 0;
+    /// Datagrams the system dropped because the socket's buffer was full, as far as it tells. A
+    /// system call.
+    [[nodiscard]] virtual std::uint64_t kernel_drops(socket_handle handle) noexcept = 0;
     /// Whether the system cuts large sends into datagrams (GSO), and puts received ones together
     /// (GRO).
     [[nodiscard]] virtual bool has_segmentation() const noexcept = 0;

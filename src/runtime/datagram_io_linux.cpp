@@ -11,6 +11,9 @@
 #include <cerrno>
 #include <vector>
 
+#ifndef SO_MEMINFO
+#define SO_MEMINFO 55
+#endif
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
 #endif
@@ -82,12 +85,10 @@ public:
         return {{received_.data(), used_}, {}, used_ == headers_.size()};
     }
 
-    [[nodiscard]] std::uint64_t drops() const noexcept { return drops_; }
-
 private:
-    /// Room for the two messages that are asked for, of an int each.
+    /// Room for the size of coalesced datagrams.
     struct control {
-        alignas(::cmsghdr) std::uint8_t bytes[2 * CMSG_SPACE(sizeof(int))];
+        alignas(::cmsghdr) std::uint8_t bytes[CMSG_SPACE(sizeof(int))];
     };
 
     /// Whatever the kernel has written to since the last call is set again.
@@ -119,18 +120,10 @@ private:
              each = CMSG_NXTHDR(&header, each)) {
             int value = 0;
             std::memcpy(&value, CMSG_DATA(each), sizeof value);
-            if (each->cmsg_level == SOL_SOCKET && each->cmsg_type == SO_RXQ_OVFL) {
-                note_drops(static_cast<std::uint32_t>(value));
-            } else if (each->cmsg_level == IPPROTO_UDP && each->cmsg_type == UDP_GRO && value > 0) {
+            if (each->cmsg_level == IPPROTO_UDP && each->cmsg_type == UDP_GRO && value > 0) {
                 place.segment_size = static_cast<std::size_t>(value);
             }
         }
-    }
-
-    /// The kernel counts in 32 bits, and from the socket's beginning on.
-    void note_drops(std::uint32_t count) noexcept {
-        drops_ += static_cast<std::uint32_t>(count - last_drops_);
-        last_drops_ = count;
     }
 
     const std::size_t size_;
@@ -142,8 +135,6 @@ private:
     std::vector<incoming_datagrams> received_;
     std::uint8_t* memory_ = nullptr;
     std::size_t used_ = 0;
-    std::uint64_t drops_ = 0;
-    std::uint32_t last_drops_ = 0;
 };
 
 /// The sending half: datagrams of one size to one peer become segments of one message.
@@ -283,7 +274,18 @@ public:
                               std::span<const outgoing_datagram> what) override {
         return messages_.send(handle, what);
     }
-    std::uint64_t kernel_drops() const noexcept override { return places_.drops(); }
+    /// SO_RXQ_OVFL has the same counter, but once there was a drop it costs a control message with
+    /// every datagram.
+    std::uint64_t kernel_drops(socket_handle handle) noexcept override {
+        std::array<std::uint32_t, 9> memory{};  // SK_MEMINFO_DROPS is the last
+        ::socklen_t length = sizeof memory;
+        if (::getsockopt(handle, SOL_SOCKET, SO_MEMINFO, memory.data(), &length) == 0 &&
+            length >= sizeof memory) {
+            drops_ += static_cast<std::uint32_t>(memory.back() - last_drops_);
+            last_drops_ = memory.back();
+        }
+        return drops_;
+    }
     bool has_segmentation() const noexcept override { return messages_.segments(); }
     bool has_coalescing() const noexcept override { return coalesces_; }
 
@@ -291,6 +293,9 @@ private:
     const bool coalesces_;
     receive_places places_;
     send_messages messages_;
+    // The kernel counts in 32 bits.
+    std::uint64_t drops_ = 0;
+    std::uint32_t last_drops_ = 0;
 };
 
 }  // namespace
@@ -301,7 +306,6 @@ std::unique_ptr<datagram_io> make_batched_datagram_io(socket_handle handle,
     const auto accepts = [handle](int level, int option, int value) {
         return !sockets::set_option(handle, level, option, value);
     };
-    (void)accepts(SOL_SOCKET, SO_RXQ_OVFL, 1);
     const bool segments = settings.uses_segmentation && accepts(IPPROTO_UDP, UDP_SEGMENT, 0);
     const bool coalesces = settings.uses_coalescing && accepts(IPPROTO_UDP, UDP_GRO, 1);
     return std::make_unique<batched_datagram_io>(settings, segments, coalesces);

@@ -69,7 +69,7 @@ public:
         return {what.size(), {}, false, what.size()};
     }
 
-    std::uint64_t kernel_drops() const noexcept override { return 0; }
+    std::uint64_t kernel_drops(socket_handle) noexcept override { return 0; }
     bool has_segmentation() const noexcept override { return false; }
     bool has_coalescing() const noexcept override { return false; }
 

@@ -78,10 +78,7 @@ void loop::retire(std::shared_ptr<void> object) {
     retired_.push_back(std::move(object));
 }
 
-bool loop::enter(const std::shared_ptr<callback_gate>& gate) {
-    if (entered_gate_ == gate) {
-        return gate->is_open();
-    }
+bool loop::enter_another(const std::shared_ptr<callback_gate>& gate) {
     leave_gate();
     if (is_silenced() || !gate->try_enter()) {
         return false;

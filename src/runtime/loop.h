@@ -133,7 +133,9 @@ public:
 
     /// Enters the gate of the object whose callbacks are about to run; false when it is closed.
     /// Entering the same gate again in a batch costs a comparison; entering another leaves it.
-    [[nodiscard]] bool enter(const std::shared_ptr<callback_gate>& gate);
+    [[nodiscard]] bool enter(const std::shared_ptr<callback_gate>& gate) {
+        return entered_gate_ == gate ? gate->is_open() : enter_another(gate);
+    }
 
     /// From now on `enter` lets nobody in: for a shutdown that must not run user code.
     void silence() noexcept { is_silenced_.store(true, std::memory_order_relaxed); }
@@ -170,6 +172,7 @@ private:
 
     void finish_batch();
     void flush_dirty();
+    [[nodiscard]] bool enter_another(const std::shared_ptr<callback_gate>& gate);
     void leave_gate() noexcept;
     void request_deadline_wake();
 

@@ -14,15 +14,19 @@ namespace {
 
 // Full batches read in a row before others on the loop have their turn.
 constexpr int receive_rounds = 4;
+// How often the kernel is asked how many datagrams it has dropped.
+constexpr std::chrono::milliseconds drops_interval{10};
 
 }  // namespace
+
+thread_local datagram_host* datagram_host::here_ = nullptr;
 
 datagram_channel::datagram_channel(std::shared_ptr<runtime::loop> where, datagram_host& host,
                                    runtime::unique_socket socket,
                                    std::unique_ptr<runtime::datagram_io> io,
                                    const datagram_setup& setup)
-    : loop_(std::move(where)), host_(host), keep_(host.keep_alive()), config_(setup.config),
-      drain_timeout_(setup.drain_timeout), socket_(std::move(socket)),
+    : loop_(std::move(where)), host_(host), gate_(host.gate()), keep_(host.keep_alive()),
+      config_(setup.config), drain_timeout_(setup.drain_timeout), socket_(std::move(socket)),
       local_(runtime::sockets::local_endpoint(socket_.get())), io_(std::move(io)),
       send_buffer_size_(
           static_cast<std::size_t>(runtime::sockets::send_buffer_size(socket_.get()))),
@@ -97,16 +101,22 @@ void datagram_channel::receive_batches() {
         for (const auto& place : batch.received) {
             deliver(place);
         }
-        if (const auto drops = io_->kernel_drops(); drops != counters_.kernel_drops) {
-            counters_.kernel_drops.add(drops - counters_.kernel_drops);
-        }
         if (batch.error) {
             on_receive_error(batch.error);
         }
         if (!batch.may_have_more) {
-            return;
+            break;
         }
     }
+    if (is_watched_ && loop_->now() >= next_look_at_drops_) {
+        look_at_drops();
+    }
+}
+
+void datagram_channel::look_at_drops() {
+    next_look_at_drops_ = loop_->now() + drops_interval;
+    const auto drops = io_->kernel_drops(runtime::poller::handle_of(*this));
+    counters_.kernel_drops.add(drops - counters_.kernel_drops);
 }
 
 void datagram_channel::on_receive_error(std::error_code error) {
@@ -158,7 +168,7 @@ void datagram_channel::deliver_one(std::span<const std::uint8_t> data) {
         }
         return;
     }
-    if (!host_.gate()->is_open()) {
+    if (!gate_->is_open()) {
         counters_.unread.add(1);  // the object was stopped in a callback of this batch
         return;
     }
@@ -255,7 +265,9 @@ void datagram_channel::finish() {
     if (std::exchange(is_gone_, true)) {
         return;
     }
-    if (std::exchange(is_watched_, false)) {
+    if (is_watched_) {
+        look_at_drops();
+        is_watched_ = false;
         loop_->sockets().remove(*this);
     }
     close();

@@ -39,6 +39,23 @@ public:
     datagram_host& operator=(const datagram_host&) = delete;
     virtual ~datagram_host() = default;
 
+    /// Whose callback the calling thread is inside; null outside of those. It lives at least until
+    /// the callback has returned.
+    [[nodiscard]] static datagram_host* here() noexcept { return here_; }
+    /// The facade it works for, if any.
+    [[nodiscard]] const void* owner() const noexcept { return owner_; }
+    void set_owner(const void* owner) noexcept { owner_ = owner; }
+    class scope {
+    public:
+        explicit scope(datagram_host& host) noexcept : outer_(std::exchange(here_, &host)) {}
+        scope(const scope&) = delete;
+        scope& operator=(const scope&) = delete;
+        ~scope() { here_ = outer_; }
+
+    private:
+        datagram_host* const outer_;
+    };
+
     [[nodiscard]] virtual std::shared_ptr<void> keep_alive() = 0;
     /// Names it in error messages and log lines.
     [[nodiscard]] virtual const std::string& name() const noexcept = 0;
@@ -55,6 +72,10 @@ public:
     virtual void on_callback_exception(std::string_view what) noexcept = 0;
     /// Exactly once, last.
     virtual void on_channel_gone(runtime::loop& where) noexcept = 0;
+
+private:
+    static thread_local datagram_host* here_;
+    const void* owner_ = nullptr;
 };
 
 struct datagram_setup {
@@ -128,6 +149,7 @@ private:
     void deliver(const runtime::incoming_datagrams& place);
     void deliver_one(std::span<const std::uint8_t> data);
     void on_receive_error(std::error_code error);
+    void look_at_drops();
     [[nodiscard]] bool admit_peer();
     void ask(pull_handler handler, operation_id operation);
 
@@ -165,9 +187,10 @@ private:
     /// Runs user code, unless the host's callbacks are over; false when it threw.
     template <typename Callback>
     bool run_callback(const Callback& callback) {
-        if (!loop_->enter(host_.gate())) {
+        if (!loop_->enter(gate_)) {
             return true;
         }
+        const datagram_host::scope here(host_);
         const auto thrown = detail::run_user_code(callback);
         if (thrown) {
             host_.on_callback_exception(*thrown);
@@ -188,6 +211,7 @@ private:
 
     const std::shared_ptr<runtime::loop> loop_;
     datagram_host& host_;
+    const std::shared_ptr<runtime::callback_gate> gate_;
     // Until the channel is gone.
     std::shared_ptr<void> keep_;
     const datagram_config config_;
@@ -204,6 +228,7 @@ private:
     bool is_gone_ = false;
     bool is_blocked_ = false;
     bool was_refused_by_peer_ = false;
+    runtime::steady_time next_look_at_drops_{};
     // Who sent what is being delivered.
     runtime::datagram_address sender_;
     endpoint sender_endpoint_;

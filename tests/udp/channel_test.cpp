@@ -45,7 +45,7 @@ public:
         }
         return result;
     }
-    std::uint64_t kernel_drops() const noexcept override { return 0; }
+    std::uint64_t kernel_drops(runtime::socket_handle) noexcept override { return 0; }
     bool has_segmentation() const noexcept override { return false; }
     bool has_coalescing() const noexcept override { return false; }
 
