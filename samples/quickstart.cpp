@@ -126,7 +126,7 @@ constexpr std::array protocols {
 #if NETWORK_SYSTEM_WITH_TLS
         protocol{"TLS", converse<tls>, sample::run_load<tls>},
 #endif
-    protocol{"UDP", converse_udp, sample::run_datagram_load},
+        protocol{"UDP", converse_udp, sample::run_datagram_load},
 };
 
 constexpr std::array loads{
