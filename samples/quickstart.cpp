@@ -28,6 +28,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -121,13 +122,14 @@ struct protocol {
     sample::load_report (*load)(const sample::load_shape&, sample::steady::duration);
 };
 
-constexpr std::array protocols {
-    protocol{"TCP", converse<tcp>, sample::run_load<tcp>},
+std::vector<protocol> protocols() {
+    std::vector<protocol> all{{"TCP", converse<tcp>, sample::run_load<tcp>}};
 #if NETWORK_SYSTEM_WITH_TLS
-        protocol{"TLS", converse<tls>, sample::run_load<tls>},
+    all.push_back({"TLS", converse<tls>, sample::run_load<tls>});
 #endif
-        protocol{"UDP", converse_udp, sample::run_datagram_load},
-};
+    all.push_back({"UDP", converse_udp, sample::run_datagram_load});
+    return all;
+}
 
 constexpr std::array loads{
     sample::load_shape{1, 1, 64},
@@ -157,7 +159,7 @@ void print_row(const char* name, const sample::load_shape& shape,
 
 void show(double seconds) {
     std::cout << "network_system " << NETWORK_SYSTEM_VERSION << '\n';
-    for (const protocol& each : protocols) {
+    for (const protocol& each : protocols()) {
         std::cout << '\n' << each.name << ": a conversation\n";
         each.converse();
     }
@@ -166,7 +168,7 @@ void show(double seconds) {
     std::cout << "\nEchoed messages; server and clients share this machine and this process. "
                  "Latency is the round trip.\n\n";
     print_head();
-    for (const protocol& each : protocols) {
+    for (const protocol& each : protocols()) {
         for (const sample::load_shape& shape : loads) {
             if (shape.size <= sample::largest_datagram || each.load != sample::run_datagram_load) {
                 print_row(each.name, shape, each.load(shape, length));
