@@ -13,6 +13,13 @@
 namespace udp {
 namespace {
 
+using network_system::async_receive;
+using network_system::async_receive_from;
+using network_system::async_send;
+using network_system::async_send_to;
+using network_system::async_start;
+using network_system::async_stop;
+
 template <typename T>
 [[nodiscard]] T get(std::future<T> future) {
     EXPECT_EQ(future.wait_for(patience), std::future_status::ready);

@@ -94,8 +94,8 @@ struct datagram_metrics {
 
     /// Longer than `max_datagram_size`, and not delivered.
     std::uint64_t datagrams_truncated = 0;
-    /// Dropped by the operating system because the socket's buffer was full. Linux only; it tells
-    /// with the next datagram that arrives.
+    /// Dropped by the operating system because the socket's buffer was full. Linux only; brought up
+    /// to date at most every 10 ms while datagrams arrive, and at the stop.
     std::uint64_t kernel_drops = 0;
     /// Over a peer's rate, or from a new peer when there were too many.
     std::uint64_t datagrams_limited = 0;
