@@ -51,9 +51,11 @@ std::string ask(secure_messaging_client& client, std::uint16_t port, std::string
 }
 
 void show_verified(const test_authority& authority, std::uint16_t port) {
+    // [readme:tls_client]
     tls_config config;
-    config.ca_file = authority.ca_file();
+    config.ca_file = authority.ca_file();  // without one, what the system trusts
     secure_messaging_client client("client", config);
+    // [/readme:tls_client]
     std::cout << "answer: " << ask(client, port, "over tls") << '\n';
 
     const auto session = sample::require(client.get_session(), "get_session");
@@ -105,7 +107,9 @@ void show_mutual(const test_authority& authority, const test_authority::files& i
 void show() {
     const test_authority authority;
     const auto identity = authority.issue_local("server");
+    // [readme:tls_server]
     secure_messaging_server server("server", identity.certificate, identity.key);
+    // [/readme:tls_server]
     answer_in_capitals(server);
     sample::require(server.start_server(0), "start_server");
     show_verified(authority, server.local_port());

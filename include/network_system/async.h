@@ -148,7 +148,7 @@ auto async_receive(core::messaging_udp_client& client, Token&& token) {
     using handler = core::messaging_udp_client::receive_handler;
     return detail::initiate<received_datagram, handler>(
         std::forward<Token>(token), [&client](auto& callback, auto slot) {
-            return detail::begin_cancellable(slot, callback, [&](auto&& done, auto& canceller) {
+            return detail::begin_cancellable(slot, callback, [&](handler&& done, auto& canceller) {
                 return client.receive_packet(std::move(done), canceller);
             });
         });
@@ -158,7 +158,7 @@ auto async_receive_from(core::messaging_udp_server& server, Token&& token) {
     using handler = core::messaging_udp_server::receive_handler;
     return detail::initiate<received_datagram, handler>(
         std::forward<Token>(token), [&server](auto& callback, auto slot) {
-            return detail::begin_cancellable(slot, callback, [&](auto&& done, auto& canceller) {
+            return detail::begin_cancellable(slot, callback, [&](handler&& done, auto& canceller) {
                 return server.receive_from(std::move(done), canceller);
             });
         });

@@ -26,7 +26,7 @@ std::shared_ptr<runtime::loop> simulated_host::make_loop() {
         throw std::system_error(std::make_error_code(std::errc::operation_canceled),
                                 "the simulation has ended");
     }
-    const auto made = loop_stepper::make_loop(shared_from_this(), ++universe_->loops_made);
+    auto made = loop_stepper::make_loop(shared_from_this(), ++universe_->loops_made);
     std::erase_if(universe_->loops, [](const auto& each) { return each.expired(); });
     universe_->loops.push_back(made);
     return made;
