@@ -55,7 +55,7 @@ public:
     }
 
     VoidResult set_target(std::string_view host, std::uint16_t port, start_callback& handler) {
-        if (const auto checked = check(host, port); checked.is_err()) {
+        if (auto checked = check(host, port); checked.is_err()) {
             return checked;
         }
         return while_running([&](udp_client_engine& engine) {

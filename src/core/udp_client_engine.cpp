@@ -37,7 +37,7 @@ void udp_client_engine::set_target(const std::string& host, std::uint16_t port,
     });
 }
 
-void udp_client_engine::look_up(std::shared_ptr<pending_target> target, use_address use) {
+void udp_client_engine::look_up(const std::shared_ptr<pending_target>& target, use_address use) {
     if (is_stopping()) {
         target->done(failed(errc::connection_closed, {}, {}));
         return;

@@ -49,7 +49,7 @@ private:
     };
     using use_address = VoidResult (udp_client_engine::*)(const endpoint&);
 
-    void look_up(std::shared_ptr<pending_target> target, use_address use);
+    void look_up(const std::shared_ptr<pending_target>& target, use_address use);
     [[nodiscard]] VoidResult try_addresses(const pending_target& target,
                                            const runtime::lookup_outcome& found, use_address use);
     [[nodiscard]] VoidResult open(const endpoint& target);

@@ -78,7 +78,7 @@ public:
         if (is_running_) {
             return false;
         }
-        const running_scope scope(is_running_);
+        const running_scope scope(&is_running_);
         const nanoseconds end = later(world().elapsed(), limit);
         nanoseconds moment = world().elapsed();
         for (int at_once = 0; !is_over();) {
@@ -106,7 +106,7 @@ public:
         if (is_running_) {
             return false;
         }
-        const running_scope scope(is_running_);
+        const running_scope scope(&is_running_);
         return world().step(forever);
     }
 
@@ -123,13 +123,13 @@ public:
 private:
     class running_scope {
     public:
-        explicit running_scope(bool& flag) : flag_(flag) { flag_ = true; }
+        explicit running_scope(bool* flag) : flag_(flag) { *flag_ = true; }
         running_scope(const running_scope&) = delete;
         running_scope& operator=(const running_scope&) = delete;
-        ~running_scope() { flag_ = false; }
+        ~running_scope() { *flag_ = false; }
 
     private:
-        bool& flag_;
+        bool* flag_;
     };
 
     const std::uint64_t seed_;
