@@ -55,7 +55,7 @@ public:
 
 private:
     void connect() {
-        (void)client_.start_client("bank", 4000, [this](VoidResult result) {
+        (void)client_.start_client("bank", 4000, [this](const VoidResult& result) {
             if (result) {
                 deposit();
             } else {
@@ -70,7 +70,7 @@ private:
         // An error here means that the connection is gone, which the callback above is told too, or
         // that there was no answer in time.
         (void)client_.request(std::to_string(confirmed_), 1s,
-                              [this](Result<std::vector<std::uint8_t>> answer) {
+                              [this](const Result<std::vector<std::uint8_t>>& answer) {
                                   confirmed_ += answer ? 1 : 0;
                                   if (client_.is_connected()) {
                                       deposit();
