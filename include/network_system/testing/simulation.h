@@ -207,13 +207,11 @@ private:
 class simulation::host_options {
 public:
     // Meant to be passed where options are wanted.
-    // NOLINTNEXTLINE(google-explicit-constructor)
     operator core::server_options() const {
         core::server_options options;
         options.environment = host_;
         return options;
     }
-    // NOLINTNEXTLINE(google-explicit-constructor)
     operator core::client_options() const {
         core::client_options options;
         options.environment = host_;
