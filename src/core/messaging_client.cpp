@@ -1,16 +1,9 @@
 #include "core/messaging_client_impl.h"
+#include "core/text.h"
 
 #include <utility>
 
 namespace network_system::core {
-
-namespace {
-
-std::span<const std::uint8_t> bytes_of(std::string_view text) noexcept {
-    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
-
-}  // namespace
 
 messaging_client::messaging_client(std::string client_id, client_options options)
     : messaging_client(std::move(client_id), std::move(options), nullptr) {}

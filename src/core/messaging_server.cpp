@@ -1,5 +1,6 @@
 #include "core/server_engine.h"
 #include "core/stream_security.h"
+#include "core/text.h"
 #include "utils/failure.h"
 
 #include <network_system/core/messaging_server.h>
@@ -9,10 +10,6 @@
 namespace network_system::core {
 
 namespace {
-
-std::span<const std::uint8_t> bytes_of(std::string_view text) noexcept {
-    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
 
 error_info not_started(const std::string& id) {
     return detail::failure(errc::server_not_started, "the server is not running", id);
