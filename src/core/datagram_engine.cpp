@@ -80,8 +80,7 @@ VoidResult datagram_engine::send(const endpoint& to, std::span<const std::uint8_
                                  session::send_callback& done) {
     auto* const channel = channel_for(to);
     if (channel == nullptr || is_stopping_) {
-        return detail::failure(errc::connection_closed, "there is no socket to send from",
-                               life::name());
+        return detail::failure(not_running(), "there is no socket to send from", name());
     }
     return channel->send(to, data, done);
 }
@@ -90,8 +89,7 @@ VoidResult datagram_engine::receive(session::datagram_channel::pull_handler&& ha
                                     std::function<void()>* canceller) {
     // There is one in pull mode.
     if (sockets().empty()) {
-        return detail::failure(errc::connection_closed, "there is no socket to receive from",
-                               life::name());
+        return detail::failure(not_running(), "there is no socket to receive from", name());
     }
     const auto& channel = sockets().front();
     const auto operation = session::next_operation_id();

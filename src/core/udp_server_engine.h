@@ -14,6 +14,7 @@ public:
           options_(options) {}
 
     [[nodiscard]] VoidResult start(std::uint16_t port);
+    [[nodiscard]] errc not_running() const noexcept override { return errc::server_not_started; }
 
 private:
     [[nodiscard]] Result<runtime::unique_socket> open(

@@ -197,7 +197,7 @@ VoidResult datagram_channel::receive(pull_handler&& handler, operation_id operat
                                host_.name());
     }
     if (!is_open()) {
-        return refusal(errc::connection_closed, {}, 0);
+        return closed(host_.not_running());
     }
     loop_->post([keep = host_.keep_alive(), this, handler = std::move(handler),
                  operation]() mutable { ask(std::move(handler), operation); });
@@ -206,7 +206,7 @@ VoidResult datagram_channel::receive(pull_handler&& handler, operation_id operat
 
 void datagram_channel::ask(pull_handler handler, operation_id operation) {
     if (is_closing_) {
-        guarded([&] { handler(refusal(errc::connection_closed, {}, 0).error()); });
+        guarded([&] { handler(closed(errc::connection_closed)); });
     } else if (auto waiting = pull_->take_message()) {
         counters_.received.add(1);
         counters_.bytes_received.add(waiting->data.size());
@@ -223,7 +223,7 @@ void datagram_channel::cancel(operation_id operation) {
     // Posted even on the loop: the handler must not run inside the caller's callback.
     loop_->post([keep = host_.keep_alive(), this, operation] {
         if (const auto asker = pull_->take_asker(operation)) {
-            guarded([&] { (*asker)(refusal(errc::cancelled, {}, 0).error()); });
+            guarded([&] { (*asker)(detail::failure(errc::cancelled, "receive", host_.name())); });
         }
     });
 }
@@ -239,7 +239,7 @@ void datagram_channel::close() {
             counters_.unread.add(pull_->size());
             break;
         }
-        guarded([&] { (*asker)(refusal(errc::connection_closed, {}, 0).error()); });
+        guarded([&] { (*asker)(closed(errc::connection_closed)); });
     }
     if (is_gone_) {
         return;
@@ -250,7 +250,7 @@ void datagram_channel::close() {
 }
 
 void datagram_channel::on_deadline(runtime::steady_time) {
-    drop_queued(errc::connection_closed);
+    drop_queued();
     finish_sends();
     finish();
 }
@@ -279,7 +279,7 @@ void datagram_channel::on_loop_shutdown() {
     is_gone_ = is_closing_ = true;
     refuse_sends();
     // Without a word to those who wait for them: the loop's time for user code is over.
-    drop_queued(errc::connection_closed);
+    drop_queued();
     leave();
 }
 

@@ -59,6 +59,8 @@ public:
     [[nodiscard]] virtual std::shared_ptr<void> keep_alive() = 0;
     /// Names it in error messages and log lines.
     [[nodiscard]] virtual const std::string& name() const noexcept = 0;
+    /// What calls fail with that come too late.
+    [[nodiscard]] virtual errc not_running() const noexcept { return errc::connection_closed; }
     /// Guards the callbacks that run user code: all but the last two.
     [[nodiscard]] virtual const std::shared_ptr<runtime::callback_gate>& gate() const noexcept = 0;
 
@@ -155,6 +157,7 @@ private:
 
     // Sending: datagram_channel_send.cpp.
     [[nodiscard]] VoidResult refusal(errc code, const endpoint& to, std::size_t size) const;
+    [[nodiscard]] error_info closed(errc code) const;
     [[nodiscard]] VoidResult send_here(const runtime::datagram_address& to,
                                        std::span<const std::uint8_t> data, send_callback& done);
     [[nodiscard]] VoidResult send_from_other_thread(const runtime::datagram_address* to,
@@ -205,7 +208,7 @@ private:
     }
     void update_interest();
     void refuse_sends();
-    void drop_queued(errc code);
+    void drop_queued();
     void finish();
     void leave() noexcept;
 

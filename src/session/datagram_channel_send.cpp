@@ -24,9 +24,6 @@ constexpr int write_rounds = 16;
 
 VoidResult datagram_channel::refusal(errc code, const endpoint& to, std::size_t size) const {
     switch (code) {
-        case errc::connection_closed:
-            return detail::failure(code, "the socket is closed", host_.name());
-        case errc::cancelled: return detail::failure(code, "receive", host_.name());
         case errc::message_too_large:
             return detail::failure(code,
                                    fmt::format("datagram of {} bytes, over the limit of {}", size,
@@ -45,10 +42,14 @@ VoidResult datagram_channel::refusal(errc code, const endpoint& to, std::size_t 
     }
 }
 
+error_info datagram_channel::closed(errc code) const {
+    return detail::failure(code, "the socket is closed", host_.name());
+}
+
 VoidResult datagram_channel::send(const endpoint& to, std::span<const std::uint8_t> data,
                                   send_callback& done) {
     if (!is_open()) {
-        return refusal(errc::connection_closed, to, data.size());
+        return closed(host_.not_running());
     }
     if (data.size() > config_.max_datagram_size) {
         return refusal(errc::message_too_large, to, data.size());
@@ -135,7 +136,7 @@ VoidResult datagram_channel::send_from_other_thread(const runtime::datagram_addr
             note_full();
             return refusal(errc::send_buffer_full, {}, data.size());
         }
-        return refusal(errc::connection_closed, {}, data.size());
+        return closed(host_.not_running());
     }
     remote_.append(to != nullptr ? *to : target_, data, std::move(done));
     remote_bytes_.store(remote_.bytes(), std::memory_order_relaxed);
@@ -292,12 +293,12 @@ void datagram_channel::publish_queued() noexcept {
     own_count_.store(queue_.count(), std::memory_order_relaxed);
 }
 
-void datagram_channel::drop_queued(errc code) {
+void datagram_channel::drop_queued() {
     take_remote();
     counters_.dropped.fetch_add(queue_.count(), std::memory_order_relaxed);
     while (!queue_.empty()) {
         if (auto done = queue_.pop()) {
-            completions_.push_back({std::move(done), refusal(code, {}, 0)});
+            completions_.push_back({std::move(done), closed(errc::connection_closed)});
         }
     }
     publish_queued();

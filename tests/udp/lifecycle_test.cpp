@@ -1,4 +1,5 @@
 // Starting, stopping and destroying: from everywhere, at any time; nothing runs afterwards.
+#include "core/udp_server_engine.h"
 #include "loopback/context_runner.h"
 #include "udp/support.h"
 
@@ -52,6 +53,26 @@ TEST_P(UdpLife, CallsBeforeTheStartAndAfterTheStopFail) {
     EXPECT_TRUE(is_ok(client.client.stop_client()));
     EXPECT_TRUE(is_ok(server.server.stop_server()));
     check();
+}
+
+// A stop may come between a call's look at the server and its work.
+TEST_P(UdpLife, AServerThatStopsRefusesAsOneThatIsNotStarted) {
+    namespace core = network_system::core;
+    const auto pool = std::make_shared<network_system::runtime::io_pool>(
+        1, network_system::runtime::readiness_method::automatic);
+    auto options = for_server();
+    options.datagrams.receiving = receive_mode::pull;
+    const auto engine = std::make_shared<core::udp_server_engine>(
+        "stopping", options, pool, std::make_shared<core::datagram_callbacks>());
+    ASSERT_TRUE(is_ok(engine->start(0)));
+    engine->begin_stop();
+    engine->end().wait();
+    network_system::session::send_callback nobody;
+    EXPECT_TRUE(
+        fails_with(engine->send(loopback_v4(9), pattern(1), nobody), errc::server_not_started));
+    EXPECT_TRUE(
+        fails_with(engine->receive([](Result<received_datagram>) {}), errc::server_not_started));
+    pool->stop();
 }
 
 TEST_P(UdpLife, CallbacksAreSetBeforeTheStart) {

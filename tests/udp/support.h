@@ -51,7 +51,8 @@ public:
             } else {
                 const auto sent = server.send_to(data, from);
                 // The test may be over.
-                EXPECT_TRUE(sent.is_ok() || fails_with(sent, errc::server_not_started));
+                EXPECT_TRUE(sent.is_ok() || fails_with(sent, errc::server_not_started))
+                    << is_ok(sent).message();
             }
             received.add();
         });
