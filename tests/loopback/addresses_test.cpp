@@ -177,10 +177,8 @@ TEST_P(AddressTest, AClientComesFromThePortItIsBoundTo) {
     test_server server(for_server());
     const auto port = server.start();
     client_options options = for_client();
-    {
-        const raw_listener free;
-        options.bind_port = free.port();
-    }
+    const refusing_port ours(true);
+    options.bind_port = ours.number();
     test_client client(options);
     ASSERT_TRUE(is_ok(client.connect(port)));
     ASSERT_TRUE(client.exchange("from a port"));
@@ -207,19 +205,15 @@ TEST_P(AddressTest, ABadAddressOfAClientFails) {
 }
 
 TEST_P(AddressTest, AnErrorNamesEveryAddressOfTheName) {
-    std::uint16_t port = 0;
-    {
-        const raw_listener gone;
-        port = gone.port();
-    }
+    const refusing_port nobody;
     test_client client(for_client());
-    const auto result = client.client.start_client("localhost", port);
+    const auto result = client.client.start_client("localhost", nobody.number());
     ASSERT_TRUE(fails_with(result, errc::connection_refused));
     const std::string& message = result.error().message;
-    EXPECT_NE(message.find("127.0.0.1:" + std::to_string(port) + ": Connection refused"),
-              std::string::npos)
+    const std::string port = std::to_string(nobody.number());
+    EXPECT_NE(message.find("127.0.0.1:" + port + ": Connection refused"), std::string::npos)
         << message;
-    EXPECT_NE(message.find("localhost:" + std::to_string(port)), std::string::npos) << message;
+    EXPECT_NE(message.find("localhost:" + port), std::string::npos) << message;
 }
 
 }  // namespace

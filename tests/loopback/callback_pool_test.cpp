@@ -505,9 +505,9 @@ TEST_P(PooledCallbacks, StopIsBoundedWithAPoolThatDoesNothing) {
 }
 
 TEST_P(PooledCallbacks, AClientWhosePoolIsFullFailsToStart) {
-    const auto pool = std::make_shared<thread_pool>(1, 1);
     event_counter may_go_on;
     event_counter is_busy;
+    const auto pool = std::make_shared<thread_pool>(1, 1);
     ASSERT_TRUE(is_ok(pool->submit([&] {
         is_busy.add();
         EXPECT_TRUE(may_go_on.wait_for(1));

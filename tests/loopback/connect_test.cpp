@@ -30,15 +30,12 @@ TEST_P(ConnectTest, TheConnectedCallbackRunsBeforeStartReturns) {
 }
 
 TEST_P(ConnectTest, RefusedSaysSo) {
-    std::uint16_t port = 0;
-    {
-        const raw_listener gone;
-        port = gone.port();
-    }
+    const refusing_port nobody;
     test_client client(for_client());
-    const auto result = client.connect(port);
+    const auto result = client.connect(nobody.number());
     ASSERT_TRUE(fails_with(result, errc::connection_refused));
-    EXPECT_NE(result.error().message.find("127.0.0.1:" + std::to_string(port)), std::string::npos)
+    EXPECT_NE(result.error().message.find("127.0.0.1:" + std::to_string(nobody.number())),
+              std::string::npos)
         << result.error().message;
     EXPECT_EQ(client.client.metrics().connect_failures, 1U);
     EXPECT_EQ(client.connected.count(), 0U);

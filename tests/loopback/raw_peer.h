@@ -213,11 +213,14 @@ private:
     stream_end end_ = stream_end::none;
 };
 
-/// A listening socket on 127.0.0.1.
-class raw_listener {
+/// A port of 127.0.0.1 that refuses connections: nobody listens there, nor can another process
+/// while this exists.
+class refusing_port {
 public:
-    explicit raw_listener(int backlog = 16)
+    /// `is_shared`: with sockets that are bound to it, and have SO_REUSEADDR as well.
+    explicit refusing_port(bool is_shared = false)
         : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        socket_.set(SOL_SOCKET, SO_REUSEADDR, is_shared ? 1 : 0);
         ::sockaddr_in local{};
         local.sin_family = AF_INET;
         local.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -226,20 +229,31 @@ public:
         ::socklen_t length = sizeof local;
         EXPECT_EQ(::getsockname(socket_.handle(), reinterpret_cast<::sockaddr*>(&local), &length),
                   0);
-        EXPECT_EQ(::listen(socket_.handle(), backlog), 0);
-        port_ = ntohs(local.sin_port);
+        number_ = ntohs(local.sin_port);
     }
 
-    [[nodiscard]] std::uint16_t port() const { return port_; }
+    [[nodiscard]] std::uint16_t number() const { return number_; }
+    [[nodiscard]] int handle() const { return socket_.handle(); }
+
+private:
+    raw_peer socket_;
+    std::uint16_t number_ = 0;
+};
+
+/// A listening socket on 127.0.0.1.
+class raw_listener {
+public:
+    explicit raw_listener(int backlog = 16) { EXPECT_EQ(::listen(port_.handle(), backlog), 0); }
+
+    [[nodiscard]] std::uint16_t port() const { return port_.number(); }
     [[nodiscard]] raw_peer accept() const {
-        raw_peer accepted(::accept4(socket_.handle(), nullptr, nullptr, SOCK_CLOEXEC));
+        raw_peer accepted(::accept4(port_.handle(), nullptr, nullptr, SOCK_CLOEXEC));
         EXPECT_TRUE(accepted.is_open());
         return accepted;
     }
 
 private:
-    raw_peer socket_;
-    std::uint16_t port_ = 0;
+    refusing_port port_;
 };
 
 }  // namespace loopback

@@ -43,11 +43,6 @@ private:
     std::shared_ptr<connector> made_;
 };
 
-/// A port at which nobody listens.
-[[nodiscard]] std::uint16_t free_port() {
-    return port_of(listen_at(ipv4_loopback()));
-}
-
 [[nodiscard]] std::size_t open_descriptors() {
     const std::filesystem::directory_iterator all("/proc/self/fd");
     return static_cast<std::size_t>(std::distance(begin(all), end(all)));
@@ -88,8 +83,9 @@ TEST_P(connectors, connect_to_an_address) {
 }
 
 TEST_P(connectors, say_that_they_were_refused) {
+    const loopback::refusing_port nobody;
     attempt connecting(loop);
-    connecting.start("127.0.0.1", free_port());
+    connecting.start("127.0.0.1", nobody.number());
     ASSERT_TRUE(connecting.is_answered());
     EXPECT_FALSE(connecting.answer().is_connected());
     EXPECT_EQ(connecting.answer().code, errc::connection_refused);
@@ -141,12 +137,13 @@ struct connecting_owner {
 };
 
 TEST_P(connectors, answer_when_their_loop_ends_before_they_connect) {
+    const loopback::refusing_port nobody;
     auto owner = std::make_shared<connecting_owner>();
     const std::weak_ptr<connecting_owner> watched = owner;
     std::vector<errc> codes;
     owner->connecting = std::make_shared<connector>(loop.get(), sockets::connect_settings{});
     loop.in_batch([&] {
-        owner->connecting->start("127.0.0.1", free_port(), loop->now() + loopback::patience,
+        owner->connecting->start("127.0.0.1", nobody.number(), loop->now() + loopback::patience,
                                  [&, owner](connect_outcome outcome) {
                                      codes.push_back(outcome.code);
                                      owner->connecting.reset();
@@ -184,9 +181,10 @@ TEST_F(connector_time, is_up_when_nobody_answers) {
 }
 
 TEST_F(connector_time, is_up_when_the_name_does_not_resolve) {
+    const loopback::refusing_port nobody;
     scripted_name slow("slow.test", {"127.0.0.1"});
     slow.hold();
-    connecting.start(slow.text(), free_port(), milliseconds{100});
+    connecting.start(slow.text(), nobody.number(), milliseconds{100});
     slow.wait_until_asked();
     pass(milliseconds{99});
     EXPECT_TRUE(connecting.answers.empty());
@@ -200,9 +198,10 @@ TEST_F(connector_time, is_up_when_the_name_does_not_resolve) {
 }
 
 TEST_F(connector_time, can_end_early_while_the_name_resolves) {
+    const loopback::refusing_port nobody;
     scripted_name slow("slow.test", {"127.0.0.1"});
     slow.hold();
-    connecting.start(slow.text(), free_port());
+    connecting.start(slow.text(), nobody.number());
     slow.wait_until_asked();
     connecting.cancel();
     ASSERT_EQ(connecting.answers.size(), 1U);
@@ -307,7 +306,8 @@ TEST_F(connector_time, gives_every_address_its_turn_and_never_too_many_at_once) 
 
 TEST_F(connector_time, names_each_address_that_failed) {
     const scripted_name name("two.test", {"127.0.0.2", "127.0.0.1"});
-    const auto port = free_port();
+    const loopback::refusing_port nobody;
+    const auto port = nobody.number();
     const silent_listener silent(sockets::parse_address("127.0.0.2", port));
     connecting.start(name.text(), port, milliseconds{100});
     const auto half = loop.now() + milliseconds{50} + resolution;
@@ -323,12 +323,13 @@ TEST_F(connector_time, names_each_address_that_failed) {
 }
 
 TEST_F(connector_time, bounds_the_length_of_its_error) {
+    const loopback::refusing_port nobody;
     std::vector<std::string> addresses;
     for (int i = 2; i < 2 + 100; ++i) {
         addresses.push_back("127.0.1." + std::to_string(i));
     }
     const scripted_name name("many.test", addresses);
-    connecting.start(name.text(), free_port());
+    connecting.start(name.text(), nobody.number());
     ASSERT_TRUE(connecting.is_answered());
     EXPECT_EQ(connecting.answer().code, errc::connection_refused);
     EXPECT_NE(connecting.answer().text.find("; and 56 more"), std::string::npos)
@@ -347,7 +348,8 @@ TEST_F(connector_time, is_not_wasted_on_an_address_that_refuses) {
 
 TEST_F(connector_time, ends_when_every_address_refuses) {
     const scripted_name name("two.test", {"127.0.0.2", "127.0.0.1"});
-    const auto port = free_port();
+    const loopback::refusing_port nobody;
+    const auto port = nobody.number();
     connecting.start(name.text(), port);
     ASSERT_TRUE(connecting.is_answered());
     EXPECT_EQ(connecting.answer().code, errc::connection_refused);

@@ -113,23 +113,41 @@ TEST_P(UdpLife, BlockingCallsRefuseOnAnIoThread) {
     EXPECT_TRUE(is_ok(server.server.start_server(0))) << "and starts again";
 }
 
+/// A port for a server that leaves it while datagrams still come: no other process can have it
+/// then, and get them.
+class kept_port {
+public:
+    kept_port() { socket_.hear_nobody(); }
+
+    [[nodiscard]] std::uint16_t number() const { return socket_.port(); }
+    [[nodiscard]] static udp_server_options shared_by(udp_server_options options) {
+        options.bind_address = "127.0.0.1";
+        options.reuse_port = true;
+        return options;
+    }
+
+private:
+    const raw_socket socket_{true};
+};
+
 TEST_P(UdpLife, NoCallbackAfterAStopUnderAFlood) {
+    const kept_port port;
     for (int round = 0; round < 5; ++round) {
         watchman guard;
-        test_server server(for_server());
+        test_server server(kept_port::shared_by(for_server()));
         std::uint64_t late = 0;
         server.on_receive = [&](byte_view data, const endpoint& from) {
             guard.pass();
             late += fails_with(server.server.send_to(data, from), errc::server_not_started) ? 1 : 0;
         };
-        const auto port = server.start();
+        ASSERT_TRUE(is_ok(server.server.start_server(port.number())));
         std::atomic<bool> is_over{false};
         std::vector<std::thread> flood;
         for (int i = 0; i < 2; ++i) {
             flood.emplace_back([&] {
                 const raw_socket socket;
                 while (!is_over) {
-                    socket.send(pattern(200), port);
+                    socket.send(pattern(200), port.number());
                 }
             });
         }
@@ -149,35 +167,32 @@ TEST_P(UdpLife, NoCallbackAfterAStopUnderAFlood) {
 }
 
 TEST_P(UdpLife, AServerMayEndInItsOwnCallback) {
+    const kept_port port;
     event_counter destroyed;
-    auto server = std::make_unique<messaging_udp_server>("own", for_server());
+    auto server = std::make_unique<messaging_udp_server>("own", kept_port::shared_by(for_server()));
     ASSERT_TRUE(is_ok(server->set_receive_callback([&](byte_view) {
         server.reset();
         destroyed.add();
     })));
-    ASSERT_TRUE(is_ok(server->start_server(0)));
+    ASSERT_TRUE(is_ok(server->start_server(port.number())));
     const raw_socket socket;
-    const auto port = server->local_port();
     for (int i = 0; i < 20; ++i) {
-        socket.send(pattern(10), port);
+        socket.send(pattern(10), port.number());
     }
     EXPECT_TRUE(destroyed.wait_for(1));
     EXPECT_EQ(destroyed.count(), 1U);
 }
 
 TEST_P(UdpLife, AClientMayEndInItsErrorCallback) {
-    std::uint16_t nobody = 0;
-    {
-        const raw_socket gone;
-        nobody = gone.port();
-    }
+    const raw_socket nobody;
+    nobody.hear_nobody();
     event_counter destroyed;
     auto client = std::make_unique<messaging_udp_client>("own", for_client());
     ASSERT_TRUE(is_ok(client->set_error_callback([&](std::error_code) {
         client.reset();
         destroyed.add();
     })));
-    ASSERT_TRUE(is_ok(client->start_client("127.0.0.1", nobody)));
+    ASSERT_TRUE(is_ok(client->start_client("127.0.0.1", nobody.port())));
     ASSERT_TRUE(is_ok(client->send_packet("x")));
     EXPECT_TRUE(destroyed.wait_for(1));
 }

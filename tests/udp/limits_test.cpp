@@ -97,13 +97,10 @@ TEST_P(UdpLimits, AddressesThatCannotBeReachedFail) {
 }
 
 TEST_P(UdpLimits, ARefusalReachesTheErrorCallbackAndTheClientGoesOn) {
-    std::uint16_t port = 0;
-    {
-        const raw_socket gone;
-        port = gone.port();
-    }
+    const raw_socket peer;
+    peer.hear_nobody();
     test_client client(for_client());
-    ASSERT_TRUE(is_ok(client.client.start_client("127.0.0.1", port)));
+    ASSERT_TRUE(is_ok(client.client.start_client("127.0.0.1", peer.port())));
     event_counter sent;
     for (int i = 0; i < 3; ++i) {
         ASSERT_TRUE(is_ok(client.client.send_packet("anybody?", [&](VoidResult result) {
@@ -117,21 +114,18 @@ TEST_P(UdpLimits, ARefusalReachesTheErrorCallbackAndTheClientGoesOn) {
     EXPECT_GE(client.client.metrics().refusals, 1U);
     EXPECT_EQ(client.client.metrics().send_failures, 0U);
     // Somebody comes.
-    const raw_socket late(port);
+    peer.hear_only(client.client.local_endpoint().port());
     ASSERT_TRUE(is_ok(client.client.send_packet("hello")));
-    EXPECT_EQ(text_of(late.receive()), "hello");
+    EXPECT_EQ(text_of(peer.receive()), "hello");
 }
 
 TEST_P(UdpLimits, AnUnconnectedClientHearsAnybody) {
-    std::uint16_t nobody = 0;
-    {
-        const raw_socket gone;
-        nobody = gone.port();
-    }
+    const raw_socket nobody;
+    nobody.hear_nobody();
     auto options = for_client();
     options.is_connected = false;
     test_client client(options);
-    ASSERT_TRUE(is_ok(client.client.start_client("127.0.0.1", nobody)));
+    ASSERT_TRUE(is_ok(client.client.start_client("127.0.0.1", nobody.port())));
     ASSERT_TRUE(is_ok(client.client.send_packet("nobody hears this")));
     const raw_socket stranger;
     stranger.send(pattern(5), client.client.local_endpoint().port());

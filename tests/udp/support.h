@@ -140,8 +140,11 @@ public:
 /// A plain UDP socket on 127.0.0.1, for what the library would not do.
 class raw_socket {
 public:
-    explicit raw_socket(std::uint16_t port = 0) : handle_(::socket(AF_INET, SOCK_DGRAM, 0)) {
-        ::sockaddr_in address = address_of(port);
+    /// `is_shared`: with sockets that are bound to its port, and have SO_REUSEPORT as well.
+    explicit raw_socket(bool is_shared = false) : handle_(::socket(AF_INET, SOCK_DGRAM, 0)) {
+        const int shares = is_shared ? 1 : 0;
+        EXPECT_EQ(::setsockopt(handle_, SOL_SOCKET, SO_REUSEPORT, &shares, sizeof shares), 0);
+        ::sockaddr_in address = address_of(0);
         EXPECT_EQ(::bind(handle_, reinterpret_cast<::sockaddr*>(&address), sizeof address), 0);
         const ::timeval limit{10, 0};
         EXPECT_EQ(::setsockopt(handle_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
@@ -156,6 +159,14 @@ public:
         EXPECT_EQ(::getsockname(handle_, reinterpret_cast<::sockaddr*>(&address), &length), 0);
         return ntohs(address.sin_port);
     }
+    /// The system refuses what comes from others, as where nobody is.
+    void hear_only(std::uint16_t from) const {
+        const ::sockaddr_in address = address_of(from);
+        EXPECT_EQ(::connect(handle_, reinterpret_cast<const ::sockaddr*>(&address), sizeof address),
+                  0);
+    }
+    /// The system refuses everything, yet no other process gets the port.
+    void hear_nobody() const { hear_only(port()); }
     void send(byte_view data, std::uint16_t to) const {
         const ::sockaddr_in address = address_of(to);
         EXPECT_EQ(::sendto(handle_, data.data(), data.size(), 0,
