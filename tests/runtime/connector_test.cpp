@@ -288,6 +288,9 @@ TEST_F(connector_time, gives_every_address_its_turn_and_never_too_many_at_once) 
     const milliseconds timeout{1000};
     const auto begin = loop.now();
     connecting.start(name.text(), port_of(listener), timeout);
+    // The name resolves in real time, and costs none of this one.
+    ASSERT_TRUE(
+        loop.run_until([&] { return loop.wake_at() && *loop.wake_at() < begin + timeout; }));
     std::size_t most = 0;
     while (connecting.answers.empty() && loop.now() < begin + 2 * timeout) {
         ASSERT_TRUE(loop.run_until([&] { return loop.wake_at() || !connecting.answers.empty(); }));
