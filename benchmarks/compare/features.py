@@ -7,18 +7,17 @@ through one client against posting each send to an io_context; and a second I/O 
 with the CPU time that the machine has left for it.
 """
 
-import argparse
 import concurrent.futures
 import json
 import os
 import statistics
 import subprocess
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
+import command_line
 import run
-from run import Failure, Server
+from command_line import Failure
+from run import Server
 
 
 @dataclass(frozen=True)
@@ -130,15 +129,10 @@ def measure_scaling(arguments):
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--build-dir", type=Path, required=True)
-    parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--seconds", type=float, default=0.3)
+    parser = command_line.make_parser(__doc__)
     parser.add_argument("--warmup", type=float, default=0.1)
-    parser.add_argument("--check", action="store_true", help="exit 1 when a target is missed")
-    arguments = parser.parse_args()
-    arguments.programs = (arguments.build_dir / "benchmarks" / "compare").resolve()
-    return arguments
+    programs = {side.program for pair in PAIRS for side in (pair.subject, pair.base)}
+    return command_line.parse(parser, {run.GENERATOR, "compare_senders", *programs})
 
 
 def main():
@@ -152,9 +146,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Failure as failure:
-        sys.exit(f"features: {failure}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    command_line.run(main)

@@ -7,18 +7,18 @@ the machine meets both sides, and their median is printed with the smallest and 
 raw epoll server shows how far two equal programs differ: smaller differences mean nothing.
 """
 
-import argparse
 import contextlib
 import json
 import os
 import platform
 import select
-import signal
 import statistics
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+import command_line
+from command_line import Failure
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,6 @@ GENERATOR = "compare_generator"
 PATIENCE_SECONDS = 10
 MEASURED = ("rate", "p50_us", "p99_us", "p999_us", "server_cpu_ns_per_message", "server_busy",
             "generator_busy", "server_rss_kib")
-
-
-class Failure(Exception):
-    pass
 
 
 def pinned(core):
@@ -232,39 +228,21 @@ def choose_servers(names):
 
 
 def parse_arguments():
-    def separated(text):
-        return [word.strip() for word in text.split(",")]
-
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--build-dir", type=Path, required=True,
-                        help="the build tree, or the directory of the programs")
-    parser.add_argument("--rounds", type=int, default=21)
-    parser.add_argument("--seconds", type=float, default=0.3,
-                        help="measured time of one run; more short rounds beat fewer long ones, "
-                             "because neighbouring runs then meet the same machine")
+    parser = command_line.make_parser(__doc__, rounds=21)
     parser.add_argument("--warmup", type=float, default=0.1)
-    parser.add_argument("--loads", type=separated, default=list(TARGETS["network_system"]),
+    parser.add_argument("--loads", type=command_line.separated,
+                        default=list(TARGETS["network_system"]),
                         help="comma-separated CONNECTIONSxIN_FLIGHTxBYTES")
     parser.add_argument("--idle", type=int, default=10000, help="idle connections; 0 = skip")
-    parser.add_argument("--servers", type=separated, default=[server.name for server in SERVERS],
-                        help="comma-separated names")
+    parser.add_argument("--servers", type=command_line.separated,
+                        default=[server.name for server in SERVERS], help="comma-separated names")
     parser.add_argument("--json", type=Path, help="write every sample to this file")
-    parser.add_argument("--check", action="store_true", help="exit 1 when a target is missed")
-    arguments = parser.parse_args()
-    of_tree = arguments.build_dir / "benchmarks" / "compare"
-    arguments.programs = (of_tree if of_tree.is_dir() else arguments.build_dir).resolve()
-    return arguments
+    return command_line.parse(parser, {GENERATOR, *(server.program for server in SERVERS)})
 
 
 def main():
-    # A signal ends the program like an exception does, so that no server outlives it.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda caught, _: sys.exit(128 + caught))
     arguments = parse_arguments()
     servers = choose_servers(arguments.servers)
-    for program in {GENERATOR, *(server.program for server in servers)}:
-        if not os.access(arguments.programs / program, os.X_OK):
-            raise Failure(f"{arguments.programs / program} is missing: build it first")
     cores = choose_cores()
     machine = describe_machine()
     print(f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}; "
@@ -288,9 +266,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Failure as failure:
-        sys.exit(f"compare: {failure}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    command_line.run(main)

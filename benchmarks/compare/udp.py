@@ -6,18 +6,16 @@ largest. What was sent, received and lost is counted in every row; a program tha
 each, so a comparison counts only where the losses are alike.
 """
 
-import argparse
 import json
-import os
 import signal
 import statistics
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import command_line
 import run
-from run import Failure
+from command_line import Failure
 
 GENERATOR = "compare_udp_generator"
 RAW, ASIO, LIBRARY = "compare_udp_raw", "compare_udp_asio", "compare_udp_network_system"
@@ -184,26 +182,16 @@ def find_misses(case, samples):
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--build-dir", type=Path, required=True)
-    parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--seconds", type=float, default=0.3)
+    parser = command_line.make_parser(__doc__)
     parser.add_argument("--rate", type=int, default=400000,
                         help="datagrams a second of the floods; 0 = as fast as they go")
     parser.add_argument("--cases", default="", help="only those whose names contain this")
     parser.add_argument("--json", type=Path, help="write every sample to this file")
-    parser.add_argument("--check", action="store_true", help="exit 1 when a target is missed")
-    arguments = parser.parse_args()
-    of_tree = arguments.build_dir / "benchmarks" / "compare"
-    arguments.programs = (of_tree if of_tree.is_dir() else arguments.build_dir).resolve()
-    return arguments
+    return command_line.parse(parser, (GENERATOR, RAW, ASIO, LIBRARY))
 
 
 def main():
     arguments = parse_arguments()
-    for program in (GENERATOR, RAW, ASIO, LIBRARY):
-        if not os.access(arguments.programs / program, os.X_OK):
-            raise Failure(f"{arguments.programs / program} is missing: build it first")
     cores = run.choose_cores()
     machine = run.describe_machine()
     print(f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}; subject on core "
@@ -223,9 +211,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Failure as failure:
-        sys.exit(f"compare: {failure}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    command_line.run(main)
