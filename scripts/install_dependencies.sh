@@ -17,7 +17,7 @@
 debian_packages() {
     case $1 in
     build) echo g++ cmake ninja-build libasio-dev libfmt-dev libssl-dev ;;
-    test) echo "$(debian_packages build)" libgtest-dev python3 openssl curl ;;
+    test) echo "$(debian_packages build)" libgtest-dev python3 openssl curl iproute2 ;;
     bench) echo "$(debian_packages build)" libbenchmark-dev python3 util-linux ;;
     dev)
         echo "$(debian_packages test)" g++-11 clang-16 clang-format-16 clang-tidy-16 \
