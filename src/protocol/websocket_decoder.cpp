@@ -183,7 +183,6 @@ const violation* message_decoder::begin_frame(unsigned first, std::size_t length
     if (frame_type_ != opcode::continuation) {
         message_type_ = frame_type_;
         empty_fragments_ = 0;
-        text_.reset();
     }
     const bool is_empty = length == 0 && !is_final_;
     return is_empty && ++empty_fragments_ > max_empty_fragments ? &empty_fragments : nullptr;

@@ -182,6 +182,8 @@ TEST(websocket_request, what_is_refused) {
         {"4.2.1: no key", with("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", "")},
         {"4.2.1: a short key", with("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25j")},
         {"4.2.1: a long key", with("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZWFh")},
+        {"4.2.1: a long key with an end",
+         with("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZWFhYQ==")},
         {"4.2.1: a key that is not base64", with("dGhlIHNhb", "dGhl*HNhb")},
         {"4.2.1: an empty key", with("dGhlIHNhbXBsZSBub25jZQ==", "")},
         {"11.3.1: two keys", with_line("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")},
