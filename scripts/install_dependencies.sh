@@ -18,7 +18,7 @@ debian_packages() {
     case $1 in
     build) echo g++ cmake ninja-build libasio-dev libfmt-dev libssl-dev ;;
     test) echo "$(debian_packages build)" libgtest-dev python3 openssl curl ;;
-    bench) echo "$(debian_packages build)" libbenchmark-dev python3 util-linux ;;
+    bench) echo "$(debian_packages build)" libbenchmark-dev libboost-dev python3 util-linux ;;
     dev)
         echo "$(debian_packages test)" g++-11 clang-16 clang-format-16 clang-tidy-16 \
             libclang-rt-16-dev llvm-16 ccache doxygen shellcheck pkg-config make git util-linux
@@ -32,7 +32,7 @@ brew_packages() {
     case $1 in
     build) echo cmake ninja asio fmt openssl ;;
     test) echo "$(brew_packages build)" googletest python3 ;;
-    bench) echo "$(brew_packages build)" google-benchmark ;;
+    bench) echo "$(brew_packages build)" google-benchmark boost ;;
     dev) echo "$(brew_packages test)" llvm@16 ccache doxygen shellcheck pkg-config ;;
     coverage) echo "$(brew_packages test)" gcovr ;;
     *) die "unknown group '$1' (build, test, bench, dev, coverage)" ;;
