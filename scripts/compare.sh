@@ -18,4 +18,4 @@ case ${1-} in
     shift
     ;;
 esac
-exec python3 benchmarks/compare/$program --build-dir build/bench "$@"
+exec python3 "benchmarks/compare/$program" --build-dir build/bench "$@"
