@@ -1,0 +1,99 @@
+// A peer built on npm's ws (Debian: node-ws).
+//
+//   node ws_peer.js serve        an echo server; prints "port N", ends with its input
+//   node ws_peer.js talk URL     talks to an echo server and prints what came of it
+//   node ws_peer.js conform URL  answers every case of a conformance driver
+//
+// Both ends take "close CODE REASON" as the wish to be closed so, and say "closed CODE REASON".
+"use strict";
+
+const { once } = require("events");
+const { WebSocket, WebSocketServer } = require("ws");
+
+const options = { maxPayload: 64 * 1024 * 1024, perMessageDeflate: false };
+
+function tellClose(socket) {
+  socket.on("close", (code, reason) => console.log(`closed ${code} ${reason}`.trim()));
+}
+
+function answer(socket, data, isBinary) {
+  const [word, code, ...reason] = isBinary ? [] : data.toString().split(" ");
+  if (word === "close") socket.close(Number(code), reason.join(" "));
+  else if (word === "ping") socket.ping("are you there?");
+  else socket.send(data, { binary: isBinary });
+}
+
+function serve() {
+  const server = new WebSocketServer({ host: "127.0.0.1", port: 0, ...options });
+  server.on("listening", () => console.log(`port ${server.address().port}`));
+  server.on("connection", (socket) => {
+    tellClose(socket);
+    socket.on("message", (data, isBinary) => answer(socket, data, isBinary));
+    socket.on("pong", (data) => console.log(`pong ${data}`));
+    socket.on("error", () => {}); // a "close" follows
+  });
+  process.stdin.on("end", () => process.exit(0)).resume();
+}
+
+async function echo(socket, what, sent, parts) {
+  const isBinary = Buffer.isBuffer(sent);
+  const answered = once(socket, "message");
+  for (let i = 0; i < parts; ++i) {
+    const size = Math.ceil(sent.length / parts);
+    const fin = i === parts - 1;
+    socket.send(sent.slice(i * size, (i + 1) * size), { binary: isBinary, fin });
+  }
+  const [data, cameBinary] = await answered;
+  const isSame = cameBinary === isBinary && Buffer.from(sent).equals(data);
+  console.log(`${what} ${isSame ? "same" : "different"}`);
+}
+
+async function talk(url) {
+  let socket = new WebSocket(url, options);
+  tellClose(socket);
+  await once(socket, "open");
+  await echo(socket, "text", "Größe, Привет, 你好, 😀", 1);
+  await echo(socket, "binary", Buffer.from([...Array(256).keys()]), 1);
+  await echo(socket, "empty", "", 1);
+  await echo(socket, "large", Buffer.alloc(1024 * 1024, 0xa5), 1);
+  await echo(socket, "fragmented", "0123456789".repeat(1000), 7);
+  socket.ping("token");
+  const [token] = await once(socket, "pong");
+  console.log(`pong ${token}`);
+  let closed = once(socket, "close");
+  socket.close(4001, "goodbye");
+  await closed;
+
+  socket = new WebSocket(url, options);
+  tellClose(socket);
+  await once(socket, "open");
+  closed = once(socket, "close");
+  socket.send("close 4002 as you wish");
+  await closed;
+}
+
+// The messages of one connection, echoed when wanted; resolves when it is closed.
+function connect(url, echoes) {
+  return new Promise((resolve) => {
+    const received = [];
+    const socket = new WebSocket(url, options);
+    socket.on("message", (data, isBinary) => {
+      received.push(data.toString());
+      if (echoes) socket.send(data, { binary: isBinary });
+    });
+    socket.on("error", () => {}); // a "close" follows
+    socket.on("close", () => resolve(received));
+  });
+}
+
+async function conform(url) {
+  const [count] = await connect(`${url}/getCaseCount`, false);
+  for (let number = 1; number <= Number(count); ++number) {
+    await connect(`${url}/runCase?case=${number}&agent=ws`, true);
+  }
+  await connect(`${url}/updateReports?agent=ws`, false);
+}
+
+const modes = { serve, talk, conform };
+const [mode, url] = process.argv.slice(2);
+modes[mode](url);
