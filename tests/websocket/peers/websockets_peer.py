@@ -4,8 +4,10 @@
   websockets_peer.py serve        an echo server; prints "port N", ends with its input
   websockets_peer.py talk URL     talks to an echo server and prints what came of it
   websockets_peer.py conform URL  answers every case of a conformance driver
+  websockets_peer.py check        says that websockets is there
 
-Both ends take "close CODE REASON" as the wish to be closed so, and say "closed CODE REASON".
+A server takes texts as wishes too: "close CODE REASON", "ping", "fragments". Both ends say
+"closed CODE REASON" in the end.
 """
 
 import asyncio
@@ -31,6 +33,8 @@ async def answer(socket, message):
     elif word == "ping":
         await (await socket.ping(b"are you there?"))
         tell("pong are you there?")
+    elif word == "fragments":
+        await socket.send(["0123456789"] * 1000)
     else:
         await socket.send(message)
 
@@ -97,5 +101,10 @@ async def conform(url):
     await connect(f"{url}/updateReports?agent=websockets", False)
 
 
+async def check():
+    tell("websockets is there")
+
+
 if __name__ == "__main__":
-    asyncio.run({"serve": serve, "talk": talk, "conform": conform}[sys.argv[1]](*sys.argv[2:]))
+    modes = {"serve": serve, "talk": talk, "conform": conform, "check": check}
+    asyncio.run(modes[sys.argv[1]](*sys.argv[2:]))

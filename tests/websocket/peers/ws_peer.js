@@ -3,14 +3,25 @@
 //   node ws_peer.js serve        an echo server; prints "port N", ends with its input
 //   node ws_peer.js talk URL     talks to an echo server and prints what came of it
 //   node ws_peer.js conform URL  answers every case of a conformance driver
+//   node ws_peer.js check        says that ws is there
 //
-// Both ends take "close CODE REASON" as the wish to be closed so, and say "closed CODE REASON".
+// A server takes texts as wishes too: "close CODE REASON", "ping", "fragments". Both ends say
+// "closed CODE REASON" in the end.
 "use strict";
 
 const { once } = require("events");
-const { WebSocket, WebSocketServer } = require("ws");
+const { WebSocket, WebSocketServer } = load("ws");
 
 const options = { maxPayload: 64 * 1024 * 1024, perMessageDeflate: false };
+
+// A Node.js that is not Debian's does not look where Debian's packages are.
+function load(name) {
+  try {
+    return require(name);
+  } catch {
+    return require(`/usr/share/nodejs/${name}`);
+  }
+}
 
 function tellClose(socket) {
   socket.on("close", (code, reason) => console.log(`closed ${code} ${reason}`.trim()));
@@ -20,6 +31,7 @@ function answer(socket, data, isBinary) {
   const [word, code, ...reason] = isBinary ? [] : data.toString().split(" ");
   if (word === "close") socket.close(Number(code), reason.join(" "));
   else if (word === "ping") socket.ping("are you there?");
+  else if (word === "fragments") sendFragments(socket, "0123456789".repeat(1000), 7);
   else socket.send(data, { binary: isBinary });
 }
 
@@ -35,16 +47,19 @@ function serve() {
   process.stdin.on("end", () => process.exit(0)).resume();
 }
 
-async function echo(socket, what, sent, parts) {
-  const isBinary = Buffer.isBuffer(sent);
-  const answered = once(socket, "message");
+function sendFragments(socket, data, parts) {
+  const size = Math.ceil(data.length / parts);
   for (let i = 0; i < parts; ++i) {
-    const size = Math.ceil(sent.length / parts);
-    const fin = i === parts - 1;
-    socket.send(sent.slice(i * size, (i + 1) * size), { binary: isBinary, fin });
+    const binary = Buffer.isBuffer(data);
+    socket.send(data.slice(i * size, (i + 1) * size), { binary, fin: i === parts - 1 });
   }
-  const [data, cameBinary] = await answered;
-  const isSame = cameBinary === isBinary && Buffer.from(sent).equals(data);
+}
+
+async function echo(socket, what, sent, parts = 1) {
+  const answered = once(socket, "message");
+  sendFragments(socket, sent, parts);
+  const [data, isBinary] = await answered;
+  const isSame = isBinary === Buffer.isBuffer(sent) && Buffer.from(sent).equals(data);
   console.log(`${what} ${isSame ? "same" : "different"}`);
 }
 
@@ -52,10 +67,10 @@ async function talk(url) {
   let socket = new WebSocket(url, options);
   tellClose(socket);
   await once(socket, "open");
-  await echo(socket, "text", "Größe, Привет, 你好, 😀", 1);
-  await echo(socket, "binary", Buffer.from([...Array(256).keys()]), 1);
-  await echo(socket, "empty", "", 1);
-  await echo(socket, "large", Buffer.alloc(1024 * 1024, 0xa5), 1);
+  await echo(socket, "text", "Größe, Привет, 你好, 😀");
+  await echo(socket, "binary", Buffer.from([...Array(256).keys()]));
+  await echo(socket, "empty", "");
+  await echo(socket, "large", Buffer.alloc(1024 * 1024, 0xa5));
   await echo(socket, "fragmented", "0123456789".repeat(1000), 7);
   socket.ping("token");
   const [token] = await once(socket, "pong");
@@ -94,6 +109,6 @@ async function conform(url) {
   await connect(`${url}/updateReports?agent=ws`, false);
 }
 
-const modes = { serve, talk, conform };
+const modes = { serve, talk, conform, check: () => console.log("ws is there") };
 const [mode, url] = process.argv.slice(2);
 modes[mode](url);
