@@ -5,10 +5,9 @@
 #   scripts/install_dependencies.sh [GROUP...]
 #
 #   build     what the library needs (default, together with test)
-#   test      what the tests need; includes build
+#   test      what the tests need, the peers they talk to among it; includes build
 #   bench     what the benchmarks need; includes build
-#   dev       clang-format, clang-tidy, sanitizers, second compilers, ccache, Doxygen, WebSocket peers;
-#             includes test
+#   dev       clang-format, clang-tidy, sanitizers, second compilers, ccache, Doxygen; includes test
 #   coverage  the coverage report; includes test
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -18,12 +17,13 @@
 debian_packages() {
     case $1 in
     build) echo g++ cmake ninja-build libasio-dev libfmt-dev libssl-dev ;;
-    test) echo "$(debian_packages build)" libgtest-dev python3 openssl curl ;;
+    test)
+        echo "$(debian_packages build)" libgtest-dev python3 openssl curl python3-websockets node-ws
+        ;;
     bench) echo "$(debian_packages build)" libbenchmark-dev libboost-dev python3 util-linux ;;
     dev)
         echo "$(debian_packages test)" g++-11 clang-16 clang-format-16 clang-tidy-16 \
-            libclang-rt-16-dev llvm-16 ccache doxygen shellcheck pkg-config make git util-linux \
-            python3-websockets node-ws
+            libclang-rt-16-dev llvm-16 ccache doxygen shellcheck pkg-config make git util-linux
         ;;
     coverage) echo "$(debian_packages test)" gcovr ;;
     *) die "unknown group '$1' (build, test, bench, dev, coverage)" ;;
