@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 """A peer built on Python's websockets (Debian: python3-websockets).
 
-  websockets_peer.py serve        an echo server; prints "port N", ends with its input
-  websockets_peer.py talk URL     talks to an echo server and prints what came of it
-  websockets_peer.py conform URL  answers every case of a conformance driver
-  websockets_peer.py check        says that websockets is there
+  websockets_peer.py serve [CERTIFICATE KEY]  an echo server, over TLS with these; prints "port N",
+                                              ends with its input
+  websockets_peer.py talk URL [CA]            talks to an echo server and prints what came of it
+  websockets_peer.py conform URL              answers every case of a conformance driver
+  websockets_peer.py check                    says that websockets is there
 
 A server takes texts as wishes too: "close CODE REASON", "ping", "fragments". Both ends say
 "closed CODE REASON" in the end.
 """
 
 import asyncio
+import ssl
 import sys
 
 import websockets
@@ -52,8 +54,12 @@ async def converse(socket, *_):
     tell_close(socket)
 
 
-async def serve():
-    async with websockets.serve(converse, "127.0.0.1", 0, **OPTIONS) as server:
+async def serve(certificate=None, key=None):
+    secure = None
+    if certificate:
+        secure = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        secure.load_cert_chain(certificate, key)
+    async with websockets.serve(converse, "127.0.0.1", 0, ssl=secure, **OPTIONS) as server:
         tell("port", server.sockets[0].getsockname()[1])
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
@@ -63,8 +69,9 @@ async def echo(socket, what, sent, pieces=None):
     tell(what, "same" if await socket.recv() == sent else "different")
 
 
-async def talk(url):
-    async with websockets.connect(url, **OPTIONS) as socket:
+async def talk(url, ca=None):
+    trusting = dict(OPTIONS, ssl=ssl.create_default_context(cafile=ca)) if ca else OPTIONS
+    async with websockets.connect(url, **trusting) as socket:
         await echo(socket, "text", "Größe, Привет, 你好, 😀")
         await echo(socket, "binary", bytes(range(256)))
         await echo(socket, "empty", "")
@@ -74,7 +81,7 @@ async def talk(url):
         tell("pong token")
         await socket.close(4001, "goodbye")
         tell_close(socket)
-    async with websockets.connect(url, **OPTIONS) as socket:
+    async with websockets.connect(url, **trusting) as socket:
         await socket.send("close 4002 as you wish")
         await socket.wait_closed()
         tell_close(socket)

@@ -1,15 +1,19 @@
 // A peer built on npm's ws (Debian: node-ws).
 //
-//   node ws_peer.js serve        an echo server; prints "port N", ends with its input
-//   node ws_peer.js talk URL     talks to an echo server and prints what came of it
-//   node ws_peer.js conform URL  answers every case of a conformance driver
-//   node ws_peer.js check        says that ws is there
+//   node ws_peer.js serve [CERTIFICATE KEY]  an echo server, over TLS with these; prints "port N",
+//                                            ends with its input
+//   node ws_peer.js talk URL [CA]            talks to an echo server and prints what came of it
+//   node ws_peer.js conform URL              answers every case of a conformance driver
+//   node ws_peer.js check                    says that ws is there
 //
 // A server takes texts as wishes too: "close CODE REASON", "ping", "fragments". Both ends say
 // "closed CODE REASON" in the end.
 "use strict";
 
 const { once } = require("events");
+const { readFileSync } = require("fs");
+const http = require("http");
+const https = require("https");
 const { WebSocket, WebSocketServer } = load("ws");
 
 const options = { maxPayload: 64 * 1024 * 1024, perMessageDeflate: false };
@@ -35,15 +39,17 @@ function answer(socket, data, isBinary) {
   else socket.send(data, { binary: isBinary });
 }
 
-function serve() {
-  const server = new WebSocketServer({ host: "127.0.0.1", port: 0, ...options });
-  server.on("listening", () => console.log(`port ${server.address().port}`));
-  server.on("connection", (socket) => {
+function serve(certificate, key) {
+  const server = certificate
+    ? https.createServer({ cert: readFileSync(certificate), key: readFileSync(key) })
+    : http.createServer();
+  new WebSocketServer({ server, ...options }).on("connection", (socket) => {
     tellClose(socket);
     socket.on("message", (data, isBinary) => answer(socket, data, isBinary));
     socket.on("pong", (data) => console.log(`pong ${data}`));
     socket.on("error", () => {}); // a "close" follows
   });
+  server.listen(0, "127.0.0.1", () => console.log(`port ${server.address().port}`));
   process.stdin.on("end", () => process.exit(0)).resume();
 }
 
@@ -63,8 +69,9 @@ async function echo(socket, what, sent, parts = 1) {
   console.log(`${what} ${isSame ? "same" : "different"}`);
 }
 
-async function talk(url) {
-  let socket = new WebSocket(url, options);
+async function talk(url, ca) {
+  const trusting = ca ? { ...options, ca: readFileSync(ca) } : options;
+  let socket = new WebSocket(url, trusting);
   tellClose(socket);
   await once(socket, "open");
   await echo(socket, "text", "Größe, Привет, 你好, 😀");
@@ -79,7 +86,7 @@ async function talk(url) {
   socket.close(4001, "goodbye");
   await closed;
 
-  socket = new WebSocket(url, options);
+  socket = new WebSocket(url, trusting);
   tellClose(socket);
   await once(socket, "open");
   closed = once(socket, "close");
@@ -110,5 +117,5 @@ async function conform(url) {
 }
 
 const modes = { serve, talk, conform, check: () => console.log("ws is there") };
-const [mode, url] = process.argv.slice(2);
-modes[mode](url);
+const [mode, ...words] = process.argv.slice(2);
+modes[mode](...words);
