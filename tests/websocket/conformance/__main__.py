@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import wire
 from cases import Await, Head, Piece, Silence, all_cases
+from handshake_cases import ANSWER, handshake_cases
 from wire import CLOSE, TEXT, Connection, Frame, Miss, close_payload, describe
 
 FAILS_FAST_WITHIN_SECONDS = 2
@@ -102,6 +103,18 @@ def run_case(peer, case):
     leave(peer)
 
 
+def run_opening(address, opening):
+    status, headers = wire.open_with(*address, opening.request, opening.chop)
+    if status not in opening.statuses:
+        raise Miss(f"answers {status}, not {' or '.join(map(str, opening.statuses))}")
+    wanted = dict(opening.fields or {})
+    if status == 101:
+        wanted |= {b"sec-websocket-accept": ANSWER}
+    for name, value in wanted.items():
+        if headers.get(name) != value:
+            raise Miss(f"answers without {name.decode()}: {value.decode()}")
+
+
 def section(case):
     return int(case.name.split(".")[0])
 
@@ -112,10 +125,11 @@ class Report:
         self.passed, self.failed = Counter(), Counter()
         self.missing = 0
 
-    def record(self, case, open_peer):
+    def record(self, case, run):
+        """Runs it, and says whether it has passed."""
         began = time.monotonic()
         try:
-            run_case(open_peer(), case)
+            run()
         except (Miss, OSError, ValueError) as miss:
             self.failed[section(case)] += 1
             print(f"FAILED {case.name}: {miss}", flush=True)
@@ -135,11 +149,12 @@ class Report:
         return 0 if passed == count else 1
 
 
-def drive_server(address, cases, report):
-    host, _, port = address.rpartition(":")
+def drive_server(address, cases, openings, report):
     for case in cases:
-        report.record(case, lambda: wire.connect(host, int(port)))
-    return report.finish(len(cases))
+        report.record(case, lambda: run_case(wire.connect(*address), case))
+    for opening in openings:
+        report.record(opening, lambda: run_opening(address, opening))
+    return report.finish(len(cases) + len(openings))
 
 
 def answer(peer, text):
@@ -171,7 +186,7 @@ def drive_client(port, cases, report, patience):
                 raise Miss(f"asks for case {number}")
             case = cases[number - 1] if number else None
             if url.path == "/runCase" and case:
-                passed = report.record(case, lambda: peer)
+                passed = report.record(case, lambda: run_case(peer, case))
                 verdicts[number] = "OK" if passed else "FAILED"
                 tcp.close()
             elif url.path == "/getCaseCount":
@@ -205,12 +220,17 @@ def parse_arguments():
 def main():
     arguments = parse_arguments()
     wanted = [name + "." for name in arguments.cases.split(",") if name]
-    cases = [case for case in all_cases(arguments.max_message_size)
-             if not (arguments.quick and case.is_slow)
-             and (not wanted or any((case.name + ".").startswith(name) for name in wanted))]
+
+    def choose(cases):
+        return [case for case in cases
+                if not (arguments.quick and case.is_slow)
+                and (not wanted or any((case.name + ".").startswith(name) for name in wanted))]
+
+    cases = choose(all_cases(arguments.max_message_size))
     report = Report(arguments.verbose)
     if arguments.server:
-        return drive_server(arguments.server, cases, report)
+        host, _, port = arguments.server.rpartition(":")
+        return drive_server((host, int(port)), cases, choose(handshake_cases()), report)
     return drive_client(arguments.listen, cases, report, arguments.patience)
 
 

@@ -190,6 +190,22 @@ def check_upgrade(headers):
         raise Miss("handshake without Connection: Upgrade")
 
 
+def open_with(host, port, request, chop):
+    """(status, {name in small letters: value}) of the answer to a request of the caller's"""
+    with socket.create_connection((host, port), PATIENCE_SECONDS) as tcp:
+        tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            for at in range(0, len(request), chop or len(request)):
+                tcp.sendall(request[at:at + (chop or len(request))])
+        except (ConnectionResetError, BrokenPipeError):
+            pass  # it has heard enough, and may have answered
+        first, headers, _ = read_head(tcp)
+        version, status, _ = (first + b" ").split(b" ", 2)
+        if version != b"HTTP/1.1":
+            raise Miss(f"answers {first.decode()}")
+        return int(status), headers
+
+
 def connect(host, port, path="/"):
     """A client's end."""
     tcp = socket.create_connection((host, port), PATIENCE_SECONDS)
