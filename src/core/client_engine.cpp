@@ -64,7 +64,7 @@ void client_engine::on_connected(runtime::connect_outcome outcome) {
     setup.role = session::session_role::client;
     setup.drain_timeout = options_.drain_timeout;
     setup.remote = outcome.peer;
-    setup.hello_deadline = deadline_;
+    setup.handshake_deadline = deadline_;
     setup.lock_apart = connected_->lock_apart();
     const auto created = make_session(loop_, std::move(outcome.socket), setup);
     {
@@ -121,7 +121,7 @@ void client_engine::cancel_start() {
     });
 }
 
-std::shared_ptr<session::framed_session> client_engine::session() const {
+std::shared_ptr<session::stream_session> client_engine::session() const {
     const std::lock_guard lock(session_mutex_);
     return session_;
 }
@@ -139,7 +139,7 @@ client_metrics client_engine::metrics() const {
 }
 
 void client_engine::on_open(const session_ptr& who) {
-    connected_->set(std::static_pointer_cast<session::framed_session>(who));
+    connected_->set(session::stream_session::of(who));
     was_connected_ = true;
     if (callbacks_->connected) {
         callbacks_->connected();
@@ -151,7 +151,8 @@ void client_engine::on_open(const session_ptr& who) {
     start_result_.give(ok());
 }
 
-void client_engine::on_message(const session_ptr&, std::span<const std::uint8_t> data) {
+void client_engine::on_message(const session_ptr&, session::message_kind,
+                               std::span<const std::uint8_t> data) {
     if (callbacks_->received) {
         callbacks_->received(data);
     }

@@ -55,7 +55,7 @@ public:
         return is_finished_.load(std::memory_order_acquire);
     }
     /// The session once connected, also after its end; null before.
-    [[nodiscard]] std::shared_ptr<session::framed_session> session() const;
+    [[nodiscard]] std::shared_ptr<session::stream_session> session() const;
     [[nodiscard]] const client_options& options() const noexcept { return options_; }
     /// The counters of this connection.
     [[nodiscard]] client_metrics metrics() const;
@@ -74,7 +74,8 @@ private:
     }
 
     void on_open(const session_ptr& who) override;
-    void on_message(const session_ptr& who, std::span<const std::uint8_t> data) override;
+    void on_message(const session_ptr& who, session::message_kind kind,
+                    std::span<const std::uint8_t> data) override;
     void on_request(const session_ptr& who, std::span<const std::uint8_t> data,
                     detail::request_call& call) override;
     void on_writable(const session_ptr& who) override;
@@ -99,7 +100,7 @@ private:
     std::atomic<bool> was_connected_{false};
     std::atomic<bool> has_failed_to_start_{false};
     mutable std::mutex session_mutex_;
-    std::shared_ptr<session::framed_session> session_;
+    std::shared_ptr<session::stream_session> session_;
 };
 
 }  // namespace network_system::core

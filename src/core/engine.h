@@ -4,8 +4,8 @@
 #include "core/pooled_callbacks.h"
 #include "runtime/environment.h"
 #include "runtime/native_socket.h"
-#include "session/framed_session.h"
 #include "session/session_host.h"
+#include "session/stream_session.h"
 #include "utils/failure.h"
 
 #include <network_system/core/options.h>
@@ -41,7 +41,7 @@ public:
     [[nodiscard]] runtime::network& net() const noexcept { return pool_->loops().front()->net(); }
 
 protected:
-    [[nodiscard]] std::shared_ptr<session::framed_session> make_session(
+    [[nodiscard]] std::shared_ptr<session::stream_session> make_session(
         const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
         session::session_setup setup);
 

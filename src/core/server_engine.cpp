@@ -238,7 +238,8 @@ void server_engine::on_open(const session_ptr& who) {
     }
 }
 
-void server_engine::on_message(const session_ptr& who, std::span<const std::uint8_t> data) {
+void server_engine::on_message(const session_ptr& who, session::message_kind,
+                               std::span<const std::uint8_t> data) {
     if (callbacks_->received) {
         callbacks_->received(who, data);
     }
@@ -275,7 +276,7 @@ void server_engine::on_gone(const session_ptr& who, std::error_code reason,
     (void)sessions_.remove_session(who->id());
     topics_.forget(*who);
     forget(who->remote_endpoint());
-    release_one(*static_cast<session::framed_session&>(*who).where());
+    release_one(*session::stream_session::of(*who).where());
 }
 
 server_metrics server_engine::metrics() const {
@@ -310,15 +311,17 @@ VoidResult server_engine::check_message(std::span<const std::uint8_t> data) cons
 }
 
 Result<broadcast_result> server_engine::broadcast(std::span<const std::uint8_t> data) {
-    return check_message(data).map(
-        [&](auto) { return fan_out(*sessions_.snapshot(), options_.session.frames, data); });
+    return check_message(data).map([&](auto) {
+        return fan_out(*sessions_.snapshot(), encoder(), session::message_kind::binary, data);
+    });
 }
 
 Result<broadcast_result> server_engine::publish(std::string_view topic,
                                                 std::span<const std::uint8_t> data,
                                                 const session::messaging_session* except) {
     return check_message(data).map([&](auto) {
-        return fan_out(*topics_.subscribers(topic), options_.session.frames, data, topic, except);
+        return fan_out(*topics_.subscribers(topic), encoder(), session::message_kind::binary, data,
+                       topic, except);
     });
 }
 
@@ -340,7 +343,7 @@ VoidResult server_engine::subscribe(const session_ptr& who, std::string_view top
                                            options_.max_subscriptions_per_session),
                                name_);
     }
-    if (static_cast<session::framed_session&>(*who).is_gone()) {
+    if (session::stream_session::of(*who).is_gone()) {
         // It may have been forgotten just before it was entered.
         topics_.forget(*who);
         return detail::failure(errc::session_not_found,

@@ -83,7 +83,8 @@ private:
     }
 
     void on_open(const session_ptr& who) override;
-    void on_message(const session_ptr& who, std::span<const std::uint8_t> data) override;
+    void on_message(const session_ptr& who, session::message_kind kind,
+                    std::span<const std::uint8_t> data) override;
     void on_request(const session_ptr& who, std::span<const std::uint8_t> data,
                     detail::request_call& call) override;
     void on_writable(const session_ptr& who) override;
@@ -91,6 +92,9 @@ private:
     void on_gone(const session_ptr& who, std::error_code reason,
                  const session::session_metrics& totals) noexcept override;
     void report_accept_error(std::error_code error);
+    [[nodiscard]] session::message_encoder encoder() const noexcept {
+        return session::message_encoder(options_.session.frames);
+    }
     void report_error(std::error_code error);
 
     const server_options options_;

@@ -3,6 +3,8 @@
 #include "runtime/callback_gate.h"
 
 #include <network_system/session/messaging_session.h>
+#include <network_system/session/ws_handshake.h>
+#include <network_system/session/ws_message.h>
 
 #include <cstdint>
 #include <memory>
@@ -14,6 +16,8 @@
 namespace network_system::session {
 
 using session_ptr = std::shared_ptr<messaging_session>;
+/// Without WebSocket all messages are binary.
+using message_kind = ws_message_type;
 
 /// The object a session belongs to: it runs the user's callbacks. Called on the session's loop, or,
 /// where a pool runs the callbacks, by one thread of it at a time.
@@ -24,18 +28,27 @@ public:
     session_host& operator=(const session_host&) = delete;
     virtual ~session_host() = default;
 
-    /// Guards the callbacks that run user code: on_open, on_message, on_request, on_writable and
-    /// the user part of on_closed. What they throw is caught by the session.
+    /// Guards the callbacks that run user code: all but on_gone and on_callback_exception. What
+    /// they throw is caught by the session.
     [[nodiscard]] const std::shared_ptr<runtime::callback_gate>& gate() const noexcept {
         return gate_;
     }
 
     virtual void on_open(const session_ptr& who) = 0;
-    virtual void on_message(const session_ptr& who, std::span<const std::uint8_t> data) = 0;
+    virtual void on_message(const session_ptr& who, message_kind kind,
+                            std::span<const std::uint8_t> data) = 0;
     /// A request of the peer's; `call` is there to answer it. By default nobody does.
     virtual void on_request(const session_ptr& who, std::span<const std::uint8_t> data,
                             detail::request_call& call);
     virtual void on_writable(const session_ptr& who) = 0;
+    /// WebSocket servers: a client would open one. Always on the session's loop, before `on_open`,
+    /// which follows once the answer accepts.
+    virtual void on_handshake(const session_ptr&, const ws_request&, ws_handshake_answer&) {}
+    /// WebSocket servers: a request for something else. Always on the session's loop; `answer` says
+    /// 426 until it is changed. The connection ends with it.
+    virtual void on_http_request(const session_ptr&, const ws_request&, http_response&) {}
+    /// WebSocket without auto_pong: the peer wants an answer to its ping.
+    virtual void on_ping(const session_ptr&, std::span<const std::uint8_t>) {}
     /// Exactly once, last. Bookkeeping only: runs even when the gate is closed.
     virtual void on_gone(const session_ptr& who, std::error_code reason,
                          const session_metrics& totals) noexcept = 0;
