@@ -1,17 +1,21 @@
 #!/usr/bin/env bash
 # Compares the library with raw epoll and hand-written Asio, on this machine, in one run; with --tls
-# over TLS, with OpenSSL on the socket and asio::ssl::stream.
+# over TLS, with OpenSSL on the socket and asio::ssl::stream; with --ws over WebSocket, with
+# Boost.Beast and, given a checkout of it, uWebSockets.
 #
 #   scripts/compare.sh [arguments of benchmarks/compare/run.py]
 #   scripts/compare.sh --tls [arguments of benchmarks/compare/tls.py]
+#   scripts/compare.sh --ws [--uwebsockets CHECKOUT] [arguments of benchmarks/compare/ws.py]
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 scripts/install_dependencies.sh bench
 configure_and_build bench
 program=run.py
-if [ "${1-}" = --tls ]; then
-    program=tls.py
+case ${1-} in
+--tls | --ws)
+    program=${1#--}.py
     shift
-fi
-exec python3 benchmarks/compare/$program --build-dir build/bench "$@"
+    ;;
+esac
+exec python3 "benchmarks/compare/$program" --build-dir build/bench "$@"

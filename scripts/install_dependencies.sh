@@ -5,7 +5,7 @@
 #   scripts/install_dependencies.sh [GROUP...]
 #
 #   build     what the library needs (default, together with test)
-#   test      what the tests need; includes build
+#   test      what the tests need, the peers they talk to among it; includes build
 #   bench     what the benchmarks need; includes build
 #   dev       clang-format, clang-tidy, sanitizers, second compilers, ccache, Doxygen; includes test
 #   coverage  the coverage report; includes test
@@ -17,8 +17,11 @@
 debian_packages() {
     case $1 in
     build) echo g++ cmake ninja-build libasio-dev libfmt-dev libssl-dev ;;
-    test) echo "$(debian_packages build)" libgtest-dev python3 openssl curl iproute2 ;;
-    bench) echo "$(debian_packages build)" libbenchmark-dev python3 util-linux ;;
+    test)
+        echo "$(debian_packages build)" libgtest-dev python3 openssl curl iproute2 \
+            python3-websockets node-ws
+        ;;
+    bench) echo "$(debian_packages build)" libbenchmark-dev libboost-dev python3 util-linux ;;
     dev)
         echo "$(debian_packages test)" g++-11 clang-16 clang-format-16 clang-tidy-16 \
             libclang-rt-16-dev llvm-16 ccache doxygen shellcheck pkg-config make git util-linux
@@ -32,7 +35,7 @@ brew_packages() {
     case $1 in
     build) echo cmake ninja asio fmt openssl ;;
     test) echo "$(brew_packages build)" googletest python3 ;;
-    bench) echo "$(brew_packages build)" google-benchmark ;;
+    bench) echo "$(brew_packages build)" google-benchmark boost ;;
     dev) echo "$(brew_packages test)" llvm@16 ccache doxygen shellcheck pkg-config ;;
     coverage) echo "$(brew_packages test)" gcovr ;;
     *) die "unknown group '$1' (build, test, bench, dev, coverage)" ;;

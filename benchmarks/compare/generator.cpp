@@ -57,10 +57,12 @@ void measure_load(const settings& config) {
 template <typename Channel>
 void measure_idle(const settings& config) {
     const server_process server{config.server_pid};
-    std::vector<std::uint8_t> frame(compare::header_size + config.payload, 0x5a);
-    compare::write_header(frame.data(),
-                          {compare::data_frame, static_cast<std::uint32_t>(config.payload)});
-    std::vector<std::uint8_t> answer(frame.size());
+    const compare::exchange shapes = compare::exchange_of(config);
+    std::vector<std::uint8_t> frame = shapes.sent.bytes;
+    std::vector<std::uint8_t> expected = shapes.answered.bytes;
+    shapes.sent.put(frame.data(), 0);
+    shapes.answered.put(expected.data(), 0);
+    std::vector<std::uint8_t> answer(expected.size());
     std::vector<Channel> connections;
 
     const long before = server.rss_kib();
@@ -68,7 +70,7 @@ void measure_idle(const settings& config) {
         Channel& channel = connections.emplace_back(open_connection<Channel>(config));
         channel.send_all(frame);
         channel.receive_exactly(answer, "echo");
-        if (answer != frame) {
+        if (answer != expected) {
             throw std::runtime_error("the answer differs from the message");
         }
     }
@@ -118,6 +120,23 @@ void measure_handshakes(const settings& config) {
 }
 #endif
 
+std::optional<websocket_payload> read_websocket(arguments& options) {
+    const std::string kind = options.text("--websocket", "");
+    if (kind.empty()) {
+        return std::nullopt;
+    }
+    if (kind == "binary") {
+        return websocket_payload::binary;
+    }
+    if (kind == "ascii") {
+        return websocket_payload::ascii;
+    }
+    if (kind == "mixed") {
+        return websocket_payload::mixed;
+    }
+    throw std::invalid_argument("--websocket is binary, ascii or mixed");
+}
+
 settings read_settings(arguments& options) {
     settings config;
     config.host = options.text("--host", "127.0.0.1");
@@ -132,6 +151,8 @@ settings read_settings(arguments& options) {
     config.requests = options.flag("--requests");
     config.broadcast = options.flag("--broadcast");
     config.tls = options.flag("--tls");
+    config.websocket = read_websocket(options);
+    config.comes_back_as_sent = options.flag("--comes-back-as-sent");
     config.handshakes = options.text("--handshakes", "");
     config.idle = options.number<std::size_t>("--idle", 0);
     options.expect_no_more();

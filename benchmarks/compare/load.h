@@ -6,6 +6,7 @@
 #include "histogram.h"
 #include "load_connection.h"
 #include "tcp_channel.h"
+#include "websocket.h"
 
 #include <sys/epoll.h>
 
@@ -14,6 +15,7 @@
 #include <ctime>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,6 +37,8 @@ struct settings {
     bool requests = false;
     bool broadcast = false;
     bool tls = false;
+    std::optional<websocket_payload> websocket;
+    bool comes_back_as_sent = false;  // a server that does not know the protocol
     std::size_t idle = 0;
     std::string handshakes;
 };
@@ -98,7 +102,17 @@ Channel open_connection(const settings& config) {
     if (config.hello) {
         receive_hello(channel);
     }
+    if (config.websocket && !config.comes_back_as_sent) {
+        open_websocket(channel);
+    }
     return channel;
+}
+
+inline exchange exchange_of(const settings& config) {
+    if (config.websocket) {
+        return websocket_exchange(*config.websocket, config.payload, config.comes_back_as_sent);
+    }
+    return config.requests ? request_exchange(config.payload) : echo_exchange(config.payload);
 }
 
 template <typename Channel>
@@ -108,13 +122,12 @@ class load {
 public:
     explicit load(const settings& config)
         : epoll_(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")), buffer_(512 * 1024),
-          is_broadcast_(config.broadcast) {
-        const auto& shapes = config.requests ? request_exchange : echo_exchange;
+          shapes_(exchange_of(config)), is_broadcast_(config.broadcast) {
         for (std::size_t i = 0; i < config.connections; ++i) {
             // All receive what the first one sends when it is broadcast.
             const std::uint64_t first = is_broadcast_ ? 0 : std::uint64_t{i} << 40;
-            connections_.push_back(std::make_unique<connection>(
-                open_connection<Channel>(config), config.in_flight, config.payload, first, shapes));
+            connections_.push_back(std::make_unique<connection>(open_connection<Channel>(config),
+                                                                shapes_, config.in_flight, first));
             watch(EPOLL_CTL_ADD, *connections_.back(), EPOLLIN);
         }
     }
@@ -218,6 +231,7 @@ private:
 
     descriptor epoll_;
     std::vector<std::uint8_t> buffer_;
+    exchange shapes_;
     std::vector<std::unique_ptr<connection>> connections_;
     bool is_broadcast_;
     std::size_t awaited_ = 0;

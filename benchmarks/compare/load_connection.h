@@ -2,30 +2,13 @@
 // The channel is how its bytes travel: plain (tcp_channel.h) or encrypted (tls_channel.h).
 #pragma once
 
-#include "common.h"
+#include "exchange.h"
 
 #include <sys/uio.h>
 
-#include <array>
-#include <cstring>
 #include <span>
 
 namespace compare {
-
-inline constexpr std::size_t sequence_size = sizeof(std::uint64_t);
-
-// What travels: the first byte of a frame and what comes before its payload.
-struct frame_shape {
-    std::uint8_t first = data_frame;
-    std::size_t prefix = 0;
-};
-struct exchange {
-    frame_shape sent;
-    frame_shape answered;
-};
-inline constexpr exchange echo_exchange{};
-inline constexpr exchange request_exchange{{request_frame, request_prefix},
-                                           {response_frame, response_prefix}};
 
 // Answers come in order, so a ring of as many frames as may be in
 // flight never overwrites one that is not answered, and what is to be sent is at most two pieces
@@ -33,15 +16,14 @@ inline constexpr exchange request_exchange{{request_frame, request_prefix},
 template <typename Channel>
 class load_connection {
 public:
-    load_connection(Channel channel, std::size_t in_flight, std::size_t payload,
-                    std::uint64_t first_sequence, const exchange& shapes)
-        : channel_(std::move(channel)), payload_(payload), shapes_(shapes),
-          frame_size_(header_size + shapes.sent.prefix + payload), in_flight_(in_flight),
-          first_sequence_(first_sequence), ring_(frame_size_ * in_flight_, 0x5a),
-          queued_at_(in_flight_), head_(header_size + shapes.answered.prefix + sequence_size) {
-        for (std::size_t at = 0; at < ring_.size(); at += frame_size_) {
-            write_header(&ring_[at], {shapes.sent.first,
-                                      static_cast<std::uint32_t>(shapes.sent.prefix + payload_)});
+    // The exchange outlives the connection.
+    load_connection(Channel channel, const exchange& shapes, std::size_t in_flight,
+                    std::uint64_t first_sequence)
+        : channel_(std::move(channel)), shapes_(shapes), frame_size_(shapes.sent.bytes.size()),
+          in_flight_(in_flight), first_sequence_(first_sequence), queued_at_(in_flight_),
+          expected_(shapes.answered.bytes) {
+        for (std::size_t i = 0; i < in_flight_; ++i) {
+            ring_.insert(ring_.end(), shapes.sent.bytes.begin(), shapes.sent.bytes.end());
         }
         channel_.set_non_blocking();
     }
@@ -55,12 +37,7 @@ public:
     void queue_all(std::uint64_t now) {
         for (; queued_ < answered_ + in_flight_; ++queued_) {
             const std::size_t slot = queued_ % in_flight_;
-            const std::uint64_t sequence = first_sequence_ + queued_;
-            std::uint8_t* const body = &ring_[slot * frame_size_ + header_size];
-            if (shapes_.sent.prefix > 0) {
-                std::memcpy(body, &sequence, sequence_size);  // the id: any that is not in use
-            }
-            std::memcpy(body + shapes_.sent.prefix, &sequence, sequence_size);
+            shapes_.sent.put(&ring_[slot * frame_size_], first_sequence_ + queued_);
             queued_at_[slot] = now;
         }
     }
@@ -84,50 +61,46 @@ public:
     template <typename OnAnswer>
     void receive(const std::uint8_t* data, std::size_t size, OnAnswer on_answer) {
         while (size > 0) {
-            if (head_filled_ < head_.size()) {
-                const std::size_t taken = std::min(head_.size() - head_filled_, size);
-                std::memcpy(&head_[head_filled_], data, taken);
-                head_filled_ += taken;
-                data += taken;
-                size -= taken;
-                if (head_filled_ < head_.size()) {
-                    return;
-                }
-                check_header();
-                rest_ = payload_ - sequence_size;
+            if (filled_ == 0) {
+                expect_next();
             }
-            const std::size_t skipped = std::min(rest_, size);
-            rest_ -= skipped;
-            data += skipped;
-            size -= skipped;
-            if (rest_ == 0) {
-                on_answer(queued_at_[answered_ % in_flight_], has_right_sequence());
+            const std::size_t taken = std::min(expected_.size() - filled_, size);
+            if (std::memcmp(data, &expected_[filled_], taken) != 0) {
+                on_difference(data, taken);
+            }
+            filled_ += taken;
+            data += taken;
+            size -= taken;
+            if (filled_ == expected_.size()) {
+                on_answer(queued_at_[answered_ % in_flight_], is_right_);
                 ++answered_;
-                head_filled_ = 0;
+                filled_ = 0;
             }
         }
     }
 
 private:
-    void check_header() const {
-        const frame_header header = read_header(head_.data());
-        if (header.first != shapes_.answered.first ||
-            header.length != shapes_.answered.prefix + payload_ || !awaits_answers()) {
-            throw std::runtime_error("unexpected frame: first byte " +
-                                     std::to_string(header.first) + ", length " +
-                                     std::to_string(header.length));
+    void expect_next() {
+        if (!awaits_answers()) {
+            throw std::runtime_error("more answers than messages");
         }
+        shapes_.answered.put(expected_.data(), first_sequence_ + answered_);
+        is_right_ = true;
     }
 
-    bool has_right_sequence() const {
-        const std::uint64_t expected = first_sequence_ + answered_;
-        return std::memcmp(&head_[header_size + shapes_.answered.prefix], &expected,
-                           sequence_size) == 0;
+    // A wrong header may have a wrong length, so that ends the run.
+    void on_difference(const std::uint8_t* data, std::size_t size) {
+        const std::size_t header = shapes_.answered.header_bytes();
+        if (filled_ < header &&
+            !std::equal(data, data + std::min(size, header - filled_), &expected_[filled_])) {
+            throw std::runtime_error("unexpected frame, at its byte " + std::to_string(filled_) +
+                                     ": " + std::to_string(data[0]));
+        }
+        is_right_ = false;
     }
 
     Channel channel_;
-    std::size_t payload_;
-    exchange shapes_;
+    const exchange& shapes_;
     std::size_t frame_size_;
     std::size_t in_flight_;
     std::uint64_t first_sequence_;
@@ -136,9 +109,9 @@ private:
     std::size_t queued_ = 0;
     std::size_t answered_ = 0;
     std::size_t sent_bytes_ = 0;
-    std::vector<std::uint8_t> head_;
-    std::size_t head_filled_ = 0;
-    std::size_t rest_ = 0;
+    std::vector<std::uint8_t> expected_;  // the answer that is coming in
+    std::size_t filled_ = 0;
+    bool is_right_ = true;
 };
 
 }  // namespace compare

@@ -1,13 +1,14 @@
 // The comparison's subject: servers over the public API of this library, with nothing a user could
 // not write. Messages are echoed and requests answered with their own data; --coroutines does the
 // same in a coroutine per connection, --broadcast sends every message to everybody; with --tls-cert
-// and --tls-key over TLS.
+// and --tls-key over TLS; --websocket echoes over WebSocket.
 
 #include "common.h"
 
 #include <network_system/async.h>
 #include <network_system/config.h>
 #include <network_system/core/messaging_server.h>
+#include <network_system/core/messaging_ws_server.h>
 #if NETWORK_SYSTEM_WITH_TLS
 #include <network_system/core/secure_messaging_server.h>
 #endif
@@ -30,6 +31,7 @@ struct settings {
     std::uint16_t port = 0;
     bool uses_coroutines = false;
     bool is_broadcast = false;
+    bool is_websocket = false;
     std::string certificate;
     std::string key;
     server_options options;
@@ -40,6 +42,7 @@ settings read_settings(compare::arguments& arguments) {
     chosen.port = arguments.number<std::uint16_t>("--port", 0);
     chosen.uses_coroutines = arguments.flag("--coroutines");
     chosen.is_broadcast = arguments.flag("--broadcast");
+    chosen.is_websocket = arguments.flag("--websocket");
     chosen.certificate = arguments.text("--tls-cert", "");
     chosen.key = arguments.text("--tls-key", "");
     server_options& options = chosen.options;
@@ -110,19 +113,46 @@ std::unique_ptr<messaging_server> make_server(const settings& chosen) {
 #endif
 }
 
-void serve(compare::arguments& arguments) {
-    const settings chosen = read_settings(arguments);
-    const sigset_t stop_signals = compare::block_stop_signals();
-    compare::raise_descriptor_limit();
-
-    const auto made = make_server(chosen);
-    messaging_server& server = *made;
-    set_callbacks(server, chosen);
-    throw_if_failed(server.start_server(chosen.port));
+/// Until a signal comes.
+template <typename Server>
+void serve_until(const sigset_t& stop_signals, Server& server) {
     compare::announce_port(server.local_port());
     int signal = 0;
     ::sigwait(&stop_signals, &signal);
     throw_if_failed(server.stop_server());
+}
+
+void serve_websocket(const settings& chosen, const sigset_t& stop_signals) {
+    network_system::core::ws_server_config config;
+    config.bind_address = chosen.options.bind_address;
+    config.port = chosen.port;
+    config.io_threads = chosen.options.io_threads;
+    config.max_connections = 0;
+    config.max_message_size = compare::max_payload;
+    config.ping_interval = {};
+    network_system::core::messaging_ws_server server("compare");
+    throw_if_failed(server.set_message_callback(
+        [](const auto& connection, const network_system::ws_message& message) {
+            // A refused send shows in the generator as a missing answer.
+            (void)(message.is_text() ? connection->send_text(message.text())
+                                     : connection->send_binary(message.data));
+        }));
+    throw_if_failed(server.start_server(config));
+    serve_until(stop_signals, server);
+}
+
+void serve(compare::arguments& arguments) {
+    const settings chosen = read_settings(arguments);
+    const sigset_t stop_signals = compare::block_stop_signals();
+    compare::raise_descriptor_limit();
+    if (chosen.is_websocket) {
+        serve_websocket(chosen, stop_signals);
+        return;
+    }
+    const auto server = make_server(chosen);
+    set_callbacks(*server, chosen);
+    throw_if_failed(server->start_server(chosen.port));
+    serve_until(stop_signals, *server);
 }
 
 }  // namespace

@@ -1,57 +1,17 @@
 // Peers that others have written: the openssl program, curl, and Python's ssl. Each test runs where
 // its program is.
-#include "framework/child_process.h"
+#include "framework/programs.h"
 #include "tls/secure_support.h"
-
-#include <filesystem>
-#include <sstream>
 
 namespace secure {
 namespace {
 
 using integration::child_process;
-
-std::string find_program(const std::string& name) {
-    const char* const path = std::getenv("PATH");
-    std::stringstream directories(path != nullptr ? path : "");
-    for (std::string each; std::getline(directories, each, ':');) {
-        if (std::filesystem::exists(each + "/" + name)) {
-            return each + "/" + name;
-        }
-    }
-    return {};
-}
-
-#define NEEDS_PROGRAM(variable, name)                      \
-    const std::string variable = find_program(name);       \
-    if (variable.empty()) {                                \
-        GTEST_SKIP() << name << " is not on this machine"; \
-    }
+using integration::finished;
+using integration::run;
 
 std::string version_flag(tls_version version) {
     return version == tls_version::tls_1_2 ? "-tls1_2" : "-tls1_3";
-}
-
-/// Runs a program to its end; what it wrote to its standard output, line by line.
-struct finished {
-    int status = -1;
-    std::string output;
-};
-finished run(const std::string& program, std::vector<std::string> arguments,
-             const std::string& line = {}) {
-    child_process child(program, std::move(arguments));
-    if (!line.empty()) {
-        child.tell(line);
-    }
-    finished result;
-    while (const auto heard = child.hear()) {
-        result.output += *heard + '\n';
-        if (!line.empty() && heard->find(line) != std::string::npos) {
-            break;  // the echo
-        }
-    }
-    result.status = child.wait();
-    return result;
 }
 
 /// A server that speaks without frames, and echoes.

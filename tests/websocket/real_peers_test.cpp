@@ -1,0 +1,226 @@
+// Peers that others have written: Python's websockets, npm's ws, curl, and the conformance driver
+// beside this file. Each test runs where its program is.
+#include "framework/programs.h"
+#include "loopback/support.h"
+#include "websocket/echo_peers.h"
+
+#include <algorithm>
+#include <sstream>
+
+namespace websocket_peers {
+namespace {
+
+using namespace loopback;
+
+using integration::child_process;
+using integration::find_programs;
+using integration::finished;
+using integration::run;
+
+const std::string scripts = WEBSOCKET_TESTS_DIRECTORY;
+
+/// A peer: its interpreter and its script.
+struct peer_program {
+    std::string name;
+    std::string interpreter;
+    std::string script;
+};
+
+std::ostream& operator<<(std::ostream& to, const peer_program& peer) {
+    return to << peer.name;
+}
+
+/// The first interpreter on the path that has what the script needs; none: empty.
+std::string interpreter_of(const peer_program& peer) {
+    for (const std::string& each : find_programs(peer.interpreter)) {
+        if (run(each, {scripts + peer.script, "check"}).status == 0) {
+            return each;
+        }
+    }
+    return {};
+}
+
+std::uint16_t port_of(child_process& program) {
+    const auto line = program.hear();
+    if (!line || !line->starts_with("port ")) {
+        return 0;
+    }
+    return static_cast<std::uint16_t>(std::stoul(line->substr(5)));
+}
+
+/// "close CODE REASON" as the other peers take it; whether it was one.
+template <typename Connection>
+bool close_as_wished(const Connection& connection, const ws_message& message) {
+    std::istringstream words{std::string(message.text())};
+    std::string word;
+    std::uint16_t code = 0;
+    std::string reason;
+    if (!message.is_text() || !(words >> word >> code) || word != "close") {
+        return false;
+    }
+    std::getline(words >> std::ws, reason);
+    EXPECT_TRUE(is_ok(connection->close(static_cast<ws_close_code>(code), reason)));
+    return true;
+}
+
+struct closed_as {
+    unsigned code = 0;
+    std::string reason;
+
+    friend bool operator==(const closed_as&, const closed_as&) = default;
+    friend std::ostream& operator<<(std::ostream& to, const closed_as& closed) {
+        return to << closed.code << ' ' << closed.reason;
+    }
+};
+
+class RealWebSocketPeers : public testing::TestWithParam<peer_program> {
+protected:
+    void SetUp() override {
+        interpreter_ = interpreter_of(GetParam());
+        if (interpreter_.empty()) {
+            GTEST_SKIP() << GetParam().name << " is not on this machine";
+        }
+    }
+    [[nodiscard]] std::vector<std::string> arguments(std::vector<std::string> words) const {
+        words.insert(words.begin(), scripts + GetParam().script);
+        return words;
+    }
+
+    std::string interpreter_;
+};
+
+TEST_P(RealWebSocketPeers, AsClient) {
+    messaging_ws_server server("echo");
+    record<closed_as> closed;
+    ASSERT_TRUE(
+        is_ok(server.set_message_callback([](const auto& connection, const ws_message& message) {
+            if (close_as_wished(connection, message)) {
+                return;
+            }
+            EXPECT_TRUE(is_ok(message.is_text() ? connection->send_text(message.text())
+                                                : connection->send_binary(message.data)));
+        })));
+    ASSERT_TRUE(is_ok(server.set_disconnection_callback(
+        [&](const std::string&, ws_close_code code, std::string_view reason) {
+            closed.add({static_cast<unsigned>(code), std::string(reason)});
+        })));
+    ASSERT_TRUE(is_ok(server.start_server(echo_server_config())));
+
+    const std::string url = "ws://127.0.0.1:" + std::to_string(server.local_port()) + "/";
+    const finished result = run(interpreter_, arguments({"talk", url}));
+    EXPECT_EQ(result.status, 0);
+    EXPECT_EQ(result.output, "text same\nbinary same\nempty same\nlarge same\nfragmented same\n"
+                             "pong token\nclosed 4001 goodbye\nclosed 4002 as you wish\n");
+    ASSERT_TRUE(closed.wait_for(2));
+    EXPECT_EQ(closed.at(0), (closed_as{4001, "goodbye"}));
+    EXPECT_EQ(closed.at(1), (closed_as{4002, "as you wish"}));
+    EXPECT_TRUE(is_ok(server.stop_server()));
+}
+
+/// A client with what it has been told.
+struct talking_client {
+    messaging_ws_client client{"client"};
+    record<std::string> received;  // "text: …" or "binary: …"
+    record<closed_as> closed;
+
+    void start(std::uint16_t port) {
+        ASSERT_TRUE(is_ok(client.set_message_callback([this](const ws_message& message) {
+            received.add((message.is_text() ? "text: " : "binary: ") + std::string(message.text()));
+        })));
+        ASSERT_TRUE(is_ok(
+            client.set_disconnected_callback([this](ws_close_code code, std::string_view reason) {
+                closed.add({static_cast<unsigned>(code), std::string(reason)});
+            })));
+        ws_client_config config;
+        config.host = "127.0.0.1";
+        config.port = port;
+        ASSERT_TRUE(is_ok(client.start_client(config)));
+    }
+};
+
+TEST_P(RealWebSocketPeers, AsServer) {
+    child_process peer(interpreter_, arguments({"serve"}));
+    const std::uint16_t port = port_of(peer);
+    ASSERT_NE(port, 0);
+
+    talking_client wished;
+    wished.start(port);
+    const std::vector<std::uint8_t> large(1024 * 1024, 0xa5);
+    std::string fragmented;
+    for (int i = 0; i < 1000; ++i) {
+        fragmented += "0123456789";
+    }
+    ASSERT_TRUE(is_ok(wished.client.send_text("Größe, Привет, 你好, 😀")));
+    ASSERT_TRUE(is_ok(wished.client.send_binary({0, 1, 0xff})));
+    ASSERT_TRUE(is_ok(wished.client.send_text("")));
+    ASSERT_TRUE(is_ok(wished.client.send_binary(large)));
+    ASSERT_TRUE(is_ok(wished.client.send_text("fragments")));
+    ASSERT_TRUE(wished.received.wait_for(5));
+    EXPECT_EQ(wished.received.at(0), "text: Größe, Привет, 你好, 😀");
+    EXPECT_EQ(wished.received.at(1), std::string("binary: \0\1\xff", 11));
+    EXPECT_EQ(wished.received.at(2), "text: ");
+    EXPECT_EQ(wished.received.at(3), "binary: " + std::string(large.begin(), large.end()));
+    EXPECT_EQ(wished.received.at(4), "text: " + fragmented);
+    ASSERT_TRUE(is_ok(wished.client.send_text("ping")));
+    EXPECT_EQ(peer.hear(), "pong are you there?");
+    ASSERT_TRUE(is_ok(wished.client.send_text("close 4002 as you wish")));
+    ASSERT_TRUE(wished.closed.wait_for(1));
+    EXPECT_EQ(wished.closed.at(0), (closed_as{4002, "as you wish"}));
+    EXPECT_EQ(peer.hear(), "closed 4002 as you wish");
+
+    talking_client own;
+    own.start(port);
+    ASSERT_TRUE(is_ok(own.client.close(static_cast<ws_close_code>(4001), "goodbye")));
+    EXPECT_EQ(peer.hear(), "closed 4001 goodbye");
+    ASSERT_TRUE(own.closed.wait_for(1));
+    EXPECT_EQ(own.closed.at(0), (closed_as{4001, "goodbye"}));
+    EXPECT_EQ(peer.wait(), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, RealWebSocketPeers,
+    testing::Values(peer_program{"Python_websockets", "python3", "/peers/websockets_peer.py"},
+                    peer_program{"npm_ws", "node", "/peers/ws_peer.js"}),
+    [](const testing::TestParamInfo<peer_program>& each) { return each.param.name; });
+
+/// The lines that are not about a passed case.
+std::string misses_in(const std::string& output) {
+    std::istringstream lines(output);
+    std::string misses;
+    for (std::string line; std::getline(lines, line);) {
+        if (!line.starts_with("passed ")) {
+            misses += line + '\n';
+        }
+    }
+    return misses;
+}
+
+TEST(WebSocketConformance, OfTheServer) {
+    NEEDS_PROGRAM(python, "python3")
+    messaging_ws_server server("conformance");
+    echo_all(server);
+    ASSERT_TRUE(is_ok(server.start_server(echo_server_config())));
+    const finished result =
+        run(python, {scripts + "/conformance", "--quick", "--verbose", "--max-message-size",
+                     std::to_string(largest_message), "--server",
+                     "127.0.0.1:" + std::to_string(server.local_port())});
+    EXPECT_EQ(result.status, 0) << misses_in(result.output);
+    EXPECT_TRUE(is_ok(server.stop_server()));
+}
+
+TEST(WebSocketConformance, OfTheClient) {
+    NEEDS_PROGRAM(python, "python3")
+    child_process driver(python, {scripts + "/conformance", "--quick", "--max-message-size",
+                                  std::to_string(largest_message), "--listen", "0"});
+    const std::uint16_t port = port_of(driver);
+    ASSERT_NE(port, 0);
+    EXPECT_GT(answer_all_cases("127.0.0.1", port), 0);
+    std::string output;
+    while (const auto line = driver.hear()) {
+        output += *line + '\n';
+    }
+    EXPECT_EQ(driver.wait(), 0) << output;
+}
+
+}  // namespace
+}  // namespace websocket_peers
