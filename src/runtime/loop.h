@@ -61,7 +61,7 @@ enum class readiness_method : std::uint8_t { automatic, per_socket };
 /// runs here, in batches: handle what is ready, write what was queued (each connection once),
 /// then free what was closed.
 ///
-/// Thread-safety: `post`, `runs_here`, `is_on_io_thread`, `net`, `clock`, `silence` and
+/// Thread-safety: `post`, `runs_here`, `is_on_io_thread`, `net`, `clock`, `secret`, `silence` and
 /// `is_silenced` from any thread; the rest inside a batch only.
 class loop : public std::enable_shared_from_this<loop> {
 public:
@@ -113,6 +113,8 @@ public:
     /// The time of this moment. Any thread.
     [[nodiscard]] steady_time clock() const noexcept { return time_.now(); }
     [[nodiscard]] std::uint64_t random() noexcept { return time_.random(); }
+    /// See time_source::secret. Any thread.
+    [[nodiscard]] std::uint32_t secret() noexcept { return time_.secret(); }
     /// Scratch memory for reads; its contents last until the next read on this loop.
     [[nodiscard]] std::span<std::uint8_t> read_buffer() noexcept;
     /// The same for those who need more than one socket's worth: at least `size` bytes, apart from

@@ -13,6 +13,8 @@ class time_source {
 public:
     [[nodiscard]] virtual steady_time now() noexcept = 0;
     [[nodiscard]] virtual std::uint64_t random() noexcept = 0;
+    /// Uniform over all values, and such that nobody can foresee it. Any thread.
+    [[nodiscard]] virtual std::uint32_t secret() noexcept = 0;
 
 protected:
     ~time_source() = default;

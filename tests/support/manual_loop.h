@@ -27,6 +27,7 @@ public:
         z = (z ^ (z >> 27U)) * 0x94D049BB133111EBU;
         return z ^ (z >> 31U);
     }
+    std::uint32_t secret() noexcept override { return static_cast<std::uint32_t>(random()); }
     void move_to(runtime::steady_time when) noexcept { now_ = std::max(now_, when); }
 
 private:

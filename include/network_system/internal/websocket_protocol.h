@@ -1,0 +1,137 @@
+#pragma once
+
+#include <network_system/export.h>
+#include <network_system/internal/utf8.h>
+#include <network_system/internal/websocket_frame.h>
+#include <network_system/utils/error_codes.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string_view>
+
+namespace network_system::websocket {
+
+/// Which side of the connection one is on: a server receives masked frames and sends unmasked ones,
+/// a client the other way round (section 5.1).
+enum class role : std::uint8_t { server, client };
+
+/// A whole message (`text`, `binary`) or control frame (`close`, `ping`, `pong`), unmasked and
+/// checked. The payload is valid during the call that delivers it.
+struct message {
+    opcode type = opcode::binary;
+    std::span<const std::uint8_t> payload;
+
+    [[nodiscard]] std::string_view text() const noexcept {
+        return {reinterpret_cast<const char*>(payload.data()), payload.size()};
+    }
+};
+
+/// A rule that the peer has broken.
+struct violation {
+    /// `protocol_error` or `message_too_large`.
+    errc code;
+    /// What the close frame says of it.
+    close_code close;
+    /// Names the rule; fit for the reason of a close frame.
+    std::string_view text;
+};
+
+/// Cuts a byte stream into messages and control frames, whatever the chunks it arrives in and the
+/// fragments it is sent in. What arrives whole is unmasked where it is and delivered from there;
+/// only what is cut off at the end of a chunk, and messages of several fragments, are collected.
+///
+/// Everything the RFC demands of a receiver is checked as early as it can be: headers byte by byte,
+/// lengths before anything is kept for them, text at its first bad byte. Memory grows with what has
+/// arrived, not with what was announced, and not with the number of fragments.
+///
+/// A sink is called as `bool sink(const message&)` and returns false to stop; the decoder may then
+/// be given the unused bytes later. After a close frame nothing more is delivered, and all bytes
+/// are unused.
+///
+/// Thread-safety: none.
+class NETWORK_SYSTEM_EXPORT message_decoder {
+public:
+    /// The most empty fragments of one message: they cost nothing but time, and serve nobody.
+    static constexpr std::uint32_t max_empty_fragments = 65'536;
+
+    /// `max_message_size`: bytes of payload in one message, all fragments together.
+    message_decoder(role side, std::size_t max_message_size) noexcept
+        : max_message_size_(max_message_size), mask_bit_(side == role::server ? 0x80 : 0) {}
+
+    struct progress {
+        /// Set when the peer broke a rule; lives for ever. The decoder must not be used further.
+        const violation* error = nullptr;
+        /// Bytes not looked at: the sink stopped, the stream is broken, or a close frame was before
+        /// them. They are the last ones of those given.
+        std::size_t unused = 0;
+    };
+
+    /// Takes the next bytes of the stream, and writes to them: payloads are unmasked in place.
+    template <typename Sink>
+    [[nodiscard]] progress consume(std::span<std::uint8_t> bytes, Sink&& sink);
+
+    /// Where the rest of the frame being collected belongs, so that it can be read there without a
+    /// copy; empty when little or nothing is missing. Fill it with `placed`, or ignore it.
+    [[nodiscard]] std::span<std::uint8_t> place() noexcept;
+    /// The first `count` bytes of `place` were filled. `unused` is always 0.
+    template <typename Sink>
+    [[nodiscard]] progress placed(std::size_t count, Sink&& sink);
+
+    /// Whether the stream would be cut off in the middle of a frame or message if it ended now.
+    [[nodiscard]] bool is_inside_message() const noexcept { return !is_between_ && !is_closed_; }
+    /// Gives back the memory kept for the next large message, unless it is in use.
+    void trim() noexcept;
+
+private:
+    enum class step : std::uint8_t { needs_more, delivers, failed };
+
+    /// The next message or control frame, whole or collected, goes to `ready_`.
+    step next(std::span<std::uint8_t>& bytes);
+    step fail(const violation& broken) noexcept;
+    /// Takes a header, perhaps only a part of it.
+    step take_header(std::span<std::uint8_t>& bytes) noexcept;
+    [[nodiscard]] const violation* check_first_byte(unsigned byte) const noexcept;
+    [[nodiscard]] const violation* check_length(std::uint64_t length) const noexcept;
+    const violation* begin_frame(const std::uint8_t* header, std::size_t size,
+                                 std::uint64_t length) noexcept;
+    step take_payload(std::span<std::uint8_t>& bytes);
+    void collect(std::span<const std::uint8_t> part);
+    [[nodiscard]] const violation* check_text(std::span<const std::uint8_t> part) noexcept;
+    step end_frame(std::span<const std::uint8_t> payload) noexcept;
+    void reserve(std::size_t wanted);
+    [[nodiscard]] std::size_t missing() const noexcept { return frame_size_ - frame_have_; }
+    void unmask(std::uint8_t* payload, std::size_t size, const std::uint8_t* key) const noexcept {
+        if (mask_bit_ != 0) {
+            apply_mask({payload, size}, {key[0], key[1], key[2], key[3]});
+        }
+    }
+
+    std::size_t max_message_size_;
+    // The fragments of the message so far, then what has arrived of the present frame.
+    std::unique_ptr<std::uint8_t[]> body_;
+    std::size_t body_capacity_ = 0;
+    std::size_t message_have_ = 0;
+    std::size_t frame_have_ = 0;
+    std::size_t frame_size_ = 0;
+    message ready_;
+    const violation* error_ = nullptr;
+    std::uint32_t empty_fragments_ = 0;
+    masking_key key_{};
+    const std::uint8_t mask_bit_;
+    // The present frame's, and the message's: `continuation` when there is none.
+    opcode frame_type_ = opcode::continuation;
+    opcode message_type_ = opcode::continuation;
+    internal::utf8_validator text_;
+    bool is_final_ = false;
+    bool is_in_frame_ = false;
+    /// Nothing has begun: whole messages are taken without a look at the rest of the state.
+    bool is_between_ = true;
+    bool is_closed_ = false;
+    std::uint8_t header_have_ = 0;
+    std::uint8_t header_[max_header_size]{};
+};
+
+}  // namespace network_system::websocket
