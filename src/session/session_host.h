@@ -3,6 +3,7 @@
 #include "runtime/callback_gate.h"
 
 #include <network_system/session/messaging_session.h>
+#include <network_system/session/ws_handshake.h>
 
 #include <cstdint>
 #include <memory>
@@ -24,8 +25,8 @@ public:
     session_host& operator=(const session_host&) = delete;
     virtual ~session_host() = default;
 
-    /// Guards the callbacks that run user code: on_open, on_message, on_request, on_writable and
-    /// the user part of on_closed. What they throw is caught by the session.
+    /// Guards the callbacks that run user code: all but on_gone and on_callback_exception. What
+    /// they throw is caught by the session.
     [[nodiscard]] const std::shared_ptr<runtime::callback_gate>& gate() const noexcept {
         return gate_;
     }
@@ -36,6 +37,14 @@ public:
     virtual void on_request(const session_ptr& who, std::span<const std::uint8_t> data,
                             detail::request_call& call);
     virtual void on_writable(const session_ptr& who) = 0;
+    /// WebSocket servers: a client would open one. Always on the session's loop, before `on_open`,
+    /// which follows once the answer accepts.
+    virtual void on_handshake(const session_ptr&, const ws_request&, ws_handshake_answer&) {}
+    /// WebSocket servers: a request for something else. Always on the session's loop; `answer` says
+    /// 426 until it is changed. The connection ends with it.
+    virtual void on_http_request(const session_ptr&, const ws_request&, http_response&) {}
+    /// WebSocket without auto_pong: the peer wants an answer to its ping.
+    virtual void on_ping(const session_ptr&, std::span<const std::uint8_t>) {}
     /// Exactly once, last. Bookkeeping only: runs even when the gate is closed.
     virtual void on_gone(const session_ptr& who, std::error_code reason,
                          const session_metrics& totals) noexcept = 0;

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <network_system/internal/websocket_frame.h>
+#include <network_system/session/messaging_session.h>
+#include <network_system/session/ws_handshake.h>
+#include <network_system/session/ws_message.h>
+
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace network_system {
+
+/// Why a WebSocket ends. 3000 to 4999 may be cast to this type: they are the application's.
+using ws_close_code = websocket::close_code;
+
+namespace session {
+
+/// One WebSocket of a server or a client. What it shares with other connections (pull mode,
+/// pausing, metrics, TLS, user data) is messaging_session's; its `send_packet` sends a binary
+/// message, its requests are `not_supported`, and its `stop_session` is `close`.
+///
+/// Thread-safety: every member may be called from any thread and from any callback.
+class NETWORK_SYSTEM_EXPORT ws_connection : public virtual messaging_session {
+public:
+    ~ws_connection() override;
+
+    /// Sends a message, which may be empty. The string and the callback are moved from on success
+    /// and left intact on error. The text has to be UTF-8, or the peer will close the connection.
+    ///
+    /// Errors: those of `send_packet` but `invalid_argument`.
+    [[nodiscard]] VoidResult send_text(std::string_view text, send_callback&& done = {}) {
+        return send_copy_as(ws_message_type::text,
+                            {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()},
+                            done);
+    }
+    [[nodiscard]] VoidResult send_text(const char* text, send_callback&& done = {}) {
+        return send_text(std::string_view(text), std::move(done));
+    }
+    [[nodiscard]] VoidResult send_binary(std::span<const std::uint8_t> data,
+                                         send_callback&& done = {}) {
+        return send_copy_as(ws_message_type::binary, data, done);
+    }
+    [[nodiscard]] VoidResult send_binary(std::initializer_list<std::uint8_t> bytes,
+                                         send_callback&& done = {}) {
+        return send_copy_as(ws_message_type::binary, {bytes.begin(), bytes.size()}, done);
+    }
+    /// Takes a large message over without a copy; the vector is left empty.
+    [[nodiscard]] VoidResult send_binary(std::vector<std::uint8_t>&& data,
+                                         send_callback&& done = {}) {
+        return send_owned_as(ws_message_type::binary, data, done);
+    }
+    [[nodiscard]] VoidResult send_text(std::vector<std::uint8_t>&& utf8,
+                                       send_callback&& done = {}) {
+        return send_owned_as(ws_message_type::text, utf8, done);
+    }
+
+    /// Sends a ping; its pong counts as life, and nobody hears of it. See `ping` for the round
+    /// trip. At most 125 bytes. Errors: `invalid_argument`, `send_buffer_full`,
+    /// `connection_closed`.
+    virtual VoidResult send_ping(std::span<const std::uint8_t> payload = {}) = 0;
+    /// Answers a ping, or is a heartbeat nobody asked for: needed only without `auto_pong`. As
+    /// above.
+    virtual VoidResult send_pong(std::span<const std::uint8_t> payload = {}) = 0;
+
+    /// The closing handshake: what is queued is sent, then the code and the reason; the connection
+    /// ends when the peer has answered, or with the drain deadline. Messages that arrive meanwhile
+    /// are discarded. Idempotent; the first one counts.
+    ///
+    /// Errors: `invalid_argument` (a code that must not be sent: allowed are 1000 to 1003, 1007 to
+    /// 1014 and 3000 to 4999; a reason of more than 123 bytes, or that is not UTF-8).
+    virtual VoidResult close(ws_close_code code = ws_close_code::normal,
+                             std::string_view reason = {}) = 0;
+
+    /// What the client asked for; on a client, what it has asked for. Empty when the configuration
+    /// does not keep requests.
+    [[nodiscard]] virtual const ws_request& request() const noexcept = 0;
+    using messaging_session::request;
+    /// What was agreed on; empty for none.
+    [[nodiscard]] virtual std::string_view subprotocol() const noexcept = 0;
+
+    /// What the peer's close frame said: `no_status` (1005) when it carried no code, `abnormal`
+    /// (1006) while there was none.
+    [[nodiscard]] virtual ws_close_code close_code() const noexcept = 0;
+    [[nodiscard]] virtual std::string close_reason() const = 0;
+
+protected:
+    virtual VoidResult send_owned_as(ws_message_type type, std::vector<std::uint8_t>& data,
+                                     send_callback& done) = 0;
+    virtual VoidResult send_copy_as(ws_message_type type, std::span<const std::uint8_t> data,
+                                    send_callback& done) = 0;
+};
+
+}  // namespace session
+}  // namespace network_system

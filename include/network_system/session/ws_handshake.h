@@ -1,0 +1,49 @@
+#pragma once
+
+#include <network_system/internal/websocket_handshake.h>
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace network_system {
+
+/// What a client has asked for: method, path, query, header fields, origin, subprotocols.
+using ws_request = websocket::handshake_request;
+using http_header = websocket::header_field;
+using http_response = websocket::http_response;
+
+/// A server's answer to the wish to open a WebSocket. Unless told otherwise it accepts, without a
+/// subprotocol.
+///
+/// Thread-safety: none; used during the call it is given to.
+class ws_handshake_answer {
+public:
+    /// `subprotocol` is one of those the client has offered, or empty. `headers` are added to the
+    /// answer, `Set-Cookie` for example. What HTTP or the handshake does not allow is logged, and
+    /// answered with 500.
+    void accept(std::string_view subprotocol = {}, std::vector<http_header> headers = {}) {
+        rejection_.reset();
+        subprotocol_ = subprotocol;
+        headers_ = std::move(headers);
+    }
+    /// Answers with a status of HTTP instead, 300 to 599, and closes the connection.
+    void reject(http_response response) { rejection_ = std::move(response); }
+    void reject(unsigned status, std::string body = {}) { reject({status, {}, std::move(body)}); }
+
+    [[nodiscard]] bool is_accepted() const noexcept { return !rejection_; }
+    [[nodiscard]] const std::string& subprotocol() const noexcept { return subprotocol_; }
+    [[nodiscard]] const std::vector<http_header>& headers() const noexcept { return headers_; }
+    /// Once rejected.
+    [[nodiscard]] const http_response& rejection() const noexcept { return *rejection_; }
+
+private:
+    std::string subprotocol_;
+    std::vector<http_header> headers_;
+    std::optional<http_response> rejection_;
+};
+
+}  // namespace network_system

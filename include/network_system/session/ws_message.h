@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace network_system {
+
+/// What a WebSocket message is said to contain.
+enum class ws_message_type : std::uint8_t {
+    /// UTF-8; what arrives has been checked.
+    text,
+    binary,
+};
+
+/// A whole message, whatever the fragments it was sent in. Valid during the call that delivers it.
+struct ws_message {
+    ws_message_type type = ws_message_type::binary;
+    /// May be empty.
+    std::span<const std::uint8_t> data;
+
+    [[nodiscard]] bool is_text() const noexcept { return type == ws_message_type::text; }
+    /// The same bytes as characters.
+    [[nodiscard]] std::string_view text() const noexcept {
+        return {reinterpret_cast<const char*>(data.data()), data.size()};
+    }
+};
+
+}  // namespace network_system

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <network_system/internal/websocket_handshake.h>
+
+namespace network_system::session {
+
+/// What WebSockets need to know beyond their session_config; shared by all of a host.
+///
+///     websocket_session(transport, host, session_setup, std::shared_ptr<const websocket_terms>)
+///
+/// `session_setup::role` says which side it is; `handshake_deadline` (until now `hello_deadline`)
+/// bounds the opening handshake of both.
+struct websocket_terms {
+    websocket::handshake_limits limits;
+    /// Pings are answered by the session; else by the application, which hears of them.
+    bool auto_pong = true;
+    /// Whether `ws_connection::request` has something to say once the connection is open. Costs the
+    /// memory of the request's head.
+    bool keep_request = true;
+    /// Client only: what it asks for.
+    websocket::client_handshake asks;
+};
+
+}  // namespace network_system::session
