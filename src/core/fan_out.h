@@ -1,21 +1,28 @@
 #pragma once
 
-#include <network_system/core/messaging_server.h>
-#include <network_system/session/session_config.h>
+#include "transport/write_queue.h"
 
-#include <cstdint>
+#include <network_system/core/messaging_server.h>
+
+#include <cstddef>
 #include <memory>
-#include <span>
 #include <string_view>
 #include <vector>
 
 namespace network_system::core {
 
-/// Sends one message to many sessions: it is encoded once and shared, and every receiver is
-/// accounted for. `key` is the message's under send_policy::conflate; `except` gets nothing.
+/// A message that was encoded once, for many.
+struct encoded_message {
+    transport::shared_frame frame;
+    /// Of the message itself.
+    std::size_t size = 0;
+};
+
+/// Sends one message to many sessions, which share it; every receiver is accounted for. `key` is
+/// the message's under send_policy::conflate; `except` gets nothing.
 [[nodiscard]] broadcast_result fan_out(
-    const std::vector<std::shared_ptr<session::messaging_session>>& receivers, framing frames,
-    std::span<const std::uint8_t> data, std::string_view key = {},
+    const std::vector<std::shared_ptr<session::messaging_session>>& receivers,
+    const encoded_message& message, std::string_view key = {},
     const session::messaging_session* except = nullptr);
 
 }  // namespace network_system::core

@@ -6,8 +6,6 @@
 #include "core/stream_security.h"
 #include "utils/failure.h"
 
-#include <network_system/core/messaging_client.h>
-
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -21,30 +19,34 @@
 
 namespace network_system::core {
 
-/// The client's current (or last) connection, and the callbacks for the next.
-class messaging_client::impl {
+/// What the clients over streams have in common: the current (or last) life, and the callbacks for
+/// the next. `Engine` is a `client_engine`.
+///
+/// Thread-safety: every member may be called from any thread.
+template <typename Engine, typename Callbacks>
+class client_facade {
 public:
-    impl(std::string id, client_options options, std::shared_ptr<stream_security> security)
-        : id_(std::move(id)), options_(std::move(options)), security_(std::move(security)) {
+    using start_callback = client_engine::start_callback;
+
+    /// What a start is asked for.
+    struct request {
+        const client_options& options;
+        /// Null for plain TCP.
+        stream_security* security;
+        std::string_view host;
+        std::uint16_t port;
+    };
+
+    explicit client_facade(std::string id) : id_(std::move(id)) {
         runtime::io_threads::end_after_caller();
     }
-    impl(const impl&) = delete;
-    impl& operator=(const impl&) = delete;
-
-    ~impl() {
-        for (const auto& each : engines()) {
-            if (each->may_block()) {
-                (void)each->stop(options_.drain_timeout);
-            } else {
-                each->abandon();
-            }
-        }
-    }
+    client_facade(const client_facade&) = delete;
+    client_facade& operator=(const client_facade&) = delete;
+    ~client_facade() { shut_down(); }
 
     [[nodiscard]] const std::string& id() const noexcept { return id_; }
-    [[nodiscard]] const client_options& options() const noexcept { return options_; }
 
-    [[nodiscard]] std::shared_ptr<client_engine> engine() const {
+    [[nodiscard]] std::shared_ptr<Engine> engine() const {
         const std::lock_guard lock(mutex_);
         return engine_;
     }
@@ -59,14 +61,18 @@ public:
         return detail::failure(errc::connection_closed, "the client is not connected", id_);
     }
 
-    /// Begins to connect; the engine that does.
-    Result<std::shared_ptr<client_engine>> begin(std::string_view host, std::uint16_t port,
-                                                 start_callback& handler,
-                                                 std::function<void()>* canceller = nullptr) {
-        if (const auto checked = validate(host, port); checked.is_err()) {
+    /// Begins to connect with what `make(pool, loop, transports, slot, callbacks)` makes: the
+    /// engine that does.
+    template <typename Make>
+    Result<std::shared_ptr<Engine>> begin(const request& what, const Make& make,
+                                          start_callback& handler,
+                                          std::function<void()>* canceller = nullptr) {
+        if (const auto checked =
+                validate(what.options, what.security != nullptr, what.host, what.port, id_);
+            checked.is_err()) {
             return checked.error();
         }
-        auto transports = make_transports(security_.get(), host, id_);
+        auto transports = make_transports(what.security, what.host, id_);
         if (!transports) {
             return transports.error();
         }
@@ -78,11 +84,10 @@ public:
             return detail::failure(errc::already_exists, "the client is already started", id_);
         }
         retired = retire_engines();
-        if (const auto chosen = choose_loop(); !chosen) {
+        if (const auto chosen = choose_loop(what.options); !chosen) {
             return chosen.error();
         }
-        engine_ = std::make_shared<client_engine>(
-            id_, options_, pool_, loop_, std::move(transports).value(), callbacks_, connected_);
+        engine_ = make(pool_, loop_, std::move(transports).value(), connected_, callbacks_);
         if (canceller != nullptr) {
             former_canceller = std::exchange(*canceller, [weak = std::weak_ptr(engine_)] {
                 if (const auto alive = weak.lock()) {
@@ -90,30 +95,32 @@ public:
                 }
             });
         }
-        engine_->start(std::string(host), port, std::move(handler), former_);
+        engine_->start(std::string(what.host), what.port, std::move(handler), former_);
         return engine_;
     }
 
-    VoidResult start(std::string_view host, std::uint16_t port, start_callback& handler,
+    template <typename Make>
+    VoidResult start(const request& what, const Make& make, start_callback& handler,
                      std::function<void()>* canceller = nullptr) {
-        return begin(host, port, handler, canceller).map([](const auto&) {
+        return begin(what, make, handler, canceller).map([](const auto&) {
             return std::monostate{};
         });
     }
 
-    VoidResult start_and_wait(std::string_view host, std::uint16_t port) {
-        if (must_not_block()) {
+    template <typename Make>
+    VoidResult start_and_wait(const request& what, const Make& make) {
+        if (must_not_block(what.options)) {
             return detail::failure(errc::would_block,
                                    "start_client blocks; on an I/O thread pass a handler", id_);
         }
         start_callback nobody;
-        const auto begun = begin(host, port, nobody);
+        const auto begun = begin(what, make, nobody);
         if (!begun) {
             return begun.error();
         }
         const auto& current = begun.value();
         const auto deadline =
-            std::chrono::steady_clock::now() + options_.connect_timeout + engine::stop_grace;
+            std::chrono::steady_clock::now() + what.options.connect_timeout + engine::stop_grace;
         if (auto result = current->wait_for_start(deadline)) {
             return *std::move(result);
         }
@@ -132,7 +139,7 @@ public:
         for (const auto& each : engines()) {
             if (!each->may_block()) {
                 each->begin_stop();
-            } else if (!each->stop(options_.drain_timeout)) {
+            } else if (!each->stop(each->options().drain_timeout)) {
                 forget(each);
             }
         }
@@ -148,29 +155,62 @@ public:
         return ok();
     }
 
+    VoidResult wait_for_stop() {
+        const auto current = engine();
+        if (!current) {
+            return ok();
+        }
+        if (!current->may_block()) {
+            return detail::failure(errc::would_block, "wait_for_stop on an I/O thread", id_);
+        }
+        current->end().wait();
+        return ok();
+    }
+
     Result<std::chrono::microseconds> ping_and_wait() {
         return begin_and_wait<std::chrono::microseconds>(
-            "ping", options_.connect_timeout,
-            [](session::messaging_session& current, auto handler) {
+            "ping", nullptr, [](session::messaging_session& current, auto handler) {
                 return current.ping(std::move(handler));
             });
     }
 
-    Result<std::vector<std::uint8_t>> request_and_wait(std::span<const std::uint8_t> data,
-                                                       std::chrono::milliseconds timeout) {
-        if (timeout < std::chrono::milliseconds{1}) {
-            return detail::failure(errc::invalid_argument,
-                                   "a request that blocks needs a timeout of at least 1 ms", id_);
+    /// Begins something with `begin(session, handler)` and waits for what the handler gets, at most
+    /// for `limit` (null: the time that connecting may take).
+    template <typename T, typename Begin>
+    Result<T> begin_and_wait(const char* what, const std::chrono::milliseconds* limit,
+                             const Begin& begin) {
+        const auto current = session();
+        const auto engine_now = engine();
+        if (!current || !engine_now) {
+            return current ? detail::failure(errc::connection_closed, "the client is not connected",
+                                             id_)
+                           : current.error();
         }
-        return begin_and_wait<std::vector<std::uint8_t>>(
-            "request", timeout, [&](session::messaging_session& current, auto handler) {
-                return current.request(data, timeout, std::move(handler));
-            });
+        if (!engine_now->may_block() || engine_now->options().environment) {
+            return detail::failure(errc::would_block,
+                                   std::string(what) + " blocks; on an I/O thread pass a handler",
+                                   id_);
+        }
+        const auto answer = std::make_shared<awaited<T>>();
+        const auto begun = begin(*current.value(),
+                                 [answer](Result<T> result) { answer->give(std::move(result)); });
+        if (!begun) {
+            return begun.error();
+        }
+        // The handler knows the deadline better; this is for loops that do not run.
+        const auto deadline = std::chrono::steady_clock::now() +
+                              (limit != nullptr ? *limit : engine_now->options().connect_timeout) +
+                              engine::stop_grace;
+        if (auto result = answer->wait_until(deadline)) {
+            return *std::move(result);
+        }
+        return detail::failure(errc::connection_timeout, std::string("no answer to the ") + what,
+                               id_);
     }
 
     /// `callback` gets the one it replaces: the caller destroys that, without the lock.
     template <typename Callback>
-    VoidResult set_callback(Callback client_callbacks::*which, Callback& callback) {
+    VoidResult set_callback(Callback Callbacks::*which, Callback& callback) {
         const std::lock_guard lock(mutex_);
         const auto is_in_use = [](const auto& one) { return one && !one->end().is_over(); };
         if (is_in_use(former_) || is_in_use(engine_)) {
@@ -189,86 +229,37 @@ public:
                 add_engine(all, *each);
             }
         }
-        if (security_) {
-            all.tls = security_->metrics();
-        }
         return all;
     }
 
-private:
-    [[nodiscard]] VoidResult validate(std::string_view host, std::uint16_t port) const {
-        const auto wrong = [this](const char* what) -> VoidResult {
-            return detail::failure(errc::invalid_argument, what, id_);
-        };
-        if (host.empty()) {
-            return wrong("the host is empty");
+protected:
+    /// The end of the object, as in a facade: first in the destructor of whoever has members that
+    /// callbacks reach.
+    void shut_down() {
+        for (const auto& each : engines()) {
+            if (each->may_block()) {
+                (void)each->stop(each->options().drain_timeout);
+            } else {
+                each->abandon();
+            }
         }
-        if (auto checked = check_target(host, port, id_); checked.is_err()) {
-            return checked;
-        }
-        if (auto checked = check_local_address(options_, id_); checked.is_err()) {
-            return checked;
-        }
-        if (auto checked = validate_environment(options_, security_ != nullptr, id_);
-            checked.is_err()) {
-            return checked;
-        }
-        if (options_.connect_timeout < std::chrono::milliseconds{1}) {
-            return wrong("connect_timeout must be at least 1 ms");
-        }
-        if (options_.drain_timeout < std::chrono::milliseconds{0}) {
-            return wrong("drain_timeout must not be negative");
-        }
-        if (auto checked = validate_callback_pool(options_.callback_pool.get(),
-                                                  options_.callback_queue_limit, id_);
-            checked.is_err()) {
-            return checked;
-        }
-        return core::validate(options_.session, id_);
     }
 
-    [[nodiscard]] bool must_not_block() {
-        return runtime::loop::is_on_io_thread() || options_.environment ||
-               user_context_runs_here() ||
-               (options_.callback_pool && options_.callback_pool->runs_here());
+private:
+    [[nodiscard]] bool must_not_block(const client_options& options) {
+        return runtime::loop::is_on_io_thread() || options.environment ||
+               user_context_runs_here(options) ||
+               (options.callback_pool && options.callback_pool->runs_here());
     }
 
     /// Without a loop yet, no thread can be inside one of its batches; but it may be running the
     /// io_context, so that one is made.
-    [[nodiscard]] bool user_context_runs_here() {
-        if (options_.io_context == nullptr) {
+    [[nodiscard]] bool user_context_runs_here(const client_options& options) {
+        if (options.io_context == nullptr) {
             return false;
         }
         const std::lock_guard lock(mutex_);
-        return choose_loop().is_ok() && loop_->context_runs_here();
-    }
-
-    /// Begins something with `begin(session, handler)` and waits for what the handler gets.
-    template <typename T, typename Begin>
-    Result<T> begin_and_wait(const char* what, std::chrono::milliseconds limit,
-                             const Begin& begin) {
-        const auto current = session();
-        if (!current) {
-            return current.error();
-        }
-        if (must_not_block()) {
-            return detail::failure(errc::would_block,
-                                   std::string(what) + " blocks; on an I/O thread pass a handler",
-                                   id_);
-        }
-        const auto answer = std::make_shared<awaited<T>>();
-        const auto begun = begin(*current.value(),
-                                 [answer](Result<T> result) { answer->give(std::move(result)); });
-        if (!begun) {
-            return begun.error();
-        }
-        // The handler knows the deadline better; this is for loops that do not run.
-        const auto deadline = std::chrono::steady_clock::now() + limit + engine::stop_grace;
-        if (auto result = answer->wait_until(deadline)) {
-            return *std::move(result);
-        }
-        return detail::failure(errc::connection_timeout, std::string("no answer to the ") + what,
-                               id_);
+        return choose_loop(options).is_ok() && loop_->context_runs_here();
     }
 
     static void add_engine(client_metrics& sum, const client_engine& one) {
@@ -280,7 +271,7 @@ private:
         add(sum.totals, more.totals);
     }
 
-    using engine_list = std::vector<std::shared_ptr<client_engine>>;
+    using engine_list = std::vector<std::shared_ptr<Engine>>;
 
     /// Those whose callbacks may run, in the order of their starts.
     [[nodiscard]] engine_list engines() const {
@@ -307,9 +298,9 @@ private:
     }
 
     /// Lets go of an engine whose end nobody may live to see.
-    void forget(const std::shared_ptr<client_engine>& one) {
+    void forget(const std::shared_ptr<Engine>& one) {
         // Let go after the lock, as in begin.
-        std::shared_ptr<client_engine> forgotten;
+        std::shared_ptr<Engine> forgotten;
         session_slot::session_ptr last;
         const std::lock_guard lock(mutex_);
         for (auto* const each : {&former_, &engine_}) {
@@ -324,41 +315,34 @@ private:
         }
     }
 
-    /// Once and for all: connections on several loops could overlap in their callbacks.
-    VoidResult choose_loop() {
-        if (pool_) {
+    /// Where the options say, and once and for all while they say the same.
+    VoidResult choose_loop(const client_options& options) {
+        if (pool_ && options.io_context == context_ && options.environment == environment_) {
             return ok();
         }
-        const auto method = to_runtime(options_.readiness_method);
-        auto made = make_pool(
-            [&] {
-                if (options_.environment) {
-                    return options_.environment->client_pool();
-                }
-                return options_.io_context != nullptr
-                           ? std::make_shared<runtime::io_pool>(*options_.io_context, method)
-                           : runtime::io_pool::shared_for_clients(method);
-            },
-            errc::connection_failed, id_);
+        auto made = make_pool(options, id_);
         if (!made) {
             return made.error();
         }
         pool_ = std::move(made).value();
         loop_ = pool_->next_loop();
+        context_ = options.io_context;
+        environment_ = options.environment;
         return ok();
     }
 
     const std::string id_;
-    const client_options options_;
-    const std::shared_ptr<stream_security> security_;
     mutable std::mutex mutex_;
     std::shared_ptr<runtime::io_pool> pool_;
     std::shared_ptr<runtime::loop> loop_;
-    std::shared_ptr<client_callbacks> callbacks_ = std::make_shared<client_callbacks>();
+    // What these two were made for.
+    asio::io_context* context_ = nullptr;
+    std::shared_ptr<runtime::environment> environment_;
+    std::shared_ptr<Callbacks> callbacks_ = std::make_shared<Callbacks>();
     const std::shared_ptr<session_slot> connected_ = std::make_shared<session_slot>();
     // The connection before, while its last callbacks run.
-    std::shared_ptr<client_engine> former_;
-    std::shared_ptr<client_engine> engine_;
+    std::shared_ptr<Engine> former_;
+    std::shared_ptr<Engine> engine_;
     client_metrics past_;
 };
 
