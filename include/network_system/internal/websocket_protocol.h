@@ -88,26 +88,36 @@ public:
 private:
     enum class step : std::uint8_t { needs_more, delivers, failed };
 
-    /// The next message or control frame, whole or collected, goes to `ready_`.
+    /// Of a whole header: its own size, and that of the payload.
+    struct header_shape {
+        std::size_t size = 0;
+        std::uint64_t length = 0;
+    };
+
+    /// The next message or control frame goes to `ready_`, whatever state the stream is in.
     step next(std::span<std::uint8_t>& bytes);
     step fail(const violation& broken) noexcept;
-    /// Takes a header, perhaps only a part of it.
+    [[nodiscard]] const violation* fail_text() noexcept;
+    void settle() noexcept;
     step take_header(std::span<std::uint8_t>& bytes) noexcept;
+    /// Checks as much of a header as there is; `shape` is empty until its length is there.
+    [[nodiscard]] const violation* check_header(std::span<const std::uint8_t> header,
+                                                header_shape& shape) const noexcept;
     [[nodiscard]] const violation* check_first_byte(unsigned byte) const noexcept;
-    [[nodiscard]] const violation* check_length(std::uint64_t length) const noexcept;
-    const violation* begin_frame(const std::uint8_t* header, std::size_t size,
-                                 std::uint64_t length) noexcept;
+    [[nodiscard]] const violation* check_second_byte(unsigned first, unsigned byte) const noexcept;
+    [[nodiscard]] const violation* check_length(unsigned first, std::size_t extended,
+                                                std::uint64_t length) const noexcept;
+    [[nodiscard]] const violation* begin_frame(unsigned first, std::size_t length) noexcept;
     step take_payload(std::span<std::uint8_t>& bytes);
-    void collect(std::span<const std::uint8_t> part);
-    [[nodiscard]] const violation* check_text(std::span<const std::uint8_t> part) noexcept;
+    step collect(std::span<const std::uint8_t> part);
+    /// So many further bytes of the frame are in `body_`, masked.
+    step fill(std::size_t count) noexcept;
+    [[nodiscard]] bool is_valid(std::span<const std::uint8_t> part) noexcept;
     step end_frame(std::span<const std::uint8_t> payload) noexcept;
+    step end_control(std::span<const std::uint8_t> payload) noexcept;
     void reserve(std::size_t wanted);
     [[nodiscard]] std::size_t missing() const noexcept { return frame_size_ - frame_have_; }
-    void unmask(std::uint8_t* payload, std::size_t size, const std::uint8_t* key) const noexcept {
-        if (mask_bit_ != 0) {
-            apply_mask({payload, size}, {key[0], key[1], key[2], key[3]});
-        }
-    }
+    [[nodiscard]] bool is_masked() const noexcept { return mask_bit_ != 0; }
 
     std::size_t max_message_size_;
     // The fragments of the message so far, then what has arrived of the present frame.
@@ -120,18 +130,78 @@ private:
     const violation* error_ = nullptr;
     std::uint32_t empty_fragments_ = 0;
     masking_key key_{};
-    const std::uint8_t mask_bit_;
-    // The present frame's, and the message's: `continuation` when there is none.
+    std::uint8_t mask_bit_;
     opcode frame_type_ = opcode::continuation;
+    // `continuation` when there is no message.
     opcode message_type_ = opcode::continuation;
     internal::utf8_validator text_;
     bool is_final_ = false;
     bool is_in_frame_ = false;
-    /// Nothing has begun: whole messages are taken without a look at the rest of the state.
+    // Nothing has begun: the next frame needs no look at the state.
     bool is_between_ = true;
     bool is_closed_ = false;
     std::uint8_t header_have_ = 0;
     std::uint8_t header_[max_header_size]{};
 };
+
+template <typename Sink>
+message_decoder::progress message_decoder::consume(std::span<std::uint8_t> bytes, Sink&& sink) {
+    const std::size_t short_header = is_masked() ? 6 : 2;
+    while (true) {
+        // Messages of one frame that has arrived whole: nearly all. The rest takes the long way.
+        while (is_between_ && bytes.size() >= short_header) {
+            const std::uint8_t* const header = bytes.data();
+            const unsigned type = header[0] ^ 0x80U;
+            std::size_t length = header[1] ^ std::size_t{mask_bit_};
+            std::size_t size = short_header;
+            if (length == 126) {
+                length = header[2] * std::size_t{256} + header[3];
+                size += 2;
+                if (length < 126) {
+                    break;
+                }
+            } else if (length > 126) {
+                break;
+            }
+            if (type - 1 > 1 || length > max_message_size_ || bytes.size() < size + length) {
+                break;
+            }
+            const auto payload = bytes.subspan(size, length);
+            bool is_ascii = false;
+            if (is_masked()) {
+                masking_key key;
+                std::memcpy(key.data(), payload.data() - key.size(), key.size());
+                is_ascii = apply_mask(payload, key);
+            }
+            bytes = bytes.subspan(size + length);
+            if (type == static_cast<unsigned>(opcode::text) && !is_ascii &&
+                !internal::is_utf8(payload)) {
+                return {fail_text(), bytes.size()};
+            }
+            if (!sink(message{static_cast<opcode>(type), payload})) {
+                return {nullptr, bytes.size()};
+            }
+        }
+        const step taken = next(bytes);
+        if (taken != step::delivers) {
+            return {error_, bytes.size()};
+        }
+        if (!sink(ready_)) {
+            return {nullptr, bytes.size()};
+        }
+    }
+}
+
+template <typename Sink>
+message_decoder::progress message_decoder::placed(std::size_t count, Sink&& sink) {
+    if (count > 0) {
+        const step taken = fill(count);
+        settle();
+        if (taken == step::delivers) {
+            (void)sink(ready_);
+        }
+    }
+    return {error_, 0};
+}
 
 }  // namespace network_system::websocket
