@@ -1,11 +1,14 @@
 #pragma once
 
+#include "session/message_encoder.h"
 #include "transport/write_queue.h"
 
 #include <network_system/core/messaging_server.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -17,6 +20,10 @@ struct encoded_message {
     /// Of the message itself.
     std::size_t size = 0;
 };
+
+[[nodiscard]] encoded_message encode_with(const session::message_encoder& encoder,
+                                          session::message_kind kind,
+                                          std::span<const std::uint8_t> data);
 
 /// Sends one message to many sessions, which share it; every receiver is accounted for. `key` is
 /// the message's under send_policy::conflate; `except` gets nothing.

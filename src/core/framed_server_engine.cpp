@@ -1,11 +1,9 @@
 #include "core/framed_server_engine.h"
 
 #include "protocol/control_frames.h"
-#include "protocol/frame.h"
 #include "utils/failure.h"
 
 #include <utility>
-#include <vector>
 
 namespace network_system::core {
 
@@ -21,19 +19,13 @@ framed_server_engine::framed_server_engine(std::string name, const server_option
     }
 }
 
-Result<encoded_message> framed_server_engine::encode(ws_message_type,
+Result<encoded_message> framed_server_engine::encode(ws_message_type type,
                                                      std::span<const std::uint8_t> data) {
     if (data.empty()) {
         return detail::failure(errc::invalid_argument, "an empty message cannot be sent to many",
                                name_);
     }
-    const auto header = protocol::encode_header(options().session.frames,
-                                                protocol::frame_type::data, 0, data.size());
-    auto frame = std::make_shared<std::vector<std::uint8_t>>();
-    frame->reserve(header.size + data.size());
-    frame->insert(frame->end(), header.view().begin(), header.view().end());
-    frame->insert(frame->end(), data.begin(), data.end());
-    return encoded_message{std::move(frame), data.size()};
+    return encode_with(session::message_encoder(options().session.frames), type, data);
 }
 
 void framed_server_engine::tell_error(std::error_code error) {

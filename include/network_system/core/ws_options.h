@@ -62,6 +62,10 @@ struct ws_connection_config {
     /// again. 0 = no limit (default); at most 1,000,000,000.
     std::uint32_t max_messages_per_second = 0;
 
+    /// Whether `ws_connection::request` has something to say once the connection is open. Costs the
+    /// memory of the request's head. Default true.
+    bool keep_request = true;
+
     /// Bounds the close of a connection, by either side: the queue, the closing handshake and the
     /// peer's end of stream. What is left then is reset. 0 = close at once. Default 5 s.
     std::chrono::milliseconds drain_timeout{5'000};
@@ -81,7 +85,8 @@ struct ws_connection_config {
     readiness readiness_method = readiness::automatic;
 
     /// wss: WebSocket over TLS. A server needs an identity; a client verifies the server's
-    /// certificate unless told otherwise (see tls_config). Empty = ws, plain TCP (default).
+    /// certificate unless told otherwise (see tls_config). Without `application_protocols` it offers
+    /// or takes "http/1.1". Empty = ws, plain TCP (default).
     /// `start_server` and `start_client` fail with `not_supported` when the build has no TLS.
     std::optional<tls_config> tls;
 
