@@ -17,7 +17,11 @@ namespace network_system::core {
 /// Thread-safety: none.
 class callback_records {
 public:
-    enum class kind : std::uint32_t { open, message, request, writable };
+    enum class kind : std::uint32_t { open, text, binary, request, ping, writable };
+    /// Whether it counts as a message received.
+    [[nodiscard]] static constexpr bool is_message(kind what) noexcept {
+        return what == kind::text || what == kind::binary || what == kind::request;
+    }
 
     struct record {
         kind what;

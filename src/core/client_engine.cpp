@@ -64,7 +64,7 @@ void client_engine::on_connected(runtime::connect_outcome outcome) {
     setup.role = session::session_role::client;
     setup.drain_timeout = options_.drain_timeout;
     setup.remote = outcome.peer;
-    setup.hello_deadline = deadline_;
+    setup.handshake_deadline = deadline_;
     setup.lock_apart = connected_->lock_apart();
     const auto created = make_session(loop_, std::move(outcome.socket), setup);
     {
@@ -175,7 +175,7 @@ void client_engine::cancel_start() {
     });
 }
 
-std::shared_ptr<session::framed_session> client_engine::session() const {
+std::shared_ptr<session::stream_session> client_engine::session() const {
     const std::lock_guard lock(session_mutex_);
     return session_;
 }
@@ -195,7 +195,7 @@ client_metrics client_engine::metrics() const {
 }
 
 void client_engine::on_open(const session_ptr& who) {
-    connected_->set(std::static_pointer_cast<session::framed_session>(who));
+    connected_->set(session::stream_session::of(who));
     is_open_ = true;
     was_connected_ = true;
     connects_.fetch_add(1, std::memory_order_relaxed);

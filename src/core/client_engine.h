@@ -58,7 +58,7 @@ public:
         return is_finished_.load(std::memory_order_acquire);
     }
     /// The session once connected, also after its end; null before.
-    [[nodiscard]] std::shared_ptr<session::framed_session> session() const;
+    [[nodiscard]] std::shared_ptr<session::stream_session> session() const;
     [[nodiscard]] const client_options& options() const noexcept { return options_; }
     /// The counters of this life.
     [[nodiscard]] client_metrics metrics() const;
@@ -84,7 +84,7 @@ protected:
         return std::chrono::milliseconds{0};
     }
     /// Ends a connection, on the loop.
-    virtual void end_session(session::framed_session& current) { current.begin_close({}); }
+    virtual void end_session(session::stream_session& current) { current.begin_close({}); }
 
     void on_open(const session_ptr& who) override;
     void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;
@@ -133,7 +133,7 @@ private:
     std::atomic<std::uint64_t> failures_{0};
     std::atomic<std::uint64_t> session_errors_{0};
     mutable std::mutex session_mutex_;
-    std::shared_ptr<session::framed_session> session_;
+    std::shared_ptr<session::stream_session> session_;
     bool is_collected_ = true;
 };
 

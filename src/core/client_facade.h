@@ -52,7 +52,7 @@ public:
     }
 
     [[nodiscard]] bool send_short(std::span<const std::uint8_t> data) const {
-        return connected_->send_short(data);
+        return connected_->send_short(session::message_kind::binary, data);
     }
     [[nodiscard]] Result<std::shared_ptr<session::messaging_session>> session() const {
         if (auto current = connected_->get()) {

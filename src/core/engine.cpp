@@ -1,5 +1,6 @@
 #include "core/engine.h"
 
+#include "session/framed_session.h"
 #include "utils/failure.h"
 #include "utils/log.h"
 
@@ -23,7 +24,7 @@ void engine::wait_for_end() const {
            !end().wait_until(std::chrono::steady_clock::now() + stop_grace)) {}
 }
 
-std::shared_ptr<session::framed_session> engine::make_session(
+std::shared_ptr<session::stream_session> engine::make_session(
     const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
     session::session_setup setup) {
     setup.config = config_;
@@ -32,8 +33,7 @@ std::shared_ptr<session::framed_session> engine::make_session(
     if (callback_pool_) {
         host = std::make_shared<pooled_callbacks>(std::move(host), callback_pool_, where);
     }
-    return std::make_shared<session::framed_session>(transports_(where, std::move(socket)),
-                                                     std::move(host), setup);
+    return new_session(transports_(where, std::move(socket)), std::move(host), setup);
 }
 
 void engine::use_callback_pool(std::shared_ptr<thread_pool_interface> workers,
@@ -115,8 +115,8 @@ VoidResult validate(const session_config& config, std::string_view source) {
     if (config.max_missed_pings == 0) {
         return wrong("session.max_missed_pings must be at least 1");
     }
-    for (const milliseconds each :
-         {config.idle_timeout, config.ping_interval, config.send_wait_timeout}) {
+    for (const milliseconds each : {config.idle_timeout, config.ping_interval, config.pong_timeout,
+                                    config.send_wait_timeout}) {
         if (each < milliseconds{0}) {
             return wrong("the timeouts of session must not be negative");
         }

@@ -1,6 +1,16 @@
 #include "core/framed_client_engine.h"
 
+#include "session/framed_session.h"
+
+#include <utility>
+
 namespace network_system::core {
+
+std::shared_ptr<session::stream_session> framed_client_engine::new_session(
+    std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+    session::session_setup& setup) {
+    return std::make_shared<session::framed_session>(std::move(over), std::move(host), setup);
+}
 
 void framed_client_engine::tell_connected() {
     callbacks_->connected();
@@ -14,7 +24,8 @@ void framed_client_engine::tell_disconnected(const session_ptr&, std::error_code
     callbacks_->disconnected();
 }
 
-void framed_client_engine::on_message(const session_ptr&, std::span<const std::uint8_t> data) {
+void framed_client_engine::on_message(const session_ptr&, session::message_kind,
+                                      std::span<const std::uint8_t> data) {
     callbacks_->received(data);
 }
 

@@ -32,11 +32,15 @@ public:
           callbacks_(std::move(callbacks)) {}
 
 private:
+    [[nodiscard]] std::shared_ptr<session::stream_session> new_session(
+        std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+        session::session_setup& setup) override;
     void tell_connected() override;
     void tell_failed(std::error_code reason) override;
     void tell_disconnected(const session_ptr& who, std::error_code reason) override;
 
-    void on_message(const session_ptr& who, std::span<const std::uint8_t> data) override;
+    void on_message(const session_ptr& who, session::message_kind kind,
+                    std::span<const std::uint8_t> data) override;
     void on_request(const session_ptr& who, std::span<const std::uint8_t> data,
                     detail::request_call& call) override;
     void on_writable(const session_ptr& who) override;

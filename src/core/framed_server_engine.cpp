@@ -1,5 +1,7 @@
 #include "core/framed_server_engine.h"
 
+#include "session/framed_session.h"
+
 #include "protocol/control_frames.h"
 #include "utils/failure.h"
 
@@ -17,6 +19,12 @@ framed_server_engine::framed_server_engine(std::string name, const server_option
         const auto goodbye = protocol::encode_goodbye(static_cast<int>(errc::server_full));
         refuse_with({goodbye.begin(), goodbye.end()});
     }
+}
+
+std::shared_ptr<session::stream_session> framed_server_engine::new_session(
+    std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+    session::session_setup& setup) {
+    return std::make_shared<session::framed_session>(std::move(over), std::move(host), setup);
 }
 
 Result<encoded_message> framed_server_engine::encode(ws_message_type type,
@@ -38,7 +46,8 @@ void framed_server_engine::on_open(const session_ptr& who) {
     }
 }
 
-void framed_server_engine::on_message(const session_ptr& who, std::span<const std::uint8_t> data) {
+void framed_server_engine::on_message(const session_ptr& who, session::message_kind,
+                                      std::span<const std::uint8_t> data) {
     if (callbacks_->received) {
         callbacks_->received(who, data);
     }

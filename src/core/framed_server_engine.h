@@ -26,12 +26,16 @@ public:
                          std::shared_ptr<const server_callbacks> callbacks);
 
 private:
+    [[nodiscard]] std::shared_ptr<session::stream_session> new_session(
+        std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+        session::session_setup& setup) override;
     [[nodiscard]] Result<encoded_message> encode(ws_message_type type,
                                                  std::span<const std::uint8_t> data) override;
     void tell_error(std::error_code error) override;
 
     void on_open(const session_ptr& who) override;
-    void on_message(const session_ptr& who, std::span<const std::uint8_t> data) override;
+    void on_message(const session_ptr& who, session::message_kind kind,
+                    std::span<const std::uint8_t> data) override;
     void on_request(const session_ptr& who, std::span<const std::uint8_t> data,
                     detail::request_call& call) override;
     void on_writable(const session_ptr& who) override;

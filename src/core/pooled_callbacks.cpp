@@ -22,12 +22,13 @@ pooled_callbacks::pooled_callbacks(std::shared_ptr<session::session_host> engine
       loop_(std::move(where)) {}
 
 void pooled_callbacks::on_open(const session_ptr& who) {
-    who_ = std::static_pointer_cast<session::framed_session>(who);
+    who_ = session::stream_session::of(who);
     stage(kind::open, 0, {});
 }
 
-void pooled_callbacks::on_message(const session_ptr&, std::span<const std::uint8_t> data) {
-    stage(kind::message, 0, data);
+void pooled_callbacks::on_message(const session_ptr&, session::message_kind type,
+                                  std::span<const std::uint8_t> data) {
+    stage(type == session::message_kind::text ? kind::text : kind::binary, 0, data);
 }
 
 void pooled_callbacks::on_request(const session_ptr&, std::span<const std::uint8_t> data,
@@ -39,6 +40,10 @@ void pooled_callbacks::on_writable(const session_ptr&) {
     stage(kind::writable, 0, {});
 }
 
+void pooled_callbacks::on_ping(const session_ptr&, std::span<const std::uint8_t> payload) {
+    stage(kind::ping, 0, payload);
+}
+
 void pooled_callbacks::on_closed(const session_ptr&, std::error_code, bool was_open) {
     has_closed_callback_ = true;
     was_open_ = was_open;
@@ -47,7 +52,7 @@ void pooled_callbacks::on_closed(const session_ptr&, std::error_code, bool was_o
 void pooled_callbacks::on_gone(const session_ptr& who, std::error_code reason,
                                const session::session_metrics&) noexcept {
     if (!who_) {
-        who_ = std::static_pointer_cast<session::framed_session>(who);
+        who_ = session::stream_session::of(who);
     }
     reason_ = reason;
     publish(true);
@@ -115,7 +120,7 @@ void pooled_callbacks::publish(bool is_last) {
     }
 }
 
-void pooled_callbacks::read_again(const framed_ptr& who) {
+void pooled_callbacks::read_again(const stream_ptr& who) {
     {
         const std::lock_guard lock(mutex_);
         if (is_held_) {
@@ -158,7 +163,7 @@ pooled_callbacks::after_run pooled_callbacks::fetch() {
     callback_records done;
     done.swap(delivering_);
     after_run next = after_run::again;
-    framed_ptr reading;
+    stream_ptr reading;
     {
         const std::lock_guard lock(mutex_);
         waiting_bytes_ -= done.bytes();
@@ -184,13 +189,19 @@ pooled_callbacks::after_run pooled_callbacks::fetch() {
 
 void pooled_callbacks::deliver(const callback_records::record& next, bool may_call) {
     if (!may_call || has_thrown_ || !gate()->is_open()) {
-        who_->count_unread(next.what == kind::message || next.what == kind::request ? 1 : 0);
+        who_->count_unread(callback_records::is_message(next.what) ? 1 : 0);
         return;
     }
     call([&] {
         switch (next.what) {
             case kind::open: engine_->on_open(who_); break;
-            case kind::message: engine_->on_message(who_, next.data); break;
+            case kind::text:
+                engine_->on_message(who_, session::message_kind::text, next.data);
+                break;
+            case kind::binary:
+                engine_->on_message(who_, session::message_kind::binary, next.data);
+                break;
+            case kind::ping: engine_->on_ping(who_, next.data); break;
             case kind::request: {
                 detail::request_call answering(*who_, next.id);
                 engine_->on_request(who_, next.data, answering);
@@ -212,7 +223,7 @@ void pooled_callbacks::call(const Callback& callback) {
 
 void pooled_callbacks::drop() noexcept {
     bool is_end = false;
-    framed_ptr who;
+    stream_ptr who;
     {
         const std::lock_guard lock(mutex_);
         is_pool_gone_ = true;
@@ -230,7 +241,7 @@ void pooled_callbacks::drop() noexcept {
     }
 }
 
-void pooled_callbacks::end_session(const framed_ptr& who) const {
+void pooled_callbacks::end_session(const stream_ptr& who) const {
     loop_->post([who] { who->begin_close(errc::internal_error); });
 }
 
@@ -238,10 +249,10 @@ void pooled_callbacks::end_session(const framed_ptr& who) const {
 void pooled_callbacks::finish() noexcept {
     for (callback_records* const each : {&delivering_, &published_}) {
         while (const auto left = each->next()) {
-            who_->count_unread(left->what == kind::message || left->what == kind::request ? 1 : 0);
+            who_->count_unread(callback_records::is_message(left->what) ? 1 : 0);
         }
     }
-    const framed_ptr who = std::move(who_);
+    const stream_ptr who = std::move(who_);
     engine_->on_gone(who, reason_, who->metrics());
 }
 

@@ -3,8 +3,8 @@
 #include "core/callback_dispatcher.h"
 #include "core/callback_records.h"
 #include "runtime/loop.h"
-#include "session/framed_session.h"
 #include "session/session_host.h"
+#include "session/stream_session.h"
 
 #include <cstddef>
 #include <memory>
@@ -43,17 +43,28 @@ public:
 
 private:
     using session_ptr = session::session_ptr;
-    using framed_ptr = std::shared_ptr<session::framed_session>;
+    using stream_ptr = std::shared_ptr<session::stream_session>;
     using kind = callback_records::kind;
 
     enum class after_run : std::uint8_t { rest, again, end };
 
     // On the loop.
     void on_open(const session_ptr& who) override;
-    void on_message(const session_ptr& who, std::span<const std::uint8_t> data) override;
+    void on_message(const session_ptr& who, session::message_kind kind,
+                    std::span<const std::uint8_t> data) override;
     void on_request(const session_ptr& who, std::span<const std::uint8_t> data,
                     detail::request_call& call) override;
     void on_writable(const session_ptr& who) override;
+    void on_ping(const session_ptr& who, std::span<const std::uint8_t> payload) override;
+    // Before on_open, and answered before they return: not on the pool.
+    void on_handshake(const session_ptr& who, const ws_request& request,
+                      ws_handshake_answer& answer) override {
+        engine_->on_handshake(who, request, answer);
+    }
+    void on_http_request(const session_ptr& who, const ws_request& request,
+                         http_response& answer) override {
+        engine_->on_http_request(who, request, answer);
+    }
     void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;
     void on_gone(const session_ptr& who, std::error_code reason,
                  const session::session_metrics& totals) noexcept override;
@@ -62,7 +73,7 @@ private:
     void flush() override;
     void stage(kind what, std::uint64_t id, std::span<const std::uint8_t> data);
     void publish(bool is_last);
-    void read_again(const framed_ptr& who);
+    void read_again(const stream_ptr& who);
 
     // On the pool.
     [[nodiscard]] bool run() override;
@@ -77,14 +88,14 @@ private:
         return std::static_pointer_cast<pooled_callbacks>(shared_from_this());
     }
     void drop() noexcept override;
-    void end_session(const framed_ptr& who) const;
+    void end_session(const stream_ptr& who) const;
     void finish() noexcept;
 
     const std::shared_ptr<session::session_host> engine_;
     const std::shared_ptr<callback_pool> pool_;
     const std::shared_ptr<runtime::loop> loop_;
     // Set on the loop before anything is published; let go at the end.
-    framed_ptr who_;
+    stream_ptr who_;
     std::error_code reason_;
     bool has_closed_callback_ = false;
     bool was_open_ = false;

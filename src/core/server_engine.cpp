@@ -242,7 +242,7 @@ void server_engine::on_gone(const session_ptr& who, std::error_code reason,
     if (leave(who) == standing::admitted) {
         forget(who->remote_endpoint());
     }
-    release_one(*static_cast<session::framed_session&>(*who).where());
+    release_one(*session::stream_session::of(*who).where());
 }
 
 server_metrics server_engine::metrics() const {
@@ -306,7 +306,7 @@ VoidResult server_engine::subscribe(const session_ptr& who, std::string_view top
                                            options_.max_subscriptions_per_session),
                                name_);
     }
-    if (static_cast<session::framed_session&>(*who).is_gone()) {
+    if (session::stream_session::of(*who).is_gone()) {
         // It may have been forgotten just before it was entered.
         topics_.forget(*who);
         return detail::failure(errc::session_not_found,

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "session/framed_session.h"
+#include "session/stream_session.h"
 
 #include <memory>
 #include <mutex>
@@ -15,7 +15,7 @@ namespace network_system::core {
 /// Thread-safety: every member may be called from any thread.
 class session_slot {
 public:
-    using session_ptr = std::shared_ptr<session::framed_session>;
+    using session_ptr = std::shared_ptr<session::stream_session>;
 
     /// For the sessions that will be set.
     [[nodiscard]] const std::shared_ptr<session::send_lock>& lock_apart() const noexcept {
@@ -40,10 +40,11 @@ public:
         return session_;
     }
 
-    /// See framed_session::send_short.
-    [[nodiscard]] bool send_short(std::span<const std::uint8_t> data) const {
+    /// See stream_session::send_short.
+    [[nodiscard]] bool send_short(session::message_kind kind,
+                                  std::span<const std::uint8_t> data) const {
         const session::remote_queue::lock held(lock_->mutex);
-        return session_ != nullptr && session_->send_short(held, data);
+        return session_ != nullptr && session_->send_short(held, kind, data);
     }
 
 private:

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/engine.h"
+#include "session/framed_session.h"
 #include "utils/failure.h"
 #include "utils/log.h"
 
@@ -94,7 +95,8 @@ private:
     enum class state : std::uint8_t { idle, started, closed };
 
     void on_open(const session::session_ptr&) override {}
-    void on_message(const session::session_ptr&, std::span<const std::uint8_t> data) override {
+    void on_message(const session::session_ptr&, session::message_kind,
+                    std::span<const std::uint8_t> data) override {
         if (received) {
             received(data);
         }

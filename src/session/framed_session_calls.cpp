@@ -62,7 +62,7 @@ void count(std::atomic<std::uint64_t>& counter) noexcept {
 framed_session::request_state& framed_session::requests() {
     request_state* state = requests_.load(std::memory_order_acquire);
     if (state == nullptr) {
-        const auto held = remote_.acquire();
+        const auto held = acquire_remote();
         state = requests_.load(std::memory_order_relaxed);
         if (state == nullptr) {
             state = new request_state(loop(), *this);
@@ -80,7 +80,7 @@ VoidResult framed_session::refusal_of_call(std::size_t size) const {
     if (is_stopped()) {
         return closed_error();
     }
-    if (size > peer_max_message_size_.load(std::memory_order_relaxed)) {
+    if (size > max_sendable()) {
         return refusal_of(size);
     }
     return ok();
@@ -101,12 +101,12 @@ VoidResult framed_session::send_request(std::span<const std::uint8_t> data,
         return refused;
     }
     request_state& calls = requests();
-    if (config_->max_pending_requests != 0 &&
+    if (config().max_pending_requests != 0 &&
         calls.table.size() + calls.not_adopted.load(std::memory_order_relaxed) >=
-            config_->max_pending_requests) {
+            config().max_pending_requests) {
         return detail::failure(errc::send_buffer_full,
                                describe(fmt::format("{} requests wait for an answer from",
-                                                    config_->max_pending_requests)),
+                                                    config().max_pending_requests)),
                                id());
     }
     const std::size_t wire_bytes =
@@ -125,7 +125,7 @@ VoidResult framed_session::send_request(std::span<const std::uint8_t> data,
     });
 }
 
-void framed_session::adopt_requests() {
+void framed_session::adopt_calls() {
     request_state* const calls = requests_.load(std::memory_order_acquire);
     if (calls == nullptr || calls->from_other_threads.empty()) {
         return;
@@ -162,16 +162,16 @@ void framed_session::settle_request(std::uint64_t request_id, int code,
         }
         const int reason = sent.error().code;
         const auto settle = [this, request_id, reason] {
-            if (is_closing_) {
+            if (is_closing()) {
                 return;
             }
             // Past the mark, as answers to pings: the asker must not wait for nothing.
             const call_header header = call_header::of_response(request_id, reason, 0);
             if (may_send_control()) {
-                transport_->queue().append(header.view());
-                transport_->queue().end_message({});
+                under().queue().append(header.view());
+                under().queue().end_message({});
                 publish_queued();
-                transport_->request_flush();
+                under().request_flush();
             }
         };
         if (loop().runs_here()) {
@@ -192,7 +192,7 @@ bool framed_session::on_request_frame(const protocol::frame& frame) {
     count_received();
     count(requests().received);
     detail::request_call call(*this, protocol::get<std::uint64_t>(frame.payload.data()));
-    host_->on_request(self_, frame.payload.subspan(protocol::request_prefix_size), call);
+    host().on_request(self(), frame.payload.subspan(protocol::request_prefix_size), call);
     return takes_more();
 }
 
@@ -236,7 +236,7 @@ void framed_session::on_request_expired(response_handler done) {
     guarded([&] { done(detail::failure(errc::connection_timeout, describe("request to"), id())); });
 }
 
-bool framed_session::cancel_request(operation_id operation) {
+bool framed_session::cancel_call(operation_id operation) {
     request_state* const calls = requests_.load(std::memory_order_acquire);
     const auto done = calls != nullptr ? calls->table.take(operation) : std::nullopt;
     if (!done) {
@@ -246,7 +246,7 @@ bool framed_session::cancel_request(operation_id operation) {
     return true;
 }
 
-void framed_session::fail_requests(errc code) {
+void framed_session::fail_calls(errc code) {
     request_state* const calls = requests_.load(std::memory_order_acquire);
     while (calls != nullptr) {
         const auto done = calls->table.take_any();

@@ -4,6 +4,7 @@
 
 #include <network_system/session/messaging_session.h>
 #include <network_system/session/ws_handshake.h>
+#include <network_system/session/ws_message.h>
 
 #include <cstdint>
 #include <memory>
@@ -15,6 +16,8 @@
 namespace network_system::session {
 
 using session_ptr = std::shared_ptr<messaging_session>;
+/// Without WebSocket all messages are binary.
+using message_kind = ws_message_type;
 
 /// The object a session belongs to: it runs the user's callbacks. Called on the session's loop, or,
 /// where a pool runs the callbacks, by one thread of it at a time.
@@ -32,7 +35,8 @@ public:
     }
 
     virtual void on_open(const session_ptr& who) = 0;
-    virtual void on_message(const session_ptr& who, std::span<const std::uint8_t> data) = 0;
+    virtual void on_message(const session_ptr& who, message_kind kind,
+                            std::span<const std::uint8_t> data) = 0;
     /// A request of the peer's; `call` is there to answer it. By default nobody does.
     virtual void on_request(const session_ptr& who, std::span<const std::uint8_t> data,
                             detail::request_call& call);

@@ -1,13 +1,13 @@
 #include "session/wake_list.h"
 
-#include "session/framed_session.h"
+#include "session/stream_session.h"
 
 #include <algorithm>
 #include <utility>
 
 namespace network_system::session {
 
-void wake_list::add(std::shared_ptr<framed_session> session) {
+void wake_list::add(std::shared_ptr<stream_session> session) {
     const auto& where = session->where();
     auto found = std::find_if(groups_.begin(), groups_.end(),
                               [&](const group& each) { return each.where == where; });

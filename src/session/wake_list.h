@@ -7,7 +7,7 @@
 
 namespace network_system::session {
 
-class framed_session;
+class stream_session;
 
 /// The sessions that have to be told of what another thread has queued: each loop is woken once,
 /// however many of its sessions there are.
@@ -18,12 +18,12 @@ public:
     wake_list& operator=(const wake_list&) = delete;
     ~wake_list();
 
-    void add(std::shared_ptr<framed_session> session);
+    void add(std::shared_ptr<stream_session> session);
 
 private:
     struct group {
         std::shared_ptr<runtime::loop> where;
-        std::vector<std::shared_ptr<framed_session>> sessions;
+        std::vector<std::shared_ptr<stream_session>> sessions;
     };
     std::vector<group> groups_;
 };

@@ -8,7 +8,7 @@ namespace network_system::session {
 ///
 ///     websocket_session(transport, host, session_setup, std::shared_ptr<const websocket_terms>)
 ///
-/// `session_setup::role` says which side it is; `handshake_deadline` (until now `hello_deadline`)
+/// `session_setup::role` says which side it is; `handshake_deadline`
 /// bounds the opening handshake of both.
 struct websocket_terms {
     websocket::handshake_limits limits;

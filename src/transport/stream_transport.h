@@ -49,7 +49,7 @@ private:
 
     void read_some();
     void read_once();
-    void deliver(std::size_t count, std::size_t place_size, bytes_view buffer);
+    void deliver(std::size_t count, std::size_t place_size, std::span<std::uint8_t> buffer);
     void on_end_of_stream();
     /// Writes until the queue is empty or the socket is full; false when the transport closed.
     bool write_queued();

@@ -88,7 +88,7 @@ void stream_transport<Stream>::read_once() {
 
 template <typename Stream>
 void stream_transport<Stream>::deliver(std::size_t count, std::size_t place_size,
-                                       bytes_view buffer) {
+                                       std::span<std::uint8_t> buffer) {
     last_read_ = loop_->now();
     counters_.bytes_read.add(count);
     if (state_ != state::open) {

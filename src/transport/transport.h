@@ -26,8 +26,9 @@ public:
     /// Where the next bytes belong, when that is known (the rest of a large message); empty
     /// otherwise. Valid until the next call into the handler.
     virtual std::span<std::uint8_t> read_place() noexcept = 0;
-    /// `placed` bytes were read into `read_place`, then `rest` (valid during the call).
-    virtual void on_bytes(std::size_t placed, bytes_view rest) = 0;
+    /// `placed` bytes were read into `read_place`, then `rest` (valid during the call; the handler
+    /// may change them).
+    virtual void on_bytes(std::size_t placed, std::span<std::uint8_t> rest) = 0;
     /// The peer ended its side. The handler answers with `close` or `abort`.
     virtual void on_end() = 0;
     /// Something was written: completions may be due, and there is more room.

@@ -48,7 +48,8 @@ public:
         require(opened++ == 0, "it opens once");
         act(who, {});
     }
-    void on_message(const session::session_ptr& who, byte_span data) override {
+    void on_message(const session::session_ptr& who, session::message_kind,
+                    byte_span data) override {
         require(opened == 1 && gone == 0, "messages come between the beginning and the end");
         act(who, data);
     }
@@ -133,7 +134,7 @@ public:
         setup.role = role;
         setup.config = std::make_shared<const session_config>(config_);
         setup.drain_timeout = milliseconds{1000};
-        setup.hello_deadline = loop_.now() + milliseconds{2000};
+        setup.handshake_deadline = loop_.now() + milliseconds{2000};
         session_ = std::make_shared<session::framed_session>(
             std::make_shared<transport::stream_transport<scripted_stream>>(
                 loop_.get(), scripted_stream(script_)),

@@ -231,7 +231,7 @@ TEST_F(session_close, a_stop_before_the_hello) {
 
 TEST_F(session_close, keeps_itself_until_it_is_closed_and_nothing_after) {
     start_server();
-    const std::weak_ptr<framed_session> watched = session;
+    const std::weak_ptr<stream_session> watched = session;
     const std::weak_ptr<recording_host> owner = host;
     session.reset();
     host->gate()->close();

@@ -17,11 +17,20 @@ using namespace network_system::testing;
 using make_transport = std::function<std::shared_ptr<transport::transport>(
     std::shared_ptr<runtime::loop>, scripted_stream, session_role)>;
 
+/// What they speak.
+using make_session = std::function<std::shared_ptr<stream_session>(
+    std::shared_ptr<transport::transport>, std::shared_ptr<session_host>, const session_setup&)>;
+inline std::shared_ptr<stream_session> make_framed(std::shared_ptr<transport::transport> over,
+                                                   std::shared_ptr<session_host> host,
+                                                   const session_setup& setup) {
+    return std::make_shared<framed_session>(std::move(over), std::move(host), setup);
+}
+
 /// One of the two, and what it has sent.
 class speaker {
 public:
     speaker(manual_loop& where, session_role role, const std::shared_ptr<fault_plan>& faults,
-            const make_transport& transports) {
+            const make_transport& transports, const make_session& sessions) {
         script->faults = faults;
         session_config config;
         config.ping_interval = config.idle_timeout = milliseconds{0};
@@ -29,9 +38,8 @@ public:
         setup.role = role;
         setup.config = std::make_shared<const session_config>(config);
         setup.drain_timeout = milliseconds{1000};
-        setup.hello_deadline = where.now() + milliseconds{1000};
-        session = std::make_shared<framed_session>(
-            transports(where.get(), scripted_stream(script), role), host, setup);
+        setup.handshake_deadline = where.now() + milliseconds{1000};
+        session = sessions(transports(where.get(), scripted_stream(script), role), host, setup);
     }
 
     /// Sends by one of the ways, in turn.
@@ -72,7 +80,7 @@ public:
 
     std::shared_ptr<stream_script> script = std::make_shared<stream_script>();
     std::shared_ptr<recording_host> host = std::make_shared<recording_host>();
-    std::shared_ptr<framed_session> session;
+    std::shared_ptr<stream_session> session;
     std::vector<byte_string> sent;
     std::vector<std::vector<bool>> outcomes;
 };
@@ -87,9 +95,10 @@ struct conditions {
 /// are there, the client pings, and closes when the pong has come.
 class conversation {
 public:
-    conversation(const conditions& how, std::size_t fail_at, const make_transport& transports)
-        : how_(how), client_(loop_, session_role::client, faults_, transports),
-          server_(loop_, session_role::server, faults_, transports) {
+    conversation(const conditions& how, std::size_t fail_at, const make_transport& transports,
+                 const make_session& sessions = make_framed)
+        : how_(how), client_(loop_, session_role::client, faults_, transports, sessions),
+          server_(loop_, session_role::server, faults_, transports, sessions) {
         faults_->fail_at = fail_at;
         stream_script::wire(*client_.script, *server_.script);
         for (const speaker* each : {&client_, &server_}) {
@@ -173,11 +182,11 @@ private:
 /// Runs it with a failure at step 0, 1, 2 … until it runs through.
 inline void fail_at_every_step(const conditions& how, const make_transport& transports,
                                const std::function<void(const conversation&)>& check = {},
-                               bool hears_all = true) {
+                               bool hears_all = true, const make_session& sessions = make_framed) {
     bool ran_through = false;
     for (std::size_t step = 0; !ran_through; ++step) {
         SCOPED_TRACE(step);
-        conversation whole(how, step, transports);
+        conversation whole(how, step, transports, sessions);
         whole.run();
         whole.check(hears_all);
         if (check) {

@@ -286,7 +286,7 @@ TEST_F(session_keep_alive, a_closing_session_does_not_ping) {
 
 TEST_F(session_keep_alive, before_the_hello_only_its_deadline_counts) {
     config.idle_timeout = milliseconds{200};
-    setup.hello_deadline = loop.now() + milliseconds{1000};
+    setup.handshake_deadline = loop.now() + milliseconds{1000};
     start(session_role::client);
     const byte_string hello = hello_frame();
     for (std::size_t i = 0; i < 9; ++i) {
@@ -303,7 +303,7 @@ TEST_F(session_keep_alive, before_the_hello_only_its_deadline_counts) {
 }
 
 TEST_F(session_keep_alive, a_client_pings_from_its_hello_on) {
-    setup.hello_deadline = loop.now() + milliseconds{1000};
+    setup.handshake_deadline = loop.now() + milliseconds{1000};
     start(session_role::client);
     loop.advance(milliseconds{900});
     feed(hello_frame());

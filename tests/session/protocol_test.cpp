@@ -100,7 +100,7 @@ TEST_F(session_protocol, a_full_server_says_goodbye_instead) {
 }
 
 TEST_F(session_protocol, the_hello_has_a_deadline) {
-    setup.hello_deadline = loop.now() + milliseconds{500};
+    setup.handshake_deadline = loop.now() + milliseconds{500};
     start(session_role::client);
     loop.advance(milliseconds{499});
     EXPECT_EQ(host->closed, 0);
@@ -108,7 +108,7 @@ TEST_F(session_protocol, the_hello_has_a_deadline) {
     expect_closed(errc::connection_timeout);
 
     make_parts();
-    setup.hello_deadline = loop.now() + milliseconds{500};
+    setup.handshake_deadline = loop.now() + milliseconds{500};
     start(session_role::client);
     loop.advance(milliseconds{499});
     feed(hello_frame());

@@ -22,7 +22,9 @@
 namespace network_system::testing {
 
 using session::framed_session;
+using session::message_kind;
 using session::session_role;
+using session::stream_session;
 using std::chrono::milliseconds;
 
 class recording_host final : public session::session_host {
@@ -31,10 +33,11 @@ public:
         ++opened;
         call(when_open);
     }
-    void on_message(const session::session_ptr& who, byte_span data) override {
+    void on_message(const session::session_ptr& who, message_kind kind, byte_span data) override {
         EXPECT_EQ(closed, 0);
         EXPECT_EQ(opened, 1);
         messages.push_back(to_bytes(data));
+        kinds.push_back(kind);
         if (when_message) {
             when_message(who, data);
         }
@@ -47,6 +50,23 @@ public:
         } else {
             call.answer(to_bytes(data));
         }
+    }
+    void on_handshake(const session::session_ptr& who, const ws_request& request,
+                      ws_handshake_answer& answer) override {
+        EXPECT_EQ(opened, 0);
+        if (when_handshake) {
+            when_handshake(who, request, answer);
+        }
+    }
+    void on_http_request(const session::session_ptr&, const ws_request& request,
+                         http_response& answer) override {
+        EXPECT_EQ(opened, 0);
+        if (when_http_request) {
+            when_http_request(request, answer);
+        }
+    }
+    void on_ping(const session::session_ptr&, byte_span payload) override {
+        pings.push_back(to_bytes(payload));
     }
     void on_writable(const session::session_ptr&) override {
         ++writable;
@@ -72,6 +92,9 @@ public:
     std::function<void()> when_open;
     std::function<void(const session::session_ptr&, byte_span)> when_message;
     std::function<void(detail::request_call&)> when_request;
+    std::function<void(const session::session_ptr&, const ws_request&, ws_handshake_answer&)>
+        when_handshake;
+    std::function<void(const ws_request&, http_response&)> when_http_request;
     std::function<void()> when_writable;
     std::function<void()> when_closed;
 
@@ -84,7 +107,9 @@ public:
     std::error_code user_reason;
     session::session_metrics totals;
     std::vector<byte_string> messages;
+    std::vector<message_kind> kinds;
     std::vector<byte_string> requests;
+    std::vector<byte_string> pings;
     std::vector<std::string> exceptions;
 
 private:
@@ -165,7 +190,10 @@ protected:
         setup.config = std::make_shared<const session_config>(config);
         over = std::make_shared<transport::stream_transport<scripted_stream>>(
             loop.get(), scripted_stream(script));
-        session = std::make_shared<framed_session>(over, host, setup);
+        session = make_session();
+    }
+    virtual std::shared_ptr<stream_session> make_session() {
+        return std::make_shared<framed_session>(over, host, setup);
     }
     void start(session_role role) {
         make(role);
@@ -249,9 +277,9 @@ protected:
     int offer(const transport::shared_frame& frame, std::size_t size, std::string_view key = {}) {
         session::wake_list wakes;
         switch (session->offer(frame, size, key, wakes)) {
-            case framed_session::admission::granted: return 0;
-            case framed_session::admission::full: return static_cast<int>(errc::send_buffer_full);
-            case framed_session::admission::closed: break;
+            case stream_session::admission::granted: return 0;
+            case stream_session::admission::full: return static_cast<int>(errc::send_buffer_full);
+            case stream_session::admission::closed: break;
         }
         return static_cast<int>(errc::connection_closed);
     }
@@ -267,7 +295,7 @@ protected:
     std::shared_ptr<stream_script> script;
     std::shared_ptr<recording_host> host;
     std::shared_ptr<transport::transport> over;
-    std::shared_ptr<framed_session> session;
+    std::shared_ptr<stream_session> session;
     std::vector<std::vector<int>> outcomes;
 
 private:

@@ -36,13 +36,13 @@ TEST(callback_records, come_out_as_they_went_in) {
     const std::vector<std::size_t> sizes{0, 1, 64, 4096, 100'000, 3};
     records.add(kind::open, 0, {});
     for (const std::size_t size : sizes) {
-        records.add(kind::message, 0, filled(size));
+        records.add(kind::binary, 0, filled(size));
         records.add(kind::request, size + 1, filled(size));
     }
     records.add(kind::writable, 0, {});
     expect_next(records, kind::open, 0, 0);
     for (const std::size_t size : sizes) {
-        expect_next(records, kind::message, 0, size);
+        expect_next(records, kind::binary, 0, size);
         expect_next(records, kind::request, size + 1, size);
     }
     EXPECT_TRUE(records.has_next());
@@ -54,8 +54,8 @@ TEST(callback_records, come_out_as_they_went_in) {
     records.clear();
     EXPECT_TRUE(records.empty());
     EXPECT_EQ(records.capacity(), capacity);
-    records.add(kind::message, 0, filled(2));
-    expect_next(records, kind::message, 0, 2);
+    records.add(kind::binary, 0, filled(2));
+    expect_next(records, kind::binary, 0, 2);
 }
 
 TEST(callback_records, are_added_behind_others) {
@@ -63,14 +63,14 @@ TEST(callback_records, are_added_behind_others) {
     callback_records second;
     first.add_all(second);
     EXPECT_TRUE(first.empty());
-    second.add(kind::message, 0, filled(10));
+    second.add(kind::binary, 0, filled(10));
     first.add_all(second);
-    first.add(kind::message, 0, filled(5000));
+    first.add(kind::binary, 0, filled(5000));
     second.clear();
-    second.add(kind::message, 0, filled(20));
+    second.add(kind::binary, 0, filled(20));
     first.add_all(second);
     for (const std::size_t size : {10U, 5000U, 20U}) {
-        expect_next(first, kind::message, 0, size);
+        expect_next(first, kind::binary, 0, size);
     }
     EXPECT_FALSE(first.next());
 }
@@ -79,11 +79,11 @@ TEST(spare_records, keep_memory_within_bounds) {
     spare_records spare;
     EXPECT_EQ(spare.take().capacity(), 0U);
     callback_records small;
-    small.add(kind::message, 0, filled(100));
+    small.add(kind::binary, 0, filled(100));
     const std::size_t capacity = small.capacity();
     spare.give(std::move(small));
     callback_records large;
-    large.add(kind::message, 0, filled(1'000'000));
+    large.add(kind::binary, 0, filled(1'000'000));
     spare.give(std::move(large));
     spare.give({});
     const callback_records again = spare.take();
@@ -92,7 +92,7 @@ TEST(spare_records, keep_memory_within_bounds) {
     EXPECT_EQ(spare.take().capacity(), 0U) << "the large one was not kept";
     for (int i = 0; i < 1000; ++i) {
         callback_records one;
-        one.add(kind::message, 0, filled(1));
+        one.add(kind::binary, 0, filled(1));
         spare.give(std::move(one));
     }
     std::size_t kept = 0;

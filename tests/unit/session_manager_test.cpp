@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -59,6 +60,7 @@ protected:
         return ok();
     }
     void settle_request(std::uint64_t, int, std::span<const std::uint8_t>) noexcept override {}
+    session::stream_session& stream() noexcept override { std::abort(); }  // there is none
     VoidResult send_copy(std::span<const std::uint8_t>, session::send_callback&) override {
         return ok();
     }

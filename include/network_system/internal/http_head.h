@@ -111,8 +111,9 @@ public:
     void restart() noexcept;
 
 private:
-    void take(std::uint8_t byte);
+    void take(char each);
     void end_line();
+    void fail_too_long() noexcept;
     void add_field(std::size_t begin, std::string_view line);
     void fail(unsigned http_status, std::string_view text) noexcept;
 

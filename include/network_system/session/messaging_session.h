@@ -22,6 +22,8 @@
 
 namespace network_system::session {
 
+class stream_session;
+
 /// Runs once when a message was handed to the operating system, or with the error that prevented
 /// it. "Handed to the kernel" is not "delivered to the peer".
 using send_callback = unique_function<void(VoidResult)>;
@@ -232,7 +234,11 @@ protected:
 
 private:
     friend class responder;
+    friend class stream_session;
     friend class detail::request_call;
+
+    /// The session as the library knows it.
+    [[nodiscard]] virtual stream_session& stream() noexcept = 0;
 
     std::string id_;
     endpoint remote_;

@@ -81,6 +81,10 @@ struct session_config {
     /// Any byte received counts as life. 0 = no pings. Default 30 s.
     std::chrono::milliseconds ping_interval{30'000};
 
+    /// How long to wait for the answer to a ping, or for any other byte, before the ping counts as
+    /// missed. 0 = as long as `ping_interval` (default).
+    std::chrono::milliseconds pong_timeout{0};
+
     /// At least 1. Default 3.
     unsigned max_missed_pings = 3;
 };

@@ -1,11 +1,11 @@
-// The sending half of framed_session: admission, the two ways in, completions.
-#include "session/framed_session.h"
+// The sending half of stream_session: admission, the two ways in, completions.
+#include "session/stream_session.h"
 #include "utils/failure.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
+#include <bit>
 #include <optional>
 #include <utility>
 
@@ -17,38 +17,42 @@ namespace {
 
 // From here on a copy into the gather buffer costs more than a system call of its own.
 constexpr std::size_t direct_size = std::size_t{12} * 1024;
-static_assert(direct_size + protocol::message_header_size <= transport::write_queue::max_claim);
+static_assert(direct_size + websocket::max_header_size <= transport::write_queue::max_claim);
+
+// Answers to control frames queue beyond the high watermark only this far: a peer that sends
+// pings and reads nothing must not fill our memory.
+constexpr std::size_t control_allowance = std::size_t{64} * 1024;
 
 }  // namespace
 
-VoidResult framed_session::closed_error() const {
+VoidResult stream_session::closed_error() const {
     return detail::failure(errc::connection_closed, describe("connection to"), id());
 }
 
-VoidResult framed_session::refusal_of(std::size_t size) const {
+VoidResult stream_session::refusal_of(std::size_t size) const {
     if (is_stopped()) {
         return closed_error();
     }
-    if (size == 0) {
+    if (size == 0 && !encoder_.takes_empty()) {
         return detail::failure(errc::invalid_argument, "an empty message cannot be sent", id());
     }
-    const std::size_t limit = peer_max_message_size_.load(std::memory_order_relaxed);
+    const std::size_t limit = max_sendable();
     return detail::failure(
         errc::message_too_large,
         describe(fmt::format("message of {} bytes, over the limit of {}, to", size, limit)), id());
 }
 
-std::size_t framed_session::queued_bytes() const noexcept {
+std::size_t stream_session::queued_bytes() const noexcept {
     return own_queued_.load(std::memory_order_relaxed) + remote_.bytes();
 }
 
-void framed_session::publish_queued() noexcept {
+void stream_session::publish_queued() noexcept {
     const transport::write_queue& queue = transport_->queue();
     own_queued_.store(queue.bytes(), std::memory_order_relaxed);
     sent_.store(queue.messages_written(), std::memory_order_relaxed);
 }
 
-VoidResult framed_session::refusal_of(admission refused) const {
+VoidResult stream_session::refusal_of(admission refused) const {
     if (refused == admission::closed) {
         return closed_error();
     }
@@ -58,7 +62,7 @@ VoidResult framed_session::refusal_of(admission refused) const {
                            id());
 }
 
-void framed_session::note_full(std::size_t queued) {
+void stream_session::note_full(std::size_t queued) {
     rejected_.fetch_add(1, std::memory_order_relaxed);
     note_refused(queued);
     if (config_->policy == send_policy::close) {
@@ -71,7 +75,7 @@ void framed_session::note_full(std::size_t queued) {
     }
 }
 
-void framed_session::note_refused(std::size_t queued) {
+void stream_session::note_refused(std::size_t queued) {
     if (!was_refused_.exchange(true, std::memory_order_relaxed) && !loop().runs_here()) {
         // The queue may have drained meanwhile: look once from the loop, which sees all of it. If
         // it has not, its next write looks.
@@ -84,15 +88,14 @@ void framed_session::note_refused(std::size_t queued) {
 }
 
 template <typename Append>
-VoidResult framed_session::send_message(std::size_t size, const Append& append) {
-    if (is_stopped() || size == 0 ||
-        size > peer_max_message_size_.load(std::memory_order_relaxed)) {
+VoidResult stream_session::send_message(std::size_t size, const Append& append) {
+    if (!is_sendable(size)) {
         return refusal_of(size);
     }
-    return queue_frame(protocol::header_size(config_->frames) + size, append);
+    return queue_frame(encoder_.header_size(size) + size, append);
 }
 
-framed_session::admission framed_session::admit_from_other_thread(remote_queue::lock& held,
+stream_session::admission stream_session::admit_from_other_thread(remote_queue::lock& held,
                                                                   std::size_t wire_bytes) {
     std::optional<runtime::steady_time> give_up;
     while (!remote_.is_closed(held)) {
@@ -116,63 +119,66 @@ framed_session::admission framed_session::admit_from_other_thread(remote_queue::
     return admission::closed;
 }
 
-milliseconds framed_session::send_patience() const {
+milliseconds stream_session::send_patience() const {
     const bool may_wait = config_->policy == send_policy::wait &&
                           !runtime::loop::is_on_io_thread() && !loop().context_runs_here();
     return may_wait ? config_->send_wait_timeout : milliseconds{0};
 }
 
-void framed_session::announce_remote(const remote_queue::lock& held) {
+void stream_session::announce_remote(const remote_queue::lock& held) {
     if (remote_.publish(held)) {
         where()->post([self = shared_from_this(), this] { on_announced(); });
     }
 }
 
-void framed_session::on_announced() {
+void stream_session::on_announced() {
     take_remote();
     if (!is_closing_) {
         transport_->request_flush();
     }
 }
 
-VoidResult framed_session::send_copy(std::span<const std::uint8_t> data, send_callback& done) {
+VoidResult stream_session::send_copy(message_kind kind, std::span<const std::uint8_t> data,
+                                     send_callback& done) {
     if (has_to_wait(data.size())) {
-        return queue_behind({}, data, done);
+        return queue_behind(kind, {}, data, done);
     }
     if (!done && data.size() < direct_size) {
-        return send_message(data.size(), [this, data](transport::write_queue& queue, bool) {
-            append_short(queue, data);
+        return send_message(data.size(), [this, kind, data](transport::write_queue& queue, bool) {
+            append_short(queue, kind, data);
         });
     }
     return send_message(data.size(), [&](transport::write_queue& queue, bool is_own) {
-        const auto header =
-            protocol::encode_header(config_->frames, protocol::frame_type::data, 0, data.size());
+        const auto header = encoder_.encode_header(kind, data.size(), next_key());
         append_message(queue, is_own, header.view(), data, std::move(done));
     });
 }
 
-bool framed_session::send_short(const remote_queue::lock& held,
+bool stream_session::send_short(const remote_queue::lock& held, message_kind kind,
                                 std::span<const std::uint8_t> data) {
-    const std::size_t wire_bytes = protocol::header_size(config_->frames) + data.size();
-    if (loop().runs_here() || is_stopped() || remote_.is_closed(held) ||
-        remote_.waiting() != nullptr || data.empty() || data.size() >= direct_size ||
-        data.size() > peer_max_message_size_.load(std::memory_order_relaxed) ||
+    const std::size_t wire_bytes = encoder_.header_size(data.size()) + data.size();
+    if (loop().runs_here() || !is_sendable(data.size()) || remote_.is_closed(held) ||
+        remote_.waiting() != nullptr || data.size() >= direct_size ||
         !has_room(queued_bytes(), wire_bytes)) {
         return false;
     }
-    append_short(remote_.pending(held), data);
+    append_short(remote_.pending(held), kind, data);
     announce_remote(held);
     return true;
 }
 
-void framed_session::append_short(transport::write_queue& queue, transport::bytes_view data) const {
-    const std::size_t header_size = protocol::header_size(config_->frames);
-    std::uint8_t* const place = queue.claim(header_size + data.size());
-    protocol::write_header(place, config_->frames, protocol::frame_type::data, 0, data.size());
-    std::memcpy(place + header_size, data.data(), data.size());
+void stream_session::append_short(transport::write_queue& queue, message_kind kind,
+                                  transport::bytes_view data) const {
+    encoder_.write(queue.claim(encoder_.header_size(data.size()) + data.size()), kind, data,
+                   next_key());
 }
 
-void framed_session::append_message(transport::write_queue& queue, bool is_own,
+websocket::masking_key stream_session::next_key() const noexcept {
+    return encoder_.is_masked() ? std::bit_cast<websocket::masking_key>(loop().secret())
+                                : websocket::masking_key{};
+}
+
+void stream_session::append_message(transport::write_queue& queue, bool is_own,
                                     transport::bytes_view header, transport::bytes_view data,
                                     send_callback done) {
     if (is_own && data.size() >= direct_size) {
@@ -184,18 +190,18 @@ void framed_session::append_message(transport::write_queue& queue, bool is_own,
     queue.end_message(std::move(done));
 }
 
-VoidResult framed_session::send_owned(std::vector<std::uint8_t>& data, send_callback& done) {
+VoidResult stream_session::send_owned(message_kind kind, std::vector<std::uint8_t>& data,
+                                      send_callback& done) {
     // A short message is copied anyway: that is faster in one step.
     if (data.size() <= transport::write_queue::copy_limit || has_to_wait(data.size())) {
-        auto sent = send_copy(data, done);
+        auto sent = send_copy(kind, data, done);
         if (sent) {
             data.clear();
         }
         return sent;
     }
     return send_message(data.size(), [&](transport::write_queue& queue, bool) {
-        const auto header =
-            protocol::encode_header(config_->frames, protocol::frame_type::data, 0, data.size());
+        const auto header = encoder_.encode_header(kind, data.size(), next_key());
         queue.append(header.view());
         queue.append_owned(std::move(data));
         queue.end_message(std::move(done));
@@ -203,7 +209,7 @@ VoidResult framed_session::send_owned(std::vector<std::uint8_t>& data, send_call
     });
 }
 
-framed_session::admission framed_session::offer(const transport::shared_frame& frame,
+stream_session::admission stream_session::offer(const transport::shared_frame& frame,
                                                 std::size_t payload_size, std::string_view key,
                                                 wake_list& wakes) {
     // A peer that has not finished its handshake is sent nothing, and cannot make us keep it.
@@ -227,28 +233,28 @@ framed_session::admission framed_session::offer(const transport::shared_frame& f
     if (answer == admission::granted) {
         remote_.pending(held).append_shared(frame);
         if (remote_.publish(held)) {
-            wakes.add(std::static_pointer_cast<framed_session>(shared_from_this()));
+            wakes.add(of(shared_from_this()));
         }
     }
     return answer;
 }
 
-void framed_session::take_remote(std::size_t enough) {
+void stream_session::take_remote(std::size_t enough) {
     // Published under the lock: bytes in neither count would let other threads over the mark.
     const auto held = remote_.acquire();
     remote_.take(held, transport_->queue(), enough);
-    adopt_requests();
+    adopt_calls();
     publish_queued();
 }
 
-void framed_session::on_written() {
+void stream_session::on_written() {
     refill_from_backlog();
     publish_queued();
     run_completions();
     check_room();
 }
 
-void framed_session::run_completions() {
+void stream_session::run_completions() {
     settle_superseded();
     transport::write_queue& queue = transport_->queue();
     // Bounded by what is complete now: a completion may send, and be complete at once, for ever.
@@ -259,7 +265,7 @@ void framed_session::run_completions() {
     }
 }
 
-void framed_session::check_room() {
+void stream_session::check_room() {
     if (!was_refused_.load(std::memory_order_relaxed) || queued_bytes() > config_->low_watermark) {
         return;
     }
@@ -268,6 +274,24 @@ void framed_session::check_room() {
     if (is_open_ && !is_closing_) {
         guarded([this] { host_->on_writable(self_); });
     }
+}
+
+bool stream_session::may_send_control() {
+    if (transport_->queue().bytes() > config_->high_watermark + control_allowance) {
+        begin_close(errc::send_buffer_full);
+        return false;
+    }
+    return true;
+}
+
+bool stream_session::send_control(transport::bytes_view frame) {
+    if (!may_send_control()) {
+        return false;
+    }
+    transport_->queue().append(frame);
+    own_queued_.store(transport_->queue().bytes(), std::memory_order_relaxed);
+    transport_->request_flush();
+    return true;
 }
 
 }  // namespace network_system::session

@@ -1,5 +1,5 @@
-// Pull mode, and the operations of framed_session that can be given up.
-#include "session/framed_session.h"
+// Pull mode, and the operations of stream_session that can be given up.
+#include "session/stream_session.h"
 #include "utils/failure.h"
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 
 namespace network_system::session {
 
-void framed_session::pull_message(transport::bytes_view payload) {
+void stream_session::pull_message(transport::bytes_view payload) {
     if (const auto asker = pull_->take_asker()) {
         count_received();
         (*asker)(std::vector<std::uint8_t>(payload.begin(), payload.end()));
@@ -19,7 +19,7 @@ void framed_session::pull_message(transport::bytes_view payload) {
     }
 }
 
-VoidResult framed_session::receive_packet(receive_handler&& handler, operation_id operation) {
+VoidResult stream_session::receive_packet(receive_handler&& handler, operation_id operation) {
     if (!pull_) {
         return detail::failure(errc::not_supported,
                                describe("receive_packet needs receive_mode::pull; connection to"),
@@ -42,7 +42,7 @@ VoidResult framed_session::receive_packet(receive_handler&& handler, operation_i
     return ok();
 }
 
-void framed_session::ask(receive_handler handler, operation_id operation) {
+void stream_session::ask(receive_handler handler, operation_id operation) {
     if (auto waiting = pull_->take_message()) {
         count_received();
         if (pull_->has_room()) {
@@ -56,7 +56,7 @@ void framed_session::ask(receive_handler handler, operation_id operation) {
     }
 }
 
-void framed_session::end_pulling(errc code) {
+void stream_session::end_pulling(errc code) {
     while (pull_) {
         const auto asker = pull_->take_asker();
         if (!asker) {
@@ -66,7 +66,7 @@ void framed_session::end_pulling(errc code) {
     }
 }
 
-void framed_session::cancel(operation_id operation) {
+void stream_session::cancel(operation_id operation) {
     if (operation == operation_id::none) {
         return;
     }
@@ -74,8 +74,8 @@ void framed_session::cancel(operation_id operation) {
     where()->post([self = shared_from_this(), this, operation] { apply_cancel(operation); });
 }
 
-void framed_session::apply_cancel(operation_id operation) {
-    if (cancel_request(operation)) {
+void stream_session::apply_cancel(operation_id operation) {
+    if (cancel_call(operation)) {
         return;
     }
     if (pull_) {
@@ -101,7 +101,7 @@ void framed_session::apply_cancel(operation_id operation) {
     }
 }
 
-void framed_session::post(unique_function<void()> task) {
+void stream_session::post(unique_function<void()> task) {
     where()->post([self = shared_from_this(), this, task = std::move(task)] { guarded(task); });
 }
 

@@ -1,5 +1,5 @@
-// The policies of framed_session under which queued messages give way to newer ones.
-#include "session/framed_session.h"
+// The policies of stream_session under which queued messages give way to newer ones.
+#include "session/stream_session.h"
 #include "utils/failure.h"
 
 #include <algorithm>
@@ -13,13 +13,12 @@ constexpr std::size_t write_ahead = std::size_t{64} * 1024;
 
 }  // namespace
 
-void framed_session::take_remote() {
+void stream_session::take_remote() {
     take_remote(std::min(write_ahead, (config_->high_watermark + 1) / 2));
 }
 
-bool framed_session::has_to_wait(std::size_t payload_size) const noexcept {
-    if (remote_.waiting() == nullptr || is_stopped() || payload_size == 0 ||
-        payload_size > peer_max_message_size_.load(std::memory_order_relaxed)) {
+bool stream_session::has_to_wait(std::size_t payload_size) const noexcept {
+    if (remote_.waiting() == nullptr || !is_sendable(payload_size)) {
         return false;
     }
     if (!loop().runs_here() || remote_.bytes() > 0) {
@@ -29,7 +28,7 @@ bool framed_session::has_to_wait(std::size_t payload_size) const noexcept {
     return !queue.empty() && queue.bytes() + payload_size > write_ahead;
 }
 
-framed_session::admission framed_session::enter_backlog(backlog::entry& entry) {
+stream_session::admission stream_session::enter_backlog(backlog::entry& entry) {
     if (config_->policy != send_policy::conflate) {
         entry.key.clear();
     }
@@ -67,14 +66,11 @@ framed_session::admission framed_session::enter_backlog(backlog::entry& entry) {
     return admission::granted;
 }
 
-VoidResult framed_session::queue_behind(std::string_view key, std::span<const std::uint8_t> data,
-                                        send_callback& done) {
-    const auto header =
-        protocol::encode_header(config_->frames, protocol::frame_type::data, 0, data.size());
+VoidResult stream_session::queue_behind(message_kind kind, std::string_view key,
+                                        std::span<const std::uint8_t> data, send_callback& done) {
     backlog::entry entry;
-    entry.owned.reserve(header.size + data.size());
-    entry.owned.insert(entry.owned.end(), header.view().begin(), header.view().end());
-    entry.owned.insert(entry.owned.end(), data.begin(), data.end());
+    entry.owned.resize(encoder_.header_size(data.size()) + data.size());
+    encoder_.write(entry.owned.data(), kind, data, next_key());
     entry.key = key;
     entry.done = std::move(done);
     const auto answer = enter_backlog(entry);
@@ -85,18 +81,19 @@ VoidResult framed_session::queue_behind(std::string_view key, std::span<const st
     return refusal_of(answer);
 }
 
-VoidResult framed_session::send_keyed(std::string_view key, std::span<const std::uint8_t> data,
+VoidResult stream_session::send_keyed(std::string_view key, std::span<const std::uint8_t> data,
                                       send_callback& done) {
-    return has_to_wait(data.size()) ? queue_behind(key, data, done) : send_copy(data, done);
+    return has_to_wait(data.size()) ? queue_behind(message_kind::binary, key, data, done)
+                                    : send_copy(data, done);
 }
 
-void framed_session::refill_from_backlog() {
+void stream_session::refill_from_backlog() {
     if (remote_.waiting() != nullptr && remote_.bytes() > 0 && !is_closing_) {
         on_announced();
     }
 }
 
-void framed_session::settle_superseded() {
+void stream_session::settle_superseded() {
     if (remote_.waiting() == nullptr) {
         return;
     }

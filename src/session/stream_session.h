@@ -1,0 +1,400 @@
+#pragma once
+
+#include "session/message_encoder.h"
+#include "session/pull_queue.h"
+#include "session/rate_limit.h"
+#include "session/remote_queue.h"
+#include "session/session_host.h"
+#include "session/wake_list.h"
+#include "transport/transport.h"
+#include "utils/counter.h"
+#include "utils/user_code.h"
+
+#include <network_system/session/messaging_session.h>
+#include <network_system/utils/error_codes.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace network_system::session {
+
+/// Why a session does not read for now; it reads again when no reason is left.
+enum class hold : std::uint8_t {
+    user = 1,
+    rate = 2,
+    pull_queue = 4,
+    callback_queue = 8,
+};
+
+inline constexpr std::size_t everything = std::numeric_limits<std::size_t>::max();
+
+/// Which side of the connection it is.
+enum class session_role : std::uint8_t { server, client };
+
+struct session_setup {
+    session_role role = session_role::server;
+    /// Shared by all sessions of a host.
+    std::shared_ptr<const session_config> config;
+    std::chrono::milliseconds drain_timeout{0};
+    endpoint remote;
+    endpoint local;
+    /// The session has to be open by then: the server's hello or the handshake has arrived.
+    runtime::steady_time handshake_deadline = runtime::steady_time::max();
+    /// The lock under which other threads send; null: the session makes what it needs.
+    std::shared_ptr<send_lock> lock_apart;
+};
+
+/// The session over any transport, whatever is spoken there: backpressure, keep-alive, pull mode,
+/// limits, accounting and the course of a life. What derives from it speaks a protocol.
+///
+///     start --(handshake)--> open --stop, last word, violation, deadline--> closing --> closed
+///
+/// The base is virtual because a protocol may widen the public interface: websocket_session is a
+/// ws_connection as well.
+///
+/// Thread-safety: the public interface from any thread; `start` and the transport's callbacks on
+/// the loop.
+class stream_session : public virtual messaging_session, protected transport::transport_handler {
+public:
+    ~stream_session() override;
+    stream_session(const stream_session&) = delete;
+    stream_session& operator=(const stream_session&) = delete;
+
+    /// Every session the library makes is one of these.
+    [[nodiscard]] static stream_session& of(messaging_session& who) noexcept {
+        return who.stream();
+    }
+    [[nodiscard]] static std::shared_ptr<stream_session> of(const session_ptr& who) noexcept {
+        return {who, &who->stream()};
+    }
+
+    void start();
+    /// On the loop: the graceful close, telling the peer `reason`.
+    void begin_close(std::error_code reason);
+    /// On the loop: ends at once.
+    void abort(std::error_code reason);
+
+    VoidResult pause_receiving() override;
+    VoidResult resume_receiving() override;
+    VoidResult stop_session() override;
+    VoidResult stop_session(stop_handler&& handler) override;
+    [[nodiscard]] bool is_stopped() const noexcept override {
+        return is_stopped_.load(std::memory_order_relaxed);
+    }
+    VoidResult ping(ping_handler&& handler, operation_id operation = operation_id::none) override;
+    VoidResult receive_packet(receive_handler&& handler,
+                              operation_id operation = operation_id::none) override;
+    void cancel(operation_id operation) override;
+    void post(unique_function<void()> task) override;
+    [[nodiscard]] Result<tls_info> tls() const override;
+    [[nodiscard]] bool runs_here() const noexcept override { return loop().runs_here(); }
+    [[nodiscard]] std::size_t queued_bytes() const noexcept override;
+    [[nodiscard]] session_metrics metrics() const noexcept override;
+
+    /// What became of a message.
+    enum class admission : std::uint8_t { granted, full, closed };
+    /// Queues one frame that was encoded for many sessions; see fan_out. From another thread the
+    /// session is told through `wakes`.
+    [[nodiscard]] admission offer(const transport::shared_frame& frame, std::size_t payload_size,
+                                  std::string_view key, wake_list& wakes);
+    /// From another thread that holds the lock of `session_setup::lock_apart`: queues a short
+    /// message, if there is nothing to it but that. False, with nothing done: send it as usual.
+    [[nodiscard]] bool send_short(const remote_queue::lock& held, message_kind kind,
+                                  std::span<const std::uint8_t> data);
+    /// On the loop: takes over what other threads have queued.
+    void on_announced();
+    [[nodiscard]] bool is_gone() const noexcept { return is_gone_.load(std::memory_order_acquire); }
+
+    [[nodiscard]] const std::shared_ptr<runtime::loop>& where() const noexcept {
+        return transport_->where();
+    }
+    /// On the loop: does not read while there is a reason not to.
+    void set_hold(hold reason, bool is_on);
+    /// Once the session has failed: what there is to say about it beyond the code.
+    [[nodiscard]] virtual std::string failure_text() const { return transport_->failure_text(); }
+    /// Any thread: messages that were handed to the host, and whose callbacks will never run.
+    void count_unread(std::uint64_t more) noexcept {
+        unread_.fetch_add(more, std::memory_order_release);
+    }
+
+protected:
+    stream_session(std::shared_ptr<transport::transport> over, std::shared_ptr<session_host> host,
+                   const session_setup& setup, message_encoder encoder);
+    /// For the constructor of the virtual base.
+    [[nodiscard]] static std::string next_id();
+
+    // What a protocol has to say. All of it runs on the loop.
+
+    /// Before anything is read or written: the place for what has to come first.
+    virtual void before_start() {}
+    /// The stream carries bytes: `open` now, or when the protocol's handshake is done.
+    void on_open() override = 0;
+    /// Bytes have arrived (see transport_handler::on_bytes). Inside one guard for all of them: what
+    /// a callback throws passes through.
+    virtual void decode(std::size_t placed, std::span<std::uint8_t> rest) = 0;
+    /// The session closes, and everything the application has sent is in the queue: says the last
+    /// word, then or later `close_transport`.
+    virtual void finish(std::error_code reason) = 0;
+    virtual bool write_ping(std::uint64_t token) = 0;
+    /// Gives back memory, if none of it is in use: called now and then.
+    virtual void trim() noexcept = 0;
+    /// Under the lock of the other threads, while what they have queued is taken over.
+    virtual void adopt_calls() {}
+    virtual bool cancel_call(operation_id) { return false; }
+    virtual void fail_calls(errc) {}
+
+    // What protocols are made of.
+
+    [[nodiscard]] const session_config& config() const noexcept { return *config_; }
+    [[nodiscard]] session_role role() const noexcept { return role_; }
+    [[nodiscard]] const message_encoder& encoder() const noexcept { return encoder_; }
+    [[nodiscard]] transport::transport& under() const noexcept { return *transport_; }
+    [[nodiscard]] runtime::loop& loop() const noexcept { return *transport_->where(); }
+    [[nodiscard]] session_host& host() const noexcept { return *host_; }
+    [[nodiscard]] const session_ptr& self() const noexcept { return self_; }
+    [[nodiscard]] bool is_open() const noexcept { return is_open_; }
+    [[nodiscard]] bool is_closing() const noexcept { return is_closing_; }
+    /// Whether more callbacks may follow the one that has just run.
+    [[nodiscard]] bool takes_more() const noexcept { return !is_closing_ && gate_->is_open(); }
+
+    /// The handshake is done: the host hears of the session. Inside a guard.
+    void open();
+    /// One message of the application. Whether more callbacks may follow.
+    bool deliver(message_kind kind, transport::bytes_view payload) {
+        if (pull_) {
+            pull_message(payload);
+        } else {
+            count_received();
+            host_->on_message(self_, kind, payload);
+        }
+        return takes_more();
+    }
+    void count_received() noexcept {
+        received_.store(received_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    }
+    /// So many messages have arrived in one read.
+    void limit_rate(std::uint64_t arrived) {
+        if (rate_ && arrived > 0 && !is_closing_) {
+            apply_rate(arrived);
+        }
+    }
+    void count_discarded(std::size_t bytes) noexcept { discarded_.add(bytes); }
+    /// The pong to a ping of this session; others are ignored.
+    void answer_ping(std::uint64_t token);
+    /// Whether an answer the peer has asked for may go over the high watermark; closes if not.
+    bool may_send_control();
+    bool send_control(transport::bytes_view frame);
+    /// The end of everything that is sent; see transport::close.
+    void close_transport(runtime::steady_time deadline, std::error_code reason);
+    [[nodiscard]] runtime::steady_time drain_deadline() const noexcept {
+        return loop().now() + drain_timeout_;
+    }
+    /// Takes over what other threads have queued, and counts all that is not written as lost.
+    void discard_queued();
+    void publish_queued() noexcept;
+    /// Runs user code if the host still takes callbacks; what it throws closes the session.
+    template <typename Callback>
+    bool guarded(const Callback& callback);
+
+    /// Queues what `append(queue, is_own_thread)` appends, if there is room for so many bytes.
+    template <typename Append>
+    VoidResult queue_frame(std::size_t wire_bytes, const Append& append);
+    /// A message with a header of its own; `done` may be empty.
+    void append_message(transport::write_queue& queue, bool is_own, transport::bytes_view header,
+                        transport::bytes_view data, send_callback done);
+    VoidResult send_copy(message_kind kind, std::span<const std::uint8_t> data,
+                         send_callback& done);
+    VoidResult send_owned(message_kind kind, std::vector<std::uint8_t>& data, send_callback& done);
+    VoidResult send_copy(std::span<const std::uint8_t> data, send_callback& done) override {
+        return send_copy(message_kind::binary, data, done);
+    }
+    VoidResult send_owned(std::vector<std::uint8_t>& data, send_callback& done) override {
+        return send_owned(message_kind::binary, data, done);
+    }
+    VoidResult send_keyed(std::string_view key, std::span<const std::uint8_t> data,
+                          send_callback& done) override;
+
+    [[nodiscard]] std::size_t max_sendable() const noexcept {
+        return max_sendable_.load(std::memory_order_relaxed);
+    }
+    /// The peer takes no longer messages than this.
+    void limit_sendable(std::uint32_t size) noexcept;
+    [[nodiscard]] VoidResult closed_error() const;
+    [[nodiscard]] VoidResult refusal_of(std::size_t size) const;
+    [[nodiscard]] std::string describe(std::string_view operation) const;
+    [[nodiscard]] errc end_code(std::error_code reason) const noexcept;
+    /// The lock under which other threads queue.
+    [[nodiscard]] remote_queue::lock acquire_remote() { return remote_.acquire(); }
+
+    // transport_handler, where all protocols agree.
+    void on_bytes(std::size_t placed, std::span<std::uint8_t> rest) override;
+    void on_deadline() override;
+
+private:
+    struct pending_ping {
+        std::uint64_t token;
+        runtime::steady_time sent;
+        operation_id operation;
+        ping_handler handler;
+    };
+
+    /// Who waits for something that few sessions are asked for; made at the first one.
+    struct waiting_handlers {
+        std::vector<pending_ping> pings;
+        std::vector<stop_handler> stops;
+    };
+
+    [[nodiscard]] stream_session& stream() noexcept final { return *this; }
+
+    // stream_session_pull.cpp: messages that wait to be asked for.
+    void pull_message(transport::bytes_view payload);
+    void ask(receive_handler handler, operation_id operation);
+    void end_pulling(errc code);
+    void apply_cancel(operation_id operation);
+
+    // stream_session_send.cpp: what leaves.
+    template <typename Append>
+    VoidResult send_message(std::size_t size, const Append& append);
+    [[nodiscard]] admission admit_from_other_thread(remote_queue::lock& held,
+                                                    std::size_t wire_bytes);
+    /// How long the calling thread may wait for room.
+    [[nodiscard]] std::chrono::milliseconds send_patience() const;
+    [[nodiscard]] VoidResult refusal_of(admission refused) const;
+    void announce_remote(const remote_queue::lock& held);
+    /// A message that fits a chunk, in one step.
+    void append_short(transport::write_queue& queue, message_kind kind,
+                      transport::bytes_view data) const;
+    /// A new one for each frame, if frames are masked.
+    [[nodiscard]] websocket::masking_key next_key() const noexcept;
+    [[nodiscard]] bool is_sendable(std::size_t size) const noexcept {
+        return !is_stopped() && (size != 0 || encoder_.takes_empty()) && size <= max_sendable();
+    }
+    [[nodiscard]] bool has_room(std::size_t queued, std::size_t more) const noexcept {
+        return queued == 0 || queued + more <= config_->high_watermark;
+    }
+    /// Counts a refusal over the high watermark, and does what the policy says.
+    void note_full(std::size_t queued);
+    void note_refused(std::size_t queued);
+    /// Takes over what other threads have queued, of a backlog enough to keep writing.
+    void take_remote();
+    void take_remote(std::size_t enough);
+
+    // stream_session_backlog.cpp: policies under which messages give way to newer ones.
+    [[nodiscard]] bool has_to_wait(std::size_t payload_size) const noexcept;
+    /// The entry is moved from when it is granted.
+    [[nodiscard]] admission enter_backlog(backlog::entry& entry);
+    [[nodiscard]] VoidResult queue_behind(message_kind kind, std::string_view key,
+                                          std::span<const std::uint8_t> data, send_callback& done);
+    void refill_from_backlog();
+    void settle_superseded();
+    void on_written() override;
+    void check_room();
+    void run_completions();
+
+    // stream_session.cpp: life and deadlines.
+    void schedule_deadline();
+    [[nodiscard]] runtime::steady_time next_deadline() const noexcept;
+    [[nodiscard]] runtime::steady_time last_active() const noexcept;
+    [[nodiscard]] runtime::steady_time ping_due() const noexcept;
+    void keep_alive(runtime::steady_time now);
+    void apply_rate(std::uint64_t arrived);
+    void end_rate_hold();
+    [[nodiscard]] bool is_held_for(hold reason) const noexcept {
+        return (holds_ & static_cast<std::uint8_t>(reason)) != 0;
+    }
+    void on_closed(std::error_code reason) override;
+    void fail_pending(std::error_code reason);
+    void answer_stops(std::error_code reason);
+    VoidResult set_paused(bool paused);
+    [[nodiscard]] bool is_paused() const noexcept { return holds_ != 0; }
+    void send_ping(ping_handler handler, operation_id operation);
+    [[nodiscard]] waiting_handlers& waiting();
+
+    const std::shared_ptr<const session_config> config_;
+    const std::chrono::milliseconds drain_timeout_;
+    const runtime::steady_time handshake_deadline_;
+    const session_role role_;
+    const message_encoder encoder_;
+    // Written on the loop only.
+    std::atomic<bool> is_open_{false};
+    bool is_closing_ = false;
+    // The reasons (`hold`) that are on.
+    std::uint8_t holds_ = 0;
+    unsigned missed_pings_ = 0;
+    runtime::steady_time last_ping_{};
+    runtime::steady_time resumed_at_{};
+
+    std::shared_ptr<transport::transport> transport_;
+    // Let go when the session is gone: who keeps a closed session does not keep a server.
+    std::shared_ptr<session_host> host_;
+    const std::shared_ptr<runtime::callback_gate> gate_;
+    // Set while the transport is alive: the session keeps itself until it is closed, and callbacks
+    // are given this without touching the reference count.
+    session_ptr self_;
+    std::unique_ptr<waiting_handlers> waiting_;
+    const std::unique_ptr<message_pull_queue> pull_;
+    const std::unique_ptr<rate_limit> rate_;
+    detail::counter discarded_;
+    detail::counter dropped_;
+
+    remote_queue remote_;
+    std::atomic<bool> is_stopped_{false};
+    std::atomic<bool> is_gone_{false};
+    std::atomic<bool> was_refused_{false};
+    std::atomic<std::uint32_t> max_sendable_;
+    // Written by the loop's thread only, without read-modify-write; read by all.
+    std::atomic<std::size_t> own_queued_{0};
+    std::atomic<std::uint64_t> received_{0};
+    std::atomic<std::uint64_t> sent_{0};
+    std::atomic<std::uint64_t> rejected_{0};
+    std::atomic<std::uint64_t> unread_{0};
+};
+
+template <typename Append>
+VoidResult stream_session::queue_frame(std::size_t wire_bytes, const Append& append) {
+    if (!loop().runs_here()) {
+        auto held = remote_.acquire();
+        if (const auto answer = admit_from_other_thread(held, wire_bytes);
+            answer != admission::granted) {
+            return refusal_of(answer);
+        }
+        append(remote_.pending(held), false);
+        announce_remote(held);
+        return ok();
+    }
+    if (remote_.bytes() > 0) {
+        take_remote();
+    }
+    transport::write_queue& queue = transport_->queue();
+    // After taking over, only a backlog may be left there.
+    if (const std::size_t queued = queue.bytes() + remote_.bytes(); !has_room(queued, wire_bytes)) {
+        note_full(queued);
+        return refusal_of(admission::full);
+    }
+    append(queue, true);
+    own_queued_.store(queue.bytes(), std::memory_order_relaxed);
+    transport_->request_flush();
+    return ok();
+}
+
+template <typename Callback>
+bool stream_session::guarded(const Callback& callback) {
+    if (!loop().enter(gate_)) {
+        return false;
+    }
+    const auto thrown = detail::run_user_code(callback);
+    if (thrown) {
+        if (host_) {
+            host_->on_callback_exception(*this, *thrown);
+        }
+        begin_close(errc::internal_error);
+    }
+    return !thrown;
+}
+
+}  // namespace network_system::session
