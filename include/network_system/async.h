@@ -173,10 +173,11 @@ template <detail::stream_client Client, typename Token>
 auto async_receive(Client& client, Token&& token) {
     return detail::initiate<std::vector<std::uint8_t>, session::receive_handler>(
         std::forward<Token>(token), [&client](auto& callback, auto slot) {
-            return detail::with_session(detail::session_of(client), [&](const detail::session_ptr& current) {
-                return current->receive_packet(std::move(callback),
-                                               detail::cancel_through(slot, current));
-            });
+            return detail::with_session(
+                detail::session_of(client), [&](const detail::session_ptr& current) {
+                    return current->receive_packet(std::move(callback),
+                                                   detail::cancel_through(slot, current));
+                });
         });
 }
 
@@ -230,10 +231,11 @@ auto async_request(core::messaging_client& client, std::vector<std::uint8_t> dat
     return detail::initiate<std::vector<std::uint8_t>, session::response_handler>(
         std::forward<Token>(token),
         [&client, data = std::move(data), timeout](auto& callback, auto slot) {
-            return detail::with_session(detail::session_of(client), [&](const detail::session_ptr& current) {
-                return current->request(data, timeout, std::move(callback),
-                                        detail::cancel_through(slot, current));
-            });
+            return detail::with_session(
+                detail::session_of(client), [&](const detail::session_ptr& current) {
+                    return current->request(data, timeout, std::move(callback),
+                                            detail::cancel_through(slot, current));
+                });
         });
 }
 template <typename Peer, typename Token>
@@ -257,9 +259,11 @@ template <detail::stream_client Client, typename Token>
 auto async_ping(Client& client, Token&& token) {
     return detail::initiate<std::chrono::microseconds, session::ping_handler>(
         std::forward<Token>(token), [&client](auto& callback, auto slot) {
-            return detail::with_session(detail::session_of(client), [&](const detail::session_ptr& current) {
-                return current->ping(std::move(callback), detail::cancel_through(slot, current));
-            });
+            return detail::with_session(
+                detail::session_of(client), [&](const detail::session_ptr& current) {
+                    return current->ping(std::move(callback),
+                                         detail::cancel_through(slot, current));
+                });
         });
 }
 
@@ -269,8 +273,7 @@ namespace detail {
 template <typename Client, typename Token, typename Begin>
 auto start_client(Client& client, Token&& token, Begin begin) {
     return initiate<std::monostate, typename Client::start_callback>(
-        std::forward<Token>(token),
-        [&client, begin = std::move(begin)](auto& callback, auto slot) {
+        std::forward<Token>(token), [&client, begin = std::move(begin)](auto& callback, auto slot) {
             if (slot.is_connected()) {
                 const auto canceller = std::make_shared<std::function<void()>>();
                 slot.assign([canceller](asio::cancellation_type) { (*canceller)(); });

@@ -1,6 +1,5 @@
 #include "core/engine.h"
 
-#include "session/framed_session.h"
 #include "utils/failure.h"
 #include "utils/log.h"
 

@@ -1,8 +1,7 @@
 #include "core/framed_server_engine.h"
 
-#include "session/framed_session.h"
-
 #include "protocol/control_frames.h"
+#include "session/framed_session.h"
 #include "utils/failure.h"
 
 #include <utility>

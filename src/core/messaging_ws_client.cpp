@@ -129,9 +129,8 @@ VoidResult messaging_ws_client::send_text(std::string_view text, session::send_c
 
 VoidResult messaging_ws_client::send_binary(std::vector<std::uint8_t>&& data,
                                             session::send_callback&& done) {
-    return impl_->with_connection([&](auto& current) {
-        return current.send_binary(std::move(data), std::move(done));
-    });
+    return impl_->with_connection(
+        [&](auto& current) { return current.send_binary(std::move(data), std::move(done)); });
 }
 
 VoidResult messaging_ws_client::send_binary(std::span<const std::uint8_t> data,

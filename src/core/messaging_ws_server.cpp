@@ -61,7 +61,8 @@ public:
 
     [[nodiscard]] Result<broadcast_result> broadcast(ws_message_type type,
                                                      std::span<const std::uint8_t> data) {
-        return while_running([&](ws_server_engine& engine) { return engine.broadcast(type, data); });
+        return while_running(
+            [&](ws_server_engine& engine) { return engine.broadcast(type, data); });
     }
     [[nodiscard]] Result<broadcast_result> publish(std::string_view topic, ws_message_type type,
                                                    std::span<const std::uint8_t> data,

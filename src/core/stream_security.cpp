@@ -22,8 +22,8 @@ namespace {
 Result<std::shared_ptr<stream_security>> without_tls(const std::optional<tls_config>& config,
                                                      std::string_view source) {
     if (config) {
-        return detail::failure(errc::not_supported,
-                               "this build has no TLS (BUILD_TLS_SUPPORT=OFF)", source);
+        return detail::failure(errc::not_supported, "this build has no TLS (BUILD_TLS_SUPPORT=OFF)",
+                               source);
     }
     return std::shared_ptr<stream_security>();
 }

@@ -14,7 +14,7 @@ struct ws_closing {
     /// `cause` is what the session ended with; empty after a clean close.
     ws_closing(const session::ws_connection& ended, std::error_code cause)
         : code(ended.close_code()), reason(ended.close_reason()) {
-        if (code == ws_close_code::abnormal && cause) {
+        if (code == ws_close_code::abnormal && reason.empty()) {
             reason = cause.message();
         }
     }

@@ -72,10 +72,10 @@ TEST(AsyncWebSocket, AStartThatFailsSaysWhy) {
     config.host = "127.0.0.1";
     config.path = "no slash";
     config.port = 1;
-    EXPECT_TRUE(fails_with(async_start(client, config, asio::use_future).get(),
-                           errc::invalid_argument));
-    EXPECT_TRUE(fails_with(async_send(client, "x", asio::use_future).get(),
-                           errc::connection_closed));
+    EXPECT_TRUE(
+        fails_with(async_start(client, config, asio::use_future).get(), errc::invalid_argument));
+    EXPECT_TRUE(
+        fails_with(async_send(client, "x", asio::use_future).get(), errc::connection_closed));
 }
 
 }  // namespace

@@ -36,7 +36,8 @@ TEST(Broadcast, ReachesAThousandConnectionsAndAccountsForEach) {
     all_of(server.server.broadcast_binary(pattern(5000)));
     EXPECT_TRUE(texts.wait_for(count));
     EXPECT_TRUE(binaries.wait_for(count));
-    EXPECT_TRUE(eventually([&] { return server.server.metrics().totals.messages_sent == 2 * count; }));
+    EXPECT_TRUE(
+        eventually([&] { return server.server.metrics().totals.messages_sent == 2 * count; }));
 }
 
 TEST(Broadcast, LeavesOutWhoIsInItsHandshakeAndCountsWhoIsFull) {

@@ -131,8 +131,8 @@ TEST(WebSocketMessages, EachCallbackGetsWhatItIsForAndTheGeneralOneBoth) {
     EXPECT_TRUE(is_ok(client.send_binary({'t', 'w', 'o'})));
     ASSERT_TRUE(heard.wait_for(2));
     EXPECT_EQ(heard.all(), (std::vector<std::string>{"text:one", "binary:two"}));
-    EXPECT_EQ(seen.all(), (std::vector<std::string>{"any:text", "text:one", "any:binary",
-                                                    "binary:two"}));
+    EXPECT_EQ(seen.all(),
+              (std::vector<std::string>{"any:text", "text:one", "any:binary", "binary:two"}));
 }
 
 TEST(WebSocketMessages, CompletionsRunOnceEach) {

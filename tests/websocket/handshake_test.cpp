@@ -126,8 +126,7 @@ TEST_P(WrongRequests, AreAnsweredWithTheStatusThatFitsAndCounted) {
     EXPECT_EQ(peer.field("Connection"), "close");
     EXPECT_NE(peer.field("Content-Length"), "");
     EXPECT_EQ(peer.drain(), stream_end::orderly);
-    EXPECT_TRUE(
-        eventually([&] { return server.server.metrics().*GetParam().counter == 1; }));
+    EXPECT_TRUE(eventually([&] { return server.server.metrics().*GetParam().counter == 1; }));
     EXPECT_EQ(server.connections.size(), 0U);
     EXPECT_EQ(server.server.metrics().handshakes, 0U);
     // The server serves others.
@@ -235,8 +234,7 @@ TEST(Handshake, ManyBeyondTheLimitAreAllRefused) {
     EXPECT_EQ(waiting.back().receive_head(), 503U);
     EXPECT_EQ(waiting.front().ask(upgrade_request()), 503U);
     waiting.clear();
-    EXPECT_TRUE(eventually(
-        [&] { return ws_peer::connect(port).ask(upgrade_request()) == 503U; }));
+    EXPECT_TRUE(eventually([&] { return ws_peer::connect(port).ask(upgrade_request()) == 503U; }));
 }
 
 TEST(Handshake, ThatTakesTooLongIsAnsweredWith408) {
@@ -253,8 +251,10 @@ TEST(Handshake, InProgressIsAnsweredWith503ByAServerThatStops) {
     ws_test_server server;
     auto peer = ws_peer::connect(server.start());
     EXPECT_TRUE(peer.say("GET / HTTP/1.1\r\nHost: a\r\n"));
-    EXPECT_TRUE(eventually([&] { return server.server.metrics().totals.bytes_received >= 25 ||
-                                        server.server.metrics().connections_accepted == 1; }));
+    EXPECT_TRUE(eventually([&] {
+        return server.server.metrics().totals.bytes_received >= 25 ||
+               server.server.metrics().connections_accepted == 1;
+    }));
     std::thread stopping([&] { EXPECT_TRUE(is_ok(server.server.stop_server())); });
     EXPECT_EQ(peer.receive_head(), 503U);
     peer.close();
@@ -276,9 +276,9 @@ TEST(Handshake, ClientsRefuseWhatIsNoRightAnswer) {
     };
     EXPECT_TRUE(fails_with(answer("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"),
                            errc::handshake_rejected));
-    const auto other_key = answer(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
+    const auto other_key =
+        answer("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
     EXPECT_TRUE(other_key.is_err());
     EXPECT_TRUE(answer("SSH-2.0-OpenSSH_9.0\r\n\r\n").is_err());
     EXPECT_TRUE(answer("HTTP/1.1 101 Switch").is_err());

@@ -28,8 +28,7 @@ TEST(KeepAlive, AClientEndsAConnectionThatAnswersNoPing) {
     config.pong_timeout = 60ms;
     const raw_listener listener;
     ws_test_client client(config);
-    std::thread connecting(
-        [&] { EXPECT_TRUE(is_ok(client.connect(listener.port()))); });
+    std::thread connecting([&] { EXPECT_TRUE(is_ok(client.connect(listener.port()))); });
     ws_peer peer(listener.accept());
     peer.accept_websocket();
     connecting.join();
@@ -51,8 +50,8 @@ TEST(KeepAlive, AnsweredPingsKeepAConnection) {
     ASSERT_TRUE(is_ok(client.connect(server.start())));
     // Each ping and each pong are bytes; nothing else is sent.
     const auto before = client.client.metrics().totals.bytes_received;
-    EXPECT_TRUE(eventually(
-        [&] { return client.client.metrics().totals.bytes_received >= before + 60; }));
+    EXPECT_TRUE(
+        eventually([&] { return client.client.metrics().totals.bytes_received >= before + 60; }));
     EXPECT_TRUE(client.exchange("still here"));
     EXPECT_EQ(server.errors.size(), 0U);
 }

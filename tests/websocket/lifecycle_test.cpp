@@ -77,8 +77,8 @@ TEST(Closing, CodesAndReasonsThatMustNotBeSentAreRefused) {
     }
     EXPECT_TRUE(fails_with(client.client.close(ws_close_code::normal, std::string(124, 'x')),
                            errc::invalid_argument));
-    EXPECT_TRUE(fails_with(client.client.close(ws_close_code::normal, "\xFF"),
-                           errc::invalid_argument));
+    EXPECT_TRUE(
+        fails_with(client.client.close(ws_close_code::normal, "\xFF"), errc::invalid_argument));
     EXPECT_TRUE(client.exchange("still here"));
     EXPECT_TRUE(is_ok(client.client.close(ws_close_code::normal, std::string(123, 'x'))));
 }
@@ -179,7 +179,8 @@ TEST(Lifetime, AServerMayBeDestroyedInItsCallbacks) {
                 destroyed.add();
             }
         };
-        (void)server->set_connection_callback([&](const connection_ptr&) { destroy_if("connect"); });
+        (void)server->set_connection_callback(
+            [&](const connection_ptr&) { destroy_if("connect"); });
         (void)server->set_message_callback(
             [&](const connection_ptr&, const ws_message&) { destroy_if("message"); });
         (void)server->set_disconnection_callback(

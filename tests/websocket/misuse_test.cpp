@@ -36,7 +36,10 @@ INSTANTIATE_TEST_SUITE_P(
         wrong_config<ws_server_config>{"path", [](auto& all) { all.path = "chat"; }},
         wrong_config<ws_server_config>{"query", [](auto& all) { all.more_paths = {"/a?b"}; }},
         wrong_config<ws_server_config>{"token", [](auto& all) { all.subprotocols = {"a b"}; }},
-        wrong_config<ws_server_config>{"twice", [](auto& all) { all.subprotocols = {"a", "a"}; }},
+        wrong_config<ws_server_config>{"twice",
+                                       [](auto& all) {
+                                           all.subprotocols = {"a", "a"};
+                                       }},
         wrong_config<ws_server_config>{"time", [](auto& all) { all.handshake_timeout = 0ms; }},
         wrong_config<ws_server_config>{"threads", [](auto& all) { all.io_threads = 0; }},
         wrong_config<ws_server_config>{"drain", [](auto& all) { all.drain_timeout = -1ms; }}),
@@ -59,14 +62,20 @@ INSTANTIATE_TEST_SUITE_P(
         wrong_config<ws_client_config>{"host", [](auto& all) { all.host.clear(); }},
         wrong_config<ws_client_config>{"port", [](auto& all) { all.port = 0; }},
         wrong_config<ws_client_config>{"path", [](auto& all) { all.path = "chat"; }},
-        wrong_config<ws_client_config>{"injection", [](auto& all) { all.path = "/ HTTP/1.1\r\nX: "; }},
-        wrong_config<ws_client_config>{
-            "header", [](auto& all) { all.headers = {{"X", "a\r\nHost: evil"}}; }},
-        wrong_config<ws_client_config>{
-            "own_header", [](auto& all) { all.headers = {{"Sec-WebSocket-Key", "x"}}; }},
+        wrong_config<ws_client_config>{"injection",
+                                       [](auto& all) { all.path = "/ HTTP/1.1\r\nX: "; }},
+        wrong_config<ws_client_config>{"header",
+                                       [](auto& all) {
+                                           all.headers = {{"X", "a\r\nHost: evil"}};
+                                       }},
+        wrong_config<ws_client_config>{"own_header",
+                                       [](auto& all) {
+                                           all.headers = {{"Sec-WebSocket-Key", "x"}};
+                                       }},
         wrong_config<ws_client_config>{"token", [](auto& all) { all.subprotocols = {"a,b"}; }},
         wrong_config<ws_client_config>{"connect", [](auto& all) { all.connect_timeout = 0ms; }},
-        wrong_config<ws_client_config>{"delay", [](auto& all) { all.reconnect.initial_delay = 0ms; }},
+        wrong_config<ws_client_config>{"delay",
+                                       [](auto& all) { all.reconnect.initial_delay = 0ms; }},
         wrong_config<ws_client_config>{"cap", [](auto& all) { all.reconnect.max_delay = 1ms; }},
         wrong_config<ws_client_config>{"factor", [](auto& all) { all.reconnect.factor = 0.5; }},
         wrong_config<ws_client_config>{
@@ -88,9 +97,9 @@ TEST(Misuse, OfAServerIsAnswered) {
     EXPECT_TRUE(fails_with(server.server.start_server(0), errc::server_already_running));
     EXPECT_TRUE(fails_with(server.server.reload_certificates(), errc::not_supported));
     EXPECT_TRUE(fails_with(server.server.set_connection_callback({}), errc::invalid_argument));
-    EXPECT_TRUE(fails_with(server.server.set_text_message_callback(
-                               [](const connection_ptr&, std::string_view) {}),
-                           errc::invalid_argument));
+    EXPECT_TRUE(fails_with(
+        server.server.set_text_message_callback([](const connection_ptr&, std::string_view) {}),
+        errc::invalid_argument));
     messaging_ws_server other("other");
     EXPECT_TRUE(fails_with(other.start_server(server.server.local_port()), errc::bind_failed));
 }
@@ -110,8 +119,8 @@ TEST(Misuse, OfAClientIsAnswered) {
     EXPECT_TRUE(fails_with(client.client.set_connected_callback({}), errc::invalid_argument));
     const auto connection = client.client.get_connection();
     ASSERT_TRUE(is_ok(connection));
-    EXPECT_TRUE(fails_with(connection.value()->receive_packet([](const auto&) {}),
-                           errc::not_supported));
+    EXPECT_TRUE(
+        fails_with(connection.value()->receive_packet([](const auto&) {}), errc::not_supported));
     EXPECT_TRUE(is_ok(client.client.stop_client()));
     EXPECT_TRUE(is_ok(client.client.wait_for_stop()));
 }

@@ -58,8 +58,8 @@ struct kept_error {
 
 /// Answers a message with the same.
 inline void echo(const connection_ptr& to, const ws_message& message) {
-    EXPECT_TRUE(is_ok(message.is_text() ? to->send_text(message.text())
-                                        : to->send_binary(message.data)));
+    EXPECT_TRUE(
+        is_ok(message.is_text() ? to->send_text(message.text()) : to->send_binary(message.data)));
 }
 
 /// A server that records what happens to it; echoes unless `on_message` is set.
@@ -79,14 +79,15 @@ public:
                 }
                 closed.add({id, code, std::string(reason)});
             });
-        (void)server.set_message_callback([this](const connection_ptr& from, const ws_message& message) {
-            if (on_message) {
-                on_message(from, message);
-            } else {
-                echo(from, message);
-            }
-            received.add();
-        });
+        (void)server.set_message_callback(
+            [this](const connection_ptr& from, const ws_message& message) {
+                if (on_message) {
+                    on_message(from, message);
+                } else {
+                    echo(from, message);
+                }
+                received.add();
+            });
         (void)server.set_error_callback([this](const std::string& id, std::error_code code) {
             errors.add({id, code});
         });

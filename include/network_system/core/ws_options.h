@@ -85,9 +85,9 @@ struct ws_connection_config {
     readiness readiness_method = readiness::automatic;
 
     /// wss: WebSocket over TLS. A server needs an identity; a client verifies the server's
-    /// certificate unless told otherwise (see tls_config). Without `application_protocols` it offers
-    /// or takes "http/1.1". Empty = ws, plain TCP (default).
-    /// `start_server` and `start_client` fail with `not_supported` when the build has no TLS.
+    /// certificate unless told otherwise (see tls_config). Without `application_protocols` it
+    /// offers or takes "http/1.1". Empty = ws, plain TCP (default). `start_server` and
+    /// `start_client` fail with `not_supported` when the build has no TLS.
     std::optional<tls_config> tls;
 
     /// Runs in a simulation (testing/simulation.h), which sets it. Null = on the machine (default).
