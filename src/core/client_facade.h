@@ -51,8 +51,9 @@ public:
         return engine_;
     }
 
-    [[nodiscard]] bool send_short(std::span<const std::uint8_t> data) const {
-        return connected_->send_short(session::message_kind::binary, data);
+    [[nodiscard]] bool send_short(session::message_kind kind,
+                                  std::span<const std::uint8_t> data) const {
+        return connected_->send_short(kind, data);
     }
     [[nodiscard]] Result<std::shared_ptr<session::messaging_session>> session() const {
         if (auto current = connected_->get()) {

@@ -107,7 +107,7 @@ VoidResult messaging_client::send_packet(std::vector<std::uint8_t>&& data,
 
 VoidResult messaging_client::send_packet(std::span<const std::uint8_t> data,
                                          session::send_callback&& done) {
-    if (!done && impl_->send_short(data)) {
+    if (!done && impl_->send_short(session::message_kind::binary, data)) {
         return ok();
     }
     return impl_->session().and_then(

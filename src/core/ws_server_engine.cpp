@@ -227,7 +227,7 @@ void ws_server_engine::on_writable(const session_ptr& who) {
 }
 
 void ws_server_engine::on_closed(const session_ptr& who, std::error_code reason, bool was_open) {
-    if (reason && callbacks_->failed) {
+    if (reason && reason != errc::handshake_rejected) {
         callbacks_->failed(who->id(), reason);
     }
     // The error callback may have destroyed the server.
@@ -235,6 +235,13 @@ void ws_server_engine::on_closed(const session_ptr& who, std::error_code reason,
         const ws_closing closing(websocket_of(who), reason);
         callbacks_->disconnected(who->id(), closing.code, closing.reason);
     }
+}
+
+void ws_server_engine::on_gone(const session_ptr& who, std::error_code reason,
+                               const session::session_metrics& totals) noexcept {
+    // A refusal is an answer, with counters of its own, and no failure.
+    server_engine::on_gone(
+        who, reason == errc::handshake_rejected ? std::error_code{} : reason, totals);
 }
 
 ws_server_metrics ws_server_engine::ws_metrics() const {

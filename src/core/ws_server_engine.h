@@ -97,6 +97,8 @@ private:
     void on_ping(const session_ptr& who, std::span<const std::uint8_t> payload) override;
     void on_writable(const session_ptr& who) override;
     void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;
+    void on_gone(const session_ptr& who, std::error_code reason,
+                 const session::session_metrics& totals) noexcept override;
 
     const std::shared_ptr<const session::websocket_terms> terms_;
     const std::chrono::milliseconds handshake_timeout_;
