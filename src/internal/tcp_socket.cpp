@@ -15,17 +15,13 @@ VoidResult tcp_socket::check(const tcp_socket_options& options) {
     return core::validate(options.limits, impl::source);
 }
 
-error_info tcp_socket::refusal(errc code, std::error_code cause) {
-    return detail::failure(code, "cannot take the socket over", impl::source, cause);
-}
-
 std::shared_ptr<tcp_socket::impl> tcp_socket::make_impl(asio::io_context& context,
                                                         native_handle handle,
                                                         const tcp_socket_options& options,
                                                         const stream_kind& kind) {
-    auto where = runtime::loop::of(context, runtime::readiness_method::automatic);
-    auto made = std::make_shared<impl>(std::move(where), runtime::unique_socket(handle), options);
-    made->make_session(kind);
+    const auto where = runtime::loop::of(context, runtime::readiness_method::automatic);
+    auto made = std::make_shared<impl>();
+    made->make_session(where, runtime::unique_socket(handle), options, kind);
     return made;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <string_view>
 
 /// The alphabets of HTTP (RFC 9110 section 5.6), whatever the locale.

@@ -93,7 +93,7 @@ bool framed_session::on_hello(transport::bytes_view payload) {
     if (hello->pipeline_id != 0) {
         return violate(errc::pipeline_mismatch, "the server uses a pipeline, this client none");
     }
-    limit_sendable(hello->max_message_size);
+    limit_sends(hello->max_message_size);
     open();
     return takes_more();
 }

@@ -42,7 +42,7 @@ stream_session::stream_session(std::shared_ptr<transport::transport> over,
                 : nullptr),
       remote_(lock_for(setup), config_->policy == send_policy::drop_oldest ||
                                    config_->policy == send_policy::conflate),
-      max_sendable_(static_cast<std::uint32_t>(config_->max_message_size)) {}
+      sendable_below_(static_cast<std::uint32_t>(config_->max_message_size) + 1) {}
 
 stream_session::~stream_session() = default;
 
@@ -62,9 +62,9 @@ void stream_session::open() {
     host_->on_open(self_);
 }
 
-void stream_session::limit_sendable(std::uint32_t size) noexcept {
-    max_sendable_.store(std::min(max_sendable_.load(std::memory_order_relaxed), size),
-                        std::memory_order_relaxed);
+void stream_session::limit_sends(std::size_t size) noexcept {
+    const auto limit = static_cast<std::uint32_t>(std::min(size, config_->max_message_size));
+    sendable_below_.store(limit + 1, std::memory_order_relaxed);
 }
 
 void stream_session::on_bytes(std::size_t placed, std::span<std::uint8_t> rest) {
@@ -132,7 +132,7 @@ void stream_session::on_deadline() {
     const auto now = loop().now();
     if (!is_open_) {
         if (now >= handshake_deadline_) {
-            abort(errc::connection_timeout);
+            give_up();
             return;
         }
     } else if (is_held_for(hold::rate)) {
@@ -159,7 +159,7 @@ void stream_session::keep_alive(runtime::steady_time now) {
     // waiting in the socket.
     const bool was_held_up = now - ping_due() > config_->ping_interval / 2;
     if (missed_pings_ >= config_->max_missed_pings && !was_held_up) {
-        abort(errc::connection_timeout);
+        give_up();
         return;
     }
     ++missed_pings_;
@@ -349,6 +349,7 @@ void stream_session::on_closed(std::error_code reason) {
     guarded([&] { host_->on_closed(self, reason, is_open_); });
     answer_stops(reason);
     host_->on_gone(self, reason, metrics());
+    let_go();
     loop().retire(std::move(host_));
     loop().retire(std::move(self_));
 }

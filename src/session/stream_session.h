@@ -146,6 +146,10 @@ protected:
     /// Under the lock of the other threads, while what they have queued is taken over.
     virtual void adopt_calls() {}
     virtual bool cancel_call(operation_id) { return false; }
+    /// The peer has let the handshake's deadline pass, or its pings go unanswered.
+    virtual void give_up() { abort(errc::connection_timeout); }
+    /// The session is gone: drops references to itself.
+    virtual void let_go() {}
     virtual void fail_calls(errc) {}
 
     // What protocols are made of.
@@ -204,7 +208,7 @@ protected:
     /// Queues what `append(queue, is_own_thread)` appends, if there is room for so many bytes.
     template <typename Append>
     VoidResult queue_frame(std::size_t wire_bytes, const Append& append);
-    /// A message with a header of its own; `done` may be empty.
+    /// A message behind a header of its own, as it is; `done` may be empty.
     void append_message(transport::write_queue& queue, bool is_own, transport::bytes_view header,
                         transport::bytes_view data, send_callback done);
     VoidResult send_copy(message_kind kind, std::span<const std::uint8_t> data,
@@ -219,11 +223,22 @@ protected:
     VoidResult send_keyed(std::string_view key, std::span<const std::uint8_t> data,
                           send_callback& done) override;
 
-    [[nodiscard]] std::size_t max_sendable() const noexcept {
-        return max_sendable_.load(std::memory_order_relaxed);
+    /// Of a message; nothing before sends are allowed.
+    [[nodiscard]] bool may_send() const noexcept {
+        return !is_stopped() && sendable_below_.load(std::memory_order_relaxed) > 0;
     }
+    [[nodiscard]] std::size_t max_sendable() const noexcept {
+        return sendable_below_.load(std::memory_order_relaxed) - std::size_t{1};
+    }
+    /// At the beginning they are.
+    void forbid_sends() noexcept { sendable_below_.store(0, std::memory_order_relaxed); }
+    void allow_sends() noexcept { limit_sends(config_->max_message_size); }
     /// The peer takes no longer messages than this.
-    void limit_sendable(std::uint32_t size) noexcept;
+    void limit_sends(std::size_t size) noexcept;
+    /// Any thread: the session will close; sends fail from now on.
+    void mark_stopped() noexcept { is_stopped_.store(true, std::memory_order_relaxed); }
+    /// A new one for each frame, if frames are masked.
+    [[nodiscard]] websocket::masking_key next_key() const noexcept;
     [[nodiscard]] VoidResult closed_error() const;
     [[nodiscard]] VoidResult refusal_of(std::size_t size) const;
     [[nodiscard]] std::string describe(std::string_view operation) const;
@@ -269,10 +284,9 @@ private:
     /// A message that fits a chunk, in one step.
     void append_short(transport::write_queue& queue, message_kind kind,
                       transport::bytes_view data) const;
-    /// A new one for each frame, if frames are masked.
-    [[nodiscard]] websocket::masking_key next_key() const noexcept;
     [[nodiscard]] bool is_sendable(std::size_t size) const noexcept {
-        return !is_stopped() && (size != 0 || encoder_.takes_empty()) && size <= max_sendable();
+        return !is_stopped() && (size != 0 || encoder_.takes_empty()) &&
+               size < sendable_below_.load(std::memory_order_relaxed);
     }
     [[nodiscard]] bool has_room(std::size_t queued, std::size_t more) const noexcept {
         return queued == 0 || queued + more <= config_->high_watermark;
@@ -346,7 +360,7 @@ private:
     std::atomic<bool> is_stopped_{false};
     std::atomic<bool> is_gone_{false};
     std::atomic<bool> was_refused_{false};
-    std::atomic<std::uint32_t> max_sendable_;
+    std::atomic<std::uint32_t> sendable_below_;
     // Written by the loop's thread only, without read-modify-write; read by all.
     std::atomic<std::size_t> own_queued_{0};
     std::atomic<std::uint64_t> received_{0};

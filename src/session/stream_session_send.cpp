@@ -30,7 +30,7 @@ VoidResult stream_session::closed_error() const {
 }
 
 VoidResult stream_session::refusal_of(std::size_t size) const {
-    if (is_stopped()) {
+    if (!may_send()) {
         return closed_error();
     }
     if (size == 0 && !encoder_.takes_empty()) {
@@ -149,8 +149,17 @@ VoidResult stream_session::send_copy(message_kind kind, std::span<const std::uin
         });
     }
     return send_message(data.size(), [&](transport::write_queue& queue, bool is_own) {
-        const auto header = encoder_.encode_header(kind, data.size(), next_key());
-        append_message(queue, is_own, header.view(), data, std::move(done));
+        const auto key = next_key();
+        const auto header = encoder_.encode_header(kind, data.size(), key);
+        if (encoder_.is_masked()) {
+            queue.append(header.view());
+            queue.append(data.size(), [&](std::uint8_t* to, std::size_t offset, std::size_t size) {
+                websocket::copy_masked(to, data.subspan(offset, size), key, offset);
+            });
+            queue.end_message(std::move(done));
+        } else {
+            append_message(queue, is_own, header.view(), data, std::move(done));
+        }
     });
 }
 
@@ -201,7 +210,11 @@ VoidResult stream_session::send_owned(message_kind kind, std::vector<std::uint8_
         return sent;
     }
     return send_message(data.size(), [&](transport::write_queue& queue, bool) {
-        const auto header = encoder_.encode_header(kind, data.size(), next_key());
+        const auto key = next_key();
+        const auto header = encoder_.encode_header(kind, data.size(), key);
+        if (encoder_.is_masked()) {
+            websocket::apply_mask(data, key);
+        }
         queue.append(header.view());
         queue.append_owned(std::move(data));
         queue.end_message(std::move(done));

@@ -83,17 +83,6 @@ write_chunk& write_queue::add_chunk() {
     return *chunk;
 }
 
-void write_queue::append(bytes_view data) {
-    bytes_ += data.size();
-    while (!data.empty()) {
-        // Room for one byte and one mark: a message always has a chunk to record its end in.
-        write_chunk& chunk = tail_with_room(1 + sizeof(std::uint16_t));
-        const std::size_t count = std::min(data.size(), chunk.room() - sizeof(std::uint16_t));
-        chunk.add(data.first(count));
-        data = data.subspan(count);
-    }
-}
-
 void write_queue::append_owned(std::vector<std::uint8_t>&& data, std::size_t skip) {
     const std::size_t size = data.size() - skip;
     if (size <= copy_limit) {

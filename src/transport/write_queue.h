@@ -6,6 +6,7 @@
 #include <network_system/utils/result_types.h>
 #include <network_system/utils/unique_function.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -49,12 +50,6 @@ struct write_chunk : write_segment {
         return capacity - end - marks * sizeof(std::uint16_t);
     }
 
-    void add(std::span<const std::uint8_t> part) noexcept {
-        if (!part.empty()) {
-            std::memcpy(bytes + end, part.data(), part.size());
-            end += part.size();
-        }
-    }
     /// A message ends here.
     void mark_end() noexcept {
         ++marks;
@@ -91,7 +86,24 @@ public:
     [[nodiscard]] bool empty() const noexcept { return bytes_ == 0; }
 
     /// Copies bytes. They become part of the message that `end_message` ends.
-    void append(bytes_view data);
+    void append(bytes_view data) {
+        append(data.size(), [data](std::uint8_t* to, std::size_t offset, std::size_t size) {
+            std::memcpy(to, data.data() + offset, size);
+        });
+    }
+    /// The same with bytes that `fill(to, offset, size)` writes, in one piece or several.
+    template <typename Fill>
+    void append(std::size_t size, const Fill& fill) {
+        bytes_ += size;
+        for (std::size_t offset = 0; offset < size;) {
+            // Room for one byte and one mark: a message always has a chunk to record its end in.
+            write_chunk& chunk = tail_with_room(1 + sizeof(std::uint16_t));
+            const std::size_t part = std::min(size - offset, chunk.room() - sizeof(std::uint16_t));
+            fill(chunk.bytes + chunk.end, offset, part);
+            chunk.end += part;
+            offset += part;
+        }
+    }
     /// Takes the bytes from `skip` on over without a copy when they are many.
     void append_owned(std::vector<std::uint8_t>&& data, std::size_t skip = 0);
     /// A whole message, counted, shared with other queues.

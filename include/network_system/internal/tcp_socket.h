@@ -23,7 +23,7 @@
 #include <vector>
 
 // After Asio, whose version it looks at.
-#include <network_system/internal/asio_version.h>
+#include <network_system/internal/adopted_socket.h>
 
 namespace network_system::internal {
 
@@ -133,25 +133,11 @@ protected:
         if (const auto checked = check(options); !checked) {
             return checked.error();
         }
-        std::error_code cause;
-        (void)socket.remote_endpoint(cause);
-        if (cause) {
-            return refusal(errc::connection_closed, cause);
-        }
-        socket.native_non_blocking(true, cause);
-        if (cause) {
-            return refusal(errc::connection_failed, cause);
-        }
-        const auto handle = socket.release(cause);
-        if (cause) {
-            return refusal(errc::connection_failed, cause);
-        }
-        return handle;
+        return take_over(std::move(socket), "tcp_socket");
     }
 
 private:
     [[nodiscard]] static VoidResult check(const tcp_socket_options& options);
-    [[nodiscard]] static error_info refusal(errc code, std::error_code cause);
     [[nodiscard]] static Result<std::unique_ptr<tcp_socket>> make(
         asio::io_context& context, native_handle handle, const tcp_socket_options& options);
     VoidResult assign_receive_callback(receive_callback callback);

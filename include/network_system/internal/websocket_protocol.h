@@ -154,14 +154,15 @@ message_decoder::progress message_decoder::consume(std::span<std::uint8_t> bytes
             const unsigned type = header[0] ^ 0x80U;
             std::size_t length = header[1] ^ std::size_t{mask_bit_};
             std::size_t size = short_header;
-            if (length == 126) {
+            if (length >= 126) {
+                if (length != 126 || bytes.size() < size + 2) {
+                    break;
+                }
                 length = header[2] * std::size_t{256} + header[3];
                 size += 2;
                 if (length < 126) {
                     break;
                 }
-            } else if (length > 126) {
-                break;
             }
             if (type - 1 > 1 || length > max_message_size_ || bytes.size() < size + length) {
                 break;

@@ -1,0 +1,133 @@
+#include "core/engine.h"
+#include "internal/adopted_session.h"
+#include "session/websocket_session.h"
+#include "transport/plain_transport.h"
+
+#include <network_system/internal/websocket_socket.h>
+
+#include <utility>
+
+namespace network_system::internal {
+namespace {
+
+constexpr const char* source = "websocket_socket";
+
+}  // namespace
+
+class websocket_socket::impl final : public adopted_session {
+public:
+    impl() : adopted_session(source) {}
+
+    void make_session(const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
+                      const websocket::client_handshake* asks,
+                      const websocket_socket_options& options) {
+        auto setup = setup_of(socket, options.limits, options.drain_timeout);
+        setup.role =
+            asks != nullptr ? session::session_role::client : session::session_role::server;
+        setup.handshake_deadline = where->clock() + options.handshake_timeout;
+        auto terms = std::make_shared<session::websocket_terms>();
+        terms->limits = options.handshake_limits;
+        if (asks != nullptr) {
+            terms->asks = *asks;
+        }
+        connection = std::make_shared<session::websocket_session>(
+            transport::make_plain_transport(where, std::move(socket)), shared_from_this(), setup,
+            std::move(terms));
+        own(connection);
+    }
+
+    std::shared_ptr<session::websocket_session> connection;
+    handshake_callback handshake;
+    http_callback requested;
+    open_callback opened;
+    message_callback received;
+
+private:
+    void on_handshake(const session::session_ptr&, const ws_request& request,
+                      ws_handshake_answer& answer) override {
+        if (handshake) {
+            handshake(request, answer);
+        }
+    }
+    void on_http_request(const session::session_ptr&, const ws_request& request,
+                         http_response& answer) override {
+        if (requested) {
+            requested(request, answer);
+        }
+    }
+    void on_open(const session::session_ptr&) override {
+        if (opened) {
+            opened();
+        }
+    }
+    void on_message(const session::session_ptr&, session::message_kind kind,
+                    std::span<const std::uint8_t> data) override {
+        if (received) {
+            received({kind, data});
+        }
+    }
+};
+
+websocket_socket::websocket_socket(std::shared_ptr<impl> implementation) noexcept
+    : impl_(std::move(implementation)) {}
+
+websocket_socket::~websocket_socket() {
+    impl_->abandon();
+    impl_->connection.reset();  // refers to its host
+}
+
+VoidResult websocket_socket::check(const websocket::client_handshake* asks,
+                                   const websocket_socket_options& options) {
+    if (options.handshake_timeout <= std::chrono::milliseconds{0}) {
+        return detail::failure(errc::invalid_argument, "handshake_timeout must be positive",
+                               source);
+    }
+    if (asks != nullptr) {
+        if (const auto encoded = websocket::encode_request(*asks, {}); !encoded) {
+            return encoded.error();
+        }
+    }
+    return core::validate(options.limits, source);
+}
+
+std::unique_ptr<websocket_socket> websocket_socket::make(
+    asio::io_context& context, asio::ip::tcp::socket::native_handle_type handle,
+    const websocket::client_handshake* asks, const websocket_socket_options& options) {
+    auto made = std::make_shared<impl>();
+    made->make_session(runtime::loop::of(context, runtime::readiness_method::automatic),
+                       runtime::unique_socket(handle), asks, options);
+    return std::unique_ptr<websocket_socket>(new websocket_socket(std::move(made)));
+}
+
+VoidResult websocket_socket::set_handshake_callback(handshake_callback callback) {
+    return impl_->set(impl_->handshake, std::move(callback));
+}
+VoidResult websocket_socket::set_http_callback(http_callback callback) {
+    return impl_->set(impl_->requested, std::move(callback));
+}
+VoidResult websocket_socket::set_open_callback(open_callback callback) {
+    return impl_->set(impl_->opened, std::move(callback));
+}
+VoidResult websocket_socket::set_message_callback(message_callback callback) {
+    return impl_->set(impl_->received, std::move(callback));
+}
+VoidResult websocket_socket::set_closed_callback(closed_callback callback) {
+    return impl_->set(impl_->closed, std::move(callback));
+}
+VoidResult websocket_socket::set_writable_callback(writable_callback callback) {
+    return impl_->set(impl_->writable, std::move(callback));
+}
+
+VoidResult websocket_socket::start() {
+    return impl_->start();
+}
+
+session::ws_connection& websocket_socket::connection() const noexcept {
+    return *impl_->connection;
+}
+
+void websocket_socket::close() {
+    impl_->close();
+}
+
+}  // namespace network_system::internal

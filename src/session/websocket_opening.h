@@ -1,0 +1,15 @@
+#pragma once
+
+#include "session/websocket_session.h"
+
+#include <network_system/internal/websocket_handshake.h>
+
+#include <variant>
+
+namespace network_system::session {
+
+struct websocket_session::opening {
+    std::variant<websocket::request_parser, websocket::response_parser> parser;
+};
+
+}  // namespace network_system::session

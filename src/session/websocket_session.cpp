@@ -1,0 +1,210 @@
+// The life of a WebSocket, its end, and what is sent beside messages.
+#include "session/websocket_session.h"
+
+#include "session/websocket_opening.h"
+#include "utils/failure.h"
+
+#include <network_system/internal/utf8.h>
+
+#include <fmt/format.h>
+
+#include <array>
+#include <utility>
+
+namespace network_system::session {
+namespace {
+
+using websocket::opcode;
+
+websocket::role side_of(session_role role) noexcept {
+    return role == session_role::server ? websocket::role::server : websocket::role::client;
+}
+
+/// What a session that closes for a reason of its own tells the peer.
+struct farewell {
+    ws_close_code code;
+    std::string_view text;
+    bool waits;
+};
+farewell farewell_for(std::error_code reason) noexcept {
+    if (!reason) {
+        return {ws_close_code::normal, {}, true};
+    }
+    if (reason == errc::session_expired) {
+        return {ws_close_code::going_away, "idle for too long", true};
+    }
+    if (reason == errc::send_buffer_full) {
+        return {ws_close_code::policy_violation, "too slow a reader", false};
+    }
+    return {ws_close_code::internal_error, {}, false};
+}
+
+}  // namespace
+
+websocket_session::websocket_session(std::shared_ptr<transport::transport> over,
+                                     std::shared_ptr<session_host> host, const session_setup& setup,
+                                     std::shared_ptr<const websocket_terms> terms)
+    : messaging_session(next_id(), setup.remote, setup.local),
+      stream_session(std::move(over), std::move(host), setup, message_encoder(side_of(setup.role))),
+      terms_(std::move(terms)), decoder_(side_of(setup.role), config().max_message_size) {
+    forbid_sends();
+}
+
+websocket_session::~websocket_session() = default;
+
+void websocket_session::before_start() {
+    connection_ = {self(), this};
+}
+
+void websocket_session::let_go() {
+    loop().retire(std::move(connection_));
+}
+
+const ws_request& websocket_session::request() const noexcept {
+    static const ws_request none;
+    return request_ ? *request_ : none;
+}
+
+std::string websocket_session::close_reason() const {
+    if (close_code() == ws_close_code::abnormal) {
+        return is_gone() ? failure_ : std::string{};
+    }
+    return peer_reason_;
+}
+
+std::string websocket_session::failure_text() const {
+    return failure_.empty() ? stream_session::failure_text() : failure_;
+}
+
+std::optional<websocket::masking_key> websocket_session::key() const noexcept {
+    return encoder().is_masked() ? std::optional(next_key()) : std::nullopt;
+}
+
+bool websocket_session::write_control(opcode type, std::span<const std::uint8_t> payload) {
+    return send_control(websocket::encode_control(type, payload, key()).view());
+}
+
+bool websocket_session::write_ping(std::uint64_t token) {
+    std::array<std::uint8_t, sizeof token> payload;
+    protocol::put(payload.data(), token);
+    return write_control(opcode::ping, payload);
+}
+
+VoidResult websocket_session::send_ping(std::span<const std::uint8_t> payload) {
+    return send_control_frame(opcode::ping, payload);
+}
+
+VoidResult websocket_session::send_pong(std::span<const std::uint8_t> payload) {
+    return send_control_frame(opcode::pong, payload);
+}
+
+VoidResult websocket_session::send_control_frame(opcode type,
+                                                 std::span<const std::uint8_t> payload) {
+    if (payload.size() > websocket::max_control_payload) {
+        return detail::failure(errc::invalid_argument,
+                               fmt::format("a ping or pong of {} bytes, over the limit of {}",
+                                           payload.size(), websocket::max_control_payload),
+                               id());
+    }
+    if (!may_send()) {
+        return closed_error();
+    }
+    if (loop().runs_here()) {
+        (void)write_control(type, payload);
+        return ok();
+    }
+    where()->post([self = shared_from_this(), this, type,
+                   copy = std::vector<std::uint8_t>(payload.begin(), payload.end())] {
+        if (!is_closing()) {
+            (void)write_control(type, copy);
+        }
+    });
+    return ok();
+}
+
+VoidResult websocket_session::close(ws_close_code code, std::string_view reason) {
+    if (!websocket::may_be_sent(code)) {
+        return detail::failure(
+            errc::invalid_argument,
+            fmt::format("close code {} must not be sent", static_cast<unsigned>(code)), id());
+    }
+    if (reason.size() > websocket::max_close_reason || !internal::is_utf8(reason)) {
+        return detail::failure(errc::invalid_argument,
+                               "a close reason is UTF-8 of at most 123 bytes", id());
+    }
+    mark_stopped();
+    if (loop().runs_here()) {
+        end_with(code, reason, true, {});
+    } else {
+        where()->post([self = shared_from_this(), this, code, text = std::string(reason)] {
+            end_with(code, text, true, {});
+        });
+    }
+    return ok();
+}
+
+VoidResult websocket_session::send_request(std::span<const std::uint8_t>, std::chrono::milliseconds,
+                                           operation_id, response_handler&) {
+    return detail::failure(errc::not_supported, "WebSocket has no requests", id());
+}
+
+VoidResult websocket_session::send_response(std::uint64_t, int, std::span<const std::uint8_t>) {
+    return detail::failure(errc::not_supported, "WebSocket has no requests", id());
+}
+
+void websocket_session::end_with(ws_close_code code, std::string_view text, bool waits,
+                                 std::error_code reason) {
+    if (!is_closing()) {
+        ending_ = std::make_unique<ending>(ending{code, std::string(text), waits});
+        begin_close(reason);
+    }
+}
+
+void websocket_session::finish(std::error_code reason) {
+    if (!is_open()) {
+        finish_handshake(reason);
+        return;
+    }
+    if (!ending_) {
+        const farewell said = farewell_for(reason);
+        ending_ = std::make_unique<ending>(ending{said.code, std::string(said.text), said.waits});
+    }
+    ending_->reason = reason;
+    ending_->deadline = drain_deadline();
+    if (ending_->code != ws_close_code::abnormal) {
+        under().queue().append(websocket::encode_close(ending_->code, ending_->text, key()).view());
+    }
+    if (!ending_->waits) {
+        close_transport(ending_->deadline, reason);
+        return;
+    }
+    publish_queued();
+    under().pause_reading(false);
+    under().set_deadline(ending_->deadline);
+    under().request_flush();
+}
+
+void websocket_session::stop_waiting(std::error_code reason) {
+    ending_->waits = false;
+    close_transport(ending_->deadline, reason);
+}
+
+void websocket_session::on_deadline() {
+    if (is_waiting()) {
+        failure_ = "the close was not answered";
+        abort(ending_->reason ? ending_->reason : make_error_code(errc::connection_timeout));
+        return;
+    }
+    stream_session::on_deadline();
+}
+
+void websocket_session::give_up() {
+    const auto patience = config().pong_timeout.count() > 0
+                              ? config().pong_timeout
+                              : config().ping_interval * config().max_missed_pings;
+    failure_ = is_open() ? fmt::format("no pong within {} ms", patience.count())
+                         : "the handshake took too long";
+    stream_session::give_up();
+}
+
+}  // namespace network_system::session

@@ -1,0 +1,138 @@
+#pragma once
+
+#include "session/stream_session.h"
+#include "session/websocket_terms.h"
+
+#include <network_system/internal/websocket_protocol.h>
+#include <network_system/session/ws_connection.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace network_system::session {
+
+/// The session that speaks WebSocket (RFC 6455), over any transport.
+///
+///     start --handshake--> open --close, violation--> waiting for the peer's close --> closing
+///               |                      |                                                  |
+///               +--refused             +--the peer's close, answered----------------------+-->
+///               closed
+class websocket_session final : public stream_session, public ws_connection {
+public:
+    websocket_session(std::shared_ptr<transport::transport> over,
+                      std::shared_ptr<session_host> host, const session_setup& setup,
+                      std::shared_ptr<const websocket_terms> terms);
+    ~websocket_session() override;
+
+    /// Calls `use(const std::shared_ptr<ws_connection>&)`. Where the session's own callbacks run,
+    /// the reference count is not touched.
+    template <typename Use>
+    static void with_connection(const session_ptr& who, Use&& use) {
+        auto& session = static_cast<websocket_session&>(stream_session::of(*who));
+        if (session.connection_ && session.runs_here()) {
+            use(session.connection_);
+        } else {
+            use(std::shared_ptr<ws_connection>(who, &session));
+        }
+    }
+
+    VoidResult send_ping(std::span<const std::uint8_t> payload) override;
+    VoidResult send_pong(std::span<const std::uint8_t> payload) override;
+    VoidResult close(ws_close_code code, std::string_view reason) override;
+    [[nodiscard]] const ws_request& request() const noexcept override;
+    [[nodiscard]] std::string_view subprotocol() const noexcept override { return subprotocol_; }
+    [[nodiscard]] ws_close_code close_code() const noexcept override {
+        return peer_code_.load(std::memory_order_acquire);
+    }
+    [[nodiscard]] std::string close_reason() const override;
+    [[nodiscard]] std::string failure_text() const override;
+
+protected:
+    VoidResult send_owned_as(ws_message_type type, std::vector<std::uint8_t>& data,
+                             send_callback& done) override {
+        return stream_session::send_owned(type, data, done);
+    }
+    VoidResult send_copy_as(ws_message_type type, std::span<const std::uint8_t> data,
+                            send_callback& done) override {
+        return stream_session::send_copy(type, data, done);
+    }
+    VoidResult send_request(std::span<const std::uint8_t> data, std::chrono::milliseconds timeout,
+                            operation_id operation, response_handler& handler) override;
+    VoidResult send_response(std::uint64_t request_id, int code,
+                             std::span<const std::uint8_t> data) override;
+    void settle_request(std::uint64_t, int, std::span<const std::uint8_t>) noexcept override {}
+
+private:
+    /// Only until the handshake is over.
+    struct opening;
+    /// How the session ends.
+    struct ending {
+        /// Nothing is said when it is `abnormal`.
+        ws_close_code code;
+        std::string text;
+        /// Whether the peer's close is waited for.
+        bool waits;
+        std::error_code reason = {};
+        runtime::steady_time deadline = {};
+    };
+
+    void before_start() override;
+    void finish(std::error_code reason) override;
+    void let_go() override;
+    void give_up() override;
+    bool write_ping(std::uint64_t token) override;
+    void trim() noexcept override { decoder_.trim(); }
+    void on_deadline() override;
+
+    // websocket_session_handshake.cpp
+    void on_open() override;
+    void begin_asking();
+    /// Takes the bytes of the handshake; those behind it are left.
+    [[nodiscard]] std::span<std::uint8_t> take_handshake(std::span<std::uint8_t> bytes);
+    void judge_request();
+    void accept(ws_request&& request, const ws_handshake_answer& answer);
+    void judge_response();
+    /// Server: the whole answer, and the end.
+    void answer_http(const http_response& response, bool is_head);
+    void answer_http(std::string_view whole, std::error_code reason);
+    void open_with(std::string_view subprotocol);
+    void finish_handshake(std::error_code reason);
+
+    // websocket_session_receive.cpp
+    std::span<std::uint8_t> read_place() noexcept override { return decoder_.place(); }
+    void on_bytes(std::size_t placed, std::span<std::uint8_t> rest) override;
+    void decode(std::size_t placed, std::span<std::uint8_t> rest) override;
+    void on_end() override;
+    bool on_control(const websocket::message& frame);
+    void note_close(const websocket::close_frame& said);
+    void violate(const websocket::violation& broken);
+    /// What arrives while the peer's close is waited for.
+    void skim(std::size_t placed, std::span<std::uint8_t> rest);
+
+    bool is_waiting() const noexcept { return ending_ != nullptr && ending_->waits; }
+    void end_with(ws_close_code code, std::string_view text, bool waits, std::error_code reason);
+    void stop_waiting(std::error_code reason);
+    VoidResult send_control_frame(websocket::opcode type, std::span<const std::uint8_t> payload);
+    bool write_control(websocket::opcode type, std::span<const std::uint8_t> payload);
+    [[nodiscard]] std::optional<websocket::masking_key> key() const noexcept;
+
+    const std::shared_ptr<const websocket_terms> terms_;
+    std::unique_ptr<opening> opening_;
+    websocket::message_decoder decoder_;
+    std::unique_ptr<const ws_request> request_;
+    std::string subprotocol_;
+    // The session as others know it, for callbacks; let go at the end.
+    std::shared_ptr<ws_connection> connection_;
+    std::unique_ptr<ending> ending_;
+    // Written once, before `peer_code_`.
+    std::string peer_reason_;
+    std::atomic<ws_close_code> peer_code_{ws_close_code::abnormal};
+    std::string failure_;
+};
+
+}  // namespace network_system::session

@@ -1,0 +1,169 @@
+// The opening handshake of a WebSocket, on both sides.
+#include "session/websocket_opening.h"
+#include "utils/failure.h"
+#include "utils/log.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <utility>
+
+namespace network_system::session {
+namespace {
+
+constexpr websocket::http_error cannot_answer{500, "The server cannot answer."};
+
+transport::bytes_view bytes_of(std::string_view text) noexcept {
+    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+}  // namespace
+
+void websocket_session::on_open() {
+    if (role() == session_role::server) {
+        opening_ = std::make_unique<opening>(opening{websocket::request_parser(terms_->limits)});
+    } else {
+        begin_asking();
+    }
+}
+
+void websocket_session::begin_asking() {
+    websocket::handshake_key key;
+    for (std::size_t i = 0; i < key.size(); i += sizeof(std::uint32_t)) {
+        const std::uint32_t drawn = loop().secret();
+        std::memcpy(key.data() + i, &drawn, sizeof drawn);
+    }
+    const auto head = websocket::encode_request(terms_->asks, key);
+    if (!head) {
+        failure_ = head.error().message;
+        begin_close(errc::invalid_argument);
+        return;
+    }
+    if (terms_->keep_request) {
+        websocket::request_parser own({.max_head_bytes = head.value().size(),
+                                       .max_line_bytes = head.value().size(),
+                                       .max_fields = head.value().size()});
+        (void)own.consume(bytes_of(head.value()));
+        request_ = std::make_unique<const ws_request>(own.take_request());
+    }
+    opening_ = std::make_unique<opening>(
+        opening{websocket::response_parser(terms_->asks, key, terms_->limits)});
+    under().queue().append(bytes_of(head.value()));
+    publish_queued();
+    under().request_flush();
+}
+
+std::span<std::uint8_t> websocket_session::take_handshake(std::span<std::uint8_t> bytes) {
+    const std::size_t used =
+        std::visit([bytes](auto& parser) { return parser.consume(bytes); }, opening_->parser);
+    if (role() == session_role::server) {
+        judge_request();
+    } else {
+        judge_response();
+    }
+    return bytes.subspan(used);
+}
+
+void websocket_session::judge_request() {
+    auto& parser = std::get<websocket::request_parser>(opening_->parser);
+    using status = websocket::request_parser::status;
+    switch (parser.state()) {
+        case status::incomplete: return;
+        case status::refused: {
+            failure_ =
+                fmt::format("answered HTTP {}: {}", parser.error().status, parser.error().text);
+            answer_http(websocket::encode_response(parser.error()), errc::handshake_rejected);
+            return;
+        }
+        case status::plain: {
+            const ws_request request = parser.take_request();
+            http_response response{426, {}, "This is a WebSocket server.\n"};
+            host().on_http_request(self(), request, response);
+            if (takes_more()) {
+                answer_http(response, request.method() == "HEAD");
+            }
+            return;
+        }
+        case status::upgrade: {
+            ws_request request = parser.take_request();
+            ws_handshake_answer answer;
+            host().on_handshake(self(), request, answer);
+            if (!takes_more()) {
+                return;
+            }
+            if (answer.is_accepted()) {
+                accept(std::move(request), answer);
+            } else {
+                answer_http(answer.rejection(), false);
+            }
+        }
+    }
+}
+
+void websocket_session::accept(ws_request&& request, const ws_handshake_answer& answer) {
+    const auto head = websocket::encode_accept(request, answer.subprotocol(), answer.headers());
+    if (!head) {
+        detail::log(log_level::error, "{}: {}", id(), head.error().message);
+        failure_ = "answered HTTP 500";
+        answer_http(websocket::encode_response(cannot_answer), errc::handshake_rejected);
+        return;
+    }
+    under().queue().append(bytes_of(head.value()));
+    publish_queued();
+    under().request_flush();
+    if (terms_->keep_request) {
+        request_ = std::make_unique<const ws_request>(std::move(request));
+    }
+    open_with(answer.subprotocol());
+}
+
+void websocket_session::judge_response() {
+    auto& parser = std::get<websocket::response_parser>(opening_->parser);
+    using status = websocket::response_parser::status;
+    switch (parser.state()) {
+        case status::incomplete: return;
+        case status::rejected:
+            failure_ = parser.reason();
+            begin_close(errc::handshake_rejected);
+            return;
+        case status::accepted: open_with(std::string(parser.subprotocol()));
+    }
+}
+
+void websocket_session::open_with(std::string_view subprotocol) {
+    subprotocol_ = subprotocol;
+    opening_.reset();
+    allow_sends();
+    open();
+}
+
+void websocket_session::answer_http(const http_response& response, bool is_head) {
+    const auto whole = websocket::encode_response(response, is_head);
+    if (!whole) {
+        detail::log(log_level::error, "{}: {}", id(), whole.error().message);
+        failure_ = "answered HTTP 500";
+        answer_http(websocket::encode_response(cannot_answer), errc::handshake_rejected);
+    } else if (response.status >= 400) {
+        failure_ = fmt::format("answered HTTP {}", response.status);
+        answer_http(whole.value(), errc::handshake_rejected);
+    } else {
+        answer_http(whole.value(), {});
+    }
+}
+
+void websocket_session::answer_http(std::string_view whole, std::error_code reason) {
+    under().queue().append(bytes_of(whole));
+    opening_.reset();
+    begin_close(reason);
+}
+
+void websocket_session::finish_handshake(std::error_code reason) {
+    // A request that nobody has answered: the server stops, or its callback threw.
+    if (role() == session_role::server && opening_) {
+        under().queue().append(bytes_of(websocket::encode_response(
+            reason ? cannot_answer : websocket::http_error{503, "The server is stopping."})));
+    }
+    close_transport(drain_deadline(), reason);
+}
+
+}  // namespace network_system::session

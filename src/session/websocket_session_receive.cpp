@@ -1,0 +1,118 @@
+// The receiving half of a WebSocket: frames in, callbacks out.
+#include "session/websocket_opening.h"
+#include "utils/log.h"
+
+#include <utility>
+
+namespace network_system::session {
+
+using websocket::opcode;
+
+void websocket_session::on_bytes(std::size_t placed, std::span<std::uint8_t> rest) {
+    if (is_closing()) {
+        skim(placed, rest);
+        publish_queued();
+    } else {
+        stream_session::on_bytes(placed, rest);
+    }
+}
+
+void websocket_session::decode(std::size_t placed, std::span<std::uint8_t> rest) {
+    if (opening_) {
+        rest = take_handshake(rest);
+        if (!is_open()) {
+            count_discarded(rest.size());
+            return;
+        }
+    }
+    std::uint64_t arrived = 0;
+    const auto sink = [this, &arrived](const websocket::message& each) {
+        if (websocket::is_control(each.type)) {
+            return on_control(each);
+        }
+        ++arrived;
+        return deliver(each.type == opcode::text ? message_kind::text : message_kind::binary,
+                       each.payload);
+    };
+    auto progress = decoder_.placed(placed, sink);
+    progress.unused = rest.size();
+    if (progress.error == nullptr && takes_more()) {
+        progress = decoder_.consume(rest, sink);
+    }
+    limit_rate(arrived);
+    if (progress.error != nullptr) {
+        count_discarded(progress.unused);
+        violate(*progress.error);
+    } else if (progress.unused > 0) {
+        skim(0, rest.last(progress.unused));
+    }
+}
+
+void websocket_session::skim(std::size_t placed, std::span<std::uint8_t> rest) {
+    count_discarded(placed + rest.size());
+    if (!is_waiting()) {
+        return;
+    }
+    const auto sink = [this](const websocket::message& each) {
+        if (each.type == opcode::close) {
+            note_close(websocket::decode_close(each.payload));
+            stop_waiting(ending_->reason);
+        }
+        return true;
+    };
+    auto progress = decoder_.placed(placed, sink);
+    if (progress.error == nullptr) {
+        progress = decoder_.consume(rest, sink);
+    }
+    if (progress.error != nullptr && is_waiting()) {
+        // Whatever it was, a close is not to be expected after it.
+        stop_waiting(ending_->reason ? ending_->reason : make_error_code(progress.error->code));
+    }
+}
+
+bool websocket_session::on_control(const websocket::message& frame) {
+    switch (frame.type) {
+        case opcode::ping:
+            if (!terms_->auto_pong) {
+                host().on_ping(self(), frame.payload);
+                return takes_more();
+            }
+            return write_control(opcode::pong, frame.payload);
+        case opcode::pong:
+            if (frame.payload.size() == sizeof(std::uint64_t)) {
+                answer_ping(protocol::get<std::uint64_t>(frame.payload.data()));
+            }
+            return takes_more();
+        default: {
+            const auto said = websocket::decode_close(frame.payload);
+            note_close(said);
+            end_with(said.code, {}, false, {});
+            return false;
+        }
+    }
+}
+
+void websocket_session::note_close(const websocket::close_frame& said) {
+    peer_reason_ = said.reason;
+    peer_code_.store(said.code, std::memory_order_release);
+}
+
+void websocket_session::violate(const websocket::violation& broken) {
+    detail::log(log_level::warning, "{}: closing {}: {}", id(), remote_endpoint().to_string(),
+                broken.text);
+    end_with(broken.close, broken.text, false, broken.code);
+}
+
+void websocket_session::on_end() {
+    if (is_waiting()) {
+        stop_waiting(ending_->reason ? ending_->reason : make_error_code(errc::connection_closed));
+        return;
+    }
+    // Nobody is there to be told anything.
+    const bool is_cut = is_open() ? decoder_.is_inside_message() : opening_ != nullptr;
+    opening_.reset();
+    end_with(ws_close_code::abnormal, {}, false,
+             is_cut ? errc::connection_truncated : errc::connection_closed);
+}
+
+}  // namespace network_system::session
