@@ -15,6 +15,7 @@ public:
 
     [[nodiscard]] VoidResult start(std::uint16_t port);
     [[nodiscard]] errc not_running() const noexcept override { return errc::server_not_started; }
+    [[nodiscard]] const udp_server_options& options() const noexcept { return options_; }
 
 private:
     [[nodiscard]] Result<runtime::unique_socket> open(
