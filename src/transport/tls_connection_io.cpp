@@ -71,7 +71,7 @@ private:
 
 io_result tls_connection::read(std::span<const io_slice> into) {
     if (std::exchange(has_deferred_, false)) {
-        return deferred_;
+        return failure_ ? failed() : io_result{outcome::end, 0, {}};
     }
     if (failure_) {
         return failed();
@@ -168,7 +168,6 @@ io_result tls_connection::defer(const io_result& result, std::size_t delivered) 
         return result;
     }
     has_deferred_ = true;
-    deferred_ = result;
     return io_done(delivered);
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -46,7 +47,7 @@ public:
     [[nodiscard]] std::size_t take_completed() noexcept { return std::exchange(completed_, 0); }
 
     /// Whether the stream has to take more before anything can be added.
-    [[nodiscard]] bool is_blocked() const noexcept { return !kept_.empty(); }
+    [[nodiscard]] bool is_blocked() const noexcept { return kept_ != nullptr; }
     [[nodiscard]] std::size_t size() const noexcept;
 
 private:
@@ -54,11 +55,27 @@ private:
         std::size_t bytes;  // not yet written
         std::size_t plain_bytes;
     };
-    struct batch;
+    struct batch {
+        std::vector<std::uint8_t> bytes;
+        std::vector<record> records;
+        // What has been written of it.
+        std::size_t begin = 0;
+        std::size_t first_record = 0;
+
+        [[nodiscard]] std::size_t size() const noexcept { return bytes.size() - begin; }
+        void add(const batch& more);
+        /// So many bytes are out; how many bytes of the application are out with them.
+        [[nodiscard]] std::size_t pass(std::size_t count);
+        void clear() noexcept {
+            bytes.clear();
+            records.clear();
+            begin = first_record = 0;
+        }
+    };
 
     [[nodiscard]] static batch& current() noexcept;
     [[nodiscard]] std::size_t gather(std::span<runtime::io_slice, 2> slices) const noexcept;
-    void consume(std::size_t bytes);
+    void consume(std::size_t count);
 
     template <typename Write>
     [[nodiscard]] io_result write_once(const Write& write) {
@@ -75,8 +92,8 @@ private:
         return result;
     }
 
-    std::vector<std::uint8_t> kept_;
-    std::vector<record> kept_records_;
+    // Null while nothing is kept: an idle connection has none.
+    std::unique_ptr<batch> kept_;
     std::size_t completed_ = 0;
 };
 
