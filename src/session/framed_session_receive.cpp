@@ -42,10 +42,12 @@ inline bool framed_session::on_message(transport::bytes_view payload) {
 void framed_session::decode(std::size_t placed, transport::bytes_view rest) {
     std::uint64_t arrived = 0;
     const auto sink = [this, &arrived](const protocol::frame& each) {
+        if (each.type == frame_type::data && each.flags == 0 && is_open_) {
+            ++arrived;
+            return on_message(each.payload);
+        }
         arrived += protocol::carries_message(each.type) ? 1 : 0;
-        return each.type == frame_type::data && each.flags == 0 && is_open_
-                   ? on_message(each.payload)
-                   : on_other_frame(each);
+        return on_other_frame(each);
     };
     decoder_.placed(placed, sink);
     if (!takes_more()) {

@@ -135,7 +135,36 @@ void framed_session::on_announced() {
     }
 }
 
+inline bool framed_session::is_short(std::size_t size) const noexcept {
+    return size > 0 && size < direct_size && remote_.waiting() == nullptr && !is_stopped() &&
+           size <= peer_max_message_size_.load(std::memory_order_relaxed);
+}
+
+inline void framed_session::append_short(transport::write_queue& queue,
+                                         transport::bytes_view data) const {
+    const framing frames = config_->frames;
+    const std::size_t header_size = protocol::header_size(frames);
+    std::uint8_t* const place = queue.claim(header_size + data.size());
+    protocol::write_header(place, frames, protocol::frame_type::data, 0, data.size());
+    std::memcpy(place + header_size, data.data(), data.size());
+}
+
 VoidResult framed_session::send_copy(std::span<const std::uint8_t> data, send_callback& done) {
+    // The common case, apart from all others: what is done here is done for each message.
+    if (!done && loop().runs_here() && remote_.bytes() == 0 && is_short(data.size())) [[likely]] {
+        transport::write_queue& queue = transport_->queue();
+        if (has_room(queue.bytes(), protocol::header_size(config_->frames) + data.size()))
+            [[likely]] {
+            append_short(queue, data);
+            own_queued_.store(queue.bytes(), std::memory_order_relaxed);
+            transport_->request_flush();
+            return ok();
+        }
+    }
+    return send_any(data, done);
+}
+
+VoidResult framed_session::send_any(std::span<const std::uint8_t> data, send_callback& done) {
     if (has_to_wait(data.size())) {
         return queue_behind({}, data, done);
     }
@@ -154,22 +183,13 @@ VoidResult framed_session::send_copy(std::span<const std::uint8_t> data, send_ca
 bool framed_session::send_short(const remote_queue::lock& held,
                                 std::span<const std::uint8_t> data) {
     const std::size_t wire_bytes = protocol::header_size(config_->frames) + data.size();
-    if (loop().runs_here() || is_stopped() || remote_.is_closed(held) ||
-        remote_.waiting() != nullptr || data.empty() || data.size() >= direct_size ||
-        data.size() > peer_max_message_size_.load(std::memory_order_relaxed) ||
+    if (loop().runs_here() || remote_.is_closed(held) || !is_short(data.size()) ||
         !has_room(queued_bytes(), wire_bytes)) {
         return false;
     }
     append_short(remote_.pending(held), data);
     announce_remote(held);
     return true;
-}
-
-void framed_session::append_short(transport::write_queue& queue, transport::bytes_view data) const {
-    const std::size_t header_size = protocol::header_size(config_->frames);
-    std::uint8_t* const place = queue.claim(header_size + data.size());
-    protocol::write_header(place, config_->frames, protocol::frame_type::data, 0, data.size());
-    std::memcpy(place + header_size, data.data(), data.size());
 }
 
 void framed_session::append_message(transport::write_queue& queue, bool is_own,

@@ -127,7 +127,8 @@ tls_connection::tls_connection(std::shared_ptr<const tls_terms> terms)
         SSL_set_bio(ssl_.get(), below, below);
     }
     if (below == nullptr || (terms_->role == tls_role::client && !set_up_client())) {
-        (void)fail({errc::internal_error, take_tls_failure(terms_->role).text});
+        (void)fail(
+            {errc::internal_error, take_tls_failure(terms_->role, error_in_queue::last).text});
     } else if (terms_->role == tls_role::server) {
         SSL_set_accept_state(ssl_.get());
     }
@@ -165,7 +166,7 @@ tls_connection* tls_connection::of(const ssl_st* ssl) noexcept {
 }
 
 io_result tls_connection::advance() {
-    io_result result = go_on();
+    io_result result = is_ready() ? io_result{outcome::done, 0, {}} : go_on();
     result.bytes = output_.take_completed();
     return result;
 }
@@ -292,7 +293,8 @@ void tls_connection::end() {
 }
 
 io_result tls_connection::fail_with_queue() {
-    tls_failure failure = take_tls_failure(terms_->role);
+    tls_failure failure = take_tls_failure(terms_->role, is_established_ ? error_in_queue::last
+                                                                         : error_in_queue::first);
     if (refusal_) {
         failure.code = errc::certificate_verification_failed;
         failure.text = std::move(*refusal_);

@@ -90,6 +90,8 @@ public:
     }
     /// The peer wants to renegotiate, which is answered with no.
     void note_refused_renegotiation() noexcept { ++renegotiations_; }
+    /// OpenSSL takes or makes a message of the handshake; after its end: a ticket, new keys.
+    void note_handshake_step() noexcept;
 
 private:
     class bio;
@@ -123,10 +125,18 @@ private:
     [[nodiscard]] io_result decrypt_into(std::span<std::uint8_t> place, std::size_t& total,
                                          bool& goes_on);
     [[nodiscard]] io_result on_end_below(const io_result& result);
+    [[nodiscard]] io_result answer(const io_result& result);
+    /// Whether records may follow at once.
+    [[nodiscard]] bool is_ready() const noexcept {
+        return is_established_ && !failure_ && output_.is_settled();
+    }
     [[nodiscard]] io_result go_on();
     [[nodiscard]] io_result send_out();
     [[nodiscard]] io_result hold_back();
+    [[nodiscard]] std::size_t completed_of(std::span<const runtime::io_slice> offered);
     [[nodiscard]] io_result encrypt(std::span<const runtime::io_slice> from, std::size_t skipped);
+    /// Says what is wrong with a peer that only costs time.
+    [[nodiscard]] const char* nuisance() const noexcept;
     [[nodiscard]] io_result defer(const io_result& result, std::size_t delivered);
     /// The result of a failed call of OpenSSL's.
     [[nodiscard]] io_result fail_with_queue();
@@ -145,6 +155,9 @@ private:
     agreement agreement_;
     std::atomic<bool> has_agreed_{false};
     unsigned renegotiations_ = 0;
+    // After the handshake, within the second that began then.
+    unsigned handshake_steps_ = 0;
+    runtime::steady_time steps_begin_{};
     // Since the last look whether it is idle.
     unsigned reads_ = 0;
     bool is_busy_ = false;

@@ -44,6 +44,7 @@ void tls_output::add(bytes_view ciphertext) {
     batch& now = current();
     now.bytes.insert(now.bytes.end(), ciphertext.begin(), ciphertext.end());
     now.records.push_back({ciphertext.size(), 0});
+    has_new_ = true;
 }
 
 void tls_output::carries(std::size_t plain_bytes) {
@@ -55,13 +56,13 @@ bool tls_output::is_batch_full() noexcept {
 }
 
 std::size_t tls_output::size() const noexcept {
-    return (kept_ ? kept_->size() : 0) + current().size();
+    return (kept_ ? kept_->size() : 0) + (has_new_ ? current().size() : 0);
 }
 
 std::size_t tls_output::gather(std::span<runtime::io_slice, 2> slices) const noexcept {
     std::size_t count = 0;
-    for (batch* const each : {kept_.get(), &current()}) {
-        if (each != nullptr && each->size() > 0) {
+    for (batch* const each : {kept_.get(), has_new_ ? &current() : nullptr}) {
+        if (each != nullptr) {
             slices[count++] = {each->bytes.data() + each->begin, each->size()};
         }
     }
@@ -69,27 +70,31 @@ std::size_t tls_output::gather(std::span<runtime::io_slice, 2> slices) const noe
 }
 
 void tls_output::consume(std::size_t count) {
-    std::size_t of_kept = 0;
     if (kept_) {
-        of_kept = std::min(count, kept_->size());
+        const std::size_t of_kept = std::min(count, kept_->size());
         completed_ += kept_->pass(of_kept);
+        count -= of_kept;
         if (kept_->size() == 0) {
             kept_.reset();
         }
     }
-    completed_ += current().pass(count - of_kept);
+    if (has_new_) {
+        batch& now = current();
+        completed_ += now.pass(count);
+        has_new_ = now.size() > 0;
+    }
 }
 
 void tls_output::keep_batch() {
-    batch& now = current();
-    if (now.size() == 0) {
+    if (!has_new_) {
         return;
     }
     if (!kept_) {
         kept_ = std::make_unique<batch>();
     }
-    kept_->add(now);
-    now.clear();
+    kept_->add(current());
+    current().clear();
+    has_new_ = false;
 }
 
 }  // namespace network_system::transport
