@@ -105,9 +105,10 @@ void log_keys(const SSL* ssl, const char* line) {
     state.key_log << line << std::endl;
 }
 
-void note_alert(const SSL* ssl, int where, int alert) {
-    if ((where & SSL_CB_WRITE) != 0 && (where & SSL_CB_ALERT) != 0 &&
-        (alert & 0xff) == SSL_AD_NO_RENEGOTIATION) {
+void note_event(const SSL* ssl, int where, int value) {
+    if ((where & SSL_CB_LOOP) != 0) {
+        tls_connection::of(ssl)->note_handshake_step();
+    } else if (where == SSL_CB_WRITE_ALERT && (value & 0xff) == SSL_AD_NO_RENEGOTIATION) {
         tls_connection::of(ssl)->note_refused_renegotiation();
     }
 }

@@ -39,7 +39,7 @@ int choose_identity(SSL* ssl, int* alert, void* state);
 int staple(SSL* ssl, void* unused);
 int remember_session(SSL* ssl, SSL_SESSION* session);
 void log_keys(const SSL* ssl, const char* line);
-void note_alert(const SSL* ssl, int where, int alert);
+void note_event(const SSL* ssl, int where, int value);
 /// `password` is a std::string; an empty one is none.
 int give_password(char* buffer, int size, int is_writing, void* password);
 

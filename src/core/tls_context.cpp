@@ -97,9 +97,9 @@ private:
         SSL_CTX_set_options(made, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                                       SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
         SSL_CTX_set_mode(made, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                   SSL_MODE_RELEASE_BUFFERS | SSL_MODE_RELEASE_BUFFERS);
+                                   SSL_MODE_RELEASE_BUFFERS);
         SSL_CTX_clear_mode(made, SSL_MODE_AUTO_RETRY);
-        SSL_CTX_set_info_callback(made, &tls_callbacks::note_alert);
+        SSL_CTX_set_info_callback(made, &tls_callbacks::note_event);
         return context_;
     }
 

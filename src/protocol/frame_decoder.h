@@ -68,8 +68,9 @@ private:
     /// Reads the header into `current_`; false when it needs a closer look (see `parse_other`).
     [[nodiscard]] bool parse_plain_data(const std::uint8_t* header) noexcept {
         const bool is_framed = frames_ == framing::message;
-        current_ = {frame_type::data, 0, get<std::uint32_t>(header + (is_framed ? 1 : 0))};
-        return current_.length <= max_message_size_ && (!is_framed || header[0] == 0);
+        const auto length = get<std::uint32_t>(header + (is_framed ? 1 : 0));
+        current_ = {frame_type::data, 0, length};
+        return length <= max_message_size_ && (!is_framed || header[0] == 0);
     }
     [[nodiscard]] std::optional<errc> parse_other(const std::uint8_t* header) noexcept;
     void begin_collecting(bytes_view first_part);
@@ -81,10 +82,9 @@ private:
     [[nodiscard]] bool deliver(bytes_view payload, Sink& sink) {
         return sink(frame{current_.type, current_.flags, payload});
     }
-    template <typename Sink>
-    [[nodiscard]] bool deliver_collected(Sink& sink) {
+    [[nodiscard]] bytes_view take_collected() noexcept {
         is_collecting_ = false;
-        return deliver({body_.get(), current_.length}, sink);
+        return {body_.get(), current_.length};
     }
     /// Takes header bytes; the number taken. `header_have_` tells whether it is complete.
     std::size_t take_header(bytes_view bytes) noexcept;
@@ -111,6 +111,7 @@ frame_decoder::progress frame_decoder::consume(bytes_view bytes, Sink&& sink) {
     }
     const std::size_t header_length = header_size(frames_);
     while (!bytes.empty()) {
+        bytes_view payload;
         if (is_collecting_) {
             const bytes_view part = bytes.first(std::min(bytes.size(), missing()));
             collect(part);
@@ -118,33 +119,31 @@ frame_decoder::progress frame_decoder::consume(bytes_view bytes, Sink&& sink) {
             if (missing() > 0) {
                 break;
             }
-            if (!deliver_collected(sink)) {
-                return {std::nullopt, bytes.size()};
+            payload = take_collected();
+        } else {
+            const std::uint8_t* header = bytes.data();
+            if (header_have_ > 0 || bytes.size() < header_length) {
+                bytes = bytes.subspan(take_header(bytes));
+                if (header_have_ < header_length) {
+                    break;
+                }
+                header_have_ = 0;
+                header = header_;
+            } else {
+                bytes = bytes.subspan(header_length);
             }
-            continue;
-        }
-        const std::uint8_t* header = bytes.data();
-        if (header_have_ > 0 || bytes.size() < header_length) {
-            bytes = bytes.subspan(take_header(bytes));
-            if (header_have_ < header_length) {
+            if (!parse_plain_data(header)) {
+                if (const auto error = parse_other(header)) {
+                    return {error, bytes.size()};
+                }
+            }
+            if (bytes.size() < current_.length) {
+                begin_collecting(bytes);
                 break;
             }
-            header_have_ = 0;
-            header = header_;
-        } else {
-            bytes = bytes.subspan(header_length);
+            payload = bytes.first(current_.length);
+            bytes = bytes.subspan(current_.length);
         }
-        if (!parse_plain_data(header)) {
-            if (const auto error = parse_other(header)) {
-                return {error, bytes.size()};
-            }
-        }
-        if (bytes.size() < current_.length) {
-            begin_collecting(bytes);
-            break;
-        }
-        const bytes_view payload = bytes.first(current_.length);
-        bytes = bytes.subspan(current_.length);
         if (!deliver(payload, sink)) {
             return {std::nullopt, bytes.size()};
         }
@@ -156,7 +155,7 @@ template <typename Sink>
 void frame_decoder::placed(std::size_t count, Sink&& sink) {
     body_have_ += count;
     if (count > 0 && missing() == 0) {
-        (void)deliver_collected(sink);
+        (void)deliver(take_collected(), sink);
     }
 }
 

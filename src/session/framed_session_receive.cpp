@@ -15,10 +15,12 @@ std::span<std::uint8_t> framed_session::read_place() noexcept {
 void framed_session::decode(std::size_t placed, std::span<std::uint8_t> rest) {
     std::uint64_t arrived = 0;
     const auto sink = [this, &arrived](const protocol::frame& each) {
+        if (each.type == frame_type::data && each.flags == 0 && is_open()) {
+            ++arrived;
+            return deliver(message_kind::binary, each.payload);
+        }
         arrived += protocol::carries_message(each.type) ? 1 : 0;
-        return each.type == frame_type::data && each.flags == 0 && is_open()
-                   ? deliver(message_kind::binary, each.payload)
-                   : on_other_frame(each);
+        return on_other_frame(each);
     };
     decoder_.placed(placed, sink);
     if (!takes_more()) {

@@ -281,7 +281,12 @@ private:
     [[nodiscard]] std::chrono::milliseconds send_patience() const;
     [[nodiscard]] VoidResult refusal_of(admission refused) const;
     void announce_remote(const remote_queue::lock& held);
-    /// A message that fits a chunk, in one step.
+    [[nodiscard]] VoidResult send_any(message_kind kind, std::span<const std::uint8_t> data,
+                                      send_callback& done);
+    /// Whether a message needs nothing but a place in the queue: it fits a chunk, is allowed, and
+    /// has not to wait in a backlog.
+    [[nodiscard]] bool is_short(std::size_t size) const noexcept;
+    /// A short message, in one step.
     void append_short(transport::write_queue& queue, message_kind kind,
                       transport::bytes_view data) const;
     [[nodiscard]] bool is_sendable(std::size_t size) const noexcept {

@@ -138,8 +138,33 @@ void stream_session::on_announced() {
     }
 }
 
+inline bool stream_session::is_short(std::size_t size) const noexcept {
+    return is_sendable(size) && size < direct_size && remote_.waiting() == nullptr;
+}
+
+inline void stream_session::append_short(transport::write_queue& queue, message_kind kind,
+                                         transport::bytes_view data) const {
+    encoder_.write(queue.claim(encoder_.header_size(data.size()) + data.size()), kind, data,
+                   next_key());
+}
+
 VoidResult stream_session::send_copy(message_kind kind, std::span<const std::uint8_t> data,
                                      send_callback& done) {
+    // The common case, apart from all others: what is done here is done for each message.
+    if (!done && loop().runs_here() && remote_.bytes() == 0 && is_short(data.size())) [[likely]] {
+        transport::write_queue& queue = transport_->queue();
+        if (has_room(queue.bytes(), encoder_.header_size(data.size()) + data.size())) [[likely]] {
+            append_short(queue, kind, data);
+            own_queued_.store(queue.bytes(), std::memory_order_relaxed);
+            transport_->request_flush();
+            return ok();
+        }
+    }
+    return send_any(kind, data, done);
+}
+
+VoidResult stream_session::send_any(message_kind kind, std::span<const std::uint8_t> data,
+                                    send_callback& done) {
     if (has_to_wait(data.size())) {
         return queue_behind(kind, {}, data, done);
     }
@@ -166,20 +191,13 @@ VoidResult stream_session::send_copy(message_kind kind, std::span<const std::uin
 bool stream_session::send_short(const remote_queue::lock& held, message_kind kind,
                                 std::span<const std::uint8_t> data) {
     const std::size_t wire_bytes = encoder_.header_size(data.size()) + data.size();
-    if (loop().runs_here() || !is_sendable(data.size()) || remote_.is_closed(held) ||
-        remote_.waiting() != nullptr || data.size() >= direct_size ||
+    if (loop().runs_here() || remote_.is_closed(held) || !is_short(data.size()) ||
         !has_room(queued_bytes(), wire_bytes)) {
         return false;
     }
     append_short(remote_.pending(held), kind, data);
     announce_remote(held);
     return true;
-}
-
-void stream_session::append_short(transport::write_queue& queue, message_kind kind,
-                                  transport::bytes_view data) const {
-    encoder_.write(queue.claim(encoder_.header_size(data.size()) + data.size()), kind, data,
-                   next_key());
 }
 
 websocket::masking_key stream_session::next_key() const noexcept {

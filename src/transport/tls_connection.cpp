@@ -40,11 +40,30 @@ bool is_address(const std::string& name) {
     return parsed != nullptr;
 }
 
+/// OpenSSL keeps them as long as the connection. Whoever reads this memory later should not be able
+/// to decrypt what was recorded before; and idle connections are 432 bytes smaller.
+void forget_ephemeral_keys(SSL* ssl) {
+    EVP_PKEY* own = nullptr;
+    EVP_PKEY* of_peer = nullptr;
+    (void)SSL_get_tmp_key(ssl, &own);
+    (void)SSL_get_peer_tmp_key(ssl, &of_peer);
+    for (EVP_PKEY* const each : {own, of_peer}) {
+        if (each != nullptr) {
+            (void)EVP_PKEY_set_type(each, EVP_PKEY_get_id(each));  // drops what it holds
+            EVP_PKEY_free(each);
+        }
+    }
+    ERR_clear_error();  // of types that only providers know
+}
+
 }  // namespace
 
 /// OpenSSL's way to the stream below.
 class tls_connection::bio {
 public:
+    [[nodiscard]] static tls_connection* owner_of(BIO* which) noexcept {
+        return static_cast<tls_connection*>(BIO_get_data(which));
+    }
     [[nodiscard]] static BIO* make(tls_connection& owner) {
         BIO* const made = BIO_new(method());
         if (made != nullptr) {
@@ -69,7 +88,7 @@ private:
 
     static int read(BIO* which, char* into, std::size_t size, std::size_t* got) {
         BIO_clear_retry_flags(which);
-        auto& window = static_cast<tls_connection*>(BIO_get_data(which))->window_;
+        auto& window = owner_of(which)->window_;
         if (window.empty()) {
             BIO_set_retry_read(which);
             return 0;
@@ -82,8 +101,7 @@ private:
 
     static int write(BIO* which, const char* from, std::size_t size, std::size_t* written) {
         BIO_clear_retry_flags(which);
-        static_cast<tls_connection*>(BIO_get_data(which))
-            ->output_.add({reinterpret_cast<const std::uint8_t*>(from), size});
+        owner_of(which)->output_.add({reinterpret_cast<const std::uint8_t*>(from), size});
         *written = size;
         return 1;
     }
@@ -93,19 +111,12 @@ private:
     }
 };
 
-/// What was agreed on: never changed once published.
-struct tls_connection::agreement {
-    const char* protocol = "";
-    const char* cipher = "";
-    bool is_resumed = false;
-    std::string server_name;
-    std::string application_protocol;
-    std::vector<std::uint8_t> ocsp_response;
-    std::unique_ptr<X509, decltype(&X509_free)> peer{nullptr, &X509_free};
-};
-
 void tls_connection::deleter::operator()(ssl_st* ssl) const noexcept {
     SSL_free(ssl);
+}
+
+void tls_connection::deleter::operator()(x509_st* certificate) const noexcept {
+    X509_free(certificate);
 }
 
 tls_connection::tls_connection(std::shared_ptr<const tls_terms> terms)
@@ -114,17 +125,13 @@ tls_connection::tls_connection(std::shared_ptr<const tls_terms> terms)
     BIO* const below = ssl_ ? bio::make(*this) : nullptr;
     if (below != nullptr) {
         SSL_set_bio(ssl_.get(), below, below);
-        SSL_set_app_data(ssl_.get(), this);
     }
     if (below == nullptr || (terms_->role == tls_role::client && !set_up_client())) {
-        (void)fail({errc::internal_error, take_tls_failure(terms_->role).text});
+        (void)fail(
+            {errc::internal_error, take_tls_failure(terms_->role, error_in_queue::last).text});
     } else if (terms_->role == tls_role::server) {
         SSL_set_accept_state(ssl_.get());
     }
-}
-
-tls_connection::~tls_connection() {
-    delete agreement_.load(std::memory_order_relaxed);
 }
 
 bool tls_connection::set_up_client() {
@@ -155,11 +162,11 @@ bool tls_connection::set_up_client() {
 }
 
 tls_connection* tls_connection::of(const ssl_st* ssl) noexcept {
-    return static_cast<tls_connection*>(SSL_get_app_data(ssl));
+    return bio::owner_of(SSL_get_rbio(ssl));
 }
 
 io_result tls_connection::advance() {
-    io_result result = go_on();
+    io_result result = is_ready() ? io_result{outcome::done, 0, {}} : go_on();
     result.bytes = output_.take_completed();
     return result;
 }
@@ -213,26 +220,36 @@ io_result tls_connection::send_out() {
 void tls_connection::on_established() {
     is_established_ = true;
     SSL* const ssl = ssl_.get();
-    auto made = std::make_unique<agreement>();
-    made->protocol = SSL_get_version(ssl);
-    made->cipher = SSL_get_cipher_name(ssl);
-    made->is_resumed = SSL_session_reused(ssl) == 1;
+    agreement_.protocol = SSL_get_version(ssl);
+    agreement_.cipher = SSL_get_cipher_name(ssl);
+    agreement_.is_resumed = SSL_session_reused(ssl) == 1;
+    agreement_.peer.reset(SSL_get1_peer_certificate(ssl));
+    note_extensions();
+    forget_ephemeral_keys(ssl);
+    ++terms_->counters->handshakes;
+    terms_->counters->resumptions += agreement_.is_resumed ? 1 : 0;
+    has_agreed_.store(true, std::memory_order_release);
+}
+
+void tls_connection::note_extensions() {
+    SSL* const ssl = ssl_.get();
+    agreement::extensions all;
     if (const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)) {
-        made->server_name = name;
+        all.server_name = name;
     }
     const unsigned char* chosen = nullptr;
     unsigned chosen_size = 0;
     SSL_get0_alpn_selected(ssl, &chosen, &chosen_size);
-    made->application_protocol.assign(chosen, chosen + chosen_size);
+    all.application_protocol.assign(chosen, chosen + chosen_size);
     unsigned char* stapled = nullptr;
     if (const long size = SSL_get_tlsext_status_ocsp_resp(ssl, &stapled);
         terms_->role == tls_role::client && size > 0) {
-        made->ocsp_response.assign(stapled, stapled + size);
+        all.ocsp_response.assign(stapled, stapled + size);
     }
-    made->peer.reset(SSL_get1_peer_certificate(ssl));
-    ++terms_->counters->handshakes;
-    terms_->counters->resumptions += made->is_resumed ? 1 : 0;
-    agreement_.store(made.release(), std::memory_order_release);
+    if (!all.server_name.empty() || !all.application_protocol.empty() ||
+        !all.ocsp_response.empty()) {
+        agreement_.extended = std::make_unique<agreement::extensions>(std::move(all));
+    }
 }
 
 /// OpenSSL's buffers come and go with each record, which keeps idle connections small. A busy one
@@ -276,10 +293,11 @@ void tls_connection::end() {
 }
 
 io_result tls_connection::fail_with_queue() {
-    tls_failure failure = take_tls_failure(terms_->role);
-    if (!refusal_.empty()) {
+    tls_failure failure = take_tls_failure(terms_->role, is_established_ ? error_in_queue::last
+                                                                         : error_in_queue::first);
+    if (refusal_) {
         failure.code = errc::certificate_verification_failed;
-        failure.text = std::move(refusal_);
+        failure.text = std::move(*refusal_);
         failure.cause = &tls_counters::verification_failures;
     } else if (is_established_ && has_received_ && failure.code == errc::tls_handshake_failed) {
         failure.code = errc::protocol_error;
@@ -303,19 +321,20 @@ io_result tls_connection::failed() const {
 }
 
 std::optional<tls_info> tls_connection::info() const {
-    const agreement* const known = agreement_.load(std::memory_order_acquire);
-    if (known == nullptr) {
+    if (!has_agreed_.load(std::memory_order_acquire)) {
         return std::nullopt;
     }
-    tls_info all{known->protocol,
-                 known->cipher,
-                 known->is_resumed,
-                 known->server_name,
-                 known->application_protocol,
-                 known->ocsp_response,
-                 std::nullopt};
-    if (known->peer) {
-        all.peer = describe_certificate(known->peer.get());
+    tls_info all;
+    all.protocol = agreement_.protocol;
+    all.cipher = agreement_.cipher;
+    all.is_resumed = agreement_.is_resumed;
+    if (agreement_.extended) {
+        all.server_name = agreement_.extended->server_name;
+        all.application_protocol = agreement_.extended->application_protocol;
+        all.ocsp_response = agreement_.extended->ocsp_response;
+    }
+    if (agreement_.peer) {
+        all.peer = describe_certificate(agreement_.peer.get());
     }
     return all;
 }

@@ -16,6 +16,7 @@
 #include <vector>
 
 struct ssl_st;
+struct x509_st;
 
 namespace network_system::transport {
 
@@ -44,7 +45,7 @@ public:
     explicit tls_connection(std::shared_ptr<const tls_terms> terms);
     tls_connection(const tls_connection&) = delete;
     tls_connection& operator=(const tls_connection&) = delete;
-    ~tls_connection();
+    ~tls_connection() = default;
 
     /// From now on the stream below stays where it is.
     void begin(const lower_stream& below, runtime::loop& where) noexcept {
@@ -84,30 +85,58 @@ public:
     [[nodiscard]] static tls_connection* of(const ssl_st* ssl) noexcept;
     [[nodiscard]] const tls_terms& terms() const noexcept { return *terms_; }
     /// Called while the certificate is verified: the text of the failure that follows.
-    void note_refusal(std::string text) { refusal_ = std::move(text); }
+    void note_refusal(std::string text) {
+        refusal_ = std::make_unique<std::string>(std::move(text));
+    }
     /// The peer wants to renegotiate, which is answered with no.
     void note_refused_renegotiation() noexcept { ++renegotiations_; }
+    /// OpenSSL takes or makes a message of the handshake; after its end: a ticket, new keys.
+    void note_handshake_step() noexcept;
 
 private:
     class bio;
-    struct agreement;
     struct deleter {
         void operator()(ssl_st* ssl) const noexcept;
+        void operator()(x509_st* certificate) const noexcept;
+    };
+    /// What was agreed on, as OpenSSL has it: never changed once published.
+    struct agreement {
+        /// What few connections have.
+        struct extensions {
+            std::string server_name;
+            std::string application_protocol;
+            std::vector<std::uint8_t> ocsp_response;
+        };
+
+        const char* protocol = "";
+        const char* cipher = "";
+        std::unique_ptr<extensions> extended;
+        std::unique_ptr<x509_st, deleter> peer;
+        bool is_resumed = false;
     };
     void on_deadline(runtime::steady_time now) override;
     [[nodiscard]] bool set_up_client();
     [[nodiscard]] io_result shake_hands();
     void on_established();
+    void note_extensions();
     void note_activity();
     [[nodiscard]] io_result decrypt(std::span<const runtime::io_slice> places,
                                     std::span<std::uint8_t> scratch);
     [[nodiscard]] io_result decrypt_into(std::span<std::uint8_t> place, std::size_t& total,
                                          bool& goes_on);
     [[nodiscard]] io_result on_end_below(const io_result& result);
+    [[nodiscard]] io_result answer(const io_result& result);
+    /// Whether records may follow at once.
+    [[nodiscard]] bool is_ready() const noexcept {
+        return is_established_ && !failure_ && output_.is_settled();
+    }
     [[nodiscard]] io_result go_on();
     [[nodiscard]] io_result send_out();
     [[nodiscard]] io_result hold_back();
+    [[nodiscard]] std::size_t completed_of(std::span<const runtime::io_slice> offered);
     [[nodiscard]] io_result encrypt(std::span<const runtime::io_slice> from, std::size_t skipped);
+    /// Says what is wrong with a peer that only costs time.
+    [[nodiscard]] const char* nuisance() const noexcept;
     [[nodiscard]] io_result defer(const io_result& result, std::size_t delivered);
     /// The result of a failed call of OpenSSL's.
     [[nodiscard]] io_result fail_with_queue();
@@ -122,16 +151,20 @@ private:
     std::span<const std::uint8_t> window_;
     tls_output output_;
     std::unique_ptr<tls_failure> failure_;
-    std::string refusal_;
-    std::atomic<const agreement*> agreement_{nullptr};
-    io_result deferred_;
+    std::unique_ptr<std::string> refusal_;
+    agreement agreement_;
+    std::atomic<bool> has_agreed_{false};
     unsigned renegotiations_ = 0;
+    // After the handshake, within the second that began then.
+    unsigned handshake_steps_ = 0;
+    runtime::steady_time steps_begin_{};
     // Since the last look whether it is idle.
     unsigned reads_ = 0;
     bool is_busy_ = false;
     bool needs_input_;
     bool is_established_ = false;
     bool has_received_ = false;
+    // The failure, or the end, was found behind data.
     bool has_deferred_ = false;
 };
 

@@ -25,6 +25,9 @@ constexpr std::size_t ciphertext_size = std::size_t{112} * 1024;
 constexpr std::size_t handshake_read_size = std::size_t{16} * 1024;
 // A peer that goes on asking for what it cannot get only costs time.
 constexpr unsigned max_renegotiations = 3;
+// Within a second after the handshake. A message takes up to three; a peer that sends tickets or
+// changes keys for good reasons has one or two in an hour.
+constexpr unsigned max_handshake_steps = 100;
 // Answers to a peer that does not read them; data of ours is never as much.
 constexpr std::size_t max_kept = std::size_t{256} * 1024;
 
@@ -71,7 +74,7 @@ private:
 
 io_result tls_connection::read(std::span<const io_slice> into) {
     if (std::exchange(has_deferred_, false)) {
-        return deferred_;
+        return failure_ ? failed() : io_result{outcome::end, 0, {}};
     }
     if (failure_) {
         return failed();
@@ -90,10 +93,13 @@ io_result tls_connection::read(std::span<const io_slice> into) {
         decrypt({into.data(), into.size() - 1}, scratch.first(scratch.size() - ciphertext_size));
     const bool is_stuck = !std::exchange(window_, {}).empty() && !failure_ && !has_deferred_ &&
                           result.kind != outcome::end;
+    const io_result answered = output_.empty() ? result : answer(result);
+    return is_stuck ? fail({errc::internal_error, "OpenSSL does not take its input"}) : answered;
+}
+
+/// OpenSSL had something to say to what was read with `result`.
+io_result tls_connection::answer(const io_result& result) {
     const io_result sent = output_.is_blocked() ? hold_back() : send_out();
-    if (is_stuck) {
-        return fail({errc::internal_error, "OpenSSL does not take its input"});
-    }
     if (output_.size() > max_kept) {
         return fail({errc::protocol_error, "the peer asks, and does not read the answers"});
     }
@@ -142,9 +148,8 @@ io_result tls_connection::decrypt_into(std::span<std::uint8_t> place, std::size_
         }
         switch (SSL_get_error(ssl, 0)) {
             case SSL_ERROR_WANT_READ:
-                if (renegotiations_ > max_renegotiations) {
-                    return defer(fail({errc::protocol_error, "the peer insists on renegotiation"}),
-                                 total);
+                if (const char* const what = nuisance()) {
+                    return defer(fail({errc::protocol_error, what}), total);
                 }
                 // After a record that is not for us (a ticket, an alert) there may be more; before
                 // it answers one, OpenSSL takes nothing once.
@@ -161,6 +166,25 @@ io_result tls_connection::decrypt_into(std::span<std::uint8_t> place, std::size_
     return io_done(total);
 }
 
+void tls_connection::note_handshake_step() noexcept {
+    if (!is_established_) {
+        return;
+    }
+    if (loop_->now() - steps_begin_ >= std::chrono::seconds{1}) {
+        steps_begin_ = loop_->now();
+        handshake_steps_ = 0;
+    }
+    ++handshake_steps_;
+}
+
+const char* tls_connection::nuisance() const noexcept {
+    if (renegotiations_ > max_renegotiations) {
+        return "the peer insists on renegotiation";
+    }
+    return handshake_steps_ > max_handshake_steps ? "the peer sends too many handshake messages"
+                                                  : nullptr;
+}
+
 /// What was read before comes first; the end, or the error, with the next read.
 io_result tls_connection::defer(const io_result& result, std::size_t delivered) {
     window_ = {};
@@ -168,7 +192,6 @@ io_result tls_connection::defer(const io_result& result, std::size_t delivered) 
         return result;
     }
     has_deferred_ = true;
-    deferred_ = result;
     return io_done(delivered);
 }
 
@@ -189,24 +212,31 @@ io_result tls_connection::on_end_below(const io_result& result) {
 }
 
 io_result tls_connection::write(std::span<const io_slice> from) {
-    const io_result ready = go_on();
-    std::size_t offered = 0;
-    for (const io_slice& each : from) {
-        offered += each.size();
-    }
-    // More than is offered when the queue was dropped behind records that had to go out.
-    const std::size_t completed = std::min(output_.take_completed(), offered);
-    if (ready.kind != outcome::done) {
-        return completed > 0 ? io_done(completed) : ready;
+    std::size_t completed = 0;
+    if (!is_ready()) {
+        const io_result ready = go_on();
+        completed = completed_of(from);
+        if (ready.kind != outcome::done) {
+            return completed > 0 ? io_done(completed) : ready;
+        }
     }
     const io_result result = encrypt(from, completed);
     const std::size_t total = completed + output_.take_completed();
     return total > 0 || result.kind == outcome::done ? io_done(total) : result;
 }
 
+/// What is out by now of what is offered.
+std::size_t tls_connection::completed_of(std::span<const io_slice> offered) {
+    std::size_t size = 0;
+    for (const io_slice& each : offered) {
+        size += each.size();
+    }
+    // More than is offered when the queue was dropped behind records that had to go out.
+    return std::min(output_.take_completed(), size);
+}
+
 /// Encrypts and sends record after record, until the stream below is full.
 io_result tls_connection::encrypt(std::span<const io_slice> from, std::size_t skipped) {
-    clear_errors();
     record_reader records(from);
     records.skip(skipped);
     while (!records.empty()) {

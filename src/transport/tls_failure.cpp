@@ -108,13 +108,14 @@ std::string_view hint_for(int reason) noexcept {
 
 }  // namespace
 
-tls_failure take_tls_failure(tls_role role) {
-    const unsigned long first = ERR_get_error();
+tls_failure take_tls_failure(tls_role role, error_in_queue which) {
+    const unsigned long error =
+        which == error_in_queue::first ? ERR_peek_error() : ERR_peek_last_error();
     ERR_clear_error();
-    const int reason = ERR_GET_REASON(first);
-    const char* const words = ERR_reason_error_string(first);
+    const int reason = ERR_GET_REASON(error);
+    const char* const words = ERR_reason_error_string(error);
     const std::string text = words != nullptr ? words : "unknown error";
-    if (ERR_GET_LIB(first) != ERR_LIB_SSL) {
+    if (ERR_GET_LIB(error) != ERR_LIB_SSL) {
         return {errc::tls_handshake_failed, text};
     }
     if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {

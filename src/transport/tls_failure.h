@@ -21,8 +21,12 @@ struct tls_failure {
     std::atomic<std::uint64_t> tls_counters::*cause = &tls_counters::protocol_failures;
 };
 
+/// Of the errors of a call, the first is the cause; the last is its own even where somebody has
+/// left others in the queue before.
+enum class error_in_queue : std::uint8_t { first, last };
+
 /// What OpenSSL's error queue of this thread says about the call that has just failed.
-[[nodiscard]] tls_failure take_tls_failure(tls_role role);
+[[nodiscard]] tls_failure take_tls_failure(tls_role role, error_in_queue which);
 
 /// Which check refused which certificate: "certificate has expired (depth 0, subject CN=…)".
 /// `expected` is the name the certificate should have had.

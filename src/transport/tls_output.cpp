@@ -1,23 +1,39 @@
 #include "transport/tls_output.h"
 
 #include <algorithm>
-#include <iterator>
 
 namespace network_system::transport {
 
-struct tls_output::batch {
-    std::vector<std::uint8_t> bytes;
-    std::vector<record> records;
-    // What has been written of it.
-    std::size_t begin = 0;
-    std::size_t first_record = 0;
+void tls_output::batch::add(const batch& more) {
+    // What has gone out makes room for it.
+    bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(begin));
+    records.erase(records.begin(), records.begin() + static_cast<std::ptrdiff_t>(first_record));
+    begin = first_record = 0;
+    const auto rest = [](const auto& all, std::size_t first) {
+        return std::span(all).subspan(first);
+    };
+    const auto more_bytes = rest(more.bytes, more.begin);
+    bytes.insert(bytes.end(), more_bytes.begin(), more_bytes.end());
+    const auto more_records = rest(more.records, more.first_record);
+    records.insert(records.end(), more_records.begin(), more_records.end());
+}
 
-    void clear() noexcept {
-        bytes.clear();
-        records.clear();
-        begin = first_record = 0;
+std::size_t tls_output::batch::pass(std::size_t count) {
+    std::size_t completed = 0;
+    begin += count;
+    while (first_record < records.size() && count >= records[first_record].bytes) {
+        count -= records[first_record].bytes;
+        completed += records[first_record].plain_bytes;
+        ++first_record;
     }
-};
+    if (first_record < records.size()) {
+        records[first_record].bytes -= count;
+    }
+    if (size() == 0) {
+        clear();
+    }
+    return completed;
+}
 
 tls_output::batch& tls_output::current() noexcept {
     static thread_local batch one;
@@ -28,6 +44,7 @@ void tls_output::add(bytes_view ciphertext) {
     batch& now = current();
     now.bytes.insert(now.bytes.end(), ciphertext.begin(), ciphertext.end());
     now.records.push_back({ciphertext.size(), 0});
+    has_new_ = true;
 }
 
 void tls_output::carries(std::size_t plain_bytes) {
@@ -39,61 +56,45 @@ bool tls_output::is_batch_full() noexcept {
 }
 
 std::size_t tls_output::size() const noexcept {
-    const batch& now = current();
-    return kept_.size() + now.bytes.size() - now.begin;
+    return (kept_ ? kept_->size() : 0) + (has_new_ ? current().size() : 0);
 }
 
 std::size_t tls_output::gather(std::span<runtime::io_slice, 2> slices) const noexcept {
-    const batch& now = current();
     std::size_t count = 0;
-    if (!kept_.empty()) {
-        slices[count++] = {kept_.data(), kept_.size()};
-    }
-    if (now.begin < now.bytes.size()) {
-        slices[count++] = {now.bytes.data() + now.begin, now.bytes.size() - now.begin};
+    for (batch* const each : {kept_.get(), has_new_ ? &current() : nullptr}) {
+        if (each != nullptr) {
+            slices[count++] = {each->bytes.data() + each->begin, each->size()};
+        }
     }
     return count;
 }
 
-void tls_output::consume(std::size_t bytes) {
-    batch& now = current();
-    const std::size_t of_kept = std::min(bytes, kept_.size());
-    kept_.erase(kept_.begin(), kept_.begin() + static_cast<std::ptrdiff_t>(of_kept));
-    now.begin += bytes - of_kept;
-    const auto pass = [&](std::vector<record>& records, std::size_t first) {
-        while (first < records.size() && bytes >= records[first].bytes) {
-            bytes -= records[first].bytes;
-            completed_ += records[first].plain_bytes;
-            ++first;
+void tls_output::consume(std::size_t count) {
+    if (kept_) {
+        const std::size_t of_kept = std::min(count, kept_->size());
+        completed_ += kept_->pass(of_kept);
+        count -= of_kept;
+        if (kept_->size() == 0) {
+            kept_.reset();
         }
-        if (first < records.size()) {
-            records[first].bytes -= std::exchange(bytes, 0);
-        }
-        return first;
-    };
-    const std::size_t passed = pass(kept_records_, 0);
-    kept_records_.erase(kept_records_.begin(),
-                        kept_records_.begin() + static_cast<std::ptrdiff_t>(passed));
-    now.first_record = pass(now.records, now.first_record);
-    if (now.begin == now.bytes.size()) {
-        now.clear();
     }
-    if (kept_.empty() && kept_.capacity() > 0) {
-        // An idle connection keeps nothing.
-        kept_ = {};
-        kept_records_ = {};
+    if (has_new_) {
+        batch& now = current();
+        completed_ += now.pass(count);
+        has_new_ = now.size() > 0;
     }
 }
 
 void tls_output::keep_batch() {
-    batch& now = current();
-    const auto from = [](auto& all, std::size_t first) {
-        return all.begin() + static_cast<std::ptrdiff_t>(first);
-    };
-    kept_.insert(kept_.end(), from(now.bytes, now.begin), now.bytes.end());
-    kept_records_.insert(kept_records_.end(), from(now.records, now.first_record),
-                         now.records.end());
-    now.clear();
+    if (!has_new_) {
+        return;
+    }
+    if (!kept_) {
+        kept_ = std::make_unique<batch>();
+    }
+    kept_->add(current());
+    current().clear();
+    has_new_ = false;
 }
 
 }  // namespace network_system::transport

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -28,17 +29,24 @@ public:
     /// Whether what was added since the last flush has reached the limit.
     [[nodiscard]] static bool is_batch_full() noexcept;
 
-    /// Writes with `write(slices)` until the stream takes no more; `done` when nothing is left.
+    /// Writes everything with one `write(slices)`; `done` when nothing is left.
     template <typename Write>
     [[nodiscard]] io_result flush(const Write& write) {
-        while (size() > 0) {
-            const io_result result = write_once(write);
-            if (result.kind != runtime::sockets::outcome::done) {
-                keep_batch();
-                return result;
-            }
+        if (empty()) {
+            return {runtime::sockets::outcome::done, 0, {}};
         }
-        return {runtime::sockets::outcome::done, 0, {}};
+        runtime::io_slice slices[2];
+        const std::size_t count = gather(slices);
+        const io_result result = write(std::span<const runtime::io_slice>(slices, count));
+        if (result.kind == runtime::sockets::outcome::done) {
+            consume(result.bytes);
+        }
+        if (has_new_) {
+            keep_batch();
+        }
+        return result.kind != runtime::sockets::outcome::done || empty()
+                   ? result
+                   : io_result{runtime::sockets::outcome::would_block, 0, {}};
     }
     /// Leaves what was added for a later flush.
     void keep_batch();
@@ -46,7 +54,10 @@ public:
     [[nodiscard]] std::size_t take_completed() noexcept { return std::exchange(completed_, 0); }
 
     /// Whether the stream has to take more before anything can be added.
-    [[nodiscard]] bool is_blocked() const noexcept { return !kept_.empty(); }
+    [[nodiscard]] bool is_blocked() const noexcept { return kept_ != nullptr; }
+    [[nodiscard]] bool empty() const noexcept { return !has_new_ && !kept_; }
+    /// Whether it is empty, and what has gone out was taken note of.
+    [[nodiscard]] bool is_settled() const noexcept { return empty() && completed_ == 0; }
     [[nodiscard]] std::size_t size() const noexcept;
 
 private:
@@ -54,30 +65,33 @@ private:
         std::size_t bytes;  // not yet written
         std::size_t plain_bytes;
     };
-    struct batch;
+    struct batch {
+        std::vector<std::uint8_t> bytes;
+        std::vector<record> records;
+        // What has been written of it.
+        std::size_t begin = 0;
+        std::size_t first_record = 0;
+
+        [[nodiscard]] std::size_t size() const noexcept { return bytes.size() - begin; }
+        void add(const batch& more);
+        /// So many bytes are out; how many bytes of the application are out with them.
+        [[nodiscard]] std::size_t pass(std::size_t count);
+        void clear() noexcept {
+            bytes.clear();
+            records.clear();
+            begin = first_record = 0;
+        }
+    };
 
     [[nodiscard]] static batch& current() noexcept;
     [[nodiscard]] std::size_t gather(std::span<runtime::io_slice, 2> slices) const noexcept;
-    void consume(std::size_t bytes);
+    void consume(std::size_t count);
 
-    template <typename Write>
-    [[nodiscard]] io_result write_once(const Write& write) {
-        runtime::io_slice slices[2];
-        const std::size_t count = gather(slices);
-        const io_result result = write(std::span<const runtime::io_slice>(slices, count));
-        if (result.kind == runtime::sockets::outcome::done) {
-            const bool is_all = result.bytes == size();
-            consume(result.bytes);
-            if (!is_all) {
-                return {runtime::sockets::outcome::would_block, 0, {}};
-            }
-        }
-        return result;
-    }
-
-    std::vector<std::uint8_t> kept_;
-    std::vector<record> kept_records_;
+    // Null while nothing is kept: an idle connection has none.
+    std::unique_ptr<batch> kept_;
     std::size_t completed_ = 0;
+    // Whether something of this connection is in the shared memory.
+    bool has_new_ = false;
 };
 
 }  // namespace network_system::transport

@@ -165,6 +165,7 @@ TEST_P(BadPeerTest, AnEndWithoutAGoodbyeIsAnError) {
     greeted bad(server);
     ASSERT_TRUE(bad.peer.send(frame_of(type_data, pattern(100))));
     ASSERT_TRUE(bad.peer.receive_frame_of(type_data));
+    bad.peer.half_close();
     bad.peer.close();
     ASSERT_NO_FATAL_FAILURE(expect_one_failure(server, errc::connection_closed));
 }

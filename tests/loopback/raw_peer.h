@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
@@ -87,15 +88,35 @@ struct raw_frame {
 
 enum class stream_end { none, orderly, reset };
 
+/// What a peer speaks below its bytes where that is not plain TCP; the calls answer like the
+/// system's.
+class raw_encryption {
+public:
+    raw_encryption() = default;
+    raw_encryption(const raw_encryption&) = delete;
+    raw_encryption& operator=(const raw_encryption&) = delete;
+    virtual ~raw_encryption() = default;
+
+    [[nodiscard]] virtual ::ssize_t send(std::span<const std::uint8_t> data) = 0;
+    [[nodiscard]] virtual ::ssize_t receive(std::span<std::uint8_t> into) = 0;
+    /// Says that no more will come.
+    virtual void end() = 0;
+};
+
+/// Makes it for a socket that is connected; null where peers speak plain TCP.
+inline std::unique_ptr<raw_encryption> (*encrypt_raw_peer)(int handle, bool accepts) = nullptr;
+
 /// A connected socket.
 class raw_peer {
 public:
     raw_peer() = default;
     explicit raw_peer(int handle) : handle_(handle) { set_timeouts(); }
-    raw_peer(raw_peer&& other) noexcept : handle_(std::exchange(other.handle_, -1)) {}
+    raw_peer(raw_peer&& other) noexcept
+        : handle_(std::exchange(other.handle_, -1)), encryption_(std::move(other.encryption_)) {}
     raw_peer& operator=(raw_peer&& other) noexcept {
         close();
         handle_ = std::exchange(other.handle_, -1);
+        encryption_ = std::move(other.encryption_);
         return *this;
     }
     ~raw_peer() { close(); }
@@ -104,6 +125,7 @@ public:
     [[nodiscard]] static raw_peer connect(std::uint16_t port, int receive_buffer = 0) {
         raw_peer peer = unconnected(receive_buffer);
         EXPECT_TRUE(peer.connect_to(port));
+        peer.encrypt(false);
         return peer;
     }
     [[nodiscard]] static raw_peer unconnected(int receive_buffer = 0) {
@@ -122,12 +144,20 @@ public:
         return ::connect(handle_, reinterpret_cast<const ::sockaddr*>(&to), sizeof to) == 0;
     }
 
+    /// Speaks from now on what the tests are run over.
+    void encrypt(bool accepts) {
+        if (encrypt_raw_peer != nullptr) {
+            encryption_ = encrypt_raw_peer(handle_, accepts);
+        }
+    }
+
     [[nodiscard]] bool is_open() const { return handle_ >= 0; }
 
     /// All of it, or false when the peer is gone or does not read.
     bool send(std::span<const std::uint8_t> data) const {
         while (!data.empty()) {
-            const auto sent = ::send(handle_, data.data(), data.size(), MSG_NOSIGNAL);
+            const auto sent = encryption_ ? encryption_->send(data)
+                                          : ::send(handle_, data.data(), data.size(), MSG_NOSIGNAL);
             if (sent <= 0) {
                 return false;
             }
@@ -139,7 +169,8 @@ public:
     /// Some bytes; empty at the end of the stream (see `end`) or when nothing came in time.
     [[nodiscard]] bytes receive_some(std::size_t most = std::size_t{64} * 1024) {
         bytes data(most);
-        const auto count = ::recv(handle_, data.data(), data.size(), 0);
+        const auto count =
+            encryption_ ? encryption_->receive(data) : ::recv(handle_, data.data(), data.size(), 0);
         if (count < 0) {
             end_ = errno == ECONNRESET ? stream_end::reset : stream_end::none;
         } else if (count == 0) {
@@ -185,7 +216,12 @@ public:
     }
     [[nodiscard]] stream_end end() const { return end_; }
 
-    void half_close() const { ::shutdown(handle_, SHUT_WR); }
+    void half_close() const {
+        if (encryption_) {
+            encryption_->end();
+        }
+        ::shutdown(handle_, SHUT_WR);
+    }
     /// Ends the connection with a reset.
     void reset() {
         const ::linger option{1, 0};
@@ -210,6 +246,7 @@ private:
     }
 
     int handle_ = -1;
+    std::unique_ptr<raw_encryption> encryption_;
     stream_end end_ = stream_end::none;
 };
 
@@ -249,6 +286,7 @@ public:
     [[nodiscard]] raw_peer accept() const {
         raw_peer accepted(::accept4(port_.handle(), nullptr, nullptr, SOCK_CLOEXEC));
         EXPECT_TRUE(accepted.is_open());
+        accepted.encrypt(true);
         return accepted;
     }
 

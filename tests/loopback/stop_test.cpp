@@ -327,6 +327,7 @@ TEST_P(StopTest, StopWhileClientsKeepComing) {
             while (!is_over) {
                 raw_peer peer = raw_peer::unconnected();
                 if (peer.connect_to(port)) {
+                    peer.encrypt(false);
                     (void)peer.drain();
                 }
             }

@@ -1,6 +1,9 @@
 #pragma once
 
 #include "loopback/raw_peer.h"
+#ifdef NETWORK_TEST_STREAM_CHOICE
+#include "support/stream_choice.h"
+#endif
 
 #include <network_system/core/messaging_client.h>
 #include <network_system/core/messaging_server.h>
@@ -32,8 +35,13 @@ using network_system::Result;
 using network_system::send_policy;
 using network_system::VoidResult;
 using network_system::core::client_options;
+#ifdef NETWORK_TEST_STREAM_CHOICE
+using messaging_client = network_system::testing::client_over_choice;
+using messaging_server = network_system::testing::server_over_choice;
+#else
 using network_system::core::messaging_client;
 using network_system::core::messaging_server;
+#endif
 using network_system::core::readiness;
 using network_system::core::server_options;
 using session_ptr = messaging_server::session_ptr;

@@ -1,8 +1,10 @@
-// OpenSSL as a client in memory, driven by hand: for what a well-behaved peer would not do.
+// OpenSSL in memory, driven by hand: for what a well-behaved peer would not do.
 #pragma once
 
 #include "support/bytes.h"
 #include "support/require.h"
+#include "support/tls_authority.h"
+#include "transport/tls_terms.h"
 
 #include <openssl/ssl.h>
 
@@ -13,12 +15,15 @@ namespace network_system::testing {
 
 class openssl_peer {
 public:
-    openssl_peer()
-        : context_(SSL_CTX_new(TLS_client_method()), &SSL_CTX_free),
-          ssl_(SSL_new(context_.get()), &SSL_free), input_(BIO_new(BIO_s_mem())),
-          output_(BIO_new(BIO_s_mem())) {
+    explicit openssl_peer(transport::tls_role role)
+        : context_(make_context(role), &SSL_CTX_free), ssl_(SSL_new(context_.get()), &SSL_free),
+          input_(BIO_new(BIO_s_mem())), output_(BIO_new(BIO_s_mem())) {
         SSL_set_bio(ssl_.get(), input_, output_);
-        SSL_set_connect_state(ssl_.get());
+        if (role == transport::tls_role::client) {
+            SSL_set_connect_state(ssl_.get());
+        } else {
+            SSL_set_accept_state(ssl_.get());
+        }
     }
 
     /// Goes on with the handshake, or reads what is there, as far as it goes.
@@ -31,6 +36,11 @@ public:
     void shutdown() { (void)SSL_shutdown(ssl_.get()); }
     void request_key_update() {
         require(SSL_key_update(ssl_.get(), SSL_KEY_UPDATE_REQUESTED) == 1, "the peer asks");
+        (void)SSL_do_handshake(ssl_.get());
+    }
+    /// A server only.
+    void send_ticket() {
+        require(SSL_new_session_ticket(ssl_.get()) == 1, "the peer sends a ticket");
         (void)SSL_do_handshake(ssl_.get());
     }
     void ask_for_renegotiation() {
@@ -52,6 +62,18 @@ public:
     }
 
 private:
+    [[nodiscard]] static SSL_CTX* make_context(transport::tls_role role) {
+        if (role == transport::tls_role::client) {
+            return SSL_CTX_new(TLS_client_method());
+        }
+        static const auto files = test_authority::shared().issue_local("peer");
+        SSL_CTX* const made = SSL_CTX_new(TLS_server_method());
+        require(SSL_CTX_use_certificate_chain_file(made, files.certificate.c_str()) == 1 &&
+                    SSL_CTX_use_PrivateKey_file(made, files.key.c_str(), SSL_FILETYPE_PEM) == 1,
+                "the certificate of the peer");
+        return made;
+    }
+
     std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context_;
     std::unique_ptr<SSL, decltype(&SSL_free)> ssl_;
     // Owned by ssl_.

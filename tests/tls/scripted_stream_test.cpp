@@ -1,59 +1,8 @@
 // One end of TLS over a scripted stream against OpenSSL itself, which plays peers that misbehave.
-#include "session/session_fixture.h"
-#include "tls/openssl_peer.h"
-#include "tls/scripted_terms.h"
+#include "tls/peer_fixture.h"
 
 namespace network_system::testing {
 namespace {
-
-using core::tls_version;
-
-class tls_peer_test : public ::testing::Test {
-protected:
-    tls_peer_test() { set_log_level(log_level::off); }
-    ~tls_peer_test() override {
-        if (session_) {
-            host_->gate()->close();
-            loop_.in_batch([this] { session_->abort({}); });
-        }
-    }
-
-    /// A server session of raw bytes, and an OpenSSL client beside it.
-    void start(tls_version version) {
-        terms_ = make_terms(tls_role::server, version);
-        session_config config;
-        config.frames = framing::raw;
-        config.ping_interval = config.idle_timeout = milliseconds{0};
-        session::session_setup setup;
-        setup.role = session_role::server;
-        setup.config = std::make_shared<const session_config>(config);
-        setup.drain_timeout = milliseconds{1000};
-        session_ = std::make_shared<framed_session>(
-            make_scripted_tls(loop_.get(), scripted_stream(script_), terms_), host_, setup);
-        loop_.in_batch([this] { session_->start(); });
-        peer_ = std::make_unique<openssl_peer>();
-    }
-    void shake_hands() {
-        for (int i = 0; i < 10 && host_->opened == 0; ++i) {
-            peer_->handshake();
-            pass();
-        }
-        ASSERT_EQ(host_->opened, 1);
-    }
-    /// What each has for the other.
-    void pass() {
-        script_->feed(peer_->take_output());
-        loop_.run();
-        peer_->give_input(script_->take_written());
-    }
-
-    manual_loop loop_;
-    std::shared_ptr<stream_script> script_ = std::make_shared<stream_script>();
-    std::shared_ptr<recording_host> host_ = std::make_shared<recording_host>();
-    std::shared_ptr<transport::tls_terms> terms_;
-    std::shared_ptr<framed_session> session_;
-    std::unique_ptr<openssl_peer> peer_;
-};
 
 TEST_F(tls_peer_test, what_comes_with_close_notify_is_delivered_before_the_end) {
     start(tls_version::tls_1_3);
@@ -93,7 +42,7 @@ TEST_F(tls_peer_test, a_changed_record_ends_the_connection) {
     EXPECT_EQ(host_->reason, make_error_code(errc::decryption_failed));
 }
 
-TEST_F(tls_peer_test, key_updates_are_answered_and_a_flood_of_them_is_bounded) {
+TEST_F(tls_peer_test, key_updates_are_answered_and_what_is_not_read_of_the_answers_is_bounded) {
     start(tls_version::tls_1_3);
     shake_hands();
     peer_->request_key_update();
@@ -108,6 +57,9 @@ TEST_F(tls_peer_test, key_updates_are_answered_and_a_flood_of_them_is_bounded) {
         peer_->write("x");
         script_->feed(peer_->take_output());
         loop_.run();
+        if (i % 20 == 0) {
+            loop_.advance(milliseconds{1000});  // no flood: that is another limit
+        }
     }
     EXPECT_EQ(host_->closed, 1) << "the answers were kept without a bound";
     EXPECT_EQ(host_->reason, make_error_code(errc::protocol_error));
