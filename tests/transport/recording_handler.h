@@ -21,7 +21,7 @@ public:
         : transport(std::move(over)) {}
 
     std::span<std::uint8_t> read_place() noexcept override { return place; }
-    void on_bytes(std::size_t placed, transport::bytes_view rest) override {
+    void on_bytes(std::size_t placed, std::span<std::uint8_t> rest) override {
         EXPECT_EQ(closed, 0);
         EXPECT_GT(placed + rest.size(), 0U);
         received.insert(received.end(), place.begin(),
