@@ -7,7 +7,8 @@
 #   build     what the library needs (default, together with test)
 #   test      what the tests need, the peers they talk to among it; includes build
 #   bench     what the benchmarks need; includes build
-#   dev       clang-format, clang-tidy, sanitizers, second compilers, ccache, Doxygen; includes test
+#   dev       clang-format, clang-tidy, sanitizers, second compilers, ccache, Doxygen, TLS scanners;
+#             includes test
 #   coverage  the coverage report; includes test
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -24,7 +25,8 @@ debian_packages() {
     bench) echo "$(debian_packages build)" libbenchmark-dev libboost-dev python3 util-linux ;;
     dev)
         echo "$(debian_packages test)" g++-11 clang-16 clang-format-16 clang-tidy-16 \
-            libclang-rt-16-dev llvm-16 ccache doxygen shellcheck pkg-config make git util-linux
+            libclang-rt-16-dev llvm-16 ccache doxygen shellcheck pkg-config make git util-linux \
+            sslscan testssl.sh
         ;;
     coverage) echo "$(debian_packages test)" gcovr ;;
     *) die "unknown group '$1' (build, test, bench, dev, coverage)" ;;
