@@ -51,6 +51,11 @@ public:
     }
     [[nodiscard]] std::string close_reason() const override;
     [[nodiscard]] std::string failure_text() const override;
+    /// What the handshake was answered with: 101, or another status of HTTP; 0 while there is none.
+    /// For the host, in its callbacks.
+    [[nodiscard]] unsigned http_status() const noexcept { return http_status_; }
+    /// Whether it ends because the application wanted it. As above.
+    [[nodiscard]] bool was_closed_here() const noexcept { return was_closed_here_; }
 
 protected:
     VoidResult send_owned_as(ws_message_type type, std::vector<std::uint8_t>& data,
@@ -100,6 +105,7 @@ private:
     /// Server: the whole answer, and the end.
     void answer_http(const http_response& response, bool is_head);
     void answer_http(std::string_view whole, std::error_code reason);
+    void refuse(const websocket::http_error& error, errc reason);
     void open_with(std::string_view subprotocol);
     void finish_handshake(std::error_code reason);
 
@@ -133,6 +139,8 @@ private:
     std::string peer_reason_;
     std::atomic<ws_close_code> peer_code_{ws_close_code::abnormal};
     std::string failure_;
+    unsigned http_status_ = 0;
+    bool was_closed_here_ = false;
 };
 
 }  // namespace network_system::session
