@@ -20,6 +20,10 @@
 #include <network_system/core/secure_messaging_server.h>
 #endif
 
+#if NETWORK_SYSTEM_WITH_WEBSOCKET
+#include "ws_names.h"
+#endif
+
 #include <array>
 #include <cstdlib>
 #include <future>
@@ -57,6 +61,37 @@ struct tls {
         return std::make_unique<client>("client", config);
     }
 };
+#endif
+
+#if NETWORK_SYSTEM_WITH_WEBSOCKET
+struct ws {
+    using server = sample::ws_server;
+    using client = sample::ws_client;
+
+    static std::unique_ptr<server> make_server() { return std::make_unique<server>(); }
+    static std::unique_ptr<client> make_client() { return std::make_unique<client>(); }
+};
+
+#if NETWORK_SYSTEM_WITH_TLS
+struct wss {
+    using server = sample::ws_server;
+    using client = sample::ws_client;
+
+    static std::unique_ptr<server> make_server() {
+        static const auto files =
+            network_system::testing::test_authority::shared().issue_local("quickstart");
+        network_system::core::tls_config config;
+        config.identity.certificate_file = files.certificate;
+        config.identity.key_file = files.key;
+        return std::make_unique<server>(config);
+    }
+    static std::unique_ptr<client> make_client() {
+        network_system::core::tls_config config;
+        config.ca_file = network_system::testing::test_authority::shared().ca_file();
+        return std::make_unique<client>(config);
+    }
+};
+#endif
 #endif
 
 template <typename Protocol>
@@ -126,6 +161,12 @@ std::vector<protocol> protocols() {
     std::vector<protocol> all{{"TCP", converse<tcp>, sample::run_load<tcp>}};
 #if NETWORK_SYSTEM_WITH_TLS
     all.push_back({"TLS", converse<tls>, sample::run_load<tls>});
+#endif
+#if NETWORK_SYSTEM_WITH_WEBSOCKET
+    all.push_back({"WebSocket", converse<ws>, sample::run_load<ws>});
+#if NETWORK_SYSTEM_WITH_TLS
+    all.push_back({"wss", converse<wss>, sample::run_load<wss>});
+#endif
 #endif
     all.push_back({"UDP", converse_udp, sample::run_datagram_load});
     return all;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <network_system/config.h>
 #include <network_system/core/messaging_client.h>
 #include <network_system/core/messaging_server.h>
 #include <network_system/core/messaging_udp_client.h>
@@ -7,6 +8,10 @@
 #include <network_system/internal/async_operation.h>
 #include <network_system/internal/session_executor.h>
 #include <network_system/session/messaging_session.h>
+#if NETWORK_SYSTEM_WITH_WEBSOCKET
+#include <network_system/core/messaging_ws_client.h>
+#include <network_system/core/messaging_ws_server.h>
+#endif
 
 #include <asio/cancellation_type.hpp>
 
@@ -55,10 +60,9 @@ session::operation_id cancel_through(Slot slot, const session_ptr& where) {
     return id;
 }
 
-/// Begins with the client's session, if there is one.
-template <typename Begin>
-std::optional<error_info> with_session(core::messaging_client& client, const Begin& begin) {
-    const auto current = client.get_session();
+/// Begins with a client's session, if there is one.
+template <typename SessionPtr, typename Begin>
+std::optional<error_info> with_session(const Result<SessionPtr>& current, const Begin& begin) {
     return unless_begun(current ? begin(current.value()) : VoidResult(current.error()));
 }
 
@@ -72,6 +76,29 @@ std::optional<error_info> begin_cancellable(Slot slot, Callback& callback, const
     }
     return unless_begun(begun);
 }
+
+// What clients call differently.
+
+inline auto session_of(const core::messaging_client& client) {
+    return client.get_session();
+}
+inline VoidResult send_bytes(core::messaging_client& client, std::vector<std::uint8_t>&& data,
+                             session::send_callback&& done) {
+    return client.send_packet(std::move(data), std::move(done));
+}
+#if NETWORK_SYSTEM_WITH_WEBSOCKET
+inline auto session_of(const core::messaging_ws_client& client) {
+    return client.get_connection();
+}
+inline VoidResult send_bytes(core::messaging_ws_client& client, std::vector<std::uint8_t>&& data,
+                             session::send_callback&& done) {
+    return client.send_binary(std::move(data), std::move(done));
+}
+#endif
+
+/// A client that has one connection.
+template <typename Client>
+concept stream_client = requires(const Client& client) { session_of(client); };
 
 /// A stop of what is stopped already is no error.
 inline std::optional<VoidResult> unless_stopping(const VoidResult& begun) {
@@ -91,12 +118,13 @@ auto async_send(std::shared_ptr<session::messaging_session> session, std::vector
             return detail::unless_begun(session->send_packet(std::move(data), std::move(callback)));
         });
 }
-template <typename Token>
-auto async_send(core::messaging_client& client, std::vector<std::uint8_t> data, Token&& token) {
+template <detail::stream_client Client, typename Token>
+auto async_send(Client& client, std::vector<std::uint8_t> data, Token&& token) {
     return detail::initiate<std::monostate, session::send_callback>(
         std::forward<Token>(token),
         [&client, data = std::move(data)](auto& callback, auto) mutable {
-            return detail::unless_begun(client.send_packet(std::move(data), std::move(callback)));
+            return detail::unless_begun(
+                detail::send_bytes(client, std::move(data), std::move(callback)));
         });
 }
 template <typename Token>
@@ -112,6 +140,26 @@ auto async_send(Peer&& peer, std::string_view text, Token&& token) {
                       std::forward<Token>(token));
 }
 
+#if NETWORK_SYSTEM_WITH_WEBSOCKET
+/// WebSockets know texts: these are sent as such.
+template <typename Token>
+auto async_send(std::shared_ptr<session::ws_connection> connection, std::string_view text,
+                Token&& token) {
+    return detail::initiate<std::monostate, session::send_callback>(
+        std::forward<Token>(token),
+        [connection = std::move(connection), text = std::string(text)](auto& callback, auto) {
+            return detail::unless_begun(connection->send_text(text, std::move(callback)));
+        });
+}
+template <typename Token>
+auto async_send(core::messaging_ws_client& client, std::string_view text, Token&& token) {
+    return detail::initiate<std::monostate, session::send_callback>(
+        std::forward<Token>(token), [&client, text = std::string(text)](auto& callback, auto) {
+            return detail::unless_begun(client.send_text(text, std::move(callback)));
+        });
+}
+#endif
+
 /// The next message; needs `receive_mode::pull`. See messaging_session::receive_packet.
 template <typename Token>
 auto async_receive(std::shared_ptr<session::messaging_session> session, Token&& token) {
@@ -121,14 +169,15 @@ auto async_receive(std::shared_ptr<session::messaging_session> session, Token&& 
                 std::move(callback), detail::cancel_through(slot, session)));
         });
 }
-template <typename Token>
-auto async_receive(core::messaging_client& client, Token&& token) {
+template <detail::stream_client Client, typename Token>
+auto async_receive(Client& client, Token&& token) {
     return detail::initiate<std::vector<std::uint8_t>, session::receive_handler>(
         std::forward<Token>(token), [&client](auto& callback, auto slot) {
-            return detail::with_session(client, [&](const detail::session_ptr& current) {
-                return current->receive_packet(std::move(callback),
-                                               detail::cancel_through(slot, current));
-            });
+            return detail::with_session(
+                detail::session_of(client), [&](const detail::session_ptr& current) {
+                    return current->receive_packet(std::move(callback),
+                                                   detail::cancel_through(slot, current));
+                });
         });
 }
 
@@ -182,10 +231,11 @@ auto async_request(core::messaging_client& client, std::vector<std::uint8_t> dat
     return detail::initiate<std::vector<std::uint8_t>, session::response_handler>(
         std::forward<Token>(token),
         [&client, data = std::move(data), timeout](auto& callback, auto slot) {
-            return detail::with_session(client, [&](const detail::session_ptr& current) {
-                return current->request(data, timeout, std::move(callback),
-                                        detail::cancel_through(slot, current));
-            });
+            return detail::with_session(
+                detail::session_of(client), [&](const detail::session_ptr& current) {
+                    return current->request(data, timeout, std::move(callback),
+                                            detail::cancel_through(slot, current));
+                });
         });
 }
 template <typename Peer, typename Token>
@@ -205,31 +255,40 @@ auto async_ping(std::shared_ptr<session::messaging_session> session, Token&& tok
                 session->ping(std::move(callback), detail::cancel_through(slot, session)));
         });
 }
-template <typename Token>
-auto async_ping(core::messaging_client& client, Token&& token) {
+template <detail::stream_client Client, typename Token>
+auto async_ping(Client& client, Token&& token) {
     return detail::initiate<std::chrono::microseconds, session::ping_handler>(
         std::forward<Token>(token), [&client](auto& callback, auto slot) {
-            return detail::with_session(client, [&](const detail::session_ptr& current) {
-                return current->ping(std::move(callback), detail::cancel_through(slot, current));
-            });
+            return detail::with_session(
+                detail::session_of(client), [&](const detail::session_ptr& current) {
+                    return current->ping(std::move(callback),
+                                         detail::cancel_through(slot, current));
+                });
         });
 }
 
 namespace detail {
 
-template <typename Client, typename Token>
-auto start_client(Client& client, std::string host, std::uint16_t port, Token&& token) {
+/// `begin(client, handler)` or, when it may be cancelled, `begin(client, handler, canceller)`.
+template <typename Client, typename Token, typename Begin>
+auto start_client(Client& client, Token&& token, Begin begin) {
     return initiate<std::monostate, typename Client::start_callback>(
-        std::forward<Token>(token),
-        [&client, host = std::move(host), port](auto& callback, auto slot) {
+        std::forward<Token>(token), [&client, begin = std::move(begin)](auto& callback, auto slot) {
             if (slot.is_connected()) {
                 const auto canceller = std::make_shared<std::function<void()>>();
                 slot.assign([canceller](asio::cancellation_type) { (*canceller)(); });
-                return unless_begun(
-                    client.start_client(host, port, std::move(callback), *canceller));
+                return unless_begun(begin(client, std::move(callback), *canceller));
             }
-            return unless_begun(client.start_client(host, port, std::move(callback)));
+            return unless_begun(begin(client, std::move(callback)));
         });
+}
+template <typename Client, typename Token>
+auto start_client_to(Client& client, std::string host, std::uint16_t port, Token&& token) {
+    return start_client(client, std::forward<Token>(token),
+                        [host = std::move(host), port](Client& starting, auto&&... rest) {
+                            return starting.start_client(host, port,
+                                                         std::forward<decltype(rest)>(rest)...);
+                        });
 }
 template <typename Client, typename Token>
 auto stop_client(Client& client, Token&& token) {
@@ -252,13 +311,24 @@ auto stop_server(Server& server, Token&& token) {
 template <typename Token>
 auto async_start(core::messaging_client& client, std::string host, std::uint16_t port,
                  Token&& token) {
-    return detail::start_client(client, std::move(host), port, std::forward<Token>(token));
+    return detail::start_client_to(client, std::move(host), port, std::forward<Token>(token));
 }
 template <typename Token>
 auto async_start(core::messaging_udp_client& client, std::string host, std::uint16_t port,
                  Token&& token) {
-    return detail::start_client(client, std::move(host), port, std::forward<Token>(token));
+    return detail::start_client_to(client, std::move(host), port, std::forward<Token>(token));
 }
+
+#if NETWORK_SYSTEM_WITH_WEBSOCKET
+template <typename Token>
+auto async_start(core::messaging_ws_client& client, core::ws_client_config config, Token&& token) {
+    return detail::start_client(
+        client, std::forward<Token>(token),
+        [config = std::move(config)](core::messaging_ws_client& starting, auto&&... rest) {
+            return starting.start_client(config, std::forward<decltype(rest)>(rest)...);
+        });
+}
+#endif
 
 /// Stops and completes when it is over: no other callback of the object runs or will run.
 /// Completes with ok when it was stopped before.
@@ -278,6 +348,16 @@ template <typename Token>
 auto async_stop(core::messaging_udp_server& server, Token&& token) {
     return detail::stop_server(server, std::forward<Token>(token));
 }
+#if NETWORK_SYSTEM_WITH_WEBSOCKET
+template <typename Token>
+auto async_stop(core::messaging_ws_client& client, Token&& token) {
+    return detail::stop_client(client, std::forward<Token>(token));
+}
+template <typename Token>
+auto async_stop(core::messaging_ws_server& server, Token&& token) {
+    return detail::stop_server(server, std::forward<Token>(token));
+}
+#endif
 /// Closes the connection gracefully and completes when it is closed.
 template <typename Token>
 auto async_stop(std::shared_ptr<session::messaging_session> session, Token&& token) {

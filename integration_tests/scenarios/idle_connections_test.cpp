@@ -1,10 +1,20 @@
-// What 10,000 idle connections cost the server's process. The clients are in a process of their
-// own, so that memory and descriptors are the server's alone.
+// What 10,000 idle connections cost the server's process, over TCP and as WebSockets. The clients
+// are in a process of their own, so that memory and descriptors are the server's alone.
 #include "framework/child_process.h"
 #include "loopback/support.h"
 #include "support/process_memory.h"
 
+#include <network_system/config.h>
+#if NETWORK_SYSTEM_WITH_WEBSOCKET
+#include <network_system/core/messaging_ws_client.h>
+#include <network_system/core/messaging_ws_server.h>
+#endif
+
 #include <iostream>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 namespace integration {
 namespace {
@@ -14,21 +24,74 @@ using namespace loopback;
 constexpr std::size_t connections = scaled(10'000);
 constexpr std::size_t spare_descriptors = 200;
 
-// What is promised; the same in every build without a sanitizer.
-constexpr double most_kib_per_connection = 1.0;
+// What is promised is the same in every build without a sanitizer.
+struct tcp {
+    static constexpr const char* name = "tcp";
+    static constexpr double most_kib_per_connection = 1.0;
+    class server : public messaging_server {
+    public:
+        server() : messaging_server("idle") {
+            (void)set_receive_callback(
+                [](const session_ptr& from, std::span<const std::uint8_t> data) {
+                    EXPECT_TRUE(is_ok(from->send_packet(data)));
+                });
+        }
+    };
+    using client = messaging_client;
+
+    template <typename Answered>
+    static bool begin(client& one, std::uint16_t port, const Answered& answered) {
+        (void)one.set_connected_callback([&one] { (void)one.send_packet("hello"); });
+        (void)one.set_receive_callback([answered](std::span<const std::uint8_t>) { answered(); });
+        return one.start_client("127.0.0.1", port, [](const VoidResult&) {}).is_ok();
+    }
+    static auto connection_of(const client& one) { return one.get_session(); }
+};
+
+#if NETWORK_SYSTEM_WITH_WEBSOCKET
+struct websocket {
+    static constexpr const char* name = "websocket";
+    static constexpr double most_kib_per_connection = 1.5;
+    class server : public network_system::core::messaging_ws_server {
+    public:
+        server() : messaging_ws_server("idle") {
+            (void)set_message_callback([](const connection_ptr& from, const auto& message) {
+                EXPECT_TRUE(is_ok(from->send_binary(message.data)));
+            });
+        }
+        VoidResult start_server(std::uint16_t port) {
+            network_system::core::ws_server_config config;
+            config.port = port;
+            config.max_connections = 0;
+            return messaging_ws_server::start_server(config);
+        }
+    };
+    using client = network_system::core::messaging_ws_client;
+
+    template <typename Answered>
+    static bool begin(client& one, std::uint16_t port, const Answered& answered) {
+        (void)one.set_connected_callback([&one] { (void)one.send_text("hello"); });
+        (void)one.set_message_callback([answered](const auto&) { answered(); });
+        network_system::core::ws_client_config config;
+        config.host = "127.0.0.1";
+        config.port = port;
+        return one.start_client(config, [](const VoidResult&) {}).is_ok();
+    }
+    static auto connection_of(const client& one) { return one.get_connection(); }
+};
+#endif
 
 /// Connections that have carried a message each way, as those have that a server keeps idle.
+template <typename Protocol>
 class idle_clients {
 public:
     /// Whether all of them work.
     [[nodiscard]] bool open(std::uint16_t port, std::size_t count) {
         const std::size_t before = answered_.count();
         while (clients_.size() < count) {
-            auto& client = *clients_.emplace_back(std::make_unique<messaging_client>("idle"));
-            (void)client.set_connected_callback([&client] { (void)client.send_packet("hello"); });
-            (void)client.set_receive_callback(
-                [this](std::span<const std::uint8_t>) { answered_.add(); });
-            if (!client.start_client("127.0.0.1", port, [](const VoidResult&) {})) {
+            auto& client =
+                *clients_.emplace_back(std::make_unique<typename Protocol::client>("idle"));
+            if (!Protocol::begin(client, port, [this] { answered_.add(); })) {
                 return false;
             }
             // Fewer under way than any server's backlog holds.
@@ -41,7 +104,7 @@ public:
     /// Begins the end of all before it waits for each.
     void close() {
         for (const auto& each : clients_) {
-            const auto session = each->get_session();
+            const auto session = Protocol::connection_of(*each);
             if (session) {
                 (void)session.value()->stop_session();
             }
@@ -51,15 +114,13 @@ public:
 
 private:
     event_counter answered_;
-    std::vector<std::unique_ptr<messaging_client>> clients_;
+    std::vector<std::unique_ptr<typename Protocol::client>> clients_;
 };
 
-/// The other process: opens all connections at a line "open", closes them at any other.
-int run_clients(std::uint16_t port) {
-    if (!allows_descriptors(connections + spare_descriptors)) {
-        return 2;
-    }
-    idle_clients clients;
+/// Opens all connections at a line "open", closes them at any other.
+template <typename Protocol>
+int run_clients_of(std::uint16_t port) {
+    idle_clients<Protocol> clients;
     for (std::string line; std::getline(std::cin, line);) {
         if (line != "open") {
             clients.close();
@@ -71,8 +132,23 @@ int run_clients(std::uint16_t port) {
     return 0;
 }
 
+/// The other process: the first line names the protocol.
+int run_clients(std::uint16_t port) {
+    std::string protocol;
+    if (!allows_descriptors(connections + spare_descriptors) || !std::getline(std::cin, protocol)) {
+        return 2;
+    }
+#if NETWORK_SYSTEM_WITH_WEBSOCKET
+    if (protocol == websocket::name) {
+        return run_clients_of<websocket>(port);
+    }
+#endif
+    return run_clients_of<tcp>(port);
+}
+
+template <typename Protocol>
 [[nodiscard]] bool exchange_once(std::uint16_t port) {
-    idle_clients one;
+    idle_clients<Protocol> one;
     return one.open(port, 1);
 }
 
@@ -81,24 +157,35 @@ int run_clients(std::uint16_t port) {
     return memory ? static_cast<double>(memory->resident) : 0.0;
 }
 
-void serve_echo(messaging_server& server) {
-    (void)server.set_receive_callback(
-        [](const session_ptr& session, std::span<const std::uint8_t> data) {
-            EXPECT_TRUE(is_ok(session->send_packet(data)));
-        });
-    ASSERT_TRUE(is_ok(server.start_server(0)));
+/// So that nothing of this test finds room in what an earlier one has left.
+void give_back_freed_memory() {
+#ifdef __GLIBC__
+    ::malloc_trim(0);
+#endif
 }
 
-TEST(IdleConnections, CostLittleAndLeaveNothingBehind) {
+template <typename Protocol>
+class IdleConnections : public testing::Test {};
+
+#if NETWORK_SYSTEM_WITH_WEBSOCKET
+using protocols = testing::Types<tcp, websocket>;
+#else
+using protocols = testing::Types<tcp>;
+#endif
+TYPED_TEST_SUITE(IdleConnections, protocols);
+
+TYPED_TEST(IdleConnections, CostLittleAndLeaveNothingBehind) {
     if (!allows_descriptors(connections + spare_descriptors)) {
         GTEST_SKIP() << connections << " connections need a higher hard limit of descriptors "
                      << "(ulimit -Hn)";
     }
-    messaging_server server("idle");
-    serve_echo(server);
+    give_back_freed_memory();
+    typename TypeParam::server server;
+    ASSERT_TRUE(is_ok(server.start_server(0)));
     const auto clients = start_clients(server.local_port());
+    clients->tell(TypeParam::name);
     // What the first connection allocates once, such as the loop's buffer, is no connection's.
-    ASSERT_TRUE(exchange_once(server.local_port()));
+    ASSERT_TRUE(exchange_once<TypeParam>(server.local_port()));
     ASSERT_TRUE(eventually([&] { return server.connection_count() == 0; }));
     const double before = resident_kib();
 
@@ -121,12 +208,12 @@ TEST(IdleConnections, CostLittleAndLeaveNothingBehind) {
             testing::Test::RecordProperty("kib_per_connection", std::to_string(per_connection));
         }
         if constexpr (!is_sanitized) {
-            EXPECT_LE(per_connection, most_kib_per_connection);
+            EXPECT_LE(per_connection, TypeParam::most_kib_per_connection);
             EXPECT_LE(open, after_first * 1.1) << "the same connections again cost nothing new";
         }
     }
     EXPECT_EQ(clients->wait(), 0);
-    EXPECT_TRUE(exchange_once(server.local_port())) << "it still serves";
+    EXPECT_TRUE(exchange_once<TypeParam>(server.local_port())) << "it still serves";
     EXPECT_TRUE(is_ok(server.stop_server()));
     const auto all = server.metrics();
     EXPECT_EQ(all.connections_accepted, 2 * connections + 2);

@@ -12,26 +12,23 @@ namespace network_system::core {
 client_engine::client_engine(std::string name, const client_options& options,
                              std::shared_ptr<runtime::io_pool> pool,
                              std::shared_ptr<runtime::loop> where, make_transport transports,
-                             std::shared_ptr<const client_callbacks> callbacks,
                              std::shared_ptr<session_slot> connected)
     : engine(std::move(name), std::move(pool), std::move(transports), options.session),
-      options_(options), callbacks_(std::move(callbacks)), connected_(std::move(connected)),
-      loop_(std::move(where)) {
+      options_(options), connected_(std::move(connected)), loop_(std::move(where)) {
     use_callback_pool(options_.callback_pool, options_.callback_queue_limit);
 }
 
-void client_engine::start(const std::string& host, std::uint16_t port,
-                          messaging_client::start_callback done,
+void client_engine::start(const std::string& host, std::uint16_t port, start_callback done,
                           std::shared_ptr<client_engine> former) {
     host_name_ = host;
     port_ = port;
     done_ = std::move(done);
     former_ = std::move(former);
     deadline_ = loop_->clock() + options_.connect_timeout;
-    loop_->post([keep = self(), this] { connect(); });
+    loop_->post([keep = self(), this] { begin(); });
 }
 
-void client_engine::connect() {
+void client_engine::begin() {
     if (const auto former = std::exchange(former_, nullptr)) {
         const bool is_later = former->call_when_over(
             [keep = self(), this] { loop_->post([keep, this] { connect(); }); });
@@ -39,6 +36,13 @@ void client_engine::connect() {
             return;
         }
     }
+    connect();
+}
+
+void client_engine::connect() {
+    is_open_ = false;
+    is_failure_noted_ = false;
+    reconnects_ = false;
     if (is_stop_requested_) {
         on_connected({{}, {}, errc::connection_closed, {}, {}});
         return;
@@ -53,11 +57,7 @@ void client_engine::connect() {
 void client_engine::on_connected(runtime::connect_outcome outcome) {
     connector_.reset();
     if (!outcome.is_connected()) {
-        const auto failure = start_error(outcome.code, outcome.cause, outcome.text);
-        is_finished_.store(true, std::memory_order_release);
-        refuse_start(failure);
-        finish(*loop_);
-        start_result_.give(failure);
+        on_no_connection(outcome);
         return;
     }
     session::session_setup setup;
@@ -70,8 +70,54 @@ void client_engine::on_connected(runtime::connect_outcome outcome) {
     {
         const std::lock_guard lock(session_mutex_);
         session_ = created;
+        is_collected_ = false;
     }
     created->start();
+}
+
+void client_engine::on_no_connection(const runtime::connect_outcome& outcome) {
+    const auto failure = start_error(outcome.code, outcome.cause, outcome.text);
+    note_failure();
+    if (!was_connected_) {
+        is_finished_.store(true, std::memory_order_release);
+        refuse_start(failure);
+        end_life(failure);
+        return;
+    }
+    reconnects_ = !is_stop_requested_ && reconnects_after(nullptr, false);
+    is_finished_.store(!reconnects_, std::memory_order_release);
+    if (!is_stop_requested_) {
+        run_callback(*loop_, [&] { tell_failed(outcome.code); });
+    }
+    if (reconnects_) {
+        wait_and_reconnect();
+    } else {
+        end_life(failure);
+    }
+}
+
+void client_engine::wait_and_reconnect() {
+    if (is_stop_requested_) {
+        end_life(start_error({}));
+        return;
+    }
+    pause_ = std::make_shared<runtime::pause>(loop_);
+    pause_->start(loop_->now() + next_pause(loop_->random()),
+                  [keep = self(), this](runtime::pause::ending how) {
+                      pause_.reset();
+                      if (how == runtime::pause::ending::cancelled) {
+                          end_life(start_error({}));
+                          return;
+                      }
+                      deadline_ = loop_->clock() + options_.connect_timeout;
+                      connect();
+                  });
+}
+
+void client_engine::end_life(const error_info& reason) {
+    is_finished_.store(true, std::memory_order_release);
+    finish(*loop_);
+    start_result_.give(reason);  // unless it was given before
 }
 
 error_info client_engine::start_error(errc code, std::error_code cause,
@@ -95,9 +141,15 @@ error_info client_engine::start_error(std::error_code reason) const {
 }
 
 void client_engine::refuse_start(const error_info& failure) {
-    has_failed_to_start_ = true;
+    note_failure();
     if (const auto done = std::move(done_)) {
         run_callback(*loop_, [&] { done(failure); });
+    }
+}
+
+void client_engine::note_failure() {
+    if (!is_open_ && !std::exchange(is_failure_noted_, true)) {
+        failures_.fetch_add(1, std::memory_order_relaxed);
     }
 }
 
@@ -106,8 +158,10 @@ void client_engine::begin_stop() {
         is_stop_requested_ = true;
         if (connector_) {
             connector_->cancel();
+        } else if (pause_) {
+            pause_->cancel();
         } else if (const auto current = session()) {
-            current->begin_close({});
+            end_session(*current);
         }
     });
 }
@@ -128,22 +182,24 @@ std::shared_ptr<session::stream_session> client_engine::session() const {
 
 client_metrics client_engine::metrics() const {
     client_metrics all;
-    all.connects = was_connected_ ? 1 : 0;
-    all.connect_failures = has_failed_to_start_ ? 1 : 0;
-    all.session_errors = was_connected_ ? failed_sessions() : 0;
+    all.connects = connects_.load(std::memory_order_relaxed);
+    all.connect_failures = failures_.load(std::memory_order_relaxed);
+    all.session_errors = session_errors_.load(std::memory_order_relaxed);
     all.callback_exceptions = callback_exceptions();
-    if (const auto current = session()) {
-        all.totals = current->metrics();
+    const std::lock_guard lock(session_mutex_);
+    all.totals = collected();
+    if (!is_collected_) {
+        add(all.totals, session_->metrics());
     }
     return all;
 }
 
 void client_engine::on_open(const session_ptr& who) {
     connected_->set(session::stream_session::of(who));
+    is_open_ = true;
     was_connected_ = true;
-    if (callbacks_->connected) {
-        callbacks_->connected();
-    }
+    connects_.fetch_add(1, std::memory_order_relaxed);
+    tell_connected();
     // The connected callback may have destroyed the client.
     if (const auto done = std::move(done_); done && gate()->is_open()) {
         done(ok());
@@ -151,56 +207,95 @@ void client_engine::on_open(const session_ptr& who) {
     start_result_.give(ok());
 }
 
-void client_engine::on_message(const session_ptr&, session::message_kind,
-                               std::span<const std::uint8_t> data) {
-    if (callbacks_->received) {
-        callbacks_->received(data);
-    }
-}
-
-void client_engine::on_request(const session_ptr& who, std::span<const std::uint8_t> data,
-                               detail::request_call& call) {
-    if (callbacks_->requested) {
-        callbacks_->requested(data, call);
-    } else {
-        session_host::on_request(who, data, call);
-    }
-}
-
-void client_engine::on_writable(const session_ptr&) {
-    if (callbacks_->writable) {
-        callbacks_->writable();
-    }
-}
-
 void client_engine::on_closed(const session_ptr& who, std::error_code reason, bool was_open) {
     connected_->clear(who.get());
-    is_finished_.store(true, std::memory_order_release);
+    reconnects_ = was_connected_ && !is_stop_requested_ && reconnects_after(who, was_open);
+    is_finished_.store(!reconnects_, std::memory_order_release);
     // Still there when the connection never opened, or the connected callback threw.
     if (done_) {
         refuse_start(start_error(reason));
     }
     // Each callback may destroy the client.
-    if (was_open && reason && callbacks_->failed && gate()->is_open()) {
-        callbacks_->failed(reason);
+    if (was_connected_ && reason && gate()->is_open()) {
+        tell_failed(reason);
     }
-    if (was_open && callbacks_->disconnected && gate()->is_open()) {
-        callbacks_->disconnected();
+    if (was_open && gate()->is_open()) {
+        tell_disconnected(who, reason);
     }
 }
 
 void client_engine::on_gone(const session_ptr& who, std::error_code reason,
                             const session::session_metrics& totals) noexcept {
     connected_->clear(who.get());
-    is_finished_.store(true, std::memory_order_release);
-    has_failed_to_start_ = !was_connected_;
-    collect(totals, reason);
+    {
+        const std::lock_guard lock(session_mutex_);
+        collect(totals, reason);
+        is_collected_ = true;
+    }
+    if (is_open_ && reason) {
+        session_errors_.fetch_add(1, std::memory_order_relaxed);
+    }
+    note_failure();
+    if (!reconnects_) {
+        is_finished_.store(true, std::memory_order_release);
+    }
     // Still there when the callback pool has dropped the callback that would have told.
     if (done_) {
         refuse_start(start_error(reason));
     }
-    finish(*loop_);
-    start_result_.give(start_error(reason));  // unless it was given before
+    if (!reconnects_) {
+        end_life(start_error(reason));
+    } else if (loop_->runs_here()) {
+        wait_and_reconnect();
+    } else {
+        loop_->post([keep = self(), this] { wait_and_reconnect(); });
+    }
+}
+
+VoidResult validate(const client_options& options, bool is_secure, std::string_view host,
+                    std::uint16_t port, std::string_view source) {
+    const auto wrong = [source](const char* what) -> VoidResult {
+        return detail::failure(errc::invalid_argument, what, source);
+    };
+    if (host.empty()) {
+        return wrong("the host is empty");
+    }
+    if (auto checked = check_target(host, port, source); checked.is_err()) {
+        return checked;
+    }
+    if (auto checked = check_local_address(options, source); checked.is_err()) {
+        return checked;
+    }
+    if (auto checked = validate_environment(options, is_secure, source); checked.is_err()) {
+        return checked;
+    }
+    if (options.connect_timeout < std::chrono::milliseconds{1}) {
+        return wrong("connect_timeout must be at least 1 ms");
+    }
+    if (options.drain_timeout < std::chrono::milliseconds{0}) {
+        return wrong("drain_timeout must not be negative");
+    }
+    if (auto checked = validate_callback_pool(options.callback_pool.get(),
+                                              options.callback_queue_limit, source);
+        checked.is_err()) {
+        return checked;
+    }
+    return validate(options.session, source);
+}
+
+Result<std::shared_ptr<runtime::io_pool>> make_pool(const client_options& options,
+                                                    std::string_view source) {
+    const auto method = to_runtime(options.readiness_method);
+    return make_pool(
+        [&] {
+            if (options.environment) {
+                return options.environment->client_pool();
+            }
+            return options.io_context != nullptr
+                       ? std::make_shared<runtime::io_pool>(*options.io_context, method)
+                       : runtime::io_pool::shared_for_clients(method);
+        },
+        errc::connection_failed, source);
 }
 
 }  // namespace network_system::core

@@ -4,41 +4,44 @@
 #include "core/engine.h"
 #include "core/session_slot.h"
 #include "runtime/connector.h"
+#include "runtime/pause.h"
 
 #include <network_system/core/messaging_client.h>
 
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
 #include <optional>
+#include <string>
 
 namespace network_system::core {
 
-/// The callbacks of a client as they were when it started.
-struct client_callbacks {
-    messaging_client::connected_callback connected;
-    messaging_client::disconnected_callback disconnected;
-    messaging_client::receive_callback received;
-    messaging_client::request_callback requested;
-    messaging_client::error_callback failed;
-    messaging_client::writable_callback writable;
-};
-
-/// One connection of a client, from start to its end.
+/// One life of a client, from a start to the end of its connection, or of the last one if it makes
+/// new ones for those it loses. What connections speak is derived from it.
 ///
-///     connecting --socket--> waiting for hello --open--> connected --> ended
-///         |                        |                        |
-///         +-- error, stop ---------+-- error, stop ---------+--------> ended
+///     connecting --socket--> waiting for the peer's word --open--> connected --> ended
+///         |  ^                       |                                |
+///         |  |                       +-- error ---+    +-- error -----+
+///         |  +------ time is up ---- pausing <----+----+
+///         |                             |         (only with reconnects_after)
+///         +-- error, stop (anywhere) ---+--------------------------------------> ended
 ///
 /// Thread-safety: the public members from any thread; the rest on the loop.
-class client_engine final : public engine {
+class client_engine : public engine {
 public:
+    using start_callback = unique_function<void(VoidResult)>;
+
     client_engine(std::string name, const client_options& options,
                   std::shared_ptr<runtime::io_pool> pool, std::shared_ptr<runtime::loop> where,
-                  make_transport transports, std::shared_ptr<const client_callbacks> callbacks,
-                  std::shared_ptr<session_slot> connected);
+                  make_transport transports, std::shared_ptr<session_slot> connected);
 
     /// Calls `done` exactly once, on the loop, unless the gate is closed first. Begins when
-    /// `former`, the client's connection before (or null), is over: on a callback pool its last
-    /// callbacks may still be running, and those of a client never overlap.
-    void start(const std::string& host, std::uint16_t port, messaging_client::start_callback done,
+    /// `former`, the client's life before (or null), is over: on a callback pool its last callbacks
+    /// may still be running, and those of a client never overlap.
+    void start(const std::string& host, std::uint16_t port, start_callback done,
                std::shared_ptr<client_engine> former);
     void begin_stop() override;
     /// Stops, with `cancelled` for an answer, unless the connection has been made.
@@ -49,7 +52,7 @@ public:
         return start_result_.wait_until(deadline);
     }
 
-    /// The connection is gone, or never came to be: the next one may begin. True before the
+    /// The last connection is gone, or never came to be: the next life may begin. True before the
     /// callbacks that tell so, for these may want to connect again.
     [[nodiscard]] bool is_finished() const noexcept {
         return is_finished_.load(std::memory_order_acquire);
@@ -57,15 +60,46 @@ public:
     /// The session once connected, also after its end; null before.
     [[nodiscard]] std::shared_ptr<session::stream_session> session() const;
     [[nodiscard]] const client_options& options() const noexcept { return options_; }
-    /// The counters of this connection.
+    /// The counters of this life.
     [[nodiscard]] client_metrics metrics() const;
 
-private:
+protected:
     using session_ptr = session::session_ptr;
 
+    // The callbacks of the application.
+    virtual void tell_connected() = 0;
+    virtual void tell_failed(std::error_code reason) = 0;
+    virtual void tell_disconnected(const session_ptr& who, std::error_code reason) = 0;
+
+    /// Whether a new connection is made after this one, which was open or had not got as far (null:
+    /// not even a socket). Where callbacks run.
+    [[nodiscard]] virtual bool reconnects_after(const session_ptr& who, bool was_open) {
+        (void)who;
+        (void)was_open;
+        return false;
+    }
+    /// How long it waits before that. On the loop.
+    [[nodiscard]] virtual std::chrono::milliseconds next_pause(std::uint64_t random) {
+        (void)random;
+        return std::chrono::milliseconds{0};
+    }
+    /// Ends a connection, on the loop.
+    virtual void end_session(session::stream_session& current) { current.begin_close({}); }
+
+    void on_open(const session_ptr& who) override;
+    void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;
+    void on_gone(const session_ptr& who, std::error_code reason,
+                 const session::session_metrics& totals) noexcept override;
+
+private:
+    void begin();
     void connect();
     void on_connected(runtime::connect_outcome outcome);
+    void on_no_connection(const runtime::connect_outcome& outcome);
+    void wait_and_reconnect();
+    void end_life(const error_info& reason);
     void refuse_start(const error_info& failure);
+    void note_failure();
     [[nodiscard]] error_info start_error(std::error_code reason) const;
     [[nodiscard]] error_info start_error(errc code, std::error_code cause,
                                          const std::string& text) const;
@@ -73,34 +107,42 @@ private:
         return std::static_pointer_cast<client_engine>(shared_from_this());
     }
 
-    void on_open(const session_ptr& who) override;
-    void on_message(const session_ptr& who, session::message_kind kind,
-                    std::span<const std::uint8_t> data) override;
-    void on_request(const session_ptr& who, std::span<const std::uint8_t> data,
-                    detail::request_call& call) override;
-    void on_writable(const session_ptr& who) override;
-    void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;
-    void on_gone(const session_ptr& who, std::error_code reason,
-                 const session::session_metrics& totals) noexcept override;
-
     const client_options options_;
-    const std::shared_ptr<const client_callbacks> callbacks_;
     const std::shared_ptr<session_slot> connected_;
     const std::shared_ptr<runtime::loop> loop_;
     std::string host_name_;
     std::uint16_t port_ = 0;
     runtime::steady_time deadline_{};
-    messaging_client::start_callback done_;
+    start_callback done_;
     std::shared_ptr<client_engine> former_;
     std::shared_ptr<runtime::connector> connector_;
+    std::shared_ptr<runtime::pause> pause_;
     std::atomic<bool> is_stop_requested_{false};
     std::atomic<bool> is_cancelled_{false};
     awaited<std::monostate> start_result_;
     std::atomic<bool> is_finished_{false};
+    // Whether there has ever been a connection.
     std::atomic<bool> was_connected_{false};
-    std::atomic<bool> has_failed_to_start_{false};
+
+    // Of the present attempt and its connection: on the loop, or where its callbacks run.
+    bool is_open_ = false;
+    bool is_failure_noted_ = false;
+    bool reconnects_ = false;
+
+    std::atomic<std::uint64_t> connects_{0};
+    std::atomic<std::uint64_t> failures_{0};
+    std::atomic<std::uint64_t> session_errors_{0};
     mutable std::mutex session_mutex_;
     std::shared_ptr<session::stream_session> session_;
+    bool is_collected_ = true;
 };
+
+/// What is wrong with the options and the target, or ok.
+[[nodiscard]] VoidResult validate(const client_options& options, bool is_secure,
+                                  std::string_view host, std::uint16_t port,
+                                  std::string_view source);
+/// The loops that a client of these options runs on. Error: `connection_failed`.
+[[nodiscard]] Result<std::shared_ptr<runtime::io_pool>> make_pool(const client_options& options,
+                                                                  std::string_view source);
 
 }  // namespace network_system::core

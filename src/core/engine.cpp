@@ -1,6 +1,5 @@
 #include "core/engine.h"
 
-#include "session/framed_session.h"
 #include "utils/failure.h"
 #include "utils/log.h"
 
@@ -33,8 +32,7 @@ std::shared_ptr<session::stream_session> engine::make_session(
     if (callback_pool_) {
         host = std::make_shared<pooled_callbacks>(std::move(host), callback_pool_, where);
     }
-    return std::make_shared<session::framed_session>(transports_(where, std::move(socket)),
-                                                     std::move(host), setup);
+    return new_session(transports_(where, std::move(socket)), std::move(host), setup);
 }
 
 void engine::use_callback_pool(std::shared_ptr<thread_pool_interface> workers,

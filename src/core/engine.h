@@ -45,6 +45,11 @@ protected:
         const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
         session::session_setup setup);
 
+    /// The session that speaks over a transport; completes the setup with what is its own.
+    [[nodiscard]] virtual std::shared_ptr<session::stream_session> new_session(
+        std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+        session::session_setup& setup) = 0;
+
     /// Before the first session: runs the callbacks of sessions on a pool. Null: on their loops.
     void use_callback_pool(std::shared_ptr<thread_pool_interface> workers, std::size_t queue_limit);
 

@@ -14,32 +14,23 @@
 namespace network_system::core {
 
 /// What a facade has: its current (or last) life, and the callbacks for the next. `Engine` is a
-/// `life` with `is_running` and `is_finished`.
+/// `life` with `is_running`, `is_finished` and the `options` it was started with.
 ///
 /// Thread-safety: every member may be called from any thread.
-template <typename Engine, typename Options, typename Callbacks>
+template <typename Engine, typename Callbacks>
 class facade {
 public:
     /// `not_started`: what calls fail with that need a running engine. `owns_pool`: nobody else
     /// uses the pool of a life, which ends with it.
-    facade(std::string id, Options options, errc not_started, bool owns_pool)
-        : id_(std::move(id)), options_(std::move(options)), not_started_(not_started),
-          owns_pool_(owns_pool) {
+    facade(std::string id, errc not_started, bool owns_pool)
+        : id_(std::move(id)), not_started_(not_started), owns_pool_(owns_pool) {
         runtime::io_threads::end_after_caller();
     }
     facade(const facade&) = delete;
     facade& operator=(const facade&) = delete;
-    ~facade() {
-        const auto current = engine();
-        if (current && current->may_block()) {
-            (void)stop();
-        } else if (current) {
-            current->abandon();
-        }
-    }
+    ~facade() { shut_down(); }
 
     [[nodiscard]] const std::string& id() const noexcept { return id_; }
-    [[nodiscard]] const Options& options() const noexcept { return options_; }
 
     [[nodiscard]] std::shared_ptr<Engine> engine() const {
         const std::lock_guard lock(mutex_);
@@ -72,9 +63,10 @@ public:
             current->begin_stop();
             return ok();
         }
-        const bool is_over = current->stop(
-            options_.drain_timeout, options_.io_context == nullptr ? life::driven_by::own_threads
-                                                                   : life::driven_by::others);
+        const auto& options = current->options();
+        const bool is_over = current->stop(options.drain_timeout, options.io_context == nullptr
+                                                                      ? life::driven_by::own_threads
+                                                                      : life::driven_by::others);
         if (owns_pool_) {
             current->pool().stop();
         }
@@ -103,15 +95,16 @@ public:
         return ok();
     }
 
-    /// Applies `assign` to the callbacks unless they are in use.
-    template <typename Assign>
-    VoidResult set_callback(const Assign& assign) {
+    /// Sets a callback unless they are in use. `callback` gets the one it replaces: the caller
+    /// destroys that, without the lock.
+    template <typename Callback>
+    VoidResult set_callback(Callback Callbacks::*which, Callback& callback) {
         const std::lock_guard lock(mutex_);
         if (engine_ && !engine_->end().is_over()) {
             return detail::failure(errc::invalid_argument, "callbacks are set before the start",
                                    id_);
         }
-        assign(*callbacks_);
+        std::swap((*callbacks_).*which, callback);
         return ok();
     }
 
@@ -119,26 +112,40 @@ public:
     /// over: then `refusal(engine)`.
     template <typename Refusal, typename Make>
     Result<std::shared_ptr<Engine>> begin(const Refusal& refusal, const Make& make) {
+        // Let go after the lock: what is stored in it may have destructors of the application's.
+        std::shared_ptr<Engine> former;
         const std::lock_guard lock(mutex_);
         if (engine_ && !engine_->is_finished()) {
             return refusal(*engine_);
         }
         Result<std::shared_ptr<Engine>> made = make(callbacks_);
         if (made) {
-            engine_ = made.value();
+            former = std::exchange(engine_, made.value());
         }
         return made;
     }
     void forget(const std::shared_ptr<Engine>& one) {
+        // The caller's reference is not the last one here.
         const std::lock_guard lock(mutex_);
         if (engine_ == one) {
             engine_.reset();
         }
     }
 
+protected:
+    /// The end of the object: a stop if the thread may wait for it. First in the destructor of
+    /// whoever has members that callbacks reach.
+    void shut_down() {
+        const auto current = engine();
+        if (current && current->may_block()) {
+            (void)stop();
+        } else if (current) {
+            current->abandon();
+        }
+    }
+
 private:
     const std::string id_;
-    const Options options_;
     const errc not_started_;
     const bool owns_pool_;
     mutable std::mutex mutex_;

@@ -5,25 +5,20 @@
 #include <utility>
 
 namespace network_system::core {
-namespace {
 
-transport::shared_frame encode(const session::message_encoder& encoder, session::message_kind kind,
-                               std::span<const std::uint8_t> data) {
+encoded_message encode_with(const session::message_encoder& encoder, session::message_kind kind,
+                            std::span<const std::uint8_t> data) {
     auto frame =
         std::make_shared<std::vector<std::uint8_t>>(encoder.header_size(data.size()) + data.size());
     // Servers do not mask.
     encoder.write(frame->data(), kind, data, {});
-    return frame;
+    return {std::move(frame), data.size()};
 }
 
-}  // namespace
-
 broadcast_result fan_out(const std::vector<std::shared_ptr<session::messaging_session>>& receivers,
-                         const session::message_encoder& encoder, session::message_kind kind,
-                         std::span<const std::uint8_t> data, std::string_view key,
+                         const encoded_message& message, std::string_view key,
                          const session::messaging_session* except) {
     using session::stream_session;
-    const auto frame = encode(encoder, kind, data);
     broadcast_result result;
     session::wake_list wakes;
     for (const auto& each : receivers) {
@@ -32,7 +27,7 @@ broadcast_result fan_out(const std::vector<std::shared_ptr<session::messaging_se
         }
         ++result.receivers;
         auto& receiver = stream_session::of(*each);
-        switch (receiver.offer(frame, data.size(), key, wakes)) {
+        switch (receiver.offer(message.frame, message.size, key, wakes)) {
             case stream_session::admission::granted: ++result.queued; break;
             case stream_session::admission::full: ++result.dropped; break;
             case stream_session::admission::closed: ++result.closed; break;

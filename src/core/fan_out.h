@@ -1,9 +1,11 @@
 #pragma once
 
 #include "session/message_encoder.h"
+#include "transport/write_queue.h"
 
 #include <network_system/core/messaging_server.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -12,12 +14,22 @@
 
 namespace network_system::core {
 
-/// Sends one message to many sessions: it is encoded once and shared, and every receiver is
-/// accounted for. `key` is the message's under send_policy::conflate; `except` gets nothing.
+/// A message that was encoded once, for many.
+struct encoded_message {
+    transport::shared_frame frame;
+    /// Of the message itself.
+    std::size_t size = 0;
+};
+
+[[nodiscard]] encoded_message encode_with(const session::message_encoder& encoder,
+                                          session::message_kind kind,
+                                          std::span<const std::uint8_t> data);
+
+/// Sends one message to many sessions, which share it; every receiver is accounted for. `key` is
+/// the message's under send_policy::conflate; `except` gets nothing.
 [[nodiscard]] broadcast_result fan_out(
     const std::vector<std::shared_ptr<session::messaging_session>>& receivers,
-    const session::message_encoder& encoder, session::message_kind kind,
-    std::span<const std::uint8_t> data, std::string_view key = {},
+    const encoded_message& message, std::string_view key = {},
     const session::messaging_session* except = nullptr);
 
 }  // namespace network_system::core

@@ -1,9 +1,65 @@
-#include "core/messaging_client_impl.h"
+#include "core/client_facade.h"
+#include "core/framed_client_engine.h"
 #include "core/text.h"
+
+#include <network_system/core/messaging_client.h>
 
 #include <utility>
 
 namespace network_system::core {
+
+class messaging_client::impl final : public client_facade<framed_client_engine, client_callbacks> {
+public:
+    impl(std::string id, client_options options, std::shared_ptr<stream_security> security)
+        : client_facade(std::move(id)), options_(std::move(options)),
+          security_(std::move(security)) {}
+    impl(const impl&) = delete;
+    impl& operator=(const impl&) = delete;
+    ~impl() { shut_down(); }
+
+    [[nodiscard]] request to(std::string_view host, std::uint16_t port) const {
+        return {options_, security_.get(), host, port};
+    }
+    [[nodiscard]] auto maker() const {
+        return [this](auto pool, auto where, auto transports, auto slot, auto callbacks) {
+            return std::make_shared<framed_client_engine>(id(), options_, std::move(pool),
+                                                          std::move(where), std::move(transports),
+                                                          std::move(slot), std::move(callbacks));
+        };
+    }
+
+    VoidResult start_and_wait(std::string_view host, std::uint16_t port) {
+        return client_facade::start_and_wait(to(host, port), maker());
+    }
+    VoidResult start(std::string_view host, std::uint16_t port, start_callback& handler,
+                     std::function<void()>* canceller = nullptr) {
+        return client_facade::start(to(host, port), maker(), handler, canceller);
+    }
+
+    Result<std::vector<std::uint8_t>> request_and_wait(std::span<const std::uint8_t> data,
+                                                       std::chrono::milliseconds timeout) {
+        if (timeout < std::chrono::milliseconds{1}) {
+            return detail::failure(errc::invalid_argument,
+                                   "a request that blocks needs a timeout of at least 1 ms", id());
+        }
+        return begin_and_wait<std::vector<std::uint8_t>>(
+            "request", &timeout, [&](session::messaging_session& current, auto handler) {
+                return current.request(data, timeout, std::move(handler));
+            });
+    }
+
+    [[nodiscard]] client_metrics metrics() const {
+        client_metrics all = client_facade::metrics();
+        if (security_) {
+            all.tls = security_->metrics();
+        }
+        return all;
+    }
+
+private:
+    const client_options options_;
+    const std::shared_ptr<stream_security> security_;
+};
 
 messaging_client::messaging_client(std::string client_id, client_options options)
     : messaging_client(std::move(client_id), std::move(options), nullptr) {}
@@ -39,15 +95,7 @@ VoidResult messaging_client::stop_client(session::stop_handler&& handler) {
 }
 
 VoidResult messaging_client::wait_for_stop() {
-    const auto current = impl_->engine();
-    if (!current) {
-        return ok();
-    }
-    if (!current->may_block()) {
-        return detail::failure(errc::would_block, "wait_for_stop on an I/O thread", impl_->id());
-    }
-    current->end().wait();
-    return ok();
+    return impl_->wait_for_stop();
 }
 
 VoidResult messaging_client::send_packet(std::vector<std::uint8_t>&& data,
@@ -59,7 +107,7 @@ VoidResult messaging_client::send_packet(std::vector<std::uint8_t>&& data,
 
 VoidResult messaging_client::send_packet(std::span<const std::uint8_t> data,
                                          session::send_callback&& done) {
-    if (!done && impl_->send_short(data)) {
+    if (!done && impl_->send_short(session::message_kind::binary, data)) {
         return ok();
     }
     return impl_->session().and_then(

@@ -9,13 +9,12 @@
 
 namespace network_system::core {
 
-class messaging_udp_client::impl final
-    : public facade<udp_client_engine, udp_client_options, datagram_callbacks> {
+class messaging_udp_client::impl final : public facade<udp_client_engine, datagram_callbacks> {
 public:
     using engine_ptr = std::shared_ptr<udp_client_engine>;
 
     impl(std::string id, udp_client_options options)
-        : facade(std::move(id), std::move(options), errc::connection_closed, false) {}
+        : facade(std::move(id), errc::connection_closed, false), options_(std::move(options)) {}
 
     Result<engine_ptr> start(std::string_view host, std::uint16_t port, start_callback& handler) {
         if (const auto checked = check(host, port); checked.is_err()) {
@@ -29,7 +28,7 @@ public:
                 return chosen.error();
             }
             auto next =
-                std::make_shared<udp_client_engine>(id(), options(), pool_, loop_, callbacks);
+                std::make_shared<udp_client_engine>(id(), options_, pool_, loop_, callbacks);
             next->set_owner(this);
             next->start(std::string(host), port, std::move(handler));
             return next;
@@ -96,27 +95,27 @@ private:
         if (host.starts_with("unix:")) {
             return detail::failure(errc::not_supported, "datagrams to a Unix domain socket", id());
         }
-        const auto local = parse_bind_address(options().bind_address, options().bind_port, id());
+        const auto local = parse_bind_address(options_.bind_address, options_.bind_port, id());
         if (!local) {
             return local.error();
         }
         if (local.value().kind() == endpoint::family::unix_domain) {
             return wrong("a client's bind_address is a numeric address");
         }
-        if (options().resolve_timeout < std::chrono::milliseconds{1}) {
+        if (options_.resolve_timeout < std::chrono::milliseconds{1}) {
             return wrong("resolve_timeout must be at least 1 ms");
         }
-        if (options().drain_timeout < std::chrono::milliseconds{0}) {
+        if (options_.drain_timeout < std::chrono::milliseconds{0}) {
             return wrong("drain_timeout must not be negative");
         }
-        return validate(options().datagrams, id());
+        return validate(options_.datagrams, id());
     }
 
     [[nodiscard]] bool must_not_block() {
         if (runtime::loop::is_on_io_thread()) {
             return true;
         }
-        if (options().io_context == nullptr) {
+        if (options_.io_context == nullptr) {
             return false;
         }
         const std::lock_guard lock(loop_mutex_);
@@ -124,7 +123,7 @@ private:
     }
 
     [[nodiscard]] std::chrono::steady_clock::time_point give_up_at() const {
-        return std::chrono::steady_clock::now() + options().resolve_timeout + life::stop_grace;
+        return std::chrono::steady_clock::now() + options_.resolve_timeout + life::stop_grace;
     }
     [[nodiscard]] VoidResult no_answer(const char* what) const {
         return detail::failure(errc::connection_timeout,
@@ -143,11 +142,11 @@ private:
         if (pool_) {
             return ok();
         }
-        const auto method = to_runtime(options().readiness_method);
+        const auto method = to_runtime(options_.readiness_method);
         auto made = make_pool(
             [&] {
-                return options().io_context != nullptr
-                           ? std::make_shared<runtime::io_pool>(*options().io_context, method)
+                return options_.io_context != nullptr
+                           ? std::make_shared<runtime::io_pool>(*options_.io_context, method)
                            : runtime::io_pool::shared_for_clients(method);
             },
             errc::connection_failed, id());
@@ -159,6 +158,7 @@ private:
         return ok();
     }
 
+    const udp_client_options options_;
     std::mutex loop_mutex_;
     std::shared_ptr<runtime::io_pool> pool_;
     std::shared_ptr<runtime::loop> loop_;
@@ -226,15 +226,15 @@ const std::string& messaging_udp_client::client_id() const noexcept {
 }
 
 VoidResult messaging_udp_client::assign_receive_callback(receive_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.received = std::move(callback); });
+    return impl_->set_callback(&datagram_callbacks::received, callback);
 }
 
 VoidResult messaging_udp_client::set_error_callback(error_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.failed = std::move(callback); });
+    return impl_->set_callback(&datagram_callbacks::failed, callback);
 }
 
 VoidResult messaging_udp_client::set_writable_callback(writable_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.writable = std::move(callback); });
+    return impl_->set_callback(&datagram_callbacks::writable, callback);
 }
 
 VoidResult messaging_udp_client::send_packet(std::span<const std::uint8_t> data,

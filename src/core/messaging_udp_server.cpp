@@ -8,11 +8,10 @@
 
 namespace network_system::core {
 
-class messaging_udp_server::impl final
-    : public facade<udp_server_engine, udp_server_options, datagram_callbacks> {
+class messaging_udp_server::impl final : public facade<udp_server_engine, datagram_callbacks> {
 public:
     impl(std::string id, udp_server_options options)
-        : facade(std::move(id), std::move(options), errc::server_not_started, true) {}
+        : facade(std::move(id), errc::server_not_started, true), options_(std::move(options)) {}
 
     VoidResult start(std::uint16_t port) {
         if (auto checked = check(); checked.is_err()) {
@@ -39,7 +38,7 @@ private:
     using engine_ptr = std::shared_ptr<udp_server_engine>;
 
     [[nodiscard]] VoidResult check() const {
-        const udp_server_options& all = options();
+        const udp_server_options& all = options_;
         const auto wrong = [this](const char* what) -> VoidResult {
             return detail::failure(errc::invalid_argument, what, id());
         };
@@ -62,23 +61,25 @@ private:
 
     [[nodiscard]] Result<engine_ptr> make(std::uint16_t port,
                                           std::shared_ptr<const datagram_callbacks> callbacks) {
-        const auto method = to_runtime(options().readiness_method);
+        const auto method = to_runtime(options_.readiness_method);
         auto pool = make_pool(
             [&] {
-                return options().io_context != nullptr
-                           ? std::make_shared<runtime::io_pool>(*options().io_context, method)
-                           : std::make_shared<runtime::io_pool>(options().io_threads, method);
+                return options_.io_context != nullptr
+                           ? std::make_shared<runtime::io_pool>(*options_.io_context, method)
+                           : std::make_shared<runtime::io_pool>(options_.io_threads, method);
             },
             errc::bind_failed, id());
         if (!pool) {
             return pool.error();
         }
-        auto next = std::make_shared<udp_server_engine>(id(), options(), std::move(pool).value(),
+        auto next = std::make_shared<udp_server_engine>(id(), options_, std::move(pool).value(),
                                                         std::move(callbacks));
         next->set_owner(this);
         const auto started = next->start(port);
         return started ? Result<engine_ptr>(std::move(next)) : started.error();
     }
+
+    const udp_server_options options_;
 };
 
 messaging_udp_server::messaging_udp_server(std::string server_id, udp_server_options options)
@@ -120,23 +121,23 @@ const std::string& messaging_udp_server::server_id() const noexcept {
 }
 
 VoidResult messaging_udp_server::assign_receive_callback(receive_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.received = std::move(callback); });
+    return impl_->set_callback(&datagram_callbacks::received, callback);
 }
 
 VoidResult messaging_udp_server::set_error_callback(error_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.failed = std::move(callback); });
+    return impl_->set_callback(&datagram_callbacks::failed, callback);
 }
 
 VoidResult messaging_udp_server::set_writable_callback(writable_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.writable = std::move(callback); });
+    return impl_->set_callback(&datagram_callbacks::writable, callback);
 }
 
 VoidResult messaging_udp_server::set_new_peer_callback(peer_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.new_peer = std::move(callback); });
+    return impl_->set_callback(&datagram_callbacks::new_peer, callback);
 }
 
 VoidResult messaging_udp_server::set_peer_expired_callback(peer_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.peer_expired = std::move(callback); });
+    return impl_->set_callback(&datagram_callbacks::peer_expired, callback);
 }
 
 VoidResult messaging_udp_server::send_to(std::span<const std::uint8_t> data, const endpoint& to,

@@ -1,7 +1,5 @@
 #include "core/server_engine.h"
 
-#include "core/fan_out.h"
-#include "protocol/control_frames.h"
 #include "utils/failure.h"
 #include "utils/log.h"
 
@@ -17,16 +15,11 @@ constexpr std::size_t max_topic_size = 1024;
 }  // namespace
 
 server_engine::server_engine(std::string name, const server_options& options,
-                             std::shared_ptr<runtime::io_pool> pool, make_transport transports,
-                             std::shared_ptr<const server_callbacks> callbacks)
+                             std::shared_ptr<runtime::io_pool> pool, make_transport transports)
     : engine(std::move(name), std::move(pool), std::move(transports), options.session),
-      options_(options), callbacks_(std::move(callbacks)), sessions_(0, options.session),
+      options_(options), sessions_(0, options.session),
       topics_(options.max_subscriptions_per_session), proxies_(options.proxy_protocol) {
     use_callback_pool(options_.callback_pool, options_.callback_queue_limit);
-    if (options_.session.frames == framing::message) {
-        const auto goodbye = protocol::encode_goodbye(static_cast<int>(errc::server_full));
-        refusal_.assign(goodbye.begin(), goodbye.end());
-    }
 }
 
 VoidResult server_engine::start(std::uint16_t port) {
@@ -73,7 +66,7 @@ void server_engine::begin_stop() {
         closing->close();
         proxies_.cancel_all();
     });
-    sessions_.stop_all_sessions();
+    end_sessions();
 }
 
 void server_engine::on_acceptor_closed() {
@@ -93,7 +86,8 @@ void server_engine::on_accept(runtime::unique_socket socket, const endpoint& pee
     const bool is_proxied = proxies_.trusts(peer);
     // Whose address a proxied connection counts for is not known before its header.
     if (!admit(is_proxied ? endpoint{} : peer)) {
-        refuse(socket);
+        refused_.fetch_add(1, std::memory_order_relaxed);
+        refuse(std::move(socket), peer);
         return;
     }
     const auto error = net().apply(socket.get(), to_runtime(options_.socket), peer.kind());
@@ -102,23 +96,25 @@ void server_engine::on_accept(runtime::unique_socket socket, const endpoint& pee
         detail::log(log_level::warning, "{}: socket options for {}: {}", name_, peer.to_string(),
                     error.message());
     }
-    alive_.fetch_add(1);
     if (is_proxied) {
+        alive_.fetch_add(1);
         proxies_.receive(
             pool_->loops().front(), std::move(socket), peer,
             [keep = self(), this](proxy_outcome outcome) { on_proxy_header(std::move(outcome)); });
         return;
     }
-    hand_over(std::move(socket), peer);
+    hand_over(std::move(socket), peer, standing::admitted);
 }
 
 void server_engine::on_proxy_header(proxy_outcome outcome) {
     if (!outcome.error && take_place_of(outcome.client)) {
-        hand_over(std::move(outcome.socket), outcome.client);
+        hand_over(std::move(outcome.socket), outcome.client, standing::admitted);
+        release_one(*pool_->loops().front());
         return;
     }
     if (!outcome.error) {
-        refuse(outcome.socket);
+        refused_.fetch_add(1, std::memory_order_relaxed);
+        refuse(std::move(outcome.socket), outcome.client);
     } else if (outcome.error != errc::cancelled) {
         proxy_errors_.fetch_add(1, std::memory_order_relaxed);
         detail::log(log_level::warning, "{}: no PROXY header from {}: {}", name_,
@@ -129,30 +125,40 @@ void server_engine::on_proxy_header(proxy_outcome outcome) {
     release_one(*pool_->loops().front());
 }
 
-void server_engine::hand_over(runtime::unique_socket socket, const endpoint& client) {
+void server_engine::hand_over(runtime::unique_socket socket, const endpoint& client, standing as) {
+    alive_.fetch_add(1);
     const auto& where = pool_->next_loop();
     if (where->runs_here()) {
-        serve(where, std::move(socket), client);
+        serve(where, std::move(socket), client, as);
         return;
     }
-    where->post([keep = self(), this, where, client, taken = std::move(socket)]() mutable {
-        serve(where, std::move(taken), client);
+    where->post([keep = self(), this, where, client, as, taken = std::move(socket)]() mutable {
+        serve(where, std::move(taken), client, as);
     });
 }
 
 void server_engine::serve(const std::shared_ptr<runtime::loop>& where,
-                          runtime::unique_socket socket, const endpoint& peer) {
+                          runtime::unique_socket socket, const endpoint& peer, standing as) {
     session::session_setup setup;
     setup.role = session::session_role::server;
     setup.drain_timeout = options_.drain_timeout;
     setup.remote = peer;
     const auto created = make_session(where, std::move(socket), setup);
-    (void)sessions_.add_session(created);  // unlimited, and the id is new
+    enter(created, as);
     created->start();
     if (is_stopping_) {
-        // The stop may have looked at the registry just before this session was in it.
+        // The stop may have looked at the connections just before this one was among them.
         created->stop_session();
     }
+}
+
+void server_engine::enter(const session_ptr& who, standing) {
+    (void)sessions_.add_session(who);  // unlimited, and the id is new
+}
+
+server_engine::standing server_engine::leave(const session_ptr& who) noexcept {
+    (void)sessions_.remove_session(who->id());
+    return standing::admitted;
 }
 
 bool server_engine::is_counted(const endpoint& peer) const noexcept {
@@ -200,8 +206,7 @@ void server_engine::forget(const endpoint& peer) {
     }
 }
 
-void server_engine::refuse(const runtime::unique_socket& socket) {
-    refused_.fetch_add(1, std::memory_order_relaxed);
+void server_engine::refuse(runtime::unique_socket socket, const endpoint&) {
     if (refusal_.empty()) {
         return;
     }
@@ -227,55 +232,16 @@ void server_engine::report_accept_error(std::error_code error) {
 }
 
 void server_engine::report_error(std::error_code error) {
-    if (callbacks_->failed) {
-        run_callback(*pool_->loops().front(), [&] { callbacks_->failed(nullptr, error); });
-    }
-}
-
-void server_engine::on_open(const session_ptr& who) {
-    if (callbacks_->connected) {
-        callbacks_->connected(who);
-    }
-}
-
-void server_engine::on_message(const session_ptr& who, session::message_kind,
-                               std::span<const std::uint8_t> data) {
-    if (callbacks_->received) {
-        callbacks_->received(who, data);
-    }
-}
-
-void server_engine::on_request(const session_ptr& who, std::span<const std::uint8_t> data,
-                               detail::request_call& call) {
-    if (callbacks_->requested) {
-        callbacks_->requested(who, data, call);
-    } else {
-        session_host::on_request(who, data, call);
-    }
-}
-
-void server_engine::on_writable(const session_ptr& who) {
-    if (callbacks_->writable) {
-        callbacks_->writable(who);
-    }
-}
-
-void server_engine::on_closed(const session_ptr& who, std::error_code reason, bool was_open) {
-    if (reason && callbacks_->failed) {
-        callbacks_->failed(who, reason);
-    }
-    // The error callback may have destroyed the server.
-    if (was_open && callbacks_->disconnected && gate()->is_open()) {
-        callbacks_->disconnected(who->id());
-    }
+    run_callback(*pool_->loops().front(), [&] { tell_error(error); });
 }
 
 void server_engine::on_gone(const session_ptr& who, std::error_code reason,
                             const session::session_metrics& totals) noexcept {
     collect(totals, reason);
-    (void)sessions_.remove_session(who->id());
     topics_.forget(*who);
-    forget(who->remote_endpoint());
+    if (leave(who) == standing::admitted) {
+        forget(who->remote_endpoint());
+    }
     release_one(*session::stream_session::of(*who).where());
 }
 
@@ -296,32 +262,29 @@ server_metrics server_engine::metrics() const {
     return all;
 }
 
-VoidResult server_engine::check_message(std::span<const std::uint8_t> data) const {
-    if (data.empty()) {
-        return detail::failure(errc::invalid_argument, "an empty message cannot be sent to many",
-                               name_);
-    }
+Result<encoded_message> server_engine::encode_checked(ws_message_type type,
+                                                      std::span<const std::uint8_t> data) {
     if (data.size() > options_.session.max_message_size) {
         return detail::failure(errc::message_too_large,
                                fmt::format("message of {} bytes to many, over the limit of {}",
                                            data.size(), options_.session.max_message_size),
                                name_);
     }
-    return ok();
+    return encode(type, data);
 }
 
-Result<broadcast_result> server_engine::broadcast(std::span<const std::uint8_t> data) {
-    return check_message(data).map([&](auto) {
-        return fan_out(*sessions_.snapshot(), encoder(), session::message_kind::binary, data);
+Result<broadcast_result> server_engine::broadcast(ws_message_type type,
+                                                  std::span<const std::uint8_t> data) {
+    return encode_checked(type, data).map([&](const encoded_message& message) {
+        return fan_out(*sessions_.snapshot(), message);
     });
 }
 
-Result<broadcast_result> server_engine::publish(std::string_view topic,
+Result<broadcast_result> server_engine::publish(std::string_view topic, ws_message_type type,
                                                 std::span<const std::uint8_t> data,
                                                 const session::messaging_session* except) {
-    return check_message(data).map([&](auto) {
-        return fan_out(*topics_.subscribers(topic), encoder(), session::message_kind::binary, data,
-                       topic, except);
+    return encode_checked(type, data).map([&](const encoded_message& message) {
+        return fan_out(*topics_.subscribers(topic), message, topic, except);
     });
 }
 
@@ -358,6 +321,43 @@ VoidResult server_engine::unsubscribe(const session_ptr& who, std::string_view t
                                fmt::format("no subscription of the session to '{}'", topic), name_);
     }
     return ok();
+}
+
+VoidResult validate(const server_options& options, bool is_secure, std::string_view source) {
+    if (auto checked = validate_environment(options, is_secure, source); checked.is_err()) {
+        return checked;
+    }
+    if (options.io_context == nullptr && (options.io_threads == 0 || options.io_threads > 256)) {
+        return detail::failure(errc::invalid_argument, "io_threads must be 1 to 256", source);
+    }
+    if (options.drain_timeout < std::chrono::milliseconds{0} || options.backlog < 0) {
+        return detail::failure(errc::invalid_argument,
+                               "drain_timeout and backlog must not be negative", source);
+    }
+    if (auto checked = validate_callback_pool(options.callback_pool.get(),
+                                              options.callback_queue_limit, source);
+        checked.is_err()) {
+        return checked;
+    }
+    if (auto checked = proxy_gateway::check(options.proxy_protocol, source); checked.is_err()) {
+        return checked;
+    }
+    return validate(options.session, source);
+}
+
+Result<std::shared_ptr<runtime::io_pool>> make_pool(const server_options& options,
+                                                    std::string_view source) {
+    const auto method = to_runtime(options.readiness_method);
+    return make_pool(
+        [&] {
+            if (options.environment) {
+                return options.environment->make_pool(options.io_threads);
+            }
+            return options.io_context != nullptr
+                       ? std::make_shared<runtime::io_pool>(*options.io_context, method)
+                       : std::make_shared<runtime::io_pool>(options.io_threads, method);
+        },
+        errc::bind_failed, source);
 }
 
 }  // namespace network_system::core

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/engine.h"
+#include "core/fan_out.h"
 #include "core/listening_socket.h"
 #include "core/proxy_gateway.h"
 #include "core/topic_registry.h"
@@ -8,6 +9,7 @@
 
 #include <network_system/core/messaging_server.h>
 #include <network_system/core/session_manager.h>
+#include <network_system/session/ws_message.h>
 
 #include <string>
 #include <unordered_map>
@@ -16,38 +18,31 @@
 
 namespace network_system::core {
 
-/// The callbacks of a server as they were when it started; each connection keeps this snapshot.
-struct server_callbacks {
-    messaging_server::connection_callback connected;
-    messaging_server::disconnection_callback disconnected;
-    messaging_server::receive_callback received;
-    messaging_server::request_callback requested;
-    messaging_server::error_callback failed;
-    messaging_server::writable_callback writable;
-};
-
-/// One life of a server, from start to the end of its last connection.
+/// One life of a server, from start to the end of its last connection: it listens, lets connections
+/// in, knows them and their topics. What they speak is derived from it.
 ///
 /// Thread-safety: the public members from any thread; the rest on the loops.
-class server_engine final : public engine, public runtime::acceptor::handler {
+class server_engine : public engine, public runtime::acceptor::handler {
 public:
     server_engine(std::string name, const server_options& options,
-                  std::shared_ptr<runtime::io_pool> pool, make_transport transports,
-                  std::shared_ptr<const server_callbacks> callbacks);
+                  std::shared_ptr<runtime::io_pool> pool, make_transport transports);
 
-    /// Before the start: what a client is told that is turned away for want of room, instead of the
-    /// goodbye of `framing::message`.
+    /// Before the start: what a client is told that is turned away for want of room.
     void refuse_with(std::vector<std::uint8_t> words) { refusal_ = std::move(words); }
     [[nodiscard]] VoidResult start(std::uint16_t port);
     [[nodiscard]] VoidResult start(listener&& taken);
     [[nodiscard]] Result<listener> share_listener();
     void begin_stop() override;
     [[nodiscard]] bool is_running() const noexcept { return !is_stopping_; }
+    /// The next life may begin.
+    [[nodiscard]] bool is_finished() const { return end().is_over(); }
+    [[nodiscard]] const server_options& options() const noexcept { return options_; }
     [[nodiscard]] std::uint16_t local_port() const noexcept { return listening_.local().port(); }
     [[nodiscard]] session_manager& sessions() noexcept { return sessions_; }
     [[nodiscard]] server_metrics metrics() const;
-    [[nodiscard]] Result<broadcast_result> broadcast(std::span<const std::uint8_t> data);
-    [[nodiscard]] Result<broadcast_result> publish(std::string_view topic,
+    [[nodiscard]] Result<broadcast_result> broadcast(ws_message_type type,
+                                                     std::span<const std::uint8_t> data);
+    [[nodiscard]] Result<broadcast_result> publish(std::string_view topic, ws_message_type type,
                                                    std::span<const std::uint8_t> data,
                                                    const session::messaging_session* except);
     [[nodiscard]] VoidResult subscribe(const session::session_ptr& who, std::string_view topic);
@@ -56,50 +51,58 @@ public:
         return topics_.subscribers(topic)->size();
     }
 
-private:
+protected:
     using session_ptr = session::session_ptr;
 
+    /// Whether a connection has a place among `max_connections`, or is only there to be told that
+    /// it has none.
+    enum class standing : std::uint8_t { admitted, surplus };
+
+    /// On to one of the loops.
+    void hand_over(runtime::unique_socket socket, const endpoint& client, standing as);
+    /// A connection for which there is no room. It is told, and closed.
+    virtual void refuse(runtime::unique_socket socket, const endpoint& peer);
+    /// A connection is there, and one of them is gone.
+    virtual void enter(const session_ptr& who, standing as);
+    virtual standing leave(const session_ptr& who) noexcept;
+    /// Begins the end of every connection.
+    virtual void end_sessions() { sessions_.stop_all_sessions(); }
+    /// What is sent for a message of the application's. Error: `invalid_argument`.
+    [[nodiscard]] virtual Result<encoded_message> encode(ws_message_type type,
+                                                         std::span<const std::uint8_t> data) = 0;
+    /// Runs the error callback for what concerns no connection.
+    virtual void tell_error(std::error_code error) = 0;
+
+    void on_gone(const session_ptr& who, std::error_code reason,
+                 const session::session_metrics& totals) noexcept override;
+    [[nodiscard]] bool is_stopping() const noexcept { return is_stopping_; }
+
+private:
     void on_accept(runtime::unique_socket socket, const endpoint& peer) override;
     void on_accept_error(std::error_code error, std::chrono::milliseconds pause) override;
     void on_acceptor_closed() override;
 
     [[nodiscard]] VoidResult start(listening_socket listening);
     void on_proxy_header(proxy_outcome outcome);
-    /// A connection that has its place: on to one of the loops.
-    void hand_over(runtime::unique_socket socket, const endpoint& client);
     void serve(const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
-               const endpoint& peer);
-    [[nodiscard]] VoidResult check_message(std::span<const std::uint8_t> data) const;
+               const endpoint& peer, standing as);
+    [[nodiscard]] Result<encoded_message> encode_checked(ws_message_type type,
+                                                         std::span<const std::uint8_t> data);
     /// Whether the limit per address applies: not to the peers of a Unix domain socket, and not yet
     /// to a proxy's client while it is unspecified.
     [[nodiscard]] bool is_counted(const endpoint& peer) const noexcept;
     [[nodiscard]] bool take_place_of(const endpoint& peer);
     [[nodiscard]] bool admit(const endpoint& peer);
-    void refuse(const runtime::unique_socket& socket);
     void forget(const endpoint& peer);
     void release_one(runtime::loop& where);
     [[nodiscard]] std::shared_ptr<server_engine> self() {
         return std::static_pointer_cast<server_engine>(shared_from_this());
     }
-
-    void on_open(const session_ptr& who) override;
-    void on_message(const session_ptr& who, session::message_kind kind,
-                    std::span<const std::uint8_t> data) override;
-    void on_request(const session_ptr& who, std::span<const std::uint8_t> data,
-                    detail::request_call& call) override;
-    void on_writable(const session_ptr& who) override;
-    void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;
-    void on_gone(const session_ptr& who, std::error_code reason,
-                 const session::session_metrics& totals) noexcept override;
     void report_accept_error(std::error_code error);
-    [[nodiscard]] session::message_encoder encoder() const noexcept {
-        return session::message_encoder(options_.session.frames);
-    }
     void report_error(std::error_code error);
 
     const server_options options_;
     std::vector<std::uint8_t> refusal_;
-    const std::shared_ptr<const server_callbacks> callbacks_;
     session_manager sessions_;
     topic_registry topics_;
     std::shared_ptr<runtime::acceptor> acceptor_;
@@ -120,5 +123,12 @@ private:
     std::size_t admitted_ = 0;
     std::unordered_map<std::string, std::size_t> per_address_;
 };
+
+/// What is wrong with the options, or ok.
+[[nodiscard]] VoidResult validate(const server_options& options, bool is_secure,
+                                  std::string_view source);
+/// The loops that a server of these options runs on. Error: `bind_failed`.
+[[nodiscard]] Result<std::shared_ptr<runtime::io_pool>> make_pool(const server_options& options,
+                                                                  std::string_view source);
 
 }  // namespace network_system::core

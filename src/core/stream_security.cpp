@@ -1,6 +1,9 @@
 #include "core/stream_security.h"
 
 #include "transport/plain_transport.h"
+#include "utils/failure.h"
+
+#include <network_system/config.h>
 
 namespace network_system::core {
 
@@ -11,5 +14,32 @@ Result<engine::make_transport> make_transports(stream_security* security, std::s
     }
     return security->transports_to(host, source);
 }
+
+#if !NETWORK_SYSTEM_WITH_TLS
+
+namespace {
+
+Result<std::shared_ptr<stream_security>> without_tls(const std::optional<tls_config>& config,
+                                                     std::string_view source) {
+    if (config) {
+        return detail::failure(errc::not_supported, "this build has no TLS (BUILD_TLS_SUPPORT=OFF)",
+                               source);
+    }
+    return std::shared_ptr<stream_security>();
+}
+
+}  // namespace
+
+Result<std::shared_ptr<stream_security>> make_server_security(
+    const std::optional<tls_config>& config, std::string_view source) {
+    return without_tls(config, source);
+}
+
+Result<std::shared_ptr<stream_security>> make_client_security(
+    const std::optional<tls_config>& config, std::string_view source) {
+    return without_tls(config, source);
+}
+
+#endif
 
 }  // namespace network_system::core

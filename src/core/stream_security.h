@@ -2,10 +2,12 @@
 
 #include "core/engine.h"
 
+#include <network_system/core/tls_config.h>
 #include <network_system/utils/tls_info.h>
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -28,7 +30,16 @@ public:
     /// What a server says to a client for which it has no room.
     [[nodiscard]] virtual std::vector<std::uint8_t> refusal() const = 0;
     [[nodiscard]] virtual tls_metrics metrics() const = 0;
+    /// Reads what is in files again, for new connections; on error the old stays in force.
+    [[nodiscard]] virtual VoidResult reload(std::string_view source) = 0;
 };
+
+/// What a configuration asks for; null for plain TCP. Error: `not_supported` (no TLS in this
+/// build).
+[[nodiscard]] Result<std::shared_ptr<stream_security>> make_server_security(
+    const std::optional<tls_config>& config, std::string_view source);
+[[nodiscard]] Result<std::shared_ptr<stream_security>> make_client_security(
+    const std::optional<tls_config>& config, std::string_view source);
 
 /// The same for plain TCP too, for which `security` is null.
 [[nodiscard]] Result<engine::make_transport> make_transports(stream_security* security,

@@ -193,4 +193,16 @@ Result<engine::make_transport> client_tls::transports_to(std::string_view host,
     return transports_with(std::move(terms));
 }
 
+Result<std::shared_ptr<stream_security>> make_server_security(
+    const std::optional<tls_config>& config, std::string_view) {
+    return config ? std::shared_ptr<stream_security>(std::make_shared<server_tls>(*config))
+                  : nullptr;
+}
+
+Result<std::shared_ptr<stream_security>> make_client_security(
+    const std::optional<tls_config>& config, std::string_view) {
+    return config ? std::shared_ptr<stream_security>(std::make_shared<client_tls>(*config))
+                  : nullptr;
+}
+
 }  // namespace network_system::core

@@ -26,8 +26,7 @@ public:
         return {0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x50};
     }
     [[nodiscard]] tls_metrics metrics() const override { return counters_->read(); }
-    /// Reads the files again, for new connections; on error the old ones stay in force.
-    [[nodiscard]] VoidResult reload(std::string_view source);
+    [[nodiscard]] VoidResult reload(std::string_view source) override;
 
 private:
     using terms_ptr = std::shared_ptr<const transport::tls_terms>;
@@ -51,6 +50,8 @@ public:
                                                                std::string_view source) override;
     [[nodiscard]] std::vector<std::uint8_t> refusal() const override { return {}; }
     [[nodiscard]] tls_metrics metrics() const override { return counters_->read(); }
+    /// Each start reads them.
+    [[nodiscard]] VoidResult reload(std::string_view) override { return ok(); }
 
     struct shared_part {
         tls_context_ptr context;

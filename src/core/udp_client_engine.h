@@ -28,6 +28,7 @@ public:
     [[nodiscard]] bool is_finished() const noexcept override {
         return has_failed_ || datagram_engine::is_finished();
     }
+    [[nodiscard]] const udp_client_options& options() const noexcept { return options_; }
     /// Calls `done` exactly once, on the loop, unless the gate is closed first.
     void start(const std::string& host, std::uint16_t port, start_callback done);
     /// The same for another target of the running client.

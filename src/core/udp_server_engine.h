@@ -14,6 +14,7 @@ public:
           options_(options) {}
 
     [[nodiscard]] VoidResult start(std::uint16_t port);
+    [[nodiscard]] const udp_server_options& options() const noexcept { return options_; }
 
 private:
     [[nodiscard]] Result<runtime::unique_socket> open(

@@ -181,6 +181,7 @@ void websocket_session::finish(std::error_code reason) {
         const farewell said = farewell_for(reason);
         ending_ = std::make_unique<ending>(ending{said.code, std::string(said.text), said.waits});
     }
+    was_closed_here_ = ending_->waits && !reason;
     ending_->reason = reason;
     ending_->deadline = drain_deadline();
     if (ending_->code != ws_close_code::abnormal) {
@@ -216,6 +217,10 @@ void websocket_session::give_up() {
                               : config().ping_interval * config().max_missed_pings;
     note_failure(is_open() ? fmt::format("no pong within {} ms", patience.count())
                            : "the handshake took too long");
+    if (role() == session_role::server && opening_) {
+        refuse({408, "The request took too long."}, errc::connection_timeout);
+        return;
+    }
     stream_session::give_up();
 }
 

@@ -51,6 +51,11 @@ public:
     }
     [[nodiscard]] std::string close_reason() const override;
     [[nodiscard]] std::string failure_text() const override;
+    /// What the handshake was answered with: 101, or another status of HTTP; 0 while there is none.
+    /// For the host, in its callbacks.
+    [[nodiscard]] unsigned http_status() const noexcept { return http_status_; }
+    /// Whether it ends because the application wanted it. As above.
+    [[nodiscard]] bool was_closed_here() const noexcept { return was_closed_here_; }
 
 protected:
     VoidResult send_owned_as(ws_message_type type, std::vector<std::uint8_t>& data,
@@ -111,6 +116,7 @@ private:
     void answer_http(const http_response& response, bool is_head);
     void answer_http(std::string_view whole, std::error_code reason);
     void open_with(ws_request&& request, std::string_view subprotocol);
+    void refuse(const websocket::http_error& error, errc reason);
     void finish_handshake(std::error_code reason);
 
     // websocket_session_receive.cpp
@@ -143,6 +149,8 @@ private:
     // Read by other threads once there is a code, or the session is gone.
     std::unique_ptr<last_words> last_words_;
     std::atomic<ws_close_code> peer_code_{ws_close_code::abnormal};
+    unsigned http_status_ = 0;
+    bool was_closed_here_ = false;
 };
 
 }  // namespace network_system::session

@@ -69,12 +69,7 @@ void websocket_session::judge_request() {
     using status = websocket::request_parser::status;
     switch (parser.state()) {
         case status::incomplete: return;
-        case status::refused: {
-            note_failure(
-                fmt::format("answered HTTP {}: {}", parser.error().status, parser.error().text));
-            answer_http(websocket::encode_response(parser.error()), errc::handshake_rejected);
-            return;
-        }
+        case status::refused: refuse(parser.error(), errc::handshake_rejected); return;
         case status::plain: {
             const ws_request request = parser.take_request();
             http_response response{426, {}, "This is a WebSocket server.\n"};
@@ -104,8 +99,7 @@ void websocket_session::accept(ws_request&& request, const ws_handshake_answer& 
     const auto head = websocket::encode_accept(request, answer.subprotocol(), answer.headers());
     if (!head) {
         detail::log(log_level::error, "{}: {}", id(), head.error().message);
-        note_failure("answered HTTP 500");
-        answer_http(websocket::encode_response(cannot_answer), errc::handshake_rejected);
+        refuse(cannot_answer, errc::handshake_rejected);
         return;
     }
     under().queue().append(bytes_of(head.value()));
@@ -121,6 +115,7 @@ void websocket_session::judge_response() {
         case status::incomplete: return;
         case status::rejected:
             note_failure(parser.reason());
+            http_status_ = parser.http_status();
             begin_close(errc::handshake_rejected);
             return;
         case status::accepted:
@@ -133,6 +128,7 @@ void websocket_session::open_with(ws_request&& request, std::string_view subprot
         agreed_ = std::make_unique<const agreement>(agreement{
             terms_->keep_request ? std::move(request) : ws_request{}, std::string(subprotocol)});
     }
+    http_status_ = 101;
     opening_.reset();
     allow_sends();
     open();
@@ -142,14 +138,24 @@ void websocket_session::answer_http(const http_response& response, bool is_head)
     const auto whole = websocket::encode_response(response, is_head);
     if (!whole) {
         detail::log(log_level::error, "{}: {}", id(), whole.error().message);
-        note_failure("answered HTTP 500");
-        answer_http(websocket::encode_response(cannot_answer), errc::handshake_rejected);
-    } else if (response.status >= 400) {
+        refuse(cannot_answer, errc::handshake_rejected);
+        return;
+    }
+    http_status_ = response.status;
+    if (response.status >= 400) {
         note_failure(fmt::format("answered HTTP {}", response.status));
         answer_http(whole.value(), errc::handshake_rejected);
     } else {
         answer_http(whole.value(), {});
     }
+}
+
+void websocket_session::refuse(const websocket::http_error& error, errc reason) {
+    // The text may be the parser's, which goes with the answer.
+    const std::string whole = websocket::encode_response(error);
+    http_status_ = error.status;
+    note_failure(fmt::format("answered HTTP {}: {}", error.status, error.text));
+    answer_http(whole, reason);
 }
 
 void websocket_session::answer_http(std::string_view whole, std::error_code reason) {
@@ -161,8 +167,10 @@ void websocket_session::answer_http(std::string_view whole, std::error_code reas
 void websocket_session::finish_handshake(std::error_code reason) {
     // A request that nobody has answered: the server stops, or its callback threw.
     if (role() == session_role::server && opening_) {
-        under().queue().append(bytes_of(websocket::encode_response(
-            reason ? cannot_answer : websocket::http_error{503, "The server is stopping."})));
+        const auto error =
+            reason ? cannot_answer : websocket::http_error{503, "The server is stopping."};
+        http_status_ = error.status;
+        under().queue().append(bytes_of(websocket::encode_response(error)));
     }
     close_transport(drain_deadline(), reason);
 }

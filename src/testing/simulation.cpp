@@ -154,6 +154,16 @@ core::client_options simulation::on_host(std::string_view host, core::client_opt
     return options;
 }
 
+core::ws_server_config simulation::on_host(std::string_view host, core::ws_server_config config) {
+    config.environment = impl_->host(host);
+    return config;
+}
+
+core::ws_client_config simulation::on_host(std::string_view host, core::ws_client_config config) {
+    config.environment = impl_->host(host);
+    return config;
+}
+
 simulation::host_options simulation::on_host(std::string_view host) {
     return host_options(impl_->host(host));
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <network_system/core/options.h>
+#include <network_system/core/ws_options.h>
 #include <network_system/export.h>
 #include <network_system/utils/thread_pool_interface.h>
 #include <network_system/utils/unique_function.h>
@@ -108,9 +109,9 @@ struct simulation_counts {
 };
 
 /// A network, its hosts and their threads in the memory of one thread, under virtual time: real
-/// servers and clients (`core::messaging_server`, `core::messaging_client`, with their handlers)
-/// run in it unchanged. Everything that happens follows from the seed, so that what went wrong once
-/// can be made to happen again.
+/// servers and clients of TCP and WebSocket (`core::messaging_server`, `core::messaging_ws_client`
+/// …) run in it unchanged. Everything that happens follows from the seed, so that what went wrong
+/// once can be made to happen again.
 ///
 ///     testing::simulation sim(seed, testing::simulation_options::faulty(seed));
 ///     core::messaging_server server("echo", sim.on_host("server"));
@@ -144,7 +145,11 @@ public:
     /// Options for something that is to run on the host. Names are not empty and no addresses.
     [[nodiscard]] core::server_options on_host(std::string_view host, core::server_options options);
     [[nodiscard]] core::client_options on_host(std::string_view host, core::client_options options);
-    /// The default options of both.
+    [[nodiscard]] core::ws_server_config on_host(std::string_view host,
+                                                 core::ws_server_config config);
+    [[nodiscard]] core::ws_client_config on_host(std::string_view host,
+                                                 core::ws_client_config config);
+    /// The default options of all of them.
     class host_options;
     [[nodiscard]] host_options on_host(std::string_view host);
 
@@ -207,20 +212,21 @@ private:
 class simulation::host_options {
 public:
     // Meant to be passed where options are wanted.
-    operator core::server_options() const {
-        core::server_options options;
-        options.environment = host_;
-        return options;
-    }
-    operator core::client_options() const {
-        core::client_options options;
-        options.environment = host_;
-        return options;
-    }
+    operator core::server_options() const { return here<core::server_options>(); }
+    operator core::client_options() const { return here<core::client_options>(); }
+    operator core::ws_server_config() const { return here<core::ws_server_config>(); }
+    operator core::ws_client_config() const { return here<core::ws_client_config>(); }
 
 private:
     friend class simulation;
     explicit host_options(std::shared_ptr<runtime::environment> host) : host_(std::move(host)) {}
+
+    template <typename Options>
+    [[nodiscard]] Options here() const {
+        Options options;
+        options.environment = host_;
+        return options;
+    }
 
     std::shared_ptr<runtime::environment> host_;
 };

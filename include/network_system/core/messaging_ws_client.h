@@ -1,0 +1,194 @@
+#pragma once
+
+#include <network_system/config.h>
+#include <network_system/core/messaging_client.h>
+#include <network_system/core/receive_handler.h>
+#include <network_system/core/ws_handlers.h>
+#include <network_system/core/ws_options.h>
+#include <network_system/export.h>
+#include <network_system/session/ws_connection.h>
+#include <network_system/utils/error_codes.h>
+#include <network_system/utils/result_types.h>
+#include <network_system/utils/unique_function.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#if !NETWORK_SYSTEM_WITH_WEBSOCKET
+#error "This build of network_system has no WebSocket: BUILD_WEBSOCKET_SUPPORT=OFF."
+#endif
+
+namespace network_system::core {
+
+/// A WebSocket client (RFC 6455); with `ws_client_config::tls` it speaks wss.
+///
+///     messaging_ws_client client("me");
+///     client.set_text_message_callback([](std::string_view text) { std::cout << text << '\n'; });
+///     ws_client_config config;
+///     config.host = "example.com";
+///     config.port = 443;
+///     config.tls.emplace();
+///     auto connected = client.start_client(config);
+///
+/// Thread-safety: every member may be called from any thread and from any callback. Callbacks
+/// never overlap. No user code runs under a lock. An exception out of a callback closes the
+/// connection, with 1011.
+///
+/// Object lifetimes: the destructor stops the client. Once `stop_client` or the destructor has
+/// returned to a thread that is not inside a library callback, no callback runs or will run. The
+/// object may be destroyed anywhere, inside its own callbacks too.
+class NETWORK_SYSTEM_EXPORT messaging_ws_client {
+public:
+    using connection_ptr = std::shared_ptr<session::ws_connection>;
+    using connected_callback = unique_function<void()>;
+    using disconnected_callback = unique_function<void(ws_close_code, std::string_view reason)>;
+    using message_callback = unique_function<void(const ws_message&)>;
+    using text_callback = unique_function<void(std::string_view)>;
+    using binary_callback = unique_function<void(std::span<const std::uint8_t>)>;
+    using error_callback = unique_function<void(std::error_code)>;
+    using writable_callback = unique_function<void()>;
+    using start_callback = unique_function<void(VoidResult)>;
+
+    /// `client_id` names the client in log lines and error messages.
+    explicit messaging_ws_client(std::string client_id);
+    messaging_ws_client(const messaging_ws_client&) = delete;
+    messaging_ws_client& operator=(const messaging_ws_client&) = delete;
+    ~messaging_ws_client();
+
+    /// Connects and blocks until the WebSocket is open or `connect_timeout` has passed. The
+    /// connected callback runs before it returns. An attempt that fails is not repeated, also with
+    /// `auto_reconnect`: that is for connections that had been made.
+    ///
+    /// Errors: `invalid_argument` (empty host, port 0, a configuration that contradicts itself or
+    /// that HTTP does not allow), `already_exists` (started and not stopped), `would_block` (inside
+    /// a library callback, or on the thread that runs the user's io_context), `resolve_failed`,
+    /// `connection_refused`, `connection_timeout`, `connection_failed`, `connection_closed`
+    /// (stopped meanwhile, or by the server), `handshake_rejected` (the text says what the server
+    /// has answered), `protocol_error`, those of TLS (see secure_messaging_client),
+    /// `not_supported` (wss in a build without TLS).
+    [[nodiscard]] VoidResult start_client(const ws_client_config& config);
+    /// The same without blocking; `handler` runs on the client's I/O thread. When the answer here
+    /// is an error, the handler does not run.
+    [[nodiscard]] VoidResult start_client(const ws_client_config& config, start_callback&& handler);
+    /// The same; `canceller` becomes a function that gives the attempt up, after which `handler`
+    /// gets `cancelled`. It may be called from any thread, at any time, also when the attempt or
+    /// the client is over: then it does nothing.
+    [[nodiscard]] VoidResult start_client(const ws_client_config& config, start_callback&& handler,
+                                          std::function<void()>& canceller);
+    /// The same as the first with the defaults, over plain TCP.
+    [[nodiscard]] VoidResult start_client(std::string_view host, std::uint16_t port,
+                                          std::string_view path = "/");
+
+    /// Sends what is queued, closes with 1000, and ends within `drain_timeout`; ends attempts to
+    /// reconnect at once. Idempotent: ok when stopped. The disconnected callback runs before it
+    /// returns. Inside a library callback it only begins the stop, and returns ok.
+    VoidResult stop_client();
+    /// The same without blocking: `handler` runs once, on the client's I/O thread, after every
+    /// other callback. Error: `connection_closed` (there is nothing to stop).
+    VoidResult stop_client(session::stop_handler&& handler);
+    /// Blocks until the client is stopped, or its connection has ended and it does not reconnect.
+    /// `would_block` inside a library callback.
+    VoidResult wait_for_stop();
+
+    /// Closes the connection with a code and a reason; see ws_connection::close. The client does
+    /// not reconnect, and can be started again once the disconnected callback runs. Errors:
+    /// `connection_closed`, `invalid_argument`.
+    VoidResult close(ws_close_code code = ws_close_code::normal, std::string_view reason = {});
+
+    /// Each sends one message, which may be empty; see ws_connection. Errors: `connection_closed`
+    /// (also while reconnecting), `message_too_large`, `send_buffer_full`.
+    [[nodiscard]] VoidResult send_text(std::string_view text, session::send_callback&& done = {});
+    [[nodiscard]] VoidResult send_binary(std::vector<std::uint8_t>&& data,
+                                         session::send_callback&& done = {});
+    [[nodiscard]] VoidResult send_binary(std::span<const std::uint8_t> data,
+                                         session::send_callback&& done = {});
+    [[nodiscard]] VoidResult send_binary(std::initializer_list<std::uint8_t> data,
+                                         session::send_callback&& done = {});
+    /// See ws_connection.
+    VoidResult send_ping(std::span<const std::uint8_t> payload = {});
+    VoidResult send_pong(std::span<const std::uint8_t> payload = {});
+
+    /// Measures the round-trip time with a ping; the handler runs on the client's I/O thread.
+    /// Error: `connection_closed`.
+    [[nodiscard]] VoidResult ping(session::ping_handler&& handler);
+    /// The same, blocking for at most `connect_timeout`. Errors also: `would_block`,
+    /// `connection_timeout`.
+    [[nodiscard]] Result<std::chrono::microseconds> ping();
+
+    /// `receive_mode::pull` only; see messaging_session::receive_packet.
+    [[nodiscard]] VoidResult receive_packet(session::receive_handler&& handler);
+    VoidResult pause_receiving();
+    VoidResult resume_receiving();
+
+    /// Whether the WebSocket is open; false while reconnecting.
+    [[nodiscard]] bool is_connected() const noexcept;
+    [[nodiscard]] const std::string& client_id() const noexcept;
+    /// The current connection. Error: `connection_closed`.
+    [[nodiscard]] Result<connection_ptr> get_connection() const;
+    /// Since the client was constructed. `connects` counts each connection made;
+    /// `connect_failures` each attempt that failed, those of reconnecting included.
+    [[nodiscard]] client_metrics metrics() const;
+
+    /// The setters below fail with `invalid_argument` while the client is started: callbacks are
+    /// set before start.
+    ///
+    /// Runs for each connection made.
+    VoidResult set_connected_callback(connected_callback callback);
+    /// Runs when a connection has ended: with the code and reason of the server's close frame;
+    /// `no_status` (1005) when that had no code, and `abnormal` (1006) when none came, with the
+    /// cause for a reason. `callback(code, reason)`; the reason is a `std::string_view` valid
+    /// during the call, or a `const std::string&`.
+    template <typename F>
+    VoidResult set_disconnected_callback(F&& callback) {
+        return assign_disconnected_callback(
+            detail::make_text_handler<ws_close_code>(std::forward<F>(callback)));
+    }
+    /// `callback(message)` for every message, text and binary. With several of the message
+    /// callbacks set, each gets what it is for; this one runs first.
+    VoidResult set_message_callback(message_callback callback);
+    /// `callback(text)`: a `std::string_view` valid during the call (no copy), or a
+    /// `const std::string&`.
+    template <typename F>
+    VoidResult set_text_message_callback(F&& callback) {
+        return assign_text_callback(detail::make_text_handler<>(std::forward<F>(callback)));
+    }
+    /// `callback(data)`: a `std::span<const std::uint8_t>` valid during the call (no copy), or a
+    /// `const std::vector<std::uint8_t>&`.
+    template <typename F>
+    VoidResult set_binary_message_callback(F&& callback) {
+        return assign_binary_callback(detail::make_receive_handler<>(std::forward<F>(callback)));
+    }
+    /// Without `auto_pong` only: `callback(payload)` for every ping, of at most 125 bytes, to be
+    /// answered with `send_pong`. Types as above.
+    template <typename F>
+    VoidResult set_ping_callback(F&& callback) {
+        return assign_ping_callback(detail::make_receive_handler<>(std::forward<F>(callback)));
+    }
+    /// Runs when a connection fails, before the disconnected callback, and for each attempt to
+    /// reconnect that fails. Errors of `start_client` are its result, and are not reported here.
+    VoidResult set_error_callback(error_callback callback);
+    /// Runs when a connection whose sends were refused has drained to its low watermark.
+    VoidResult set_writable_callback(writable_callback callback);
+
+private:
+    class impl;
+
+    VoidResult assign_disconnected_callback(disconnected_callback callback);
+    VoidResult assign_text_callback(text_callback callback);
+    VoidResult assign_binary_callback(binary_callback callback);
+    VoidResult assign_ping_callback(binary_callback callback);
+
+    std::unique_ptr<impl> impl_;
+};
+
+}  // namespace network_system::core

@@ -1,0 +1,350 @@
+#pragma once
+
+#include "core/addresses.h"
+#include "core/awaited.h"
+#include "core/client_engine.h"
+#include "core/stream_security.h"
+#include "utils/failure.h"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace network_system::core {
+
+/// What the clients over streams have in common: the current (or last) life, and the callbacks for
+/// the next. `Engine` is a `client_engine`.
+///
+/// Thread-safety: every member may be called from any thread.
+template <typename Engine, typename Callbacks>
+class client_facade {
+public:
+    using start_callback = client_engine::start_callback;
+
+    /// What a start is asked for.
+    struct request {
+        const client_options& options;
+        /// Null for plain TCP.
+        stream_security* security;
+        std::string_view host;
+        std::uint16_t port;
+    };
+
+    explicit client_facade(std::string id) : id_(std::move(id)) {
+        runtime::io_threads::end_after_caller();
+    }
+    client_facade(const client_facade&) = delete;
+    client_facade& operator=(const client_facade&) = delete;
+    ~client_facade() { shut_down(); }
+
+    [[nodiscard]] const std::string& id() const noexcept { return id_; }
+
+    [[nodiscard]] std::shared_ptr<Engine> engine() const {
+        const std::lock_guard lock(mutex_);
+        return engine_;
+    }
+
+    [[nodiscard]] bool send_short(session::message_kind kind,
+                                  std::span<const std::uint8_t> data) const {
+        return connected_->send_short(kind, data);
+    }
+    [[nodiscard]] Result<std::shared_ptr<session::messaging_session>> session() const {
+        if (auto current = connected_->get()) {
+            return std::shared_ptr<session::messaging_session>(std::move(current));
+        }
+        return detail::failure(errc::connection_closed, "the client is not connected", id_);
+    }
+
+    /// Begins to connect with what `make(pool, loop, transports, slot, callbacks)` makes: the
+    /// engine that does.
+    template <typename Make>
+    Result<std::shared_ptr<Engine>> begin(const request& what, const Make& make,
+                                          start_callback& handler,
+                                          std::function<void()>* canceller = nullptr) {
+        if (const auto checked =
+                validate(what.options, what.security != nullptr, what.host, what.port, id_);
+            checked.is_err()) {
+            return checked.error();
+        }
+        auto transports = make_transports(what.security, what.host, id_);
+        if (!transports) {
+            return transports.error();
+        }
+        // Let go after the lock: user data and captures have destructors, which are user code.
+        engine_list retired;
+        std::function<void()> former_canceller;
+        const std::lock_guard lock(mutex_);
+        if (engine_ && !engine_->is_finished()) {
+            return detail::failure(errc::already_exists, "the client is already started", id_);
+        }
+        retired = retire_engines();
+        if (const auto chosen = choose_loop(what.options); !chosen) {
+            return chosen.error();
+        }
+        engine_ = make(pool_, loop_, std::move(transports).value(), connected_, callbacks_);
+        if (canceller != nullptr) {
+            former_canceller = std::exchange(*canceller, [weak = std::weak_ptr(engine_)] {
+                if (const auto alive = weak.lock()) {
+                    alive->cancel_start();
+                }
+            });
+        }
+        engine_->start(std::string(what.host), what.port, std::move(handler), former_);
+        return engine_;
+    }
+
+    template <typename Make>
+    VoidResult start(const request& what, const Make& make, start_callback& handler,
+                     std::function<void()>* canceller = nullptr) {
+        return begin(what, make, handler, canceller).map([](const auto&) {
+            return std::monostate{};
+        });
+    }
+
+    template <typename Make>
+    VoidResult start_and_wait(const request& what, const Make& make) {
+        if (must_not_block(what.options)) {
+            return detail::failure(errc::would_block,
+                                   "start_client blocks; on an I/O thread pass a handler", id_);
+        }
+        start_callback nobody;
+        const auto begun = begin(what, make, nobody);
+        if (!begun) {
+            return begun.error();
+        }
+        const auto& current = begun.value();
+        const auto deadline =
+            std::chrono::steady_clock::now() + what.options.connect_timeout + engine::stop_grace;
+        if (auto result = current->wait_for_start(deadline)) {
+            return *std::move(result);
+        }
+        current->abandon();
+        // While a callback runs, the destructor has something to wait for.
+        if (current->gate()->is_idle()) {
+            forget(current);
+        }
+        return detail::failure(errc::connection_timeout,
+                               "start_client had no answer within connect_timeout; is the "
+                               "io_context running, and no callback blocking it",
+                               id_);
+    }
+
+    VoidResult stop() {
+        for (const auto& each : engines()) {
+            if (!each->may_block()) {
+                each->begin_stop();
+            } else if (!each->stop(each->options().drain_timeout)) {
+                forget(each);
+            }
+        }
+        return ok();
+    }
+
+    VoidResult stop(session::stop_handler& handler) {
+        const auto current = engine();
+        if (!current || current->end().is_over()) {
+            return detail::failure(errc::connection_closed, "the client is not started", id_);
+        }
+        current->stop_then(std::move(handler));
+        return ok();
+    }
+
+    VoidResult wait_for_stop() {
+        const auto current = engine();
+        if (!current) {
+            return ok();
+        }
+        if (!current->may_block()) {
+            return detail::failure(errc::would_block, "wait_for_stop on an I/O thread", id_);
+        }
+        current->end().wait();
+        return ok();
+    }
+
+    Result<std::chrono::microseconds> ping_and_wait() {
+        return begin_and_wait<std::chrono::microseconds>(
+            "ping", nullptr, [](session::messaging_session& current, auto handler) {
+                return current.ping(std::move(handler));
+            });
+    }
+
+    /// Begins something with `begin(session, handler)` and waits for what the handler gets, at most
+    /// for `limit` (null: the time that connecting may take).
+    template <typename T, typename Begin>
+    Result<T> begin_and_wait(const char* what, const std::chrono::milliseconds* limit,
+                             const Begin& begin) {
+        const auto current = session();
+        const auto engine_now = engine();
+        if (!current || !engine_now) {
+            return current ? detail::failure(errc::connection_closed, "the client is not connected",
+                                             id_)
+                           : current.error();
+        }
+        if (!engine_now->may_block() || engine_now->options().environment) {
+            return detail::failure(errc::would_block,
+                                   std::string(what) + " blocks; on an I/O thread pass a handler",
+                                   id_);
+        }
+        const auto answer = std::make_shared<awaited<T>>();
+        const auto begun = begin(*current.value(),
+                                 [answer](Result<T> result) { answer->give(std::move(result)); });
+        if (!begun) {
+            return begun.error();
+        }
+        // The handler knows the deadline better; this is for loops that do not run.
+        const auto deadline = std::chrono::steady_clock::now() +
+                              (limit != nullptr ? *limit : engine_now->options().connect_timeout) +
+                              engine::stop_grace;
+        if (auto result = answer->wait_until(deadline)) {
+            return *std::move(result);
+        }
+        return detail::failure(errc::connection_timeout, std::string("no answer to the ") + what,
+                               id_);
+    }
+
+    /// `callback` gets the one it replaces: the caller destroys that, without the lock.
+    template <typename Callback>
+    VoidResult set_callback(Callback Callbacks::*which, Callback& callback) {
+        const std::lock_guard lock(mutex_);
+        const auto is_in_use = [](const auto& one) { return one && !one->end().is_over(); };
+        if (is_in_use(former_) || is_in_use(engine_)) {
+            return detail::failure(errc::invalid_argument, "callbacks are set before start_client",
+                                   id_);
+        }
+        std::swap((*callbacks_).*which, callback);
+        return ok();
+    }
+
+    [[nodiscard]] client_metrics metrics() const {
+        const std::lock_guard lock(mutex_);
+        client_metrics all = past_;
+        for (const auto& each : {former_, engine_}) {
+            if (each) {
+                add_engine(all, *each);
+            }
+        }
+        return all;
+    }
+
+protected:
+    /// The end of the object, as in a facade: first in the destructor of whoever has members that
+    /// callbacks reach.
+    void shut_down() {
+        for (const auto& each : engines()) {
+            if (each->may_block()) {
+                (void)each->stop(each->options().drain_timeout);
+            } else {
+                each->abandon();
+            }
+        }
+    }
+
+private:
+    [[nodiscard]] bool must_not_block(const client_options& options) {
+        return runtime::loop::is_on_io_thread() || options.environment ||
+               user_context_runs_here(options) ||
+               (options.callback_pool && options.callback_pool->runs_here());
+    }
+
+    /// Without a loop yet, no thread can be inside one of its batches; but it may be running the
+    /// io_context, so that one is made.
+    [[nodiscard]] bool user_context_runs_here(const client_options& options) {
+        if (options.io_context == nullptr) {
+            return false;
+        }
+        const std::lock_guard lock(mutex_);
+        return choose_loop(options).is_ok() && loop_->context_runs_here();
+    }
+
+    static void add_engine(client_metrics& sum, const client_engine& one) {
+        const client_metrics more = one.metrics();
+        sum.connects += more.connects;
+        sum.connect_failures += more.connect_failures;
+        sum.session_errors += more.session_errors;
+        sum.callback_exceptions += more.callback_exceptions;
+        add(sum.totals, more.totals);
+    }
+
+    using engine_list = std::vector<std::shared_ptr<Engine>>;
+
+    /// Those whose callbacks may run, in the order of their starts.
+    [[nodiscard]] engine_list engines() const {
+        const std::lock_guard lock(mutex_);
+        engine_list all{former_, engine_};
+        std::erase(all, nullptr);
+        return all;
+    }
+
+    /// Makes room for the next engine, as far as it is over: the one that is not becomes the
+    /// former. The caller lets the others go without the lock.
+    [[nodiscard]] engine_list retire_engines() {
+        engine_list over{std::exchange(former_, nullptr), std::exchange(engine_, nullptr)};
+        std::erase(over, nullptr);
+        // If there are two, the first was over before the other began.
+        if (!over.empty() && !over.back()->end().is_over()) {
+            former_ = std::move(over.back());
+            over.pop_back();
+        }
+        for (const auto& each : over) {
+            add_engine(past_, *each);
+        }
+        return over;
+    }
+
+    /// Lets go of an engine whose end nobody may live to see.
+    void forget(const std::shared_ptr<Engine>& one) {
+        // Let go after the lock, as in begin.
+        std::shared_ptr<Engine> forgotten;
+        session_slot::session_ptr last;
+        const std::lock_guard lock(mutex_);
+        for (auto* const each : {&former_, &engine_}) {
+            if (*each == one) {
+                forgotten = std::exchange(*each, nullptr);
+                add_engine(past_, *one);
+            }
+        }
+        if (forgotten && !engine_) {
+            last = connected_->get();
+            connected_->clear(last.get());
+        }
+    }
+
+    /// Where the options say, and once and for all while they say the same.
+    VoidResult choose_loop(const client_options& options) {
+        if (pool_ && options.io_context == context_ && options.environment == environment_) {
+            return ok();
+        }
+        auto made = make_pool(options, id_);
+        if (!made) {
+            return made.error();
+        }
+        pool_ = std::move(made).value();
+        loop_ = pool_->next_loop();
+        context_ = options.io_context;
+        environment_ = options.environment;
+        return ok();
+    }
+
+    const std::string id_;
+    mutable std::mutex mutex_;
+    std::shared_ptr<runtime::io_pool> pool_;
+    std::shared_ptr<runtime::loop> loop_;
+    // What these two were made for.
+    asio::io_context* context_ = nullptr;
+    std::shared_ptr<runtime::environment> environment_;
+    std::shared_ptr<Callbacks> callbacks_ = std::make_shared<Callbacks>();
+    const std::shared_ptr<session_slot> connected_ = std::make_shared<session_slot>();
+    // The connection before, while its last callbacks run.
+    std::shared_ptr<Engine> former_;
+    std::shared_ptr<Engine> engine_;
+    client_metrics past_;
+};
+
+}  // namespace network_system::core

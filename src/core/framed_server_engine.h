@@ -1,0 +1,47 @@
+#pragma once
+
+#include "core/server_engine.h"
+
+#include <memory>
+#include <span>
+#include <string>
+
+namespace network_system::core {
+
+/// The callbacks of a server as they were when it started; each connection keeps this snapshot.
+struct server_callbacks {
+    messaging_server::connection_callback connected;
+    messaging_server::disconnection_callback disconnected;
+    messaging_server::receive_callback received;
+    messaging_server::request_callback requested;
+    messaging_server::error_callback failed;
+    messaging_server::writable_callback writable;
+};
+
+/// One life of a server whose connections speak one of the framings.
+class framed_server_engine final : public server_engine {
+public:
+    framed_server_engine(std::string name, const server_options& options,
+                         std::shared_ptr<runtime::io_pool> pool, make_transport transports,
+                         std::shared_ptr<const server_callbacks> callbacks);
+
+private:
+    [[nodiscard]] std::shared_ptr<session::stream_session> new_session(
+        std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+        session::session_setup& setup) override;
+    [[nodiscard]] Result<encoded_message> encode(ws_message_type type,
+                                                 std::span<const std::uint8_t> data) override;
+    void tell_error(std::error_code error) override;
+
+    void on_open(const session_ptr& who) override;
+    void on_message(const session_ptr& who, session::message_kind kind,
+                    std::span<const std::uint8_t> data) override;
+    void on_request(const session_ptr& who, std::span<const std::uint8_t> data,
+                    detail::request_call& call) override;
+    void on_writable(const session_ptr& who) override;
+    void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;
+
+    const std::shared_ptr<const server_callbacks> callbacks_;
+};
+
+}  // namespace network_system::core

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "session/websocket_terms.h"
+
+#include <network_system/core/ws_options.h>
+#include <network_system/utils/result_types.h>
+
+#include <memory>
+#include <string_view>
+
+namespace network_system::core {
+
+// What the configurations of WebSocket servers and clients say, in the words of the engines and
+// sessions.
+
+[[nodiscard]] server_options server_options_of(const ws_server_config& config);
+[[nodiscard]] client_options client_options_of(const ws_client_config& config);
+
+[[nodiscard]] std::shared_ptr<const session::websocket_terms> terms_of(
+    const ws_server_config& config);
+/// What the client asks for is in it.
+[[nodiscard]] std::shared_ptr<const session::websocket_terms> terms_of(
+    const ws_client_config& config);
+
+/// What is wrong with the configuration, beyond what the options it stands for are checked for.
+/// Error: `invalid_argument`.
+[[nodiscard]] VoidResult validate(const ws_server_config& config, std::string_view source);
+[[nodiscard]] VoidResult validate(const ws_client_config& config, std::string_view source);
+
+/// The configuration's TLS, as one that HTTP is spoken over; nothing for plain TCP.
+[[nodiscard]] std::optional<tls_config> tls_of(const ws_connection_config& config);
+
+}  // namespace network_system::core

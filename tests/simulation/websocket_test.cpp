@@ -1,0 +1,185 @@
+// WebSocket in the simulated network: hours in moments, the same again from the same seed.
+#include <network_system/config.h>
+
+#if NETWORK_SYSTEM_WITH_WEBSOCKET
+
+#include <network_system/core/messaging_ws_client.h>
+#include <network_system/core/messaging_ws_server.h>
+#include <network_system/testing/simulation.h>
+#include <network_system/utils/log.h>
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace network_system::testing {
+namespace {
+
+using core::messaging_ws_client;
+using core::messaging_ws_server;
+using core::ws_client_config;
+using core::ws_server_config;
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::nanoseconds;
+using std::chrono::seconds;
+
+constexpr std::uint16_t port = 4000;
+
+/// A server that echoes, and one client, in a network of their own.
+class ws_pair {
+public:
+    explicit ws_pair(std::uint64_t seed, const simulation_options& options = {})
+        : sim(seed, options) {
+        at_client = sim.on_host("client");
+        at_client.host = "server";
+        at_client.port = port;
+        at_server = sim.on_host("server");
+        at_server.port = port;
+        (void)server.set_connection_callback([this](const auto& made) { connection = made; });
+        (void)server.set_message_callback([](const auto& from, const ws_message& message) {
+            (void)(message.is_text() ? from->send_text(message.text())
+                                     : from->send_binary(message.data));
+        });
+        (void)client.set_connected_callback([this] { ++connected; });
+        (void)client.set_disconnected_callback([this](ws_close_code code, std::string_view) {
+            closed = code;
+            closed_at = sim.now();
+        });
+        (void)client.set_message_callback([this](const ws_message& message) {
+            received.emplace_back(message.data.begin(), message.data.end());
+        });
+    }
+
+    [[nodiscard]] bool start() {
+        std::optional<VoidResult> started;
+        if (!server.start_server(at_server) ||
+            !client.start_client(at_client, [&](VoidResult answer) { started = answer; })) {
+            return false;
+        }
+        return sim.run_until([&] { return started.has_value(); }, minutes(1)) && *started;
+    }
+    [[nodiscard]] bool wait(const std::function<bool()>& condition) {
+        return sim.run_until(condition, hours(1));
+    }
+
+    simulation sim;
+    ws_server_config at_server;
+    ws_client_config at_client;
+    std::shared_ptr<session::ws_connection> connection;
+    std::vector<std::string> received;
+    int connected = 0;
+    std::optional<ws_close_code> closed;
+    nanoseconds closed_at{0};
+    messaging_ws_server server{"server"};
+    messaging_ws_client client{"client"};
+};
+
+/// A conversation; the fingerprint of all that happened.
+std::uint64_t converse(std::uint64_t seed) {
+    ws_pair pair(seed);
+    EXPECT_TRUE(pair.start());
+    for (int i = 0; i < 20; ++i) {
+        EXPECT_TRUE(pair.client.send_text(std::string(static_cast<std::size_t>(i * 500), 'x')));
+    }
+    EXPECT_TRUE(pair.wait([&] { return pair.received.size() == 20; }));
+    EXPECT_TRUE(pair.client.close(ws_close_code::normal, "done"));
+    EXPECT_TRUE(pair.wait([&] { return pair.closed.has_value(); }));
+    EXPECT_EQ(pair.closed, ws_close_code::normal);
+    return pair.sim.fingerprint();
+}
+
+TEST(SimulatedWebSocket, FollowsFromTheSeed) {
+    EXPECT_EQ(converse(7), converse(7));
+    EXPECT_NE(converse(7), converse(8));
+}
+
+TEST(SimulatedWebSocket, IsKeptAliveForHours) {
+    ws_pair pair(1);
+    ASSERT_TRUE(pair.start());
+    EXPECT_TRUE(pair.sim.run_for(hours(3)));
+    EXPECT_TRUE(pair.client.is_connected());
+    EXPECT_FALSE(pair.closed);
+}
+
+TEST(SimulatedWebSocket, EndsWhenNoPongComes) {
+    ws_pair pair(1);
+    ASSERT_TRUE(pair.start());
+    const auto began = pair.sim.now();
+    pair.sim.partition("client", "server", hours(1));
+    EXPECT_TRUE(pair.wait([&] { return pair.closed.has_value(); }));
+    EXPECT_EQ(pair.closed, ws_close_code::abnormal);
+    // 30 s until the ping and 10 s for its pong, both by default.
+    EXPECT_GE(pair.closed_at - began, seconds(39));
+    EXPECT_LE(pair.closed_at - began, seconds(42));
+}
+
+TEST(SimulatedWebSocket, ComesBackAfterARestartInItsTime) {
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+        ws_pair pair(seed);
+        pair.at_client.auto_reconnect = true;
+        ASSERT_TRUE(pair.start());
+        ASSERT_TRUE(pair.connection->close(ws_close_code::service_restart));
+        EXPECT_TRUE(pair.wait([&] { return pair.connected == 2; }));
+        EXPECT_GE(pair.sim.now() - pair.closed_at, seconds(5));
+        EXPECT_LE(pair.sim.now() - pair.closed_at, seconds(31));
+        pair.connection->close(ws_close_code::try_again_later);
+        EXPECT_TRUE(pair.wait([&] { return pair.connected == 3; }));
+        EXPECT_GE(pair.sim.now() - pair.closed_at, seconds(60));
+    }
+}
+
+/// What went wrong in a network of faults; nothing when all is well.
+std::string survive(std::uint64_t seed) {
+    ws_pair pair(seed, simulation_options::faulty(seed));
+    pair.at_client.auto_reconnect = true;
+    pair.at_client.reconnect.initial_delay = milliseconds(100);
+    pair.at_client.reconnect.max_delay = seconds(5);
+    for (int tries = 0; !pair.start(); ++tries) {
+        if (tries == 100) {
+            return "no connection in 100 tries";
+        }
+        (void)pair.server.stop_server();
+        (void)pair.client.stop_client();
+        (void)pair.sim.run_for(minutes(1));
+    }
+    std::set<std::string> sent;
+    for (int i = 0; i < 50; ++i) {
+        const std::size_t before = pair.received.size();
+        const std::string text(pair.sim.random_below(5000), static_cast<char>('a' + i % 26));
+        // A message may be lost with its connection, but none arrives that was not sent.
+        if (pair.client.send_text(text)) {
+            (void)pair.sim.run_until(
+                [&] { return pair.received.size() > before || !pair.client.is_connected(); },
+                minutes(1));
+            sent.insert(text);
+            if (pair.received.size() > before && !sent.contains(pair.received.back())) {
+                return "a message that was not sent";
+            }
+        }
+        if (!pair.wait([&] { return pair.client.is_connected(); })) {
+            return "it did not come back";
+        }
+    }
+    return {};
+}
+
+TEST(SimulatedWebSocket, ComesBackThroughFaults) {
+    const log_level before = log_level::warning;
+    set_log_level(log_level::off);
+    EXPECT_EQ(try_seeds(seeds_to_try({1, 20}), survive), "");
+    set_log_level(before);
+}
+
+}  // namespace
+}  // namespace network_system::testing
+
+#endif

@@ -1,0 +1,111 @@
+// wss: WebSocket over TLS, on both sides a field of the configuration.
+#include <network_system/config.h>
+
+#if NETWORK_SYSTEM_WITH_TLS
+
+#include "tls/secure_support.h"
+#include "websocket/support.h"
+
+namespace ws {
+namespace {
+
+[[nodiscard]] ws_server_config secure_server() {
+    ws_server_config config;
+    config.tls = secure::for_server();
+    return config;
+}
+
+[[nodiscard]] ws_client_config secure_client() {
+    ws_client_config config;
+    config.host = "localhost";
+    config.tls = secure::for_client();
+    return config;
+}
+
+TEST(Wss, CarriesMessagesOfEverySize) {
+    ws_test_server server(secure_server());
+    ws_test_client client(secure_client());
+    ASSERT_TRUE(is_ok(client.connect(server.start())));
+    for (const std::size_t size : {0U, 1U, 125U, 126U, 16'384U, 65'536U, 3'000'000U}) {
+        EXPECT_TRUE(client.exchange({ws_message_type::binary, pattern(size)})) << size;
+    }
+    EXPECT_TRUE(client.exchange("text over TLS"));
+    const auto connection = client.client.get_connection();
+    ASSERT_TRUE(is_ok(connection));
+    const auto agreed = connection.value()->tls();
+    ASSERT_TRUE(is_ok(agreed));
+    EXPECT_EQ(agreed.value().application_protocol, "http/1.1");
+    EXPECT_TRUE(is_ok(connection.value()->peer_certificate()));
+    EXPECT_TRUE(is_ok(client.client.close(ws_close_code::normal, "done")));
+    ASSERT_TRUE(server.closed.wait_for(1));
+    EXPECT_EQ(server.closed.at(0).reason, "done");
+    EXPECT_EQ(server.server.metrics().tls.handshakes, 1U);
+    EXPECT_EQ(client.client.metrics().tls.handshakes, 1U);
+}
+
+TEST(Wss, VerifiesTheServerUnlessToldOtherwise) {
+    ws_test_server server(secure_server());
+    const auto port = server.start();
+    ws_client_config config = secure_client();
+    config.tls = network_system::core::tls_config{};
+    ws_test_client stranger(config);
+    EXPECT_TRUE(fails_with(stranger.connect(port), errc::certificate_verification_failed));
+    config.tls->verify_peer = false;
+    ws_test_client careless(config);
+    EXPECT_TRUE(is_ok(careless.connect(port)));
+    ws_client_config plain;
+    plain.connect_timeout = 2000ms;
+    ws_test_client lost(plain);
+    EXPECT_TRUE(lost.connect(port).is_err()) << "ws to a wss server";
+}
+
+TEST(Wss, AServerNeedsAnIdentity) {
+    ws_server_config config;
+    config.tls.emplace();
+    messaging_ws_server server("server");
+    EXPECT_TRUE(server.start_server(config).is_err());
+    EXPECT_FALSE(server.is_running());
+}
+
+TEST(Wss, AFullServerAnswers503) {
+    ws_server_config config = secure_server();
+    config.max_connections = 1;
+    ws_test_server server(config);
+    const auto port = server.start();
+    ws_test_client first(secure_client());
+    ASSERT_TRUE(is_ok(first.connect(port)));
+    ws_test_client second(secure_client());
+    const auto refused = second.connect(port);
+    EXPECT_TRUE(fails_with(refused, errc::handshake_rejected));
+    EXPECT_NE(refused.error().message.find("503"), std::string::npos) << refused.error().message;
+    EXPECT_TRUE(first.exchange("unharmed"));
+}
+
+TEST(Wss, ReloadsItsCertificates) {
+    ws_test_server server(secure_server());
+    const auto port = server.start();
+    EXPECT_TRUE(is_ok(server.server.reload_certificates()));
+    ws_test_client client(secure_client());
+    ASSERT_TRUE(is_ok(client.connect(port)));
+    EXPECT_TRUE(client.exchange("with those"));
+}
+
+TEST(Wss, Reconnects) {
+    ws_client_config config = secure_client();
+    config.auto_reconnect = true;
+    config.reconnect.restart_delay_least = 1ms;
+    config.reconnect.restart_delay_most = 10ms;
+    ws_test_server server(secure_server());
+    ws_test_client client(config);
+    ASSERT_TRUE(is_ok(client.connect(server.start())));
+    ASSERT_TRUE(server.connections.wait_for(1));
+    EXPECT_TRUE(is_ok(server.connections.at(0)->close(ws_close_code::service_restart)));
+    ASSERT_TRUE(client.connected.wait_for(2));
+    EXPECT_TRUE(eventually([&] { return client.client.is_connected(); }));
+    EXPECT_TRUE(client.exchange("again"));
+}
+
+}  // namespace
+}  // namespace ws
+
+#endif
