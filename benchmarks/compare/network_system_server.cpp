@@ -8,7 +8,9 @@
 #include <network_system/async.h>
 #include <network_system/config.h>
 #include <network_system/core/messaging_server.h>
+#if NETWORK_SYSTEM_WITH_WEBSOCKET
 #include <network_system/core/messaging_ws_server.h>
+#endif
 #if NETWORK_SYSTEM_WITH_TLS
 #include <network_system/core/secure_messaging_server.h>
 #endif
@@ -122,6 +124,7 @@ void serve_until(const sigset_t& stop_signals, Server& server) {
     throw_if_failed(server.stop_server());
 }
 
+#if NETWORK_SYSTEM_WITH_WEBSOCKET
 void serve_websocket(const settings& chosen, const sigset_t& stop_signals) {
     network_system::core::ws_server_config config;
     config.bind_address = chosen.options.bind_address;
@@ -140,6 +143,11 @@ void serve_websocket(const settings& chosen, const sigset_t& stop_signals) {
     throw_if_failed(server.start_server(config));
     serve_until(stop_signals, server);
 }
+#else
+void serve_websocket(const settings&, const sigset_t&) {
+    throw std::invalid_argument("--websocket: built without WebSocket");
+}
+#endif
 
 void serve(compare::arguments& arguments) {
     const settings chosen = read_settings(arguments);

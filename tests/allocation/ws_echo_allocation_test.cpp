@@ -2,6 +2,8 @@
 #include "allocation/counting_heap.h"
 #include "loopback/support.h"
 
+#include <network_system/config.h>
+#if NETWORK_SYSTEM_WITH_WEBSOCKET
 #include <network_system/core/messaging_ws_client.h>
 #include <network_system/core/messaging_ws_server.h>
 
@@ -33,12 +35,12 @@ public:
     explicit ws_echo_load(const load& what) : what_(what) {}
 
     void run() {
-        ASSERT_TRUE(is_ok(server_.set_message_callback(
-            [this](const auto& connection, const ws_message& message) {
+        ASSERT_TRUE(is_ok(
+            server_.set_message_callback([this](const auto& connection, const ws_message& message) {
                 failures_ += connection->send_text(message.text()).is_ok() ? 0U : 1U;
             })));
-        ASSERT_TRUE(is_ok(
-            client_.set_message_callback([this](const ws_message& message) { on_answer(message); })));
+        ASSERT_TRUE(is_ok(client_.set_message_callback(
+            [this](const ws_message& message) { on_answer(message); })));
         ASSERT_TRUE(is_ok(server_.start_server(0)));
         ASSERT_TRUE(is_ok(client_.start_client("127.0.0.1", server_.local_port())));
         for (std::size_t i = 0; i < what_.in_flight; ++i) {
@@ -100,3 +102,4 @@ INSTANTIATE_TEST_SUITE_P(Load, WebSocketEchoAllocationTest,
 
 }  // namespace
 }  // namespace loopback
+#endif

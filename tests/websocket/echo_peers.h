@@ -29,6 +29,7 @@ inline constexpr std::size_t largest_message = std::size_t{16} * 1024 * 1024;
     ws_server_config config;
     config.bind_address = "127.0.0.1";
     config.port = port;
+    config.path.clear();
     config.max_message_size = largest_message;
     return config;
 }
@@ -65,7 +66,7 @@ inline std::string converse(const std::string& host, std::uint16_t port, const s
     config.path = path;
     config.max_message_size = largest_message;
     if (client.start_client(config)) {
-        client.wait_for_stop();
+        (void)client.wait_for_stop();
         (void)client.stop_client();
     }
     return last_text;
