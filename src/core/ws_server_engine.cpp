@@ -231,8 +231,8 @@ void ws_server_engine::on_closed(const session_ptr& who, std::error_code reason,
 void ws_server_engine::on_gone(const session_ptr& who, std::error_code reason,
                                const session::session_metrics& totals) noexcept {
     // A refusal is an answer, with counters of its own, and no failure.
-    server_engine::on_gone(
-        who, reason == errc::handshake_rejected ? std::error_code{} : reason, totals);
+    server_engine::on_gone(who, reason == errc::handshake_rejected ? std::error_code{} : reason,
+                           totals);
 }
 
 ws_server_metrics ws_server_engine::ws_metrics() const {

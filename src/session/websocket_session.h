@@ -45,7 +45,7 @@ public:
     VoidResult send_pong(std::span<const std::uint8_t> payload) override;
     VoidResult close(ws_close_code code, std::string_view reason) override;
     [[nodiscard]] const ws_request& request() const noexcept override;
-    [[nodiscard]] std::string_view subprotocol() const noexcept override { return subprotocol_; }
+    [[nodiscard]] std::string_view subprotocol() const noexcept override;
     [[nodiscard]] ws_close_code close_code() const noexcept override {
         return peer_code_.load(std::memory_order_acquire);
     }
@@ -75,6 +75,16 @@ protected:
 private:
     /// Only until the handshake is over.
     struct opening;
+    /// What the handshake has left behind; nothing when that is nothing.
+    struct agreement {
+        ws_request request;
+        std::string subprotocol;
+    };
+    /// What there is to say of the end, beside codes.
+    struct last_words {
+        std::string of_peer;
+        std::string failure;
+    };
     /// How the session ends.
     struct ending {
         /// Nothing is said when it is `abnormal`.
@@ -105,8 +115,8 @@ private:
     /// Server: the whole answer, and the end.
     void answer_http(const http_response& response, bool is_head);
     void answer_http(std::string_view whole, std::error_code reason);
+    void open_with(ws_request&& request, std::string_view subprotocol);
     void refuse(const websocket::http_error& error, errc reason);
-    void open_with(std::string_view subprotocol);
     void finish_handshake(std::error_code reason);
 
     // websocket_session_receive.cpp
@@ -116,6 +126,8 @@ private:
     void on_end() override;
     bool on_control(const websocket::message& frame);
     void note_close(const websocket::close_frame& said);
+    void note_failure(std::string text) { words().failure = std::move(text); }
+    [[nodiscard]] last_words& words();
     void violate(const websocket::violation& broken);
     /// What arrives while the peer's close is waited for.
     void skim(std::size_t placed, std::span<std::uint8_t> rest);
@@ -130,15 +142,13 @@ private:
     const std::shared_ptr<const websocket_terms> terms_;
     std::unique_ptr<opening> opening_;
     websocket::message_decoder decoder_;
-    std::unique_ptr<const ws_request> request_;
-    std::string subprotocol_;
+    std::unique_ptr<const agreement> agreed_;
     // The session as others know it, for callbacks; let go at the end.
     std::shared_ptr<ws_connection> connection_;
     std::unique_ptr<ending> ending_;
-    // Written once, before `peer_code_`.
-    std::string peer_reason_;
+    // Read by other threads once there is a code, or the session is gone.
+    std::unique_ptr<last_words> last_words_;
     std::atomic<ws_close_code> peer_code_{ws_close_code::abnormal};
-    std::string failure_;
     unsigned http_status_ = 0;
     bool was_closed_here_ = false;
 };
