@@ -128,7 +128,6 @@ void websocket_session::open_with(ws_request&& request, std::string_view subprot
         agreed_ = std::make_unique<const agreement>(agreement{
             terms_->keep_request ? std::move(request) : ws_request{}, std::string(subprotocol)});
     }
-    http_status_ = 101;
     opening_.reset();
     allow_sends();
     open();
@@ -141,7 +140,6 @@ void websocket_session::answer_http(const http_response& response, bool is_head)
         refuse(cannot_answer, errc::handshake_rejected);
         return;
     }
-    http_status_ = response.status;
     if (response.status >= 400) {
         note_failure(fmt::format("answered HTTP {}", response.status));
         answer_http(whole.value(), errc::handshake_rejected);
@@ -153,8 +151,8 @@ void websocket_session::answer_http(const http_response& response, bool is_head)
 void websocket_session::refuse(const websocket::http_error& error, errc reason) {
     // The text may be the parser's, which goes with the answer.
     const std::string whole = websocket::encode_response(error);
-    http_status_ = error.status;
     note_failure(fmt::format("answered HTTP {}: {}", error.status, error.text));
+    host().on_refused(self(), error.status);
     answer_http(whole, reason);
 }
 
@@ -169,10 +167,12 @@ void websocket_session::finish_handshake(std::error_code reason) {
     if (role() == session_role::server && opening_) {
         const auto error =
             reason ? cannot_answer : websocket::http_error{503, "The server is stopping."};
-        http_status_ = error.status;
+        host().on_refused(self(), error.status);
         under().queue().append(bytes_of(websocket::encode_response(error)));
     }
-    close_transport(drain_deadline(), reason);
+    // A client that gives up has nothing on its way.
+    const bool is_given_up = role() == session_role::client && !reason;
+    close_transport(is_given_up ? loop().now() : drain_deadline(), reason);
 }
 
 }  // namespace network_system::session
