@@ -22,7 +22,7 @@ MODERN = {"1.2", "1.3"}
 # Names that testssl.sh uses for what is no finding, and for troubles of its own.
 HARMLESS = {"OK", "INFO", "DEBUG", "WARN"}
 # A scan that ended early has found nothing.
-TESTSSL_LOOKS_AT = {"SSLv2", "TLS1", "TLS1_3", "cipherlist_NULL", "FS", "heartbleed", "secure_renego",
+TESTSSL_LOOKS_AT = {"SSLv2", "TLS1", "TLS1_3", "cipherlist_NULL", "heartbleed", "secure_renego",
                     "ROBOT", "LUCKY13", "RC4"}
 
 

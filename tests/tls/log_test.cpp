@@ -1,0 +1,93 @@
+// What the log says of TLS, and what it must never say.
+#include "tls/secure_support.h"
+
+#include <network_system/utils/log.h>
+
+namespace secure {
+namespace {
+
+/// Everything that is logged, however unimportant.
+class SecureLog : public testing::Test {
+protected:
+    SecureLog() {
+        network_system::set_log_sink(
+            [lines = lines_](network_system::log_level level, std::string_view message) {
+                lines->add({level, std::string(message)});
+            });
+        network_system::set_log_level(network_system::log_level::trace);
+    }
+    ~SecureLog() override {
+        network_system::set_log_level(network_system::log_level::off);
+        network_system::set_log_sink({});
+    }
+
+    using line = std::pair<network_system::log_level, std::string>;
+
+    [[nodiscard]] bool has(network_system::log_level level, std::string_view part) const {
+        for (const line& each : lines_->all()) {
+            if (each.first == level && each.second.find(part) != std::string::npos) {
+                return true;
+            }
+        }
+        return false;
+    }
+    void expect_nowhere(std::string_view part) const {
+        for (const line& each : lines_->all()) {
+            EXPECT_EQ(each.second.find(part), std::string::npos) << each.second;
+        }
+    }
+
+    // A line may be on its way to the sink when the next one is set.
+    const std::shared_ptr<collector<line>> lines_ = std::make_shared<collector<line>>();
+};
+
+TEST_F(SecureLog, WarnsOfWhoeverIsNotVerified) {
+    secure_server server(for_server());
+    secure_client client(false);
+    ASSERT_TRUE(is_ok(client.client.start_client("localhost", server.start())));
+    EXPECT_TRUE(has(network_system::log_level::warning, "localhost is not verified"));
+}
+
+TEST_F(SecureLog, SaysNothingOfTheKindOfAVerifiedServer) {
+    secure_server server(for_server());
+    secure_client client(for_client());
+    ASSERT_TRUE(is_ok(client.client.start_client("localhost", server.start())));
+    expect_nowhere("not verified");
+}
+
+TEST_F(SecureLog, HoldsNoKeyNoPasswordAndNoPlaintext) {
+    const std::string password = "a-password-that-is-seen-at-once";
+    const auto files = authority().write("locked", authority().intermediate(), {}, password);
+    tls_config locked;
+    locked.identity = {files.certificate, files.key, password, {}};
+    {
+        secure_server server(locked);
+        EXPECT_TRUE(is_ok(server.server.start_server(0)));
+    }
+    locked.identity.key_password = password + "-wrong";
+    secure_server refused(locked);
+    EXPECT_TRUE(fails_with(refused.server.start_server(0), errc::certificate_load_failed));
+
+    // A message, and one that ends the session: the log says why, not what.
+    const std::string message = "plaintext-that-is-seen-at-once";
+    secure_server server(for_server());
+    secure_client client(for_client());
+    ASSERT_TRUE(is_ok(client.client.start_client("localhost", server.start())));
+    EXPECT_TRUE(client.exchange(message));
+    server.on_receive = [](const session_ptr&, std::span<const std::uint8_t>) {
+        throw std::runtime_error("thrown");
+    };
+    EXPECT_TRUE(is_ok(client.client.send_packet(message)));
+    EXPECT_TRUE(client.disconnected.wait_for(1));
+    // And a handshake that fails.
+    secure_client stranger;
+    EXPECT_TRUE(fails_with(stranger.client.start_client("localhost", server.server.local_port()),
+                           errc::certificate_verification_failed));
+    EXPECT_GT(lines_->size(), 0U);
+    expect_nowhere("PRIVATE KEY");
+    expect_nowhere(password);
+    expect_nowhere(message);
+}
+
+}  // namespace
+}  // namespace secure
