@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,10 +19,10 @@ namespace network_system::session {
 
 /// The session that speaks WebSocket (RFC 6455), over any transport.
 ///
-///     start --handshake--> open --close, violation--> waiting for the peer's close --> closing
-///               |                      |                                                  |
-///               +--refused             +--the peer's close, answered----------------------+-->
-///               closed
+///     start --handshake--> open --close--> waiting for the peer's close --> closed
+///
+/// A refused handshake, a broken rule and a close of the peer's, which is answered, end it without
+/// waiting.
 class websocket_session final : public stream_session, public ws_connection {
 public:
     websocket_session(std::shared_ptr<transport::transport> over,
