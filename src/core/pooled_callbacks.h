@@ -54,6 +54,9 @@ private:
                     std::span<const std::uint8_t> data) override;
     void on_request(const session_ptr& who, std::span<const std::uint8_t> data,
                     detail::request_call& call) override;
+    void on_refused(const session_ptr& who, unsigned status) noexcept override {
+        engine_->on_refused(who, status);
+    }
     void on_writable(const session_ptr& who) override;
     void on_ping(const session_ptr& who, std::span<const std::uint8_t> payload) override;
     // Before on_open, and answered before they return: not on the pool.

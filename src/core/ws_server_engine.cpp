@@ -33,6 +33,7 @@ void with_connection(const session::session_ptr& who, const Use& use) {
 }
 
 constexpr const char* no_room = "The server is full or stopping.\n";
+constexpr const char* nothing_here = "Nothing is served here.\n";
 
 }  // namespace
 
@@ -76,7 +77,7 @@ void ws_server_engine::refuse(runtime::unique_socket socket, const endpoint& pee
 
 void ws_server_engine::enter(const session_ptr& who, standing as) {
     const std::lock_guard lock(arrivals_mutex_);
-    arrivals_.emplace(who.get(), arrival{who, as, false});
+    arrivals_.emplace(who.get(), arrival{who, as});
 }
 
 void ws_server_engine::promote(const session_ptr& who) {
@@ -93,9 +94,6 @@ server_engine::standing ws_server_engine::leave(const session_ptr& who) noexcept
     }
     const arrival left = std::move(found->second);
     arrivals_.erase(found);
-    if (!left.is_counted) {
-        count_status(websocket_of(who).http_status());
-    }
     surplus_ -= left.as == standing::surplus ? 1 : 0;
     return left.as;
 }
@@ -133,17 +131,8 @@ std::string_view ws_server_engine::choose_subprotocol(const ws_request& request)
     return {};
 }
 
-void ws_server_engine::count(const session_ptr& who, std::atomic<std::uint64_t>& counter) {
-    increment(counter);
-    const std::lock_guard lock(arrivals_mutex_);
-    if (const auto found = arrivals_.find(who.get()); found != arrivals_.end()) {
-        found->second.is_counted = true;
-    }
-}
-
-void ws_server_engine::count_status(unsigned status) noexcept {
+void ws_server_engine::on_refused(const session_ptr&, unsigned status) noexcept {
     switch (status) {
-        case 0: break;
         case 408: increment(counters_.timeout); break;
         case 414:
         case 431: increment(counters_.size); break;
@@ -163,9 +152,10 @@ void ws_server_engine::on_handshake(const session_ptr& who, const ws_request& re
                                     ws_handshake_answer& answer) {
     if (is_unavailable(who)) {
         answer.reject(503, no_room);
+        increment(counters_.unavailable);
     } else if (!is_served(request.path())) {
-        answer.reject(404, "Nothing is served here.\n");
-        count(who, counters_.path);
+        answer.reject(404, nothing_here);
+        increment(counters_.path);
     } else {
         decide(who, request, answer);
     }
@@ -178,7 +168,7 @@ void ws_server_engine::decide(const session_ptr& who, const ws_request& request,
     if (answer.is_accepted()) {
         promote(who);
     } else {
-        count(who, counters_.by_callback);
+        increment(counters_.by_callback);
     }
 }
 
@@ -186,17 +176,18 @@ void ws_server_engine::on_http_request(const session_ptr& who, const ws_request&
                                        http_response& answer) {
     if (is_unavailable(who)) {
         answer = {503, {}, no_room};
+        increment(counters_.unavailable);
         return;
     }
     const bool is_known = is_served(request.path());
     if (!is_known) {
-        answer = {404, {}, "Nothing is served here.\n"};
+        answer = {404, {}, nothing_here};
     }
     if (callbacks_->http) {
-        count(who, counters_.http_answers);
+        increment(counters_.http_answers);
         callbacks_->http(request, who->remote_endpoint(), answer);
-    } else if (!is_known) {
-        count(who, counters_.path);
+    } else {
+        increment(is_known ? counters_.upgrade : counters_.path);
     }
 }
 

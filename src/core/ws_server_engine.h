@@ -50,8 +50,6 @@ private:
     struct arrival {
         session_ptr who;
         standing as;
-        /// Its answer is in the counters.
-        bool is_counted;
     };
     struct counters {
         std::atomic<std::uint64_t> handshakes{0};
@@ -81,9 +79,6 @@ private:
     /// Whether there is no room for a request, or no time.
     [[nodiscard]] bool is_unavailable(const session_ptr& who);
     void decide(const session_ptr& who, const ws_request& request, ws_handshake_answer& answer);
-    /// The answer that `who` gets is counted here, and not once more by its status.
-    void count(const session_ptr& who, std::atomic<std::uint64_t>& counter);
-    void count_status(unsigned status) noexcept;
     /// It is a connection from here on.
     void promote(const session_ptr& who);
 
@@ -91,6 +86,7 @@ private:
                       ws_handshake_answer& answer) override;
     void on_http_request(const session_ptr& who, const ws_request& request,
                          http_response& answer) override;
+    void on_refused(const session_ptr& who, unsigned status) noexcept override;
     void on_open(const session_ptr& who) override;
     void on_message(const session_ptr& who, session::message_kind kind,
                     std::span<const std::uint8_t> data) override;

@@ -62,18 +62,30 @@ void websocket_session::let_go() {
 
 const ws_request& websocket_session::request() const noexcept {
     static const ws_request none;
-    return request_ ? *request_ : none;
+    return agreed_ ? agreed_->request : none;
+}
+
+std::string_view websocket_session::subprotocol() const noexcept {
+    return agreed_ ? std::string_view(agreed_->subprotocol) : std::string_view{};
+}
+
+websocket_session::last_words& websocket_session::words() {
+    if (!last_words_) {
+        last_words_ = std::make_unique<last_words>();
+    }
+    return *last_words_;
 }
 
 std::string websocket_session::close_reason() const {
-    if (close_code() == ws_close_code::abnormal) {
-        return is_gone() ? failure_ : std::string{};
+    if (close_code() != ws_close_code::abnormal) {
+        return last_words_->of_peer;
     }
-    return peer_reason_;
+    return is_gone() && last_words_ ? last_words_->failure : std::string{};
 }
 
 std::string websocket_session::failure_text() const {
-    return failure_.empty() ? stream_session::failure_text() : failure_;
+    return last_words_ && !last_words_->failure.empty() ? last_words_->failure
+                                                        : stream_session::failure_text();
 }
 
 std::optional<websocket::masking_key> websocket_session::key() const noexcept {
@@ -192,7 +204,7 @@ void websocket_session::stop_waiting(std::error_code reason) {
 
 void websocket_session::on_deadline() {
     if (is_waiting()) {
-        failure_ = "the close was not answered";
+        note_failure("the close was not answered");
         abort(ending_->reason ? ending_->reason : make_error_code(errc::connection_timeout));
         return;
     }
@@ -203,8 +215,8 @@ void websocket_session::give_up() {
     const auto patience = config().pong_timeout.count() > 0
                               ? config().pong_timeout
                               : config().ping_interval * config().max_missed_pings;
-    failure_ = is_open() ? fmt::format("no pong within {} ms", patience.count())
-                         : "the handshake took too long";
+    note_failure(is_open() ? fmt::format("no pong within {} ms", patience.count())
+                           : "the handshake took too long");
     if (role() == session_role::server && opening_) {
         refuse({408, "The request took too long."}, errc::connection_timeout);
         return;

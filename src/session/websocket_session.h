@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,10 +19,10 @@ namespace network_system::session {
 
 /// The session that speaks WebSocket (RFC 6455), over any transport.
 ///
-///     start --handshake--> open --close, violation--> waiting for the peer's close --> closing
-///               |                      |                                                  |
-///               +--refused             +--the peer's close, answered----------------------+-->
-///               closed
+///     start --handshake--> open --close--> waiting for the peer's close --> closed
+///
+/// A refused handshake, a broken rule and a close of the peer's, which is answered, end it without
+/// waiting.
 class websocket_session final : public stream_session, public ws_connection {
 public:
     websocket_session(std::shared_ptr<transport::transport> over,
@@ -45,14 +46,14 @@ public:
     VoidResult send_pong(std::span<const std::uint8_t> payload) override;
     VoidResult close(ws_close_code code, std::string_view reason) override;
     [[nodiscard]] const ws_request& request() const noexcept override;
-    [[nodiscard]] std::string_view subprotocol() const noexcept override { return subprotocol_; }
+    [[nodiscard]] std::string_view subprotocol() const noexcept override;
     [[nodiscard]] ws_close_code close_code() const noexcept override {
         return peer_code_.load(std::memory_order_acquire);
     }
     [[nodiscard]] std::string close_reason() const override;
     [[nodiscard]] std::string failure_text() const override;
-    /// What the handshake was answered with: 101, or another status of HTTP; 0 while there is none.
-    /// For the host, in its callbacks.
+    /// Client: the status with which the server has rejected the handshake; 0 when it has not. For the
+    /// host, in its callbacks.
     [[nodiscard]] unsigned http_status() const noexcept { return http_status_; }
     /// Whether it ends because the application wanted it. As above.
     [[nodiscard]] bool was_closed_here() const noexcept { return was_closed_here_; }
@@ -75,6 +76,16 @@ protected:
 private:
     /// Only until the handshake is over.
     struct opening;
+    /// What the handshake has left behind; nothing when that is nothing.
+    struct agreement {
+        ws_request request;
+        std::string subprotocol;
+    };
+    /// What there is to say of the end, beside codes.
+    struct last_words {
+        std::string of_peer;
+        std::string failure;
+    };
     /// How the session ends.
     struct ending {
         /// Nothing is said when it is `abnormal`.
@@ -105,8 +116,8 @@ private:
     /// Server: the whole answer, and the end.
     void answer_http(const http_response& response, bool is_head);
     void answer_http(std::string_view whole, std::error_code reason);
+    void open_with(ws_request&& request, std::string_view subprotocol);
     void refuse(const websocket::http_error& error, errc reason);
-    void open_with(std::string_view subprotocol);
     void finish_handshake(std::error_code reason);
 
     // websocket_session_receive.cpp
@@ -116,6 +127,8 @@ private:
     void on_end() override;
     bool on_control(const websocket::message& frame);
     void note_close(const websocket::close_frame& said);
+    void note_failure(std::string text) { words().failure = std::move(text); }
+    [[nodiscard]] last_words& words();
     void violate(const websocket::violation& broken);
     /// What arrives while the peer's close is waited for.
     void skim(std::size_t placed, std::span<std::uint8_t> rest);
@@ -130,15 +143,13 @@ private:
     const std::shared_ptr<const websocket_terms> terms_;
     std::unique_ptr<opening> opening_;
     websocket::message_decoder decoder_;
-    std::unique_ptr<const ws_request> request_;
-    std::string subprotocol_;
+    std::unique_ptr<const agreement> agreed_;
     // The session as others know it, for callbacks; let go at the end.
     std::shared_ptr<ws_connection> connection_;
     std::unique_ptr<ending> ending_;
-    // Written once, before `peer_code_`.
-    std::string peer_reason_;
+    // Read by other threads once there is a code, or the session is gone.
+    std::unique_ptr<last_words> last_words_;
     std::atomic<ws_close_code> peer_code_{ws_close_code::abnormal};
-    std::string failure_;
     unsigned http_status_ = 0;
     bool was_closed_here_ = false;
 };

@@ -17,6 +17,13 @@ transport::bytes_view bytes_of(std::string_view text) noexcept {
     return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
+/// What this side has asked, as a server would see it.
+ws_request asked(std::string_view head) {
+    websocket::request_parser parser({head.size(), head.size(), head.size()});
+    (void)parser.consume(bytes_of(head));
+    return parser.take_request();
+}
+
 }  // namespace
 
 void websocket_session::on_open() {
@@ -35,19 +42,12 @@ void websocket_session::begin_asking() {
     }
     const auto head = websocket::encode_request(terms_->asks, key);
     if (!head) {
-        failure_ = head.error().message;
+        note_failure(head.error().message);
         begin_close(errc::invalid_argument);
         return;
     }
-    if (terms_->keep_request) {
-        websocket::request_parser own({.max_head_bytes = head.value().size(),
-                                       .max_line_bytes = head.value().size(),
-                                       .max_fields = head.value().size()});
-        (void)own.consume(bytes_of(head.value()));
-        request_ = std::make_unique<const ws_request>(own.take_request());
-    }
-    opening_ = std::make_unique<opening>(
-        opening{websocket::response_parser(terms_->asks, key, terms_->limits)});
+    opening_ = std::make_unique<opening>(opening{
+        websocket::response_parser(terms_->asks, key, terms_->limits), asked(head.value())});
     under().queue().append(bytes_of(head.value()));
     publish_queued();
     under().request_flush();
@@ -105,10 +105,7 @@ void websocket_session::accept(ws_request&& request, const ws_handshake_answer& 
     under().queue().append(bytes_of(head.value()));
     publish_queued();
     under().request_flush();
-    if (terms_->keep_request) {
-        request_ = std::make_unique<const ws_request>(std::move(request));
-    }
-    open_with(answer.subprotocol());
+    open_with(std::move(request), answer.subprotocol());
 }
 
 void websocket_session::judge_response() {
@@ -117,17 +114,20 @@ void websocket_session::judge_response() {
     switch (parser.state()) {
         case status::incomplete: return;
         case status::rejected:
-            failure_ = parser.reason();
+            note_failure(parser.reason());
             http_status_ = parser.http_status();
             begin_close(errc::handshake_rejected);
             return;
-        case status::accepted: open_with(std::string(parser.subprotocol()));
+        case status::accepted:
+            open_with(std::move(opening_->request), std::string(parser.subprotocol()));
     }
 }
 
-void websocket_session::open_with(std::string_view subprotocol) {
-    subprotocol_ = subprotocol;
-    http_status_ = 101;
+void websocket_session::open_with(ws_request&& request, std::string_view subprotocol) {
+    if (terms_->keep_request || !subprotocol.empty()) {
+        agreed_ = std::make_unique<const agreement>(agreement{
+            terms_->keep_request ? std::move(request) : ws_request{}, std::string(subprotocol)});
+    }
     opening_.reset();
     allow_sends();
     open();
@@ -140,9 +140,8 @@ void websocket_session::answer_http(const http_response& response, bool is_head)
         refuse(cannot_answer, errc::handshake_rejected);
         return;
     }
-    http_status_ = response.status;
     if (response.status >= 400) {
-        failure_ = fmt::format("answered HTTP {}", response.status);
+        note_failure(fmt::format("answered HTTP {}", response.status));
         answer_http(whole.value(), errc::handshake_rejected);
     } else {
         answer_http(whole.value(), {});
@@ -152,8 +151,8 @@ void websocket_session::answer_http(const http_response& response, bool is_head)
 void websocket_session::refuse(const websocket::http_error& error, errc reason) {
     // The text may be the parser's, which goes with the answer.
     const std::string whole = websocket::encode_response(error);
-    http_status_ = error.status;
-    failure_ = fmt::format("answered HTTP {}: {}", error.status, error.text);
+    note_failure(fmt::format("answered HTTP {}: {}", error.status, error.text));
+    host().on_refused(self(), error.status);
     answer_http(whole, reason);
 }
 
@@ -168,10 +167,12 @@ void websocket_session::finish_handshake(std::error_code reason) {
     if (role() == session_role::server && opening_) {
         const auto error =
             reason ? cannot_answer : websocket::http_error{503, "The server is stopping."};
-        http_status_ = error.status;
+        host().on_refused(self(), error.status);
         under().queue().append(bytes_of(websocket::encode_response(error)));
     }
-    close_transport(drain_deadline(), reason);
+    // A client that gives up has nothing on its way.
+    const bool is_given_up = role() == session_role::client && !reason;
+    close_transport(is_given_up ? loop().now() : drain_deadline(), reason);
 }
 
 }  // namespace network_system::session

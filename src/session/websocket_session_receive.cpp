@@ -93,7 +93,7 @@ bool websocket_session::on_control(const websocket::message& frame) {
 }
 
 void websocket_session::note_close(const websocket::close_frame& said) {
-    peer_reason_ = said.reason;
+    words().of_peer = said.reason;
     peer_code_.store(said.code, std::memory_order_release);
 }
 

@@ -10,6 +10,7 @@ protected:
     SlowPeer() {
         config.high_watermark = 256 * 1024;
         config.low_watermark = 16 * 1024;
+        config.drain_timeout = 100ms;
         config.socket.send_buffer_size = 4096;
     }
     [[nodiscard]] connection_ptr connect(ws_test_server& server) {

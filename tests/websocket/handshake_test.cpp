@@ -123,7 +123,7 @@ TEST_P(WrongRequests, AreAnsweredWithTheStatusThatFitsAndCounted) {
     ws_test_server server;
     auto peer = ws_peer::connect(server.start());
     EXPECT_EQ(peer.ask(GetParam().text), GetParam().status) << peer.head();
-    EXPECT_EQ(peer.field("Connection"), "close");
+    EXPECT_NE(peer.field("Connection").find("close"), std::string::npos);
     EXPECT_NE(peer.field("Content-Length"), "");
     EXPECT_EQ(peer.drain(), stream_end::orderly);
     EXPECT_TRUE(eventually([&] { return server.server.metrics().*GetParam().counter == 1; }));

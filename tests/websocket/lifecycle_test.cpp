@@ -89,9 +89,11 @@ TEST(Closing, AViolationIsAnsweredWithItsCode) {
     auto unmasked = ws_peer::open(port);
     EXPECT_TRUE(unmasked.send(frame_bytes(op_text, bytes_of("x"), true, false)));
     EXPECT_EQ(unmasked.receive_close(), 1002U);
+    unmasked.close();
     auto not_text = ws_peer::open(port);
     EXPECT_TRUE(not_text.send_frame(op_text, bytes_of("\xC0\x80")));
     EXPECT_EQ(not_text.receive_close(), 1007U);
+    not_text.close();
     EXPECT_TRUE(server.errors.wait_for(2));
 }
 
@@ -250,6 +252,7 @@ TEST(Lifetime, AConnectionThatIsKeptOutlivesItsServer) {
 TEST(Lifetime, ManyComeAndGoWhileTheServerStops) {
     for (int round = 0; round < 5; ++round) {
         ws_test_server server;
+        server.on_message = [](const connection_ptr&, const ws_message&) {};
         const auto port = server.start();
         std::vector<std::thread> threads;
         for (int i = 0; i < 4; ++i) {

@@ -196,8 +196,8 @@ public:
     /// True once the session is closing or closed.
     [[nodiscard]] virtual bool is_stopped() const noexcept = 0;
 
-    /// Measures the round-trip time with a ping frame. Error: `not_supported` unless
-    /// `framing::message`; `connection_closed`. The handler runs on the session's I/O thread.
+    /// Measures the round-trip time with a ping frame. Error: `not_supported` (other formats than
+    /// `framing::message` and WebSocket), `connection_closed`. It runs on the session's I/O thread.
     virtual VoidResult ping(ping_handler&& handler,
                             operation_id operation = operation_id::none) = 0;
 

@@ -76,9 +76,9 @@ struct session_config {
     /// for this long. 0 = never. Default 5 min. Pings count as bytes.
     std::chrono::milliseconds idle_timeout{300'000};
 
-    /// `framing::message` only: a ping is sent when nothing arrived for this long, and the
-    /// connection is closed with `connection_timeout` after `max_missed_pings` unanswered ones.
-    /// Any byte received counts as life. 0 = no pings. Default 30 s.
+    /// `framing::message` and WebSocket: a ping is sent when nothing arrived for this long; after
+    /// `max_missed_pings` unanswered ones the connection is closed with `connection_timeout`. Any
+    /// byte received counts as life. 0 = no pings. Default 30 s.
     std::chrono::milliseconds ping_interval{30'000};
 
     /// How long to wait for the answer to a ping, or for any other byte, before the ping counts as
