@@ -184,6 +184,32 @@ INSTANTIATE_TEST_SUITE_P(
                     peer_program{"npm_ws", "node", "/peers/ws_peer.js"}),
     [](const testing::TestParamInfo<peer_program>& each) { return each.param.name; });
 
+TEST(RealWebSocketPeersOfHttp, CurlIsAnswered) {
+    NEEDS_PROGRAM(curl, "curl")
+    messaging_ws_server server("echo");
+    ASSERT_TRUE(is_ok(server.set_http_callback(
+        [](const auto& request, const auto&, network_system::http_response& answer) {
+            if (request.path() == "/health") {
+                answer = {200, {}, "well\n"};
+            }
+        })));
+    ASSERT_TRUE(is_ok(server.start_server(echo_server_config())));
+    const std::string url = "http://127.0.0.1:" + std::to_string(server.local_port());
+    const auto get = [&](const std::string& path, std::vector<std::string> more = {}) {
+        more.insert(more.end(), {"--silent", "--noproxy", "*", "--max-time", "10", "--write-out",
+                                 "%{http_code}\n", url + path});
+        return run(curl, more).output;
+    };
+    EXPECT_EQ(get("/health"), "well\n200\n");
+    EXPECT_NE(get("/other").find("426"), std::string::npos);
+    EXPECT_NE(
+        get("/", {"--header", "Connection: Upgrade", "--header", "Upgrade: websocket", "--header",
+                  "Sec-WebSocket-Version: 13", "--header", "Sec-WebSocket-Key: short"})
+            .find("400"),
+        std::string::npos);
+    EXPECT_TRUE(is_ok(server.stop_server()));
+}
+
 /// The lines that are not about a passed case.
 std::string misses_in(const std::string& output) {
     std::istringstream lines(output);
