@@ -252,6 +252,7 @@ TEST(Lifetime, AConnectionThatIsKeptOutlivesItsServer) {
 TEST(Lifetime, ManyComeAndGoWhileTheServerStops) {
     for (int round = 0; round < 5; ++round) {
         ws_test_server server;
+        server.on_message = [](const connection_ptr&, const ws_message&) {};
         const auto port = server.start();
         std::vector<std::thread> threads;
         for (int i = 0; i < 4; ++i) {

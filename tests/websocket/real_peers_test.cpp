@@ -91,7 +91,7 @@ protected:
 
 TEST_P(RealWebSocketPeers, AsClient) {
     messaging_ws_server server("echo");
-    record<closed_as> closed;
+    collector<closed_as> closed;
     ASSERT_TRUE(
         is_ok(server.set_message_callback([](const auto& connection, const ws_message& message) {
             if (close_as_wished(connection, message)) {
@@ -109,8 +109,9 @@ TEST_P(RealWebSocketPeers, AsClient) {
     const std::string url = "ws://127.0.0.1:" + std::to_string(server.local_port()) + "/";
     const finished result = run(interpreter_, arguments({"talk", url}));
     EXPECT_EQ(result.status, 0);
+    // A close is answered with its code alone.
     EXPECT_EQ(result.output, "text same\nbinary same\nempty same\nlarge same\nfragmented same\n"
-                             "pong token\nclosed 4001 goodbye\nclosed 4002 as you wish\n");
+                             "pong token\nclosed 4001\nclosed 4002 as you wish\n");
     ASSERT_TRUE(closed.wait_for(2));
     EXPECT_EQ(closed.at(0), (closed_as{4001, "goodbye"}));
     EXPECT_EQ(closed.at(1), (closed_as{4002, "as you wish"}));
@@ -120,8 +121,8 @@ TEST_P(RealWebSocketPeers, AsClient) {
 /// A client with what it has been told.
 struct talking_client {
     messaging_ws_client client{"client"};
-    record<std::string> received;  // "text: …" or "binary: …"
-    record<closed_as> closed;
+    collector<std::string> received;  // "text: …" or "binary: …"
+    collector<closed_as> closed;
 
     void start(std::uint16_t port) {
         ASSERT_TRUE(is_ok(client.set_message_callback([this](const ws_message& message) {
@@ -166,7 +167,7 @@ TEST_P(RealWebSocketPeers, AsServer) {
     ASSERT_TRUE(is_ok(wished.client.send_text("close 4002 as you wish")));
     ASSERT_TRUE(wished.closed.wait_for(1));
     EXPECT_EQ(wished.closed.at(0), (closed_as{4002, "as you wish"}));
-    EXPECT_EQ(peer.hear(), "closed 4002 as you wish");
+    EXPECT_EQ(peer.hear(), "closed 4002");
 
     talking_client own;
     own.start(port);
@@ -182,6 +183,32 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(peer_program{"Python_websockets", "python3", "/peers/websockets_peer.py"},
                     peer_program{"npm_ws", "node", "/peers/ws_peer.js"}),
     [](const testing::TestParamInfo<peer_program>& each) { return each.param.name; });
+
+TEST(RealWebSocketPeersOfHttp, CurlIsAnswered) {
+    NEEDS_PROGRAM(curl, "curl")
+    messaging_ws_server server("echo");
+    ASSERT_TRUE(is_ok(server.set_http_callback(
+        [](const auto& request, const auto&, network_system::http_response& answer) {
+            if (request.path() == "/health") {
+                answer = {200, {}, "well\n"};
+            }
+        })));
+    ASSERT_TRUE(is_ok(server.start_server(echo_server_config())));
+    const std::string url = "http://127.0.0.1:" + std::to_string(server.local_port());
+    const auto get = [&](const std::string& path, std::vector<std::string> more = {}) {
+        more.insert(more.end(), {"--silent", "--noproxy", "*", "--max-time", "10", "--write-out",
+                                 "%{http_code}\n", url + path});
+        return run(curl, more).output;
+    };
+    EXPECT_EQ(get("/health"), "well\n200\n");
+    EXPECT_NE(get("/other").find("426"), std::string::npos);
+    EXPECT_NE(
+        get("/", {"--header", "Connection: Upgrade", "--header", "Upgrade: websocket", "--header",
+                  "Sec-WebSocket-Version: 13", "--header", "Sec-WebSocket-Key: short"})
+            .find("400"),
+        std::string::npos);
+    EXPECT_TRUE(is_ok(server.stop_server()));
+}
 
 /// The lines that are not about a passed case.
 std::string misses_in(const std::string& output) {

@@ -15,7 +15,10 @@ import asyncio
 import ssl
 import sys
 
-import websockets
+try:
+    import websockets
+except ImportError:
+    sys.exit("websockets is not there")
 
 OPTIONS = {"max_size": 64 * 1024 * 1024, "compression": None}
 
