@@ -28,6 +28,8 @@ public:
     websocket_session(std::shared_ptr<transport::transport> over,
                       std::shared_ptr<session_host> host, const session_setup& setup,
                       std::shared_ptr<const websocket_terms> terms);
+    websocket_session(const websocket_session&) = delete;
+    websocket_session& operator=(const websocket_session&) = delete;
     ~websocket_session() override;
 
     /// Calls `use(const std::shared_ptr<ws_connection>&)`. Where the session's own callbacks run,

@@ -26,6 +26,8 @@ namespace session {
 /// Thread-safety: every member may be called from any thread and from any callback.
 class NETWORK_SYSTEM_EXPORT ws_connection : public virtual messaging_session {
 public:
+    ws_connection(const ws_connection&) = delete;
+    ws_connection& operator=(const ws_connection&) = delete;
     ~ws_connection() override;
 
     /// Sends a message, which may be empty. The string and the callback are moved from on success
@@ -87,6 +89,7 @@ public:
     [[nodiscard]] virtual std::string close_reason() const = 0;
 
 protected:
+    ws_connection() = default;
     // The type is last: these are called for each message, and pass the rest on as it is.
     virtual VoidResult send_owned_as(std::vector<std::uint8_t>& data, send_callback& done,
                                      ws_message_type type) = 0;
