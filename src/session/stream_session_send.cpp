@@ -92,7 +92,10 @@ VoidResult stream_session::send_message(std::size_t size, const Append& append) 
     if (!is_sendable(size)) {
         return refusal_of(size);
     }
-    return queue_frame(encoder_.header_size(size) + size, append);
+    const std::size_t wire_bytes = encoder_.header_size(size) + size;
+    return queue_frame(wire_bytes, [&](transport::write_queue& queue, bool is_own) {
+        append(queue, is_own, wire_bytes);
+    });
 }
 
 stream_session::admission stream_session::admit_from_other_thread(remote_queue::lock& held,
@@ -138,42 +141,48 @@ void stream_session::on_announced() {
     }
 }
 
+websocket::masking_key stream_session::next_key() const noexcept {
+    return encoder_.is_masked() ? std::bit_cast<websocket::masking_key>(loop().secret())
+                                : websocket::masking_key{};
+}
+
 inline bool stream_session::is_short(std::size_t size) const noexcept {
     return is_sendable(size) && size < direct_size && remote_.waiting() == nullptr;
 }
 
-inline void stream_session::append_short(transport::write_queue& queue, message_kind kind,
-                                         transport::bytes_view data) const {
-    encoder_.write(queue.claim(encoder_.header_size(data.size()) + data.size()), kind, data,
-                   next_key());
+inline void stream_session::append_short(transport::write_queue& queue, std::size_t wire_bytes,
+                                         message_kind kind, transport::bytes_view data) const {
+    encoder_.write(queue.claim(wire_bytes), kind, data, [this] { return next_key(); });
 }
 
-VoidResult stream_session::send_copy(message_kind kind, std::span<const std::uint8_t> data,
-                                     send_callback& done) {
+VoidResult stream_session::send_copied_message(std::span<const std::uint8_t> data,
+                                               send_callback& done, message_kind kind) {
     // The common case, apart from all others: what is done here is done for each message.
     if (!done && loop().runs_here() && remote_.bytes() == 0 && is_short(data.size())) [[likely]] {
         transport::write_queue& queue = transport_->queue();
-        if (has_room(queue.bytes(), encoder_.header_size(data.size()) + data.size())) [[likely]] {
-            append_short(queue, kind, data);
+        const std::size_t wire_bytes = encoder_.header_size(data.size()) + data.size();
+        if (has_room(queue.bytes(), wire_bytes)) [[likely]] {
+            append_short(queue, wire_bytes, kind, data);
             own_queued_.store(queue.bytes(), std::memory_order_relaxed);
             transport_->request_flush();
             return ok();
         }
     }
-    return send_any(kind, data, done);
+    return send_any(data, done, kind);
 }
 
-VoidResult stream_session::send_any(message_kind kind, std::span<const std::uint8_t> data,
-                                    send_callback& done) {
+VoidResult stream_session::send_any(std::span<const std::uint8_t> data, send_callback& done,
+                                    message_kind kind) {
     if (has_to_wait(data.size())) {
         return queue_behind(kind, {}, data, done);
     }
     if (!done && data.size() < direct_size) {
-        return send_message(data.size(), [this, kind, data](transport::write_queue& queue, bool) {
-            append_short(queue, kind, data);
-        });
+        return send_message(data.size(),
+                            [&](transport::write_queue& queue, bool, std::size_t wire) {
+                                append_short(queue, wire, kind, data);
+                            });
     }
-    return send_message(data.size(), [&](transport::write_queue& queue, bool is_own) {
+    return send_message(data.size(), [&](transport::write_queue& queue, bool is_own, std::size_t) {
         const auto key = next_key();
         const auto header = encoder_.encode_header(kind, data.size(), key);
         if (encoder_.is_masked()) {
@@ -195,14 +204,9 @@ bool stream_session::send_short(const remote_queue::lock& held, message_kind kin
         !has_room(queued_bytes(), wire_bytes)) {
         return false;
     }
-    append_short(remote_.pending(held), kind, data);
+    append_short(remote_.pending(held), wire_bytes, kind, data);
     announce_remote(held);
     return true;
-}
-
-websocket::masking_key stream_session::next_key() const noexcept {
-    return encoder_.is_masked() ? std::bit_cast<websocket::masking_key>(loop().secret())
-                                : websocket::masking_key{};
 }
 
 void stream_session::append_message(transport::write_queue& queue, bool is_own,
@@ -217,17 +221,17 @@ void stream_session::append_message(transport::write_queue& queue, bool is_own,
     queue.end_message(std::move(done));
 }
 
-VoidResult stream_session::send_owned(message_kind kind, std::vector<std::uint8_t>& data,
-                                      send_callback& done) {
+VoidResult stream_session::send_owned_message(std::vector<std::uint8_t>& data, send_callback& done,
+                                              message_kind kind) {
     // A short message is copied anyway: that is faster in one step.
     if (data.size() <= transport::write_queue::copy_limit || has_to_wait(data.size())) {
-        auto sent = send_copy(kind, data, done);
+        auto sent = send_copied_message(data, done, kind);
         if (sent) {
             data.clear();
         }
         return sent;
     }
-    return send_message(data.size(), [&](transport::write_queue& queue, bool) {
+    return send_message(data.size(), [&](transport::write_queue& queue, bool, std::size_t) {
         const auto key = next_key();
         const auto header = encoder_.encode_header(kind, data.size(), key);
         if (encoder_.is_masked()) {
