@@ -11,7 +11,7 @@ encoded_message encode_with(const session::message_encoder& encoder, session::me
     auto frame =
         std::make_shared<std::vector<std::uint8_t>>(encoder.header_size(data.size()) + data.size());
     // Servers do not mask.
-    encoder.write(frame->data(), kind, data, {});
+    encoder.write(frame->data(), kind, data, [] { return websocket::masking_key{}; });
     return {std::move(frame), data.size()};
 }
 

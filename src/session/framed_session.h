@@ -20,6 +20,8 @@ class framed_session final : public stream_session, private request_table::owner
 public:
     framed_session(std::shared_ptr<transport::transport> over, std::shared_ptr<session_host> host,
                    const session_setup& setup);
+    framed_session(const framed_session&) = delete;
+    framed_session& operator=(const framed_session&) = delete;
     ~framed_session() override;
 
     [[nodiscard]] session_metrics metrics() const noexcept override;

@@ -34,26 +34,24 @@ public:
         return is_websocket_ ? websocket::header_size(payload, is_masked_) : header_size_;
     }
 
-    /// Writes `header_size(size)` bytes; where they end. The key is used when masked.
-    std::uint8_t* write_header(std::uint8_t* to, message_kind kind, std::size_t size,
-                               websocket::masking_key key) const noexcept {
-        if (!is_websocket_) {
-            protocol::write_header(to, frames_, protocol::frame_type::data, 0, size);
-            return to + header_size_;
-        }
-        const auto type =
-            kind == message_kind::text ? websocket::opcode::text : websocket::opcode::binary;
-        return is_masked_ ? websocket::write_header(to, type, size, key)
-                          : websocket::write_header(to, type, size);
-    }
-    /// Writes a whole message, `header_size(size) + size` bytes.
+    /// Writes a whole message, `header_size(size) + size` bytes. `make_key()` is asked for the key
+    /// of a masked one.
+    template <typename MakeKey>
     void write(std::uint8_t* to, message_kind kind, protocol::bytes_view data,
-               websocket::masking_key key) const noexcept {
-        std::uint8_t* const place = write_header(to, kind, data.size(), key);
+               const MakeKey& make_key) const noexcept {
+        if (!is_websocket_) {
+            protocol::write_header(to, frames_, protocol::frame_type::data, 0, data.size());
+            std::memcpy(to + header_size_, data.data(), data.size());
+            return;
+        }
         if (is_masked_) {
-            websocket::copy_masked(place, data, key);
-        } else if (!data.empty()) {
-            std::memcpy(place, data.data(), data.size());
+            const websocket::masking_key key = make_key();
+            websocket::copy_masked(write_header(to, kind, data.size(), key), data, key);
+            return;
+        }
+        to = websocket::write_header(to, opcode_of(kind), data.size());
+        if (!data.empty()) {
+            std::memcpy(to, data.data(), data.size());
         }
     }
     [[nodiscard]] websocket::frame_header encode_header(message_kind kind, std::size_t size,
@@ -65,6 +63,20 @@ public:
     }
 
 private:
+    [[nodiscard]] static websocket::opcode opcode_of(message_kind kind) noexcept {
+        return kind == message_kind::text ? websocket::opcode::text : websocket::opcode::binary;
+    }
+    /// Writes `header_size(size)` bytes; where they end. The key is used when masked.
+    std::uint8_t* write_header(std::uint8_t* to, message_kind kind, std::size_t size,
+                               websocket::masking_key key) const noexcept {
+        if (!is_websocket_) {
+            protocol::write_header(to, frames_, protocol::frame_type::data, 0, size);
+            return to + header_size_;
+        }
+        return is_masked_ ? websocket::write_header(to, opcode_of(kind), size, key)
+                          : websocket::write_header(to, opcode_of(kind), size);
+    }
+
     std::uint8_t header_size_ = 0;
     framing frames_ = framing::raw;
     bool is_websocket_ = false;

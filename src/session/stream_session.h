@@ -211,14 +211,16 @@ protected:
     /// A message behind a header of its own, as it is; `done` may be empty.
     void append_message(transport::write_queue& queue, bool is_own, transport::bytes_view header,
                         transport::bytes_view data, send_callback done);
-    VoidResult send_copy(message_kind kind, std::span<const std::uint8_t> data,
-                         send_callback& done);
-    VoidResult send_owned(message_kind kind, std::vector<std::uint8_t>& data, send_callback& done);
+    // The kind is last, so that the rest need not move when it is added.
+    VoidResult send_copied_message(std::span<const std::uint8_t> data, send_callback& done,
+                                   message_kind kind);
+    VoidResult send_owned_message(std::vector<std::uint8_t>& data, send_callback& done,
+                                  message_kind kind);
     VoidResult send_copy(std::span<const std::uint8_t> data, send_callback& done) override {
-        return send_copy(message_kind::binary, data, done);
+        return send_copied_message(data, done, message_kind::binary);
     }
     VoidResult send_owned(std::vector<std::uint8_t>& data, send_callback& done) override {
-        return send_owned(message_kind::binary, data, done);
+        return send_owned_message(data, done, message_kind::binary);
     }
     VoidResult send_keyed(std::string_view key, std::span<const std::uint8_t> data,
                           send_callback& done) override;
@@ -281,8 +283,8 @@ private:
     [[nodiscard]] std::chrono::milliseconds send_patience() const;
     [[nodiscard]] VoidResult refusal_of(admission refused) const;
     void announce_remote(const remote_queue::lock& held);
-    /// A message that fits a chunk, in one step.
-    void append_short(transport::write_queue& queue, message_kind kind,
+    /// A message that fits a chunk, in one step; `wire_bytes` with its header.
+    void append_short(transport::write_queue& queue, std::size_t wire_bytes, message_kind kind,
                       transport::bytes_view data) const;
     [[nodiscard]] bool is_sendable(std::size_t size) const noexcept {
         return !is_stopped() && (size != 0 || encoder_.takes_empty()) &&

@@ -70,7 +70,7 @@ VoidResult stream_session::queue_behind(message_kind kind, std::string_view key,
                                         std::span<const std::uint8_t> data, send_callback& done) {
     backlog::entry entry;
     entry.owned.resize(encoder_.header_size(data.size()) + data.size());
-    encoder_.write(entry.owned.data(), kind, data, next_key());
+    encoder_.write(entry.owned.data(), kind, data, [this] { return next_key(); });
     entry.key = key;
     entry.done = std::move(done);
     const auto answer = enter_backlog(entry);

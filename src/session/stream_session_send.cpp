@@ -92,7 +92,10 @@ VoidResult stream_session::send_message(std::size_t size, const Append& append) 
     if (!is_sendable(size)) {
         return refusal_of(size);
     }
-    return queue_frame(encoder_.header_size(size) + size, append);
+    const std::size_t wire_bytes = encoder_.header_size(size) + size;
+    return queue_frame(wire_bytes, [&](transport::write_queue& queue, bool is_own) {
+        append(queue, is_own, wire_bytes);
+    });
 }
 
 stream_session::admission stream_session::admit_from_other_thread(remote_queue::lock& held,
@@ -138,17 +141,28 @@ void stream_session::on_announced() {
     }
 }
 
-VoidResult stream_session::send_copy(message_kind kind, std::span<const std::uint8_t> data,
-                                     send_callback& done) {
+websocket::masking_key stream_session::next_key() const noexcept {
+    return encoder_.is_masked() ? std::bit_cast<websocket::masking_key>(loop().secret())
+                                : websocket::masking_key{};
+}
+
+inline void stream_session::append_short(transport::write_queue& queue, std::size_t wire_bytes,
+                                         message_kind kind, transport::bytes_view data) const {
+    encoder_.write(queue.claim(wire_bytes), kind, data, [this] { return next_key(); });
+}
+
+VoidResult stream_session::send_copied_message(std::span<const std::uint8_t> data,
+                                               send_callback& done, message_kind kind) {
     if (has_to_wait(data.size())) {
         return queue_behind(kind, {}, data, done);
     }
     if (!done && data.size() < direct_size) {
-        return send_message(data.size(), [this, kind, data](transport::write_queue& queue, bool) {
-            append_short(queue, kind, data);
-        });
+        return send_message(data.size(),
+                            [&](transport::write_queue& queue, bool, std::size_t wire) {
+                                append_short(queue, wire, kind, data);
+                            });
     }
-    return send_message(data.size(), [&](transport::write_queue& queue, bool is_own) {
+    return send_message(data.size(), [&](transport::write_queue& queue, bool is_own, std::size_t) {
         const auto key = next_key();
         const auto header = encoder_.encode_header(kind, data.size(), key);
         if (encoder_.is_masked()) {
@@ -171,20 +185,9 @@ bool stream_session::send_short(const remote_queue::lock& held, message_kind kin
         !has_room(queued_bytes(), wire_bytes)) {
         return false;
     }
-    append_short(remote_.pending(held), kind, data);
+    append_short(remote_.pending(held), wire_bytes, kind, data);
     announce_remote(held);
     return true;
-}
-
-void stream_session::append_short(transport::write_queue& queue, message_kind kind,
-                                  transport::bytes_view data) const {
-    encoder_.write(queue.claim(encoder_.header_size(data.size()) + data.size()), kind, data,
-                   next_key());
-}
-
-websocket::masking_key stream_session::next_key() const noexcept {
-    return encoder_.is_masked() ? std::bit_cast<websocket::masking_key>(loop().secret())
-                                : websocket::masking_key{};
 }
 
 void stream_session::append_message(transport::write_queue& queue, bool is_own,
@@ -199,17 +202,17 @@ void stream_session::append_message(transport::write_queue& queue, bool is_own,
     queue.end_message(std::move(done));
 }
 
-VoidResult stream_session::send_owned(message_kind kind, std::vector<std::uint8_t>& data,
-                                      send_callback& done) {
+VoidResult stream_session::send_owned_message(std::vector<std::uint8_t>& data, send_callback& done,
+                                              message_kind kind) {
     // A short message is copied anyway: that is faster in one step.
     if (data.size() <= transport::write_queue::copy_limit || has_to_wait(data.size())) {
-        auto sent = send_copy(kind, data, done);
+        auto sent = send_copied_message(data, done, kind);
         if (sent) {
             data.clear();
         }
         return sent;
     }
-    return send_message(data.size(), [&](transport::write_queue& queue, bool) {
+    return send_message(data.size(), [&](transport::write_queue& queue, bool, std::size_t) {
         const auto key = next_key();
         const auto header = encoder_.encode_header(kind, data.size(), key);
         if (encoder_.is_masked()) {

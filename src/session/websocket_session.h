@@ -28,6 +28,8 @@ public:
     websocket_session(std::shared_ptr<transport::transport> over,
                       std::shared_ptr<session_host> host, const session_setup& setup,
                       std::shared_ptr<const websocket_terms> terms);
+    websocket_session(const websocket_session&) = delete;
+    websocket_session& operator=(const websocket_session&) = delete;
     ~websocket_session() override;
 
     /// Calls `use(const std::shared_ptr<ws_connection>&)`. Where the session's own callbacks run,
@@ -59,13 +61,13 @@ public:
     [[nodiscard]] bool was_closed_here() const noexcept { return was_closed_here_; }
 
 protected:
-    VoidResult send_owned_as(ws_message_type type, std::vector<std::uint8_t>& data,
-                             send_callback& done) override {
-        return stream_session::send_owned(type, data, done);
+    VoidResult send_owned_as(std::vector<std::uint8_t>& data, send_callback& done,
+                             ws_message_type type) override {
+        return send_owned_message(data, done, type);
     }
-    VoidResult send_copy_as(ws_message_type type, std::span<const std::uint8_t> data,
-                            send_callback& done) override {
-        return stream_session::send_copy(type, data, done);
+    VoidResult send_copy_as(std::span<const std::uint8_t> data, send_callback& done,
+                            ws_message_type type) override {
+        return send_copied_message(data, done, type);
     }
     VoidResult send_request(std::span<const std::uint8_t> data, std::chrono::milliseconds timeout,
                             operation_id operation, response_handler& handler) override;

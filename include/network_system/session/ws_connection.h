@@ -26,6 +26,8 @@ namespace session {
 /// Thread-safety: every member may be called from any thread and from any callback.
 class NETWORK_SYSTEM_EXPORT ws_connection : public virtual messaging_session {
 public:
+    ws_connection(const ws_connection&) = delete;
+    ws_connection& operator=(const ws_connection&) = delete;
     ~ws_connection() override;
 
     /// Sends a message, which may be empty. The string and the callback are moved from on success
@@ -33,29 +35,28 @@ public:
     ///
     /// Errors: those of `send_packet` but `invalid_argument`.
     [[nodiscard]] VoidResult send_text(std::string_view text, send_callback&& done = {}) {
-        return send_copy_as(ws_message_type::text,
-                            {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()},
-                            done);
+        return send_copy_as({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, done,
+                            ws_message_type::text);
     }
     [[nodiscard]] VoidResult send_text(const char* text, send_callback&& done = {}) {
         return send_text(std::string_view(text), std::move(done));
     }
     [[nodiscard]] VoidResult send_binary(std::span<const std::uint8_t> data,
                                          send_callback&& done = {}) {
-        return send_copy_as(ws_message_type::binary, data, done);
+        return send_copy_as(data, done, ws_message_type::binary);
     }
     [[nodiscard]] VoidResult send_binary(std::initializer_list<std::uint8_t> bytes,
                                          send_callback&& done = {}) {
-        return send_copy_as(ws_message_type::binary, {bytes.begin(), bytes.size()}, done);
+        return send_copy_as({bytes.begin(), bytes.size()}, done, ws_message_type::binary);
     }
     /// Takes a large message over without a copy; the vector is left empty.
     [[nodiscard]] VoidResult send_binary(std::vector<std::uint8_t>&& data,
                                          send_callback&& done = {}) {
-        return send_owned_as(ws_message_type::binary, data, done);
+        return send_owned_as(data, done, ws_message_type::binary);
     }
     [[nodiscard]] VoidResult send_text(std::vector<std::uint8_t>&& utf8,
                                        send_callback&& done = {}) {
-        return send_owned_as(ws_message_type::text, utf8, done);
+        return send_owned_as(utf8, done, ws_message_type::text);
     }
 
     /// Sends a ping; its pong counts as life, and nobody hears of it. See `ping` for the round
@@ -88,10 +89,12 @@ public:
     [[nodiscard]] virtual std::string close_reason() const = 0;
 
 protected:
-    virtual VoidResult send_owned_as(ws_message_type type, std::vector<std::uint8_t>& data,
-                                     send_callback& done) = 0;
-    virtual VoidResult send_copy_as(ws_message_type type, std::span<const std::uint8_t> data,
-                                    send_callback& done) = 0;
+    ws_connection() = default;
+    // The type is last: these are called for each message, and pass the rest on as it is.
+    virtual VoidResult send_owned_as(std::vector<std::uint8_t>& data, send_callback& done,
+                                     ws_message_type type) = 0;
+    virtual VoidResult send_copy_as(std::span<const std::uint8_t> data, send_callback& done,
+                                    ws_message_type type) = 0;
 };
 
 }  // namespace session
