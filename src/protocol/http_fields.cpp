@@ -40,7 +40,6 @@ error_info invalid_handshake(std::string text) {
 
 std::string_view reason_phrase(unsigned status) noexcept {
     switch (status) {
-        case 101: return "Switching Protocols";
         case 200: return "OK";
         case 204: return "No Content";
         case 301: return "Moved Permanently";

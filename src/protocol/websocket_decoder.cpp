@@ -183,7 +183,6 @@ const violation* message_decoder::begin_frame(unsigned first, std::size_t length
     if (frame_type_ != opcode::continuation) {
         message_type_ = frame_type_;
         empty_fragments_ = 0;
-        text_.reset();
     }
     const bool is_empty = length == 0 && !is_final_;
     return is_empty && ++empty_fragments_ > max_empty_fragments ? &empty_fragments : nullptr;
@@ -271,12 +270,13 @@ void message_decoder::reserve(std::size_t wanted) {
     if (wanted <= body_capacity_) {
         return;
     }
-    const std::size_t doubled = std::max(wanted, 2 * body_capacity_);
     const std::size_t frame_end = message_have_ + frame_size_;
-    const std::size_t capacity =
-        is_final_ || is_control(frame_type_)
-            ? std::max(wanted, std::min(frame_end, std::max(doubled, first_reservation)))
-            : std::max(doubled, first_fragments);
+    std::size_t capacity =
+        std::max({wanted, 2 * body_capacity_, std::min(frame_end, first_reservation)});
+    // The last frame of a message says how long that is; else there is more to come.
+    const bool is_last =
+        is_control(frame_type_) ? message_type_ == opcode::continuation : is_final_;
+    capacity = is_last ? std::min(capacity, frame_end) : std::max(capacity, first_fragments);
     auto larger = std::make_unique_for_overwrite<std::uint8_t[]>(capacity);
     const std::size_t have = message_have_ + frame_have_;
     if (have > 0) {

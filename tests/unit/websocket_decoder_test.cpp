@@ -289,9 +289,8 @@ TEST(websocket_decoder, what_is_nearly_complete_or_has_not_begun_has_no_place) {
 }
 
 TEST(websocket_decoder, trim_gives_back_what_is_not_in_use) {
-    ws_reader reader(role::server, limit);
     message_decoder decoder(role::server, limit);
-    byte_string stream = ws_frame(0x82, pattern(100'000));
+    const byte_string stream = ws_frame(0x82, pattern(100'000));
     std::vector<seen_message> seen;
     const auto sink = [&](const message& each) {
         seen.push_back({each.type, to_bytes(each.payload)});
@@ -306,6 +305,20 @@ TEST(websocket_decoder, trim_gives_back_what_is_not_in_use) {
         decoder.trim();
     }
     EXPECT_EQ(seen, (std::vector<seen_message>(2, {opcode::binary, pattern(100'000)})));
+}
+
+TEST(websocket_decoder, trim_keeps_the_fragments_of_a_message) {
+    message_decoder decoder(role::server, limit);
+    std::vector<seen_message> seen;
+    for (byte_string each : {ws_frame(0x02, pattern(300)), ws_frame(0x80, pattern(300, 300))}) {
+        const auto progress = decoder.consume(each, [&](const message& whole) {
+            seen.push_back({whole.type, to_bytes(whole.payload)});
+            return true;
+        });
+        ASSERT_EQ(progress.error, nullptr);
+        decoder.trim();
+    }
+    EXPECT_EQ(seen, (std::vector<seen_message>{{opcode::binary, pattern(600)}}));
 }
 
 TEST(websocket_decoder, knows_when_it_is_inside_something) {

@@ -183,8 +183,7 @@ message_decoder::progress message_decoder::consume(std::span<std::uint8_t> bytes
                 return {nullptr, bytes.size()};
             }
         }
-        const step taken = next(bytes);
-        if (taken != step::delivers) {
+        if (bytes.empty() || next(bytes) != step::delivers) {
             return {error_, bytes.size()};
         }
         if (!sink(ready_)) {
