@@ -3,20 +3,27 @@
 
 #include <network_system/utils/log.h>
 
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
 namespace secure {
 namespace {
 
 /// Everything that is logged, however unimportant.
 class SecureLog : public testing::Test {
 protected:
-    SecureLog() {
+    void SetUp() override {
         network_system::set_log_sink(
             [lines = lines_](network_system::log_level level, std::string_view message) {
                 lines->add({level, std::string(message)});
             });
         network_system::set_log_level(network_system::log_level::trace);
     }
-    ~SecureLog() override {
+    void TearDown() override {
         network_system::set_log_level(network_system::log_level::off);
         network_system::set_log_sink({});
     }
@@ -24,12 +31,10 @@ protected:
     using line = std::pair<network_system::log_level, std::string>;
 
     [[nodiscard]] bool has(network_system::log_level level, std::string_view part) const {
-        for (const line& each : lines_->all()) {
-            if (each.first == level && each.second.find(part) != std::string::npos) {
-                return true;
-            }
-        }
-        return false;
+        const auto all = lines_->all();
+        return std::any_of(all.begin(), all.end(), [&](const line& each) {
+            return each.first == level && each.second.find(part) != std::string::npos;
+        });
     }
     void expect_nowhere(std::string_view part) const {
         for (const line& each : lines_->all()) {

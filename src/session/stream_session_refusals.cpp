@@ -1,0 +1,61 @@
+// Sends of stream_session that are refused, and what follows.
+#include "session/stream_session.h"
+#include "utils/failure.h"
+
+#include <fmt/format.h>
+
+namespace network_system::session {
+
+VoidResult stream_session::closed_error() const {
+    return detail::failure(errc::connection_closed, describe("connection to"), id());
+}
+
+VoidResult stream_session::refusal_of(std::size_t size) const {
+    if (!may_send()) {
+        return closed_error();
+    }
+    if (size == 0 && !encoder_.takes_empty()) {
+        return detail::failure(errc::invalid_argument, "an empty message cannot be sent", id());
+    }
+    const std::size_t limit = max_sendable();
+    return detail::failure(
+        errc::message_too_large,
+        describe(fmt::format("message of {} bytes, over the limit of {}, to", size, limit)), id());
+}
+
+VoidResult stream_session::refusal_of(admission refused) const {
+    if (refused == admission::closed) {
+        return closed_error();
+    }
+    return detail::failure(errc::send_buffer_full,
+                           describe(fmt::format("{} bytes queued, high watermark {}, to",
+                                                queued_bytes(), config_->high_watermark)),
+                           id());
+}
+
+void stream_session::note_full(std::size_t queued) {
+    rejected_.fetch_add(1, std::memory_order_relaxed);
+    note_refused(queued);
+    if (config_->policy == send_policy::close) {
+        if (loop().runs_here()) {
+            begin_close(errc::send_buffer_full);
+        } else {
+            where()->post(
+                [self = shared_from_this(), this] { begin_close(errc::send_buffer_full); });
+        }
+    }
+}
+
+void stream_session::note_refused(std::size_t queued) {
+    if (!was_refused_.exchange(true, std::memory_order_relaxed) && !loop().runs_here()) {
+        // The queue may have drained meanwhile: look once from the loop, which sees all of it. If
+        // it has not, its next write looks.
+        where()->post([self = shared_from_this(), this, queued] {
+            if (queued_bytes() < queued) {
+                check_room();
+            }
+        });
+    }
+}
+
+}  // namespace network_system::session
