@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 namespace network_system::core {
@@ -29,14 +30,7 @@ public:
     }
     facade(const facade&) = delete;
     facade& operator=(const facade&) = delete;
-    ~facade() {
-        const auto current = engine();
-        if (current && current->may_block()) {
-            (void)stop();
-        } else if (current) {
-            current->abandon();
-        }
-    }
+    ~facade() { stop_for_good(); }
 
     [[nodiscard]] const std::string& id() const noexcept { return id_; }
     [[nodiscard]] const Options& options() const noexcept { return options_; }
@@ -103,7 +97,13 @@ public:
         return ok();
     }
 
-    /// Applies `assign` to the callbacks unless they are in use.
+    /// Sets a callback unless they are in use. `callback` gets the one it replaces: the caller
+    /// destroys that, without the lock.
+    template <typename Callback>
+    VoidResult set_callback(Callback Callbacks::*which, Callback& callback) {
+        return set_callback([&](Callbacks& all) { std::swap(all.*which, callback); });
+    }
+    /// The same, with what `assign` does to the callbacks under the lock.
     template <typename Assign>
     VoidResult set_callback(const Assign& assign) {
         const std::lock_guard lock(mutex_);
@@ -119,20 +119,35 @@ public:
     /// over: then `refusal(engine)`.
     template <typename Refusal, typename Make>
     Result<std::shared_ptr<Engine>> begin(const Refusal& refusal, const Make& make) {
+        // Let go after the lock: what the last life still holds has destructors, which are user
+        // code.
+        std::shared_ptr<Engine> last;
         const std::lock_guard lock(mutex_);
         if (engine_ && !engine_->is_finished()) {
             return refusal(*engine_);
         }
         Result<std::shared_ptr<Engine>> made = make(callbacks_);
         if (made) {
-            engine_ = made.value();
+            last = std::exchange(engine_, made.value());
         }
         return made;
     }
     void forget(const std::shared_ptr<Engine>& one) {
+        // As in `begin`; here the caller holds it.
         const std::lock_guard lock(mutex_);
         if (engine_ == one) {
             engine_.reset();
+        }
+    }
+
+protected:
+    /// For the destructor of a derived class with members that callbacks may use until then.
+    void stop_for_good() {
+        const auto current = engine();
+        if (current && current->may_block()) {
+            (void)stop();
+        } else if (current) {
+            current->abandon();
         }
     }
 

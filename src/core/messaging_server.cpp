@@ -1,7 +1,7 @@
+#include "core/facade.h"
 #include "core/server_engine.h"
 #include "core/stream_security.h"
 #include "core/text.h"
-#include "utils/failure.h"
 
 #include <network_system/core/messaging_server.h>
 
@@ -9,131 +9,41 @@
 
 namespace network_system::core {
 
-namespace {
-
-error_info not_started(const std::string& id) {
-    return detail::failure(errc::server_not_started, "the server is not running", id);
-}
-
-}  // namespace
-
-/// The server's current (or last) life, and the callbacks for the next.
-class messaging_server::impl {
+class messaging_server::impl final
+    : public facade<server_engine, server_options, server_callbacks> {
 public:
     impl(std::string id, server_options options, std::shared_ptr<stream_security> security)
-        : id_(std::move(id)), options_(std::move(options)), security_(std::move(security)) {
-        runtime::io_threads::end_after_caller();
-    }
+        : facade(std::move(id), std::move(options), errc::server_not_started, true),
+          security_(std::move(security)) {}
     impl(const impl&) = delete;
     impl& operator=(const impl&) = delete;
-
-    ~impl() {
-        const auto current = engine();
-        if (current && current->may_block()) {
-            (void)stop();
-        } else if (current) {
-            current->abandon();
-        }
-    }
-
-    [[nodiscard]] const std::string& id() const noexcept { return id_; }
-
-    [[nodiscard]] std::shared_ptr<server_engine> engine() const {
-        const std::lock_guard lock(mutex_);
-        return engine_;
-    }
-    /// The engine while it accepts and serves.
-    [[nodiscard]] std::shared_ptr<server_engine> running() const {
-        auto current = engine();
-        return current && current->is_running() ? current : nullptr;
-    }
-
-    /// What `use(engine)` answers, or that there is none running.
-    template <typename Use>
-    auto while_running(const Use& use) const -> std::invoke_result_t<Use, server_engine&> {
-        const auto current = running();
-        if (!current) {
-            return not_started(id_);
-        }
-        return use(*current);
-    }
+    ~impl() { stop_for_good(); }
 
     /// Starts the next life on a port or a listener.
     template <typename Where>
     VoidResult start(Where&& where) {
-        if (auto checked = validate(options_); checked.is_err()) {
+        if (auto checked = check(); checked.is_err()) {
             return checked;
         }
-        // Holds the engine that is let go, the former or one that cannot start: after the lock, for
-        // its threads may still run user code, such as the destructors of user data.
-        std::shared_ptr<server_engine> next;
-        const std::lock_guard lock(mutex_);
-        if (engine_ && !engine_->end().is_over()) {
+        const auto refusal = [this](const server_engine& last) {
             return detail::failure(errc::server_already_running,
-                                   engine_->is_running() ? "the server is listening"
-                                                         : "the server is still stopping",
-                                   id_);
-        }
-        auto transports = make_transports(security_.get(), {}, id_);
-        if (!transports) {
-            return transports.error();
-        }
-        const auto method = to_runtime(options_.readiness_method);
-        auto pool = make_pool(
-            [&] {
-                if (options_.environment) {
-                    return options_.environment->make_pool(options_.io_threads);
-                }
-                return options_.io_context != nullptr
-                           ? std::make_shared<runtime::io_pool>(*options_.io_context, method)
-                           : std::make_shared<runtime::io_pool>(options_.io_threads, method);
-            },
-            errc::bind_failed, id_);
-        if (!pool) {
-            return pool.error();
-        }
-        next = std::make_shared<server_engine>(id_, options_, std::move(pool).value(),
-                                               std::move(transports).value(), callbacks_);
-        if (security_) {
-            next->refuse_with(security_->refusal());
-        }
-        auto started = next->start(std::forward<Where>(where));
-        if (started) {
-            engine_.swap(next);
-        }
-        return started;
-    }
-
-    VoidResult stop() {
-        const auto current = engine();
-        if (!current) {
-            return ok();
-        }
-        if (!current->may_block()) {
-            current->begin_stop();
-            return ok();
-        }
-        const bool is_over = current->stop(
-            options_.drain_timeout, options_.io_context == nullptr ? engine::driven_by::own_threads
-                                                                   : engine::driven_by::others);
-        current->pool().stop();
-        if (!is_over) {
-            // Nobody runs the user's io_context: what is left goes with it, silently.
-            const std::lock_guard lock(mutex_);
-            if (engine_ == current) {
-                engine_.reset();
+                                   last.is_running() ? "the server is listening"
+                                                     : "the server is still stopping",
+                                   id());
+        };
+        // Outlives the lock if it cannot start: its threads may still run user code, such as the
+        // destructors of user data.
+        engine_ptr next;
+        const auto make = [&](const auto& callbacks) -> Result<engine_ptr> {
+            auto made = make_engine(callbacks);
+            if (!made) {
+                return made;
             }
-        }
-        return ok();
-    }
-
-    VoidResult stop(session::stop_handler& handler) {
-        const auto current = engine();
-        if (!current || current->end().is_over()) {
-            return not_started(id_);
-        }
-        current->stop_then(std::move(handler));
-        return ok();
+            next = made.value();
+            const auto started = next->start(std::forward<Where>(where));
+            return started ? std::move(made) : Result<engine_ptr>(started.error());
+        };
+        return begin(refusal, make).map([](const auto&) { return std::monostate{}; });
     }
 
     [[nodiscard]] server_metrics metrics() const {
@@ -145,50 +55,62 @@ public:
         return all;
     }
 
-    /// Sets a callback unless they are in use. `callback` gets the one it replaces: the caller
-    /// destroys that, without the lock.
-    template <typename Callback>
-    VoidResult set_callback(Callback server_callbacks::*which, Callback& callback) {
-        const std::lock_guard lock(mutex_);
-        if (engine_ && !engine_->end().is_over()) {
-            return detail::failure(errc::invalid_argument, "callbacks are set before start_server",
-                                   id_);
-        }
-        std::swap((*callbacks_).*which, callback);
-        return ok();
-    }
-
 private:
-    [[nodiscard]] VoidResult validate(const server_options& options) const {
-        if (auto checked = validate_environment(options, security_ != nullptr, id_);
-            checked.is_err()) {
-            return checked;
+    using engine_ptr = std::shared_ptr<server_engine>;
+
+    [[nodiscard]] Result<engine_ptr> make_engine(
+        const std::shared_ptr<const server_callbacks>& callbacks) {
+        auto transports = make_transports(security_.get(), {}, id());
+        if (!transports) {
+            return transports.error();
         }
-        if (options.io_context == nullptr &&
-            (options.io_threads == 0 || options.io_threads > 256)) {
-            return detail::failure(errc::invalid_argument, "io_threads must be 1 to 256", id_);
+        const auto method = to_runtime(options().readiness_method);
+        auto pool = make_pool(
+            [&] {
+                if (options().environment) {
+                    return options().environment->make_pool(options().io_threads);
+                }
+                return options().io_context != nullptr
+                           ? std::make_shared<runtime::io_pool>(*options().io_context, method)
+                           : std::make_shared<runtime::io_pool>(options().io_threads, method);
+            },
+            errc::bind_failed, id());
+        if (!pool) {
+            return pool.error();
         }
-        if (options.drain_timeout < std::chrono::milliseconds{0} || options.backlog < 0) {
-            return detail::failure(errc::invalid_argument,
-                                   "drain_timeout and backlog must not be negative", id_);
+        auto made = std::make_shared<server_engine>(id(), options(), std::move(pool).value(),
+                                                    std::move(transports).value(), callbacks);
+        if (security_) {
+            made->refuse_with(security_->refusal());
         }
-        if (auto checked = validate_callback_pool(options.callback_pool.get(),
-                                                  options.callback_queue_limit, id_);
-            checked.is_err()) {
-            return checked;
-        }
-        if (auto checked = proxy_gateway::check(options.proxy_protocol, id_); checked.is_err()) {
-            return checked;
-        }
-        return core::validate(options.session, id_);
+        return made;
     }
 
-    const std::string id_;
-    const server_options options_;
+    [[nodiscard]] VoidResult check() const {
+        const server_options& all = options();
+        if (auto checked = validate_environment(all, security_ != nullptr, id());
+            checked.is_err()) {
+            return checked;
+        }
+        if (all.io_context == nullptr && (all.io_threads == 0 || all.io_threads > 256)) {
+            return detail::failure(errc::invalid_argument, "io_threads must be 1 to 256", id());
+        }
+        if (all.drain_timeout < std::chrono::milliseconds{0} || all.backlog < 0) {
+            return detail::failure(errc::invalid_argument,
+                                   "drain_timeout and backlog must not be negative", id());
+        }
+        if (auto checked =
+                validate_callback_pool(all.callback_pool.get(), all.callback_queue_limit, id());
+            checked.is_err()) {
+            return checked;
+        }
+        if (auto checked = proxy_gateway::check(all.proxy_protocol, id()); checked.is_err()) {
+            return checked;
+        }
+        return validate(all.session, id());
+    }
+
     const std::shared_ptr<stream_security> security_;
-    mutable std::mutex mutex_;
-    std::shared_ptr<server_callbacks> callbacks_ = std::make_shared<server_callbacks>();
-    std::shared_ptr<server_engine> engine_;
 };
 
 messaging_server::messaging_server(std::string server_id, server_options options)
@@ -210,11 +132,7 @@ VoidResult messaging_server::start_server(listener&& taken) {
 }
 
 Result<listener> messaging_server::share_listener() {
-    const auto current = impl_->running();
-    if (!current) {
-        return not_started(impl_->id());
-    }
-    return current->share_listener();
+    return impl_->while_running([](server_engine& engine) { return engine.share_listener(); });
 }
 
 VoidResult messaging_server::stop_server() {
@@ -226,15 +144,7 @@ VoidResult messaging_server::stop_server(session::stop_handler&& handler) {
 }
 
 VoidResult messaging_server::wait_for_stop() {
-    const auto current = impl_->engine();
-    if (!current) {
-        return ok();
-    }
-    if (!current->may_block()) {
-        return detail::failure(errc::would_block, "wait_for_stop on an I/O thread", impl_->id());
-    }
-    current->end().wait();
-    return ok();
+    return impl_->wait_for_stop();
 }
 
 bool messaging_server::is_running() const noexcept {

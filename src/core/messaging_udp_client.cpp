@@ -16,6 +16,9 @@ public:
 
     impl(std::string id, udp_client_options options)
         : facade(std::move(id), std::move(options), errc::connection_closed, false) {}
+    impl(const impl&) = delete;
+    impl& operator=(const impl&) = delete;
+    ~impl() { stop_for_good(); }
 
     Result<engine_ptr> start(std::string_view host, std::uint16_t port, start_callback& handler) {
         if (const auto checked = check(host, port); checked.is_err()) {
@@ -226,15 +229,15 @@ const std::string& messaging_udp_client::client_id() const noexcept {
 }
 
 VoidResult messaging_udp_client::assign_receive_callback(receive_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.received = std::move(callback); });
+    return impl_->set_callback(&datagram_callbacks::received, callback);
 }
 
 VoidResult messaging_udp_client::set_error_callback(error_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.failed = std::move(callback); });
+    return impl_->set_callback(&datagram_callbacks::failed, callback);
 }
 
 VoidResult messaging_udp_client::set_writable_callback(writable_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.writable = std::move(callback); });
+    return impl_->set_callback(&datagram_callbacks::writable, callback);
 }
 
 VoidResult messaging_udp_client::send_packet(std::span<const std::uint8_t> data,

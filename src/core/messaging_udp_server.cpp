@@ -120,23 +120,23 @@ const std::string& messaging_udp_server::server_id() const noexcept {
 }
 
 VoidResult messaging_udp_server::assign_receive_callback(receive_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.received = std::move(callback); });
+    return impl_->set_callback(&datagram_callbacks::received, callback);
 }
 
 VoidResult messaging_udp_server::set_error_callback(error_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.failed = std::move(callback); });
+    return impl_->set_callback(&datagram_callbacks::failed, callback);
 }
 
 VoidResult messaging_udp_server::set_writable_callback(writable_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.writable = std::move(callback); });
+    return impl_->set_callback(&datagram_callbacks::writable, callback);
 }
 
 VoidResult messaging_udp_server::set_new_peer_callback(peer_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.new_peer = std::move(callback); });
+    return impl_->set_callback(&datagram_callbacks::new_peer, callback);
 }
 
 VoidResult messaging_udp_server::set_peer_expired_callback(peer_callback callback) {
-    return impl_->set_callback([&](auto& all) { all.peer_expired = std::move(callback); });
+    return impl_->set_callback(&datagram_callbacks::peer_expired, callback);
 }
 
 VoidResult messaging_udp_server::send_to(std::span<const std::uint8_t> data, const endpoint& to,

@@ -43,6 +43,8 @@ public:
     [[nodiscard]] Result<listener> share_listener();
     void begin_stop() override;
     [[nodiscard]] bool is_running() const noexcept { return !is_stopping_; }
+    /// The next life may begin.
+    [[nodiscard]] bool is_finished() const noexcept { return end().is_over(); }
     [[nodiscard]] std::uint16_t local_port() const noexcept { return listening_.local().port(); }
     [[nodiscard]] session_manager& sessions() noexcept { return sessions_; }
     [[nodiscard]] server_metrics metrics() const;
