@@ -15,6 +15,9 @@ public:
 
     impl(std::string id, udp_client_options options)
         : facade(std::move(id), errc::connection_closed, false), options_(std::move(options)) {}
+    impl(const impl&) = delete;
+    impl& operator=(const impl&) = delete;
+    ~impl() { shut_down(); }
 
     Result<engine_ptr> start(std::string_view host, std::uint16_t port, start_callback& handler) {
         if (const auto checked = check(host, port); checked.is_err()) {

@@ -12,6 +12,9 @@ class messaging_udp_server::impl final : public facade<udp_server_engine, datagr
 public:
     impl(std::string id, udp_server_options options)
         : facade(std::move(id), errc::server_not_started, true), options_(std::move(options)) {}
+    impl(const impl&) = delete;
+    impl& operator=(const impl&) = delete;
+    ~impl() { shut_down(); }
 
     VoidResult start(std::uint16_t port) {
         if (auto checked = check(); checked.is_err()) {

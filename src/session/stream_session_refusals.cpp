@@ -1,4 +1,5 @@
-// Sends of stream_session that are refused, and what follows.
+// What stream_session says to messages it does not take. Apart from the sending half: there the
+// compiler has to see little besides the few instructions that each message costs.
 #include "session/stream_session.h"
 #include "utils/failure.h"
 

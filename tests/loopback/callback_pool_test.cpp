@@ -1,99 +1,17 @@
-// Callbacks on a pool: in order, never two of one session at once, bounded, and gone after stop.
+// Callbacks on a pool: in order, never two of one session at once, bounded.
 #include "loopback/callback_places.h"
-
-#include <network_system/utils/thread_pool.h>
-
-#include <asio/executor_work_guard.hpp>
-#include <asio/io_context.hpp>
+#include "loopback/pooled_callbacks.h"
+#include "support/numbered.h"
 
 #include <array>
 #include <atomic>
 #include <map>
-#include <optional>
 #include <stdexcept>
 
 namespace loopback {
 namespace {
 
-using network_system::thread_pool;
-using network_system::thread_pool_interface;
-using network_system::unique_function;
-
-/// Where the sessions' I/O happens.
-struct io_kind {
-    const char* name;
-    std::size_t io_threads;
-    /// Threads that run an io_context of the user's; 0 = own threads.
-    std::size_t context_threads;
-    readiness method;
-    friend void PrintTo(const io_kind& kind, std::ostream* out) { *out << kind.name; }
-};
-
-class PooledCallbacks : public testing::TestWithParam<io_kind> {
-protected:
-    PooledCallbacks() {
-        for (std::size_t i = 0; i < GetParam().context_threads; ++i) {
-            runners_.emplace_back([this] { context_.run(); });
-        }
-    }
-    ~PooledCallbacks() override {
-        work_.reset();
-        for (auto& each : runners_) {
-            each.join();
-        }
-    }
-
-    [[nodiscard]] server_options for_server(std::shared_ptr<thread_pool_interface> pool) {
-        server_options options;
-        options.io_threads = GetParam().io_threads;
-        options.readiness_method = GetParam().method;
-        if (GetParam().context_threads > 0) {
-            options.io_context = &context_;
-        }
-        options.callback_pool = std::move(pool);
-        return options;
-    }
-    [[nodiscard]] client_options for_client(std::shared_ptr<thread_pool_interface> pool) {
-        client_options options;
-        options.readiness_method = GetParam().method;
-        if (GetParam().context_threads > 0) {
-            options.io_context = &context_;
-        }
-        options.callback_pool = std::move(pool);
-        return options;
-    }
-
-private:
-    asio::io_context context_;
-    std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_{
-        context_.get_executor()};
-    std::vector<std::thread> runners_;
-};
-
-INSTANTIATE_TEST_SUITE_P(Io, PooledCallbacks,
-                         testing::Values(io_kind{"one_thread", 1, 0, readiness::automatic},
-                                         io_kind{"two_threads", 2, 0, readiness::automatic},
-                                         io_kind{"per_socket", 1, 0, readiness::per_socket},
-                                         io_kind{"user_context", 1, 2, readiness::automatic}),
-                         [](const testing::TestParamInfo<io_kind>& each) {
-                             return std::string(each.param.name);
-                         });
-
-[[nodiscard]] bytes numbered(std::uint32_t number) {
-    bytes data(8 + number % 50);
-    for (std::size_t i = 0; i < 4; ++i) {
-        data[i] = static_cast<std::uint8_t>(number >> (8 * i));
-    }
-    return data;
-}
-
-[[nodiscard]] std::uint32_t number_in(std::span<const std::uint8_t> data) {
-    std::uint32_t number = 0;
-    for (std::size_t i = 0; i < 4; ++i) {
-        number |= std::uint32_t{data[i]} << (8 * i);
-    }
-    return number;
-}
+INSTANTIATE_TEST_SUITE_P(Io, PooledCallbacks, every_io_kind(), io_kind_of);
 
 /// What the callbacks of one session see of each other.
 struct session_log {
@@ -136,7 +54,7 @@ TEST_P(PooledCallbacks, OfOneSessionRunInOrderAndNeverOverlap) {
         log->visit([&] {
             EXPECT_TRUE(log->has_opened);
             EXPECT_EQ(number_in(data), log->next++);
-            EXPECT_EQ(copy_of(data), numbered(number_in(data)));
+            EXPECT_EQ(copy_of(data), numbered_bytes(number_in(data), data.size()));
             EXPECT_TRUE(is_ok(session->send_packet(data)));
         });
     };
@@ -156,13 +74,13 @@ TEST_P(PooledCallbacks, OfOneSessionRunInOrderAndNeverOverlap) {
     }
     for (std::uint32_t i = 0; i < count; ++i) {
         for (const auto& each : all) {
-            ASSERT_TRUE(is_ok(each->client.send_packet(numbered(i))));
+            ASSERT_TRUE(is_ok(each->client.send_packet(numbered_bytes(i, 8 + i % 50))));
         }
     }
     for (const auto& each : all) {
         ASSERT_TRUE(each->received.wait_for(count));
         for (std::uint32_t i = 0; i < count; ++i) {
-            ASSERT_EQ(each->received.at(i), numbered(i));
+            ASSERT_EQ(each->received.at(i), numbered_bytes(i, 8 + i % 50));
         }
         EXPECT_TRUE(is_ok(each->client.stop_client()));
         EXPECT_EQ(each->disconnected.count(), 1U) << "before stop_client returned";
@@ -304,92 +222,6 @@ TEST_P(PooledCallbacks, NothingMayBlockInThem) {
     EXPECT_TRUE(client.received.wait_for(1));
 }
 
-TEST_P(PooledCallbacks, APoolsOwnTaskOnlyBeginsAStop) {
-    const auto pool = std::make_shared<thread_pool>(1);
-    test_server server(for_server(pool));
-    test_client client;
-    ASSERT_TRUE(is_ok(client.connect(server.start())));
-    event_counter begun;
-    ASSERT_TRUE(is_ok(pool->submit([&] {
-        EXPECT_TRUE(is_ok(server.server.stop_server())) << "waiting would wait for this thread";
-        EXPECT_TRUE(fails_with(server.server.wait_for_stop(), errc::would_block));
-        begun.add();
-    })));
-    ASSERT_TRUE(begun.wait_for(1));
-    EXPECT_TRUE(is_ok(server.server.wait_for_stop()));
-    EXPECT_EQ(server.closed.size(), 1U);
-}
-
-TEST_P(PooledCallbacks, StopWaitsForAllThatWasReceived) {
-    server_options options = for_server(std::make_shared<thread_pool>(1));
-    options.drain_timeout = patience;  // a busy machine may take long for all these callbacks
-    test_server server(options);
-    event_counter may_go_on;
-    watchman gate;
-    server.on_receive = [&](const session_ptr&, std::span<const std::uint8_t>) {
-        EXPECT_TRUE(may_go_on.wait_for(1));
-        gate.pass();
-    };
-    server.on_disconnect = [&](const std::string&) { gate.pass(); };
-    raw_peer peer = raw_peer::connect(server.start());
-    constexpr std::size_t count = 200;
-    for (std::uint32_t i = 0; i < count; ++i) {
-        ASSERT_TRUE(peer.send(frame_of(type_data, numbered(i))));
-    }
-    ASSERT_TRUE(server.sessions.wait_for(1));
-    const session_ptr session = server.sessions.at(0);
-    ASSERT_TRUE(eventually([&] { return session->metrics().messages_received == count; }));
-    event_counter stopped;
-    std::thread stopper([&] {
-        EXPECT_TRUE(is_ok(server.server.stop_server()));
-        gate.close();
-        stopped.add();
-    });
-    (void)peer.drain();
-    peer.close();
-    const bool is_bounded = GetParam().context_threads > 0;
-    if (!is_bounded) {
-        EXPECT_FALSE(stopped.wait_for(1, 50ms));
-    }
-    may_go_on.add();
-    stopper.join();
-    EXPECT_EQ(server.received.count(), count);
-    EXPECT_EQ(server.closed.size(), 1U);
-}
-
-TEST_P(PooledCallbacks, NoneRunsAfterAStopUnderLoad) {
-    const auto pool = std::make_shared<thread_pool>(2);
-    for (int round = 0; round < 5; ++round) {
-        server_options options = for_server(pool);
-        options.drain_timeout = 20ms;
-        test_server server(options);
-        watchman gate;
-        server.on_connect = [&](const session_ptr&) { gate.pass(); };
-        server.on_disconnect = [&](const std::string&) { gate.pass(); };
-        server.on_error = [&](const session_ptr&, std::error_code) { gate.pass(); };
-        server.on_receive = [&](const session_ptr& session, std::span<const std::uint8_t> data) {
-            (void)session->send_packet(data, [&](VoidResult) { gate.pass(); });
-            gate.pass();
-        };
-        const auto port = server.start();
-        std::vector<raw_peer> peers;
-        for (int i = 0; i < 8; ++i) {
-            peers.push_back(raw_peer::connect(port));
-            ASSERT_TRUE(peers.back().send(frame_of(type_data, pattern(10))));
-        }
-        ASSERT_TRUE(gate.wait_for(16));
-        std::thread traffic([&] {
-            for (int i = 0; i < 2000; ++i) {
-                (void)peers[static_cast<std::size_t>(i) % 8].send(frame_of(type_data, pattern(10)));
-            }
-        });
-        EXPECT_TRUE(is_ok(server.server.stop_server()));
-        gate.close();
-        EXPECT_EQ(server.server.connection_count(), 0U);
-        traffic.join();
-    }
-}
-
 TEST_P(PooledCallbacks, AnExceptionEndsItsSessionOnly) {
     test_server server(for_server(std::make_shared<thread_pool>(2)));
     std::atomic<int> calls{0};
@@ -425,181 +257,6 @@ TEST_P(PooledCallbacks, AnExceptionEndsItsSessionOnly) {
     EXPECT_EQ(metrics.totals.messages_received, 2U) << "the one that threw, and the well one's";
     EXPECT_GT(metrics.totals.messages_unread, 0U);
     EXPECT_LE(metrics.totals.messages_unread, 99U);
-}
-
-TEST_P(PooledCallbacks, EndWithAPoolThatIsStopped) {
-    const auto pool = std::make_shared<thread_pool>(1);
-    server_options options = for_server(pool);
-    options.drain_timeout = 200ms;
-    test_server server(options);
-    event_counter may_go_on;
-    server.on_receive = [&](const session_ptr&, std::span<const std::uint8_t>) {
-        EXPECT_TRUE(may_go_on.wait_for(1));
-    };
-    const auto port = server.start();
-    std::vector<raw_peer> peers;
-    for (int i = 0; i < 4; ++i) {
-        peers.push_back(raw_peer::connect(port));
-        ASSERT_TRUE(peers.back().send(frame_of(type_data, pattern(10))));
-    }
-    ASSERT_TRUE(eventually([&] { return server.server.metrics().totals.messages_received == 4; }));
-    std::thread stopper([&] { pool->stop(); });
-    ASSERT_TRUE(eventually([&] { return !pool->is_running(); }));
-    may_go_on.add();
-    stopper.join();
-    // A session that is idle notices with its next message.
-    for (auto& each : peers) {
-        (void)each.send(frame_of(type_data, pattern(10)));
-    }
-    for (auto& each : peers) {
-        EXPECT_NE(each.drain(), stream_end::none);
-        each.close();
-    }
-    ASSERT_TRUE(eventually([&] { return server.server.connection_count() == 0; }));
-    EXPECT_TRUE(is_ok(server.server.stop_server()));
-    const auto metrics = server.server.metrics();
-    EXPECT_EQ(metrics.connections_active, 0U);
-    EXPECT_EQ(metrics.session_errors, 4U);
-    EXPECT_TRUE(fails_with(server.server.start_server(0), errc::invalid_argument));
-}
-
-/// Takes tasks and neither runs nor destroys them before it goes.
-class hoarding_pool final : public thread_pool_interface {
-public:
-    VoidResult submit(unique_function<void()> task) noexcept override {
-        const std::lock_guard lock(mutex_);
-        tasks_.push_back(std::move(task));
-        return network_system::ok();
-    }
-    std::size_t worker_count() const noexcept override { return 1; }
-    std::size_t pending_tasks() const noexcept override {
-        const std::lock_guard lock(mutex_);
-        return tasks_.size();
-    }
-    bool is_running() const noexcept override { return is_running_; }
-    void stop() { is_running_ = false; }
-    /// The tasks know the pool, so that nobody else lets them go.
-    void destroy_tasks() {
-        std::vector<unique_function<void()>> last;
-        const std::lock_guard lock(mutex_);
-        last.swap(tasks_);
-    }
-
-private:
-    mutable std::mutex mutex_;
-    std::vector<unique_function<void()>> tasks_;
-    std::atomic<bool> is_running_{true};
-};
-
-TEST_P(PooledCallbacks, StopIsBoundedWithAPoolThatDoesNothing) {
-    const auto pool = std::make_shared<hoarding_pool>();
-    server_options options = for_server(pool);
-    options.drain_timeout = 50ms;
-    test_server server(options);
-    const raw_peer peer = raw_peer::connect(server.start());
-    ASSERT_TRUE(eventually([&] { return pool->pending_tasks() > 0; }));
-    pool->stop();
-    const auto before = std::chrono::steady_clock::now();
-    EXPECT_TRUE(is_ok(server.server.stop_server()));
-    EXPECT_LT(std::chrono::steady_clock::now() - before, 150ms + slack);
-    EXPECT_EQ(server.sessions.size(), 0U);
-    pool->destroy_tasks();
-}
-
-TEST_P(PooledCallbacks, AClientWhosePoolIsFullFailsToStart) {
-    event_counter may_go_on;
-    event_counter is_busy;
-    const auto pool = std::make_shared<thread_pool>(1, 1);
-    ASSERT_TRUE(is_ok(pool->submit([&] {
-        is_busy.add();
-        EXPECT_TRUE(may_go_on.wait_for(1));
-    })));
-    ASSERT_TRUE(is_busy.wait_for(1));
-    ASSERT_TRUE(is_ok(pool->submit([] {})));
-    test_server server;
-    test_client client(for_client(pool));
-    EXPECT_TRUE(fails_with(client.connect(server.start()), errc::internal_error));
-    may_go_on.add();
-    EXPECT_EQ(client.client.metrics().connect_failures, 1U);
-    EXPECT_EQ(client.connected.count(), 0U);
-}
-
-TEST_P(PooledCallbacks, TheOptionsAreChecked) {
-    server_options options = for_server(nullptr);
-    options.callback_queue_limit = 0;
-    messaging_server server("wrong", options);
-    EXPECT_TRUE(fails_with(server.start_server(0), errc::invalid_argument));
-    const auto stopped = std::make_shared<thread_pool>(1);
-    stopped->stop();
-    messaging_client client("wrong", for_client(stopped));
-    EXPECT_TRUE(fails_with(client.start_client("127.0.0.1", 1), errc::invalid_argument));
-}
-
-/// The places that every connection passes, whatever its peer has done by the time the pool runs:
-/// a send may find it closed, and then neither completes nor becomes possible again.
-class PooledPlaces : public testing::TestWithParam<place> {};
-INSTANTIATE_TEST_SUITE_P(Place, PooledPlaces,
-                         testing::Values(place::connection, place::receive, place::error,
-                                         place::disconnection),
-                         [](const auto& each) { return name_of(each.param); });
-
-[[nodiscard]] server_options pooled_server(const std::shared_ptr<thread_pool_interface>& pool) {
-    server_options options;
-    lower_marks(options.session);
-    options.callback_pool = pool;
-    return options;
-}
-
-TEST_P(PooledPlaces, StopBeginsInThem) {
-    const auto pool = std::make_shared<thread_pool>(2);
-    messaging_server server("stopped", pooled_server(pool));
-    const auto guest = std::make_shared<visitor>(GetParam(), [&] {
-        EXPECT_TRUE(is_ok(server.stop_server()));
-        EXPECT_TRUE(fails_with(server.wait_for_stop(), errc::would_block));
-    });
-    receive_guest(server, guest);
-    ASSERT_TRUE(is_ok(server.start_server(0)));
-    visit_server(server.local_port());
-    ASSERT_TRUE(guest->wait());
-    EXPECT_TRUE(is_ok(server.wait_for_stop()));
-    EXPECT_TRUE(is_ok(server.stop_server()));
-    EXPECT_EQ(server.connection_count(), 0U);
-    EXPECT_TRUE(is_ok(server.start_server(0))) << "and starts again";
-}
-
-TEST_P(PooledPlaces, TheLastReferenceIsDroppedInThem) {
-    // The server holds the last reference of the pool, too.
-    auto server = std::make_shared<messaging_server>(
-        "dropped", pooled_server(std::make_shared<thread_pool>(2)));
-    const auto guest = std::make_shared<visitor>(GetParam(), [&] { server.reset(); });
-    receive_guest(*server, guest);
-    ASSERT_TRUE(is_ok(server->start_server(0)));
-    visit_server(server->local_port());
-    ASSERT_TRUE(guest->wait());
-}
-
-TEST_P(PooledPlaces, AClientMayBeStoppedAndDroppedInThem) {
-    for (const bool is_dropped : {false, true}) {
-        const raw_listener listener;
-        client_options options;
-        lower_marks(options.session);
-        options.callback_pool = std::make_shared<thread_pool>(2);
-        auto client = std::make_shared<messaging_client>("ended", options);
-        messaging_client& raw = *client;
-        const auto guest = std::make_shared<visitor>(GetParam(), [&] {
-            EXPECT_TRUE(is_ok(raw.stop_client()));
-            if (is_dropped) {
-                client.reset();
-            }
-        });
-        receive_guest(raw, guest);
-        ASSERT_TRUE(is_ok(raw.start_client("127.0.0.1", listener.port(), [](VoidResult) {})));
-        visit_client(listener);
-        ASSERT_TRUE(guest->wait());
-        if (!is_dropped) {
-            EXPECT_TRUE(is_ok(client->stop_client()));
-        }
-    }
 }
 
 }  // namespace

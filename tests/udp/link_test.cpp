@@ -3,6 +3,7 @@
 #ifdef __linux__
 
 #include "support/network_link.h"
+#include "support/numbered.h"
 #include "udp/support.h"
 
 #include <array>
@@ -62,26 +63,11 @@ INSTANTIATE_TEST_SUITE_P(Path, UdpLink,
                                          link_case{"v6_per_socket", readiness::per_socket, true}),
                          [](const auto& each) { return std::string(each.param.name); });
 
-[[nodiscard]] bytes numbered(std::uint32_t number, std::size_t size) {
-    bytes data = pattern(std::max<std::size_t>(size, 4), number);
-    for (std::size_t i = 0; i < 4; ++i) {
-        data[i] = static_cast<std::uint8_t>(number >> (8 * i));
-    }
-    return data;
-}
-[[nodiscard]] std::uint32_t number_in(byte_view data) {
-    std::uint32_t number = 0;
-    for (std::size_t i = 0; i < 4; ++i) {
-        number |= std::uint32_t{data[i]} << (8 * i);
-    }
-    return number;
-}
-
 TEST_P(UdpLink, AnEchoLosesNothing) {
     const auto total = static_cast<std::uint32_t>(scaled(10'000));
     constexpr std::uint32_t in_flight = 64;
     const auto datagram = [](std::uint32_t number) {
-        return numbered(number, 4 + number * 37 % 1400);
+        return numbered_bytes(number, 4 + number * 37 % 1400);
     };
     test_server server(for_server());
     test_client client(for_client());
@@ -125,7 +111,7 @@ TEST_P(UdpLink, LargeBatchesArriveInFewCalls) {
     test_server server(for_server());
     std::uint32_t arrived = 0;
     server.on_receive = [&](byte_view data, const endpoint& from) {
-        EXPECT_EQ(copy_of(data), numbered(number_in(data), 1200));
+        EXPECT_EQ(copy_of(data), numbered_bytes(number_in(data), 1200));
         if (++arrived % batch == 0) {
             EXPECT_TRUE(is_ok(server.server.send_to("go on", from)));
         }
@@ -134,7 +120,7 @@ TEST_P(UdpLink, LargeBatchesArriveInFewCalls) {
     std::uint32_t next = 0;
     const auto send_batch = [&] {
         for (std::uint32_t i = 0; i < batch && next < total; ++i, ++next) {
-            EXPECT_TRUE(is_ok(client.client.send_packet(numbered(next, 1200))));
+            EXPECT_TRUE(is_ok(client.client.send_packet(numbered_bytes(next, 1200))));
         }
     };
     client.on_receive = [&](byte_view) { send_batch(); };
@@ -165,7 +151,7 @@ TEST_P(UdpLink, WhatIsLongerThanTheMtuArrivesWhole) {
         // As a batch of one size, which would be sent as segments if they were not too long.
         link.near.run([&] {
             for (std::uint32_t i = 0; i < count; ++i) {
-                EXPECT_TRUE(is_ok(client.client.send_packet(numbered(i, size))));
+                EXPECT_TRUE(is_ok(client.client.send_packet(numbered_bytes(i, size))));
             }
         });
         ASSERT_TRUE(client.received.wait_for(before + count)) << size << " bytes";
@@ -173,7 +159,7 @@ TEST_P(UdpLink, WhatIsLongerThanTheMtuArrivesWhole) {
         for (std::size_t i = before; i < before + count; ++i) {
             const bytes data = client.received.at(i).data;
             ++times.at(number_in(data));
-            EXPECT_EQ(data, numbered(number_in(data), size));
+            EXPECT_EQ(data, numbered_bytes(number_in(data), size));
         }
         EXPECT_EQ(times, std::vector<int>(count, 1));
     }
