@@ -47,8 +47,8 @@ public:
     /// WebSocket servers: a request for something else. Always on the session's loop; `answer` says
     /// 426 until it is changed. The connection ends with it.
     virtual void on_http_request(const session_ptr&, const ws_request&, http_response&) {}
-    /// WebSocket servers: the session has answered a request by itself, with a status of 4xx or 5xx.
-    /// Bookkeeping only, on the loop.
+    /// WebSocket servers: the session has answered a request by itself, with a status of 4xx or
+    /// 5xx. Bookkeeping only, on the loop.
     virtual void on_refused(const session_ptr&, unsigned) noexcept {}
     /// WebSocket without auto_pong: the peer wants an answer to its ping.
     virtual void on_ping(const session_ptr&, std::span<const std::uint8_t>) {}

@@ -54,8 +54,8 @@ public:
     }
     [[nodiscard]] std::string close_reason() const override;
     [[nodiscard]] std::string failure_text() const override;
-    /// Client: the status with which the server has rejected the handshake; 0 when it has not. For the
-    /// host, in its callbacks.
+    /// Client: the status with which the server has rejected the handshake; 0 when it has not. For
+    /// the host, in its callbacks.
     [[nodiscard]] unsigned http_status() const noexcept { return http_status_; }
     /// Whether it ends because the application wanted it. As above.
     [[nodiscard]] bool was_closed_here() const noexcept { return was_closed_here_; }
