@@ -34,7 +34,7 @@ class closing_handler final : public transport::transport_handler {
 public:
     std::span<std::uint8_t> read_place() noexcept override { return {}; }
     void on_open() override { is_open = true; }
-    void on_bytes(std::size_t, transport::bytes_view) override {
+    void on_bytes(std::size_t, std::span<std::uint8_t>) override {
         require(is_open, "bytes come over an established connection");
     }
     void on_end() override {}
