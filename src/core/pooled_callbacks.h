@@ -50,7 +50,7 @@ private:
 
     // On the loop.
     void on_open(const session_ptr& who) override;
-    void on_message(const session_ptr& who, session::message_kind kind,
+    void on_message(const session_ptr& who, session::message_kind type,
                     std::span<const std::uint8_t> data) override;
     void on_request(const session_ptr& who, std::span<const std::uint8_t> data,
                     detail::request_call& call) override;

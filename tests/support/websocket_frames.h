@@ -39,9 +39,9 @@ inline byte_string ws_header(std::uint8_t first, std::uint64_t length, ws_shape 
 inline byte_string ws_frame(std::uint8_t first, const byte_string& payload, ws_shape shape = {}) {
     byte_string bytes = ws_header(first, payload.size(), shape);
     const std::size_t body = bytes.size();
-    bytes += payload;
-    for (std::size_t i = 0; shape.is_masked && i < payload.size(); ++i) {
-        bytes[body + i] = static_cast<std::uint8_t>(payload[i] ^ bytes[body - 4 + i % 4]);
+    for (std::size_t i = 0; i < payload.size(); ++i) {
+        const unsigned key = shape.is_masked ? bytes[body - 4 + i % 4] : 0U;
+        bytes.push_back(static_cast<std::uint8_t>(payload[i] ^ key));
     }
     return bytes;
 }
