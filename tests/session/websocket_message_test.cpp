@@ -1,6 +1,8 @@
 // Messages of a WebSocket session: what is sent, what arrives, and the limits on both.
 #include "session/websocket_fixture.h"
 
+#include <cstddef>
+#include <initializer_list>
 #include <set>
 #include <vector>
 
@@ -8,6 +10,7 @@ namespace network_system::session {
 namespace {
 
 using namespace network_system::testing;
+using sizes = std::initializer_list<std::size_t>;
 
 class websocket_message : public websocket_both_sides {
 protected:
@@ -24,7 +27,7 @@ protected:
 
 TEST_P(websocket_message, are_echoed_whatever_their_size) {
     for (const std::size_t size :
-         {0, 1, 125, 126, 127, 4000, 12'271, 12'288, 20'000, 65'535, 65'536, 200'000}) {
+         sizes{0, 1, 125, 126, 127, 4000, 12'271, 12'288, 20'000, 65'535, 65'536, 200'000}) {
         make_parts();
         echo();
         open(GetParam());
@@ -36,7 +39,7 @@ TEST_P(websocket_message, are_echoed_whatever_their_size) {
 }
 
 TEST_P(websocket_message, arrive_in_any_pieces) {
-    for (const std::size_t limit : {1, 2, 3, 5, 8, 1000}) {
+    for (const std::size_t limit : sizes{1, 2, 3, 5, 8, 1000}) {
         make_parts();
         script->read_limit = limit;
         open(GetParam());
@@ -58,7 +61,7 @@ TEST_P(websocket_message, are_read_into_their_place) {
 
 TEST_P(websocket_message, every_way_to_send_makes_the_same_frame) {
     open(GetParam());
-    for (const std::size_t size : {0, 3, 3000, 20'000}) {
+    for (const std::size_t size : sizes{0, 3, 3000, 20'000}) {
         loop.in_batch([&] {
             EXPECT_TRUE(socket->send_packet(byte_span(pattern(size))).is_ok());
             EXPECT_TRUE(socket->send_packet(byte_span(pattern(size)), note()).is_ok());
