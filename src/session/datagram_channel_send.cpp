@@ -131,11 +131,12 @@ VoidResult datagram_channel::send_from_other_thread(const runtime::datagram_addr
     remote_lock held(remote_mutex_);
     const auto admitted = admit_from_other_thread(held, cost);
     if (admitted != admission::granted) {
-        held.unlock();
         if (admitted == admission::full) {
-            note_full();
+            note_full();  // under the lock: nothing is counted after the close
+            held.unlock();
             return refusal(errc::send_buffer_full, {}, data.size());
         }
+        held.unlock();
         return closed(host_.not_running());
     }
     remote_.append(to != nullptr ? *to : target_, data, std::move(done));

@@ -298,7 +298,8 @@ private:
     [[nodiscard]] bool has_room(std::size_t queued, std::size_t more) const noexcept {
         return queued == 0 || queued + more <= config_->high_watermark;
     }
-    /// Counts a refusal over the high watermark, and does what the policy says.
+    /// Counts a refusal over the high watermark, and does what the policy says. Other threads hold
+    /// remote_'s lock: after it is closed, nothing is counted that the last metrics() lack.
     void note_full(std::size_t queued);
     void note_refused(std::size_t queued);
     /// Takes over what other threads have queued, of a backlog enough to keep writing.
@@ -382,6 +383,7 @@ VoidResult stream_session::queue_frame(std::size_t wire_bytes, const Append& app
         auto held = remote_.acquire();
         if (const auto answer = admit_from_other_thread(held, wire_bytes);
             answer != admission::granted) {
+            held.unlock();
             return refusal_of(answer);
         }
         append(remote_.pending(held), false);

@@ -48,7 +48,6 @@ stream_session::admission stream_session::enter_backlog(backlog::entry& entry) {
     }
     if (!would_fit()) {
         const std::size_t queued = others + waiting.bytes();
-        held.unlock();
         note_full(queued);
         return admission::full;
     }

@@ -57,7 +57,6 @@ stream_session::admission stream_session::admit_from_other_thread(remote_queue::
             give_up = std::chrono::steady_clock::now() + send_patience();
         }
         if (std::chrono::steady_clock::now() >= *give_up) {
-            held.unlock();
             note_full(queued);
             return admission::full;
         }
