@@ -90,6 +90,8 @@ private:
     void on_open(const session_ptr& who) override;
     void on_message(const session_ptr& who, session::message_kind kind,
                     std::span<const std::uint8_t> data) override;
+    void on_ws_message(const session_ptr& who, const connection_ptr& from,
+                       session::message_kind kind, std::span<const std::uint8_t> data) override;
     void on_ping(const session_ptr& who, std::span<const std::uint8_t> payload) override;
     void on_writable(const session_ptr& who) override;
     void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;
@@ -101,6 +103,7 @@ private:
     const std::vector<std::string> paths_;
     const std::vector<std::string> subprotocols_;
     const std::shared_ptr<const ws_server_callbacks> callbacks_;
+    const bool has_typed_callbacks_;
     counters counters_;
     std::mutex arrivals_mutex_;
     std::unordered_map<const session::messaging_session*, arrival> arrivals_;

@@ -62,10 +62,9 @@ message_decoder::step message_decoder::fail(const violation& broken) noexcept {
     return step::failed;
 }
 
-const violation* message_decoder::fail_text() noexcept {
+void message_decoder::fail_text() noexcept {
     (void)fail(bad_text);
     settle();
-    return error_;
 }
 
 void message_decoder::settle() noexcept {

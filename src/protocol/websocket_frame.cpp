@@ -1,9 +1,18 @@
+#include "utils/compiler.h"
+
 #include <network_system/internal/utf8.h>
 #include <network_system/internal/websocket_frame.h>
 
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <type_traits>
+
+#if defined(__GNUC__) && defined(__x86_64__)
+// The compiler may count on vectors of 16 bytes; most machines have wider ones.
+#define NETWORK_X86_VECTORS
+#include <immintrin.h>
+#endif
 
 namespace network_system::websocket {
 namespace {
@@ -20,74 +29,87 @@ std::uint64_t key_from(masking_key key, std::size_t offset) noexcept {
     return key_from((once << 32U) | once, offset);
 }
 
-/// As many bytes at once; the compiler makes vectors of them.
-template <typename Word, std::size_t Count>
-struct block {
-    static constexpr std::size_t size = Count * sizeof(Word);
+// By reference, always: functions have no common way to pass a vector by value.
+template <typename Vector>
+NETWORK_ALWAYS_INLINE void load_masked(Vector& bytes, const std::uint8_t* from,
+                                       std::uint64_t key) noexcept {
+    std::memcpy(&bytes, from, sizeof bytes);
+    if constexpr (std::is_integral_v<Vector>) {
+        bytes ^= static_cast<Vector>(key);
+    } else {
+        bytes ^= Vector{} | static_cast<long long>(key);
+    }
+}
 
-    block(const std::uint8_t* from, std::uint64_t key) noexcept {
-        for (std::size_t i = 0; i < Count; ++i) {
-            std::memcpy(&words[i], from + i * sizeof(Word), sizeof(Word));
-            words[i] ^= static_cast<Word>(key);
-        }
+/// For at least one vector. The last one overlaps the one before, and is read before that is
+/// written: no rest is left for single bytes, and nothing beyond the payload is touched. `all`:
+/// what was written, one over the other.
+template <typename Vector>
+NETWORK_ALWAYS_INLINE void mask_vectors(std::uint8_t* to, const std::uint8_t* from,
+                                        std::size_t size, std::uint64_t key, Vector& all) noexcept {
+    const std::size_t last = size - sizeof(Vector);
+    Vector tail;
+    load_masked(tail, from + last, key_from(key, last));
+    all = tail;
+    for (std::size_t at = 0; at < last; at += sizeof(Vector)) {
+        Vector masked;
+        load_masked(masked, from + at, key);
+        std::memcpy(to + at, &masked, sizeof masked);
+        all |= masked;
     }
-    void store(std::uint8_t* to) const noexcept {
-        for (std::size_t i = 0; i < Count; ++i) {
-            std::memcpy(to + i * sizeof(Word), &words[i], sizeof(Word));
-        }
-    }
-    void add_to(block& all) const noexcept {
-        for (std::size_t i = 0; i < Count; ++i) {
-            all.words[i] |= words[i];
-        }
-    }
-    [[nodiscard]] std::uint64_t sum() const noexcept {
-        std::uint64_t all = 0;
-        for (const Word each : words) {
-            all |= each;
-        }
-        return all;
-    }
+    std::memcpy(to + last, &tail, sizeof tail);
+}
 
-    Word words[Count];
-};
-
-/// For at least one block. The last one overlaps the one before, and is read before that is
-/// written: no rest is left for single bytes, and nothing beyond the payload is touched. All bytes
-/// written, one over the other.
-template <typename Block>
-std::uint64_t mask_blocks(std::uint8_t* to, const std::uint8_t* from, std::size_t size,
-                          std::uint64_t key) noexcept {
-    const std::size_t last = size - Block::size;
-    const Block tail(from + last, key_from(key, last));
-    Block all = tail;
-    for (std::size_t at = 0; at < last; at += Block::size) {
-        const Block masked(from + at, key);
-        masked.store(to + at);
-        masked.add_to(all);
-    }
-    tail.store(to + last);
-    return all.sum();
+constexpr bool is_ascii(std::uint64_t all) noexcept {
+    return (all & 0x8080808080808080U) == 0;
 }
 
 /// `to` is `from`, or apart from it. Whether all that was written is ASCII.
-bool mask_to(std::uint8_t* to, const std::uint8_t* from, std::size_t size,
-             std::uint64_t key) noexcept {
+bool mask_short(std::uint8_t* to, const std::uint8_t* from, std::size_t size,
+                std::uint64_t key) noexcept {
     std::uint64_t all = 0;
-    if (size >= 32) {
-        all = mask_blocks<block<std::uint64_t, 4>>(to, from, size, key);
-    } else if (size >= 8) {
-        all = mask_blocks<block<std::uint64_t, 1>>(to, from, size, key);
-    } else if (size >= 4) {
-        all = mask_blocks<block<std::uint32_t, 1>>(to, from, size, key);
+    if (size >= sizeof all) {
+        mask_vectors(to, from, size, key, all);
+    } else if (std::uint32_t half = 0; size >= sizeof half) {
+        mask_vectors(to, from, size, key, half);
+        all = half;
     } else {
         for (std::size_t at = 0; at < size; ++at) {
             to[at] = static_cast<std::uint8_t>(from[at] ^ key_from(key, at));
             all |= to[at];
         }
     }
-    return (all & 0x8080808080808080U) == 0;
+    return is_ascii(all);
 }
+
+#ifdef NETWORK_X86_VECTORS
+[[gnu::target("avx2")]] bool mask_wide(std::uint8_t* to, const std::uint8_t* from, std::size_t size,
+                                       std::uint64_t key) noexcept {
+    __m256i all;
+    mask_vectors(to, from, size, key, all);
+    return _mm256_movemask_epi8(all) == 0;
+}
+
+const bool has_wide_vectors = __builtin_cpu_supports("avx2") != 0;
+
+inline bool mask_to(std::uint8_t* to, const std::uint8_t* from, std::size_t size,
+                    std::uint64_t key) noexcept {
+    if (size >= sizeof(__m256i) && has_wide_vectors) {
+        return mask_wide(to, from, size, key);
+    }
+    if (size >= sizeof(__m128i)) {
+        __m128i all;
+        mask_vectors(to, from, size, key, all);
+        return _mm_movemask_epi8(all) == 0;
+    }
+    return mask_short(to, from, size, key);
+}
+#else
+bool mask_to(std::uint8_t* to, const std::uint8_t* from, std::size_t size,
+             std::uint64_t key) noexcept {
+    return mask_short(to, from, size, key);
+}
+#endif
 
 /// The longest part of at most `limit` bytes that ends between two characters.
 std::string_view cut(std::string_view text, std::size_t limit) noexcept {
@@ -101,6 +123,11 @@ std::string_view cut(std::string_view text, std::size_t limit) noexcept {
 }
 
 }  // namespace
+
+bool apply_mask(std::span<std::uint8_t> payload, masking_key key) noexcept {
+    const std::uint64_t once = std::bit_cast<std::uint32_t>(key);
+    return mask_to(payload.data(), payload.data(), payload.size(), (once << 32U) | once);
+}
 
 bool apply_mask(std::span<std::uint8_t> payload, masking_key key, std::size_t offset) noexcept {
     return mask_to(payload.data(), payload.data(), payload.size(), key_from(key, offset));

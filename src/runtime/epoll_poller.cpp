@@ -32,7 +32,8 @@ epoll_poller::~epoll_poller() {
 int epoll_poller::control(int operation, io_watch& watch, interest wanted) const noexcept {
     ::epoll_event event{};
     event.events = (wanted.read ? std::uint32_t{EPOLLIN} | std::uint32_t{EPOLLRDHUP} : 0U) |
-                   (wanted.write ? std::uint32_t{EPOLLOUT} : 0U);
+                   (wanted.write ? std::uint32_t{EPOLLOUT} : 0U) |
+                   (watch.reads_all_ ? std::uint32_t{EPOLLET} : 0U);
     event.data.ptr = &watch;
     return ::epoll_ctl(set_, operation, watch.handle_, &event);
 }
@@ -67,17 +68,28 @@ void epoll_poller::set_interest(io_watch& watch, interest wanted) {
     }
     watch.wanted_ = wanted;
     if (control(operation, watch, wanted) != 0 && operation != EPOLL_CTL_DEL) {
-        // Out of kernel memory: let the connection find out by itself in the next batch.
-        owner_.post([keep = owner_.shared_from_this(), this, target = &watch] {
-            for (io_watch* each = watches_.first(); each != nullptr;
-                 each = watch_list::next(*each)) {
-                if (each == target) {
-                    each->on_ready({true, true});
-                    return;
-                }
-            }
-        });
+        tell_later(watch);
     }
+}
+
+void epoll_poller::read_again(io_watch& watch) {
+    // The system looks at a socket whenever its interest is set.
+    if (watch.reads_all_ && watch.wanted_.read &&
+        control(EPOLL_CTL_MOD, watch, watch.wanted_) != 0) {
+        tell_later(watch);
+    }
+}
+
+/// Out of kernel memory: lets the connection find out by itself in the next batch.
+void epoll_poller::tell_later(io_watch& watch) {
+    owner_.post([keep = owner_.shared_from_this(), this, target = &watch] {
+        for (io_watch* each = watches_.first(); each != nullptr; each = watch_list::next(*each)) {
+            if (each == target) {
+                each->on_ready({true, true});
+                return;
+            }
+        }
+    });
 }
 
 void epoll_poller::remove(io_watch& watch) {
@@ -116,6 +128,10 @@ void epoll_poller::dispatch(int count) {
                              watch->wanted_.write && (broken || (event.events & EPOLLOUT) != 0)};
         if (ready.any()) {
             watch->on_ready(ready);
+        }
+        // The end of a stream lies behind what was read, and is no further edge.
+        if ((broken || (event.events & EPOLLRDHUP) != 0) && watch->handle_ != invalid_socket) {
+            read_again(*watch);
         }
     }
 }

@@ -12,8 +12,8 @@ namespace network_system::runtime {
 
 class loop;
 
-/// All sockets of a loop in one level-triggered epoll set. The thread of an epoll_runner waits on
-/// the set itself.
+/// All sockets of a loop in one epoll set, edge-triggered if they read all they can. The thread of
+/// an epoll_runner waits on the set itself.
 class epoll_poller : public poller {
 public:
     explicit epoll_poller(loop& owner);
@@ -23,6 +23,7 @@ public:
 
     std::error_code add(io_watch& watch, unique_socket socket, interest wanted) override;
     void set_interest(io_watch& watch, interest wanted) override;
+    void read_again(io_watch& watch) override;
     void remove(io_watch& watch) override;
     unique_socket release(io_watch& watch) override;
     void arm() override {}
@@ -44,6 +45,7 @@ protected:
 
 private:
     [[nodiscard]] int control(int operation, io_watch& watch, interest wanted) const noexcept;
+    void tell_later(io_watch& watch);
 
     // Bounds one batch: the rest is reported again, in turn, by the next one.
     static constexpr std::size_t batch_limit = 256;

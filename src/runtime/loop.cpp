@@ -14,8 +14,8 @@ constexpr int flush_rounds = 4;
 
 }  // namespace
 
-thread_local loop* loop::current_ = nullptr;
-thread_local bool loop::runs_callbacks_ = false;
+constinit thread_local loop* loop::current_ = nullptr;
+constinit thread_local bool loop::runs_callbacks_ = false;
 
 loop::loop(const make_driver& driver, const make_poller& sockets, time_source& time, network& net)
     : time_(time), net_(net), now_(time.now()), deadlines_(now_),

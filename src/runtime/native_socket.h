@@ -46,7 +46,7 @@ struct io_slice {
         return static_cast<std::uint8_t*>(buffer.iov_base);
     }
     [[nodiscard]] std::size_t size() const noexcept { return buffer.iov_len; }
-    ::iovec buffer{};
+    ::iovec buffer;
 };
 #endif
 

@@ -61,6 +61,9 @@ private:
     void decode(std::size_t placed, std::span<std::uint8_t> rest) override;
     void on_end() override;
     bool on_flagged_message(const protocol::frame& frame);
+    bool deliver_binary(transport::bytes_view message) {
+        return deliver(message, [&] { host().on_message(self(), message_kind::binary, message); });
+    }
     bool on_other_frame(const protocol::frame& frame);
     bool on_hello(transport::bytes_view payload);
     bool on_ping_frame(transport::bytes_view payload);

@@ -17,7 +17,7 @@ void framed_session::decode(std::size_t placed, std::span<std::uint8_t> rest) {
     const auto sink = [this, &arrived](const protocol::frame& each) {
         if (each.type == frame_type::data && each.flags == 0 && is_open()) {
             ++arrived;
-            return deliver(message_kind::binary, each.payload);
+            return deliver_binary(each.payload);
         }
         arrived += protocol::carries_message(each.type) ? 1 : 0;
         return on_other_frame(each);
@@ -77,7 +77,7 @@ bool framed_session::on_flagged_message(const protocol::frame& frame) {
     }
     // The decoder lets only one other flag through: the payload begins with a message id.
     const auto id = protocol::get<std::uint64_t>(frame.payload.data());
-    (void)deliver(message_kind::binary, frame.payload.subspan(protocol::message_id_size));
+    (void)deliver_binary(frame.payload.subspan(protocol::message_id_size));
     if (!is_closing()) {
         send_control(protocol::encode_token(frame_type::acknowledgement, id));
     }

@@ -15,7 +15,10 @@
 
 namespace network_system::session {
 
+class ws_connection;
+
 using session_ptr = std::shared_ptr<messaging_session>;
+using ws_connection_ptr = std::shared_ptr<ws_connection>;
 /// Without WebSocket all messages are binary.
 using message_kind = ws_message_type;
 
@@ -37,6 +40,11 @@ public:
     virtual void on_open(const session_ptr& who) = 0;
     virtual void on_message(const session_ptr& who, message_kind kind,
                             std::span<const std::uint8_t> data) = 0;
+    /// The same of a WebSocket whose connection is at hand: on its loop.
+    virtual void on_ws_message(const session_ptr& who, const ws_connection_ptr&, message_kind kind,
+                               std::span<const std::uint8_t> data) {
+        on_message(who, kind, data);
+    }
     /// A request of the peer's; `call` is there to answer it. By default nobody does.
     virtual void on_request(const session_ptr& who, std::span<const std::uint8_t> data,
                             detail::request_call& call);

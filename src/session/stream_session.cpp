@@ -41,8 +41,9 @@ stream_session::stream_session(std::shared_ptr<transport::transport> over,
                 ? std::make_unique<rate_limit>(config_->max_messages_per_second)
                 : nullptr),
       remote_(lock_for(setup), config_->policy == send_policy::drop_oldest ||
-                                   config_->policy == send_policy::conflate),
-      sendable_below_(static_cast<std::uint32_t>(config_->max_message_size) + 1) {}
+                                   config_->policy == send_policy::conflate) {
+    allow_sends();
+}
 
 stream_session::~stream_session() = default;
 
@@ -64,7 +65,7 @@ void stream_session::open() {
 
 void stream_session::limit_sends(std::size_t size) noexcept {
     const auto limit = static_cast<std::uint32_t>(std::min(size, config_->max_message_size));
-    sendable_below_.store(limit + 1, std::memory_order_relaxed);
+    set_sendable_below(limit + 1);
 }
 
 void stream_session::on_bytes(std::size_t placed, std::span<std::uint8_t> rest) {

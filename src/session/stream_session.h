@@ -7,6 +7,7 @@
 #include "session/session_host.h"
 #include "session/wake_list.h"
 #include "transport/transport.h"
+#include "utils/compiler.h"
 #include "utils/counter.h"
 #include "utils/user_code.h"
 
@@ -168,13 +169,15 @@ protected:
 
     /// The handshake is done: the host hears of the session. Inside a guard.
     void open();
-    /// One message of the application. Whether more callbacks may follow.
-    bool deliver(message_kind kind, transport::bytes_view payload) {
+    /// One message of the application, for the host or for whoever asks. Whether more callbacks may
+    /// follow.
+    template <typename Tell>
+    bool deliver(transport::bytes_view payload, const Tell& tell_host) {
         if (pull_) {
             pull_message(payload);
         } else {
             count_received();
-            host_->on_message(self_, kind, payload);
+            tell_host();
         }
         return takes_more();
     }
@@ -233,10 +236,11 @@ protected:
         return sendable_below_.load(std::memory_order_relaxed) - std::size_t{1};
     }
     /// At the beginning they are.
-    void forbid_sends() noexcept { sendable_below_.store(0, std::memory_order_relaxed); }
+    void forbid_sends() noexcept { set_sendable_below(0); }
     void allow_sends() noexcept { limit_sends(config_->max_message_size); }
     /// The peer takes no longer messages than this.
     void limit_sends(std::size_t size) noexcept;
+    void set_sendable_below(std::uint32_t size) noexcept;
     /// Any thread: the session will close; sends fail from now on.
     void mark_stopped() noexcept { is_stopped_.store(true, std::memory_order_relaxed); }
     /// A new one for each frame, if frames are masked.
@@ -285,14 +289,29 @@ private:
     void announce_remote(const remote_queue::lock& held);
     [[nodiscard]] VoidResult send_any(std::span<const std::uint8_t> data, send_callback& done,
                                       message_kind kind);
+    /// Where there is place in the queue's last chunk; false, with nothing done, where there is
+    /// not.
+    template <typename Header>
+    bool queue_in_place(const Header& header, message_kind kind,
+                        transport::bytes_view data) noexcept;
+    NETWORK_NEVER_INLINE VoidResult send_short_or_any(std::span<const std::uint8_t> data,
+                                                      send_callback& done, message_kind kind);
+    NETWORK_NEVER_INLINE VoidResult flush_soon();
     /// Whether a message needs nothing but a place in the queue: it fits a chunk, is allowed, and
     /// has not to wait in a backlog.
-    [[nodiscard]] bool is_short(std::size_t size) const noexcept;
+    [[nodiscard]] bool is_short(std::size_t size) const noexcept {
+        return !is_stopped_.load(std::memory_order_relaxed) &&
+               size - encoder_.smallest_message() < short_sizes_.load(std::memory_order_relaxed);
+    }
+    /// The same for a message of the session's own thread, with nothing of others' before it.
+    [[nodiscard]] bool is_short_here(std::size_t size) const noexcept {
+        return loop().runs_here() && remote_.bytes() == 0 && is_short(size);
+    }
     /// A short message, in one step; `wire_bytes` with its header.
     void append_short(transport::write_queue& queue, std::size_t wire_bytes, message_kind kind,
                       transport::bytes_view data) const;
     [[nodiscard]] bool is_sendable(std::size_t size) const noexcept {
-        return !is_stopped() && (size != 0 || encoder_.takes_empty()) &&
+        return !is_stopped() && size >= encoder_.smallest_message() &&
                size < sendable_below_.load(std::memory_order_relaxed);
     }
     [[nodiscard]] bool has_room(std::size_t queued, std::size_t more) const noexcept {
@@ -347,6 +366,8 @@ private:
     bool is_closing_ = false;
     // The reasons (`hold`) that are on.
     std::uint8_t holds_ = 0;
+    // How many sizes of messages, from the smallest up, are short ones. Read by all.
+    std::atomic<std::uint16_t> short_sizes_{0};
     unsigned missed_pings_ = 0;
     runtime::steady_time last_ping_{};
     runtime::steady_time resumed_at_{};
@@ -368,7 +389,7 @@ private:
     std::atomic<bool> is_stopped_{false};
     std::atomic<bool> is_gone_{false};
     std::atomic<bool> was_refused_{false};
-    std::atomic<std::uint32_t> sendable_below_;
+    std::atomic<std::uint32_t> sendable_below_{0};
     // Written by the loop's thread only, without read-modify-write; read by all.
     std::atomic<std::size_t> own_queued_{0};
     std::atomic<std::uint64_t> received_{0};

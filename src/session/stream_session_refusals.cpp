@@ -15,7 +15,7 @@ VoidResult stream_session::refusal_of(std::size_t size) const {
     if (!may_send()) {
         return closed_error();
     }
-    if (size == 0 && !encoder_.takes_empty()) {
+    if (size < encoder_.smallest_message()) {
         return detail::failure(errc::invalid_argument, "an empty message cannot be sent", id());
     }
     const std::size_t limit = max_sendable();

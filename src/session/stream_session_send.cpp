@@ -90,29 +90,63 @@ websocket::masking_key stream_session::next_key() const noexcept {
                                 : websocket::masking_key{};
 }
 
-inline bool stream_session::is_short(std::size_t size) const noexcept {
-    return is_sendable(size) && size < direct_size && remote_.waiting() == nullptr;
+void stream_session::set_sendable_below(std::uint32_t size) noexcept {
+    const std::size_t smallest = encoder_.smallest_message();
+    const std::size_t below = std::min<std::size_t>(size, direct_size);
+    const bool is_possible = remote_.waiting() == nullptr && below > smallest;
+    short_sizes_.store(static_cast<std::uint16_t>(is_possible ? below - smallest : 0),
+                       std::memory_order_relaxed);
+    sendable_below_.store(size, std::memory_order_relaxed);
 }
 
-inline void stream_session::append_short(transport::write_queue& queue, std::size_t wire_bytes,
-                                         message_kind kind, transport::bytes_view data) const {
+void stream_session::append_short(transport::write_queue& queue, std::size_t wire_bytes,
+                                  message_kind kind, transport::bytes_view data) const {
     encoder_.write(queue.claim(wire_bytes), kind, data, [this] { return next_key(); });
 }
 
 VoidResult stream_session::send_copied_message(std::span<const std::uint8_t> data,
                                                send_callback& done, message_kind kind) {
     // The common case, apart from all others: what is done here is done for each message.
-    if (!done && loop().runs_here() && remote_.bytes() == 0 && is_short(data.size())) [[likely]] {
+    if (!done && is_short_here(data.size()) && !encoder_.is_masked()) [[likely]] {
+        const bool is_queued = encoder_.with_unmasked_header(
+            [&](const auto& header) { return queue_in_place(header, kind, data); });
+        if (is_queued) [[likely]] {
+            return transport_->wants_flush() ? ok() : flush_soon();
+        }
+    }
+    return send_short_or_any(data, done, kind);
+}
+
+template <typename Header>
+bool stream_session::queue_in_place(const Header& header, message_kind kind,
+                                    transport::bytes_view data) noexcept {
+    transport::write_queue& queue = transport_->queue();
+    const std::size_t wire_bytes = header.size(data.size()) + data.size();
+    if (!queue.has_claim(wire_bytes) || queue.bytes() + wire_bytes > config_->high_watermark) {
+        return false;
+    }
+    message_encoder::write(header, queue.claim_here(wire_bytes), kind, data);
+    own_queued_.store(queue.bytes(), std::memory_order_relaxed);
+    return true;
+}
+
+VoidResult stream_session::send_short_or_any(std::span<const std::uint8_t> data,
+                                             send_callback& done, message_kind kind) {
+    if (!done && is_short_here(data.size())) {
         transport::write_queue& queue = transport_->queue();
         const std::size_t wire_bytes = encoder_.header_size(data.size()) + data.size();
-        if (has_room(queue.bytes(), wire_bytes)) [[likely]] {
+        if (has_room(queue.bytes(), wire_bytes)) {
             append_short(queue, wire_bytes, kind, data);
             own_queued_.store(queue.bytes(), std::memory_order_relaxed);
-            transport_->request_flush();
-            return ok();
+            return flush_soon();
         }
     }
     return send_any(data, done, kind);
+}
+
+VoidResult stream_session::flush_soon() {
+    transport_->request_flush();
+    return ok();
 }
 
 VoidResult stream_session::send_any(std::span<const std::uint8_t> data, send_callback& done,

@@ -31,8 +31,12 @@ void websocket_session::decode(std::size_t placed, std::span<std::uint8_t> rest)
             return on_control(each);
         }
         ++arrived;
-        return deliver(each.type == opcode::text ? message_kind::text : message_kind::binary,
-                       each.payload);
+        return deliver(each.payload, [&] {
+            host().on_ws_message(self(), connection_,
+                                 each.type == opcode::text ? message_kind::text
+                                                           : message_kind::binary,
+                                 each.payload);
+        });
     };
     auto progress = decoder_.placed(placed, sink);
     progress.unused = rest.size();

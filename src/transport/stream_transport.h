@@ -19,14 +19,16 @@ concept layered_stream = requires(Stream& stream) { stream.advance(); };
 template <typename Stream>
 class stream_transport final : public transport,
                                private runtime::io_watch,
-                               private runtime::flushable,
                                private runtime::deadline_entry {
 public:
     stream_transport(std::shared_ptr<runtime::loop> where, Stream stream)
-        : transport(std::move(where)), stream_(std::move(stream)) {}
+        : transport(std::move(where)), stream_(std::move(stream)) {
+        if constexpr (!is_layered) {
+            reads_all();
+        }
+    }
 
     void start(transport_handler& handler) override;
-    void request_flush() override;
     void send_now(bytes_view header, bytes_view payload, write_callback done) override;
     void pause_reading(bool paused) override;
     void close(steady_time deadline, std::error_code reason) override;

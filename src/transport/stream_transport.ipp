@@ -78,6 +78,11 @@ void stream_transport<Stream>::read_once() {
             return;
         }
     }
+    if constexpr (!is_layered) {
+        if (result.kind == outcome::done && result.bytes == place.size() + buffer.size()) {
+            loop_->sockets().read_again(*this);
+        }
+    }
     switch (result.kind) {
         case outcome::done: deliver(result.bytes, place.size(), buffer); break;
         case outcome::would_block: break;
@@ -113,12 +118,8 @@ void stream_transport<Stream>::on_end_of_stream() {
 }
 
 template <typename Stream>
-void stream_transport<Stream>::request_flush() {
-    loop_->mark_dirty(*this);
-}
-
-template <typename Stream>
 void stream_transport<Stream>::flush() {
+    note_flush();
     if constexpr (is_layered) {
         if (state_ == state::open && wants_to_read() && stream_.has_more_to_read()) {
             read_some();  // reading was paused when it was noticed

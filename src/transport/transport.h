@@ -61,7 +61,11 @@ struct transport_counters {
 /// unread input would destroy what was sent (RFC 1122 section 4.2.2.13).
 ///
 /// Thread-safety: none; used on the loop's executor.
-class transport : public std::enable_shared_from_this<transport> {
+class transport : public std::enable_shared_from_this<transport>, protected runtime::flushable {
+private:
+    // Here, where it takes no place of its own: there is one of these for every connection.
+    bool wants_flush_ = false;
+
 public:
     explicit transport(std::shared_ptr<runtime::loop> where)
         : loop_(std::move(where)), queue_(&loop_->blocks()) {}
@@ -76,7 +80,13 @@ public:
     /// What will be written. After appending call `request_flush`; writing happens at the end of
     /// the batch.
     [[nodiscard]] write_queue& queue() noexcept { return queue_; }
-    virtual void request_flush() = 0;
+    [[nodiscard]] bool wants_flush() const noexcept { return wants_flush_; }
+    void request_flush() {
+        if (!wants_flush_) {
+            wants_flush_ = true;
+            loop_->mark_dirty(*this);
+        }
+    }
     /// Writes the queue and then these bytes at once and copies only what the socket did not
     /// take: for messages too large to be copied first. The two together are one message.
     virtual void send_now(bytes_view header, bytes_view payload, write_callback done) = 0;
@@ -106,6 +116,9 @@ public:
     [[nodiscard]] steady_time last_write() const noexcept { return last_write_; }
 
 protected:
+    /// What was requested is being done.
+    void note_flush() noexcept { wants_flush_ = false; }
+
     std::shared_ptr<runtime::loop> loop_;
     write_queue queue_;
     transport_counters counters_;

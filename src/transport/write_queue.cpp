@@ -33,10 +33,11 @@ std::uint64_t messages_passed(write_segment& segment) noexcept {
         case write_segment::kind::chunk: {
             auto& chunk = static_cast<write_chunk&>(segment);
             const std::size_t before = chunk.passed;
+            const std::size_t marks = chunk.marks();
             if (is_whole) {
-                chunk.passed = chunk.marks;
+                chunk.passed = marks;
             }
-            while (chunk.passed < chunk.marks && chunk.mark(chunk.passed) <= chunk.begin) {
+            while (chunk.passed < marks && chunk.mark(chunk.passed) <= chunk.begin) {
                 ++chunk.passed;
             }
             return chunk.passed - before;

@@ -32,6 +32,8 @@ struct write_segment {
     const std::uint8_t* data = nullptr;
     std::size_t begin = 0;
     std::size_t end = 0;
+    // For more bytes behind `end`, or positions of theirs: a chunk's.
+    std::size_t room = 0;
     kind type;
 
     explicit write_segment(kind which) noexcept : type(which) {}
@@ -42,27 +44,37 @@ struct write_segment {
 /// counted exactly without memory of their own.
 struct write_chunk : write_segment {
     static constexpr std::size_t capacity =
-        runtime::block_pool::block_size - sizeof(write_segment) - 2 * sizeof(std::size_t);
+        runtime::block_pool::block_size - sizeof(write_segment) - sizeof(std::size_t);
 
-    write_chunk() noexcept : write_segment(kind::chunk) { data = bytes; }
+    using position = std::uint16_t;
 
-    [[nodiscard]] std::size_t room() const noexcept {
-        return capacity - end - marks * sizeof(std::uint16_t);
+    write_chunk() noexcept : write_segment(kind::chunk) {
+        data = bytes;
+        room = capacity;
     }
 
+    /// Place for `size` bytes, of the room that there is.
+    [[nodiscard]] std::uint8_t* take(std::size_t size) noexcept {
+        std::uint8_t* const place = bytes + end;
+        end += size;
+        room -= size;
+        return place;
+    }
     /// A message ends here.
     void mark_end() noexcept {
-        ++marks;
-        const auto position = static_cast<std::uint16_t>(end);
-        std::memcpy(bytes + capacity - marks * sizeof position, &position, sizeof position);
+        room -= sizeof(position);
+        const auto here = static_cast<position>(end);
+        std::memcpy(bytes + end + room, &here, sizeof here);
+    }
+    [[nodiscard]] std::size_t marks() const noexcept {
+        return (capacity - end - room) / sizeof(position);
     }
     [[nodiscard]] std::size_t mark(std::size_t index) const noexcept {
-        std::uint16_t position = 0;
-        std::memcpy(&position, bytes + capacity - (index + 1) * sizeof position, sizeof position);
-        return position;
+        position at = 0;
+        std::memcpy(&at, bytes + capacity - (index + 1) * sizeof at, sizeof at);
+        return at;
     }
 
-    std::size_t marks = 0;
     std::size_t passed = 0;
     // Left uninitialized: 16 KiB of zeroes a message would cost more than the message.
     std::uint8_t bytes[capacity];
@@ -97,10 +109,10 @@ public:
         bytes_ += size;
         for (std::size_t offset = 0; offset < size;) {
             // Room for one byte and one mark: a message always has a chunk to record its end in.
-            write_chunk& chunk = tail_with_room(1 + sizeof(std::uint16_t));
-            const std::size_t part = std::min(size - offset, chunk.room() - sizeof(std::uint16_t));
-            fill(chunk.bytes + chunk.end, offset, part);
-            chunk.end += part;
+            write_chunk& chunk = tail_with_room(1 + sizeof(write_chunk::position));
+            const std::size_t part =
+                std::min(size - offset, chunk.room - sizeof(write_chunk::position));
+            fill(chunk.take(part), offset, part);
             offset += part;
         }
     }
@@ -109,17 +121,18 @@ public:
     /// A whole message, counted, shared with other queues.
     void append_shared(const shared_frame& frame);
     /// The longest message `claim` takes.
-    static constexpr std::size_t max_claim = write_chunk::capacity - sizeof(std::uint16_t);
+    static constexpr std::size_t max_claim = write_chunk::capacity - sizeof(write_chunk::position);
     /// Place for a whole application message without a callback, which the caller fills at once:
     /// the common case, gathered in one step.
     [[nodiscard]] std::uint8_t* claim(std::size_t size) {
-        write_chunk& chunk = tail_with_room(size + sizeof(std::uint16_t));
-        std::uint8_t* const place = chunk.bytes + chunk.end;
-        chunk.end += size;
-        chunk.mark_end();
-        bytes_ += size;
-        ++queued_;
-        return place;
+        return claim_in(tail_with_room(size + sizeof(write_chunk::position)), size);
+    }
+    /// Whether there is place for `claim_here` without another chunk.
+    [[nodiscard]] bool has_claim(std::size_t size) const noexcept {
+        return has_room(size + sizeof(write_chunk::position));
+    }
+    [[nodiscard]] std::uint8_t* claim_here(std::size_t size) noexcept {
+        return claim_in(static_cast<write_chunk&>(*tail_), size);
     }
     /// The bytes appended last end an application message. `done` (if any) is among the
     /// completions of the commit that writes the last of them.
@@ -160,16 +173,20 @@ private:
         write_callback done;
     };
 
+    [[nodiscard]] bool has_room(std::size_t wanted) const noexcept {
+        return tail_ != nullptr && tail_->room >= wanted;
+    }
     [[nodiscard]] write_chunk& tail_with_room(std::size_t wanted) {
-        if (tail_ != nullptr && tail_->type == write_segment::kind::chunk) {
-            auto& chunk = static_cast<write_chunk&>(*tail_);
-            if (chunk.room() >= wanted) {
-                return chunk;
-            }
-        }
-        return add_chunk();
+        return has_room(wanted) ? static_cast<write_chunk&>(*tail_) : add_chunk();
     }
     [[nodiscard]] write_chunk& add_chunk();
+    [[nodiscard]] std::uint8_t* claim_in(write_chunk& chunk, std::size_t size) noexcept {
+        std::uint8_t* const place = chunk.take(size);
+        chunk.mark_end();
+        bytes_ += size;
+        ++queued_;
+        return place;
+    }
     void add_completion(std::uint64_t message, write_callback done);
     void push(write_segment* segment) noexcept;
     void pop() noexcept;

@@ -61,6 +61,58 @@ TEST_P(pollers, report_again_what_was_not_read) {
     EXPECT_LE(watch.calls, calls + 1) << "a wait may have ended before the data was read";
 }
 
+TEST_P(pollers, tell_a_watch_that_reads_all_of_what_it_has_left_for_later) {
+    connection pair;
+    recording_watch watch(loop, reading::all);
+    std::size_t total = 0;
+    watch.action = [&](interest) {
+        total += read_once(watch.handle(), 1);
+        if (total < 3) {
+            loop->sockets().read_again(watch);
+        }
+    };
+    ASSERT_FALSE(watch.add(std::move(pair.ours), to_read));
+    ASSERT_TRUE(pair.theirs.send(bytes{1, 2, 3}));
+    ASSERT_TRUE(loop.run_until([&] { return total == 3; }));
+    ASSERT_TRUE(loop.comes_to_rest());
+    ASSERT_TRUE(pair.theirs.send(bytes{4}));
+    ASSERT_TRUE(loop.run_until([&] { return total == 4; })) << "what comes later is another edge";
+}
+
+TEST_P(pollers, tell_a_watch_that_reads_all_of_an_end_behind_the_data) {
+    connection pair;
+    recording_watch watch(loop, reading::all);
+    std::vector<std::size_t> counts;
+    watch.action = [&](interest) {
+        counts.push_back(read_once(watch.handle(), 100));
+        if (counts.back() == 0) {
+            loop->sockets().set_interest(watch, nothing);
+        }
+    };
+    ASSERT_TRUE(pair.theirs.send(bytes{1, 2, 3}));
+    pair.theirs.close();
+    ASSERT_TRUE(arrives(pair.ours.get(), POLLIN));
+    ASSERT_FALSE(watch.add(std::move(pair.ours), to_read));
+    ASSERT_TRUE(loop.run_until([&] { return counts.size() == 2; }));
+    EXPECT_EQ(counts, (std::vector<std::size_t>{3, 0}));
+    ASSERT_TRUE(loop.comes_to_rest());
+}
+
+TEST_P(pollers, tell_a_watch_that_reads_all_of_what_came_while_it_did_not_want_it) {
+    connection pair;
+    recording_watch watch(loop, reading::all);
+    watch.action = [&](interest) { (void)read_all(watch.handle()); };
+    ASSERT_FALSE(watch.add(std::move(pair.ours), to_write));
+    ASSERT_TRUE(loop.run_until([&] { return watch.calls > 0; }));
+    watch.want(nothing);
+    ASSERT_TRUE(pair.theirs.send(bytes{1}));
+    ASSERT_TRUE(arrives(watch.handle(), POLLIN));
+    ASSERT_TRUE(loop.comes_to_rest());
+    EXPECT_FALSE(watch.seen.read);
+    watch.want(to_read);
+    ASSERT_TRUE(loop.run_until([&] { return watch.seen.read; }));
+}
+
 TEST_P(pollers, follow_an_interest_that_changes_outside_callbacks) {
     connection pair;
     recording_watch watch(loop);
@@ -168,7 +220,7 @@ TEST_P(pollers, report_an_end_as_readable_and_a_reset_as_whatever_is_wanted) {
                 ASSERT_TRUE(arrives(pair.ours.get(), POLLERR));
             } else {
                 pair.theirs.close();
-                ASSERT_TRUE(arrives(pair.ours.get(), POLLRDHUP));
+                ASSERT_TRUE(arrives(pair.ours.get(), POLLIN));
             }
             watch.action = [&](interest) { watch.remove(); };
             ASSERT_FALSE(watch.add(std::move(pair.ours), wanted));

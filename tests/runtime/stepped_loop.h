@@ -13,6 +13,9 @@
 
 #include <poll.h>
 
+#include <algorithm>
+#include <limits>
+
 namespace network_system::testing {
 
 using runtime::interest;
@@ -160,9 +163,17 @@ protected:
 };
 
 /// A watch that writes down what it is told, and leaves its loop when it goes.
+/// What a watch reads of what there is.
+enum class reading { some, all };
+
 class recording_watch final : public runtime::io_watch {
 public:
-    explicit recording_watch(stepped_loop& where) : where_(where.get()) {}
+    explicit recording_watch(stepped_loop& where, reading how = reading::some)
+        : where_(where.get()) {
+        if (how == reading::all) {
+            reads_all();
+        }
+    }
     recording_watch(const recording_watch&) = delete;
     recording_watch& operator=(const recording_watch&) = delete;
     ~recording_watch() {
@@ -243,17 +254,19 @@ struct connection {
 }
 
 /// Reads what is there; how many bytes.
-inline std::size_t read_all(runtime::socket_handle handle) {
+/// The bytes that one read got; 0 when there are none.
+inline std::size_t read_once(runtime::socket_handle handle, std::size_t most) {
     std::array<std::uint8_t, 4096> buffer{};
-    const runtime::io_slice slice(buffer.data(), buffer.size());
+    const runtime::io_slice slice(buffer.data(), std::min(most, buffer.size()));
+    const auto result = runtime::sockets::read(handle, {&slice, 1});
+    return result.kind == runtime::sockets::outcome::done ? result.bytes : 0;
+}
+inline std::size_t read_all(runtime::socket_handle handle) {
     std::size_t total = 0;
-    for (;;) {
-        const auto result = runtime::sockets::read(handle, {&slice, 1});
-        if (result.kind != runtime::sockets::outcome::done) {
-            return total;
-        }
-        total += result.bytes;
+    while (const std::size_t more = read_once(handle, std::numeric_limits<std::size_t>::max())) {
+        total += more;
     }
+    return total;
 }
 
 }  // namespace network_system::testing

@@ -148,8 +148,9 @@ decode_close(std::span<const std::uint8_t> payload) noexcept;
 /// Masks or unmasks in place: each is the inverse of itself. `offset`: how many bytes of the
 /// frame's payload come before these. Returns whether all bytes are ASCII now, which costs nothing
 /// here.
+NETWORK_SYSTEM_EXPORT bool apply_mask(std::span<std::uint8_t> payload, masking_key key) noexcept;
 NETWORK_SYSTEM_EXPORT bool apply_mask(std::span<std::uint8_t> payload, masking_key key,
-                                      std::size_t offset = 0) noexcept;
+                                      std::size_t offset) noexcept;
 /// The same while copying to `to`, which does not overlap the payload.
 NETWORK_SYSTEM_EXPORT void copy_masked(std::uint8_t* to, std::span<const std::uint8_t> payload,
                                        masking_key key, std::size_t offset = 0) noexcept;

@@ -86,6 +86,11 @@ public:
     void trim() noexcept;
 
 private:
+    /// Messages of one frame that has arrived whole: nearly all. The rest, at which it stops, takes
+    /// the long way. False when it is over, with `error_` or because the sink wants no more.
+    template <typename Sink>
+    [[nodiscard]] bool consume_whole(std::span<std::uint8_t>& bytes, Sink& sink);
+
     enum class step : std::uint8_t { needs_more, delivers, failed };
 
     /// Of a whole header: its own size, and that of the payload.
@@ -97,7 +102,7 @@ private:
     /// The next message or control frame goes to `ready_`, whatever state the stream is in.
     step next(std::span<std::uint8_t>& bytes);
     step fail(const violation& broken) noexcept;
-    [[nodiscard]] const violation* fail_text() noexcept;
+    void fail_text() noexcept;
     void settle() noexcept;
     step take_header(std::span<std::uint8_t>& bytes) noexcept;
     /// Checks as much of a header as there is; `shape` is empty until its length is there.
@@ -146,42 +151,9 @@ private:
 
 template <typename Sink>
 message_decoder::progress message_decoder::consume(std::span<std::uint8_t> bytes, Sink&& sink) {
-    const std::size_t short_header = is_masked() ? 6 : 2;
     while (true) {
-        // Messages of one frame that has arrived whole: nearly all. The rest takes the long way.
-        while (is_between_ && bytes.size() >= short_header) {
-            const std::uint8_t* const header = bytes.data();
-            const unsigned type = header[0] ^ 0x80U;
-            std::size_t length = header[1] ^ std::size_t{mask_bit_};
-            std::size_t size = short_header;
-            if (length >= 126) {
-                if (length != 126 || bytes.size() < size + 2) {
-                    break;
-                }
-                length = header[2] * std::size_t{256} + header[3];
-                size += 2;
-                if (length < 126) {
-                    break;
-                }
-            }
-            if (type - 1 > 1 || length > max_message_size_ || bytes.size() < size + length) {
-                break;
-            }
-            const auto payload = bytes.subspan(size, length);
-            bool is_ascii = false;
-            if (is_masked()) {
-                masking_key key;
-                std::memcpy(key.data(), payload.data() - key.size(), key.size());
-                is_ascii = apply_mask(payload, key);
-            }
-            bytes = bytes.subspan(size + length);
-            if (type == static_cast<unsigned>(opcode::text) && !is_ascii &&
-                !internal::is_utf8(payload)) {
-                return {fail_text(), bytes.size()};
-            }
-            if (!sink(message{static_cast<opcode>(type), payload})) {
-                return {nullptr, bytes.size()};
-            }
+        if (is_between_ && !consume_whole(bytes, sink)) {
+            return {error_, bytes.size()};
         }
         if (bytes.empty() || next(bytes) != step::delivers) {
             return {error_, bytes.size()};
@@ -190,6 +162,51 @@ message_decoder::progress message_decoder::consume(std::span<std::uint8_t> bytes
             return {nullptr, bytes.size()};
         }
     }
+}
+
+template <typename Sink>
+bool message_decoder::consume_whole(std::span<std::uint8_t>& bytes, Sink& sink) {
+    // All in registers: this is what each message costs.
+    const std::size_t mask_bit = mask_bit_;
+    const std::size_t key_size = mask_bit != 0 ? key_.size() : 0;
+    const std::size_t max_size = max_message_size_;
+    std::uint8_t* at = bytes.data();
+    std::uint8_t* const end = at + bytes.size();
+    bool goes_on = true;
+    while (goes_on && static_cast<std::size_t>(end - at) >= 2 + key_size) {
+        const unsigned type = at[0] ^ 0x80U;
+        std::size_t length = at[1] ^ mask_bit;
+        std::uint8_t* payload = at + 2 + key_size;
+        if (length >= 126) {
+            if (length != 126 || end - payload < 2) {
+                break;
+            }
+            length = at[2] * std::size_t{256} + at[3];
+            payload += 2;
+            if (length < 126) {
+                break;
+            }
+        }
+        if (type - 1 > 1 || length > max_size || length > static_cast<std::size_t>(end - payload)) {
+            break;
+        }
+        bool is_ascii = false;
+        if (mask_bit != 0) {
+            masking_key key;
+            std::memcpy(key.data(), payload - key.size(), key.size());
+            is_ascii = apply_mask({payload, length}, key);
+        }
+        at = payload + length;
+        if (type == static_cast<unsigned>(opcode::text) && !is_ascii &&
+            !internal::is_utf8({payload, length})) {
+            fail_text();
+            goes_on = false;
+        } else {
+            goes_on = sink(message{static_cast<opcode>(type), {payload, length}});
+        }
+    }
+    bytes = {at, end};
+    return goes_on;
 }
 
 template <typename Sink>
