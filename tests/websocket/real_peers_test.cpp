@@ -1,8 +1,9 @@
 // Peers that others have written: Python's websockets, npm's ws, curl, and the conformance driver
 // beside this file. Each test runs where its program is.
+#include "websocket/real_peers.h"
+
 #include "framework/programs.h"
 #include "loopback/support.h"
-#include "websocket/echo_peers.h"
 
 #include <algorithm>
 #include <sstream>
@@ -63,23 +64,11 @@ bool close_as_wished(const Connection& connection, const ws_message& message) {
     return true;
 }
 
-struct closed_as {
-    unsigned code = 0;
-    std::string reason;
-
-    friend bool operator==(const closed_as&, const closed_as&) = default;
-    friend std::ostream& operator<<(std::ostream& to, const closed_as& closed) {
-        return to << closed.code << ' ' << closed.reason;
-    }
-};
-
 class RealWebSocketPeers : public testing::TestWithParam<peer_program> {
 protected:
     void SetUp() override {
         interpreter_ = interpreter_of(GetParam());
-        if (interpreter_.empty()) {
-            GTEST_SKIP() << GetParam().name << " is not on this machine";
-        }
+        SKIP_WITHOUT_PROGRAM(interpreter_, GetParam().name)
     }
     [[nodiscard]] std::vector<std::string> arguments(std::vector<std::string> words) const {
         words.insert(words.begin(), scripts + GetParam().script);
