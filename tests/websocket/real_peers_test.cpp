@@ -230,23 +230,32 @@ std::string misses_in(const std::string& output) {
     return misses;
 }
 
+/// How the driver is run: with all its cases; under a sanitizer, which slows down every byte,
+/// without the largest.
+std::vector<std::string> conformance_arguments(const std::vector<std::string>& more) {
+    std::vector<std::string> all{scripts + "/conformance", "--max-message-size",
+                                 std::to_string(largest_message)};
+#ifdef NETWORK_CONFORMANCE_QUICK
+    all.emplace_back("--quick");
+#endif
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+}
+
 TEST(WebSocketConformance, OfTheServer) {
     NEEDS_PROGRAM(python, "python3")
     messaging_ws_server server("conformance");
     echo_all(server);
     ASSERT_TRUE(is_ok(server.start_server(echo_server_config())));
-    const finished result =
-        run(python, {scripts + "/conformance", "--quick", "--verbose", "--max-message-size",
-                     std::to_string(largest_message), "--server",
-                     "127.0.0.1:" + std::to_string(server.local_port())});
+    const std::string address = "127.0.0.1:" + std::to_string(server.local_port());
+    const finished result = run(python, conformance_arguments({"--verbose", "--server", address}));
     EXPECT_EQ(result.status, 0) << misses_in(result.output);
     EXPECT_TRUE(is_ok(server.stop_server()));
 }
 
 TEST(WebSocketConformance, OfTheClient) {
     NEEDS_PROGRAM(python, "python3")
-    child_process driver(python, {scripts + "/conformance", "--quick", "--max-message-size",
-                                  std::to_string(largest_message), "--listen", "0"});
+    child_process driver(python, conformance_arguments({"--listen", "0"}));
     const std::uint16_t port = port_of(driver);
     ASSERT_NE(port, 0);
     EXPECT_GT(answer_all_cases("127.0.0.1", port), 0);
