@@ -10,10 +10,15 @@
 #   dev       clang-format, clang-tidy, sanitizers, second compilers, ccache, Doxygen, TLS scanners;
 #             includes test
 #   coverage  the coverage report; includes test
+#   browser   a browser, if there is none that scripts/browser_test.sh could use
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 [ $# -gt 0 ] || set -- test
+
+has_browser() {
+    command -v chromium || command -v chromium-browser || command -v google-chrome
+} >/dev/null 2>&1
 
 debian_packages() {
     case $1 in
@@ -29,7 +34,8 @@ debian_packages() {
             sslscan testssl.sh
         ;;
     coverage) echo "$(debian_packages test)" gcovr ;;
-    *) die "unknown group '$1' (build, test, bench, dev, coverage)" ;;
+    browser) has_browser || echo chromium ;;
+    *) die "unknown group '$1' (build, test, bench, dev, coverage, browser)" ;;
     esac
 }
 

@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 
 BASELINE = Path(__file__).resolve().parent.parent / "docs" / "BASELINE.md"
-LOADS = {"tcp_load": "TCP", "udp_load": "UDP"}
+LOADS = {"tcp_load": "TCP", "udp_load": "UDP", "websocket_load": "WebSocket"}
 BEGIN, END = "<!-- load tests: begin -->", "<!-- load tests: end -->"
 
 

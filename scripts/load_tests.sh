@@ -2,7 +2,7 @@
 # Runs the load tests, optimized, at full length, and writes what they measured to build/load/results/
 # as JSON. docs/LOAD_TEST_GUIDE.md explains the numbers.
 #
-#   scripts/load_tests.sh                     all of them; about two minutes
+#   scripts/load_tests.sh                     all of them; about three minutes
 #   scripts/load_tests.sh --update-baseline   and put the results into docs/BASELINE.md
 #   scripts/load_tests.sh --compare FILE      and compare them with an earlier results.json
 # shellcheck source=scripts/common.sh
@@ -15,7 +15,7 @@ programs=build/load/bin/integration_tests
 results=build/load/results
 mkdir -p "$results"
 
-for name in tcp_load udp_load; do
+for name in tcp_load udp_load websocket_load; do
     say "running ${name}_test"
     "$programs/${name}_test" --full --json "$results/$name.json"
 done

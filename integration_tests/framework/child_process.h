@@ -5,6 +5,7 @@
 #include <spawn.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -37,17 +38,19 @@ public:
         std::array<int, 2> ends{};
         EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
         channel_ = loopback::raw_peer(ends[0]);
-        const loopback::raw_peer of_child(ends[1]);
+        // Not a raw_peer: a child may wait for its input as long as it likes.
+        const int of_child = ends[1];
         arguments.insert(arguments.begin(), std::move(program));
         std::vector<char*> words(arguments.size() + 1, nullptr);
         std::transform(arguments.begin(), arguments.end(), words.begin(),
                        [](std::string& word) { return word.data(); });
         ::posix_spawn_file_actions_t actions;
         ::posix_spawn_file_actions_init(&actions);
-        ::posix_spawn_file_actions_adddup2(&actions, of_child.handle(), STDIN_FILENO);
-        ::posix_spawn_file_actions_adddup2(&actions, of_child.handle(), STDOUT_FILENO);
+        ::posix_spawn_file_actions_adddup2(&actions, of_child, STDIN_FILENO);
+        ::posix_spawn_file_actions_adddup2(&actions, of_child, STDOUT_FILENO);
         EXPECT_EQ(::posix_spawn(&id_, words[0], &actions, nullptr, words.data(), environ), 0);
         ::posix_spawn_file_actions_destroy(&actions);
+        ::close(of_child);
     }
     child_process(const child_process&) = delete;
     child_process& operator=(const child_process&) = delete;

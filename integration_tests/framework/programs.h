@@ -25,16 +25,32 @@ namespace integration {
     return found;
 }
 
-[[nodiscard]] inline std::string find_program(const std::string& name) {
-    const std::vector<std::string> found = find_programs(name);
-    return found.empty() ? std::string{} : found.front();
+/// The first program that has one of these names; none: empty.
+[[nodiscard]] inline std::string find_program(const std::vector<std::string>& names) {
+    for (const std::string& name : names) {
+        if (const std::vector<std::string> found = find_programs(name); !found.empty()) {
+            return found.front();
+        }
+    }
+    return {};
 }
 
-#define NEEDS_PROGRAM(variable, name)                               \
-    const std::string variable = ::integration::find_program(name); \
-    if (variable.empty()) {                                         \
-        GTEST_SKIP() << name << " is not on this machine";          \
+/// With NETWORK_NEEDS_PROGRAMS in the environment a test fails where its program is missing; it is
+/// skipped otherwise.
+[[nodiscard]] inline bool has_to_run() {
+    return std::getenv("NETWORK_NEEDS_PROGRAMS") != nullptr;
+}
+
+#define SKIP_WITHOUT_PROGRAM(path, name)                                                  \
+    if ((path).empty()) {                                                                 \
+        ASSERT_FALSE(::integration::has_to_run()) << (name) << " is not on this machine"; \
+        GTEST_SKIP() << (name) << " is not on this machine";                              \
     }
+
+/// The first name is that of the program, the others are those it has elsewhere.
+#define NEEDS_PROGRAM(variable, ...)                                         \
+    const std::string variable = ::integration::find_program({__VA_ARGS__}); \
+    SKIP_WITHOUT_PROGRAM(variable, std::vector<std::string>({__VA_ARGS__}).front())
 
 /// What a program wrote to its standard output, line by line, and how it ended.
 struct finished {

@@ -1,268 +1,89 @@
-// A session between a hostile peer and a busy application: whatever both do, it ends once, its
-// books balance, what it writes is well-formed, and what it queues is bounded.
-//
-// Input: 1 byte of options, then steps of 2 bytes (what, how much); a step may take more bytes.
+// A session of framed messages; see session_scenario.h.
+#include "fuzz/session_scenario.h"
 #include "protocol/frame_decoder.h"
 #include "session/framed_session.h"
-#include "support/bytes.h"
-#include "support/manual_loop.h"
-#include "support/require.h"
-#include "support/scripted_stream.h"
-#include "transport/stream_transport.ipp"
 
-#include <network_system/utils/log.h>
-
-#include <algorithm>
 #include <array>
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <memory>
-#include <stdexcept>
-#include <utility>
-#include <vector>
-
-namespace network_system::transport {
-
-template class stream_transport<network_system::testing::scripted_stream>;
-
-}  // namespace network_system::transport
 
 namespace {
 
 using namespace network_system;
-using namespace network_system::testing;
-using session::session_role;
-using std::chrono::milliseconds;
+using namespace network_system::fuzz;
 
-constexpr std::size_t high_watermark = 4000;
-constexpr std::size_t max_message_size = 20'000;
-constexpr std::size_t control_allowance = std::size_t{64} * 1024;
-
-/// What the application does in its next callbacks.
-enum class mood : std::uint8_t { calm, echoing, stopping, throwing, closing_gate };
-
-class busy_host final : public session::session_host {
+class framed_host final : public busy_host {
 public:
-    void on_open(const session::session_ptr& who) override {
-        require(opened++ == 0, "it opens once");
-        act(who, {});
-    }
-    void on_message(const session::session_ptr& who, session::message_kind,
-                    byte_span data) override {
-        require(opened == 1 && gone == 0, "messages come between the beginning and the end");
-        act(who, data);
-    }
     void on_request(const session::session_ptr& who, byte_span data,
                     detail::request_call& call) override {
         switch (now) {
             case mood::calm: (void)call.defer(); break;
             case mood::echoing: call.answer(to_bytes(data)); break;
-            default: act(who, data); break;
+            default: act(who, session::message_kind::binary, data); break;
         }
-        // Each request is one answer, whatever becomes of it.
         ++answers;
     }
-    void on_writable(const session::session_ptr& who) override { act(who, {}); }
-    void on_closed(const session::session_ptr&, std::error_code, bool) override {
-        require(closed++ == 0, "it closes once");
-    }
-    void on_gone(const session::session_ptr&, std::error_code,
-                 const session::session_metrics& sums) noexcept override {
-        require(gone++ == 0, "it goes once");
-        totals = sums;
-    }
-    void on_callback_exception(const session::messaging_session&,
-                               std::string_view) noexcept override {}
-
-    mood now = mood::calm;
-    int opened = 0;
-    int closed = 0;
-    int gone = 0;
-    std::uint64_t accepted = 0;
-    std::uint64_t answers = 0;
-    session::session_metrics totals;
 
 private:
-    void act(const session::session_ptr& who, byte_span data) {
-        require(gate()->is_open(), "no callback behind a closed gate");
-        switch (now) {
-            case mood::calm: break;
-            case mood::echoing: accepted += who->send_packet(data).is_ok() ? 1U : 0U; break;
-            case mood::stopping: (void)who->stop_session(); break;
-            case mood::throwing: throw std::runtime_error("fuzz");
-            case mood::closing_gate: gate()->close(); break;
-        }
+    VoidResult echo(const session::session_ptr& who, session::message_kind,
+                    byte_span data) override {
+        return who->send_packet(data);
     }
 };
 
-/// What a session wrote, seen by the peer: frames in an order that makes sense.
-void check_written(const byte_string& written, session_role role) {
-    std::size_t count = 0;
-    bool has_ended = false;
-    protocol::frame_decoder decoder(framing::message, max_message_size);
-    const auto progress = decoder.consume(written, [&](const protocol::frame& each) {
-        using protocol::frame_type;
-        require(!has_ended, "a goodbye is the last frame");
-        require(each.flags == 0, "no flags are sent");
-        require((each.type == frame_type::hello) == (role == session_role::server && count == 0),
-                "a server's first frame, and no other, is a hello");
-        require(each.type != frame_type::request, "nobody here asks");
-        has_ended = each.type == frame_type::goodbye;
-        ++count;
-        return true;
-    });
-    require(!progress.error, "what is written is well-formed");
-}
-
-class scenario {
+class scenario final : public session_scenario {
 public:
-    scenario(session_role role, std::uint8_t options) : role_(role) {
+    scenario(session_role role, std::uint8_t options)
+        : session_scenario(role, options, std::make_shared<framed_host>(), 1) {
         constexpr std::array<framing, 4> framings{framing::message, framing::message,
                                                   framing::length_prefixed, framing::raw};
         config_.frames = framings[options % framings.size()];
-        config_.max_message_size = max_message_size;
-        config_.high_watermark = high_watermark;
-        config_.low_watermark = high_watermark / 4;
-        config_.policy = (options & 4U) != 0 ? send_policy::close : send_policy::reject;
-        config_.ping_interval = milliseconds{(options & 8U) != 0 ? 100 : 0};
-        config_.idle_timeout = milliseconds{(options & 16U) != 0 ? 300 : 0};
-        script_->read_limit = (options & 32U) != 0 ? 3 : unlimited;
-        script_->write_limit = (options & 64U) != 0 ? 7 : unlimited;
-
-        session::session_setup setup;
-        setup.role = role;
-        setup.config = std::make_shared<const session_config>(config_);
-        setup.drain_timeout = milliseconds{1000};
-        setup.handshake_deadline = loop_.now() + milliseconds{2000};
-        session_ = std::make_shared<session::framed_session>(
-            std::make_shared<transport::stream_transport<scripted_stream>>(
-                loop_.get(), scripted_stream(script_)),
-            host_, setup);
-    }
-
-    void run(byte_span steps) {
-        loop_.in_batch([this] { session_->start(); });
-        while (steps.size() >= 2) {
-            const std::uint8_t what = steps[0];
-            const std::uint8_t amount = steps[1];
-            steps = steps.subspan(2);
-            if (what % 12 == 0) {
-                const byte_span fed = steps.first(std::min<std::size_t>(amount, steps.size()));
-                script_->feed(to_bytes(fed));
-                steps = steps.subspan(fed.size());
-            } else {
-                step(what % 12, amount);
-            }
-            if ((what & 0x80U) == 0) {
-                loop_.run();
-            }
-            require(session_->queued_bytes() <=
-                        high_watermark + max_message_size + control_allowance + 100,
-                    "the queue is bounded");
-        }
-    }
-
-    void finish() {
-        host_->now = mood::calm;
-        script_->feed_end();
-        script_->write_budget = unlimited;
-        loop_.in_batch([this] { (void)session_->stop_session(); });
-        loop_.advance(milliseconds{5000});
-
-        require(host_->gone == 1, "it goes");
-        require(host_->closed == (host_->gate()->is_open() ? 1 : 0), "and says so");
-        require(session_->queued_bytes() == 0, "nothing stays queued");
-        const auto& sums = host_->totals;
-        const std::uint64_t accounted = sums.messages_sent + sums.messages_dropped;
-        require(accounted >= host_->accepted && accounted <= host_->accepted + host_->answers,
-                "accepted is sent and dropped, and a request has one answer at most");
-        require(sums.bytes_sent == script_->written.size(), "the bytes are counted");
-        if (host_->gate()->is_open()) {
-            require(std::all_of(completions_.begin(), completions_.end(),
-                                [](int times) { return times == 1; }),
-                    "each completion comes once");
-        }
-        if (config_.frames == framing::message) {
-            check_written(script_->written, role_);
-        }
+        session_ = std::make_shared<session::framed_session>(transport(), host_, setup());
     }
 
 private:
-    void step(unsigned what, std::uint8_t amount) {
+    void feed(unsigned what, std::uint8_t amount) override {
         switch (what) {
             case 1: script_->feed(wire_data(pattern(amount * std::size_t{80}))); break;
             case 2: script_->feed(wire_frame(amount % 10U, 0, pattern(8))); break;
-            case 3: script_->feed(hello()); break;
-            case 4: loop_.advance(milliseconds{20} * amount); break;
-            case 5: loop_.in_batch([&] { send(amount); }); break;
-            case 6: send(amount); break;  // outside of a batch: as from another thread
-            case 7: script_->write_budget = amount == 255 ? unlimited : amount; break;
-            case 8:
-                (void)((amount & 1U) != 0 ? session_->pause_receiving()
-                                          : session_->resume_receiving());
-                break;
-            case 9: (void)session_->ping(note()); break;
-            case 10: disturb(amount); break;
-            default: host_->now = static_cast<mood>(amount % 5U); break;
+            default: script_->feed(hello()); break;
         }
     }
-    void disturb(std::uint8_t amount) {
-        switch (amount % 6U) {
-            case 0: script_->feed_end(); break;
-            case 1: script_->broken = std::make_error_code(std::errc::connection_reset); break;
-            case 2: script_->spurious_reads = amount; break;
-            case 3: script_->spurious_writes = amount; break;
-            case 4: (void)session_->stop_session(); break;
-            default: loop_.hold_up(milliseconds{40} * amount); break;
+    void disturb_session(unsigned, std::uint8_t) override { (void)session_->stop_session(); }
+    VoidResult send(byte_span data, session::send_callback done) override {
+        return session_->send_packet(data, std::move(done));
+    }
+    VoidResult send(byte_string&& data, session::send_callback done) override {
+        return session_->send_packet(std::move(data), std::move(done));
+    }
+    /// Frames in an order that makes sense.
+    void check_written() const override {
+        if (config_.frames != framing::message) {
+            return;
         }
-    }
-    void send(std::uint8_t amount) {
-        byte_string data = pattern(amount * std::size_t{90});
-        const std::size_t id = completions_.size();
-        const VoidResult result = (amount & 1U) != 0
-                                      ? session_->send_packet(byte_span(data), note_send())
-                                      : session_->send_packet(std::move(data), note_send());
-        if (result) {
-            ++host_->accepted;
-        } else {
-            require(completions_[id] == 0, "a refused send completes never");
-            completions_[id] = 1;
-        }
-    }
-    session::send_callback note_send() {
-        completions_.push_back(0);
-        return [this, id = completions_.size() - 1](const VoidResult&) { ++completions_[id]; };
-    }
-    unique_function<void(Result<std::chrono::microseconds>)> note() {
-        return [this](const Result<std::chrono::microseconds>&) { ++answers_; };
+        std::size_t count = 0;
+        bool has_ended = false;
+        protocol::frame_decoder decoder(framing::message, max_message_size);
+        const auto progress = decoder.consume(script_->written, [&](const protocol::frame& each) {
+            using protocol::frame_type;
+            require(!has_ended, "a goodbye is the last frame");
+            require(each.flags == 0, "no flags are sent");
+            require((each.type == frame_type::hello) ==
+                        (role_ == session_role::server && count == 0),
+                    "a server's first frame, and no other, is a hello");
+            require(each.type != frame_type::request, "nobody here asks");
+            has_ended = each.type == frame_type::goodbye;
+            ++count;
+            return true;
+        });
+        require(!progress.error, "what is written is well-formed");
     }
     static byte_string hello() {
         return wire_frame(4, 0,
                           concat({big_endian(1, 2), big_endian(15'000, 4), big_endian(0, 8)}));
     }
-
-    session_role role_;
-    session_config config_;
-    manual_loop loop_;
-    std::shared_ptr<stream_script> script_ = std::make_shared<stream_script>();
-    std::shared_ptr<busy_host> host_ = std::make_shared<busy_host>();
-    std::shared_ptr<session::framed_session> session_;
-    std::vector<int> completions_;
-    int answers_ = 0;
 };
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    set_log_level(log_level::off);
-    if (size == 0 || size > 4096) {
-        return 0;
-    }
-    for (const session_role role : {session_role::server, session_role::client}) {
-        scenario whole(role, data[0]);
-        whole.run(byte_span(data, size).subspan(1));
-        whole.finish();
-    }
-    return 0;
+    return run_both_roles<scenario>(data, size);
 }

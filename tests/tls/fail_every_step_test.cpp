@@ -1,6 +1,6 @@
 // The conversation of the session tests over TLS: whatever the stream below splits or breaks, and
 // when, the books of both sides balance.
-#include "session/conversation.h"
+#include "session/every_step.h"
 #include "tls/scripted_terms.h"
 #include "transport/stream_transport.ipp"
 
@@ -20,10 +20,11 @@ struct tls_conditions {
     tls_version version;
 };
 
-class tls_fail_every_step : public ::testing::TestWithParam<tls_conditions> {
-protected:
-    tls_fail_every_step() { set_log_level(log_level::off); }
-};
+std::ostream& operator<<(std::ostream& to, const tls_conditions& each) {
+    return to << each.how << (each.version == tls_version::tls_1_2 ? "_tls_1_2" : "_tls_1_3");
+}
+
+using tls_fail_every_step = every_step_test<tls_conditions>;
 
 TEST_P(tls_fail_every_step, the_books_balance) {
     const auto server = make_terms(tls_role::server, GetParam().version);
@@ -52,35 +53,21 @@ TEST_P(tls_fail_every_step, the_books_balance) {
 }
 
 const std::vector<std::size_t> small{1, 40, 12};
-const std::vector<std::size_t> large{20'000, 3, 13'000, 70'000};
 
 std::vector<tls_conditions> all_conditions() {
     std::vector<tls_conditions> all;
     for (const auto version : {tls_version::tls_1_2, tls_version::tls_1_3}) {
-        for (const std::size_t read : {std::size_t{300}, unlimited}) {
-            for (const std::size_t write : {std::size_t{450}, unlimited}) {
-                all.push_back({{read, write, small}, version});
-            }
-        }
-        for (const std::size_t write : {std::size_t{5000}, std::size_t{16'000}, unlimited}) {
-            all.push_back({{unlimited, write, large}, version});
+        for (const conditions& how :
+             all_limits({300, unlimited}, {450, unlimited}, small) +
+                 all_limits({unlimited}, {5000, 16'000, unlimited}, large_messages)) {
+            all.push_back({how, version});
         }
     }
     return all;
 }
 
-std::string name_of(const ::testing::TestParamInfo<tls_conditions>& each) {
-    const auto limit = [](std::size_t value) {
-        return value == unlimited ? std::string("all") : std::to_string(value);
-    };
-    return "read_" + limit(each.param.how.read_limit) + "_write_" +
-           limit(each.param.how.write_limit) +
-           (each.param.how.sizes == large ? "_large" : "_small") +
-           (each.param.version == tls_version::tls_1_2 ? "_tls_1_2" : "_tls_1_3");
-}
-
 INSTANTIATE_TEST_SUITE_P(limits, tls_fail_every_step, ::testing::ValuesIn(all_conditions()),
-                         name_of);
+                         ::testing::PrintToStringParamName());
 
 // Every size of piece, in both directions, without failures.
 class tls_every_split : public ::testing::TestWithParam<tls_version> {};

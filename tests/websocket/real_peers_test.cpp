@@ -1,11 +1,13 @@
 // Peers that others have written: Python's websockets, npm's ws, curl, and the conformance driver
 // beside this file. Each test runs where its program is.
+#include "websocket/real_peers.h"
+
 #include "framework/programs.h"
 #include "loopback/support.h"
-#include "websocket/echo_peers.h"
 
 #include <algorithm>
 #include <sstream>
+#include <tuple>
 
 namespace websocket_peers {
 namespace {
@@ -63,29 +65,25 @@ bool close_as_wished(const Connection& connection, const ws_message& message) {
     return true;
 }
 
-struct closed_as {
-    unsigned code = 0;
-    std::string reason;
-
-    friend bool operator==(const closed_as&, const closed_as&) = default;
-    friend std::ostream& operator<<(std::ostream& to, const closed_as& closed) {
-        return to << closed.code << ' ' << closed.reason;
-    }
-};
-
-class RealWebSocketPeers : public testing::TestWithParam<peer_program> {
+class RealWebSocketPeers
+    : public testing::TestWithParam<std::tuple<peer_program, std::string /* carrier */>> {
 protected:
     void SetUp() override {
-        interpreter_ = interpreter_of(GetParam());
-        if (interpreter_.empty()) {
-            GTEST_SKIP() << GetParam().name << " is not on this machine";
-        }
+        interpreter_ = interpreter_of(peer());
+        SKIP_WITHOUT_PROGRAM(interpreter_, peer().name)
     }
-    [[nodiscard]] std::vector<std::string> arguments(std::vector<std::string> words) const {
-        words.insert(words.begin(), scripts + GetParam().script);
+    [[nodiscard]] static const peer_program& peer() { return std::get<0>(GetParam()); }
+    /// `files` are for the carrier that needs some.
+    [[nodiscard]] std::vector<std::string> arguments(std::vector<std::string> words,
+                                                     const std::vector<std::string>& files) const {
+        words.insert(words.begin(), scripts + peer().script);
+        if (over_.is_secure) {
+            words.insert(words.end(), files.begin(), files.end());
+        }
         return words;
     }
 
+    const carrier over_ = carrier::of(std::get<1>(GetParam()));
     std::string interpreter_;
 };
 
@@ -104,10 +102,10 @@ TEST_P(RealWebSocketPeers, AsClient) {
         [&](const std::string&, ws_close_code code, std::string_view reason) {
             closed.add({static_cast<unsigned>(code), std::string(reason)});
         })));
-    ASSERT_TRUE(is_ok(server.start_server(echo_server_config())));
+    ASSERT_TRUE(is_ok(server.start_server(over_.server_config())));
 
-    const std::string url = "ws://127.0.0.1:" + std::to_string(server.local_port()) + "/";
-    const finished result = run(interpreter_, arguments({"talk", url}));
+    const std::string url = over_.url("ws", server.local_port()) + "/";
+    const finished result = run(interpreter_, arguments({"talk", url}, {over_.ca}));
     EXPECT_EQ(result.status, 0);
     // A close is answered with its code alone.
     EXPECT_EQ(result.output, "text same\nbinary same\nempty same\nlarge same\nfragmented same\n"
@@ -124,7 +122,7 @@ struct talking_client {
     collector<std::string> received;  // "text: …" or "binary: …"
     collector<closed_as> closed;
 
-    void start(std::uint16_t port) {
+    void start(const ws_client_config& config) {
         ASSERT_TRUE(is_ok(client.set_message_callback([this](const ws_message& message) {
             received.add((message.is_text() ? "text: " : "binary: ") + std::string(message.text()));
         })));
@@ -132,21 +130,18 @@ struct talking_client {
             client.set_disconnected_callback([this](ws_close_code code, std::string_view reason) {
                 closed.add({static_cast<unsigned>(code), std::string(reason)});
             })));
-        ws_client_config config;
-        config.host = "127.0.0.1";
-        config.port = port;
         ASSERT_TRUE(is_ok(client.start_client(config)));
     }
 };
 
 TEST_P(RealWebSocketPeers, AsServer) {
-    child_process peer(interpreter_, arguments({"serve"}));
-    const std::uint16_t port = port_of(peer);
+    child_process server(interpreter_, arguments({"serve"}, {over_.certificate, over_.key}));
+    const std::uint16_t port = port_of(server);
     ASSERT_NE(port, 0);
 
     talking_client wished;
-    wished.start(port);
-    const std::vector<std::uint8_t> large(1024 * 1024, 0xa5);
+    wished.start(over_.client_config(port));
+    const std::vector<std::uint8_t> large(std::size_t{1} << 20U, 0xa5);
     std::string fragmented;
     for (int i = 0; i < 1000; ++i) {
         fragmented += "0123456789";
@@ -163,29 +158,36 @@ TEST_P(RealWebSocketPeers, AsServer) {
     EXPECT_EQ(wished.received.at(3), "binary: " + std::string(large.begin(), large.end()));
     EXPECT_EQ(wished.received.at(4), "text: " + fragmented);
     ASSERT_TRUE(is_ok(wished.client.send_text("ping")));
-    EXPECT_EQ(peer.hear(), "pong are you there?");
+    EXPECT_EQ(server.hear(), "pong are you there?");
     ASSERT_TRUE(is_ok(wished.client.send_text("close 4002 as you wish")));
     ASSERT_TRUE(wished.closed.wait_for(1));
     EXPECT_EQ(wished.closed.at(0), (closed_as{4002, "as you wish"}));
-    EXPECT_EQ(peer.hear(), "closed 4002");
+    EXPECT_EQ(server.hear(), "closed 4002");
 
     talking_client own;
-    own.start(port);
+    own.start(over_.client_config(port));
     ASSERT_TRUE(is_ok(own.client.close(static_cast<ws_close_code>(4001), "goodbye")));
-    EXPECT_EQ(peer.hear(), "closed 4001 goodbye");
+    EXPECT_EQ(server.hear(), "closed 4001 goodbye");
     ASSERT_TRUE(own.closed.wait_for(1));
     EXPECT_EQ(own.closed.at(0), (closed_as{4001, "goodbye"}));
-    EXPECT_EQ(peer.wait(), 0);
+    EXPECT_EQ(server.wait(), 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(
     All, RealWebSocketPeers,
-    testing::Values(peer_program{"Python_websockets", "python3", "/peers/websockets_peer.py"},
-                    peer_program{"npm_ws", "node", "/peers/ws_peer.js"}),
-    [](const testing::TestParamInfo<peer_program>& each) { return each.param.name; });
+    testing::Combine(testing::Values(peer_program{"Python_websockets", "python3",
+                                                  "/peers/websockets_peer.py"},
+                                     peer_program{"npm_ws", "node", "/peers/ws_peer.js"}),
+                     testing::ValuesIn(carriers())),
+    [](const auto& each) {
+        return std::get<0>(each.param).name + "_over_" + std::get<1>(each.param);
+    });
 
-TEST(RealWebSocketPeersOfHttp, CurlIsAnswered) {
+class RealWebSocketPeersOfHttp : public testing::TestWithParam<std::string> {};
+
+TEST_P(RealWebSocketPeersOfHttp, CurlIsAnswered) {
     NEEDS_PROGRAM(curl, "curl")
+    const carrier over = carrier::of(GetParam());
     messaging_ws_server server("echo");
     ASSERT_TRUE(is_ok(server.set_http_callback(
         [](const auto& request, const auto&, network_system::http_response& answer) {
@@ -193,11 +195,14 @@ TEST(RealWebSocketPeersOfHttp, CurlIsAnswered) {
                 answer = {200, {}, "well\n"};
             }
         })));
-    ASSERT_TRUE(is_ok(server.start_server(echo_server_config())));
-    const std::string url = "http://127.0.0.1:" + std::to_string(server.local_port());
+    ASSERT_TRUE(is_ok(server.start_server(over.server_config())));
+    const std::string url = over.url("http", server.local_port());
     const auto get = [&](const std::string& path, std::vector<std::string> more = {}) {
         more.insert(more.end(), {"--silent", "--noproxy", "*", "--max-time", "10", "--write-out",
                                  "%{http_code}\n", url + path});
+        if (over.is_secure) {
+            more.insert(more.end(), {"--cacert", over.ca});
+        }
         return run(curl, more).output;
     };
     EXPECT_EQ(get("/health"), "well\n200\n");
@@ -209,6 +214,9 @@ TEST(RealWebSocketPeersOfHttp, CurlIsAnswered) {
         std::string::npos);
     EXPECT_TRUE(is_ok(server.stop_server()));
 }
+
+INSTANTIATE_TEST_SUITE_P(All, RealWebSocketPeersOfHttp, testing::ValuesIn(carriers()),
+                         [](const auto& each) { return each.param; });
 
 /// The lines that are not about a passed case.
 std::string misses_in(const std::string& output) {
@@ -222,23 +230,32 @@ std::string misses_in(const std::string& output) {
     return misses;
 }
 
+/// How the driver is run: with all its cases; under a sanitizer, which slows down every byte,
+/// without the largest.
+std::vector<std::string> conformance_arguments(const std::vector<std::string>& more) {
+    std::vector<std::string> all{scripts + "/conformance", "--max-message-size",
+                                 std::to_string(largest_message)};
+#ifdef NETWORK_CONFORMANCE_QUICK
+    all.emplace_back("--quick");
+#endif
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+}
+
 TEST(WebSocketConformance, OfTheServer) {
     NEEDS_PROGRAM(python, "python3")
     messaging_ws_server server("conformance");
     echo_all(server);
     ASSERT_TRUE(is_ok(server.start_server(echo_server_config())));
-    const finished result =
-        run(python, {scripts + "/conformance", "--quick", "--verbose", "--max-message-size",
-                     std::to_string(largest_message), "--server",
-                     "127.0.0.1:" + std::to_string(server.local_port())});
+    const std::string address = "127.0.0.1:" + std::to_string(server.local_port());
+    const finished result = run(python, conformance_arguments({"--verbose", "--server", address}));
     EXPECT_EQ(result.status, 0) << misses_in(result.output);
     EXPECT_TRUE(is_ok(server.stop_server()));
 }
 
 TEST(WebSocketConformance, OfTheClient) {
     NEEDS_PROGRAM(python, "python3")
-    child_process driver(python, {scripts + "/conformance", "--quick", "--max-message-size",
-                                  std::to_string(largest_message), "--listen", "0"});
+    child_process driver(python, conformance_arguments({"--listen", "0"}));
     const std::uint16_t port = port_of(driver);
     ASSERT_NE(port, 0);
     EXPECT_GT(answer_all_cases("127.0.0.1", port), 0);
