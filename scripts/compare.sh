@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Compares the library with raw epoll and hand-written Asio, on this machine, in one run; with --tls
 # over TLS, with OpenSSL on the socket and asio::ssl::stream; with --ws over WebSocket, with
-# Boost.Beast and, given a checkout of it, uWebSockets.
+# Boost.Beast and, given a checkout of it, uWebSockets; with --replay what WebSocket costs outside
+# the kernel.
 #
 #   scripts/compare.sh [arguments of benchmarks/compare/run.py]
 #   scripts/compare.sh --tls [arguments of benchmarks/compare/tls.py]
 #   scripts/compare.sh --ws [--uwebsockets CHECKOUT] [arguments of benchmarks/compare/ws.py]
+#   scripts/compare.sh --replay [--uwebsockets CHECKOUT] [arguments of benchmarks/compare/replay.py]
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -13,7 +15,7 @@ scripts/install_dependencies.sh bench
 configure_and_build bench
 program=run.py
 case ${1-} in
---tls | --ws)
+--tls | --ws | --replay)
     program=${1#--}.py
     shift
     ;;

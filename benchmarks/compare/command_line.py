@@ -16,11 +16,16 @@ def separated(text):
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def make_parser(description, rounds=11):
+def make_plain_parser(description, rounds):
     parser = argparse.ArgumentParser(description=description.split("\n", maxsplit=1)[0])
     parser.add_argument("--build-dir", type=Path, required=True,
                         help="the build tree, or the directory of the programs")
     parser.add_argument("--rounds", type=int, default=rounds)
+    return parser
+
+
+def make_parser(description, rounds=11):
+    parser = make_plain_parser(description, rounds)
     parser.add_argument("--seconds", type=float, default=0.3,
                         help="measured time of one run; more short rounds beat fewer long ones, "
                              "because neighbouring runs then meet the same machine")

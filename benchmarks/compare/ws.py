@@ -7,16 +7,16 @@ no part of the project: --uwebsockets names a checkout of it that holds one of u
 in it or beside it), from which this program builds an echo server with their usual settings.
 """
 
-import argparse
 import os
 import statistics
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
+import command_line
 import run
-from run import Failure, Server
+from command_line import Failure
+from run import Server
 
 RAW = "raw epoll"
 BEAST = "Boost.Beast"
@@ -114,28 +114,25 @@ def report(judged):
 
 def parse_loads(text):
     """binary:64x32x64,mixed:64x8x1024; without a payload it is binary"""
-    loads = [word.strip() for word in text.split(",") if word.strip()]
-    return [tuple(load.split(":")) if ":" in load else ("binary", load) for load in loads]
+    return [tuple(load.split(":")) if ":" in load else ("binary", load)
+            for load in command_line.separated(text)]
+
+
+def add_uwebsockets(parser):
+    parser.add_argument("--uwebsockets", type=Path, default=os.environ.get("UWEBSOCKETS_DIR"),
+                        help="a checkout of uWebSockets; default: $UWEBSOCKETS_DIR, else without")
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--build-dir", type=Path, required=True)
-    parser.add_argument("--uwebsockets", type=Path, default=os.environ.get("UWEBSOCKETS_DIR"),
-                        help="a checkout of uWebSockets; default: $UWEBSOCKETS_DIR, else without")
-    parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--seconds", type=float, default=0.3)
+    parser = command_line.make_parser(__doc__)
+    add_uwebsockets(parser)
     parser.add_argument("--warmup", type=float, default=0.1)
     parser.add_argument("--loads", type=parse_loads, default=list(TARGETS),
                         help="[binary:|ascii:|mixed:]CONNECTIONSxIN_FLIGHTxBYTES, separated by commas")
     parser.add_argument("--idle", type=int, default=10000, help="idle connections; 0 = skip")
     parser.add_argument("--rivals-only", dest="own", action="store_false",
                         help="without the library's server")
-    parser.add_argument("--check", action="store_true", help="exit 1 when a target is missed")
-    arguments = parser.parse_args()
-    of_tree = arguments.build_dir / "benchmarks" / "compare"
-    arguments.programs = (of_tree if of_tree.is_dir() else arguments.build_dir).resolve()
-    return arguments
+    return command_line.parse(parser, (run.GENERATOR, "compare_epoll_server"))
 
 
 def main():
@@ -161,9 +158,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Failure as failure:
-        sys.exit(f"compare: {failure}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    command_line.run(main)
