@@ -5,15 +5,15 @@ Loads, handshakes (full and resumed) and idle connections, in interleaved rounds
 one certificate (ECDSA P-256, or RSA 2048 with --rsa) made for the run by the openssl program.
 """
 
-import argparse
 import statistics
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
+import command_line
 import run
-from run import Failure, Server
+from command_line import Failure
+from run import Server
 
 OPENSSL = "openssl on epoll"
 ASIO = "asio::ssl"
@@ -91,21 +91,13 @@ def compare_idle(servers, arguments, cores):
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--build-dir", type=Path, required=True)
-    parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--seconds", type=float, default=0.3)
+    parser = command_line.make_parser(__doc__)
     parser.add_argument("--warmup", type=float, default=0.1)
-    parser.add_argument("--loads", type=lambda text: [word for word in text.split(",") if word],
-                        default=list(LOAD_TARGETS))
+    parser.add_argument("--loads", type=command_line.separated, default=list(LOAD_TARGETS))
     parser.add_argument("--idle", type=int, default=1000, help="0 = skip")
     parser.add_argument("--rsa", action="store_true")
     parser.add_argument("--no-handshakes", action="store_true")
-    parser.add_argument("--check", action="store_true", help="exit 1 when a target is missed")
-    arguments = parser.parse_args()
-    of_tree = arguments.build_dir / "benchmarks" / "compare"
-    arguments.programs = (of_tree if of_tree.is_dir() else arguments.build_dir).resolve()
-    return arguments
+    return command_line.parse(parser, (run.GENERATOR,))
 
 
 def main():
@@ -124,9 +116,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Failure as failure:
-        sys.exit(f"compare: {failure}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    command_line.run(main)

@@ -44,8 +44,7 @@ ws_server_engine::ws_server_engine(const std::string& name, const ws_server_conf
     : server_engine(name, server_options_of(config), std::move(pool), std::move(transports)),
       terms_(terms_of(config)), handshake_timeout_(config.handshake_timeout),
       paths_(paths_of(config)), subprotocols_(config.subprotocols),
-      callbacks_(std::move(callbacks)),
-      has_typed_callbacks_(callbacks_->text || callbacks_->binary) {
+      callbacks_(std::move(callbacks)) {
     // For those beyond the surplus that is heard; with TLS they get an alert.
     const std::string words = websocket::encode_response(websocket::http_error{503, no_room});
     refuse_with({words.begin(), words.end()});
@@ -209,9 +208,6 @@ void ws_server_engine::on_ws_message(const session_ptr&, const connection_ptr& f
                                      std::span<const std::uint8_t> data) {
     const ws_message message{kind, data};
     callbacks_->message(from, message);
-    if (!has_typed_callbacks_) {
-        return;
-    }
     if (message.is_text()) {
         callbacks_->text(from, message.text());
     } else {

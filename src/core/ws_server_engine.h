@@ -103,7 +103,6 @@ private:
     const std::vector<std::string> paths_;
     const std::vector<std::string> subprotocols_;
     const std::shared_ptr<const ws_server_callbacks> callbacks_;
-    const bool has_typed_callbacks_;
     counters counters_;
     std::mutex arrivals_mutex_;
     std::unordered_map<const session::messaging_session*, arrival> arrivals_;

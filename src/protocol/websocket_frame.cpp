@@ -9,7 +9,7 @@
 #include <type_traits>
 
 #if defined(__GNUC__) && defined(__x86_64__)
-// The compiler may count on vectors of 16 bytes; most machines have wider ones.
+// The compiler may count on vectors of 16 bytes; most machines have those of AVX2.
 #define NETWORK_X86_VECTORS
 #include <immintrin.h>
 #endif
@@ -24,9 +24,9 @@ std::uint64_t key_from(std::uint64_t repeated, std::size_t offset) noexcept {
                                                       : std::rotl(repeated, bits);
 }
 
-std::uint64_t key_from(masking_key key, std::size_t offset) noexcept {
+std::uint64_t repeat(masking_key key) noexcept {
     const std::uint64_t once = std::bit_cast<std::uint32_t>(key);
-    return key_from((once << 32U) | once, offset);
+    return (once << 32U) | once;
 }
 
 // By reference, always: functions have no common way to pass a vector by value.
@@ -37,7 +37,7 @@ NETWORK_ALWAYS_INLINE void load_masked(Vector& bytes, const std::uint8_t* from,
     if constexpr (std::is_integral_v<Vector>) {
         bytes ^= static_cast<Vector>(key);
     } else {
-        bytes ^= Vector{} | static_cast<long long>(key);
+        bytes ^= Vector{} | static_cast<std::remove_cvref_t<decltype(bytes[0])>>(key);
     }
 }
 
@@ -92,24 +92,25 @@ bool mask_short(std::uint8_t* to, const std::uint8_t* from, std::size_t size,
 
 const bool has_wide_vectors = __builtin_cpu_supports("avx2") != 0;
 
-inline bool mask_to(std::uint8_t* to, const std::uint8_t* from, std::size_t size,
-                    std::uint64_t key) noexcept {
+#endif
+
+bool mask_to(std::uint8_t* to, const std::uint8_t* from, std::size_t size,
+             std::uint64_t key) noexcept {
+#ifdef NETWORK_X86_VECTORS
     if (size >= sizeof(__m256i) && has_wide_vectors) {
         return mask_wide(to, from, size, key);
     }
-    if (size >= sizeof(__m128i)) {
-        __m128i all;
-        mask_vectors(to, from, size, key, all);
-        return _mm_movemask_epi8(all) == 0;
-    }
-    return mask_short(to, from, size, key);
-}
-#else
-bool mask_to(std::uint8_t* to, const std::uint8_t* from, std::size_t size,
-             std::uint64_t key) noexcept {
-    return mask_short(to, from, size, key);
-}
 #endif
+#ifdef __GNUC__
+    using vector [[gnu::vector_size(16)]] = std::uint64_t;
+    if (size >= sizeof(vector)) {
+        vector all;
+        mask_vectors(to, from, size, key, all);
+        return is_ascii(all[0] | all[1]);
+    }
+#endif
+    return mask_short(to, from, size, key);
+}
 
 /// The longest part of at most `limit` bytes that ends between two characters.
 std::string_view cut(std::string_view text, std::size_t limit) noexcept {
@@ -125,17 +126,16 @@ std::string_view cut(std::string_view text, std::size_t limit) noexcept {
 }  // namespace
 
 bool apply_mask(std::span<std::uint8_t> payload, masking_key key) noexcept {
-    const std::uint64_t once = std::bit_cast<std::uint32_t>(key);
-    return mask_to(payload.data(), payload.data(), payload.size(), (once << 32U) | once);
+    return mask_to(payload.data(), payload.data(), payload.size(), repeat(key));
 }
 
 bool apply_mask(std::span<std::uint8_t> payload, masking_key key, std::size_t offset) noexcept {
-    return mask_to(payload.data(), payload.data(), payload.size(), key_from(key, offset));
+    return mask_to(payload.data(), payload.data(), payload.size(), key_from(repeat(key), offset));
 }
 
 void copy_masked(std::uint8_t* to, std::span<const std::uint8_t> payload, masking_key key,
                  std::size_t offset) noexcept {
-    mask_to(to, payload.data(), payload.size(), key_from(key, offset));
+    mask_to(to, payload.data(), payload.size(), key_from(repeat(key), offset));
 }
 
 control_frame encode_control(opcode type, std::span<const std::uint8_t> payload,

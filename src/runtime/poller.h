@@ -35,8 +35,8 @@ protected:
     ~io_watch() = default;
 
     /// Promises to read until it gets less than it has asked for, or to call poller::read_again.
-    /// Then the system need not look again whether there is more, which costs as much as a tenth of
-    /// a short read. To be called before the watch is added.
+    /// Then the system need not look again whether there is more. To be called before the watch is
+    /// added.
     void reads_all() noexcept { reads_all_ = true; }
 
 private:

@@ -19,10 +19,10 @@ public:
     explicit message_encoder(framing frames) noexcept
         : header_size_(static_cast<std::uint8_t>(protocol::header_size(frames))), frames_(frames) {}
     explicit message_encoder(websocket::role side) noexcept
-        : smallest_(0), is_websocket_(true), is_masked_(side == websocket::role::client) {}
+        : is_websocket_(true), is_masked_(side == websocket::role::client) {}
 
     /// Whether a message may be empty: 0, else 1.
-    [[nodiscard]] std::size_t smallest_message() const noexcept { return smallest_; }
+    [[nodiscard]] std::size_t smallest_message() const noexcept { return is_websocket_ ? 0 : 1; }
     /// Whether there are pings, and a last word at the end.
     [[nodiscard]] bool has_control_frames() const noexcept {
         return is_websocket_ || frames_ == framing::message;
@@ -131,7 +131,6 @@ private:
 
     // Without WebSocket.
     std::uint8_t header_size_ = 0;
-    std::uint8_t smallest_ = 1;
     framing frames_ = framing::raw;
     bool is_websocket_ = false;
     bool is_masked_ = false;

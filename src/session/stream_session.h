@@ -287,25 +287,19 @@ private:
     [[nodiscard]] std::chrono::milliseconds send_patience() const;
     [[nodiscard]] VoidResult refusal_of(admission refused) const;
     void announce_remote(const remote_queue::lock& held);
-    [[nodiscard]] VoidResult send_any(std::span<const std::uint8_t> data, send_callback& done,
-                                      message_kind kind);
+    NETWORK_NEVER_INLINE VoidResult send_any(std::span<const std::uint8_t> data,
+                                             send_callback& done, message_kind kind);
     /// Where there is place in the queue's last chunk; false, with nothing done, where there is
     /// not.
     template <typename Header>
     bool queue_in_place(const Header& header, message_kind kind,
                         transport::bytes_view data) noexcept;
-    NETWORK_NEVER_INLINE VoidResult send_short_or_any(std::span<const std::uint8_t> data,
-                                                      send_callback& done, message_kind kind);
     NETWORK_NEVER_INLINE VoidResult flush_soon();
     /// Whether a message needs nothing but a place in the queue: it fits a chunk, is allowed, and
     /// has not to wait in a backlog.
     [[nodiscard]] bool is_short(std::size_t size) const noexcept {
         return !is_stopped_.load(std::memory_order_relaxed) &&
                size - encoder_.smallest_message() < short_sizes_.load(std::memory_order_relaxed);
-    }
-    /// The same for a message of the session's own thread, with nothing of others' before it.
-    [[nodiscard]] bool is_short_here(std::size_t size) const noexcept {
-        return loop().runs_here() && remote_.bytes() == 0 && is_short(size);
     }
     /// A short message, in one step; `wire_bytes` with its header.
     void append_short(transport::write_queue& queue, std::size_t wire_bytes, message_kind kind,

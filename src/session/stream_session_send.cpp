@@ -107,14 +107,15 @@ void stream_session::append_short(transport::write_queue& queue, std::size_t wir
 VoidResult stream_session::send_copied_message(std::span<const std::uint8_t> data,
                                                send_callback& done, message_kind kind) {
     // The common case, apart from all others: what is done here is done for each message.
-    if (!done && is_short_here(data.size()) && !encoder_.is_masked()) [[likely]] {
+    if (!done && loop().runs_here() && remote_.bytes() == 0 && is_short(data.size()) &&
+        !encoder_.is_masked()) [[likely]] {
         const bool is_queued = encoder_.with_unmasked_header(
             [&](const auto& header) { return queue_in_place(header, kind, data); });
         if (is_queued) [[likely]] {
             return transport_->wants_flush() ? ok() : flush_soon();
         }
     }
-    return send_short_or_any(data, done, kind);
+    return send_any(data, done, kind);
 }
 
 template <typename Header>
@@ -128,20 +129,6 @@ bool stream_session::queue_in_place(const Header& header, message_kind kind,
     message_encoder::write(header, queue.claim_here(wire_bytes), kind, data);
     own_queued_.store(queue.bytes(), std::memory_order_relaxed);
     return true;
-}
-
-VoidResult stream_session::send_short_or_any(std::span<const std::uint8_t> data,
-                                             send_callback& done, message_kind kind) {
-    if (!done && is_short_here(data.size())) {
-        transport::write_queue& queue = transport_->queue();
-        const std::size_t wire_bytes = encoder_.header_size(data.size()) + data.size();
-        if (has_room(queue.bytes(), wire_bytes)) {
-            append_short(queue, wire_bytes, kind, data);
-            own_queued_.store(queue.bytes(), std::memory_order_relaxed);
-            return flush_soon();
-        }
-    }
-    return send_any(data, done, kind);
 }
 
 VoidResult stream_session::flush_soon() {

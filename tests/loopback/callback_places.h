@@ -183,4 +183,33 @@ inline constexpr std::array places_of_client{
     return name_of(std::get<0>(info.param)) + "_" + readiness_name(std::get<1>(info.param));
 }
 
+/// A server under load is stopped: no callback of its runs any more.
+inline void expect_no_callback_after_stop(const server_options& options) {
+    test_server server(options);
+    watchman gate;
+    server.on_connect = [&](const session_ptr&) { gate.pass(); };
+    server.on_disconnect = [&](const std::string&) { gate.pass(); };
+    server.on_error = [&](const session_ptr&, std::error_code) { gate.pass(); };
+    server.on_receive = [&](const session_ptr& session, std::span<const std::uint8_t> data) {
+        (void)session->send_packet(data, [&](VoidResult) { gate.pass(); });
+        gate.pass();
+    };
+    const auto port = server.start();
+    std::vector<raw_peer> peers;
+    for (int i = 0; i < 8; ++i) {
+        peers.push_back(raw_peer::connect(port));
+        ASSERT_TRUE(peers.back().send(frame_of(type_data, pattern(10))));
+    }
+    ASSERT_TRUE(gate.wait_for(16));
+    std::thread traffic([&] {
+        for (int i = 0; i < 2000; ++i) {
+            (void)peers[static_cast<std::size_t>(i) % 8].send(frame_of(type_data, pattern(10)));
+        }
+    });
+    EXPECT_TRUE(is_ok(server.server.stop_server()));
+    gate.close();
+    EXPECT_EQ(server.server.connection_count(), 0U);
+    traffic.join();
+}
+
 }  // namespace loopback

@@ -58,30 +58,7 @@ TEST_P(StopTest, NoCallbackOfAServerRunsAfterStopReturned) {
         server_options options = for_server();
         options.io_threads = threads;
         options.drain_timeout = 20ms;
-        test_server server(options);
-        watchman gate;
-        server.on_connect = [&](const session_ptr&) { gate.pass(); };
-        server.on_disconnect = [&](const std::string&) { gate.pass(); };
-        server.on_error = [&](const session_ptr&, std::error_code) { gate.pass(); };
-        server.on_receive = [&](const session_ptr& session, std::span<const std::uint8_t> data) {
-            (void)session->send_packet(data, [&](VoidResult) { gate.pass(); });
-            gate.pass();
-        };
-        const auto port = server.start();
-        std::vector<raw_peer> peers;
-        for (int i = 0; i < 8; ++i) {
-            peers.push_back(raw_peer::connect(port));
-            ASSERT_TRUE(peers.back().send(frame_of(type_data, pattern(10))));
-        }
-        ASSERT_TRUE(gate.wait_for(16));
-        std::thread traffic([&] {
-            for (int i = 0; i < 2000; ++i) {
-                (void)peers[static_cast<std::size_t>(i) % 8].send(frame_of(type_data, pattern(10)));
-            }
-        });
-        EXPECT_TRUE(is_ok(server.server.stop_server()));
-        gate.close();
-        traffic.join();
+        expect_no_callback_after_stop(options);
     }
 }
 
