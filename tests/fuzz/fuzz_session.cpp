@@ -14,12 +14,12 @@ class framed_host final : public busy_host {
 public:
     void on_request(const session::session_ptr& who, byte_span data,
                     detail::request_call& call) override {
+        ++answers;  // also where the handler throws: the peer is told so
         switch (now) {
             case mood::calm: (void)call.defer(); break;
             case mood::echoing: call.answer(to_bytes(data)); break;
             default: act(who, session::message_kind::binary, data); break;
         }
-        ++answers;
     }
 
 private:
