@@ -60,11 +60,11 @@ TEST_F(session_close, reads_and_discards_meanwhile) {
     EXPECT_EQ(send_in_batch(pattern(5)), 0);
     stop();
     feed(concat({wire_data(pattern(10)), {0xFF, 0xFF}}));
-    EXPECT_TRUE(script->incoming.empty()) << "while flushing";
+    EXPECT_TRUE(script->unread().empty()) << "while flushing";
     script->write_budget = unlimited;
     loop.run();
     feed(concat({wire_frame(1, 0, pattern(8)), goodbye_frame(-605)}));
-    EXPECT_TRUE(script->incoming.empty()) << "while draining";
+    EXPECT_TRUE(script->unread().empty()) << "while draining";
     feed_end();
     expect_closed({});
     EXPECT_EQ(host->messages, std::vector<byte_string>{pattern(3)});

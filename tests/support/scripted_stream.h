@@ -34,8 +34,7 @@ struct fault_plan {
 /// The far side of a scripted stream: what it will read, what it has written, how it behaves.
 class stream_script final : public readiness_probe {
 public:
-    // What the stream reads. `read_limit` bytes at most in one call.
-    byte_string incoming;
+    // What the stream reads: `read_limit` bytes at most in one call.
     bool has_end = false;
     std::size_t read_limit = unlimited;
 
@@ -62,21 +61,35 @@ public:
     std::size_t write_calls = 0;
     std::size_t most_slices = 0;
 
-    void feed(const byte_string& bytes) {
-        incoming.insert(incoming.end(), bytes.begin(), bytes.end());
-    }
+    void feed(const byte_string& bytes) { incoming_ += bytes; }
     void feed_end() { has_end = true; }
     /// What was written since the last call.
     byte_string take_written() { return std::exchange(written, {}); }
 
+    /// What was fed and not read yet.
+    [[nodiscard]] byte_span unread() const { return byte_span(incoming_).subspan(read_); }
+    void note_read(std::size_t count) {
+        read_ += count;
+        // Not with every read: they may be of a byte each.
+        if (read_ > incoming_.size() / 2) {
+            incoming_.erase(incoming_.begin(),
+                            incoming_.begin() + static_cast<std::ptrdiff_t>(read_));
+            read_ = 0;
+        }
+    }
+
     [[nodiscard]] runtime::interest readiness() const override {
-        return {broken || !incoming.empty() || has_end, broken || write_budget > 0};
+        return {broken || !unread().empty() || has_end, broken || write_budget > 0};
     }
 
     static void wire(stream_script& one, stream_script& other) {
         one.peer = &other;
         other.peer = &one;
     }
+
+private:
+    byte_string incoming_;
+    std::size_t read_ = 0;
 };
 
 class scripted_stream {
@@ -114,7 +127,7 @@ public:
             --script_->spurious_reads;
             return {outcome::would_block, 0, {}};
         }
-        byte_string& from = script_->incoming;
+        const byte_span from = script_->unread();
         if (from.empty()) {
             return {script_->has_end ? outcome::end : outcome::would_block, 0, {}};
         }
@@ -126,7 +139,7 @@ public:
             count += part;
             left -= part;
         }
-        from.erase(from.begin(), from.begin() + static_cast<std::ptrdiff_t>(count));
+        script_->note_read(count);
         return {outcome::done, count, {}};
     }
 

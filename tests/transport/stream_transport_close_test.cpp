@@ -91,7 +91,7 @@ TEST_F(stream_transport_close_test, what_arrives_meanwhile_is_read_and_discarded
     close_in(milliseconds{1000});
     script->feed(pattern(100));
     loop.run();
-    EXPECT_TRUE(script->incoming.empty()) << "in flushing";
+    EXPECT_TRUE(script->unread().empty()) << "in flushing";
     script->write_budget = unlimited;
     loop.run();
     script->feed(pattern(50));
