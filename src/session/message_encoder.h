@@ -99,7 +99,9 @@ private:
         if (size > 128) {
             std::memcpy(to, from, size);
         } else if (size > 64) {
-            copy_ends<64>(to, from, size);
+            // Not copy_ends<64>, which GCC makes a string instruction of.
+            copy_ends<32>(to, from, 64);
+            copy_ends<32>(to + size - 64, from + size - 64, 64);
         } else if (size > 32) {
             copy_ends<32>(to, from, size);
         } else if (size >= 16) {
