@@ -40,6 +40,7 @@ template <typename Stream>
 void stream_transport<Stream>::on_ready(runtime::interest ready) {
     if constexpr (is_layered) {
         if (!stream_.is_established() && !loop_->takes_long_step()) {
+            loop_->sockets().read_again(*this);
             return;  // it is still ready in the next batch
         }
     }
@@ -72,15 +73,17 @@ void stream_transport<Stream>::read_once() {
     const auto into = std::span(slices).subspan(place.empty() ? 1 : 0);
 
     const io_result result = stream_.try_read(into);
+    bool is_filled = result.kind == outcome::done && result.bytes == place.size() + buffer.size();
+    if constexpr (is_layered) {
+        is_filled = stream_.has_filled_read();
+    }
+    if (is_filled) {
+        loop_->sockets().read_again(*this);
+    }
     if constexpr (is_layered) {
         announce_stream();
         if (state_ == state::closed) {
             return;
-        }
-    }
-    if constexpr (!is_layered) {
-        if (result.kind == outcome::done && result.bytes == place.size() + buffer.size()) {
-            loop_->sockets().read_again(*this);
         }
     }
     switch (result.kind) {

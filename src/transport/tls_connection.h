@@ -71,6 +71,8 @@ public:
     [[nodiscard]] bool is_established() const noexcept { return is_established_; }
     /// Whether a read would bring something although nothing arrives.
     [[nodiscard]] bool has_more_to_read() const noexcept { return has_deferred_; }
+    /// Whether the last read got all it asked for below, where more may be left.
+    [[nodiscard]] bool has_filled_read() const noexcept { return has_filled_read_; }
     /// What has to be waited for below, for `wanted` to happen here.
     [[nodiscard]] runtime::interest below(runtime::interest wanted) const noexcept;
 
@@ -166,6 +168,7 @@ private:
     bool has_received_ = false;
     // The failure, or the end, was found behind data.
     bool has_deferred_ = false;
+    bool has_filled_read_ = false;
 };
 
 }  // namespace network_system::transport

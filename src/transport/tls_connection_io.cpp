@@ -73,6 +73,7 @@ private:
 }  // namespace
 
 io_result tls_connection::read(std::span<const io_slice> into) {
+    has_filled_read_ = false;
     if (std::exchange(has_deferred_, false)) {
         return failure_ ? failed() : io_result{outcome::end, 0, {}};
     }
@@ -84,6 +85,7 @@ io_result tls_connection::read(std::span<const io_slice> into) {
     const io_slice slice(ciphertext.data(),
                          is_established_ ? ciphertext.size() : handshake_read_size);
     const io_result arrived = below_.read(below_.stream, {&slice, 1});
+    has_filled_read_ = arrived.kind == outcome::done && arrived.bytes == slice.size();
     if (arrived.kind != outcome::done) {
         return arrived.kind == outcome::would_block ? arrived : on_end_below(arrived);
     }

@@ -56,6 +56,8 @@ public:
     [[nodiscard]] io_result end_writing() { return tls_->end_writing(); }
     [[nodiscard]] bool is_established() const noexcept { return tls_->is_established(); }
     [[nodiscard]] bool has_more_to_read() const noexcept { return tls_->has_more_to_read(); }
+    /// Whether the last read got all it asked for below, where more may be left.
+    [[nodiscard]] bool has_filled_read() const noexcept { return tls_->has_filled_read(); }
     /// Until when it has to be established.
     [[nodiscard]] runtime::steady_time deadline() const noexcept { return deadline_; }
     void note_timeout() { tls_->note_timeout(); }

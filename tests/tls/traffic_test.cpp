@@ -1,6 +1,8 @@
 // What plain servers and clients can do, secure ones can: threads, pools, contexts, completion
 // tokens, backpressure, accounting.
 #include "loopback/context_runner.h"
+#include "loopback/raw_peer.h"
+#include "tls/openssl_peer.h"
 #include "tls/secure_support.h"
 
 #include <network_system/async.h>
@@ -72,6 +74,32 @@ TEST(SecureTraffic, InAContextOfTheApplications) {
     secure_server server(for_server(), options);
     echo_on_many_threads(server.start(), scaled(100));
     EXPECT_TRUE(is_ok(server.server.stop_server()));
+}
+
+// A batch takes a few steps of handshakes only; the others must be remembered.
+TEST(SecureTraffic, ACrowdOfHandshakesInOneBatchIsServed) {
+    for (const readiness method : {readiness::automatic, readiness::per_socket}) {
+        context_runner running(0);
+        server_options options;
+        options.io_context = &running.context;
+        options.readiness_method = method;
+        secure_server server(for_server(), options);
+        const std::uint16_t port = server.start();
+        network_system::testing::openssl_peer peer(network_system::transport::tls_role::client);
+        peer.handshake();
+        const bytes hello = peer.take_output();
+        std::vector<raw_peer> crowd;
+        for (int i = 0; i < 50; ++i) {
+            crowd.push_back(raw_peer::connect(port));
+            ASSERT_TRUE(crowd.back().send(hello));
+        }
+        running.run(1);
+        for (raw_peer& each : crowd) {
+            EXPECT_FALSE(each.receive_some().empty()) << "the server's hello";
+        }
+        crowd.clear();
+        EXPECT_TRUE(is_ok(server.server.stop_server()));
+    }
 }
 
 TEST(SecureTraffic, WithCompletionTokens) {
