@@ -50,17 +50,22 @@ public:
 
     void run(loop& owner) {
         thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+        steady_time now = system_time_source().now();
         while (!is_stopping_.load(std::memory_order_acquire)) {
-            const int ready = sockets_->wait(timeout());
+            const int ready = sockets_->wait(timeout_from(now));
             if (ready > 0) {
                 owner.run_batch([&] { sockets_->dispatch(ready); });
             }
-            if (are_tasks_due_.exchange(false, std::memory_order_acquire)) {
+            if (are_tasks_due_.load(std::memory_order_relaxed) &&
+                are_tasks_due_.exchange(false, std::memory_order_acquire)) {
                 owner.run_tasks();
             }
-            if (wake_at_ <= system_time_source().now()) {
+            // One look at the clock for a batch, be it of one event: for this and for the wait.
+            now = system_time_source().now();
+            if (wake_at_ <= now) {
                 wake_at_ = steady_time::max();
                 owner.run_deadlines();
+                now = system_time_source().now();
             }
         }
         thread_.store({}, std::memory_order_relaxed);
@@ -80,15 +85,14 @@ private:
         }
     }
 
-    [[nodiscard]] int timeout() const noexcept {
+    [[nodiscard]] int timeout_from(steady_time now) const noexcept {
         if (are_tasks_due_.load(std::memory_order_relaxed)) {
             return 0;
         }
         if (wake_at_ == steady_time::max()) {
             return -1;
         }
-        const auto left =
-            std::chrono::ceil<std::chrono::milliseconds>(wake_at_ - system_time_source().now());
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(wake_at_ - now);
         constexpr std::chrono::milliseconds::rep longest = std::numeric_limits<int>::max();
         return static_cast<int>(
             std::clamp<std::chrono::milliseconds::rep>(left.count(), 0, longest));
