@@ -321,12 +321,16 @@ auto async_start(core::messaging_udp_client& client, std::string host, std::uint
 
 #if NETWORK_SYSTEM_WITH_WEBSOCKET
 template <typename Token>
-auto async_start(core::messaging_ws_client& client, core::ws_client_config config, Token&& token) {
-    return detail::start_client(
-        client, std::forward<Token>(token),
-        [config = std::move(config)](core::messaging_ws_client& starting, auto&&... rest) {
-            return starting.start_client(config, std::forward<decltype(rest)>(rest)...);
-        });
+auto async_start(core::messaging_ws_client& client, const core::ws_client_config& config,
+                 Token&& token) {
+    // Not by value: it would lie in the frame of the coroutine that starts the client, and is
+    // large.
+    return detail::start_client(client, std::forward<Token>(token),
+                                [kept = std::make_unique<const core::ws_client_config>(config)](
+                                    core::messaging_ws_client& starting, auto&&... rest) {
+                                    return starting.start_client(
+                                        *kept, std::forward<decltype(rest)>(rest)...);
+                                });
 }
 #endif
 

@@ -3,7 +3,15 @@
 
 #include <network_system/async.h>
 
+#include <asio/awaitable.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/io_context.hpp>
+#include <asio/use_awaitable.hpp>
 #include <asio/use_future.hpp>
+
+#include <atomic>
+#include <exception>
+#include <utility>
 
 namespace ws {
 namespace {
@@ -13,6 +21,89 @@ using network_system::async_receive;
 using network_system::async_send;
 using network_system::async_start;
 using network_system::async_stop;
+using network_system::receive_mode;
+using network_system::session_executor;
+
+void rethrow(const std::exception_ptr& thrown) {
+    if (thrown) {
+        std::rethrow_exception(thrown);
+    }
+}
+
+/// Sends back what comes, until the connection ends.
+asio::awaitable<void> echo_all(connection_ptr connection, std::atomic<int>& ended) {
+    for (;;) {
+        const auto data = co_await async_receive(connection, asio::use_awaitable);
+        EXPECT_TRUE(connection->runs_here());
+        if (data.is_err()) {
+            EXPECT_TRUE(fails_with(data, errc::connection_closed));
+            break;
+        }
+        const auto sent =
+            co_await async_send(connection, text_of(data.value()), asio::use_awaitable);
+        EXPECT_TRUE(is_ok(sent));
+    }
+    ++ended;
+}
+
+asio::awaitable<void> converse(messaging_ws_client& client, const ws_client_config& config,
+                               bool& done) {
+    EXPECT_TRUE(is_ok(co_await async_start(client, config, asio::use_awaitable)));
+    for (int i = 0; i < 100; ++i) {
+        const std::string text = std::to_string(i);
+        EXPECT_TRUE(is_ok(co_await async_send(client, text, asio::use_awaitable)));
+        const auto back = co_await async_receive(client, asio::use_awaitable);
+        EXPECT_TRUE(is_ok(back));
+        EXPECT_EQ(text_of(back.value_or(bytes{})), text);
+    }
+    EXPECT_TRUE(is_ok(co_await async_ping(client, asio::use_awaitable)));
+    EXPECT_TRUE(is_ok(co_await async_stop(client, asio::use_awaitable)));
+    done = true;
+}
+
+/// A server whose connections are served by coroutines.
+class CoroutineWebSocket : public testing::Test {
+protected:
+    CoroutineWebSocket() {
+        server_.config.receiving = receive_mode::pull;
+        server_.on_connect = [this](const connection_ptr& connection) {
+            asio::co_spawn(session_executor(connection), echo_all(connection, ended_), rethrow);
+        };
+        config_.host = "127.0.0.1";
+        config_.port = server_.start();
+        config_.receiving = receive_mode::pull;
+    }
+
+    void expect_the_server_to_end_its_coroutine() {
+        EXPECT_TRUE(is_ok(server_.server.stop_server()));
+        EXPECT_EQ(ended_, 1);
+    }
+
+    asio::io_context context_;
+    ws_test_server server_;
+    ws_client_config config_;
+    bool is_done_ = false;
+
+private:
+    std::atomic<int> ended_{0};
+};
+
+TEST_F(CoroutineWebSocket, ConversesOnTheContextOfTheClient) {
+    config_.io_context = &context_;
+    messaging_ws_client client("coroutine");
+    asio::co_spawn(context_, converse(client, config_, is_done_), rethrow);
+    context_.run();
+    EXPECT_TRUE(is_done_);
+    expect_the_server_to_end_its_coroutine();
+}
+
+TEST_F(CoroutineWebSocket, ConversesOnAContextTheClientDoesNotRunOn) {
+    messaging_ws_client client("coroutine");
+    asio::co_spawn(context_, converse(client, config_, is_done_), rethrow);
+    context_.run();
+    EXPECT_TRUE(is_done_);
+    expect_the_server_to_end_its_coroutine();
+}
 
 TEST(AsyncWebSocket, ClientsConverse) {
     ws_test_server server;
