@@ -30,7 +30,7 @@ public:
         return askers_.empty() ? std::nullopt : take(askers_.begin());
     }
     void store(Message message) {
-        bytes_ += size_of(message);
+        bytes_ += cost_of(message);
         messages_.push_back(std::move(message));
         size_.store(messages_.size(), std::memory_order_relaxed);
     }
@@ -42,7 +42,7 @@ public:
         }
         Message oldest = std::move(messages_.front());
         messages_.pop_front();
-        bytes_ -= size_of(oldest);
+        bytes_ -= cost_of(oldest);
         size_.store(messages_.size(), std::memory_order_relaxed);
         return oldest;
     }
@@ -73,6 +73,10 @@ private:
         handler done = std::move(which->done);
         askers_.erase(which);
         return done;
+    }
+    /// Empty messages cost memory too.
+    static std::size_t cost_of(const Message& message) noexcept {
+        return sizeof message + size_of(message);
     }
     static std::size_t size_of(const std::vector<std::uint8_t>& message) noexcept {
         return message.size();
