@@ -163,6 +163,11 @@ Result<std::chrono::microseconds> messaging_ws_client::ping() {
     return impl_->ping_and_wait();
 }
 
+VoidResult messaging_ws_client::receive_message(session::ws_receive_handler&& handler) {
+    return impl_->with_connection(
+        [&](auto& current) { return current.receive_message(std::move(handler)); });
+}
+
 VoidResult messaging_ws_client::receive_packet(session::receive_handler&& handler) {
     return impl_->with_connection(
         [&](auto& current) { return current.receive_packet(std::move(handler)); });

@@ -19,6 +19,9 @@ using ws_close_code = websocket::close_code;
 
 namespace session {
 
+/// Gets one message in pull mode, or the error that says there will be none.
+using ws_receive_handler = unique_function<void(Result<received_ws_message>)>;
+
 /// One WebSocket of a server or a client. What it shares with other connections (pull mode,
 /// pausing, metrics, TLS, user data) is messaging_session's; its `send_packet` sends a binary
 /// message, its requests are `not_supported`, and its `stop_session` is `close`.
@@ -58,6 +61,12 @@ public:
                                        send_callback&& done = {}) {
         return send_owned_as(utf8, done, ws_message_type::text);
     }
+
+    /// `receive_mode::pull` only: asks for the next message, and whether it is text. Otherwise the
+    /// same as `receive_packet`, which gives its bytes alone; those who wait are served in the
+    /// order of the calls of either.
+    virtual VoidResult receive_message(ws_receive_handler&& handler,
+                                       operation_id operation = operation_id::none) = 0;
 
     /// Sends a ping; its pong counts as life, and nobody hears of it. See `ping` for the round
     /// trip. At most 125 bytes. Errors: `invalid_argument`, `send_buffer_full`,
