@@ -54,7 +54,7 @@ private:
         if (auto checked = validate(config, id()); checked.is_err()) {
             return checked;
         }
-        const auto security = make_client_security(tls_of(config), id());
+        const auto security = make_client_security(over_http(config.tls), id());
         if (!security) {
             return security.error();
         }

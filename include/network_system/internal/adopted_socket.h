@@ -6,6 +6,7 @@
 
 #include <asio/ip/tcp.hpp>
 
+#include <memory>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -14,6 +15,10 @@
 #include <network_system/internal/asio_version.h>
 
 namespace network_system::internal {
+
+/// What the bytes of a socket travel over: plain TCP, or TLS.
+struct stream_kind;
+using stream_kind_ptr = std::shared_ptr<const stream_kind>;
 
 [[nodiscard]] NETWORK_SYSTEM_EXPORT error_info refusal_to_take_over(errc code,
                                                                     std::error_code cause,
