@@ -1,15 +1,12 @@
 // Both ends of a WebSocket over sockets that Asio connected.
 #pragma once
 
-#include "loopback/support.h"
+#include "loopback/context_runner.h"
 
 #include <network_system/internal/websocket_socket.h>
 
-#include <asio/executor_work_guard.hpp>
-
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 
 namespace loopback {
@@ -39,24 +36,22 @@ protected:
         }
     };
 
-    websocket_pair() : work_(context_.get_executor()), thread_([this] { context_.run(); }) {
+    websocket_pair() {
         asks_.host = "localhost:8080";
         asks_.target = "/echo";
     }
     ~websocket_pair() override {
         server_.socket.reset();
         client_.socket.reset();
-        work_.reset();
-        thread_.join();  // returns: nothing may stay registered
+        EXPECT_TRUE(runner_.comes_to_rest()) << "nothing may stay registered";
     }
 
     void connect() {
-        asio::ip::tcp::acceptor acceptor(context_, {asio::ip::address_v4::loopback(), 0});
-        asio::ip::tcp::socket dialled(context_);
-        dialled.connect(acceptor.local_endpoint());
-        auto served = websocket_socket::adopt_server(context_, acceptor.accept(), server_.options);
-        auto asking =
-            websocket_socket::adopt_client(context_, std::move(dialled), asks_, client_.options);
+        auto [dialled, called] = runner_.connected_pair();
+        auto served =
+            websocket_socket::adopt_server(runner_.context, std::move(called), server_.options);
+        auto asking = websocket_socket::adopt_client(runner_.context, std::move(dialled), asks_,
+                                                     client_.options);
         ASSERT_TRUE(is_ok(served) && is_ok(asking));
         server_.socket = std::move(served).value();
         client_.socket = std::move(asking).value();
@@ -74,14 +69,10 @@ protected:
         ASSERT_TRUE(client_.opened.wait_for(1));
     }
 
-    asio::io_context context_;
+    context_runner runner_{1};
     network_system::websocket::client_handshake asks_;
     side server_;
     side client_;
-
-private:
-    asio::executor_work_guard<asio::io_context::executor_type> work_;
-    std::thread thread_;
 };
 
 }  // namespace loopback

@@ -73,15 +73,15 @@ TEST_F(WebsocketSocketTest, MayBeDestroyedInItsOwnCallback) {
 }
 
 TEST_F(WebsocketSocketTest, RefusesWhatCannotWork) {
-    asio::ip::tcp::socket unconnected(context_);
-    const auto refused = websocket_socket::adopt_server(context_, std::move(unconnected));
+    asio::ip::tcp::socket unconnected(runner_.context);
+    const auto refused = websocket_socket::adopt_server(runner_.context, std::move(unconnected));
     EXPECT_TRUE(fails_with(refused, errc::connection_closed));
 #if !NETWORK_SYSTEM_WITH_TLS
     websocket_socket_options encrypted;
     encrypted.tls.emplace();
-    EXPECT_TRUE(fails_with(
-        websocket_socket::adopt_server(context_, asio::ip::tcp::socket(context_), encrypted),
-        errc::not_supported));
+    EXPECT_TRUE(fails_with(websocket_socket::adopt_server(
+                               runner_.context, asio::ip::tcp::socket(runner_.context), encrypted),
+                           errc::not_supported));
 #endif
 
     connect();

@@ -59,15 +59,13 @@ TEST_F(SecureWebsocketSocket, RefusesAServerOfAnotherName) {
 }
 
 TEST_F(SecureWebsocketSocket, LeavesTheSocketAloneWhenTheConfigurationMakesNoSense) {
-    asio::ip::tcp::acceptor acceptor(context_, {asio::ip::address_v4::loopback(), 0});
-    asio::ip::tcp::socket connecting(context_);
-    connecting.connect(acceptor.local_endpoint());
+    auto [dialled, called] = runner_.connected_pair();
     websocket_socket_options without_identity;
     without_identity.tls.emplace();
     EXPECT_TRUE(fails_with(
-        websocket_socket::adopt_server(context_, std::move(connecting), without_identity),
+        websocket_socket::adopt_server(runner_.context, std::move(called), without_identity),
         errc::invalid_argument));
-    EXPECT_TRUE(connecting.is_open());  // NOLINT(bugprone-use-after-move): that is the point
+    EXPECT_TRUE(called.is_open());  // NOLINT(bugprone-use-after-move): that is the point
 }
 
 }  // namespace
