@@ -7,7 +7,6 @@
 
 #include <network_system/core/messaging_client.h>
 #include <network_system/core/messaging_server.h>
-#include <network_system/core/tls_config.h>
 #include <network_system/utils/log.h>
 
 #include <gtest/gtest.h>
@@ -20,7 +19,6 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -40,17 +38,9 @@ using network_system::core::client_options;
 #ifdef NETWORK_TEST_STREAM_CHOICE
 using messaging_client = network_system::testing::client_over_choice;
 using messaging_server = network_system::testing::server_over_choice;
-using network_system::testing::tls_of_client;
-using network_system::testing::tls_of_server;
 #else
 using network_system::core::messaging_client;
 using network_system::core::messaging_server;
-inline std::optional<network_system::core::tls_config> tls_of_server() {
-    return std::nullopt;
-}
-inline std::optional<network_system::core::tls_config> tls_of_client() {
-    return std::nullopt;
-}
 #endif
 using network_system::core::readiness;
 using network_system::core::server_options;

@@ -18,8 +18,10 @@ using network_system::ws_request;
 class WebsocketSocketTest : public websocket_pair {
 protected:
     WebsocketSocketTest() {
-        server_.options.tls = tls_of_server();
-        client_.options.tls = tls_of_client();
+#ifdef NETWORK_TEST_STREAM_CHOICE
+        server_.options.tls = network_system::testing::tls_of_server();
+        client_.options.tls = network_system::testing::tls_of_client();
+#endif
     }
 };
 
