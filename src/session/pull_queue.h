@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
-#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
