@@ -181,6 +181,30 @@ auto async_receive(Client& client, Token&& token) {
         });
 }
 
+#if NETWORK_SYSTEM_WITH_WEBSOCKET
+/// WebSockets know texts: what they receive is a `received_ws_message`. See
+/// ws_connection::receive_message.
+template <typename Token>
+auto async_receive(std::shared_ptr<session::ws_connection> connection, Token&& token) {
+    return detail::initiate<received_ws_message, session::ws_receive_handler>(
+        std::forward<Token>(token),
+        [connection = std::move(connection)](auto& callback, auto slot) {
+            return detail::unless_begun(connection->receive_message(
+                std::move(callback), detail::cancel_through(slot, connection)));
+        });
+}
+template <typename Token>
+auto async_receive(core::messaging_ws_client& client, Token&& token) {
+    return detail::initiate<received_ws_message, session::ws_receive_handler>(
+        std::forward<Token>(token), [&client](auto& callback, auto slot) {
+            return detail::with_session(detail::session_of(client), [&](const auto& current) {
+                return current->receive_message(std::move(callback),
+                                                detail::cancel_through(slot, current));
+            });
+        });
+}
+#endif
+
 /// Sends one datagram to anybody; completes when it was handed to the operating system.
 template <typename Token>
 auto async_send_to(core::messaging_udp_server& server, std::vector<std::uint8_t> data,
@@ -321,12 +345,16 @@ auto async_start(core::messaging_udp_client& client, std::string host, std::uint
 
 #if NETWORK_SYSTEM_WITH_WEBSOCKET
 template <typename Token>
-auto async_start(core::messaging_ws_client& client, core::ws_client_config config, Token&& token) {
-    return detail::start_client(
-        client, std::forward<Token>(token),
-        [config = std::move(config)](core::messaging_ws_client& starting, auto&&... rest) {
-            return starting.start_client(config, std::forward<decltype(rest)>(rest)...);
-        });
+auto async_start(core::messaging_ws_client& client, const core::ws_client_config& config,
+                 Token&& token) {
+    // Not by value: it would lie in the frame of the coroutine that starts the client, and is
+    // large.
+    return detail::start_client(client, std::forward<Token>(token),
+                                [kept = std::make_unique<const core::ws_client_config>(config)](
+                                    core::messaging_ws_client& starting, auto&&... rest) {
+                                    return starting.start_client(
+                                        *kept, std::forward<decltype(rest)>(rest)...);
+                                });
 }
 #endif
 

@@ -54,7 +54,7 @@ private:
         if (auto checked = validate(config, id()); checked.is_err()) {
             return checked;
         }
-        const auto security = make_client_security(tls_of(config), id());
+        const auto security = make_client_security(over_http(config.tls), id());
         if (!security) {
             return security.error();
         }
@@ -161,6 +161,11 @@ VoidResult messaging_ws_client::ping(session::ping_handler&& handler) {
 
 Result<std::chrono::microseconds> messaging_ws_client::ping() {
     return impl_->ping_and_wait();
+}
+
+VoidResult messaging_ws_client::receive_message(session::ws_receive_handler&& handler) {
+    return impl_->with_connection(
+        [&](auto& current) { return current.receive_message(std::move(handler)); });
 }
 
 VoidResult messaging_ws_client::receive_packet(session::receive_handler&& handler) {

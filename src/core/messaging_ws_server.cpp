@@ -23,7 +23,7 @@ public:
         if (auto checked = validate(config, id()); checked.is_err()) {
             return checked;
         }
-        const auto security = make_server_security(tls_of(config), id());
+        const auto security = make_server_security(over_http(config.tls), id());
         if (!security) {
             return security.error();
         }

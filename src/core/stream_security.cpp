@@ -7,6 +7,13 @@
 
 namespace network_system::core {
 
+std::optional<tls_config> over_http(std::optional<tls_config> config) {
+    if (config && config->application_protocols.empty()) {
+        config->application_protocols = {"http/1.1"};
+    }
+    return config;
+}
+
 Result<engine::make_transport> make_transports(stream_security* security, std::string_view host,
                                                std::string_view source) {
     if (security == nullptr) {

@@ -34,6 +34,9 @@ public:
     [[nodiscard]] virtual VoidResult reload(std::string_view source) = 0;
 };
 
+/// A configuration as one that HTTP is spoken over: "http/1.1" where it names no protocols.
+[[nodiscard]] std::optional<tls_config> over_http(std::optional<tls_config> config);
+
 /// What a configuration asks for; null for plain TCP. Error: `not_supported` (no TLS in this
 /// build).
 [[nodiscard]] Result<std::shared_ptr<stream_security>> make_server_security(

@@ -176,12 +176,4 @@ VoidResult validate(const ws_client_config& config, std::string_view source) {
     return std::move(all).result();
 }
 
-std::optional<tls_config> tls_of(const ws_connection_config& config) {
-    std::optional<tls_config> tls = config.tls;
-    if (tls && tls->application_protocols.empty()) {
-        tls->application_protocols = {"http/1.1"};
-    }
-    return tls;
-}
-
 }  // namespace network_system::core

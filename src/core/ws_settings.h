@@ -27,7 +27,4 @@ namespace network_system::core {
 [[nodiscard]] VoidResult validate(const ws_server_config& config, std::string_view source);
 [[nodiscard]] VoidResult validate(const ws_client_config& config, std::string_view source);
 
-/// The configuration's TLS, as one that HTTP is spoken over; nothing for plain TCP.
-[[nodiscard]] std::optional<tls_config> tls_of(const ws_connection_config& config);
-
 }  // namespace network_system::core

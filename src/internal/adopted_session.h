@@ -1,10 +1,13 @@
 #pragma once
 
+#include "core/engine.h"
 #include "runtime/native_socket.h"
 #include "session/session_host.h"
 #include "session/stream_session.h"
 #include "utils/failure.h"
 #include "utils/log.h"
+
+#include <network_system/internal/adopted_socket.h>
 
 #include <atomic>
 #include <functional>
@@ -14,6 +17,17 @@
 #include <utility>
 
 namespace network_system::internal {
+
+struct stream_kind {
+    core::engine::make_transport make_transport;
+};
+
+[[nodiscard]] inline Result<stream_kind_ptr> kind_of(
+    const Result<core::engine::make_transport>& transports) {
+    return transports.map([](const auto& each) -> stream_kind_ptr {
+        return std::make_shared<const stream_kind>(stream_kind{each});
+    });
+}
 
 /// The host of the one session of a socket that came from the application: what those that speak
 /// differently have in common.

@@ -14,20 +14,13 @@ constexpr const char* source = "secure_tcp_socket";
 
 secure_tcp_socket::~secure_tcp_socket() = default;
 
-Result<secure_tcp_socket::kind_ptr> secure_tcp_socket::prepare_server(
-    const core::tls_config& config) {
-    return core::server_tls(config).transports_to({}, source).map([](auto transports) -> kind_ptr {
-        return std::make_shared<const stream_kind>(stream_kind{std::move(transports)});
-    });
+Result<stream_kind_ptr> secure_tcp_socket::prepare_server(const core::tls_config& config) {
+    return kind_of(core::server_tls(config).transports_to({}, source));
 }
 
-Result<secure_tcp_socket::kind_ptr> secure_tcp_socket::prepare_client(
-    const core::tls_config& config, std::string_view host) {
-    return core::client_tls(config)
-        .transports_to(host, source)
-        .map([](auto transports) -> kind_ptr {
-            return std::make_shared<const stream_kind>(stream_kind{std::move(transports)});
-        });
+Result<stream_kind_ptr> secure_tcp_socket::prepare_client(const core::tls_config& config,
+                                                          std::string_view host) {
+    return kind_of(core::client_tls(config).transports_to(host, source));
 }
 
 std::unique_ptr<secure_tcp_socket> secure_tcp_socket::make(asio::io_context& context,

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "core/engine.h"
 #include "internal/adopted_session.h"
 #include "session/framed_session.h"
 
@@ -10,10 +9,6 @@
 #include <utility>
 
 namespace network_system::internal {
-
-struct tcp_socket::stream_kind {
-    core::engine::make_transport make_transport;
-};
 
 /// The host of the one session that does the work: framing::raw is a stream of bytes.
 class tcp_socket::impl final : public adopted_session {

@@ -89,10 +89,6 @@ VoidResult udp_socket::check(const udp_socket_options& options) {
     return core::validate(options.datagrams, source);
 }
 
-error_info udp_socket::refusal(errc code, std::error_code cause) {
-    return detail::failure(code, "cannot take the socket over", source, cause);
-}
-
 Result<std::unique_ptr<udp_socket>> udp_socket::make(asio::io_context& context,
                                                      native_handle handle,
                                                      const udp_socket_options& options) {

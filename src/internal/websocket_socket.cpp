@@ -1,16 +1,22 @@
-#include "core/engine.h"
+#include "core/stream_security.h"
 #include "internal/adopted_session.h"
 #include "session/websocket_session.h"
-#include "transport/plain_transport.h"
 
 #include <network_system/internal/websocket_socket.h>
 
+#include <string_view>
 #include <utility>
 
 namespace network_system::internal {
 namespace {
 
 constexpr const char* source = "websocket_socket";
+
+/// Without the port and the brackets that the value of a Host field may have.
+std::string_view name_in(std::string_view host) {
+    return host.starts_with('[') ? host.substr(1, host.find(']') - 1)
+                                 : host.substr(0, host.find(':'));
+}
 
 }  // namespace
 
@@ -20,7 +26,7 @@ public:
 
     void make_session(const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
                       const websocket::client_handshake* asks,
-                      const websocket_socket_options& options) {
+                      const websocket_socket_options& options, const stream_kind& kind) {
         auto setup = setup_of(socket, options.limits, options.drain_timeout);
         setup.role =
             asks != nullptr ? session::session_role::client : session::session_role::server;
@@ -31,7 +37,7 @@ public:
             terms->asks = *asks;
         }
         connection = std::make_shared<session::websocket_session>(
-            transport::make_plain_transport(where, std::move(socket)), shared_from_this(), setup,
+            kind.make_transport(where, std::move(socket)), shared_from_this(), setup,
             std::move(terms));
         own(connection);
     }
@@ -90,12 +96,27 @@ VoidResult websocket_socket::check(const websocket::client_handshake* asks,
     return core::validate(options.limits, source);
 }
 
+Result<stream_kind_ptr> websocket_socket::prepare(const websocket::client_handshake* asks,
+                                                  const websocket_socket_options& options) {
+    if (const auto checked = check(asks, options); !checked) {
+        return checked.error();
+    }
+    const auto tls = core::over_http(options.tls);
+    const auto security = asks != nullptr ? core::make_client_security(tls, source)
+                                          : core::make_server_security(tls, source);
+    return security.and_then([asks](const auto& over) {
+        const auto host = asks != nullptr ? name_in(asks->host) : std::string_view();
+        return kind_of(core::make_transports(over.get(), host, source));
+    });
+}
+
 std::unique_ptr<websocket_socket> websocket_socket::make(
     asio::io_context& context, asio::ip::tcp::socket::native_handle_type handle,
-    const websocket::client_handshake* asks, const websocket_socket_options& options) {
+    const websocket::client_handshake* asks, const websocket_socket_options& options,
+    const stream_kind& kind) {
     auto made = std::make_shared<impl>();
     made->make_session(runtime::loop::of(context, runtime::readiness_method::automatic),
-                       runtime::unique_socket(handle), asks, options);
+                       runtime::unique_socket(handle), asks, options, kind);
     return std::unique_ptr<websocket_socket>(new websocket_socket(std::move(made)));
 }
 

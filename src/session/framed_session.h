@@ -62,7 +62,8 @@ private:
     void on_end() override;
     bool on_flagged_message(const protocol::frame& frame);
     bool deliver_binary(transport::bytes_view message) {
-        return deliver(message, [&] { host().on_message(self(), message_kind::binary, message); });
+        return deliver(message_kind::binary, message,
+                       [&] { host().on_message(self(), message_kind::binary, message); });
     }
     bool on_other_frame(const protocol::frame& frame);
     bool on_hello(transport::bytes_view payload);

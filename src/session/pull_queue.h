@@ -2,6 +2,7 @@
 
 #include <network_system/session/datagram_config.h>
 #include <network_system/session/messaging_session.h>
+#include <network_system/session/ws_connection.h>
 
 #include <algorithm>
 #include <atomic>
@@ -10,18 +11,38 @@
 #include <deque>
 #include <optional>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace network_system::session {
+
+/// Who waits for a message: for all of it, or for its bytes alone.
+class message_asker {
+public:
+    message_asker(receive_handler&& done) noexcept : done_(std::move(done)) {}
+    message_asker(ws_receive_handler&& done) noexcept : done_(std::move(done)) {}
+
+    void operator()(Result<received_ws_message> message) const {
+        if (const auto* const takes_all = std::get_if<ws_receive_handler>(&done_)) {
+            (*takes_all)(std::move(message));
+        } else {
+            std::get<receive_handler>(done_)(std::move(message).map(
+                [](received_ws_message&& whole) { return std::move(whole.data); }));
+        }
+    }
+
+private:
+    std::variant<receive_handler, ws_receive_handler> done_;
+};
 
 /// What has arrived in pull mode and nobody has asked for, or the askers nothing has come for:
 /// never both.
 ///
 /// Thread-safety: none; used on the loop's executor. Only `size` may be read by any thread.
-template <typename Message>
+template <typename Message, typename Handler>
 class basic_pull_queue {
 public:
-    using handler = unique_function<void(Result<Message>)>;
+    using handler = Handler;
 
     explicit basic_pull_queue(std::size_t byte_limit) noexcept : limit_(byte_limit) {}
 
@@ -30,7 +51,7 @@ public:
         return askers_.empty() ? std::nullopt : take(askers_.begin());
     }
     void store(Message message) {
-        bytes_ += size_of(message);
+        bytes_ += cost_of(message);
         messages_.push_back(std::move(message));
         size_.store(messages_.size(), std::memory_order_relaxed);
     }
@@ -42,7 +63,7 @@ public:
         }
         Message oldest = std::move(messages_.front());
         messages_.pop_front();
-        bytes_ -= size_of(oldest);
+        bytes_ -= cost_of(oldest);
         size_.store(messages_.size(), std::memory_order_relaxed);
         return oldest;
     }
@@ -74,11 +95,9 @@ private:
         askers_.erase(which);
         return done;
     }
-    static std::size_t size_of(const std::vector<std::uint8_t>& message) noexcept {
-        return message.size();
-    }
-    static std::size_t size_of(const received_datagram& datagram) noexcept {
-        return datagram.data.size();
+    /// Empty messages cost memory too.
+    static std::size_t cost_of(const Message& message) noexcept {
+        return sizeof message + message.data.size();
     }
 
     const std::size_t limit_;
@@ -88,7 +107,9 @@ private:
     std::atomic<std::size_t> size_{0};
 };
 
-using message_pull_queue = basic_pull_queue<std::vector<std::uint8_t>>;
-using datagram_pull_queue = basic_pull_queue<received_datagram>;
+/// Of any stream: without WebSocket all messages are binary.
+using message_pull_queue = basic_pull_queue<received_ws_message, message_asker>;
+using datagram_pull_queue =
+    basic_pull_queue<received_datagram, unique_function<void(Result<received_datagram>)>>;
 
 }  // namespace network_system::session

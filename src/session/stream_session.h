@@ -89,7 +89,9 @@ public:
     }
     VoidResult ping(ping_handler&& handler, operation_id operation = operation_id::none) override;
     VoidResult receive_packet(receive_handler&& handler,
-                              operation_id operation = operation_id::none) override;
+                              operation_id operation = operation_id::none) override {
+        return pull(handler, operation);
+    }
     void cancel(operation_id operation) override;
     void post(unique_function<void()> task) override;
     [[nodiscard]] Result<tls_info> tls() const override;
@@ -172,14 +174,23 @@ protected:
     /// One message of the application, for the host or for whoever asks. Whether more callbacks may
     /// follow.
     template <typename Tell>
-    bool deliver(transport::bytes_view payload, const Tell& tell_host) {
+    bool deliver(message_kind kind, transport::bytes_view payload, const Tell& tell_host) {
         if (pull_) {
-            pull_message(payload);
+            pull_message(kind, payload);
         } else {
             count_received();
             tell_host();
         }
         return takes_more();
+    }
+    /// Any thread: asks for the next message. The handler is moved from on success.
+    template <typename Handler>
+    VoidResult pull(Handler& handler, operation_id operation) {
+        auto allowed = may_pull(static_cast<bool>(handler));
+        if (allowed) {
+            begin_pull(std::move(handler), operation);
+        }
+        return allowed;
     }
     void count_received() noexcept {
         received_.store(received_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
@@ -273,8 +284,10 @@ private:
     [[nodiscard]] stream_session& stream() noexcept final { return *this; }
 
     // stream_session_pull.cpp: messages that wait to be asked for.
-    void pull_message(transport::bytes_view payload);
-    void ask(receive_handler handler, operation_id operation);
+    void pull_message(message_kind kind, transport::bytes_view payload);
+    [[nodiscard]] VoidResult may_pull(bool has_handler) const;
+    void begin_pull(message_asker handler, operation_id operation);
+    void ask(message_asker handler, operation_id operation);
     void end_pulling(errc code);
     void apply_cancel(operation_id operation);
 

@@ -7,25 +7,26 @@
 
 namespace network_system::session {
 
-void stream_session::pull_message(transport::bytes_view payload) {
+void stream_session::pull_message(message_kind kind, transport::bytes_view payload) {
+    received_ws_message message{kind, {payload.begin(), payload.end()}};
     if (const auto asker = pull_->take_asker()) {
         count_received();
-        (*asker)(std::vector<std::uint8_t>(payload.begin(), payload.end()));
+        (*asker)(std::move(message));
         return;
     }
-    pull_->store({payload.begin(), payload.end()});
+    pull_->store(std::move(message));
     if (pull_->is_full()) {
         set_hold(hold::pull_queue, true);
     }
 }
 
-VoidResult stream_session::receive_packet(receive_handler&& handler, operation_id operation) {
+VoidResult stream_session::may_pull(bool has_handler) const {
     if (!pull_) {
-        return detail::failure(errc::not_supported,
-                               describe("receive_packet needs receive_mode::pull; connection to"),
-                               id());
+        return detail::failure(
+            errc::not_supported,
+            describe("receiving on demand needs receive_mode::pull; connection to"), id());
     }
-    if (!handler) {
+    if (!has_handler) {
         return detail::failure(errc::invalid_argument,
                                describe("a message has to be given to a handler; connection to"),
                                id());
@@ -33,16 +34,19 @@ VoidResult stream_session::receive_packet(receive_handler&& handler, operation_i
     if (is_gone_.load(std::memory_order_acquire) && pull_->size() == 0) {
         return closed_error();
     }
-    if (loop().runs_here() && pull_->size() == 0 && !is_closing_) {
-        pull_->note(std::move(handler), operation);
-        return ok();
-    }
-    where()->post([self = shared_from_this(), this, handler = std::move(handler),
-                   operation]() mutable { ask(std::move(handler), operation); });
     return ok();
 }
 
-void stream_session::ask(receive_handler handler, operation_id operation) {
+void stream_session::begin_pull(message_asker handler, operation_id operation) {
+    if (loop().runs_here() && pull_->size() == 0 && !is_closing_) {
+        pull_->note(std::move(handler), operation);
+        return;
+    }
+    where()->post([self = shared_from_this(), this, handler = std::move(handler),
+                   operation]() mutable { ask(std::move(handler), operation); });
+}
+
+void stream_session::ask(message_asker handler, operation_id operation) {
     if (auto waiting = pull_->take_message()) {
         count_received();
         if (pull_->has_room()) {

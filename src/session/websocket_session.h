@@ -44,6 +44,10 @@ public:
         }
     }
 
+    VoidResult receive_message(ws_receive_handler&& handler,
+                               operation_id operation = operation_id::none) override {
+        return pull(handler, operation);
+    }
     VoidResult send_ping(std::span<const std::uint8_t> payload) override;
     VoidResult send_pong(std::span<const std::uint8_t> payload) override;
     VoidResult close(ws_close_code code, std::string_view reason) override;

@@ -31,12 +31,9 @@ void websocket_session::decode(std::size_t placed, std::span<std::uint8_t> rest)
             return on_control(each);
         }
         ++arrived;
-        return deliver(each.payload, [&] {
-            host().on_ws_message(self(), connection_,
-                                 each.type == opcode::text ? message_kind::text
-                                                           : message_kind::binary,
-                                 each.payload);
-        });
+        const auto kind = each.type == opcode::text ? message_kind::text : message_kind::binary;
+        return deliver(kind, each.payload,
+                       [&] { host().on_ws_message(self(), connection_, kind, each.payload); });
     };
     auto progress = decoder_.placed(placed, sink);
     progress.unused = rest.size();

@@ -4,6 +4,11 @@
 
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+
+#include <thread>
+#include <utility>
+#include <vector>
 
 namespace loopback {
 
@@ -38,6 +43,15 @@ public:
             each.join();
         }
         threads_.clear();
+    }
+
+    /// Both ends of a connection that Asio has made: who dialled, and who was called.
+    [[nodiscard]] std::pair<asio::ip::tcp::socket, asio::ip::tcp::socket> connected_pair() {
+        asio::ip::tcp::acceptor acceptor(context, {asio::ip::address_v4::loopback(), 0});
+        asio::ip::tcp::socket dialled(context);
+        dialled.connect(acceptor.local_endpoint());
+        auto called = acceptor.accept();
+        return {std::move(dialled), std::move(called)};
     }
 
     asio::io_context context;

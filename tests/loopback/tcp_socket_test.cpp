@@ -1,9 +1,7 @@
 // internal::tcp_socket: a stream of bytes over a socket that Asio connected or accepted.
-#include "loopback/support.h"
+#include "loopback/context_runner.h"
 
 #include <network_system/internal/tcp_socket.h>
-
-#include <asio/executor_work_guard.hpp>
 
 #include <stdexcept>
 
@@ -15,20 +13,16 @@ using network_system::internal::tcp_socket_options;
 
 class TcpSocketTest : public testing::Test {
 protected:
-    TcpSocketTest() : work_(context_.get_executor()), thread_([this] { context_.run(); }) {}
     ~TcpSocketTest() override { end(); }
 
     void end() {
         stream_.reset();
         peer_.close();
-        if (thread_.joinable()) {
-            work_.reset();
-            thread_.join();  // returns: nothing may stay registered
-        }
+        EXPECT_TRUE(runner_.comes_to_rest()) << "nothing may stay registered";
     }
 
     [[nodiscard]] asio::ip::tcp::socket connected_socket() {
-        asio::ip::tcp::socket socket(context_);
+        asio::ip::tcp::socket socket(runner_.context);
         socket.connect({asio::ip::address_v4::loopback(), listener_.port()});
         peer_ = listener_.accept();
         return socket;
@@ -36,7 +30,7 @@ protected:
 
     /// A stream to `peer_`; callbacks set, not started.
     void adopt(const tcp_socket_options& options = {}) {
-        auto adopted = tcp_socket::adopt(context_, connected_socket(), options);
+        auto adopted = tcp_socket::adopt(runner_.context, connected_socket(), options);
         ASSERT_TRUE(is_ok(adopted));
         stream_ = std::move(adopted).value();
         (void)stream_->set_receive_callback([this](std::span<const std::uint8_t> data) {
@@ -49,7 +43,7 @@ protected:
         (void)stream_->set_writable_callback([this] { writable_.add(); });
     }
 
-    asio::io_context context_;
+    context_runner runner_{1};
     raw_listener listener_;
     raw_peer peer_;
     std::unique_ptr<tcp_socket> stream_;
@@ -58,10 +52,6 @@ protected:
     event_counter arrived_;
     event_counter writable_;
     collector<std::error_code> closed_;
-
-private:
-    asio::executor_work_guard<asio::io_context::executor_type> work_;
-    std::thread thread_;
 };
 
 TEST_F(TcpSocketTest, CarriesBytesBothWays) {
@@ -146,11 +136,12 @@ TEST_F(TcpSocketTest, MisuseHasItsErrors) {
     tcp_socket_options wrong;
     wrong.limits.low_watermark = wrong.limits.high_watermark + 1;
     auto socket = connected_socket();
-    EXPECT_TRUE(
-        fails_with(tcp_socket::adopt(context_, std::move(socket), wrong), errc::invalid_argument));
+    EXPECT_TRUE(fails_with(tcp_socket::adopt(runner_.context, std::move(socket), wrong),
+                           errc::invalid_argument));
     EXPECT_TRUE(socket.is_open());
-    EXPECT_TRUE(fails_with(tcp_socket::adopt(context_, asio::ip::tcp::socket(context_)),
-                           errc::connection_closed));
+    EXPECT_TRUE(
+        fails_with(tcp_socket::adopt(runner_.context, asio::ip::tcp::socket(runner_.context)),
+                   errc::connection_closed));
 
     adopt();
     EXPECT_FALSE(stream_->is_open());

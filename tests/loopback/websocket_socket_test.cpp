@@ -1,11 +1,8 @@
 // internal::websocket_socket: both sides of a WebSocket over sockets that Asio connected.
-#include "loopback/support.h"
+#include "loopback/websocket_pair.h"
 
-#include <network_system/internal/websocket_socket.h>
+#include <network_system/config.h>
 
-#include <asio/executor_work_guard.hpp>
-
-#include <stdexcept>
 #include <string>
 
 namespace loopback {
@@ -16,71 +13,16 @@ using network_system::ws_close_code;
 using network_system::ws_handshake_answer;
 using network_system::ws_message;
 using network_system::ws_request;
-using network_system::internal::websocket_socket;
-using network_system::internal::websocket_socket_options;
 
-class WebsocketSocketTest : public testing::Test {
+/// Over what the test program runs over.
+class WebsocketSocketTest : public websocket_pair {
 protected:
-    /// One side, and what it has heard.
-    struct side {
-        std::unique_ptr<websocket_socket> socket;
-        collector<std::string> messages;
-        collector<std::error_code> closed;
-        event_counter opened;
-
-        void listen() {
-            (void)socket->set_open_callback([this] { opened.add(); });
-            (void)socket->set_message_callback([this](const ws_message& message) {
-                messages.add((message.is_text() ? "t:" : "b:") + std::string(message.text()));
-            });
-            (void)socket->set_closed_callback([this](std::error_code why) { closed.add(why); });
-        }
-        [[nodiscard]] network_system::session::ws_connection& connection() const {
-            return socket->connection();
-        }
-    };
-
-    WebsocketSocketTest() : work_(context_.get_executor()), thread_([this] { context_.run(); }) {}
-    ~WebsocketSocketTest() override {
-        server_.socket.reset();
-        client_.socket.reset();
-        work_.reset();
-        thread_.join();  // returns: nothing may stay registered
+    WebsocketSocketTest() {
+#ifdef NETWORK_TEST_STREAM_CHOICE
+        server_.options.tls = network_system::testing::tls_of_server();
+        client_.options.tls = network_system::testing::tls_of_client();
+#endif
     }
-
-    void connect() {
-        asio::ip::tcp::acceptor acceptor(context_, {asio::ip::address_v4::loopback(), 0});
-        asio::ip::tcp::socket dialled(context_);
-        dialled.connect(acceptor.local_endpoint());
-        auto served = websocket_socket::adopt_server(context_, acceptor.accept());
-        network_system::websocket::client_handshake asks;
-        asks.host = "localhost";
-        asks.target = "/echo";
-        auto asking = websocket_socket::adopt_client(context_, std::move(dialled), asks);
-        ASSERT_TRUE(is_ok(served) && is_ok(asking));
-        server_.socket = std::move(served).value();
-        client_.socket = std::move(asking).value();
-        server_.listen();
-        client_.listen();
-    }
-    void start() {
-        ASSERT_TRUE(is_ok(server_.socket->start()));
-        ASSERT_TRUE(is_ok(client_.socket->start()));
-    }
-    void open() {
-        connect();
-        start();
-        ASSERT_TRUE(server_.opened.wait_for(1));
-        ASSERT_TRUE(client_.opened.wait_for(1));
-    }
-
-    asio::io_context context_;
-    side server_;
-    side client_;
-
-private:
-    asio::executor_work_guard<asio::io_context::executor_type> work_;
-    std::thread thread_;
 };
 
 TEST_F(WebsocketSocketTest, CarriesMessagesBothWays) {
@@ -133,9 +75,16 @@ TEST_F(WebsocketSocketTest, MayBeDestroyedInItsOwnCallback) {
 }
 
 TEST_F(WebsocketSocketTest, RefusesWhatCannotWork) {
-    asio::ip::tcp::socket unconnected(context_);
-    const auto refused = websocket_socket::adopt_server(context_, std::move(unconnected));
+    asio::ip::tcp::socket unconnected(runner_.context);
+    const auto refused = websocket_socket::adopt_server(runner_.context, std::move(unconnected));
     EXPECT_TRUE(fails_with(refused, errc::connection_closed));
+#if !NETWORK_SYSTEM_WITH_TLS
+    websocket_socket_options encrypted;
+    encrypted.tls.emplace();
+    EXPECT_TRUE(fails_with(websocket_socket::adopt_server(
+                               runner_.context, asio::ip::tcp::socket(runner_.context), encrypted),
+                           errc::not_supported));
+#endif
 
     connect();
     EXPECT_TRUE(fails_with(client_.connection().send_text("too early"), errc::connection_closed));

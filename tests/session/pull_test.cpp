@@ -79,16 +79,26 @@ TEST_F(pulling, a_handler_may_ask_again) {
 }
 
 TEST_F(pulling, a_full_queue_stops_reading_until_half_is_taken) {
-    config.receive_queue_limit = 10;
+    config.receive_queue_limit = 150;
     start_server();
-    feed(concat({wire_data(pattern(4)), wire_data(pattern(4))}));
+    feed(concat({wire_data(pattern(40)), wire_data(pattern(40))}));
     EXPECT_TRUE(loop.poller().interest_in(*script).read);
-    feed(wire_data(pattern(4)));
+    feed(wire_data(pattern(40)));
     EXPECT_FALSE(loop.poller().interest_in(*script).read);
     EXPECT_EQ(pull(), 0);
     EXPECT_FALSE(loop.poller().interest_in(*script).read);
     EXPECT_EQ(pull(), 0);
     EXPECT_TRUE(loop.poller().interest_in(*script).read);
+}
+
+TEST_F(pulling, empty_messages_fill_the_queue_too) {
+    config.receive_queue_limit = 1000;
+    start_server();
+    for (int i = 0; i < 100; ++i) {
+        feed(wire_data({}));
+    }
+    EXPECT_FALSE(loop.poller().interest_in(*script).read);
+    EXPECT_LT(session->metrics().messages_unread, 100U);
 }
 
 TEST_F(pulling, the_holds_of_user_and_queue_are_independent) {

@@ -38,10 +38,6 @@ inline std::string to_text(const byte_string& bytes) {
     return {bytes.begin(), bytes.end()};
 }
 
-inline byte_string close_payload(unsigned code, std::string_view reason = {}) {
-    return concat({big_endian(code, 2), text_bytes(reason)});
-}
-
 /// Frames with short lengths and long ones; a rest that is no whole frame is a failure.
 inline std::vector<wire_piece> parse_ws(const byte_string& bytes, bool is_masked,
                                         std::vector<byte_string>* keys = nullptr) {

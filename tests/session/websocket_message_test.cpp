@@ -145,22 +145,6 @@ TEST_P(websocket_message, a_flood_pauses_reading) {
     EXPECT_GT(session->metrics().rate_pauses, 0U);
 }
 
-TEST_P(websocket_message, wait_to_be_asked_for_in_pull_mode) {
-    config.receiving = receive_mode::pull;
-    open(GetParam());
-    feed(concat({frame(text_frame, "one"), frame(binary_frame, "")}));
-    std::vector<byte_string> pulled;
-    for (int i = 0; i < 2; ++i) {
-        ASSERT_TRUE(session
-                        ->receive_packet([&](Result<std::vector<std::uint8_t>> got) {
-                            pulled.push_back(std::move(got).value());
-                        })
-                        .is_ok());
-    }
-    loop.run();
-    EXPECT_EQ(pulled, (std::vector<byte_string>{text_bytes("one"), byte_string{}}));
-}
-
 TEST_P(websocket_message, a_paused_session_reads_nothing) {
     open(GetParam());
     ASSERT_TRUE(session->pause_receiving().is_ok());

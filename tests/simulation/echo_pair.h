@@ -14,6 +14,24 @@
 
 namespace network_system::testing {
 
+using core::client_options;
+using core::messaging_client;
+using core::messaging_server;
+using core::server_options;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::nanoseconds;
+using std::chrono::seconds;
+
+/// 0 for a success.
+template <typename T>
+[[nodiscard]] int code_of(const Result<T>& result) {
+    return result ? 0 : result.error().code;
+}
+[[nodiscard]] inline int number(errc code) {
+    return static_cast<int>(code);
+}
+
 class echo_pair {
 public:
     static constexpr std::uint16_t port = 4000;
@@ -24,8 +42,9 @@ public:
         : sim(seed, options), server("server", sim.on_host("server", server_options)),
           client("client", sim.on_host("client", client_options)) {
         server.set_receive_callback(
-            [](const core::messaging_server::session_ptr& session,
-               std::span<const std::uint8_t> data) { (void)session->send_packet(data); });
+            [](const messaging_server::session_ptr& session, std::span<const std::uint8_t> data) {
+                (void)session->send_packet(data);
+            });
         client.set_receive_callback([this](std::span<const std::uint8_t> data) {
             received.emplace_back(data.begin(), data.end());
         });
@@ -44,7 +63,7 @@ public:
     }
     /// The answer to the start; an error of its own when there is none in time.
     [[nodiscard]] VoidResult wait_for_start() {
-        (void)sim.run_until([this] { return connected.has_value(); }, std::chrono::minutes(5));
+        (void)sim.run_until([this] { return connected.has_value(); }, minutes(5));
         return connected.value_or(error_info{0, "no answer", {}, {}});
     }
     [[nodiscard]] VoidResult start_and_wait() {
@@ -62,12 +81,12 @@ public:
     [[nodiscard]] bool has_all() const { return received == sent; }
     /// Whether all that was sent came back, in order.
     [[nodiscard]] bool wait_for_all() {
-        return sim.run_until([this] { return has_all(); }, std::chrono::minutes(30));
+        return sim.run_until([this] { return has_all(); }, minutes(30));
     }
 
     simulation sim;
-    core::messaging_server server;
-    core::messaging_client client;
+    messaging_server server;
+    messaging_client client;
     std::optional<VoidResult> connected;
     std::error_code failure;
     bool is_disconnected = false;

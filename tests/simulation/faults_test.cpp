@@ -14,16 +14,6 @@ namespace network_system::testing {
 namespace {
 
 using std::chrono::microseconds;
-using std::chrono::milliseconds;
-using std::chrono::minutes;
-using std::chrono::seconds;
-
-int code_of(const VoidResult& result) {
-    return result ? 0 : result.error().code;
-}
-int number(errc code) {
-    return static_cast<int>(code);
-}
 
 class Quietly : public ::testing::Test {
 protected:

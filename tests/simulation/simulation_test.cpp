@@ -14,23 +14,6 @@
 namespace network_system::testing {
 namespace {
 
-using core::client_options;
-using core::messaging_client;
-using core::messaging_server;
-using core::server_options;
-using std::chrono::milliseconds;
-using std::chrono::minutes;
-using std::chrono::nanoseconds;
-using std::chrono::seconds;
-
-template <typename T>
-int code_of(const Result<T>& result) {
-    return result ? 0 : result.error().code;
-}
-int number(errc code) {
-    return static_cast<int>(code);
-}
-
 TEST(Simulation, RunsAServerAndAClient) {
     echo_pair pair;
     ASSERT_TRUE(pair.start_and_wait());

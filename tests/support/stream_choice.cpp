@@ -1,6 +1,6 @@
 #include "support/stream_choice.h"
 
-#include "core/tls_security.h"
+#include "core/stream_security.h"
 #include "loopback/raw_peer.h"
 #include "support/require.h"
 #include "support/tls_authority.h"
@@ -93,22 +93,30 @@ const bool are_peers_encrypted = [] {
 
 }  // namespace
 
-std::shared_ptr<core::stream_security> security_of_server() {
+std::optional<core::tls_config> tls_of_server() {
     if (!are_peers_encrypted) {
-        return nullptr;
+        return std::nullopt;
     }
     core::tls_config config;
     config.identity = {files_of_server().certificate, files_of_server().key, {}, {}};
-    return std::make_shared<core::server_tls>(std::move(config));
+    return config;
 }
 
-std::shared_ptr<core::stream_security> security_of_client() {
+std::optional<core::tls_config> tls_of_client() {
     if (!are_peers_encrypted) {
-        return nullptr;
+        return std::nullopt;
     }
     core::tls_config config;
     config.ca_file = test_authority::shared().ca_file();
-    return std::make_shared<core::client_tls>(std::move(config));
+    return config;
+}
+
+std::shared_ptr<core::stream_security> security_of_server() {
+    return core::make_server_security(tls_of_server(), "test").value();
+}
+
+std::shared_ptr<core::stream_security> security_of_client() {
+    return core::make_client_security(tls_of_client(), "test").value();
 }
 
 }  // namespace network_system::testing

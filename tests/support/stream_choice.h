@@ -4,14 +4,18 @@
 
 #include <network_system/core/messaging_client.h>
 #include <network_system/core/messaging_server.h>
+#include <network_system/core/tls_config.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 namespace network_system::testing {
 
-/// Null over TCP. The certificate is valid for localhost and its addresses, and verified.
+/// Nothing over TCP. The certificate is valid for localhost and its addresses, and verified.
+[[nodiscard]] std::optional<core::tls_config> tls_of_server();
+[[nodiscard]] std::optional<core::tls_config> tls_of_client();
 [[nodiscard]] std::shared_ptr<core::stream_security> security_of_server();
 [[nodiscard]] std::shared_ptr<core::stream_security> security_of_client();
 

@@ -49,4 +49,8 @@ inline byte_string ws_frame(std::uint8_t first, std::string_view payload, ws_sha
     return ws_frame(first, text_bytes(payload), shape);
 }
 
+inline byte_string close_payload(unsigned code, std::string_view reason = {}) {
+    return concat({big_endian(code, 2), text_bytes(reason)});
+}
+
 }  // namespace network_system::testing

@@ -1,9 +1,8 @@
 // internal::secure_tcp_socket: encrypted bytes over sockets that Asio connected and accepted.
+#include "loopback/context_runner.h"
 #include "tls/secure_support.h"
 
 #include <network_system/internal/secure_tcp_socket.h>
-
-#include <asio/executor_work_guard.hpp>
 
 namespace secure {
 namespace {
@@ -12,25 +11,21 @@ using network_system::internal::secure_tcp_socket;
 
 class SecureTcpSocketTest : public testing::Test {
 protected:
-    SecureTcpSocketTest() : work_(context_.get_executor()), thread_([this] { context_.run(); }) {}
     ~SecureTcpSocketTest() override {
         server_.reset();
         client_.reset();
-        work_.reset();
-        thread_.join();  // returns: nothing may stay registered
+        EXPECT_TRUE(runner_.comes_to_rest()) << "nothing may stay registered";
     }
 
     /// Both ends of a connection.
     void connect(const std::string& host) {
-        asio::ip::tcp::acceptor acceptor(context_, {asio::ip::address_v4::loopback(), 0});
-        asio::ip::tcp::socket connecting(context_);
-        connecting.connect(acceptor.local_endpoint());
-        auto accepted = acceptor.accept();
-        auto server = secure_tcp_socket::adopt_server(context_, std::move(accepted), for_server());
+        auto [dialled, called] = runner_.connected_pair();
+        auto server =
+            secure_tcp_socket::adopt_server(runner_.context, std::move(called), for_server());
         ASSERT_TRUE(is_ok(server));
         server_ = std::move(server).value();
-        auto client =
-            secure_tcp_socket::adopt_client(context_, std::move(connecting), host, for_client());
+        auto client = secure_tcp_socket::adopt_client(runner_.context, std::move(dialled), host,
+                                                      for_client());
         ASSERT_TRUE(is_ok(client));
         client_ = std::move(client).value();
         (void)server_->set_receive_callback([this](std::span<const std::uint8_t> data) {
@@ -42,16 +37,12 @@ protected:
         (void)client_->set_closed_callback([this](std::error_code why) { client_end_.add(why); });
     }
 
-    asio::io_context context_;
+    context_runner runner_{1};
     std::unique_ptr<secure_tcp_socket> server_;
     std::unique_ptr<secure_tcp_socket> client_;
     collector<std::string> arrived_;
     collector<std::error_code> server_end_;
     collector<std::error_code> client_end_;
-
-private:
-    asio::executor_work_guard<asio::io_context::executor_type> work_;
-    std::thread thread_;
 };
 
 TEST_F(SecureTcpSocketTest, CarriesBytesBothWaysAndEndsInOrder) {
@@ -82,13 +73,11 @@ TEST_F(SecureTcpSocketTest, RefusesAServerOfAnotherName) {
 }
 
 TEST_F(SecureTcpSocketTest, LeavesTheSocketAloneWhenTheConfigurationMakesNoSense) {
-    asio::ip::tcp::acceptor acceptor(context_, {asio::ip::address_v4::loopback(), 0});
-    asio::ip::tcp::socket connecting(context_);
-    connecting.connect(acceptor.local_endpoint());
-    EXPECT_TRUE(
-        fails_with(secure_tcp_socket::adopt_server(context_, std::move(connecting), tls_config{}),
-                   errc::invalid_argument));
-    EXPECT_TRUE(connecting.is_open());  // NOLINT(bugprone-use-after-move): that is the point
+    auto [dialled, called] = runner_.connected_pair();
+    EXPECT_TRUE(fails_with(
+        secure_tcp_socket::adopt_server(runner_.context, std::move(called), tls_config{}),
+        errc::invalid_argument));
+    EXPECT_TRUE(called.is_open());  // NOLINT(bugprone-use-after-move): that is the point
 }
 
 }  // namespace

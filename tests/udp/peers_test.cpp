@@ -77,14 +77,15 @@ TEST_P(UdpPeers, WhatIsOverARateIsDroppedAndCounted) {
 TEST_P(UdpPeers, DatagramsWaitUntilTheyAreAskedFor) {
     auto options = for_server();
     options.datagrams.receiving = receive_mode::pull;
-    options.datagrams.receive_queue_limit = 3;
+    options.datagrams.receive_queue_limit = 2 * sizeof(network_system::received_datagram);
     messaging_udp_server server("pull", options);
     ASSERT_TRUE(is_ok(server.start_server(0)));
     const raw_socket peer;
     for (std::size_t i = 1; i <= 5; ++i) {
         peer.send(pattern(i), server.local_port());
     }
-    EXPECT_TRUE(eventually([&] { return server.metrics().datagrams_unread == 3; }));
+    peer.send({}, server.local_port());
+    EXPECT_TRUE(eventually([&] { return server.metrics().datagrams_unread == 4; }));
     collector<std::size_t> sizes;
     const auto ask = [&] {
         EXPECT_TRUE(is_ok(server.receive_from([&](auto result) {

@@ -1,5 +1,5 @@
 // Every rule of RFC 6455 that a receiver has to enforce, with its section; each as early as can be,
-// and whatever the chunks.
+// and whatever the chunks. What is just allowed: websocket_decoder_allowed_test.cpp.
 #include "support/bytes.h"
 #include "support/websocket_frames.h"
 #include "support/websocket_reader.h"
@@ -16,7 +16,6 @@ namespace network_system::websocket {
 namespace {
 
 using namespace network_system::testing;
-using namespace std::string_view_literals;
 
 constexpr std::size_t limit = 1000;
 constexpr ws_shape unmasked{false, {}};
@@ -32,10 +31,6 @@ struct rule {
     std::size_t fails_after = 0;
     role side = role::server;
 };
-
-byte_string close_with(unsigned code, std::string_view reason = {}) {
-    return concat({big_endian(code, 2), text_bytes(reason)});
-}
 
 std::vector<rule> rules() {
     std::vector<rule> all{
@@ -141,12 +136,12 @@ std::vector<rule> rules() {
         {"5.5.1", "a close of one byte", ws_frame(0x88, "x"), {}, close_code::protocol_error, 2},
         {"5.5.1",
          "a close reason that is not UTF-8",
-         ws_frame(0x88, close_with(1000, "\xC3(")),
+         ws_frame(0x88, close_payload(1000, "\xC3(")),
          {},
          close_code::invalid_payload},
         {"5.5.1",
          "a close reason cut inside a character",
-         ws_frame(0x88, close_with(1000, "a\xC3")),
+         ws_frame(0x88, close_payload(1000, "a\xC3")),
          {},
          close_code::invalid_payload},
         {"5.6",
@@ -235,7 +230,7 @@ std::vector<rule> rules() {
                                 2000U, 2999U, 5000U, 65'535U}) {
         all.push_back({"7.4",
                        "a close code that may not be sent",
-                       ws_frame(0x88, close_with(code, "why")),
+                       ws_frame(0x88, close_payload(code, "why")),
                        {}});
     }
     return all;
@@ -296,118 +291,6 @@ TEST(websocket_rules, stay_broken) {
         EXPECT_FALSE(reader.feed(ws_frame(0x82, "more", {each.side == role::server, {}})));
         EXPECT_EQ(reader.finish(), before);
     }
-}
-
-/// The text fails at the byte that breaks it, long before its frame or message is complete.
-TEST(websocket_rules, text_fails_at_its_first_bad_byte) {
-    struct bad_text {
-        std::string_view good;
-        std::string_view bad;
-    };
-    constexpr bad_text texts[] = {
-        {"\xCE\xBA\xE1\xBD\xB9\xCF\x83\xCE\xBC\xCE\xB5\xED"sv, "\xA0"sv},
-        {"\xCE\xBA\xE1\xBD\xB9\xCF\x83\xCE\xBC\xCE\xB5\xF4"sv, "\x90"sv},
-        {"\xE0"sv, "\x9F"sv},
-        {"abc"sv, "\xC0"sv},
-        {"abc"sv, "\x80"sv},
-        {""sv, "\xFF"sv},
-    };
-    for (const auto& [good, bad] : texts) {
-        const byte_string text =
-            concat({text_bytes(good), text_bytes(bad), text_bytes(std::string(200, 'z'))});
-        // In one frame, of which no more than the bad byte arrives; and byte by byte in fragments.
-        const byte_string frame = ws_frame(0x81, text);
-        const std::size_t header = frame.size() - text.size();
-        ws_reader reader(role::server, limit);
-        EXPECT_TRUE(reader.feed(byte_span(frame).first(header + good.size())));
-        EXPECT_FALSE(reader.feed(byte_span(frame).subspan(header + good.size(), 1)));
-        EXPECT_EQ(reader.finish().error->close, close_code::invalid_payload);
-
-        ws_reader fragments(role::server, limit);
-        for (std::size_t i = 0; i < good.size(); ++i) {
-            EXPECT_TRUE(fragments.feed(ws_frame(i == 0 ? 0x01 : 0x00, good.substr(i, 1))));
-        }
-        EXPECT_FALSE(fragments.feed(ws_frame(good.empty() ? 0x01 : 0x00, bad)));
-        EXPECT_EQ(fragments.finish().error->close, close_code::invalid_payload);
-    }
-}
-
-TEST(websocket_rules, text_read_into_its_place_is_checked_there) {
-    ws_reader reader(role::server, 100'000, true);
-    const byte_string frame = ws_frame(0x81, std::string(20'000, 'a') + "\xFF");
-    EXPECT_TRUE(reader.feed(byte_span(frame).first(100)));
-    EXPECT_TRUE(reader.feed(byte_span(frame).subspan(100, frame.size() - 101)));
-    EXPECT_GT(reader.largest_place(), 0U);
-    EXPECT_FALSE(reader.feed(byte_span(frame).last(1)));
-    EXPECT_EQ(reader.finish().error->close, close_code::invalid_payload);
-}
-
-TEST(websocket_rules, what_is_allowed_passes) {
-    const std::vector<rule> all{
-        {"5.2",
-         "the longest message",
-         ws_frame(0x82, pattern(limit)),
-         {{opcode::binary, pattern(limit)}}},
-        {"5.2", "126 in 16 bits", ws_frame(0x82, pattern(126)), {{opcode::binary, pattern(126)}}},
-        {"5.5", "the longest ping", ws_frame(0x89, pattern(125)), {{opcode::ping, pattern(125)}}},
-        {"5.5.1", "a close of nothing", ws_frame(0x88, ""), {{opcode::close, {}}}},
-        {"5.5.1",
-         "the longest close",
-         ws_frame(0x88, close_with(1000, std::string(123, 'z'))),
-         {{opcode::close, close_with(1000, std::string(123, 'z'))}}},
-        {"5.5.3",
-         "a pong nobody has asked for",
-         ws_frame(0x8A, "?"),
-         {{opcode::pong, text_bytes("?")}}},
-        {"10.4",
-         "a ping over the limit of messages",
-         ws_frame(0x89, pattern(100)),
-         {{opcode::ping, pattern(100)}}},
-    };
-    for (const rule& each : all) {
-        SCOPED_TRACE(each.what);
-        EXPECT_EQ(read(each, each.bytes, {}), (ws_transcript{each.before}));
-    }
-    ws_reader small(role::server, 10);
-    EXPECT_TRUE(small.feed(ws_frame(0x89, pattern(100))));
-}
-
-TEST(websocket_rules, close_codes_of_the_registry_pass) {
-    for (const unsigned code : {1000U, 1001U, 1002U, 1003U, 1007U, 1008U, 1009U, 1010U, 1011U,
-                                1012U, 1013U, 1014U, 3000U, 3999U, 4000U, 4999U}) {
-        const byte_string payload = close_with(code, "why");
-        ws_reader reader(role::server, limit);
-        EXPECT_TRUE(reader.feed(ws_frame(0x88, payload)));
-        EXPECT_EQ(reader.finish(), (ws_transcript{{{opcode::close, payload}}})) << code;
-        const close_frame decoded = decode_close(payload);
-        EXPECT_EQ(static_cast<unsigned>(decoded.code), code);
-        EXPECT_EQ(decoded.reason, "why");
-    }
-}
-
-TEST(websocket_rules, empty_fragments_are_not_endless) {
-    ws_reader reader(role::server, limit);
-    EXPECT_TRUE(reader.feed(ws_frame(0x02, "")));
-    const byte_string empty = ws_frame(0x00, "");
-    for (std::uint32_t i = 1; i < message_decoder::max_empty_fragments; ++i) {
-        ASSERT_TRUE(reader.feed(empty));
-    }
-    ASSERT_TRUE(reader.feed(ws_frame(0x00, "x")));
-    EXPECT_FALSE(reader.feed(empty));
-    EXPECT_EQ(reader.finish().error->close, close_code::policy_violation);
-}
-
-TEST(websocket_rules, a_new_message_may_have_empty_fragments_again) {
-    ws_reader reader(role::server, limit);
-    const byte_string empty = ws_frame(0x00, "");
-    for (int message = 0; message < 3; ++message) {
-        EXPECT_TRUE(reader.feed(ws_frame(0x02, "")));
-        for (std::uint32_t i = 1; i < message_decoder::max_empty_fragments; ++i) {
-            ASSERT_TRUE(reader.feed(empty));
-        }
-        EXPECT_TRUE(reader.feed(ws_frame(0x80, "x")));
-    }
-    EXPECT_EQ(reader.finish().messages.size(), 3U);
 }
 
 }  // namespace

@@ -3,7 +3,20 @@
 
 #include <network_system/async.h>
 
+#include <asio/awaitable.hpp>
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/bind_executor.hpp>
+#include <asio/cancellation_signal.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/io_context.hpp>
+#include <asio/use_awaitable.hpp>
 #include <asio/use_future.hpp>
+
+#include <atomic>
+#include <exception>
+#include <string>
+#include <string_view>
+#include <utility>
 
 namespace ws {
 namespace {
@@ -13,6 +26,104 @@ using network_system::async_receive;
 using network_system::async_send;
 using network_system::async_start;
 using network_system::async_stop;
+using network_system::receive_mode;
+using network_system::received_ws_message;
+using network_system::session_executor;
+
+void rethrow(const std::exception_ptr& thrown) {
+    if (thrown) {
+        std::rethrow_exception(thrown);
+    }
+}
+
+[[nodiscard]] testing::AssertionResult is_text(const Result<received_ws_message>& received,
+                                               std::string_view expected) {
+    if (auto good = is_ok(received); !good) {
+        return good;
+    }
+    const auto& message = received.value();
+    return message.is_text() && message.text() == expected
+               ? testing::AssertionSuccess()
+               : testing::AssertionFailure() << "another message: " << message.text();
+}
+
+/// Sends back what comes, until the connection ends.
+asio::awaitable<void> echo_all(connection_ptr connection, std::atomic<int>& ended) {
+    for (;;) {
+        auto message = co_await async_receive(connection, asio::use_awaitable);
+        EXPECT_TRUE(connection->runs_here());
+        if (message.is_err()) {
+            EXPECT_TRUE(fails_with(message, errc::connection_closed));
+            break;
+        }
+        if (message.value().is_text()) {
+            EXPECT_TRUE(is_ok(
+                co_await async_send(connection, message.value().text(), asio::use_awaitable)));
+        } else {
+            EXPECT_TRUE(is_ok(co_await async_send(connection, std::move(message.value().data),
+                                                  asio::use_awaitable)));
+        }
+    }
+    ++ended;
+}
+
+asio::awaitable<void> converse(messaging_ws_client& client, const ws_client_config& config,
+                               bool& done) {
+    EXPECT_TRUE(is_ok(co_await async_start(client, config, asio::use_awaitable)));
+    for (int i = 0; i < 100; ++i) {
+        const std::string text = std::to_string(i);
+        EXPECT_TRUE(is_ok(co_await async_send(client, text, asio::use_awaitable)));
+        const auto back = co_await async_receive(client, asio::use_awaitable);
+        EXPECT_TRUE(is_text(back, text));
+    }
+    EXPECT_TRUE(is_ok(co_await async_ping(client, asio::use_awaitable)));
+    EXPECT_TRUE(is_ok(co_await async_stop(client, asio::use_awaitable)));
+    done = true;
+}
+
+/// A server whose connections are served by coroutines.
+class CoroutineWebSocket : public testing::Test {
+protected:
+    CoroutineWebSocket() {
+        server_.config.receiving = receive_mode::pull;
+        server_.on_connect = [this](const connection_ptr& connection) {
+            asio::co_spawn(session_executor(connection), echo_all(connection, ended_), rethrow);
+        };
+        config_.host = "127.0.0.1";
+        config_.port = server_.start();
+        config_.receiving = receive_mode::pull;
+    }
+
+    void expect_the_server_to_end_its_coroutine() {
+        EXPECT_TRUE(is_ok(server_.server.stop_server()));
+        EXPECT_EQ(ended_, 1);
+    }
+
+    asio::io_context context_;
+    ws_test_server server_;
+    ws_client_config config_;
+    bool is_done_ = false;
+
+private:
+    std::atomic<int> ended_{0};
+};
+
+TEST_F(CoroutineWebSocket, ConversesOnTheContextOfTheClient) {
+    config_.io_context = &context_;
+    messaging_ws_client client("coroutine");
+    asio::co_spawn(context_, converse(client, config_, is_done_), rethrow);
+    context_.run();
+    EXPECT_TRUE(is_done_);
+    expect_the_server_to_end_its_coroutine();
+}
+
+TEST_F(CoroutineWebSocket, ConversesOnAContextTheClientDoesNotRunOn) {
+    messaging_ws_client client("coroutine");
+    asio::co_spawn(context_, converse(client, config_, is_done_), rethrow);
+    context_.run();
+    EXPECT_TRUE(is_done_);
+    expect_the_server_to_end_its_coroutine();
+}
 
 TEST(AsyncWebSocket, ClientsConverse) {
     ws_test_server server;
@@ -23,13 +134,12 @@ TEST(AsyncWebSocket, ClientsConverse) {
     config.receiving = network_system::receive_mode::pull;
     EXPECT_TRUE(is_ok(async_start(client, config, asio::use_future).get()));
     EXPECT_TRUE(is_ok(async_send(client, "as text", asio::use_future).get()));
-    const auto text = async_receive(client, asio::use_future).get();
-    ASSERT_TRUE(is_ok(text));
-    EXPECT_EQ(text_of(text.value()), "as text");
+    EXPECT_TRUE(is_text(async_receive(client, asio::use_future).get(), "as text"));
     EXPECT_TRUE(is_ok(async_send(client, pattern(100'000), asio::use_future).get()));
     const auto data = async_receive(client, asio::use_future).get();
     ASSERT_TRUE(is_ok(data));
-    EXPECT_EQ(data.value(), pattern(100'000));
+    EXPECT_FALSE(data.value().is_text());
+    EXPECT_EQ(data.value().data, pattern(100'000));
     EXPECT_TRUE(is_ok(async_ping(client, asio::use_future).get()));
     EXPECT_TRUE(is_ok(async_stop(client, asio::use_future).get()));
     EXPECT_EQ(server.received.count(), 2U);
@@ -54,6 +164,28 @@ TEST(AsyncWebSocket, ServersAndConnectionsHaveTheOperationsToo) {
     EXPECT_FALSE(server.server.is_running());
 }
 
+TEST_F(CoroutineWebSocket, GivesUpAReceive) {
+    config_.io_context = &context_;
+    messaging_ws_client client("patient");
+    asio::cancellation_signal signal;
+    bool was_cancelled = false;
+    const auto receive = [&] {
+        async_receive(client, asio::bind_cancellation_slot(
+                                  signal.slot(), asio::bind_executor(context_, [&](auto result) {
+                                      was_cancelled = fails_with(result, errc::cancelled);
+                                      EXPECT_TRUE(is_ok(client.stop_client()));
+                                  })));
+        signal.emit(asio::cancellation_type::terminal);
+    };
+    EXPECT_TRUE(is_ok(client.start_client(config_, [&](const VoidResult& started) {
+        EXPECT_TRUE(is_ok(started));
+        receive();
+    })));
+    context_.run();
+    EXPECT_TRUE(was_cancelled);
+    expect_the_server_to_end_its_coroutine();
+}
+
 TEST(AsyncWebSocket, AStartThatFailsSaysWhy) {
     messaging_ws_client client("client");
     ws_client_config config;
@@ -64,6 +196,7 @@ TEST(AsyncWebSocket, AStartThatFailsSaysWhy) {
         fails_with(async_start(client, config, asio::use_future).get(), errc::invalid_argument));
     EXPECT_TRUE(
         fails_with(async_send(client, "x", asio::use_future).get(), errc::connection_closed));
+    EXPECT_TRUE(fails_with(async_receive(client, asio::use_future).get(), errc::connection_closed));
 }
 
 }  // namespace

@@ -125,6 +125,18 @@ TEST(Misuse, OfAClientIsAnswered) {
     EXPECT_TRUE(is_ok(client.client.wait_for_stop()));
 }
 
+TEST(Misuse, OfTextsIsForThePeerToFind) {
+    ws_test_server server;
+    ws_test_client client;
+    ASSERT_TRUE(is_ok(client.connect(server.start())));
+    EXPECT_TRUE(is_ok(client.client.send_text("\xC3(")));
+    ASSERT_TRUE(client.closed.wait_for(1));
+    EXPECT_EQ(client.closed.at(0).code, ws_close_code::invalid_payload);
+    ASSERT_TRUE(server.errors.wait_for(1));
+    EXPECT_EQ(server.errors.at(0).code, errc::protocol_error);
+    EXPECT_EQ(server.received.count(), 0U);
+}
+
 TEST(Misuse, BlockingCallsInsideCallbacksAreRefused) {
     ws_test_server server;
     ws_test_client client;

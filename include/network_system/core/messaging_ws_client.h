@@ -125,7 +125,9 @@ public:
     /// `connection_timeout`.
     [[nodiscard]] Result<std::chrono::microseconds> ping();
 
-    /// `receive_mode::pull` only; see messaging_session::receive_packet.
+    /// `receive_mode::pull` only; see ws_connection::receive_message, and
+    /// messaging_session::receive_packet for the bytes alone.
+    [[nodiscard]] VoidResult receive_message(session::ws_receive_handler&& handler);
     [[nodiscard]] VoidResult receive_packet(session::receive_handler&& handler);
     VoidResult pause_receiving();
     VoidResult resume_receiving();

@@ -55,7 +55,6 @@ struct ws_connection_config {
     /// 0 never blocks. Default 10 s.
     std::chrono::milliseconds send_wait_timeout{10'000};
 
-    /// In pull mode messages are bytes: whether they came as text is not told.
     receive_mode receiving = receive_mode::callback;
     /// See session_config::receive_queue_limit. At least 1. Default 1 MiB.
     std::size_t receive_queue_limit = std::size_t{1024} * 1024;

@@ -5,9 +5,12 @@
 #include <network_system/utils/result_types.h>
 
 #include <asio/ip/tcp.hpp>
+#include <asio/ip/udp.hpp>
 
+#include <memory>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 // After Asio, whose version it looks at.
@@ -15,19 +18,28 @@
 
 namespace network_system::internal {
 
+/// What the bytes of a socket travel over: plain TCP, or TLS.
+struct stream_kind;
+using stream_kind_ptr = std::shared_ptr<const stream_kind>;
+
 [[nodiscard]] NETWORK_SYSTEM_EXPORT error_info refusal_to_take_over(errc code,
                                                                     std::error_code cause,
                                                                     std::string_view source);
 
-/// Takes a connected socket over from Asio: it is closed for its owner then, and what was pending
-/// on it is cancelled; on an error it is left as it was. `source` names who asks.
+/// Takes a socket over from Asio: it is closed for its owner then, and what was pending on it is
+/// cancelled; on an error it is left as it was. `source` names who asks.
 ///
-/// Errors: `connection_closed` (the socket is not connected), `connection_failed` (Asio cannot give
-/// it away).
-[[nodiscard]] inline Result<asio::ip::tcp::socket::native_handle_type> take_over(
-    asio::ip::tcp::socket&& socket, std::string_view source) {
+/// Errors: `connection_closed` (a TCP socket that is not connected, a UDP socket that is not
+/// bound), `connection_failed` (Asio cannot give it away).
+template <typename Socket>
+[[nodiscard]] Result<typename Socket::native_handle_type> take_over(Socket&& socket,
+                                                                    std::string_view source) {
     std::error_code cause;
-    (void)socket.remote_endpoint(cause);
+    if constexpr (std::is_same_v<Socket, asio::ip::udp::socket>) {
+        (void)socket.local_endpoint(cause);
+    } else {
+        (void)socket.remote_endpoint(cause);
+    }
     if (cause) {
         return refusal_to_take_over(errc::connection_closed, cause, source);
     }

@@ -42,19 +42,17 @@ public:
     ~secure_tcp_socket() override;
 
 private:
-    using kind_ptr = std::shared_ptr<const stream_kind>;
-
     using tcp_socket::tcp_socket;
-    [[nodiscard]] static Result<kind_ptr> prepare_server(const core::tls_config& config);
-    [[nodiscard]] static Result<kind_ptr> prepare_client(const core::tls_config& config,
-                                                         std::string_view host);
+    [[nodiscard]] static Result<stream_kind_ptr> prepare_server(const core::tls_config& config);
+    [[nodiscard]] static Result<stream_kind_ptr> prepare_client(const core::tls_config& config,
+                                                                std::string_view host);
     [[nodiscard]] static std::unique_ptr<secure_tcp_socket> make(asio::io_context& context,
                                                                  native_handle handle,
                                                                  const tcp_socket_options& options,
                                                                  const stream_kind& kind);
     [[nodiscard]] static Result<std::unique_ptr<secure_tcp_socket>> adopt(
-        asio::io_context& context, asio::ip::tcp::socket&& socket, const Result<kind_ptr>& kind,
-        const tcp_socket_options& options) {
+        asio::io_context& context, asio::ip::tcp::socket&& socket,
+        const Result<stream_kind_ptr>& kind, const tcp_socket_options& options) {
         if (!kind) {
             return kind.error();
         }

@@ -119,8 +119,6 @@ public:
 protected:
     using native_handle = asio::ip::tcp::socket::native_handle_type;
     class impl;
-    /// What the bytes travel over: plain TCP, or TLS (secure_tcp_socket).
-    struct stream_kind;
 
     explicit tcp_socket(std::shared_ptr<impl> implementation) noexcept;
     [[nodiscard]] static std::shared_ptr<impl> make_impl(asio::io_context& context,

@@ -6,7 +6,6 @@
 #include <network_system/session/datagram_config.h>
 #include <network_system/session/messaging_session.h>
 #include <network_system/utils/endpoint.h>
-#include <network_system/utils/error_codes.h>
 #include <network_system/utils/result_types.h>
 #include <network_system/utils/unique_function.h>
 
@@ -21,7 +20,7 @@
 #include <utility>
 
 // After Asio, whose version it looks at.
-#include <network_system/internal/asio_version.h>
+#include <network_system/internal/adopted_socket.h>
 
 namespace network_system::internal {
 
@@ -61,20 +60,8 @@ public:
         if (const auto checked = check(options); !checked) {
             return checked.error();
         }
-        std::error_code cause;
-        (void)socket.local_endpoint(cause);
-        if (cause) {
-            return refusal(errc::connection_closed, cause);
-        }
-        socket.native_non_blocking(true, cause);
-        if (cause) {
-            return refusal(errc::connection_failed, cause);
-        }
-        const auto handle = socket.release(cause);
-        if (cause) {
-            return refusal(errc::connection_failed, cause);
-        }
-        return make(context, handle, options);
+        const auto taken = take_over(std::move(socket), "udp_socket");
+        return taken ? make(context, taken.value(), options) : taken.error();
     }
 
     udp_socket(const udp_socket&) = delete;
@@ -117,7 +104,6 @@ private:
 
     explicit udp_socket(std::shared_ptr<impl> implementation) noexcept;
     [[nodiscard]] static VoidResult check(const udp_socket_options& options);
-    [[nodiscard]] static error_info refusal(errc code, std::error_code cause);
     [[nodiscard]] static Result<std::unique_ptr<udp_socket>> make(
         asio::io_context& context, native_handle handle, const udp_socket_options& options);
     VoidResult assign_receive_callback(receive_callback callback);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <network_system/core/tls_config.h>
 #include <network_system/export.h>
 #include <network_system/session/session_config.h>
 #include <network_system/session/ws_connection.h>
@@ -11,6 +12,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -26,15 +28,21 @@ struct websocket_socket_options {
     /// How much the peer may send before the handshake is over.
     websocket::handshake_limits handshake_limits;
 
-    /// The connection is closed when the handshake is not over by then. More than 0. Default 10 s.
+    /// The connection is closed when the handshake, TLS's included, is not over by then. More than
+    /// 0. Default 10 s.
     std::chrono::milliseconds handshake_timeout{10'000};
 
     /// How long a close waits for the peer. 0 = not at all. Default 5 s.
     std::chrono::milliseconds drain_timeout{5'000};
+
+    /// wss: WebSocket over TLS. A server needs an identity; a client verifies that the server's
+    /// certificate is for the name in `client_handshake::host`, unless told otherwise. Without
+    /// `application_protocols` it offers or takes "http/1.1". Empty = plain TCP (default).
+    std::optional<core::tls_config> tls;
 };
 
-/// A WebSocket over a connected TCP socket of the application's, on either side, for programs that
-/// accept and connect by themselves.
+/// A WebSocket over a connected TCP socket of the application's, on either side, encrypted or not,
+/// for programs that accept and connect by themselves.
 ///
 /// Thread-safety: every member may be called from any thread and from any callback, the setters
 /// before `start`. Callbacks run on the threads that run the io_context and never overlap. An
@@ -56,7 +64,8 @@ public:
     /// for its caller then; on an error it is left as it was. `context` is where the callbacks run.
     ///
     /// Errors: `invalid_argument` (contradictory options), `connection_closed` (the socket is not
-    /// connected), `connection_failed` (Asio cannot give it away).
+    /// connected), `connection_failed` (Asio cannot give it away). With TLS also
+    /// `certificate_load_failed`, and `not_supported` in a build without it.
     [[nodiscard]] static Result<std::unique_ptr<websocket_socket>> adopt_server(
         asio::io_context& context, asio::ip::tcp::socket&& socket,
         const websocket_socket_options& options = {}) {
@@ -101,21 +110,25 @@ private:
     class impl;
 
     explicit websocket_socket(std::shared_ptr<impl> implementation) noexcept;
+    // `asks`: null for a server.
     [[nodiscard]] static VoidResult check(const websocket::client_handshake* asks,
                                           const websocket_socket_options& options);
+    [[nodiscard]] static Result<stream_kind_ptr> prepare(const websocket::client_handshake* asks,
+                                                         const websocket_socket_options& options);
     [[nodiscard]] static std::unique_ptr<websocket_socket> make(
         asio::io_context& context, asio::ip::tcp::socket::native_handle_type handle,
-        const websocket::client_handshake* asks, const websocket_socket_options& options);
-    /// `asks`: null for a server.
+        const websocket::client_handshake* asks, const websocket_socket_options& options,
+        const stream_kind& kind);
     [[nodiscard]] static Result<std::unique_ptr<websocket_socket>> adopt(
         asio::io_context& context, asio::ip::tcp::socket&& socket,
         const websocket::client_handshake* asks, const websocket_socket_options& options) {
-        if (const auto checked = check(asks, options); !checked) {
-            return checked.error();
+        const auto kind = prepare(asks, options);
+        if (!kind) {
+            return kind.error();
         }
         const auto taken = take_over(std::move(socket), "websocket_socket");
         return taken ? Result<std::unique_ptr<websocket_socket>>(
-                           make(context, taken.value(), asks, options))
+                           make(context, taken.value(), asks, options, *kind.value()))
                      : taken.error();
     }
 

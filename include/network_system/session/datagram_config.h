@@ -39,8 +39,8 @@ struct datagram_config {
 
     receive_mode receiving = receive_mode::callback;
 
-    /// `receive_mode::pull` only: with this many bytes of datagrams waiting, further ones are
-    /// dropped and counted (`datagrams_unread`). At least 1. Default 1 MiB.
+    /// `receive_mode::pull` only: with this many bytes of datagrams (and some 64 for each) waiting,
+    /// further ones are dropped and counted (`datagrams_unread`). At least 1. Default 1 MiB.
     std::size_t receive_queue_limit = std::size_t{1024} * 1024;
 
     /// SO_SNDBUF and SO_RCVBUF in bytes; 0 = the operating system's choice, which is small for

@@ -58,9 +58,9 @@ struct session_config {
 
     receive_mode receiving = receive_mode::callback;
 
-    /// `receive_mode::pull` only: with this many bytes of messages waiting the socket is not read,
-    /// until half of them have been asked for. What one read brought beyond the mark (up to
-    /// 256 KiB, or one larger message) still waits here. At least 1. Default 1 MiB.
+    /// `receive_mode::pull` only: with this many bytes of messages (and some 32 for each) waiting
+    /// the socket is not read, until half of them have been asked for. What one read brought beyond
+    /// the mark (up to 256 KiB, or one larger message) still waits here. At least 1. Default 1 MiB.
     std::size_t receive_queue_limit = std::size_t{1024} * 1024;
 
     /// Messages (requests included) the peer may send per second, a second's worth at once. Over

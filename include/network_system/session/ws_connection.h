@@ -19,6 +19,9 @@ using ws_close_code = websocket::close_code;
 
 namespace session {
 
+/// Gets one message in pull mode, or the error that says there will be none.
+using ws_receive_handler = unique_function<void(Result<received_ws_message>)>;
+
 /// One WebSocket of a server or a client. What it shares with other connections (pull mode,
 /// pausing, metrics, TLS, user data) is messaging_session's; its `send_packet` sends a binary
 /// message, its requests are `not_supported`, and its `stop_session` is `close`.
@@ -30,8 +33,14 @@ public:
     ws_connection& operator=(const ws_connection&) = delete;
     ~ws_connection() override;
 
-    /// Sends a message, which may be empty. The string and the callback are moved from on success
-    /// and left intact on error. The text has to be UTF-8, or the peer will close the connection.
+    /// Sends a message, which may be empty. The callback is moved from on success and left intact
+    /// on error.
+    ///
+    /// The text has to be UTF-8, which is the caller's duty: it is not checked here. A peer that
+    /// keeps to RFC 6455 (section 8.1) fails the connection on a text that is not, with 1007, and
+    /// reads nothing that was sent behind it. The send itself succeeds; the disconnection callback
+    /// gets `invalid_payload`, or `abnormal` from a peer that ends without a close frame. For texts
+    /// of unknown origin there is `internal::is_utf8` (internal/utf8.h), and `send_binary`.
     ///
     /// Errors: those of `send_packet` but `invalid_argument`.
     [[nodiscard]] VoidResult send_text(std::string_view text, send_callback&& done = {}) {
@@ -49,7 +58,8 @@ public:
                                          send_callback&& done = {}) {
         return send_copy_as({bytes.begin(), bytes.size()}, done, ws_message_type::binary);
     }
-    /// Takes a large message over without a copy; the vector is left empty.
+    /// Takes a large message over without a copy; the vector is left empty on success, and intact
+    /// on error.
     [[nodiscard]] VoidResult send_binary(std::vector<std::uint8_t>&& data,
                                          send_callback&& done = {}) {
         return send_owned_as(data, done, ws_message_type::binary);
@@ -58,6 +68,12 @@ public:
                                        send_callback&& done = {}) {
         return send_owned_as(utf8, done, ws_message_type::text);
     }
+
+    /// `receive_mode::pull` only: asks for the next message, and whether it is text. Otherwise the
+    /// same as `receive_packet`, which gives its bytes alone; those who wait are served in the
+    /// order of the calls of either.
+    virtual VoidResult receive_message(ws_receive_handler&& handler,
+                                       operation_id operation = operation_id::none) = 0;
 
     /// Sends a ping; its pong counts as life, and nobody hears of it. See `ping` for the round
     /// trip. At most 125 bytes. Errors: `invalid_argument`, `send_buffer_full`,

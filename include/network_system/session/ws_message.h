@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace network_system {
 
@@ -21,6 +22,19 @@ struct ws_message {
 
     [[nodiscard]] bool is_text() const noexcept { return type == ws_message_type::text; }
     /// The same bytes as characters.
+    [[nodiscard]] std::string_view text() const noexcept {
+        return {reinterpret_cast<const char*>(data.data()), data.size()};
+    }
+};
+
+/// A message that was asked for; see `receive_mode::pull`.
+struct received_ws_message {
+    ws_message_type type = ws_message_type::binary;
+    /// May be empty.
+    std::vector<std::uint8_t> data;
+
+    [[nodiscard]] bool is_text() const noexcept { return type == ws_message_type::text; }
+    /// The same bytes as characters, valid as long as `data` is.
     [[nodiscard]] std::string_view text() const noexcept {
         return {reinterpret_cast<const char*>(data.data()), data.size()};
     }

@@ -1,0 +1,72 @@
+// internal::websocket_socket over TLS, beyond what loopback_tests do over either.
+#include "loopback/websocket_pair.h"
+#include "tls/secure_support.h"
+
+#include <optional>
+#include <string>
+
+namespace secure {
+namespace {
+
+class SecureWebsocketSocket : public websocket_pair {
+protected:
+    SecureWebsocketSocket() {
+        server_.options.tls = for_server();
+        client_.options.tls = for_client();
+    }
+};
+
+TEST_F(SecureWebsocketSocket, IsEncryptedAndSaysHow) {
+    ASSERT_NO_FATAL_FAILURE(open());
+    const auto agreed = client_.connection().tls();
+    ASSERT_TRUE(is_ok(agreed));
+    EXPECT_EQ(agreed.value().application_protocol, "http/1.1");
+    EXPECT_EQ(agreed.value().peer->subject, "CN=server");
+    ASSERT_TRUE(is_ok(client_.connection().send_text("over TLS")));
+    ASSERT_TRUE(is_ok(server_.connection().send_binary({'b'})));
+    ASSERT_TRUE(server_.messages.wait_for(1));
+    ASSERT_TRUE(client_.messages.wait_for(1));
+    EXPECT_EQ(server_.messages.at(0), "t:over TLS");
+    EXPECT_EQ(client_.messages.at(0), "b:b");
+    client_.socket->close();
+    for (side* each : {&server_, &client_}) {
+        ASSERT_TRUE(each->closed.wait_for(1));
+        EXPECT_EQ(each->closed.at(0), std::error_code{});
+    }
+}
+
+class SecureWebsocketName : public SecureWebsocketSocket,
+                            public testing::WithParamInterface<const char*> {};
+
+TEST_P(SecureWebsocketName, IsTheOneInTheHostField) {
+    asks_.host = GetParam();
+    open();
+}
+
+INSTANTIATE_TEST_SUITE_P(Names, SecureWebsocketName,
+                         testing::Values("localhost", "127.0.0.1:443", "[::1]", "[::1]:8080"));
+
+TEST_F(SecureWebsocketSocket, RefusesAServerOfAnotherName) {
+    asks_.host = "example.org:443";
+    ASSERT_NO_FATAL_FAILURE(connect());
+    ASSERT_NO_FATAL_FAILURE(start());
+    for (side* each : {&server_, &client_}) {
+        ASSERT_TRUE(each->closed.wait_for(1));
+        EXPECT_EQ(each->opened.count(), 0U);
+    }
+    EXPECT_EQ(client_.closed.at(0), errc::certificate_verification_failed);
+    EXPECT_EQ(server_.closed.at(0), errc::tls_handshake_failed);
+}
+
+TEST_F(SecureWebsocketSocket, LeavesTheSocketAloneWhenTheConfigurationMakesNoSense) {
+    auto [dialled, called] = runner_.connected_pair();
+    websocket_socket_options without_identity;
+    without_identity.tls.emplace();
+    EXPECT_TRUE(fails_with(
+        websocket_socket::adopt_server(runner_.context, std::move(called), without_identity),
+        errc::invalid_argument));
+    EXPECT_TRUE(called.is_open());  // NOLINT(bugprone-use-after-move): that is the point
+}
+
+}  // namespace
+}  // namespace secure
