@@ -124,9 +124,9 @@ struct ws_server_config : ws_connection_config {
     /// limit. Default 1,000.
     std::size_t max_subscriptions_per_session = 1'000;
 
-    /// A connection whose request is not complete by then is answered with 408 and closed. From
-    /// when it was accepted, or, with TLS, from when that handshake was done. At least 1 ms.
-    /// Default 10 s.
+    /// A connection whose request is not complete by then is answered with 408 and closed; with
+    /// TLS, whose handshake is part of the time, without an answer before that is done. At least 1
+    /// ms. Default 10 s.
     std::chrono::milliseconds handshake_timeout{10'000};
 
     /// Number of I/O threads of the server's own pool, 1 … 256. With one, all callbacks of the
