@@ -36,7 +36,7 @@ protected:
 
     /// Promises to read until it gets less than it has asked for, or to call poller::read_again.
     /// Then the system need not look again whether there is more. To be called before the watch is
-    /// added.
+    /// added, or before a read_again.
     void reads_all() noexcept { reads_all_ = true; }
 
 private:

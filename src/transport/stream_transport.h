@@ -23,7 +23,9 @@ class stream_transport final : public transport,
 public:
     stream_transport(std::shared_ptr<runtime::loop> where, Stream stream)
         : transport(std::move(where)), stream_(std::move(stream)) {
-        reads_all();
+        if constexpr (!is_layered) {
+            reads_all();
+        }
     }
 
     void start(transport_handler& handler) override;

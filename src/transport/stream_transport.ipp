@@ -40,7 +40,6 @@ template <typename Stream>
 void stream_transport<Stream>::on_ready(runtime::interest ready) {
     if constexpr (is_layered) {
         if (!stream_.is_established() && !loop_->takes_long_step()) {
-            loop_->sockets().read_again(*this);
             return;  // it is still ready in the next batch
         }
     }
@@ -346,6 +345,9 @@ void stream_transport<Stream>::announce_stream()
     if (!is_announced_ && state_ == state::open && stream_.is_established()) {
         is_announced_ = true;
         is_write_blocked_ = false;
+        // Not before: steps of the handshake may be left for later.
+        reads_all();
+        loop_->sockets().read_again(*this);
         request_flush();
         handler_->on_open();
     }
