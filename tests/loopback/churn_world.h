@@ -2,12 +2,14 @@
 #pragma once
 
 #include "loopback/churn.h"
+#include "loopback/raw_peer.h"
 
 #include <network_system/utils/thread_pool.h>
 
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <vector>
 
 namespace loopback {
 
@@ -64,6 +66,9 @@ private:
     context_remains remains_;
     const readiness context_method_;
     churn_books books_;
+    // Where servers listen. Kept from other programs: clients come late, to servers that have
+    // stopped.
+    std::vector<refusing_port> ports_;
     // Whoever holds callbacks holds this.
     std::shared_ptr<int> token_ = std::make_shared<int>(0);
     std::array<churn_slot<churned<messaging_server>>, 3> servers_;
@@ -76,6 +81,9 @@ inline churn_world::churn_world(std::uint32_t seed, churn_setting setting)
       context_method_(seed % 2 == 0 ? readiness::automatic : readiness::per_socket) {
     shared_[0].emplace(1);
     shared_[1].emplace(3);
+    for (int i = 0; i < 8; ++i) {
+        ports_.emplace_back(true);
+    }
     dice rolls(seed);
     for (auto& each : servers_) {
         each.replace(make_server(rolls));
@@ -218,7 +226,7 @@ inline void churn_world::start(const server_ptr& server, dice& rolls) {
         if (shared) {
             (void)server->object->start_server(std::move(shared).value());
         } else {
-            (void)server->object->start_server(0);
+            (void)server->object->start_server(ports_.at(rolls.below(ports_.size())).number());
         }
     });
 }
