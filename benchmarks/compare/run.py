@@ -105,15 +105,16 @@ def generate(server, process, port, programs, core, options, limit):
 
 
 def measure(servers, arguments, cores, options):
-    """{server name: [one result of the generator for each round]}"""
+    """{server name: [one result of the generator for each round]}
+
+    Each round starts the servers anew: where the memory of a process happens to lie is worth 5 %.
+    """
     limit = arguments.seconds + arguments.warmup + 60
     samples = {server.name: [] for server in servers}
-    with contextlib.ExitStack() as stack:
-        started = [(server, *stack.enter_context(running(server, arguments.programs, cores[0])))
-                   for server in servers]
-        for turn in range(arguments.rounds):
-            first = turn % len(started)
-            for server, process, port in started[first:] + started[:first]:
+    for turn in range(arguments.rounds):
+        first = turn % len(servers)
+        for server in servers[first:] + servers[:first]:
+            with running(server, arguments.programs, cores[0]) as (process, port):
                 samples[server.name].append(generate(server, process, port, arguments.programs,
                                                      cores[1], options, limit))
     return samples

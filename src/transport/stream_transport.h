@@ -11,7 +11,7 @@ namespace network_system::transport {
 /// A stream that speaks a protocol of its own (tls_stream.h): it has to be established first, what
 /// it waits for may differ from what is asked of it, and it may have read more than it has given.
 template <typename Stream>
-concept layered_stream = requires(Stream& stream) { stream.advance(); };
+concept layered_stream = requires(Stream& stream) { stream.end_writing(); };
 
 /// The one read loop, write loop and close path, over any stream (plain_stream.h shows what a
 /// stream is). Instantiated explicitly for each stream type. What only layered streams need costs
@@ -55,6 +55,8 @@ private:
     void on_end_of_stream();
     /// Writes until the queue is empty or the socket is full; false when the transport closed.
     bool write_queued();
+    [[nodiscard]] runtime::sockets::io_result write_gathered(
+        std::span<const runtime::io_slice> slices, std::size_t bytes);
     bool note_written(const runtime::sockets::io_result& result);
     void credit(std::size_t written);
     void continue_close();

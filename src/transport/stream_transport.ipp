@@ -146,7 +146,8 @@ bool stream_transport<Stream>::write_queued() {
     std::array<io_slice, max_slices> slices;
     while (!queue_.empty()) {
         const auto gathered = queue_.prepare(slices);
-        const io_result result = stream_.try_write(std::span(slices).first(gathered.slices));
+        const io_result result =
+            write_gathered(std::span(slices).first(gathered.slices), gathered.bytes);
         if (result.kind == outcome::would_block) {
             break;
         }
@@ -165,6 +166,17 @@ bool stream_transport<Stream>::write_queued() {
         continue_close();
     }
     return state_ != state::closed;
+}
+
+template <typename Stream>
+io_result stream_transport<Stream>::write_gathered(std::span<const io_slice> slices,
+                                                   [[maybe_unused]] std::size_t bytes) {
+    if constexpr (is_layered) {
+        if (state_ == state::flushing && bytes == queue_.bytes()) {
+            return stream_.try_write_last(slices);
+        }
+    }
+    return stream_.try_write(slices);
 }
 
 template <typename Stream>
@@ -308,7 +320,7 @@ template <typename Stream>
 bool stream_transport<Stream>::advance_stream()
     requires layered_stream<Stream>
 {
-    const io_result result = stream_.advance();
+    const io_result result = stream_.advance(!queue_.empty() || state_ == state::flushing);
     // Less when the queue was dropped behind what was on its way.
     const std::size_t written = std::min(result.bytes, queue_.bytes());
     if (written > 0) {

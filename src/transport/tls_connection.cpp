@@ -165,8 +165,9 @@ tls_connection* tls_connection::of(const ssl_st* ssl) noexcept {
     return bio::owner_of(SSL_get_rbio(ssl));
 }
 
-io_result tls_connection::advance() {
-    io_result result = is_ready() ? io_result{outcome::done, 0, {}} : go_on();
+io_result tls_connection::advance(bool more_follows) {
+    const bool is_done = is_ready() && (more_follows || output_.empty());
+    io_result result = is_done ? io_result{outcome::done, 0, {}} : go_on();
     result.bytes = output_.take_completed();
     return result;
 }
@@ -186,7 +187,11 @@ io_result tls_connection::go_on() {
 
 io_result tls_connection::shake_hands() {
     clear_errors();
+    // A step is several records: buffers for all of them together, not for each.
+    SSL_clear_mode(ssl_.get(), SSL_MODE_RELEASE_BUFFERS);
     const int answer = SSL_do_handshake(ssl_.get());
+    SSL_set_mode(ssl_.get(), SSL_MODE_RELEASE_BUFFERS);
+    (void)SSL_free_buffers(ssl_.get());
     if (answer == 1) {
         on_established();
         return {outcome::done, 0, {}};
@@ -195,12 +200,6 @@ io_result tls_connection::shake_hands() {
         return fail_with_queue();
     }
     needs_input_ = true;
-    return io_blocked();
-}
-
-/// Nothing is tried before the stream below says that it takes more.
-io_result tls_connection::hold_back() {
-    output_.keep_batch();
     return io_blocked();
 }
 

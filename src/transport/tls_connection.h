@@ -55,14 +55,17 @@ public:
     /// The stream below is about to be closed.
     void end();
 
-    /// Goes on as far as it goes without new input: `done` once established and nothing is kept.
+    /// Goes on as far as it goes without new input: `done` once established and nothing is kept but
+    /// what goes out with the `write` or `end_writing` that follows at once, if `more_follows`.
     /// `bytes`, whatever the outcome: what has gone out of what was offered to `write` before.
-    [[nodiscard]] io_result advance();
+    [[nodiscard]] io_result advance(bool more_follows);
     /// The last slice is scratch memory: at least 192 KiB, of which a part is used for ciphertext.
     [[nodiscard]] io_result read(std::span<const runtime::io_slice> into);
     /// What was not taken has to be offered again, first and unchanged: it may be encrypted
     /// already.
     [[nodiscard]] io_result write(std::span<const runtime::io_slice> from);
+    /// The same with the last bytes there are: tells the peer so right behind them.
+    [[nodiscard]] io_result write_last(std::span<const runtime::io_slice> from);
     /// Tells the peer that no more will come; `would_block` when that has to be tried again.
     [[nodiscard]] io_result end_writing();
     /// The handshake has taken too long.
@@ -127,16 +130,19 @@ private:
     [[nodiscard]] io_result decrypt_into(std::span<std::uint8_t> place, std::size_t& total,
                                          bool& goes_on);
     [[nodiscard]] io_result on_end_below(const io_result& result);
-    [[nodiscard]] io_result answer(const io_result& result);
+    [[nodiscard]] io_result answer(const io_result& result, bool may_wait);
     /// Whether records may follow at once.
     [[nodiscard]] bool is_ready() const noexcept {
-        return is_established_ && !failure_ && output_.is_settled();
+        return is_established_ && !failure_ && output_.is_ready();
     }
     [[nodiscard]] io_result go_on();
     [[nodiscard]] io_result send_out();
-    [[nodiscard]] io_result hold_back();
     [[nodiscard]] std::size_t completed_of(std::span<const runtime::io_slice> offered);
-    [[nodiscard]] io_result encrypt(std::span<const runtime::io_slice> from, std::size_t skipped);
+    enum class position : std::uint8_t { within, last };
+    [[nodiscard]] io_result write(std::span<const runtime::io_slice> from, position where);
+    [[nodiscard]] io_result encrypt(std::span<const runtime::io_slice> from, std::size_t skipped,
+                                    position where);
+    void say_goodbye();
     /// Says what is wrong with a peer that only costs time.
     [[nodiscard]] const char* nuisance() const noexcept;
     [[nodiscard]] io_result defer(const io_result& result, std::size_t delivered);

@@ -91,17 +91,25 @@ io_result tls_connection::read(std::span<const io_slice> into) {
     }
     window_ = ciphertext.first(arrived.bytes);
     note_activity();
+    const bool was_established = is_established_;
     const io_result result =
         decrypt({into.data(), into.size() - 1}, scratch.first(scratch.size() - ciphertext_size));
     const bool is_stuck = !std::exchange(window_, {}).empty() && !failure_ && !has_deferred_ &&
                           result.kind != outcome::end;
-    const io_result answered = output_.empty() ? result : answer(result);
+    const bool has_just_begun = is_established_ && !was_established;
+    const io_result answered = output_.empty() ? result : answer(result, has_just_begun);
     return is_stuck ? fail({errc::internal_error, "OpenSSL does not take its input"}) : answered;
 }
 
-/// OpenSSL had something to say to what was read with `result`.
-io_result tls_connection::answer(const io_result& result) {
-    const io_result sent = output_.is_blocked() ? hold_back() : send_out();
+/// OpenSSL had something to say to what was read with `result`. The end of a handshake may wait: it
+/// goes out with the first words of the application, which is told of it at once.
+io_result tls_connection::answer(const io_result& result, bool may_wait) {
+    io_result sent = io_blocked();
+    if (output_.is_blocked() || (may_wait && !failure_)) {
+        output_.keep();
+    } else {
+        sent = send_out();
+    }
     if (output_.size() > max_kept) {
         return fail({errc::protocol_error, "the peer asks, and does not read the answers"});
     }
@@ -113,6 +121,9 @@ io_result tls_connection::decrypt(std::span<const io_slice> places,
     if (!is_established_) {
         if (const io_result shaken = shake_hands(); shaken.kind != outcome::done) {
             return shaken;
+        }
+        if (window_.empty() && SSL_pending(ssl_.get()) == 0) {
+            return io_blocked();
         }
     }
     clear_errors();
@@ -214,6 +225,14 @@ io_result tls_connection::on_end_below(const io_result& result) {
 }
 
 io_result tls_connection::write(std::span<const io_slice> from) {
+    return write(from, position::within);
+}
+
+io_result tls_connection::write_last(std::span<const io_slice> from) {
+    return write(from, position::last);
+}
+
+io_result tls_connection::write(std::span<const io_slice> from, position where) {
     std::size_t completed = 0;
     if (!is_ready()) {
         const io_result ready = go_on();
@@ -222,7 +241,7 @@ io_result tls_connection::write(std::span<const io_slice> from) {
             return completed > 0 ? io_done(completed) : ready;
         }
     }
-    const io_result result = encrypt(from, completed);
+    const io_result result = encrypt(from, completed, where);
     const std::size_t total = completed + output_.take_completed();
     return total > 0 || result.kind == outcome::done ? io_done(total) : result;
 }
@@ -238,7 +257,8 @@ std::size_t tls_connection::completed_of(std::span<const io_slice> offered) {
 }
 
 /// Encrypts and sends record after record, until the stream below is full.
-io_result tls_connection::encrypt(std::span<const io_slice> from, std::size_t skipped) {
+io_result tls_connection::encrypt(std::span<const io_slice> from, std::size_t skipped,
+                                  position where) {
     record_reader records(from);
     records.skip(skipped);
     while (!records.empty()) {
@@ -257,17 +277,24 @@ io_result tls_connection::encrypt(std::span<const io_slice> from, std::size_t sk
             }
         }
     }
+    if (where == position::last) {
+        say_goodbye();
+    }
     return send_out();
+}
+
+void tls_connection::say_goodbye() {
+    if ((SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) == 0) {
+        clear_errors();
+        (void)SSL_shutdown(ssl_.get());
+    }
 }
 
 io_result tls_connection::end_writing() {
     if (!is_established_ || failure_) {
         return {outcome::done, 0, {}};
     }
-    if ((SSL_get_shutdown(ssl_.get()) & SSL_SENT_SHUTDOWN) == 0) {
-        clear_errors();
-        (void)SSL_shutdown(ssl_.get());
-    }
+    say_goodbye();
     return send_out();
 }
 

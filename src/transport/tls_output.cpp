@@ -85,7 +85,7 @@ void tls_output::consume(std::size_t count) {
     }
 }
 
-void tls_output::keep_batch() {
+void tls_output::keep() {
     if (!has_new_) {
         return;
     }

@@ -41,23 +41,22 @@ public:
         if (result.kind == runtime::sockets::outcome::done) {
             consume(result.bytes);
         }
-        if (has_new_) {
-            keep_batch();
-        }
+        keep();
+        is_blocked_ = kept_ != nullptr;
         return result.kind != runtime::sockets::outcome::done || empty()
                    ? result
                    : io_result{runtime::sockets::outcome::would_block, 0, {}};
     }
     /// Leaves what was added for a later flush.
-    void keep_batch();
+    void keep();
     /// Bytes of the application that have gone out since the last call.
     [[nodiscard]] std::size_t take_completed() noexcept { return std::exchange(completed_, 0); }
 
     /// Whether the stream has to take more before anything can be added.
-    [[nodiscard]] bool is_blocked() const noexcept { return kept_ != nullptr; }
+    [[nodiscard]] bool is_blocked() const noexcept { return is_blocked_; }
     [[nodiscard]] bool empty() const noexcept { return !has_new_ && !kept_; }
-    /// Whether it is empty, and what has gone out was taken note of.
-    [[nodiscard]] bool is_settled() const noexcept { return empty() && completed_ == 0; }
+    /// Whether more can be added, and what has gone out was taken note of.
+    [[nodiscard]] bool is_ready() const noexcept { return !is_blocked_ && completed_ == 0; }
     [[nodiscard]] std::size_t size() const noexcept;
 
 private:
@@ -92,6 +91,8 @@ private:
     std::size_t completed_ = 0;
     // Whether something of this connection is in the shared memory.
     bool has_new_ = false;
+    // Whether the stream did not take all of it the last time.
+    bool is_blocked_ = false;
 };
 
 }  // namespace network_system::transport

@@ -49,8 +49,13 @@ public:
     void shutdown_write() { lower_.shutdown_write(); }
     void prepare_reset() { lower_.prepare_reset(); }
 
-    /// What the stream has to say by itself; `done` once bytes of the layer above may follow.
-    [[nodiscard]] io_result advance() { return tls_->advance(); }
+    /// What the stream has to say by itself; `done` once bytes of the layer above may follow. If
+    /// they do, or `end_writing` does, it may wait for them.
+    [[nodiscard]] io_result advance(bool more_follows) { return tls_->advance(more_follows); }
+    /// The last of what there is to write, which `end_writing` follows.
+    [[nodiscard]] io_result try_write_last(std::span<const runtime::io_slice> from) {
+        return tls_->write_last(from);
+    }
     /// Says that no more will follow; `would_block` when it has to be called again. Before
     /// `shutdown_write`.
     [[nodiscard]] io_result end_writing() { return tls_->end_writing(); }

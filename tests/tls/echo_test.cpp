@@ -43,7 +43,8 @@ TEST_P(SecureEchoTest, BothSidesKnowWhatWasAgreedOn) {
     const auto agreed = client.client.get_session().value()->tls();
     ASSERT_TRUE(is_ok(agreed));
     EXPECT_EQ(agreed.value().protocol, is_newer ? "TLSv1.3" : "TLSv1.2");
-    EXPECT_FALSE(agreed.value().cipher.empty());
+    EXPECT_EQ(agreed.value().cipher,
+              is_newer ? "TLS_AES_128_GCM_SHA256" : "ECDHE-ECDSA-AES128-GCM-SHA256");
     const auto certificate = client.client.get_session().value()->peer_certificate();
     ASSERT_TRUE(is_ok(certificate));
     EXPECT_EQ(certificate.value().subject, "CN=server");
@@ -68,6 +69,39 @@ TEST_P(SecureEchoTest, AnUnknownAuthorityIsRefusedWithTheReason) {
     EXPECT_NE(started.error().details.find("depth"), std::string::npos) << started.error().message;
     EXPECT_EQ(client.client.metrics().tls.verification_failures, 1U);
 }
+
+struct preference {
+    const char* name;
+    const char* of_server;
+    const char* of_client;
+    const char* agreed;
+};
+
+class SecureCipherTest : public testing::TestWithParam<preference> {};
+
+// A client whose machine has no instructions for AES puts ChaCha20 first.
+TEST_P(SecureCipherTest, TheServerPrefersExceptForChaCha20) {
+    tls_config of_server = for_server();
+    of_server.cipher_suites = GetParam().of_server;
+    tls_config of_client = for_client();
+    of_client.cipher_suites = GetParam().of_client;
+    secure_server server(of_server);
+    secure_client client(of_client);
+    ASSERT_TRUE(is_ok(client.client.start_client("localhost", server.start())));
+    EXPECT_EQ(client.client.get_session().value()->tls().value().cipher, GetParam().agreed);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Suites, SecureCipherTest,
+    testing::Values(
+        preference{"default", "", "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256",
+                   "TLS_AES_128_GCM_SHA256"},
+        preference{"strongest_only", "", "TLS_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384"},
+        preference{"configured", "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256", "",
+                   "TLS_AES_256_GCM_SHA384"},
+        preference{"chacha20_first", "", "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256",
+                   "TLS_CHACHA20_POLY1305_SHA256"}),
+    [](const auto& each) { return std::string(each.param.name); });
 
 INSTANTIATE_TEST_SUITE_P(Versions, SecureEchoTest,
                          testing::Values(tls_version::tls_1_2, tls_version::tls_1_3),

@@ -34,6 +34,22 @@ public:
                 "the peer writes");
     }
     void shutdown() { (void)SSL_shutdown(ssl_.get()); }
+    /// Everything up to the end or what is there.
+    [[nodiscard]] byte_string read() {
+        byte_string all;
+        std::uint8_t each = 0;
+        while (SSL_read(ssl_.get(), &each, 1) == 1) {
+            all.push_back(each);
+        }
+        return all;
+    }
+    [[nodiscard]] bool has_seen_close_notify() const {
+        return (SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0;
+    }
+    /// In TLS 1.3 only a session with a ticket.
+    [[nodiscard]] bool has_ticket() const {
+        return SSL_SESSION_is_resumable(SSL_get_session(ssl_.get())) == 1;
+    }
     void request_key_update() {
         require(SSL_key_update(ssl_.get(), SSL_KEY_UPDATE_REQUESTED) == 1, "the peer asks");
         (void)SSL_do_handshake(ssl_.get());

@@ -19,11 +19,12 @@ protected:
         }
     }
 
-    /// A session of raw bytes, and OpenSSL on the other side.
-    void start(tls_version version, tls_role role = tls_role::server) {
+    /// A session, and OpenSSL on the other side.
+    void start(tls_version version, tls_role role = tls_role::server,
+               framing frames = framing::raw) {
         terms_ = make_terms(role, version);
         session_config config;
-        config.frames = framing::raw;
+        config.frames = frames;
         config.ping_interval = config.idle_timeout = milliseconds{0};
         session::session_setup setup;
         setup.role = role == tls_role::server ? session_role::server : session_role::client;

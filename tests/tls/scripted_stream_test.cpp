@@ -1,6 +1,8 @@
 // One end of TLS over a scripted stream against OpenSSL itself, which plays peers that misbehave.
 #include "tls/peer_fixture.h"
 
+#include <openssl/err.h>
+
 namespace network_system::testing {
 namespace {
 
@@ -88,6 +90,74 @@ TEST_F(tls_peer_test, a_handshake_flight_that_does_not_fit_goes_on_when_there_is
     loop_.run();
     peer_->give_input(script_->take_written());
     shake_hands();
+}
+
+TEST_F(tls_peer_test, tickets_go_out_with_the_first_words_and_close_notify_with_the_last) {
+    start(tls_version::tls_1_3, tls_role::server, framing::message);
+    shake_hands();
+    EXPECT_EQ(script_->write_calls, 2U) << "the flight; the ticket and the hello";
+    EXPECT_FALSE(peer_->read().empty());
+    EXPECT_TRUE(peer_->has_ticket());
+    EXPECT_FALSE(peer_->has_seen_close_notify());
+
+    loop_.in_batch([this] { EXPECT_TRUE(session_->stop_session().is_ok()); });
+    EXPECT_EQ(script_->write_calls, 3U) << "the goodbye and close_notify";
+    pass();
+    EXPECT_EQ(peer_->read(), wire_frame(3, 0, byte_string(4, 0)));
+    EXPECT_TRUE(peer_->has_seen_close_notify());
+}
+
+TEST_F(tls_peer_test, tickets_of_a_server_that_says_nothing_go_out_too) {
+    start(tls_version::tls_1_3);
+    shake_hands();
+    EXPECT_EQ(script_->write_calls, 2U);
+    EXPECT_TRUE(peer_->read().empty());
+    EXPECT_TRUE(peer_->has_ticket());
+}
+
+TEST_F(tls_peer_test, a_failure_right_behind_the_handshake_is_answered_with_an_alert) {
+    start(tls_version::tls_1_3);
+    peer_->handshake();
+    pass();
+    peer_->handshake();
+    byte_string finished = peer_->take_output();
+    peer_->write("attack at dawn");
+    byte_string record = peer_->take_output();
+    record.back() = static_cast<std::uint8_t>(record.back() ^ 1U);
+    script_->feed(concat({finished, record}));
+    loop_.run();
+    EXPECT_EQ(host_->reason, make_error_code(errc::decryption_failed));
+    peer_->give_input(script_->take_written());
+    EXPECT_TRUE(peer_->read().empty());
+    EXPECT_STREQ(ERR_reason_error_string(ERR_peek_last_error()), "sslv3 alert bad record mac");
+}
+
+TEST_F(tls_peer_test, close_notify_waits_for_all_that_comes_before_it) {
+    start(tls_version::tls_1_3);
+    shake_hands();
+    script_->write_budget = 1000;
+    byte_string sent;
+    loop_.in_batch([&] {
+        for (std::size_t i = 0; i < 40; ++i) {  // more pieces than one call takes
+            byte_string message = pattern(3000, i);
+            sent += message;
+            EXPECT_TRUE(session_->send_packet(std::move(message)).is_ok());
+        }
+        EXPECT_TRUE(session_->stop_session().is_ok());
+    });
+    EXPECT_FALSE(script_->was_shut_down);
+    byte_string got;
+    for (int i = 0; i < 1000 && !script_->was_shut_down; ++i) {
+        peer_->give_input(script_->take_written());
+        got += peer_->read();
+        EXPECT_FALSE(peer_->has_seen_close_notify());
+        script_->write_budget = 1000;
+        loop_.run();
+    }
+    peer_->give_input(script_->take_written());
+    got += peer_->read();
+    EXPECT_EQ(got, sent);
+    EXPECT_TRUE(peer_->has_seen_close_notify());
 }
 
 TEST_F(tls_peer_test, a_paused_session_finishes_its_handshake_and_then_rests) {

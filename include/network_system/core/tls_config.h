@@ -68,10 +68,13 @@ struct tls_config {
     tls_version min_version = tls_version::tls_1_2;
     tls_version max_version = tls_version::tls_1_3;
 
-    /// OpenSSL's cipher list for TLS 1.2. Empty = ephemeral key exchange and authenticated
-    /// encryption only (default). Ciphers that do not encrypt or authenticate are refused.
+    /// OpenSSL's cipher list for TLS 1.2, the preferred first. Empty = ephemeral key exchange and
+    /// authenticated encryption only, in the order of `cipher_suites` (default). Ciphers that do
+    /// not encrypt or authenticate are refused.
     std::string ciphers;
-    /// OpenSSL's list of cipher suites for TLS 1.3. Empty = all (default).
+    /// OpenSSL's list of cipher suites for TLS 1.3, the preferred first. Empty = AES-128-GCM,
+    /// AES-256-GCM, ChaCha20-Poly1305 (default). The server's preference decides; but a client that
+    /// prefers ChaCha20 gets it, for its machine has no instructions for AES.
     std::string cipher_suites;
 
     /// Names of application protocols (ALPN), the preferred first, each 1 to 255 bytes. A server
