@@ -151,6 +151,7 @@ settings read_settings(arguments& options) {
     config.requests = options.flag("--requests");
     config.broadcast = options.flag("--broadcast");
     config.tls = options.flag("--tls");
+    config.suites = options.text("--suites", "");
     config.websocket = read_websocket(options);
     config.comes_back_as_sent = options.flag("--comes-back-as-sent");
     config.handshakes = options.text("--handshakes", "");
@@ -188,6 +189,7 @@ void generate(arguments& options) {
         return;
     }
 #ifdef COMPARE_WITH_TLS
+    tls_channel::offered_suites() = config.suites;
     if (!config.handshakes.empty()) {
         measure_handshakes(config);
     } else {

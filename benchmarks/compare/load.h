@@ -37,6 +37,7 @@ struct settings {
     bool requests = false;
     bool broadcast = false;
     bool tls = false;
+    std::string suites;  // see tls_channel::offered_suites
     std::optional<websocket_payload> websocket;
     bool comes_back_as_sent = false;  // a server that does not know the protocol
     std::size_t idle = 0;

@@ -38,12 +38,13 @@ def make_certificate(directory, is_rsa):
     return certificate, key
 
 
-def servers_with(certificate, key):
+def servers_with(certificate, key, suites=""):
     serve = ("--tls-cert", str(certificate), "--tls-key", str(key))
+    load = ("--tls", "--suites", suites) if suites else ("--tls",)
     return [
-        Server(OPENSSL, "compare_epoll_server", arguments=serve, load=("--tls",)),
-        Server(ASIO, "compare_asio_server", arguments=serve, load=("--tls",)),
-        Server(OWN, "compare_network_system_server", hello=True, arguments=serve, load=("--tls",)),
+        Server(OPENSSL, "compare_epoll_server", arguments=serve, load=load),
+        Server(ASIO, "compare_asio_server", arguments=serve, load=load),
+        Server(OWN, "compare_network_system_server", hello=True, arguments=serve, load=load),
     ]
 
 
@@ -97,6 +98,8 @@ def parse_arguments():
     parser.add_argument("--idle", type=int, default=1000, help="0 = skip")
     parser.add_argument("--rsa", action="store_true")
     parser.add_argument("--no-handshakes", action="store_true")
+    parser.add_argument("--suites", default="", help="what clients offer; left to themselves, the "
+                        "library takes TLS_AES_128_GCM_SHA256 and OpenSSL TLS_AES_256_GCM_SHA384")
     return command_line.parse(parser, (run.GENERATOR,))
 
 
@@ -104,7 +107,7 @@ def main():
     arguments = parse_arguments()
     cores = run.choose_cores()
     with tempfile.TemporaryDirectory() as directory:
-        servers = servers_with(*make_certificate(Path(directory), arguments.rsa))
+        servers = servers_with(*make_certificate(Path(directory), arguments.rsa), arguments.suites)
         misses = compare_loads(servers, arguments, cores)
         if not arguments.no_handshakes:
             misses += compare_handshakes(servers, arguments, cores)

@@ -119,10 +119,20 @@ public:
         return session;
     }
 
+    // Of TLS 1.3, what is offered from the first connection on; empty = OpenSSL's own.
+    static std::string& offered_suites() {
+        static std::string suites;
+        return suites;
+    }
+
 private:
     static SSL_CTX* client_context() {
         static const tls_context context = [] {
             tls_context made{SSL_CTX_new(TLS_client_method())};
+            if (!offered_suites().empty() &&
+                SSL_CTX_set_ciphersuites(made.get(), offered_suites().c_str()) != 1) {
+                throw_tls("cipher suites");
+            }
             SSL_CTX_set_mode(made.get(),
                              SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
             SSL_CTX_set_session_cache_mode(made.get(),
