@@ -26,8 +26,8 @@ namespace {
 
 using transport::tls_role;
 
-// AES-128 first: no attack makes the key the weakest part (X25519 and P-256 are as strong), and both
-// records and handshakes cost less, for its hash is SHA-256.
+// AES-128 first: no attack makes the key the weakest part (X25519 and P-256 are as strong), and
+// both records and handshakes cost less, for its hash is SHA-256.
 constexpr const char* default_ciphers = "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20";
 constexpr const char* default_suites =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
