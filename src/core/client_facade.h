@@ -149,10 +149,9 @@ public:
 
     VoidResult stop(session::stop_handler& handler) {
         const auto current = engine();
-        if (!current || current->end().is_over()) {
+        if (!current || !current->stop_then(handler)) {
             return detail::failure(errc::connection_closed, "the client is not started", id_);
         }
-        current->stop_then(std::move(handler));
         return ok();
     }
 

@@ -77,10 +77,9 @@ public:
     }
     VoidResult stop(session::stop_handler& handler) {
         const auto current = engine();
-        if (!current || current->end().is_over()) {
+        if (!current || !current->stop_then(handler)) {
             return not_started();
         }
-        current->stop_then(std::move(handler));
         return ok();
     }
     VoidResult wait_for_stop() {

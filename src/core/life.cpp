@@ -22,14 +22,12 @@ bool life::stop(std::chrono::milliseconds drain_timeout, driven_by threads) {
     return is_over;
 }
 
-void life::stop_then(session::stop_handler handler) {
+bool life::stop_then(session::stop_handler& handler) {
     if (!keep_for_the_end(handler)) {
-        const auto& where = pool_->loops().front();
-        where->post([keep = keep_alive(), this, &where, handler = std::move(handler)] {
-            run_callback(*where, [&] { handler(ok()); });
-        });
+        return false;
     }
     begin_stop();
+    return true;
 }
 
 bool life::keep_for_the_end(session::stop_handler& handler) {
@@ -49,21 +47,27 @@ bool life::call_when_over(unique_function<void()> work) {
 }
 
 void life::finish(runtime::loop& where) noexcept {
-    std::vector<session::stop_handler> handlers;
     std::vector<unique_function<void()>> followers;
-    {
-        const std::lock_guard lock(stop_handlers_mutex_);
-        if (!stop_handlers_.empty() && !where.runs_here()) {
-            // The last callback ran on a pool's thread; these belong to the loop.
-            where.post([keep = keep_alive(), this, &where] { finish(where); });
-            return;
+    while (true) {
+        std::vector<session::stop_handler> handlers;
+        {
+            const std::lock_guard lock(stop_handlers_mutex_);
+            if (stop_handlers_.empty()) {
+                is_finished_ = true;
+                followers.swap(when_over_);
+                break;
+            }
+            if (!where.runs_here()) {
+                // The last callback ran on a pool's thread; these belong to the loop.
+                where.post([keep = keep_alive(), this, &where] { finish(where); });
+                return;
+            }
+            handlers.swap(stop_handlers_);
         }
-        is_finished_ = true;
-        handlers.swap(stop_handlers_);
-        followers.swap(when_over_);
-    }
-    for (const auto& each : handlers) {
-        run_callback(where, [&] { each(ok()); });
+        // More may ask meanwhile: whoever is answered is answered before the end.
+        for (const auto& each : handlers) {
+            run_callback(where, [&] { each(ok()); });
+        }
     }
     end_.announce();
     for (const auto& each : followers) {

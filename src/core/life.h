@@ -77,8 +77,9 @@ public:
     /// With own threads there is always an end, so that a slow machine or a long callback costs
     /// time, and neither callbacks nor counts.
     bool stop(std::chrono::milliseconds drain_timeout, driven_by threads = driven_by::others);
-    /// The stop without waiting: `handler` runs when all else is over.
-    void stop_then(session::stop_handler handler);
+    /// The stop without waiting: takes `handler`, which runs when all else is over. False when that
+    /// is over, too.
+    [[nodiscard]] bool stop_then(session::stop_handler& handler);
     /// `work` runs when all is over, on whatever thread that is; false when it is over already.
     [[nodiscard]] bool call_when_over(unique_function<void()> work);
     /// The stop without waiting: begins it, and keeps callbacks that are not running out.

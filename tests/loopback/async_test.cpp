@@ -357,6 +357,22 @@ TEST(async, the_stop_handler_comes_last) {
                            errc::server_not_started));
 }
 
+// One that ran after the end would run after the destructor, too.
+TEST(async, a_stop_handler_that_comes_while_another_runs_is_answered_before_the_end) {
+    test_server server;
+    (void)server.start();
+    std::atomic<int> answered{0};
+    ASSERT_TRUE(is_ok(server.server.stop_server([&](const VoidResult&) {
+        EXPECT_TRUE(is_ok(server.server.stop_server([&](const VoidResult&) {
+            EXPECT_TRUE(fails_with(server.server.start_server(0), errc::server_already_running));
+            ++answered;
+        })));
+        EXPECT_EQ(answered, 0);
+    })));
+    EXPECT_TRUE(is_ok(server.server.wait_for_stop()));
+    EXPECT_EQ(answered, 1);
+}
+
 TEST(async, requests_in_both_directions_and_blocking) {
     answering_server server;
     test_client client;
