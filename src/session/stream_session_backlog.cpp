@@ -56,12 +56,8 @@ stream_session::admission stream_session::enter_backlog(backlog::entry& entry) {
     } else {
         waiting.push(std::move(entry));
     }
-    if (loop().runs_here()) {
-        // Something is being written, or was announced: what follows that comes by here.
-        (void)remote_.publish(held);
-    } else {
-        announce_remote(held);
-    }
+    // On the session's own thread, too: whoever gave way has to be told, and not in this call.
+    announce_remote(held);
     return admission::granted;
 }
 
@@ -88,7 +84,8 @@ VoidResult stream_session::send_keyed(std::string_view key, std::span<const std:
 
 void stream_session::refill_from_backlog() {
     if (remote_.waiting() != nullptr && remote_.bytes() > 0 && !is_closing_) {
-        on_announced();
+        take_remote();
+        transport_->request_flush();
     }
 }
 

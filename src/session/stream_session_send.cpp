@@ -83,6 +83,8 @@ void stream_session::on_announced() {
     if (!is_closing_) {
         transport_->request_flush();
     }
+    // Not only when something is written: while the peer does not read, more and more give way.
+    settle_superseded();
 }
 
 websocket::masking_key stream_session::next_key() const noexcept {

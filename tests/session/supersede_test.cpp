@@ -126,6 +126,33 @@ TEST_F(superseding, drop_oldest_from_other_threads_and_many) {
     EXPECT_EQ(session->metrics().messages_dropped, 7U);
 }
 
+// Callbacks that waited for the peer to read would be memory without a bound.
+TEST_F(superseding, whoever_gives_way_is_told_while_the_peer_does_not_read) {
+    start_blocked(send_policy::drop_oldest, 4 * block);
+    const auto send_three = [&](std::uint8_t first) {
+        for (std::uint8_t i = 0; i < 3; ++i) {
+            EXPECT_EQ(send(numbered(static_cast<std::uint8_t>(first + i), block - 5)), 0);
+        }
+    };
+    loop.in_batch([&] { send_three(0); });
+    loop.run();
+    EXPECT_EQ(session->metrics().messages_dropped, 0U);
+    loop.in_batch([&] { send_three(3); });
+    loop.run();
+    EXPECT_EQ(session->metrics().messages_dropped, 2U);
+    std::thread([&] { send_three(6); }).join();
+    loop.run();
+    EXPECT_EQ(session->metrics().messages_dropped, 5U);
+    loop.in_batch([&] { send_three(9); });
+    std::thread([&] { send_three(12); }).join();
+    loop.run();
+    EXPECT_EQ(session->metrics().messages_dropped, 11U);
+    for (std::size_t i = 1; i <= 11; ++i) {
+        expect_outcome(i, superseded);
+    }
+    EXPECT_EQ(unblock().size(), 4U);
+}
+
 TEST_F(superseding, a_message_over_the_mark_meets_the_mark) {
     start_blocked(send_policy::drop_oldest, block);
     send_all({numbered(0, 2 * block)});
