@@ -2,29 +2,51 @@
 
 #include "loopback/support.h"
 
+#include <array>
+
 namespace integration {
 
 using network_system::session::session_metrics;
 
+/// A counter of a session. `queued_bytes` is none: it is how much there is now.
+struct session_counter {
+    const char* name;
+    std::uint64_t session_metrics::*value;
+};
+
+inline constexpr std::array session_counters{
+    session_counter{"messages_sent", &session_metrics::messages_sent},
+    session_counter{"messages_received", &session_metrics::messages_received},
+    session_counter{"bytes_sent", &session_metrics::bytes_sent},
+    session_counter{"bytes_received", &session_metrics::bytes_received},
+    session_counter{"messages_dropped", &session_metrics::messages_dropped},
+    session_counter{"sends_rejected", &session_metrics::sends_rejected},
+    session_counter{"bytes_discarded", &session_metrics::bytes_discarded},
+    session_counter{"requests_sent", &session_metrics::requests_sent},
+    session_counter{"requests_received", &session_metrics::requests_received},
+    session_counter{"request_timeouts", &session_metrics::request_timeouts},
+    session_counter{"late_responses", &session_metrics::late_responses},
+    session_counter{"rate_pauses", &session_metrics::rate_pauses},
+    session_counter{"messages_unread", &session_metrics::messages_unread},
+};
+static_assert(sizeof(session_metrics) ==
+                  session_counters.size() * sizeof(std::uint64_t) + sizeof(std::size_t),
+              "a counter of session_metrics is missing here");
+
 inline void add(session_metrics& to, const session_metrics& more) {
-    to.messages_sent += more.messages_sent;
-    to.messages_received += more.messages_received;
-    to.bytes_sent += more.bytes_sent;
-    to.bytes_received += more.bytes_received;
-    to.messages_dropped += more.messages_dropped;
-    to.sends_rejected += more.sends_rejected;
-    to.bytes_discarded += more.bytes_discarded;
+    for (const session_counter& each : session_counters) {
+        to.*each.value += more.*each.value;
+    }
+    to.queued_bytes += more.queued_bytes;
 }
 
+/// `sum` is of sessions that are closed, so neither has anything queued.
 inline void expect_equal(const session_metrics& totals, const session_metrics& sum) {
-    EXPECT_EQ(totals.messages_sent, sum.messages_sent);
-    EXPECT_EQ(totals.messages_received, sum.messages_received);
-    EXPECT_EQ(totals.bytes_sent, sum.bytes_sent);
-    EXPECT_EQ(totals.bytes_received, sum.bytes_received);
-    EXPECT_EQ(totals.messages_dropped, sum.messages_dropped);
-    EXPECT_EQ(totals.sends_rejected, sum.sends_rejected);
-    EXPECT_EQ(totals.bytes_discarded, sum.bytes_discarded);
+    for (const session_counter& each : session_counters) {
+        EXPECT_EQ(totals.*each.value, sum.*each.value) << each.name;
+    }
     EXPECT_EQ(totals.queued_bytes, 0U);
+    EXPECT_EQ(sum.queued_bytes, 0U);
 }
 
 }  // namespace integration

@@ -43,7 +43,7 @@ struct connection {
 
     const ending how;
     // Pauses at random.
-    const bool is_slow;
+    bool is_slow;
     // In steps of whoever drives it.
     const std::size_t lifetime;
     std::size_t steps = 0;

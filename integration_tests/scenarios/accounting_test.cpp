@@ -35,6 +35,14 @@ void expect_complete(const side& from, const side& to) {
     EXPECT_EQ(to.receiver.received(), from.sender.accepted());
 }
 
+/// Returns when the session has stopped reading.
+void pause(const side& at) {
+    EXPECT_TRUE(is_ok(at.session->pause_receiving()));
+    std::promise<void> is_paused;
+    at.session->post([&] { is_paused.set_value(); });
+    is_paused.get_future().wait();
+}
+
 /// A server and clients that keep books. Both sides send only what the tests tell them to.
 class Accounting : public BothReadiness {
 protected:
@@ -50,12 +58,16 @@ protected:
     };
 
     void start(server_options options = for_server()) {
+        make_server(std::move(options));
+        listen();
+    }
+    void make_server(server_options options) {
         server_ = std::make_unique<test_server>(std::move(options));
         server_->on_receive = [](const session_ptr& session, std::span<const std::uint8_t> data) {
             session->user_data_as<connection>()->far.receiver.take(data);
         };
-        port_ = server_->start();
     }
+    void listen() { port_ = server_->start(); }
     connection& connect(const client_options& options = for_client()) {
         auto& made = *connections_.emplace_back(std::make_shared<connection>(options));
         EXPECT_TRUE(is_ok(made.peer.connect(port_)));
@@ -74,12 +86,18 @@ protected:
 
     /// After the last connection has ended.
     void expect_balanced_books() {
+        expect_totals();
+        for (const auto& each : connections_) {
+            expect_balanced(each->near, each->far);
+            expect_balanced(each->far, each->near);
+        }
+    }
+    /// The same; of the totals only.
+    void expect_totals() {
         EXPECT_TRUE(is_ok(server_->server.stop_server()));
         session_metrics sum;
         for (const auto& each : connections_) {
             EXPECT_TRUE(is_ok(each->peer.client.wait_for_stop()));
-            expect_balanced(each->near, each->far);
-            expect_balanced(each->far, each->near);
             expect_equal(each->peer.client.metrics().totals, each->near.metrics());
             add(sum, each->far.metrics());
         }
@@ -151,17 +169,19 @@ TEST_P(Accounting, TrafficInBothDirectionsIsBalancedWhoeverCloses) {
 }
 
 TEST_P(Accounting, AConnectionCutInTheMiddleOfTrafficLosesNothingFromTheBooks) {
-    server_options hasty_server = for_server();
-    hasty_server.drain_timeout = 0ms;
-    hasty_server.socket.send_buffer_size = 4096;  // what is refused stays in the queue
-    start(hasty_server);
-    client_options hasty = for_client();
-    hasty.socket.send_buffer_size = 4096;
-    hasty.drain_timeout = 0ms;  // the client resets the connection instead of closing it
+    // However long this thread is kept from running, the system takes no more than its buffers
+    // hold: when the connection is cut, the queues are not empty.
+    const auto hasty = [](auto options) {
+        options.drain_timeout = 0ms;  // a stop resets the connection instead of closing it
+        options.socket.send_buffer_size = 4096;
+        options.socket.receive_buffer_size = 4096;
+        return options;
+    };
+    start(hasty(for_server()));
     for (std::size_t round = 0; round < 10; ++round) {
-        auto& each = connect(hasty);
-        EXPECT_TRUE(is_ok(each.far.session->pause_receiving()));
-        EXPECT_TRUE(is_ok(each.near.session->pause_receiving()));
+        auto& each = connect(hasty(for_client()));
+        pause(each.far);
+        pause(each.near);
         std::thread far_side([&] {
             while (each.far.sender.send(*each.far.session, 20'000)) {}
         });
@@ -225,10 +245,7 @@ TEST_P(Accounting, AStopWithFullQueuesCountsWhatItDrops) {
     for (std::size_t i = 0; i < count; ++i) {
         all.push_back(&connect(small));
         if (i % 2 == 0) {
-            EXPECT_TRUE(is_ok(all[i]->near.session->pause_receiving()));
-            std::promise<void> is_paused;
-            all[i]->near.session->post([&] { is_paused.set_value(); });
-            is_paused.get_future().wait();
+            pause(all[i]->near);
         }
     }
     for (std::size_t i = 0; i < count; i += 2) {
@@ -294,6 +311,55 @@ TEST_P(Accounting, EverySendOfManyThreadsIsCountedOnce) {
     EXPECT_EQ(server().server.metrics().totals.messages_received +
                   server().server.metrics().totals.messages_sent,
               threads * each_sends);
+}
+
+TEST_P(Accounting, TheTotalsAreTheSumsOfEveryCounter) {
+    server_options pulling = for_server();
+    pulling.session.receiving = network_system::receive_mode::pull;  // and nobody asks
+    pulling.session.max_messages_per_second = 20;
+    pulling.socket.receive_buffer_size = 4096;
+    make_server(pulling);
+    collector<std::shared_ptr<network_system::session::responder>> unanswered;
+    (void)server().server.set_request_callback([&](const session_ptr&,
+                                                   std::span<const std::uint8_t>,
+                                                   network_system::session::responder answer) {
+        unanswered.add(std::make_shared<network_system::session::responder>(std::move(answer)));
+    });
+    listen();
+    client_options options = for_client();
+    options.session.high_watermark = 200'000;
+    options.session.low_watermark = 100'000;
+    options.socket.send_buffer_size = 4096;
+    session_metrics both;
+    for (std::size_t round = 0; round < 3; ++round) {
+        auto& each = connect(options);
+        std::promise<VoidResult> outcome;
+        ASSERT_TRUE(is_ok(each.near.session->request(
+            "is anybody there?", 1ms, [&](const Result<std::span<const std::uint8_t>>& answer) {
+                outcome.set_value(answer.is_ok() ? network_system::ok()
+                                                 : VoidResult(answer.error()));
+            })));
+        EXPECT_TRUE(fails_with(outcome.get_future().get(), errc::connection_timeout));
+        ASSERT_TRUE(unanswered.wait_for(round + 1));
+        EXPECT_TRUE(is_ok(unanswered.at(round)->respond("too late")));
+        ASSERT_TRUE(eventually([&] { return each.near.metrics().late_responses == 1; }));
+        send(each.near, 100, 100);
+        ASSERT_TRUE(eventually([&] { return each.far.metrics().rate_pauses > 0; }));
+        pause(each.far);
+        while (each.near.sender.send(*each.near.session, 20'000)) {}
+        // What is on its way now, the server discards.
+        ASSERT_TRUE(eventually(
+            [&] { return each.near.metrics().bytes_sent > each.far.metrics().bytes_received; }));
+        EXPECT_TRUE(is_ok(each.far.session->stop_session()));
+        ASSERT_TRUE(server().closed.wait_for(round + 1));
+        ASSERT_TRUE(each.peer.disconnected.wait_for(1));
+        add(both, each.near.metrics());
+        add(both, each.far.metrics());
+    }
+    expect_totals();
+    for (const session_counter& each : session_counters) {
+        EXPECT_GT(both.*each.value, 0U) << each.name << ": not tested";
+    }
 }
 
 TEST_P(Accounting, AClientsTotalsAreTheSumOfItsConnections) {
