@@ -235,7 +235,9 @@ TEST_P(HotRestartTest, WhatWaitsToBeAcceptedIsServedByTheNext) {
     raw_peer waiting = raw_peer::connect(port);
     ASSERT_TRUE(waiting.send(frame_of(type_data, pattern(9))));
 
-    test_server second(for_server());
+    server_options brief = for_server();
+    brief.drain_timeout = 50ms;  // the peer does not end
+    test_server second(brief);
     ASSERT_TRUE(is_ok(second.server.start_server(std::move(shared).value())));
     EXPECT_EQ(second.server.local_port(), port);
     const auto answer = waiting.receive_frame_of(type_data);

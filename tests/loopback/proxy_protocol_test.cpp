@@ -98,6 +98,8 @@ TEST_P(ProxyProtocolTest, OthersAreServedAsTheyAre) {
     // Their headers are not believed.
     raw_peer liar = raw_peer::connect(port);
     ASSERT_TRUE(liar.send(header_from(1)));
+    EXPECT_NE(liar.drain(), stream_end::none);
+    liar.close();  // the server's connection ends with the peer's
     ASSERT_TRUE(server.errors.wait_for(1));
     EXPECT_TRUE(server.errors.at(0).has_session);
     EXPECT_EQ(server.server.metrics().proxy_errors, 0U);

@@ -34,9 +34,7 @@ protected:
         return std::make_shared<io_pool>(threads, GetParam());
     }
 };
-INSTANTIATE_TEST_SUITE_P(every, io_pools,
-                         ::testing::Values(readiness_method::automatic,
-                                           readiness_method::per_socket));
+INSTANTIATE_TEST_SUITE_P(every, io_pools, both_methods(), method_name);
 
 TEST_P(io_pools, take_their_loops_in_turn) {
     const auto pool = make(3);

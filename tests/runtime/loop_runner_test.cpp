@@ -148,16 +148,16 @@ TEST_P(threaded, runs_what_a_task_posts) {
     EXPECT_FALSE(loop->context_runs_here());
 }
 
-class alarm final : public deadline_entry {
+class timed_alarm final : public deadline_entry {
 public:
     void on_deadline(steady_time now) override { fired_at.set_value(now); }
     std::promise<steady_time> fired_at;
 };
 
 TEST_P(threaded, is_woken_by_its_deadlines) {
-    alarm soon;
-    alarm later;
-    alarm never;
+    timed_alarm soon;
+    timed_alarm later;
+    timed_alarm never;
     steady_time start;
     loop.run([&] {
         start = loop->now();
@@ -225,9 +225,7 @@ TEST_P(threaded, drops_what_is_still_pending_when_it_ends) {
 }
 
 class runners : public ::testing::TestWithParam<readiness_method> {};
-INSTANTIATE_TEST_SUITE_P(every, runners,
-                         ::testing::Values(readiness_method::automatic,
-                                           readiness_method::per_socket));
+INSTANTIATE_TEST_SUITE_P(every, runners, both_methods(), method_name);
 
 TEST_P(runners, may_be_stopped_before_they_run) {
     const auto runner = loop_runner::make(GetParam());

@@ -148,6 +148,15 @@ struct loop_kind {
     return info.param.name;
 }
 
+[[nodiscard]] inline auto both_methods() {
+    return ::testing::Values(readiness_method::automatic, readiness_method::per_socket);
+}
+
+[[nodiscard]] inline std::string method_name(
+    const ::testing::TestParamInfo<readiness_method>& info) {
+    return info.param == readiness_method::automatic ? "automatic" : "per_socket";
+}
+
 class every_loop : public ::testing::TestWithParam<loop_kind> {
 protected:
     [[nodiscard]] static std::unique_ptr<stepped_loop> make_loop() {

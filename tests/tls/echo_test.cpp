@@ -1,5 +1,6 @@
 // Secure servers and clients over the real loopback.
 #include "tls/secure_support.h"
+#include "tls/versions.h"
 
 namespace secure {
 namespace {
@@ -103,11 +104,8 @@ INSTANTIATE_TEST_SUITE_P(
                    "TLS_CHACHA20_POLY1305_SHA256"}),
     [](const auto& each) { return std::string(each.param.name); });
 
-INSTANTIATE_TEST_SUITE_P(Versions, SecureEchoTest,
-                         testing::Values(tls_version::tls_1_2, tls_version::tls_1_3),
-                         [](const auto& each) {
-                             return each.param == tls_version::tls_1_2 ? "tls_1_2" : "tls_1_3";
-                         });
+INSTANTIATE_TEST_SUITE_P(Versions, SecureEchoTest, network_system::testing::both_versions(),
+                         network_system::testing::version_of);
 
 }  // namespace
 }  // namespace secure

@@ -2,6 +2,7 @@
 // when, the books of both sides balance.
 #include "session/every_step.h"
 #include "tls/scripted_terms.h"
+#include "tls/versions.h"
 #include "transport/stream_transport.ipp"
 
 namespace network_system::transport {
@@ -21,7 +22,7 @@ struct tls_conditions {
 };
 
 std::ostream& operator<<(std::ostream& to, const tls_conditions& each) {
-    return to << each.how << (each.version == tls_version::tls_1_2 ? "_tls_1_2" : "_tls_1_3");
+    return to << each.how << '_' << network_system::testing::name_of_version(each.version);
 }
 
 using tls_fail_every_step = every_step_test<tls_conditions>;
@@ -89,8 +90,8 @@ TEST_P(tls_every_split, nothing_is_lost) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(versions, tls_every_split,
-                         ::testing::Values(tls_version::tls_1_2, tls_version::tls_1_3));
+INSTANTIATE_TEST_SUITE_P(versions, tls_every_split, network_system::testing::both_versions(),
+                         network_system::testing::version_of);
 
 }  // namespace
 }  // namespace network_system::session

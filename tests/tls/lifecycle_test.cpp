@@ -1,5 +1,6 @@
 // Resumption, certificates exchanged while a server runs, the end of streams, and bad peers.
 #include "tls/secure_support.h"
+#include "tls/versions.h"
 
 #include <thread>
 
@@ -99,8 +100,8 @@ TEST_P(Resumption, KeepsTheCertificateOfTheClient) {
     EXPECT_EQ(seen, (std::vector<std::string>{"CN=alice", "CN=alice resumed"}));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Resumption,
-                         testing::Values(tls_version::tls_1_2, tls_version::tls_1_3));
+INSTANTIATE_TEST_SUITE_P(All, Resumption, network_system::testing::both_versions(),
+                         network_system::testing::version_of);
 
 TEST(Reload, GivesNewConnectionsTheNewCertificateAndLeavesTheOldOnesAlone) {
     const auto first = authority().issue_local("before");
@@ -236,7 +237,9 @@ TEST(Limits, AFullServerTellsItWithAnAlert) {
 }
 
 TEST(BadPeers, StoppingDoesNotWaitForHandshakesThatStall) {
-    secure_server server(for_server());
+    server_options options;
+    options.drain_timeout = 50ms;
+    secure_server server(for_server(), options);
     const raw_peer silent = raw_peer::connect(server.start());
     ASSERT_TRUE(eventually([&] { return server.server.connection_count() == 1; }));
     EXPECT_TRUE(is_ok(server.server.stop_server()));

@@ -35,16 +35,25 @@ TEST_F(SecureWebsocketSocket, IsEncryptedAndSaysHow) {
     }
 }
 
+struct host_case {
+    const char* name;
+    const char* host;
+};
+
 class SecureWebsocketName : public SecureWebsocketSocket,
-                            public testing::WithParamInterface<const char*> {};
+                            public testing::WithParamInterface<host_case> {};
 
 TEST_P(SecureWebsocketName, IsTheOneInTheHostField) {
-    asks_.host = GetParam();
+    asks_.host = GetParam().host;
     open();
 }
 
 INSTANTIATE_TEST_SUITE_P(Names, SecureWebsocketName,
-                         testing::Values("localhost", "127.0.0.1:443", "[::1]", "[::1]:8080"));
+                         testing::Values(host_case{"name", "localhost"},
+                                         host_case{"v4_and_port", "127.0.0.1:443"},
+                                         host_case{"v6", "[::1]"},
+                                         host_case{"v6_and_port", "[::1]:8080"}),
+                         [](const auto& each) { return std::string(each.param.name); });
 
 TEST_F(SecureWebsocketSocket, RefusesAServerOfAnotherName) {
     asks_.host = "example.org:443";
