@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what the project needs from the system's package manager (apt or Homebrew). Says and does
-# nothing when all is there.
+# nothing when all is there. Another installation that is under way is waited for.
 #
 #   scripts/install_dependencies.sh [GROUP...]
+#   scripts/install_dependencies.sh --list [GROUP...]    names the packages, one a line
 #
 #   build     what the library needs (default, together with test)
 #   test      what the tests need, the peers they talk to among it; includes build
@@ -14,6 +15,11 @@
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
+is_list=
+if [ "${1:-}" = --list ]; then
+    is_list=1
+    shift
+fi
 [ $# -gt 0 ] || set -- test
 
 has_browser() {
@@ -60,43 +66,64 @@ as_root() {
     fi
 }
 
+# What the groups name, and of that what is not installed.
+packages=()
 missing=()
-if command -v apt-get >/dev/null 2>&1; then
+# PACKAGES_OF IS_INSTALLED GROUP...: fills both.
+collect() {
+    local packages_of=$1 is_installed=$2 group package
+    shift 2
     for group in "$@"; do
-        packages=$(debian_packages "$group")
-        for package in $packages; do
-            # "install ok installed"; packages may carry an architecture or be virtual.
-            dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q 'ok installed' ||
-                case " ${missing[*]-} " in
-                *" $package "*) ;;
-                *) missing+=("$package") ;;
-                esac
+        for package in $("$packages_of" "$group"); do
+            case " ${packages[*]-} " in *" $package "*) continue ;; esac
+            packages+=("$package")
+            "$is_installed" "$package" || missing+=("$package")
         done
     done
+    if [ -n "$is_list" ]; then
+        printf '%s\n' "${packages[@]}"
+        exit 0
+    fi
     [ ${#missing[@]} -gt 0 ] || exit 0
     say "installing: ${missing[*]}"
-    export DEBIAN_FRONTEND=noninteractive
+}
+
+# "install ok installed"; packages may carry an architecture or be virtual.
+has_debian_package() {
+    dpkg-query -W -f '${Status}\n' "$1" 2>/dev/null | grep -q 'ok installed'
+}
+
+has_brew_package() {
+    [ -n "${brew_installed+is set}" ] || brew_installed=" $(brew list --formula -1 | tr '\n' ' ') "
+    case "$brew_installed" in *" $1 "*) ;; *) return 1 ;; esac
+}
+
+# apt_get ARGUMENTS...: waits up to ten minutes for the locks of another package manager. apt's own
+# option covers dpkg's lock, but not those of the package lists and the download cache.
+apt_get() {
+    local end=$((SECONDS + 600)) output="$log.command"
+    until as_root env LC_ALL=C DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=600 "$@" \
+        >"$output" 2>&1; do
+        cat "$output" >>"$log"
+        grep -q 'Could not get lock' "$output" && [ "$SECONDS" -lt "$end" ] || return 1
+        say "waiting for another package manager"
+        sleep 5
+    done
+    cat "$output" >>"$log"
+}
+
+if command -v apt-get >/dev/null 2>&1; then
+    collect debian_packages has_debian_package "$@"
     log="$ROOT/build/apt.log"
+    : >"$log"
     # An index that cannot be refreshed is no reason to stop when the packages can be had.
-    as_root apt-get update -q >"$log" 2>&1 || say "apt-get update failed; trying with the old index"
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
-        "${missing[@]}" >>"$log" 2>&1 || {
+    apt_get update || say "apt-get update failed; trying with the old index"
+    apt_get install -y --no-install-recommends "${missing[@]}" || {
         tail -n 20 "$log" >&2
         die "apt-get could not install: ${missing[*]}"
     }
 elif command -v brew >/dev/null 2>&1; then
-    installed=" $(brew list --formula -1 | tr '\n' ' ') "
-    for group in "$@"; do
-        packages=$(brew_packages "$group")
-        for package in $packages; do
-            case "$installed ${missing[*]-} " in
-            *" $package "*) ;;
-            *) missing+=("$package") ;;
-            esac
-        done
-    done
-    [ ${#missing[@]} -gt 0 ] || exit 0
-    say "installing: ${missing[*]}"
+    collect brew_packages has_brew_package "$@"
     brew install --quiet "${missing[@]}"
 else
     die "neither apt-get nor brew was found. Needed: a C++20 compiler, CMake 3.16+, standalone Asio \
