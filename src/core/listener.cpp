@@ -12,7 +12,7 @@
 namespace network_system::core {
 namespace {
 
-constexpr const char* source = "listener";
+constexpr const char* listener_source = "listener";
 // The receiver's server removes the socket file.
 constexpr std::uint8_t owns_file_flag = 1;
 
@@ -24,7 +24,7 @@ constexpr bool is_supported = true;
 
 error_info not_supported() {
     return detail::failure(errc::not_supported, "listeners apart from servers on this platform",
-                           source);
+                           listener_source);
 }
 
 /// Where processes meet; an error also when the calling thread may not wait.
@@ -37,12 +37,13 @@ Result<endpoint> meeting_place(std::string_view address, std::chrono::millisecon
                                fmt::format("a listener is handed over at \"unix:/path\" and in a "
                                            "time of at least 0, not at \"{}\"",
                                            address),
-                               source);
+                               listener_source);
     }
     if (runtime::loop::is_on_io_thread()) {
-        return detail::failure(errc::would_block, "handing a listener over blocks", source);
+        return detail::failure(errc::would_block, "handing a listener over blocks",
+                               listener_source);
     }
-    return parse_bind_address(std::string(address), 0, source);
+    return parse_bind_address(std::string(address), 0, listener_source);
 }
 
 errc code_of(std::error_code error, errc otherwise) {
@@ -79,12 +80,13 @@ Result<listener> listener::adopt(int descriptor) {
     if (descriptor < 0 || !runtime::sockets::is_listening(descriptor)) {
         return detail::failure(
             errc::invalid_argument,
-            fmt::format("descriptor {} is no listening stream socket", descriptor), source);
+            fmt::format("descriptor {} is no listening stream socket", descriptor),
+            listener_source);
     }
     if (const auto error = runtime::sockets::make_private_and_non_blocking(descriptor)) {
         return detail::failure(errc::invalid_argument,
                                fmt::format("descriptor {} cannot be taken over", descriptor),
-                               source, error);
+                               listener_source, error);
     }
     return listener(descriptor, false);
 #endif
@@ -101,8 +103,8 @@ Result<listener> listener::receive_from(std::string_view address,
         runtime::receive_socket(place.value(), std::chrono::steady_clock::now() + timeout, error);
     if (error) {
         return detail::failure(code_of(error, errc::bind_failed),
-                               fmt::format("cannot receive a listener at {}", address), source,
-                               error);
+                               fmt::format("cannot receive a listener at {}", address),
+                               listener_source, error);
     }
     return listener(static_cast<int>(handed.socket.release()),
                     (handed.flags & owns_file_flag) != 0);
@@ -114,14 +116,15 @@ VoidResult listener::send_to(std::string_view address, std::chrono::milliseconds
         return place.error();
     }
     if (!is_open()) {
-        return detail::failure(errc::invalid_argument, "the listener is not open", source);
+        return detail::failure(errc::invalid_argument, "the listener is not open", listener_source);
     }
     const auto error = runtime::send_socket(
         place.value(), static_cast<runtime::socket_handle>(descriptor_),
         owns_file_ ? owns_file_flag : std::uint8_t{0}, std::chrono::steady_clock::now() + timeout);
     if (error) {
         return detail::failure(code_of(error, errc::connection_failed),
-                               fmt::format("cannot send a listener to {}", address), source, error);
+                               fmt::format("cannot send a listener to {}", address),
+                               listener_source, error);
     }
     owns_file_ = false;
     return ok();

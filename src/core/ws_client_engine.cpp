@@ -6,13 +6,6 @@
 #include <utility>
 
 namespace network_system::core {
-namespace {
-
-session::websocket_session& websocket_of(const session::session_ptr& who) noexcept {
-    return static_cast<session::websocket_session&>(session::stream_session::of(*who));
-}
-
-}  // namespace
 
 ws_client_engine::ws_client_engine(const std::string& name, const ws_client_config& config,
                                    std::shared_ptr<runtime::io_pool> pool,
@@ -41,7 +34,7 @@ void ws_client_engine::tell_failed(std::error_code reason) {
 }
 
 void ws_client_engine::tell_disconnected(const session_ptr& who, std::error_code reason) {
-    const ws_closing closing(websocket_of(who), reason);
+    const ws_closing closing(session::websocket_session::of(*who), reason);
     callbacks_->disconnected(closing.code, closing.reason);
 }
 
@@ -52,7 +45,7 @@ bool ws_client_engine::reconnects_after(const session_ptr& who, bool was_open) {
     if (who == nullptr) {
         return reconnection_.failed(0);
     }
-    const auto& ended = websocket_of(who);
+    const auto& ended = session::websocket_session::of(*who);
     return was_open ? reconnection_.lost(ended.was_closed_here(), ended.close_code())
                     : reconnection_.failed(ended.http_status());
 }

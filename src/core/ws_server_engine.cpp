@@ -23,10 +23,6 @@ void increment(std::atomic<std::uint64_t>& counter) noexcept {
     counter.fetch_add(1, std::memory_order_relaxed);
 }
 
-session::websocket_session& websocket_of(const session::session_ptr& who) noexcept {
-    return static_cast<session::websocket_session&>(session::stream_session::of(*who));
-}
-
 template <typename Use>
 void with_connection(const session::session_ptr& who, const Use& use) {
     session::websocket_session::with_connection(who, use);
@@ -100,7 +96,7 @@ server_engine::standing ws_server_engine::leave(const session_ptr& who) noexcept
 
 void ws_server_engine::end_sessions() {
     sessions().for_each([](const session_ptr& each) {
-        (void)websocket_of(each).close(ws_close_code::going_away, {});
+        (void)session::websocket_session::of(*each).close(ws_close_code::going_away, {});
     });
     std::vector<session_ptr> arriving;
     {
@@ -229,7 +225,7 @@ void ws_server_engine::on_closed(const session_ptr& who, std::error_code reason,
     }
     // The error callback may have destroyed the server.
     if (was_open && callbacks_->disconnected && gate()->is_open()) {
-        const ws_closing closing(websocket_of(who), reason);
+        const ws_closing closing(session::websocket_session::of(*who), reason);
         callbacks_->disconnected(who->id(), closing.code, closing.reason);
     }
 }

@@ -9,7 +9,7 @@
 namespace network_system::internal {
 namespace {
 
-constexpr const char* source = "udp_socket";
+constexpr const char* udp_source = "udp_socket";
 
 }  // namespace
 
@@ -18,7 +18,8 @@ class udp_socket::impl final : public core::datagram_engine {
 public:
     impl(std::shared_ptr<runtime::io_pool> where,
          std::shared_ptr<core::datagram_callbacks> callbacks)
-        : datagram_engine(source, std::move(where), callbacks), callbacks_(std::move(callbacks)) {}
+        : datagram_engine(udp_source, std::move(where), callbacks),
+          callbacks_(std::move(callbacks)) {}
 
     /// Apart from the constructor, because the channel refers to its host.
     void make_socket(runtime::unique_socket socket, const udp_socket_options& options) {
@@ -35,10 +36,11 @@ public:
 
     VoidResult start() {
         if (is_stopping()) {
-            return detail::failure(errc::connection_closed, "the socket was closed", source);
+            return detail::failure(errc::connection_closed, "the socket was closed", udp_source);
         }
         if (is_started_.exchange(true)) {
-            return detail::failure(errc::already_exists, "start_receive was called before", source);
+            return detail::failure(errc::already_exists, "start_receive was called before",
+                                   udp_source);
         }
         adopt({channel_});
         const auto& where = pool().loops().front();
@@ -62,7 +64,7 @@ public:
     VoidResult set(const Assign& assign) {
         if (is_started_) {
             return detail::failure(errc::invalid_argument, "callbacks are set before start_receive",
-                                   source);
+                                   udp_source);
         }
         assign(*callbacks_);
         return ok();
@@ -84,9 +86,9 @@ udp_socket::~udp_socket() {
 VoidResult udp_socket::check(const udp_socket_options& options) {
     if (options.drain_timeout < std::chrono::milliseconds{0}) {
         return detail::failure(errc::invalid_argument, "drain_timeout must not be negative",
-                               source);
+                               udp_source);
     }
-    return core::validate(options.datagrams, source);
+    return core::validate(options.datagrams, udp_source);
 }
 
 Result<std::unique_ptr<udp_socket>> udp_socket::make(asio::io_context& context,

@@ -10,7 +10,7 @@
 namespace network_system::internal {
 namespace {
 
-constexpr const char* source = "websocket_socket";
+constexpr const char* websocket_source = "websocket_socket";
 
 /// Without the port and the brackets that the value of a Host field may have.
 std::string_view name_in(std::string_view host) {
@@ -22,7 +22,7 @@ std::string_view name_in(std::string_view host) {
 
 class websocket_socket::impl final : public adopted_session {
 public:
-    impl() : adopted_session(source) {}
+    impl() : adopted_session(websocket_source) {}
 
     void make_session(const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
                       const websocket::client_handshake* asks,
@@ -86,14 +86,14 @@ VoidResult websocket_socket::check(const websocket::client_handshake* asks,
                                    const websocket_socket_options& options) {
     if (options.handshake_timeout <= std::chrono::milliseconds{0}) {
         return detail::failure(errc::invalid_argument, "handshake_timeout must be positive",
-                               source);
+                               websocket_source);
     }
     if (asks != nullptr) {
         if (const auto encoded = websocket::encode_request(*asks, {}); !encoded) {
             return encoded.error();
         }
     }
-    return core::validate(options.limits, source);
+    return core::validate(options.limits, websocket_source);
 }
 
 Result<stream_kind_ptr> websocket_socket::prepare(const websocket::client_handshake* asks,
@@ -102,11 +102,11 @@ Result<stream_kind_ptr> websocket_socket::prepare(const websocket::client_handsh
         return checked.error();
     }
     const auto tls = core::over_http(options.tls);
-    const auto security = asks != nullptr ? core::make_client_security(tls, source)
-                                          : core::make_server_security(tls, source);
+    const auto security = asks != nullptr ? core::make_client_security(tls, websocket_source)
+                                          : core::make_server_security(tls, websocket_source);
     return security.and_then([asks](const auto& over) {
         const auto host = asks != nullptr ? name_in(asks->host) : std::string_view();
-        return kind_of(core::make_transports(over.get(), host, source));
+        return kind_of(core::make_transports(over.get(), host, websocket_source));
     });
 }
 

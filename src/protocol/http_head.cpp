@@ -12,7 +12,7 @@ using protocol::is_blank;
 
 namespace {
 
-constexpr unsigned bad_request = 400;
+constexpr unsigned status_bad_request = 400;
 constexpr unsigned target_too_long = 414;
 constexpr unsigned fields_too_large = 431;
 
@@ -101,17 +101,18 @@ void http_head_parser::take(char each) {
     }
     if (had_cr_) {
         had_cr_ = false;
-        return each == '\n' ? end_line() : fail(bad_request, "carriage return inside a line");
+        return each == '\n' ? end_line()
+                            : fail(status_bad_request, "carriage return inside a line");
     }
     if (each == '\r') {
         had_cr_ = true;
         return;
     }
     if (each == '\n') {
-        return fail(bad_request, "line feed without a carriage return");
+        return fail(status_bad_request, "line feed without a carriage return");
     }
     if (!protocol::is_field_value({&each, 1})) {
-        return fail(bad_request, "control character");
+        return fail(status_bad_request, "control character");
     }
     if (head_.text_.size() - line_begin_ == limits_.max_line_bytes) {
         return fail_too_long();
@@ -132,7 +133,7 @@ void http_head_parser::end_line() {
     const std::size_t begin = std::exchange(line_begin_, head_.text_.size());
     if (!has_start_line_) {
         if (line.empty()) {
-            return fail(bad_request, "no start line");
+            return fail(status_bad_request, "no start line");
         }
         head_.start_line_ = {0, static_cast<std::uint16_t>(line.size())};
         has_start_line_ = true;
@@ -148,15 +149,15 @@ void http_head_parser::end_line() {
 
 void http_head_parser::add_field(std::size_t begin, std::string_view line) {
     if (is_blank(line.front())) {
-        return fail(bad_request, "folded header line");
+        return fail(status_bad_request, "folded header line");
     }
     const std::size_t colon = line.find(':');
     if (colon == std::string_view::npos) {
-        return fail(bad_request, "header line without a colon");
+        return fail(status_bad_request, "header line without a colon");
     }
     const std::string_view name = line.substr(0, colon);
     if (!protocol::is_token(name)) {
-        return fail(bad_request, "field name that is not a token");
+        return fail(status_bad_request, "field name that is not a token");
     }
     if (head_.fields_.size() == limits_.max_fields) {
         return fail(fields_too_large, "too many header fields");

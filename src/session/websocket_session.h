@@ -32,11 +32,15 @@ public:
     websocket_session& operator=(const websocket_session&) = delete;
     ~websocket_session() override;
 
+    /// Every session of an engine that speaks WebSocket is one of these.
+    [[nodiscard]] static websocket_session& of(messaging_session& who) noexcept {
+        return static_cast<websocket_session&>(stream_session::of(who));
+    }
     /// Calls `use(const std::shared_ptr<ws_connection>&)`. Where the session's own callbacks run,
     /// the reference count is not touched.
     template <typename Use>
     static void with_connection(const session_ptr& who, Use&& use) {
-        auto& session = static_cast<websocket_session&>(stream_session::of(*who));
+        auto& session = of(*who);
         if (session.connection_ && session.runs_here()) {
             use(session.connection_);
         } else {

@@ -8,16 +8,16 @@
 namespace loopback {
 namespace {
 
-constexpr std::size_t high = 64 * 1024;
-constexpr std::size_t low = 16 * 1024;
+constexpr std::size_t high_mark = 64 * 1024;
+constexpr std::size_t low_mark = 16 * 1024;
 constexpr std::size_t header_size = 5;
 
 class BackpressureTest : public BothReadiness {
 protected:
     [[nodiscard]] static server_options narrow(send_policy policy = send_policy::reject) {
         server_options options = for_server();
-        options.session.high_watermark = high;
-        options.session.low_watermark = low;
+        options.session.high_watermark = high_mark;
+        options.session.low_watermark = low_mark;
         options.session.policy = policy;
         options.socket.send_buffer_size = 4096;
         options.drain_timeout = 50ms;
@@ -40,7 +40,7 @@ protected:
         for (; taken < 20'000; ++taken) {
             const auto sent =
                 session->send_packet(pattern(size, static_cast<std::uint32_t>(taken)));
-            EXPECT_LE(session->queued_bytes(), high);
+            EXPECT_LE(session->queued_bytes(), high_mark);
             if (!sent) {
                 EXPECT_TRUE(fails_with(sent, errc::send_buffer_full));
                 return taken;
@@ -66,9 +66,9 @@ TEST_P(BackpressureTest, AFullQueueRefusesAndTakesNothing) {
     const std::size_t taken = fill(session, 1000);
     const auto rejected = session->metrics().sends_rejected;
     EXPECT_EQ(rejected, 1U);
-    bytes message = pattern(high);
+    bytes message = pattern(high_mark);
     EXPECT_TRUE(fails_with(session->send_packet(std::move(message)), errc::send_buffer_full));
-    EXPECT_EQ(message, pattern(high));  // NOLINT(bugprone-use-after-move): documented
+    EXPECT_EQ(message, pattern(high_mark));  // NOLINT(bugprone-use-after-move): documented
     EXPECT_EQ(session->metrics().sends_rejected, rejected + 1);
     EXPECT_FALSE(session->is_stopped());
     // What was taken arrives, and nothing else.
@@ -89,7 +89,7 @@ TEST_P(BackpressureTest, TheMarkIsExactForSendsInACallback) {
         const std::size_t before = session->queued_bytes();
         EXPECT_EQ(before, 0U);
         while (session->send_packet(pattern(1000))) {
-            ASSERT_LE(session->queued_bytes(), high + 1000);
+            ASSERT_LE(session->queued_bytes(), high_mark + 1000);
         }
         queued.add(session->queued_bytes());
     };
@@ -105,9 +105,9 @@ TEST_P(BackpressureTest, OneMessageLargerThanTheMarkPassesWhenTheQueueIsEmpty) {
     (void)server.start();
     auto [peer, session] = connect_deaf(server);
     ASSERT_TRUE(eventually([&, &queue = session] { return queue->queued_bytes() == 0; }));
-    const bytes large = pattern(10 * high);
+    const bytes large = pattern(10 * high_mark);
     ASSERT_TRUE(is_ok(session->send_packet(large)));
-    EXPECT_LE(session->queued_bytes(), 10 * high + header_size);
+    EXPECT_LE(session->queued_bytes(), 10 * high_mark + header_size);
     EXPECT_TRUE(fails_with(session->send_packet(large), errc::send_buffer_full));
     EXPECT_TRUE(fails_with(session->send_packet("x"), errc::send_buffer_full));
     const auto frame = peer.receive_frame_of(type_data);
@@ -127,7 +127,7 @@ TEST_P(BackpressureTest, TheWritableCallbackRunsAtTheLowMark) {
     EXPECT_EQ(server.writable.count(), 0U);
     ASSERT_NO_FATAL_FAILURE(expect_messages(peer, taken, 1000));
     ASSERT_TRUE(queued.wait_for(1));
-    EXPECT_LE(queued.at(0), low);
+    EXPECT_LE(queued.at(0), low_mark);
     // Nothing was refused since: draining once more announces nothing.
     ASSERT_TRUE(is_ok(session->send_packet(pattern(1000))));
     ASSERT_TRUE(peer.receive_frame_of(type_data));
@@ -152,7 +152,7 @@ TEST_P(BackpressureTest, WhatOtherThreadsQueuedCountsWhileTheLoopIsHeldUp) {
     ASSERT_TRUE(held.wait_for(1));
     EXPECT_EQ(session->queued_bytes(), 0U);
     const std::size_t taken = fill(session, 1000);
-    EXPECT_EQ(taken, high / (1000 + header_size));
+    EXPECT_EQ(taken, high_mark / (1000 + header_size));
     EXPECT_EQ(session->queued_bytes(), taken * (1000 + header_size));
     released.add();
     ASSERT_NO_FATAL_FAILURE(expect_messages(peer, taken, 1000));
@@ -185,7 +185,7 @@ TEST_P(BackpressureTest, ManyThreadsTogetherStayUnderTheMark) {
     for (auto& sender : senders) {
         sender.join();
     }
-    EXPECT_LE(most, high);
+    EXPECT_LE(most, high_mark);
     EXPECT_GT(accepted, 0U);
 }
 
@@ -200,11 +200,11 @@ TEST_P(BackpressureTest, AWaitingSenderGoesOnWhenThereIsRoom) {
     std::thread sender([&, &to = session] {
         for (std::size_t i = 0; i < count; ++i) {
             ASSERT_TRUE(is_ok(to->send_packet(pattern(1000, static_cast<std::uint32_t>(i)))));
-            EXPECT_LE(to->queued_bytes(), high);
+            EXPECT_LE(to->queued_bytes(), high_mark);
         }
         sent.add();
     });
-    EXPECT_TRUE(eventually([&, &to = session] { return to->queued_bytes() > low; }));
+    EXPECT_TRUE(eventually([&, &to = session] { return to->queued_bytes() > low_mark; }));
     EXPECT_FALSE(sent.wait_for(1, 20ms)) << "there is no room for two megabytes";
     ASSERT_NO_FATAL_FAILURE(expect_messages(peer, count, 1000));
     sender.join();
@@ -226,14 +226,14 @@ TEST_P(BackpressureTest, AWaitEndsAtItsTimeout) {
 TEST_P(BackpressureTest, AWaiterWithoutProgressDoesNotSpin) {
     server_options options = narrow(send_policy::wait);
     options.session.send_wait_timeout = 200ms;
-    options.session.low_watermark = high - 1;
+    options.session.low_watermark = high_mark - 1;
     test_server server(options);
     (void)server.start();
     auto [peer, session] = connect_deaf(server);
     // Stuck between nothing and the low mark: there is never room for the next.
     (void)fill(session, 16'000);
     const std::size_t before = server.writable.count();
-    EXPECT_TRUE(fails_with(session->send_packet(pattern(high)), errc::send_buffer_full));
+    EXPECT_TRUE(fails_with(session->send_packet(pattern(high_mark)), errc::send_buffer_full));
     EXPECT_LE(server.writable.count(), before + 3);
 }
 
@@ -252,7 +252,7 @@ TEST_P(BackpressureTest, AWaitEndsWithTheConnection) {
             }
         }
     });
-    EXPECT_TRUE(eventually([&, &to = session] { return to->queued_bytes() > low; }));
+    EXPECT_TRUE(eventually([&, &to = session] { return to->queued_bytes() > low_mark; }));
     EXPECT_TRUE(is_ok(session->stop_session()));
     ASSERT_TRUE(results.wait_for(1));
     sender.join();
@@ -326,8 +326,8 @@ TEST_P(BackpressureTest, APausedReceiverSlowsItsPeerAndLosesNothing) {
 TEST_P(BackpressureTest, AServersSessionPausesToo) {
     test_server server(narrow());
     client_options options = for_client();
-    options.session.high_watermark = high;
-    options.session.low_watermark = low;
+    options.session.high_watermark = high_mark;
+    options.session.low_watermark = low_mark;
     options.socket.send_buffer_size = 4096;
     test_client client(options);
     collector<bytes> received;

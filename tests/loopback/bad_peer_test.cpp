@@ -8,7 +8,7 @@
 namespace loopback {
 namespace {
 
-constexpr std::size_t limit = 1000;
+constexpr std::size_t size_limit = 1000;
 
 [[nodiscard]] bytes text_frame(std::string_view text) {
     return {text.begin(), text.end()};
@@ -52,9 +52,9 @@ struct bad_words {
         {"EmptyError", frame_of(type_error, {}), broken},
         {"Error", frame_of(type_error, reason(-641)), errc::receive_failed},
         {"LongControlFrame", header_of(type_error, 0, 1025), broken},
-        {"MessageTooLarge", header_of(type_data, 0, limit + 1), errc::message_too_large},
+        {"MessageTooLarge", header_of(type_data, 0, size_limit + 1), errc::message_too_large},
         {"LargestLength", header_of(type_data, 0, 0xFFFFFFFF), errc::message_too_large},
-        {"WithIdTooLarge", header_of(type_data, 4, limit + 9), errc::message_too_large},
+        {"WithIdTooLarge", header_of(type_data, 4, size_limit + 9), errc::message_too_large},
         {"Http", text_frame("GET / HTTP/1.1\r\n\r\n"), broken},
         {"TlsClientHello", {0x16, 0x03, 0x01, 0x02, 0x00, 0x01}, broken},
     };
@@ -66,14 +66,14 @@ TEST_P(BadWordsTest, CloseTheirConnectionOnly) {
     const auto& [bad, method] = GetParam();
     server_options options;
     options.readiness_method = method;
-    options.session.max_message_size = limit;
+    options.session.max_message_size = size_limit;
     test_server server(options);
     const auto port = server.start();
     test_client well;
     ASSERT_TRUE(is_ok(well.connect(port)));
     raw_peer peer = raw_peer::connect(port);
     ASSERT_TRUE(peer.receive_frame_of(type_hello));
-    ASSERT_TRUE(peer.send(frame_of(type_data, pattern(limit))));
+    ASSERT_TRUE(peer.send(frame_of(type_data, pattern(size_limit))));
     ASSERT_TRUE(peer.receive_frame_of(type_data)) << "well until now";
     ASSERT_TRUE(peer.send(bad.words));
     const auto goodbye = peer.receive_frame_of(type_goodbye);
@@ -96,7 +96,7 @@ TEST_P(BadWordsTest, EndAClientsConnection) {
     const raw_listener listener;
     client_options options;
     options.readiness_method = method;
-    options.session.max_message_size = limit;
+    options.session.max_message_size = size_limit;
     test_client client(options);
     std::thread server([&, words = bad.words] {
         raw_peer peer = listener.accept();

@@ -32,7 +32,7 @@ using std::chrono::minutes;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
-constexpr std::uint16_t port = 4000;
+constexpr std::uint16_t ws_port = 4000;
 
 /// A server that echoes, and one client, in a network of their own.
 class ws_pair {
@@ -41,9 +41,9 @@ public:
         : sim(seed, options) {
         at_client = sim.on_host("client");
         at_client.host = "server";
-        at_client.port = port;
+        at_client.port = ws_port;
         at_server = sim.on_host("server");
-        at_server.port = port;
+        at_server.port = ws_port;
         (void)server.set_connection_callback([this](const auto& made) { connection = made; });
         (void)server.set_message_callback([](const auto& from, const ws_message& message) {
             (void)(message.is_text() ? from->send_text(message.text())

@@ -17,7 +17,7 @@ namespace {
 
 using namespace network_system::testing;
 
-constexpr std::size_t limit = 1000;
+constexpr std::size_t small_limit = 1000;
 
 TEST(websocket_allowed, is_what_just_keeps_to_a_rule) {
     struct stream {
@@ -29,8 +29,8 @@ TEST(websocket_allowed, is_what_just_keeps_to_a_rule) {
     const std::vector<stream> all{
         {"5.2",
          "the longest message",
-         ws_frame(0x82, pattern(limit)),
-         {opcode::binary, pattern(limit)}},
+         ws_frame(0x82, pattern(small_limit)),
+         {opcode::binary, pattern(small_limit)}},
         {"5.2", "126 in 16 bits", ws_frame(0x82, pattern(126)), {opcode::binary, pattern(126)}},
         {"5.5", "the longest ping", ws_frame(0x89, pattern(125)), {opcode::ping, pattern(125)}},
         {"5.5.1", "a close of nothing", ws_frame(0x88, ""), {opcode::close, {}}},
@@ -49,7 +49,7 @@ TEST(websocket_allowed, is_what_just_keeps_to_a_rule) {
     };
     for (const stream& each : all) {
         SCOPED_TRACE(std::string(each.section) + ": " + std::string(each.what));
-        ws_reader reader(role::server, limit);
+        ws_reader reader(role::server, small_limit);
         EXPECT_TRUE(reader.feed(each.bytes));
         EXPECT_EQ(reader.finish(), (ws_transcript{{each.delivered}}));
     }
@@ -61,7 +61,7 @@ TEST(websocket_allowed, are_the_close_codes_of_the_registry) {
     for (const unsigned code : {1000U, 1001U, 1002U, 1003U, 1007U, 1008U, 1009U, 1010U, 1011U,
                                 1012U, 1013U, 1014U, 3000U, 3999U, 4000U, 4999U}) {
         const byte_string payload = close_payload(code, "why");
-        ws_reader reader(role::server, limit);
+        ws_reader reader(role::server, small_limit);
         EXPECT_TRUE(reader.feed(ws_frame(0x88, payload)));
         EXPECT_EQ(reader.finish(), (ws_transcript{{{opcode::close, payload}}})) << code;
         const close_frame decoded = decode_close(payload);
@@ -71,7 +71,7 @@ TEST(websocket_allowed, are_the_close_codes_of_the_registry) {
 }
 
 TEST(websocket_allowed, are_empty_fragments_up_to_a_number) {
-    ws_reader reader(role::server, limit);
+    ws_reader reader(role::server, small_limit);
     EXPECT_TRUE(reader.feed(ws_frame(0x02, "")));
     const byte_string empty = ws_frame(0x00, "");
     for (std::uint32_t i = 1; i < message_decoder::max_empty_fragments; ++i) {
@@ -83,7 +83,7 @@ TEST(websocket_allowed, are_empty_fragments_up_to_a_number) {
 }
 
 TEST(websocket_allowed, are_empty_fragments_again_in_a_new_message) {
-    ws_reader reader(role::server, limit);
+    ws_reader reader(role::server, small_limit);
     const byte_string empty = ws_frame(0x00, "");
     for (int message = 0; message < 3; ++message) {
         EXPECT_TRUE(reader.feed(ws_frame(0x02, "")));

@@ -17,7 +17,7 @@ namespace {
 
 using namespace network_system::testing;
 
-constexpr std::size_t limit = 1000;
+constexpr std::size_t message_limit = 1000;
 constexpr ws_shape unmasked{false, {}};
 
 struct rule {
@@ -183,7 +183,7 @@ std::vector<rule> rules() {
          close_code::invalid_payload},
         {"10.4",
          "a message over the limit",
-         ws_header(0x82, limit + 1),
+         ws_header(0x82, message_limit + 1),
          {},
          close_code::message_too_big,
          4},
@@ -195,11 +195,11 @@ std::vector<rule> rules() {
          10},
         {"10.4",
          "fragments over the limit together",
-         concat({ws_frame(0x02, pattern(limit - 10)), ws_frame(0x00, pattern(10)),
+         concat({ws_frame(0x02, pattern(message_limit - 10)), ws_frame(0x00, pattern(10)),
                  ws_frame(0x80, "x")}),
          {},
          close_code::message_too_big,
-         8 + limit - 10 + 6 + 10 + 2},
+         8 + message_limit - 10 + 6 + 10 + 2},
     };
     for (const unsigned bit : {0x40U, 0x20U, 0x10U}) {
         for (const unsigned type : {1U, 2U, 8U, 9U, 10U}) {
@@ -238,7 +238,7 @@ std::vector<rule> rules() {
 
 ws_transcript read(const rule& each, byte_span bytes, const std::vector<std::size_t>& chunks,
                    bool uses_place = false) {
-    ws_reader reader(each.side, limit, uses_place);
+    ws_reader reader(each.side, message_limit, uses_place);
     for (const std::size_t size : chunks) {
         const std::size_t count = std::min(size, bytes.size());
         if (!reader.feed(bytes.first(count))) {
@@ -285,7 +285,7 @@ TEST(websocket_rules, are_enforced_at_the_first_byte_that_breaks_them) {
 TEST(websocket_rules, stay_broken) {
     for (const rule& each : rules()) {
         SCOPED_TRACE(each.what);
-        ws_reader reader(each.side, limit);
+        ws_reader reader(each.side, message_limit);
         (void)reader.feed(each.bytes);
         const auto before = reader.finish();
         EXPECT_FALSE(reader.feed(ws_frame(0x82, "more", {each.side == role::server, {}})));

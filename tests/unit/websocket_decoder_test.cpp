@@ -16,7 +16,7 @@ namespace {
 
 using namespace network_system::testing;
 
-constexpr std::size_t limit = std::size_t{1} << 20U;
+constexpr std::size_t large_limit = std::size_t{1} << 20U;
 
 /// A stream and what it is made of.
 struct conversation {
@@ -71,7 +71,7 @@ conversation everything(bool is_masked) {
 
 ws_transcript read(const conversation& all, bool is_masked, const std::vector<std::size_t>& chunks,
                    bool uses_place = false) {
-    ws_reader reader(is_masked ? role::server : role::client, limit, uses_place);
+    ws_reader reader(is_masked ? role::server : role::client, large_limit, uses_place);
     byte_span rest = all.bytes;
     for (const std::size_t each : chunks) {
         const std::size_t count = std::min(each, rest.size());
@@ -206,7 +206,7 @@ TEST(websocket_decoder_examples, of_section_5_7) {
          {{opcode::binary, pattern(65'536)}}},
     };
     for (const printed& each : all) {
-        ws_reader reader(each.side, limit);
+        ws_reader reader(each.side, large_limit);
         EXPECT_TRUE(reader.feed(each.bytes));
         EXPECT_EQ(reader.finish(), (ws_transcript{each.messages}));
     }
@@ -215,7 +215,7 @@ TEST(websocket_decoder_examples, of_section_5_7) {
 /// Stops after every message, and goes on with what is left.
 TEST(websocket_decoder, goes_on_where_the_sink_stopped) {
     const conversation all = everything(true);
-    message_decoder decoder(role::server, limit);
+    message_decoder decoder(role::server, large_limit);
     byte_string bytes = all.bytes;
     std::span<std::uint8_t> rest = bytes;
     std::vector<seen_message> seen;
@@ -234,7 +234,7 @@ TEST(websocket_decoder, goes_on_where_the_sink_stopped) {
 TEST(websocket_decoder, delivers_nothing_after_a_close) {
     const byte_string close = ws_frame(0x88, "");
     const byte_string more = ws_frame(0x82, "more");
-    ws_reader reader(role::server, limit);
+    ws_reader reader(role::server, large_limit);
     EXPECT_FALSE(reader.feed(concat({close, more})));
     EXPECT_EQ(reader.unused(), more.size());
     EXPECT_FALSE(reader.feed(more));
@@ -243,7 +243,7 @@ TEST(websocket_decoder, delivers_nothing_after_a_close) {
 }
 
 TEST(websocket_decoder, a_close_between_fragments_ends_the_message) {
-    ws_reader reader(role::server, limit);
+    ws_reader reader(role::server, large_limit);
     EXPECT_TRUE(reader.feed(concat({ws_frame(0x01, "half"), ws_frame(0x88, "\x03\xE8")})));
     EXPECT_EQ(reader.finish(), (ws_transcript{{{opcode::close, {0x03, 0xE8}}}}));
 }
@@ -251,7 +251,7 @@ TEST(websocket_decoder, a_close_between_fragments_ends_the_message) {
 TEST(websocket_decoder, a_whole_message_is_delivered_where_it_was_read) {
     for (const std::size_t size : {1U, 64U, 200U, 70'000U}) {
         byte_string bytes = ws_frame(0x82, pattern(size));
-        message_decoder decoder(role::server, limit);
+        message_decoder decoder(role::server, large_limit);
         const std::uint8_t* where = nullptr;
         const auto progress = decoder.consume(bytes, [&](const message& each) {
             where = each.payload.data();
@@ -279,7 +279,7 @@ TEST(websocket_decoder, memory_grows_with_what_has_arrived) {
 }
 
 TEST(websocket_decoder, what_is_nearly_complete_or_has_not_begun_has_no_place) {
-    message_decoder decoder(role::server, limit);
+    message_decoder decoder(role::server, large_limit);
     const auto nothing = [](const message&) { return true; };
     EXPECT_TRUE(decoder.place().empty());
     byte_string header = ws_header(0x82, 4095);
@@ -289,7 +289,7 @@ TEST(websocket_decoder, what_is_nearly_complete_or_has_not_begun_has_no_place) {
 }
 
 TEST(websocket_decoder, trim_gives_back_what_is_not_in_use) {
-    message_decoder decoder(role::server, limit);
+    message_decoder decoder(role::server, large_limit);
     const byte_string stream = ws_frame(0x82, pattern(100'000));
     std::vector<seen_message> seen;
     const auto sink = [&](const message& each) {
@@ -308,7 +308,7 @@ TEST(websocket_decoder, trim_gives_back_what_is_not_in_use) {
 }
 
 TEST(websocket_decoder, trim_keeps_the_fragments_of_a_message) {
-    message_decoder decoder(role::server, limit);
+    message_decoder decoder(role::server, large_limit);
     std::vector<seen_message> seen;
     for (byte_string each : {ws_frame(0x02, pattern(300)), ws_frame(0x80, pattern(300, 300))}) {
         const auto progress = decoder.consume(each, [&](const message& whole) {
@@ -322,7 +322,7 @@ TEST(websocket_decoder, trim_keeps_the_fragments_of_a_message) {
 }
 
 TEST(websocket_decoder, knows_when_it_is_inside_something) {
-    message_decoder decoder(role::client, limit);
+    message_decoder decoder(role::client, large_limit);
     const auto inside_after = [&](byte_string bytes) {
         EXPECT_EQ(decoder.consume(bytes, [](const message&) { return true; }).error, nullptr);
         return decoder.is_inside_message();

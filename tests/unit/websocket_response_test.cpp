@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-namespace network_system::websocket {
+namespace network_system::websocket::response_tests {
 namespace {
 
 using namespace network_system::testing;
@@ -267,4 +267,4 @@ TEST(websocket_response, informational_responses_share_one_limit) {
 }
 
 }  // namespace
-}  // namespace network_system::websocket
+}  // namespace network_system::websocket::response_tests

@@ -10,8 +10,8 @@
 namespace ws {
 namespace {
 
-constexpr auto binary = ws_message_type::binary;
-constexpr auto text = ws_message_type::text;
+constexpr auto binary_type = ws_message_type::binary;
+constexpr auto text_type = ws_message_type::text;
 
 [[nodiscard]] bytes letters(std::size_t size) {
     bytes data = pattern(size, static_cast<std::uint32_t>(size));
@@ -36,9 +36,9 @@ TEST_P(WebSocketEcho, MessagesOfEverySizeReturnUnchanged) {
     // Around the sizes at which the wire format or the library changes its way.
     for (const std::size_t size : {0U, 1U, 2U, 64U, 125U, 126U, 127U, 2047U, 2048U, 2049U, 12'288U,
                                    16'384U, 65'535U, 65'536U, 65'537U, 300'000U, 5'000'017U}) {
-        EXPECT_TRUE(client.exchange({binary, pattern(size, static_cast<std::uint32_t>(size))}))
+        EXPECT_TRUE(client.exchange({binary_type, pattern(size, static_cast<std::uint32_t>(size))}))
             << size << " bytes";
-        EXPECT_TRUE(client.exchange({text, letters(size)})) << size << " characters";
+        EXPECT_TRUE(client.exchange({text_type, letters(size)})) << size << " characters";
     }
     EXPECT_TRUE(is_ok(client.client.stop_client()));
     EXPECT_EQ(client.errors.size(), 0U);
@@ -53,7 +53,8 @@ TEST_P(WebSocketEcho, ManyMessagesInFlightKeepTheirOrderAndType) {
     for (std::size_t i = 0; i < count; ++i) {
         const bool is_text = i % 3 == 0;
         const std::size_t size = i * 37 % 1500;
-        sent.emplace_back(is_text ? text : binary, is_text ? letters(size) : pattern(size, 7));
+        sent.emplace_back(is_text ? text_type : binary_type,
+                          is_text ? letters(size) : pattern(size, 7));
         const auto& last = sent.back();
         ASSERT_TRUE(eventually([&] {
             return (is_text ? client.client.send_text(text_of(last.data))
@@ -199,7 +200,7 @@ TEST(WebSocketMessages, RunsCallbacksOnAPool) {
         ASSERT_TRUE(is_ok(client.connect(server.start())));
         for (int i = 0; i < 50; ++i) {
             ASSERT_TRUE(client.exchange("text on a pool"));
-            ASSERT_TRUE(client.exchange({binary, pattern(3000)}));
+            ASSERT_TRUE(client.exchange({binary_type, pattern(3000)}));
         }
         EXPECT_TRUE(is_ok(client.client.stop_client()));
         ASSERT_TRUE(server.closed.wait_for(1));
@@ -247,7 +248,7 @@ TEST(WebSocketMessages, OverTheLimitEndTheConnectionWith1009) {
     ws_test_server server(config);
     ws_test_client client;
     ASSERT_TRUE(is_ok(client.connect(server.start())));
-    EXPECT_TRUE(client.exchange({binary, pattern(1000)}));
+    EXPECT_TRUE(client.exchange({binary_type, pattern(1000)}));
     EXPECT_TRUE(is_ok(client.client.send_binary(pattern(1001))));
     ASSERT_TRUE(client.closed.wait_for(1));
     EXPECT_EQ(client.closed.at(0).code, ws_close_code::message_too_big);
