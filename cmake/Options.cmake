@@ -21,6 +21,7 @@ option(NETWORK_BUILD_BENCHMARKS "Build the benchmarks (needs Google Benchmark)" 
 option(NETWORK_BUILD_FUZZERS "Build the fuzzers (needs Clang with libFuzzer)" OFF)
 option(NETWORK_BUILD_DOCS "Add the target docs (needs Doxygen)" OFF)
 option(ENABLE_COVERAGE "Instrument for a coverage report" OFF)
+option(NETWORK_GROUP_TESTS "Run the tests of one program in one process, not each in its own" OFF)
 set(NETWORK_SANITIZE "" CACHE STRING "Sanitizers: empty, 'address' (with undefined behaviour), or 'thread'")
 set_property(CACHE NETWORK_SANITIZE PROPERTY STRINGS "" address thread)
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Uses the library as its users do: installs it, static and shared, into prefixes of their own, moves
-# these prefixes, and builds and runs the projects of tests/consumer against them; then the same
-# with add_subdirectory, FetchContent and pkg-config.
+# Uses the library as its users do: installs it, static (of the build release) and shared (of the
+# build gcc-11: libraries often come from another compiler than programs), each into a prefix of its
+# own, moves these prefixes, and builds and runs the projects of tests/consumer against them; then
+# the same with add_subdirectory, FetchContent and pkg-config.
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -14,7 +15,7 @@ work="$ROOT/build/consumers"
 log="$work/log"
 mkdir -p "$work"
 # Compiler output is cached, everything else is made anew.
-rm -rf "$work"/{prefix,moved,projects} "$log"
+rm -rf "$work"/{prefix,moved,projects} "$ROOT"/build/consumer-* "$log"
 
 export CMAKE_GENERATOR=Ninja
 if command -v ccache >/dev/null 2>&1; then
@@ -32,42 +33,36 @@ quietly() {
 
 # project NAME DIRECTORY [cmake arguments]: configures, builds and tests a consumer project.
 project() {
-    local name=$1 directory=$2
+    local name=$1 directory=$2 build=$ROOT/build/consumer-$1
     shift 2
     say "$name"
-    quietly cmake -S "tests/consumer/$directory" -B "$work/projects/$name" "$@"
-    quietly cmake --build "$work/projects/$name"
-    quietly ctest --test-dir "$work/projects/$name" --output-on-failure --no-tests=error
+    quietly cmake -S "tests/consumer/$directory" -B "$build" "$@"
+    quietly cmake --build "$build"
+    quietly ctest --test-dir "$build" --output-on-failure --no-tests=error
     checks=$((checks + $(grep -oE 'out of [0-9]+' "$log" | tail -n 1 | grep -oE '[0-9]+')))
 }
 
-for kind in static shared; do
-    shared=OFF
-    [ $kind = static ] || shared=ON
+# These two compile the library themselves.
+subproject=(add_subdirectory -DNETWORK_SYSTEM_SOURCE="$ROOT" -DCMAKE_UNITY_BUILD=ON)
+project add_subdirectory "${subproject[@]}"
+project fetch_content "${subproject[@]}" -DUSE_FETCHCONTENT=ON -DBUILD_SHARED_LIBS=ON
 
+for kind in static shared; do
+    preset=release
+    [ $kind = static ] || preset=gcc-11
+    configure_and_build $preset --target network_system
     say "installing the $kind library"
-    quietly cmake -S . -B "$work/library-$kind" -DCMAKE_BUILD_TYPE=Release \
-        -DBUILD_SHARED_LIBS=$shared -DBUILD_TESTS=OFF -DBUILD_SAMPLES=OFF \
-        -DCMAKE_INSTALL_PREFIX="$work/prefix/$kind"
-    quietly cmake --build "$work/library-$kind"
-    quietly cmake --install "$work/library-$kind"
+    quietly cmake --install "build/$preset" --prefix "$work/prefix/$kind"
     # An installed tree must not remember where it was put.
     mkdir -p "$work/moved"
     mv "$work/prefix/$kind" "$work/moved/$kind"
     prefix="$work/moved/$kind"
-    if grep -rIlF -e "$work/prefix" -e "$ROOT/src" -e "$ROOT/include" "$prefix"; then
+    if grep -rIlF -e "$work/prefix" -e "$ROOT/src" -e "$ROOT/include" -e "$ROOT/build" "$prefix"; then
         die "the installed files above name the place they were built in or installed to"
     fi
 
     project "find_package-$kind" find_package -Dnetwork_system_ROOT="$prefix"
     project "spec_snippets-$kind" spec_snippets -Dnetwork_system_ROOT="$prefix"
-    # One of the two with FetchContent: each builds the library once more.
-    if [ $kind = static ]; then
-        project add_subdirectory add_subdirectory -DNETWORK_SYSTEM_SOURCE="$ROOT"
-    else
-        project fetch_content add_subdirectory -DNETWORK_SYSTEM_SOURCE="$ROOT" \
-            -DUSE_FETCHCONTENT=ON -DBUILD_SHARED_LIBS=ON
-    fi
 
     # A version that nobody promised compatibility with is not accepted.
     say "version check ($kind)"
@@ -107,4 +102,4 @@ for kind in static shared; do
     checks=$((checks + 1))
 done
 
-say "$checks consumer checks passed"
+proved "$checks" "consumer checks passed"

@@ -15,7 +15,7 @@ case ${1:-} in
 "")
     clang-format-16 --dry-run -Werror "${files[@]}" ||
         die "the files above are not formatted; scripts/check_format.sh --fix formats them"
-    say "${#files[@]} files are formatted"
+    proved ${#files[@]} "files are formatted"
     ;;
 *) die "unknown argument '$1'" ;;
 esac

@@ -14,6 +14,8 @@ if [ -z "${CMAKE_BUILD_PARALLEL_LEVEL:-}" ]; then
     CMAKE_BUILD_PARALLEL_LEVEL=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 fi
 export CMAKE_BUILD_PARALLEL_LEVEL
+# A compiler cache reads the lists of dependencies instead of preprocessing, and serves other checkouts.
+export CCACHE_DEPEND=1 CCACHE_BASEDIR="${CCACHE_BASEDIR:-$ROOT}" CCACHE_NOHASHDIR=1
 export CTEST_PARALLEL_LEVEL="${CTEST_PARALLEL_LEVEL:-$CMAKE_BUILD_PARALLEL_LEVEL}"
 
 say() { printf '==> %s\n' "$*"; }
@@ -43,31 +45,55 @@ project_sources() {
     return 0
 }
 
-# configure_and_build PRESET [cmake --build arguments]
-configure_and_build() {
+# proved COUNT WHAT...: says what a check has looked at. Nothing is no proof. Collected by .ci/run.
+proved() {
+    [[ $1 =~ ^[1-9][0-9]*$ ]] || die "nothing was checked ($*)"
+    say "$*"
+    if [ -n "${PROOF_FILE:-}" ]; then
+        printf '%s\n' "$*" >>"$PROOF_FILE"
+    fi
+}
+
+# configure PRESET [cmake arguments]
+configure() {
     local preset=$1
     shift
     need cmake build
     say "configuring build/$preset"
-    cmake --preset "$preset" >"$ROOT/build/$preset.configure.log" 2>&1 || {
+    cmake --preset "$preset" "$@" >"$ROOT/build/$preset.configure.log" 2>&1 || {
         cat "$ROOT/build/$preset.configure.log" >&2
         die "configuring preset $preset failed"
     }
+}
+
+# configure_and_build PRESET [cmake --build arguments]
+configure_and_build() {
+    local preset=$1
+    shift
+    configure "$preset"
     say "building build/$preset"
     cmake --build --preset "$preset" "$@"
 }
 
 # run_ctest PRESET [ctest arguments]: runs the tests of a preset and prints ctest's summary last.
 run_ctest() {
-    local preset=$1 log status=0
+    local preset=$1 log output status=0 summary tests
     shift
     log="$ROOT/build/$preset.ctest.log"
     say "testing build/$preset"
     "${TEST_WRAPPER[@]}" ctest --preset "$preset" "$@" 2>&1 | tee "$log" || status=$?
-    grep -E '[0-9]+% tests passed, [0-9]+ tests failed out of [0-9]+' "$log" | tail -n 1 || {
+    summary=$(grep -E '[0-9]+% tests passed, [0-9]+ tests failed out of [0-9]+' "$log" | tail -n 1) || {
         printf 'error: ctest printed no summary (%s)\n' "$log" >&2
         [ "$status" -ne 0 ] || status=1
     }
+    if [ "$status" -eq 0 ]; then
+        output="$ROOT/build/$preset/Testing/Temporary/LastTest.log"
+        ! grep -q '^\[=*\] Running 0 tests' "$output" || die "a program ran no test ($output)"
+        # GoogleTest's own counts: one process may run many.
+        tests=$(awk '/^\[  PASSED  \]/ { sum += $4 } END { print sum + 0 }' "$output")
+        proved "${summary##* }" "processes of $preset ran $tests GoogleTest tests and others"
+    fi
+    printf '%s\n' "$summary"
     return "$status"
 }
 

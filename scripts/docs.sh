@@ -10,4 +10,5 @@ cmake -S . -B build/docs -G Ninja -DBUILD_TESTS=OFF -DBUILD_SAMPLES=OFF -DNETWOR
     die "configuring the documentation failed"
 }
 cmake --build build/docs --target docs
+proved "$(find build/docs/html -name '*.html' | wc -l)" "pages of reference, without a warning"
 say "reference: build/docs/html/index.html"

@@ -19,6 +19,10 @@ if [ "$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 0)" -gt 28 ]; then
     fi
 fi
 
+need clang++-16 dev
+# Their symbolizer is found on the PATH; without it the reports are bare addresses.
+export PATH="/usr/lib/llvm-16/bin:$PATH"
+
 for which in "$@"; do
     case $which in
     asan)
@@ -26,11 +30,6 @@ for which in "$@"; do
         run_ctest asan
         ;;
     tsan)
-        need clang++-16 dev
-        # Without a symbolizer on the PATH the reports are bare addresses.
-        if [ -x /usr/bin/llvm-symbolizer-16 ]; then
-            export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}:external_symbolizer_path=/usr/bin/llvm-symbolizer-16"
-        fi
         configure_and_build tsan --target threaded_tests
         run_ctest tsan
         ;;
