@@ -14,7 +14,8 @@ if [ -z "${CMAKE_BUILD_PARALLEL_LEVEL:-}" ]; then
     CMAKE_BUILD_PARALLEL_LEVEL=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 fi
 export CMAKE_BUILD_PARALLEL_LEVEL
-# A compiler cache reads the lists of dependencies instead of preprocessing, and serves other checkouts.
+# A compiler cache reads the lists of dependencies instead of preprocessing. It serves checkouts at other
+# paths, too, except what comes from unity builds, whose files name the sources by absolute paths.
 export CCACHE_DEPEND=1 CCACHE_BASEDIR="${CCACHE_BASEDIR:-$ROOT}" CCACHE_NOHASHDIR=1
 export CTEST_PARALLEL_LEVEL="${CTEST_PARALLEL_LEVEL:-$CMAKE_BUILD_PARALLEL_LEVEL}"
 
