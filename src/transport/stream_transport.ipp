@@ -258,6 +258,10 @@ void stream_transport<Stream>::close(steady_time deadline, std::error_code reaso
     state_ = state::flushing;
     reason_ = reason;
     loop_->deadlines().set(*this, deadline);
+    if constexpr (is_layered) {
+        // A handshake that stalls is not waited for, whatever is queued behind it.
+        is_write_blocked_ = is_write_blocked_ && stream_.is_established();
+    }
     update_interest();
     // Even with an empty queue the rest of the close happens at the end of the batch, outside
     // whatever callback this was called from.

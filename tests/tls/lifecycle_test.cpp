@@ -238,12 +238,26 @@ TEST(Limits, AFullServerTellsItWithAnAlert) {
 
 TEST(BadPeers, StoppingDoesNotWaitForHandshakesThatStall) {
     server_options options;
-    options.drain_timeout = 50ms;
+    options.drain_timeout = 10min;  // longer than any test may take
     secure_server server(for_server(), options);
     const raw_peer silent = raw_peer::connect(server.start());
     ASSERT_TRUE(eventually([&] { return server.server.connection_count() == 1; }));
     EXPECT_TRUE(is_ok(server.server.stop_server()));
     EXPECT_EQ(server.server.metrics().tls.disconnects, 1U);
+}
+
+TEST(BadPeers, AClientsStopDoesNotWaitForAHandshakeThatStalls) {
+    const raw_listener silent;
+    client_options options;
+    options.connect_timeout = options.drain_timeout = 10min;  // longer than any test may take
+    secure_client client(for_client(), options);
+    std::thread starting([&] {
+        EXPECT_TRUE(fails_with(client.client.start_client("localhost", silent.port()),
+                               errc::connection_closed));
+    });
+    const raw_peer accepted = silent.accept();
+    EXPECT_TRUE(is_ok(client.client.stop_client()));
+    starting.join();
 }
 
 TEST(BadPeers, ABroadcastGoesToThoseOnlyWhoseHandshakeIsComplete) {

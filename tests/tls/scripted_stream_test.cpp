@@ -184,6 +184,63 @@ TEST_F(tls_peer_test, a_silent_peer_is_given_up_at_the_deadline) {
     EXPECT_FALSE(loop_.requests().wake_at);
 }
 
+class stalled_handshake : public tls_peer_test,
+                          public ::testing::WithParamInterface<std::tuple<tls_role, framing>> {
+protected:
+    void expect_stop_after(const std::function<void()>& stall) {
+        start(tls_version::tls_1_3, std::get<0>(GetParam()), std::get<1>(GetParam()));
+        stall();
+        EXPECT_EQ(host_->opened, 0);
+        EXPECT_EQ(host_->closed, 0);
+        loop_.in_batch([this] { EXPECT_TRUE(session_->stop_session().is_ok()); });
+        loop_.run();
+        EXPECT_EQ(host_->closed, 1);
+        EXPECT_EQ(host_->reason, std::error_code{});
+        EXPECT_EQ(terms_->counters->read().disconnects, 1U);
+        EXPECT_FALSE(loop_.requests().wake_at);
+    }
+};
+
+TEST_P(stalled_handshake, does_not_hold_up_a_stop_when_the_peer_is_silent) {
+    expect_stop_after([] {});
+}
+
+TEST_P(stalled_handshake, does_not_hold_up_a_stop_in_the_middle_of_a_flight) {
+    expect_stop_after([this] {
+        peer_->give_input(script_->take_written());
+        peer_->handshake();
+        byte_string half = peer_->take_output();
+        half.resize(half.size() / 2);
+        script_->feed(half);
+        loop_.run();
+    });
+}
+
+TEST_P(stalled_handshake, does_not_hold_up_a_stop_when_the_peer_does_not_answer) {
+    expect_stop_after([this] {
+        peer_->handshake();
+        feed_peers_output();
+    });
+}
+
+TEST_P(stalled_handshake, does_not_hold_up_a_stop_when_the_peer_does_not_read) {
+    script_->write_budget = 10;
+    expect_stop_after([this] {
+        peer_->handshake();
+        feed_peers_output();
+    });
+}
+
+INSTANTIATE_TEST_SUITE_P(All, stalled_handshake,
+                         ::testing::Combine(::testing::Values(tls_role::server, tls_role::client),
+                                            ::testing::Values(framing::raw, framing::message)),
+                         [](const auto& each) {
+                             const bool is_server = std::get<0>(each.param) == tls_role::server;
+                             const bool is_raw = std::get<1>(each.param) == framing::raw;
+                             return std::string(is_server ? "server" : "client") +
+                                    (is_raw ? "_raw" : "_message");
+                         });
+
 TEST_F(tls_peer_test, a_busy_connection_that_rests_leaves_no_deadline_behind) {
     start(tls_version::tls_1_3);
     shake_hands();

@@ -67,6 +67,16 @@ TEST(Wss, AServerNeedsAnIdentity) {
     EXPECT_FALSE(server.is_running());
 }
 
+TEST(Wss, StoppingDoesNotWaitForHandshakesThatStall) {
+    ws_server_config config = secure_server();
+    config.drain_timeout = 10min;  // longer than any test may take
+    ws_test_server server(config);
+    const raw_peer silent = raw_peer::connect(server.start());
+    ASSERT_TRUE(eventually([&] { return server.server.metrics().connections_accepted == 1; }));
+    EXPECT_TRUE(is_ok(server.server.stop_server()));
+    EXPECT_EQ(server.server.metrics().tls.disconnects, 1U);
+}
+
 TEST(Wss, AFullServerAnswers503) {
     ws_server_config config = secure_server();
     config.max_connections = 1;
