@@ -161,7 +161,7 @@ void client_engine::begin_stop() {
         } else if (pause_) {
             pause_->cancel();
         } else if (const auto current = session()) {
-            end_session(*current);
+            current->end_by(stop_deadline(options_.drain_timeout));
         }
     });
 }

@@ -83,8 +83,6 @@ protected:
         (void)random;
         return std::chrono::milliseconds{0};
     }
-    /// Ends a connection, on the loop.
-    virtual void end_session(session::stream_session& current) { current.begin_close({}); }
 
     void on_open(const session_ptr& who) override;
     void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;

@@ -35,6 +35,11 @@ public:
         : life(std::move(name), std::move(pool)), transports_(std::move(transports)),
           config_(std::make_shared<const session_config>(config)) {}
 
+    /// When a stop that begins now has to be over, whatever the peers do.
+    [[nodiscard]] runtime::steady_time stop_deadline(
+        std::chrono::milliseconds drain_timeout) const {
+        return pool_->loops().front()->clock() + drain_timeout;
+    }
     /// Nor may a thread that runs the callback pool wait.
     [[nodiscard]] bool may_block() const noexcept override;
     /// The network of the loops.

@@ -55,9 +55,12 @@ VoidResult server_engine::start(listening_socket listening) {
 }
 
 void server_engine::begin_stop() {
-    if (is_stopping_.exchange(true)) {
+    auto not_stopping = runtime::steady_time{};
+    const auto deadline = stop_deadline(options_.drain_timeout);
+    if (!ends_by_.compare_exchange_strong(not_stopping, deadline)) {
         return;
     }
+    is_stopping_ = true;
     {
         const std::lock_guard lock(listening_mutex_);
         listening_.close();
@@ -66,7 +69,12 @@ void server_engine::begin_stop() {
         closing->close();
         proxies_.cancel_all();
     });
-    end_sessions();
+    end_sessions(deadline);
+}
+
+void server_engine::end_sessions(runtime::steady_time deadline) {
+    sessions_.for_each(
+        [&](const session_ptr& each) { session::stream_session::of(*each).end_by(deadline); });
 }
 
 void server_engine::on_acceptor_closed() {
@@ -148,7 +156,7 @@ void server_engine::serve(const std::shared_ptr<runtime::loop>& where,
     created->start();
     if (is_stopping_) {
         // The stop may have looked at the connections just before this one was among them.
-        created->stop_session();
+        created->end_by(ends_by_);
     }
 }
 

@@ -65,8 +65,8 @@ protected:
     /// A connection is there, and one of them is gone.
     virtual void enter(const session_ptr& who, standing as);
     virtual standing leave(const session_ptr& who) noexcept;
-    /// Begins the end of every connection.
-    virtual void end_sessions() { sessions_.stop_all_sessions(); }
+    /// Begins the end of every connection, which comes at the latest at `deadline`.
+    virtual void end_sessions(runtime::steady_time deadline);
     /// What is sent for a message of the application's. Error: `invalid_argument`.
     [[nodiscard]] virtual Result<encoded_message> encode(ws_message_type type,
                                                          std::span<const std::uint8_t> data) = 0;
@@ -111,6 +111,8 @@ private:
     listening_socket listening_;
     proxy_gateway proxies_;
     std::atomic<bool> is_stopping_{false};
+    // Set before `is_stopping_`.
+    std::atomic<runtime::steady_time> ends_by_{runtime::steady_time{}};
     // The acceptor and each connection: the engine's life ends when none is left.
     std::atomic<std::size_t> alive_{1};
     std::atomic<std::uint64_t> accepted_{0};

@@ -94,9 +94,11 @@ server_engine::standing ws_server_engine::leave(const session_ptr& who) noexcept
     return left.as;
 }
 
-void ws_server_engine::end_sessions() {
-    sessions().for_each([](const session_ptr& each) {
-        (void)session::websocket_session::of(*each).close(ws_close_code::going_away, {});
+void ws_server_engine::end_sessions(runtime::steady_time deadline) {
+    sessions().for_each([&](const session_ptr& each) {
+        auto& open = session::websocket_session::of(*each);
+        (void)open.close(ws_close_code::going_away, {});
+        open.end_by(deadline);
     });
     std::vector<session_ptr> arriving;
     {
@@ -106,7 +108,7 @@ void ws_server_engine::end_sessions() {
         }
     }
     for (const session_ptr& each : arriving) {
-        (void)each->stop_session();
+        session::stream_session::of(*each).end_by(deadline);
     }
 }
 

@@ -71,7 +71,7 @@ private:
     void refuse(runtime::unique_socket socket, const endpoint& peer) override;
     void enter(const session_ptr& who, standing as) override;
     [[nodiscard]] standing leave(const session_ptr& who) noexcept override;
-    void end_sessions() override;
+    void end_sessions(runtime::steady_time deadline) override;
     void tell_error(std::error_code error) override;
 
     [[nodiscard]] bool is_served(std::string_view path) const;

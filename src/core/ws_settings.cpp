@@ -29,6 +29,7 @@ session_config session_of(const ws_connection_config& config) {
     session.ping_interval = config.ping_interval;
     session.pong_timeout = config.pong_timeout;
     session.max_missed_pings = 1;
+    session.min_drain_rate = config.min_drain_rate;
     return session;
 }
 

@@ -143,6 +143,19 @@ struct io_result {
 [[nodiscard]] std::error_code apply(socket_handle handle, const tcp_settings& settings,
                                     endpoint::family family) noexcept;
 
+/// What was written and the peer's system has not acknowledged yet, as far as ours tells.
+struct unacknowledged {
+    /// What `size` counts. `buffers`: memory, of which a buffer is given back when all of it has
+    /// been read (Unix domain sockets). `unknown`: nothing.
+    enum class unit : std::uint8_t { unknown, bytes, buffers };
+    unit counts = unit::unknown;
+    std::uint32_t size = 0;
+};
+/// `written`: all that was ever written, modulo 2^32. `known`: the unit that an earlier call for
+/// this socket has found; it saves a system call.
+[[nodiscard]] unacknowledged count_unacknowledged(socket_handle handle, std::uint32_t written,
+                                                  unacknowledged::unit known) noexcept;
+
 void shutdown_write(socket_handle handle) noexcept;
 /// The next close discards what is unsent and resets the connection.
 void reset_on_close(socket_handle handle) noexcept;

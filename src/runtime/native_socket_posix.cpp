@@ -5,6 +5,10 @@
 
 #include <fcntl.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#endif
 
 #include <cerrno>
 
@@ -138,6 +142,47 @@ std::error_code suppress_sigpipe([[maybe_unused]] socket_handle handle) noexcept
 #endif
     return {};
 }
+
+#if defined(__linux__)
+namespace {
+
+/// tcp(7), unix(7): TCP counts bytes from the first that is not acknowledged, Unix domain sockets
+/// the memory of their buffers.
+unacknowledged::unit unit_of(socket_handle handle) noexcept {
+    int domain = 0;
+    socklen_type length = sizeof domain;
+    if (::getsockopt(handle, SOL_SOCKET, SO_DOMAIN, &domain, &length) != 0) {
+        return unacknowledged::unit::unknown;
+    }
+    return domain == AF_UNIX ? unacknowledged::unit::buffers : unacknowledged::unit::bytes;
+}
+
+}  // namespace
+
+unacknowledged count_unacknowledged(socket_handle handle, std::uint32_t,
+                                    unacknowledged::unit known) noexcept {
+    int size = 0;
+    if (::ioctl(handle, SIOCOUTQ, &size) != 0 || size < 0) {
+        return {};
+    }
+    return {known == unacknowledged::unit::unknown ? unit_of(handle) : known,
+            static_cast<std::uint32_t>(size)};
+}
+#elif defined(SO_NWRITE)
+unacknowledged count_unacknowledged(socket_handle handle, std::uint32_t,
+                                    unacknowledged::unit) noexcept {
+    int size = 0;
+    socklen_type length = sizeof size;
+    if (::getsockopt(handle, SOL_SOCKET, SO_NWRITE, &size, &length) != 0 || size < 0) {
+        return {};
+    }
+    return {unacknowledged::unit::bytes, static_cast<std::uint32_t>(size)};
+}
+#else
+unacknowledged count_unacknowledged(socket_handle, std::uint32_t, unacknowledged::unit) noexcept {
+    return {};
+}
+#endif
 
 void shutdown_write(socket_handle handle) noexcept {
     // The peer may have reset the connection already; the read that follows reports that.

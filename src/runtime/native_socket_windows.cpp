@@ -3,6 +3,8 @@
 #include "runtime/native_socket.h"
 #include "runtime/socket_platform.h"
 
+#include <mstcpip.h>
+
 namespace network_system::runtime::sockets {
 namespace {
 
@@ -81,6 +83,24 @@ unique_socket accept_stream_socket(socket_handle listener, ::sockaddr* peer, soc
 }
 
 std::error_code suppress_sigpipe(socket_handle) noexcept {
+    return {};
+}
+
+unacknowledged count_unacknowledged([[maybe_unused]] socket_handle handle,
+                                    [[maybe_unused]] std::uint32_t written,
+                                    unacknowledged::unit) noexcept {
+#ifdef SIO_TCP_INFO
+    DWORD version = 0;
+    TCP_INFO_v0 info{};
+    DWORD size = 0;
+    if (::WSAIoctl(handle, SIO_TCP_INFO, &version, sizeof version, &info, sizeof info, &size,
+                   nullptr, nullptr) == 0) {
+        // What waits in this machine has not gone out at all.
+        const auto taken =
+            static_cast<std::uint32_t>(info.BytesOut - info.BytesRetrans - info.BytesInFlight);
+        return {unacknowledged::unit::bytes, written - taken};
+    }
+#endif
     return {};
 }
 

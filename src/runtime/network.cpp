@@ -42,6 +42,11 @@ public:
     sockets::io_result write(socket_handle handle, std::span<const io_slice> from) override {
         return sockets::write(handle, from);
     }
+    sockets::unacknowledged count_unacknowledged(
+        socket_handle handle, std::uint32_t written,
+        sockets::unacknowledged::unit known) noexcept override {
+        return sockets::count_unacknowledged(handle, written, known);
+    }
     void shutdown_write(socket_handle handle) override { sockets::shutdown_write(handle); }
     void reset_on_close(socket_handle handle) noexcept override { sockets::reset_on_close(handle); }
     void close(socket_handle handle) noexcept override { sockets::close(handle); }

@@ -51,6 +51,9 @@ public:
                                                   std::span<const io_slice> into) = 0;
     [[nodiscard]] virtual sockets::io_result write(socket_handle handle,
                                                    std::span<const io_slice> from) = 0;
+    [[nodiscard]] virtual sockets::unacknowledged count_unacknowledged(
+        socket_handle handle, std::uint32_t written,
+        sockets::unacknowledged::unit known) noexcept = 0;
     virtual void shutdown_write(socket_handle handle) = 0;
     virtual void reset_on_close(socket_handle handle) noexcept = 0;
     virtual void close(socket_handle handle) noexcept = 0;

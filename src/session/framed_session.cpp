@@ -40,7 +40,8 @@ void framed_session::finish(std::error_code reason) {
         const bool is_ours = reason.category() == error_category();
         under().queue().append(protocol::encode_goodbye(is_ours ? reason.value() : 0));
     }
-    close_transport(drain_deadline(), reason);
+    close_transport(reason, peer_said_goodbye_ ? transport::peer_state::is_done
+                                               : transport::peer_state::speaks);
 }
 
 session_metrics framed_session::metrics() const noexcept {

@@ -77,7 +77,7 @@ VoidResult framed_session::refusal_of_call(std::size_t size) const {
         return detail::failure(errc::not_supported,
                                describe("requests need framing::message; connection to"), id());
     }
-    if (is_stopped()) {
+    if (!may_send()) {
         return closed_error();
     }
     if (size > max_sendable()) {
@@ -157,7 +157,7 @@ void framed_session::settle_request(std::uint64_t request_id, int code,
                                     std::span<const std::uint8_t> data) noexcept {
     try {
         const auto sent = send_response(request_id, code, data);
-        if (sent.is_ok() || is_stopped()) {
+        if (sent.is_ok() || !may_send()) {
             return;
         }
         const int reason = sent.error().code;

@@ -42,6 +42,8 @@ void framed_session::on_end() {
         begin_close(errc::connection_truncated);
     } else if (is_framed()) {
         begin_close(errc::connection_closed);  // gone without a goodbye
+    } else if (config().keep_sending_after_end) {
+        note_peer_end();
     } else {
         begin_close({});
     }

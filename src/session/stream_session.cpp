@@ -14,6 +14,9 @@ using std::chrono::milliseconds;
 
 namespace {
 
+// Of bytes taken in the time between two pings.
+constexpr std::uint64_t sign_of_life = 1024;
+
 std::shared_ptr<send_lock> lock_for(const session_setup& setup) {
     if (setup.lock_apart || setup.config->policy != send_policy::wait) {
         return setup.lock_apart;
@@ -92,17 +95,22 @@ std::string stream_session::describe(std::string_view operation) const {
 }
 
 runtime::steady_time stream_session::next_deadline() const noexcept {
-    runtime::steady_time next = runtime::steady_time::max();
     if (!is_open_) {
         return handshake_deadline_;
     }
-    if (config_->idle_timeout > milliseconds{0}) {
-        next = last_active() + config_->idle_timeout;
+    const auto idle = has_idle_limit() ? idle_due() : runtime::steady_time::max();
+    if (has_pings()) {
+        return std::min(idle, ping_due());
     }
-    if (encoder_.has_control_frames() && config_->ping_interval > milliseconds{0}) {
-        next = std::min(next, ping_due());
-    }
-    return next;
+    return looks_halfway() && loop().now() < halfway_due() ? halfway_due() : idle;
+}
+
+runtime::steady_time stream_session::idle_due() const noexcept {
+    return last_active() + config_->idle_timeout;
+}
+
+runtime::steady_time stream_session::halfway_due() const noexcept {
+    return last_active() + config_->idle_timeout / 2;
 }
 
 runtime::steady_time stream_session::last_active() const noexcept {
@@ -146,14 +154,34 @@ void stream_session::on_deadline() {
     }
 }
 
+/// By taking what it is sent. A ping waits behind what is queued, here and in the system's
+/// buffers, so that an answer says nothing about a peer that is merely slow.
+bool stream_session::has_shown_life() {
+    const transport::peer_progress made = transport_->take_progress();
+    // What is taken when nothing waits may be no more than the pings.
+    const bool shows = std::exchange(was_behind_, made.is_behind) && made.taken >= sign_of_life;
+    if (shows) {
+        missed_pings_ = 0;
+        resumed_at_ = loop().now();
+    }
+    return shows;
+}
+
 void stream_session::keep_alive(runtime::steady_time now) {
     trim();
-    if (config_->idle_timeout > milliseconds{0} && now - last_active() >= config_->idle_timeout) {
-        begin_close(errc::session_expired);
+    const bool is_idle = has_idle_limit() && now >= idle_due();
+    const bool is_ping_due = has_pings() && now >= ping_due();
+    if (!is_idle && !is_ping_due) {
+        if (looks_halfway() && now >= halfway_due()) {
+            (void)has_shown_life();
+        }
         return;
     }
-    if (!encoder_.has_control_frames() || config_->ping_interval == milliseconds{0} ||
-        now < ping_due()) {
+    if (has_shown_life()) {
+        return;
+    }
+    if (is_idle) {
+        begin_close(errc::session_expired);
         return;
     }
     // When this comes far too late, it is this loop that was held up, and the answer may well be
@@ -312,12 +340,54 @@ void stream_session::begin_close(std::error_code reason) {
     is_stopped_.store(true, std::memory_order_relaxed);
     remote_.close();
     take_remote(everything);
+    ends_by_ = std::min(ends_by_, loop().now() + drain_timeout_);
     finish(reason);
 }
 
-void stream_session::close_transport(runtime::steady_time deadline, std::error_code reason) {
+void stream_session::end_by(runtime::steady_time deadline) {
+    is_stopped_.store(true, std::memory_order_relaxed);
+    if (loop().runs_here()) {
+        set_end(deadline);
+    } else {
+        where()->post([self = shared_from_this(), this, deadline] { set_end(deadline); });
+    }
+}
+
+void stream_session::set_end(runtime::steady_time deadline) {
+    ends_by_ = std::min(ends_by_, deadline);
+    is_end_fixed_ = true;
+    if (is_closing_) {
+        limit_end(ends_by_);
+    } else {
+        begin_close({});
+    }
+}
+
+void stream_session::close_transport(std::error_code reason, transport::peer_state peer) {
     publish_queued();
-    transport_->close(deadline, reason);
+    transport_->close(first_look(), reason, peer);
+}
+
+runtime::steady_time stream_session::first_look() const noexcept {
+    // Most closes are over by then, and cost no look at all.
+    return std::min(ends_by_, loop().now() + std::min(drain_timeout_ / 4, milliseconds{50}));
+}
+
+/// In the time of one drain_timeout.
+std::uint64_t stream_session::least_taken() const noexcept {
+    const auto wanted = static_cast<double>(config_->min_drain_rate) *
+                        std::chrono::duration<double>(drain_timeout_).count();
+    constexpr double most = 1e18;
+    return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::min(wanted, most)));
+}
+
+runtime::steady_time stream_session::more_time() {
+    const auto now = loop().now();
+    const std::uint64_t taken = transport_->take_progress().taken;
+    if (now >= ends_by_ && !is_end_fixed_ && taken >= least_taken()) {
+        ends_by_ = now + drain_timeout_;
+    }
+    return ends_by_;
 }
 
 void stream_session::discard_queued() {
@@ -360,12 +430,23 @@ errc stream_session::end_code(std::error_code reason) const noexcept {
                                                            : errc::connection_closed;
 }
 
-void stream_session::fail_pending(std::error_code reason) {
-    const errc code = end_code(reason);
+void stream_session::on_write_failed(errc code) {
+    forbid_sends();
+    discard_queued();
+    run_completions();
+    fail_sends(code);
+}
+
+void stream_session::fail_sends(errc code) {
     transport::write_queue& queue = transport_->queue();
     while (const send_callback done = queue.take_any()) {
         guarded([&] { done(detail::failure(code, describe("send to"), id())); });
     }
+}
+
+void stream_session::fail_pending(std::error_code reason) {
+    const errc code = end_code(reason);
+    fail_sends(code);
     if (waiting_) {
         const auto unanswered = std::exchange(waiting_->pings, {});
         for (const pending_ping& each : unanswered) {

@@ -79,6 +79,8 @@ public:
     void begin_close(std::error_code reason);
     /// On the loop: ends at once.
     void abort(std::error_code reason);
+    /// Any thread: the graceful close, at the latest by `deadline`, whatever the peer does.
+    void end_by(runtime::steady_time deadline);
 
     VoidResult pause_receiving() override;
     VoidResult resume_receiving() override;
@@ -86,6 +88,9 @@ public:
     VoidResult stop_session(stop_handler&& handler) override;
     [[nodiscard]] bool is_stopped() const noexcept override {
         return is_stopped_.load(std::memory_order_relaxed);
+    }
+    [[nodiscard]] bool has_peer_ended() const noexcept override {
+        return has_peer_ended_.load(std::memory_order_relaxed);
     }
     VoidResult ping(ping_handler&& handler, operation_id operation = operation_id::none) override;
     VoidResult receive_packet(receive_handler&& handler,
@@ -201,6 +206,8 @@ protected:
             apply_rate(arrived);
         }
     }
+    /// Nothing more will arrive, and the session stays open.
+    void note_peer_end();
     void count_discarded(std::size_t bytes) noexcept { discarded_.add(bytes); }
     /// The pong to a ping of this session; others are ignored.
     void answer_ping(std::uint64_t token);
@@ -208,10 +215,19 @@ protected:
     bool may_send_control();
     bool send_control(transport::bytes_view frame);
     /// The end of everything that is sent; see transport::close.
-    void close_transport(runtime::steady_time deadline, std::error_code reason);
-    [[nodiscard]] runtime::steady_time drain_deadline() const noexcept {
-        return loop().now() + drain_timeout_;
+    void close_transport(std::error_code reason,
+                         transport::peer_state peer = transport::peer_state::speaks);
+    /// Closing: the end has to come now.
+    void give_no_time() noexcept {
+        ends_by_ = loop().now();
+        is_end_fixed_ = true;
     }
+    /// Closing: when to look next at what the peer takes; `more_time` then.
+    [[nodiscard]] runtime::steady_time first_look() const noexcept;
+    /// Until when the close may go on: later as long as the peer takes what it is sent.
+    [[nodiscard]] runtime::steady_time more_time();
+    /// The deadline of the close has moved.
+    virtual void limit_end(runtime::steady_time deadline) { transport_->limit_close(deadline); }
     /// Takes over what other threads have queued, and counts all that is not written as lost.
     void discard_queued();
     void publish_queued() noexcept;
@@ -265,7 +281,9 @@ protected:
 
     // transport_handler, where all protocols agree.
     void on_bytes(std::size_t placed, std::span<std::uint8_t> rest) override;
+    void on_write_failed(errc code) override;
     void on_deadline() override;
+    runtime::steady_time on_close_deadline() override { return more_time(); }
 
 private:
     struct pending_ping {
@@ -349,7 +367,23 @@ private:
     [[nodiscard]] runtime::steady_time next_deadline() const noexcept;
     [[nodiscard]] runtime::steady_time last_active() const noexcept;
     [[nodiscard]] runtime::steady_time ping_due() const noexcept;
+    [[nodiscard]] runtime::steady_time idle_due() const noexcept;
+    [[nodiscard]] runtime::steady_time halfway_due() const noexcept;
+    [[nodiscard]] bool has_pings() const noexcept {
+        return encoder_.has_control_frames() &&
+               config_->ping_interval > std::chrono::milliseconds{0};
+    }
+    [[nodiscard]] bool has_idle_limit() const noexcept {
+        return config_->idle_timeout > std::chrono::milliseconds{0};
+    }
+    /// Whether what the peer takes is measured from halfway through the idle time on. Where there
+    /// are pings, it is measured from one to the next.
+    [[nodiscard]] bool looks_halfway() const noexcept { return has_idle_limit() && !has_pings(); }
+    [[nodiscard]] std::uint64_t least_taken() const noexcept;
     void keep_alive(runtime::steady_time now);
+    [[nodiscard]] bool has_shown_life();
+    void set_end(runtime::steady_time deadline);
+    void fail_sends(errc code);
     void apply_rate(std::uint64_t arrived);
     void end_rate_hold();
     [[nodiscard]] bool is_held_for(hold reason) const noexcept {
@@ -371,13 +405,19 @@ private:
     // Written on the loop only.
     std::atomic<bool> is_open_{false};
     bool is_closing_ = false;
+    // Whether `ends_by_` stays where it is.
+    bool is_end_fixed_ = false;
+    // Whether, at the last ping or sign of life, the peer had not taken everything.
+    bool was_behind_ = false;
     // The reasons (`hold`) that are on.
     std::uint8_t holds_ = 0;
     // How many sizes of messages, from the smallest up, are short ones. Read by all.
     std::atomic<std::uint16_t> short_sizes_{0};
     unsigned missed_pings_ = 0;
     runtime::steady_time last_ping_{};
+    // When reading was resumed, or the peer has shown life by taking what it was sent.
     runtime::steady_time resumed_at_{};
+    runtime::steady_time ends_by_ = runtime::steady_time::max();
 
     std::shared_ptr<transport::transport> transport_;
     // Let go when the session is gone: who keeps a closed session does not keep a server.
@@ -395,6 +435,7 @@ private:
     remote_queue remote_;
     std::atomic<bool> is_stopped_{false};
     std::atomic<bool> is_gone_{false};
+    std::atomic<bool> has_peer_ended_{false};
     std::atomic<bool> was_refused_{false};
     std::atomic<std::uint32_t> sendable_below_{0};
     // Written by the loop's thread only, without read-modify-write; read by all.

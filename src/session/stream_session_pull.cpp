@@ -38,7 +38,7 @@ VoidResult stream_session::may_pull(bool has_handler) const {
 }
 
 void stream_session::begin_pull(message_asker handler, operation_id operation) {
-    if (loop().runs_here() && pull_->size() == 0 && !is_closing_) {
+    if (loop().runs_here() && pull_->size() == 0 && !is_closing_ && !has_peer_ended()) {
         pull_->note(std::move(handler), operation);
         return;
     }
@@ -53,11 +53,16 @@ void stream_session::ask(message_asker handler, operation_id operation) {
             set_hold(hold::pull_queue, false);
         }
         guarded([&] { handler(std::move(*waiting)); });
-    } else if (is_gone_.load(std::memory_order_relaxed)) {
+    } else if (is_gone_.load(std::memory_order_relaxed) || has_peer_ended()) {
         guarded([&] { handler(closed_error().error()); });
     } else {
         pull_->note(std::move(handler), operation);
     }
+}
+
+void stream_session::note_peer_end() {
+    has_peer_ended_.store(true, std::memory_order_relaxed);
+    end_pulling(errc::connection_closed);
 }
 
 void stream_session::end_pulling(errc code) {

@@ -183,27 +183,45 @@ void websocket_session::finish(std::error_code reason) {
     }
     was_closed_here_ = ending_->waits && !reason;
     ending_->reason = reason;
-    ending_->deadline = drain_deadline();
     if (ending_->code != ws_close_code::abnormal) {
         under().queue().append(websocket::encode_close(ending_->code, ending_->text, key()).view());
     }
     if (!ending_->waits) {
-        close_transport(ending_->deadline, reason);
+        close_stream(reason);
         return;
     }
     publish_queued();
     under().pause_reading(false);
-    under().set_deadline(ending_->deadline);
+    under().set_deadline(first_look());
     under().request_flush();
 }
 
 void websocket_session::stop_waiting(std::error_code reason) {
     ending_->waits = false;
-    close_transport(ending_->deadline, reason);
+    close_stream(reason);
+}
+
+void websocket_session::close_stream(std::error_code reason) {
+    // A frame cannot say "abnormal": the peer has closed when there is another code.
+    close_transport(reason, close_code() != ws_close_code::abnormal
+                                ? transport::peer_state::is_done
+                                : transport::peer_state::speaks);
+}
+
+void websocket_session::limit_end(runtime::steady_time deadline) {
+    if (is_waiting()) {
+        under().set_deadline(deadline);
+    } else {
+        stream_session::limit_end(deadline);
+    }
 }
 
 void websocket_session::on_deadline() {
     if (is_waiting()) {
+        if (const auto next = more_time(); next > loop().now()) {
+            under().set_deadline(next);
+            return;
+        }
         note_failure("the close was not answered");
         abort(ending_->reason ? ending_->reason : make_error_code(errc::connection_timeout));
         return;

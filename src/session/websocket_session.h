@@ -104,7 +104,6 @@ private:
         /// Whether the peer's close is waited for.
         bool waits;
         std::error_code reason = {};
-        runtime::steady_time deadline = {};
     };
 
     void before_start() override;
@@ -114,6 +113,10 @@ private:
     bool write_ping(std::uint64_t token) override;
     void trim() noexcept override { decoder_.trim(); }
     void on_deadline() override;
+    void limit_end(runtime::steady_time deadline) override;
+    /// Closes the transport; whatever ends it is in order once both sides have said close
+    /// (RFC 6455 section 7.1.4).
+    void close_stream(std::error_code reason);
 
     // websocket_session_handshake.cpp
     void on_open() override;

@@ -171,8 +171,10 @@ void websocket_session::finish_handshake(std::error_code reason) {
         under().queue().append(bytes_of(websocket::encode_response(error)));
     }
     // A client that gives up has nothing on its way.
-    const bool is_given_up = role() == session_role::client && !reason;
-    close_transport(is_given_up ? loop().now() : drain_deadline(), reason);
+    if (role() == session_role::client && !reason) {
+        give_no_time();
+    }
+    close_stream(reason);
 }
 
 }  // namespace network_system::session

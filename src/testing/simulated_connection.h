@@ -47,6 +47,9 @@ public:
     /// The writer learns what was read.
     void acknowledge() noexcept { in_use_ -= std::exchange(unacknowledged_, 0); }
 
+    /// What was written, and the writer does not know yet that it was read.
+    [[nodiscard]] std::size_t unacknowledged() const noexcept { return in_use_; }
+
     /// What has not arrived is lost.
     void drop_way();
     /// The same, and so is what is written from now on: the writer does not know yet.

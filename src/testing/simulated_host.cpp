@@ -131,6 +131,13 @@ io_result simulated_host::write(socket_handle handle, std::span<const runtime::i
     return fabric().write(*fabric().find(handle), from);
 }
 
+runtime::sockets::unacknowledged simulated_host::count_unacknowledged(
+    socket_handle handle, std::uint32_t, runtime::sockets::unacknowledged::unit) noexcept {
+    const simulated_socket& asking = *fabric().find(handle);
+    return {runtime::sockets::unacknowledged::unit::bytes,
+            static_cast<std::uint32_t>(asking.connection->from[asking.side].unacknowledged())};
+}
+
 void simulated_host::shutdown_write(socket_handle handle) {
     fabric().shutdown_write(*fabric().find(handle));
 }

@@ -60,6 +60,9 @@ public:
                                      std::span<const runtime::io_slice> into) override;
     runtime::sockets::io_result write(runtime::socket_handle handle,
                                       std::span<const runtime::io_slice> from) override;
+    runtime::sockets::unacknowledged count_unacknowledged(
+        runtime::socket_handle handle, std::uint32_t written,
+        runtime::sockets::unacknowledged::unit known) noexcept override;
     void shutdown_write(runtime::socket_handle handle) override;
     void reset_on_close(runtime::socket_handle handle) noexcept override;
     void close(runtime::socket_handle handle) noexcept override;

@@ -19,6 +19,11 @@ public:
                                                     std::span<const runtime::io_slice> from) const {
         return net_->write(handle, from);
     }
+    [[nodiscard]] runtime::sockets::unacknowledged count_unacknowledged(
+        runtime::socket_handle handle, std::uint32_t written,
+        runtime::sockets::unacknowledged::unit known) const noexcept {
+        return net_->count_unacknowledged(handle, written, known);
+    }
     void shutdown_write(runtime::socket_handle handle) const { net_->shutdown_write(handle); }
     void reset_on_close(runtime::socket_handle handle) const noexcept {
         net_->reset_on_close(handle);

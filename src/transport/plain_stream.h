@@ -15,6 +15,11 @@ struct machine_calls {
                                              std::span<const runtime::io_slice> from) noexcept {
         return runtime::sockets::write(handle, from);
     }
+    static runtime::sockets::unacknowledged count_unacknowledged(
+        runtime::socket_handle handle, std::uint32_t written,
+        runtime::sockets::unacknowledged::unit known) noexcept {
+        return runtime::sockets::count_unacknowledged(handle, written, known);
+    }
     static void shutdown_write(runtime::socket_handle handle) noexcept {
         runtime::sockets::shutdown_write(handle);
     }

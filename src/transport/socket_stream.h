@@ -1,7 +1,9 @@
 #pragma once
 
 #include "runtime/loop.h"
+#include "transport/progress.h"
 
+#include <cstdint>
 #include <span>
 #include <system_error>
 #include <utility>
@@ -17,7 +19,7 @@ public:
         : calls_(calls), handle_(socket.release()) {}
     socket_stream(socket_stream&& other) noexcept
         : calls_(other.calls_), handle_(std::exchange(other.handle_, runtime::invalid_socket)),
-          is_owner_(other.is_owner_) {}
+          progress_(other.progress_), is_owner_(other.is_owner_) {}
     socket_stream(const socket_stream&) = delete;
     socket_stream& operator=(socket_stream&&) = delete;
     socket_stream& operator=(const socket_stream&) = delete;
@@ -46,8 +48,17 @@ public:
         return calls_.read(handle_, into);
     }
     [[nodiscard]] runtime::sockets::io_result try_write(
-        std::span<const runtime::io_slice> from) const {
-        return calls_.write(handle_, from);
+        std::span<const runtime::io_slice> from) {
+        const auto result = calls_.write(handle_, from);
+        progress_.note_written(result.bytes);
+        return result;
+    }
+    /// How much the peer has taken since the last call. `was_full`: at that call the socket took no
+    /// more.
+    [[nodiscard]] peer_progress take_progress(bool was_full) noexcept {
+        return progress_.take(was_full, [this](std::uint32_t written, auto known) {
+            return calls_.count_unacknowledged(handle_, written, known);
+        });
     }
     void shutdown_write() const { calls_.shutdown_write(handle_); }
     /// The coming `detach` resets the connection instead of ending it in order.
@@ -61,6 +72,7 @@ private:
     // There is one in every connection, so it is kept small. The loop owns an attached socket.
     [[no_unique_address]] Calls calls_;
     runtime::socket_handle handle_;
+    progress_meter progress_;
     bool is_owner_ = true;
 };
 

@@ -31,10 +31,12 @@ public:
     void start(transport_handler& handler) override;
     void send_now(bytes_view header, bytes_view payload, write_callback done) override;
     void pause_reading(bool paused) override;
-    void close(steady_time deadline, std::error_code reason) override;
+    void close(steady_time deadline, std::error_code reason, peer_state peer) override;
+    void limit_close(steady_time deadline) override;
     void abort(std::error_code reason) override;
     void set_deadline(steady_time when) override;
     [[nodiscard]] bool is_open() const noexcept override { return state_ == state::open; }
+    [[nodiscard]] peer_progress take_progress() override;
     [[nodiscard]] std::string failure_text() const override;
     [[nodiscard]] std::optional<tls_info> tls() const override;
     [[nodiscard]] bool is_secure() const noexcept override { return is_layered; }
@@ -53,11 +55,17 @@ private:
     void read_once();
     void deliver(std::size_t count, std::size_t place_size, std::span<std::uint8_t> buffer);
     void on_end_of_stream();
+    void on_read_failed(errc code);
+    void on_nothing_to_read();
+    void on_write_failed(const std::error_code& error);
+    /// Writing has failed: reads once more, and ends when there is no more.
+    void read_rest();
     /// Writes until the queue is empty or the socket is full; false when the transport closed.
     bool write_queued();
     [[nodiscard]] runtime::sockets::io_result write_gathered(
         std::span<const runtime::io_slice> slices, std::size_t bytes);
     bool note_written(const runtime::sockets::io_result& result);
+    [[nodiscard]] bool is_write_broken() const noexcept { return write_failure_ != 0; }
     void credit(std::size_t written);
     void continue_close();
     [[nodiscard]] bool wants_to_read() const noexcept {
@@ -79,11 +87,15 @@ private:
     Stream stream_;
     transport_handler* handler_ = nullptr;
     std::error_code reason_;
+    // Why nothing can be written any more (errc); 0 while it can.
+    int write_failure_ = 0;
     state state_ = state::idle;
     bool is_paused_ = false;
     bool has_ended_ = false;
     bool is_write_blocked_ = false;
     bool is_announced_ = false;
+    bool is_peer_done_ = false;
+    bool was_write_blocked_ = false;
 };
 
 }  // namespace network_system::transport

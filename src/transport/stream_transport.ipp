@@ -87,9 +87,11 @@ void stream_transport<Stream>::read_once() {
     }
     switch (result.kind) {
         case outcome::done: deliver(result.bytes, place.size(), buffer); break;
-        case outcome::would_block: break;
+        case outcome::would_block: on_nothing_to_read(); break;
         case outcome::end: on_end_of_stream(); break;
-        case outcome::failed: fail(runtime::classify(result.error, errc::receive_failed)); break;
+        case outcome::failed:
+            on_read_failed(runtime::classify(result.error, errc::receive_failed));
+            break;
     }
 }
 
@@ -107,21 +109,12 @@ void stream_transport<Stream>::deliver(std::size_t count, std::size_t place_size
 }
 
 template <typename Stream>
-void stream_transport<Stream>::on_end_of_stream() {
-    has_ended_ = true;
-    if (state_ == state::draining) {
-        finish(reason_);
-        return;
-    }
-    update_interest();
-    if (state_ == state::open) {
-        handler_->on_end();
-    }
-}
-
-template <typename Stream>
 void stream_transport<Stream>::flush() {
     note_flush();
+    if (is_write_broken()) {
+        read_rest();
+        return;
+    }
     if constexpr (is_layered) {
         if (state_ == state::open && wants_to_read() && stream_.has_more_to_read()) {
             read_some();  // reading was paused when it was noticed
@@ -135,7 +128,7 @@ void stream_transport<Stream>::flush() {
 
 template <typename Stream>
 bool stream_transport<Stream>::write_queued() {
-    if (state_ == state::closed || state_ == state::idle) {
+    if (state_ == state::closed || state_ == state::idle || is_write_broken()) {
         return false;
     }
     if constexpr (is_layered) {
@@ -182,7 +175,7 @@ io_result stream_transport<Stream>::write_gathered(std::span<const io_slice> sli
 template <typename Stream>
 bool stream_transport<Stream>::note_written(const io_result& result) {
     if (result.kind != outcome::done) {
-        fail(runtime::classify(result.error, errc::send_failed));
+        on_write_failed(result.error);
         return false;
     }
     credit(result.bytes);
@@ -202,7 +195,7 @@ void stream_transport<Stream>::send_now(bytes_view header, bytes_view payload,
     const std::size_t queued = queue_.bytes();
     const auto gathered = queue_.prepare(std::span(slices).first(max_slices - 2));
     std::size_t written = 0;
-    if (!is_write_blocked_ && gathered.bytes == queued) {
+    if (!is_write_blocked_ && !is_write_broken() && gathered.bytes == queued) {
         std::size_t used = gathered.slices;
         for (const bytes_view part : {header, payload}) {
             if (!part.empty()) {
@@ -235,10 +228,12 @@ template <typename Stream>
 void stream_transport<Stream>::pause_reading(bool paused) {
     is_paused_ = paused;
     update_interest();
+    bool has_rest = is_write_broken();
     if constexpr (is_layered) {
-        if (!paused && stream_.has_more_to_read()) {
-            request_flush();
-        }
+        has_rest = has_rest || stream_.has_more_to_read();
+    }
+    if (!paused && has_rest) {
+        request_flush();
     }
 }
 
@@ -248,48 +243,6 @@ void stream_transport<Stream>::update_interest() {
         return;
     }
     stream_.set_interest(*loop_, *this, {wants_to_read(), is_write_blocked_});
-}
-
-template <typename Stream>
-void stream_transport<Stream>::close(steady_time deadline, std::error_code reason) {
-    if (state_ != state::open) {
-        return;
-    }
-    state_ = state::flushing;
-    reason_ = reason;
-    loop_->deadlines().set(*this, deadline);
-    if constexpr (is_layered) {
-        // A handshake that stalls is not waited for, whatever is queued behind it.
-        is_write_blocked_ = is_write_blocked_ && stream_.is_established();
-    }
-    update_interest();
-    // Even with an empty queue the rest of the close happens at the end of the batch, outside
-    // whatever callback this was called from.
-    request_flush();
-}
-
-template <typename Stream>
-void stream_transport<Stream>::continue_close() {
-    if constexpr (is_layered) {
-        if (stream_.end_writing().kind == outcome::would_block) {
-            is_write_blocked_ = true;
-            update_interest();
-            return;
-        }
-    }
-    stream_.shutdown_write();
-    state_ = state::draining;
-    if (has_ended_) {
-        finish(reason_);
-    }
-}
-
-template <typename Stream>
-void stream_transport<Stream>::abort(std::error_code reason) {
-    if (state_ != state::closed && state_ != state::idle) {
-        stream_.prepare_reset();
-        finish(reason);
-    }
 }
 
 template <typename Stream>
@@ -303,21 +256,10 @@ void stream_transport<Stream>::set_deadline(steady_time when) {
 }
 
 template <typename Stream>
-void stream_transport<Stream>::on_deadline([[maybe_unused]] steady_time now) {
-    if constexpr (is_layered) {
-        if (state_ == state::open && !stream_.is_established() && now >= stream_.deadline()) {
-            stream_.note_timeout();
-            stream_.prepare_reset();
-            fail(errc::connection_timeout);
-            return;
-        }
-    }
-    if (state_ == state::open) {
-        handler_->on_deadline();
-    } else {
-        stream_.prepare_reset();
-        fail(errc::connection_timeout);
-    }
+peer_progress stream_transport<Stream>::take_progress() {
+    const peer_progress below =
+        stream_.take_progress(std::exchange(was_write_blocked_, is_write_blocked_));
+    return {below.taken, below.is_behind || !queue_.empty()};
 }
 
 template <typename Stream>
@@ -336,7 +278,7 @@ bool stream_transport<Stream>::advance_stream()
         return false;
     }
     if (result.kind == outcome::failed) {
-        fail(runtime::classify(result.error, errc::send_failed));
+        on_write_failed(result.error);
         return false;
     }
     if (!stream_.is_established() && state_ == state::flushing) {
@@ -397,29 +339,7 @@ std::optional<tls_info> stream_transport<Stream>::tls() const {
     return std::nullopt;
 }
 
-template <typename Stream>
-void stream_transport<Stream>::fail(errc code) {
-    // Of several things that went wrong the first is the cause.
-    finish(reason_ ? reason_ : make_error_code(code));
-}
-
-template <typename Stream>
-void stream_transport<Stream>::on_loop_shutdown() {
-    // The poller has closed the socket already.
-    state_ = state::closed;
-    runtime::deadline_wheel::cancel(*this);
-    loop_->retire(shared_from_this());
-    std::exchange(handler_, nullptr)->on_closed(errc::connection_closed);
-}
-
-template <typename Stream>
-void stream_transport<Stream>::finish(std::error_code reason) {
-    state_ = state::closed;
-    runtime::deadline_wheel::cancel(*this);
-    stream_.detach(*loop_, *this);
-    // Events of this batch may still name this object.
-    loop_->retire(shared_from_this());
-    std::exchange(handler_, nullptr)->on_closed(reason);
-}
-
 }  // namespace network_system::transport
+
+// The other half.
+#include "transport/stream_transport_end.ipp"

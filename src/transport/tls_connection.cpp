@@ -203,17 +203,15 @@ io_result tls_connection::shake_hands() {
     return io_blocked();
 }
 
-/// Writes what OpenSSL has said. A failure of the stream below is no failure of TLS; but it ends a
-/// handshake.
+/// Writes what OpenSSL has said. A failure of the stream below is no failure of TLS: what the peer
+/// has said before it is still to be read, and may be an alert.
 io_result tls_connection::send_out() {
     const io_result sent = output_.flush(
         [this](std::span<const io_slice> slices) { return below_.write(below_.stream, slices); });
-    if (sent.kind != outcome::failed || failure_ || is_established_) {
-        return sent;
+    if (sent.kind == outcome::failed) {
+        broken_below_ = sent.error;
     }
-    return fail({errc::tls_handshake_failed,
-                 "the connection was lost during the handshake: " + sent.error.message(),
-                 &tls_counters::disconnects});
+    return sent;
 }
 
 void tls_connection::on_established() {
@@ -282,6 +280,19 @@ void tls_connection::note_timeout() {
     (void)fail({errc::connection_timeout,
                 fmt::format("no complete handshake within {} ms", handshake_timeout().count()),
                 &tls_counters::timeouts});
+}
+
+void tls_connection::note_broken() {
+    if (!is_established_ && !failure_) {
+        (void)fail_in_handshake(broken_below_);
+    }
+}
+
+io_result tls_connection::fail_in_handshake(const std::error_code& error) {
+    return fail({errc::tls_handshake_failed,
+                 error ? "the connection was lost during the handshake: " + error.message()
+                       : "the peer closed the connection during the handshake",
+                 &tls_counters::disconnects});
 }
 
 void tls_connection::end() {

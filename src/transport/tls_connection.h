@@ -70,6 +70,8 @@ public:
     [[nodiscard]] io_result end_writing();
     /// The handshake has taken too long.
     void note_timeout();
+    /// Nothing can be written below any more, and nothing is left to be read there.
+    void note_broken();
 
     [[nodiscard]] bool is_established() const noexcept { return is_established_; }
     /// Whether a read would bring something although nothing arrives.
@@ -130,6 +132,7 @@ private:
     [[nodiscard]] io_result decrypt_into(std::span<std::uint8_t> place, std::size_t& total,
                                          bool& goes_on);
     [[nodiscard]] io_result on_end_below(const io_result& result);
+    [[nodiscard]] io_result fail_in_handshake(const std::error_code& error);
     [[nodiscard]] io_result answer(const io_result& result, bool may_wait);
     /// Whether records may follow at once.
     [[nodiscard]] bool is_ready() const noexcept {
@@ -162,6 +165,8 @@ private:
     std::unique_ptr<std::string> refusal_;
     agreement agreement_;
     std::atomic<bool> has_agreed_{false};
+    // Why a write below has failed. What looks like the end of the stream after it is none.
+    std::error_code broken_below_;
     unsigned renegotiations_ = 0;
     // After the handshake, within the second that began then.
     unsigned handshake_steps_ = 0;

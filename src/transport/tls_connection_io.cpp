@@ -104,16 +104,15 @@ io_result tls_connection::read(std::span<const io_slice> into) {
 /// OpenSSL had something to say to what was read with `result`. The end of a handshake may wait: it
 /// goes out with the first words of the application, which is told of it at once.
 io_result tls_connection::answer(const io_result& result, bool may_wait) {
-    io_result sent = io_blocked();
-    if (output_.is_blocked() || (may_wait && !failure_)) {
+    if (output_.is_blocked() || broken_below_ || (may_wait && !failure_)) {
         output_.keep();
     } else {
-        sent = send_out();
+        (void)send_out();  // if it fails, so does the next write, and what arrived before is read
     }
     if (output_.size() > max_kept) {
         return fail({errc::protocol_error, "the peer asks, and does not read the answers"});
     }
-    return sent.kind == outcome::failed && result.kind == outcome::would_block ? sent : result;
+    return result;
 }
 
 io_result tls_connection::decrypt(std::span<const io_slice> places,
@@ -209,16 +208,15 @@ io_result tls_connection::defer(const io_result& result, std::size_t delivered) 
 }
 
 io_result tls_connection::on_end_below(const io_result& result) {
+    const std::error_code error = result.kind == outcome::failed ? result.error : broken_below_;
     if (!is_established_) {
-        return fail(
-            {errc::tls_handshake_failed,
-             result.kind == outcome::end
-                 ? std::string("the peer closed the connection during the handshake")
-                 : "the connection was lost during the handshake: " + result.error.message(),
-             &tls_counters::disconnects});
+        return fail_in_handshake(error);
     }
     if (result.kind == outcome::failed || SSL_get_shutdown(ssl_.get()) != 0) {
         return result;
+    }
+    if (broken_below_) {
+        return {outcome::failed, 0, broken_below_};
     }
     ++terms_->counters->truncations;
     return fail({errc::connection_truncated, "the stream ended without the peer's close_notify"});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "transport/progress.h"
 #include "transport/tls_connection.h"
 
 #include <memory>
@@ -46,6 +47,9 @@ public:
     [[nodiscard]] io_result try_write(std::span<const runtime::io_slice> from) {
         return tls_->write(from);
     }
+    [[nodiscard]] peer_progress take_progress(bool was_full) {
+        return lower_.take_progress(was_full);
+    }
     void shutdown_write() { lower_.shutdown_write(); }
     void prepare_reset() { lower_.prepare_reset(); }
 
@@ -66,6 +70,7 @@ public:
     /// Until when it has to be established.
     [[nodiscard]] runtime::steady_time deadline() const noexcept { return deadline_; }
     void note_timeout() { tls_->note_timeout(); }
+    void note_broken() { tls_->note_broken(); }
     [[nodiscard]] std::string failure_text() const { return tls_->failure_text(); }
     [[nodiscard]] std::optional<tls_info> info() const { return tls_->info(); }
 

@@ -1,9 +1,11 @@
 #pragma once
 
 #include "runtime/loop.h"
+#include "transport/progress.h"
 #include "transport/write_queue.h"
 #include "utils/counter.h"
 
+#include <network_system/utils/error_codes.h>
 #include <network_system/utils/tls_info.h>
 
 #include <cstddef>
@@ -29,12 +31,18 @@ public:
     /// `placed` bytes were read into `read_place`, then `rest` (valid during the call; the handler
     /// may change them).
     virtual void on_bytes(std::size_t placed, std::span<std::uint8_t> rest) = 0;
-    /// The peer ended its side. The handler answers with `close` or `abort`.
+    /// The peer ended its side. The handler answers with `close` or `abort`, or goes on writing.
     virtual void on_end() = 0;
+    /// Nothing can be written any more. What has arrived is still read; after it comes the end.
+    /// Called again when more has been queued.
+    virtual void on_write_failed(errc) {}
     /// Something was written: completions may be due, and there is more room.
     virtual void on_written() = 0;
     /// The deadline set with `set_deadline` has passed while the transport is open.
     virtual void on_deadline() = 0;
+    /// The deadline of a close has passed: when to ask again. A moment that is past resets the
+    /// connection.
+    virtual steady_time on_close_deadline() { return {}; }
     /// Exactly once, last. `reason` is what `close` or `abort` gave, or what went wrong since.
     virtual void on_closed(std::error_code reason) = 0;
 
@@ -49,6 +57,10 @@ struct transport_counters {
     detail::counter bytes_discarded;
 };
 
+/// Whether the peer may still say something that matters, or has said its last word: then a reset
+/// ends the connection as well as an end of the stream does.
+enum class peer_state : std::uint8_t { speaks, is_done };
+
 /// The seam between protocols and byte streams: bytes in, bytes out, one close.
 ///
 /// Closing:
@@ -59,6 +71,10 @@ struct transport_counters {
 ///
 /// In `flushing` and `draining` arriving bytes are read and discarded: closing a socket with
 /// unread input would destroy what was sent (RFC 1122 section 4.2.2.13).
+///
+/// A write that fails ends only the writing. What the peer has sent before lies in the socket, and
+/// may say why: it is read and delivered first, and the cause that the reader finds is the one that
+/// is reported.
 ///
 /// Thread-safety: none; used on the loop's executor.
 class transport : public std::enable_shared_from_this<transport>, protected runtime::flushable {
@@ -94,14 +110,20 @@ public:
     /// Stops reading from the stream, or goes on.
     virtual void pause_reading(bool paused) = 0;
 
-    /// Ends gracefully by `deadline`; `reason` is reported unless something worse happens.
-    virtual void close(steady_time deadline, std::error_code reason) = 0;
+    /// Ends gracefully; at `deadline` the handler is asked for more time. `reason` is reported
+    /// unless something worse happens.
+    virtual void close(steady_time deadline, std::error_code reason,
+                       peer_state peer = peer_state::speaks) = 0;
+    /// Moves the deadline of a close that has begun.
+    virtual void limit_close(steady_time deadline) = 0;
     /// Ends at once. What is queued is lost.
     virtual void abort(std::error_code reason) = 0;
 
     virtual void set_deadline(steady_time when) = 0;
 
     [[nodiscard]] virtual bool is_open() const noexcept = 0;
+    /// How much the peer has taken since the last call; see socket_stream::take_progress.
+    [[nodiscard]] virtual peer_progress take_progress() = 0;
 
     /// What the stream can say about its failure beyond the code; mostly nothing.
     [[nodiscard]] virtual std::string failure_text() const { return {}; }

@@ -60,7 +60,7 @@ inline void fail_at_every_step_of_a_stream(const conditions& how, const make_ses
                 ASSERT_EQ(each->host->totals.bytes_sent, each->script->written.size());
             }
         },
-        true, sessions);
+        sessions);
 }
 
 }  // namespace network_system::session

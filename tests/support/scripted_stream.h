@@ -49,7 +49,13 @@ public:
     std::size_t spurious_reads = 0;
     std::size_t spurious_writes = 0;
 
+    // What the peer has acknowledged since somebody asked, and whether more is to come.
+    std::uint64_t taken = 0;
+    bool is_behind = false;
+
     std::error_code broken;
+    // Of writing only: what was fed can still be read.
+    std::error_code write_broken;
     std::shared_ptr<fault_plan> faults;
     stream_script* peer = nullptr;
 
@@ -79,7 +85,7 @@ public:
     }
 
     [[nodiscard]] runtime::interest readiness() const override {
-        return {broken || !unread().empty() || has_end, broken || write_budget > 0};
+        return {broken || !unread().empty() || has_end, broken || write_broken || write_budget > 0};
     }
 
     static void wire(stream_script& one, stream_script& other) {
@@ -149,6 +155,9 @@ public:
         if (strikes() || script_->broken) {
             return {outcome::failed, 0, script_->broken};
         }
+        if (script_->write_broken) {
+            return {outcome::failed, 0, script_->write_broken};
+        }
         require(!script_->was_shut_down, "nothing is written after the shutdown");
         if (script_->spurious_writes > 0) {
             --script_->spurious_writes;
@@ -174,6 +183,9 @@ public:
         return {outcome::done, taken.size(), {}};
     }
 
+    [[nodiscard]] transport::peer_progress take_progress(bool) {
+        return {std::exchange(script_->taken, 0), script_->is_behind};
+    }
     void shutdown_write() {
         script_->was_shut_down = true;
         end_of_writing();

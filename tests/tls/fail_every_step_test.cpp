@@ -41,8 +41,7 @@ TEST_P(tls_fail_every_step, the_books_balance) {
                 ASSERT_TRUE(each->script->written.empty() || !each->host->was_open ||
                             each->host->totals.bytes_sent < each->script->written.size());
             }
-        },
-        false);  // the answer to a close_notify is for a peer that may be gone
+        });
     // Each attempt has been counted once, on both sides.
     for (const auto& each : {server, client}) {
         const tls_metrics counted = each->counters->read();

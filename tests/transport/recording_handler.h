@@ -46,6 +46,13 @@ public:
             done(ok());
         }
     }
+    void on_write_failed(errc code) override {
+        write_failure = code;
+        lost += transport->queue().discard();
+    }
+    transport::steady_time on_close_deadline() override {
+        return when_close_deadline ? when_close_deadline() : transport::steady_time{};
+    }
     void on_deadline() override {
         ++deadlines;
         if (when_deadline) {
@@ -97,6 +104,7 @@ public:
     std::function<void()> when_bytes;
     std::function<void()> when_end;
     std::function<void()> when_deadline;
+    std::function<transport::steady_time()> when_close_deadline;
 
     byte_string received;
     std::size_t placed_bytes = 0;
@@ -105,6 +113,7 @@ public:
     int deadlines = 0;
     int closed = 0;
     std::error_code reason;
+    std::error_code write_failure;
     std::uint64_t lost = 0;
     std::vector<std::vector<bool>> outcomes;
 };

@@ -214,7 +214,7 @@ TEST_F(stream_transport_close_test, errors_are_classified) {
     for (const auto& [system, expected] : writes) {
         make();
         start();
-        script->broken = std::make_error_code(system);
+        script->write_broken = std::make_error_code(system);
         loop.in_batch([this] { handler->send(pattern(3)); });
         EXPECT_EQ(handler->closed, 1);
         EXPECT_EQ(handler->reason, expected);

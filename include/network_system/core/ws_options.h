@@ -33,8 +33,8 @@ struct ws_connection_config {
     /// A ping is sent when nothing arrived for this long. 0 = no pings. Default 30 s.
     std::chrono::milliseconds ping_interval{30'000};
     /// The connection is ended with `connection_timeout` when no byte arrives for this long after
-    /// a ping; any byte received counts as life. Pings are at least this far apart. At least 1 ms.
-    /// Default 10 s.
+    /// a ping; any byte received counts as life, and so does taking what is queued: see
+    /// session_config::ping_interval. Pings are at least this far apart. At least 1 ms. Default 10 s.
     std::chrono::milliseconds pong_timeout{10'000};
     /// Answers the peer's pings. Off: the ping callback gets each, and it is for the application to
     /// answer with `send_pong`.
@@ -67,8 +67,11 @@ struct ws_connection_config {
     bool keep_request = true;
 
     /// Bounds the close of a connection, by either side: the queue, the closing handshake and the
-    /// peer's end of stream. What is left then is reset. 0 = close at once. Default 5 s.
+    /// peer's end of stream. What is left then is reset, unless the peer keeps taking it: see
+    /// `min_drain_rate`. 0 = close at once. Default 5 s.
     std::chrono::milliseconds drain_timeout{5'000};
+    /// See session_config::min_drain_rate. Default 1 KiB per second.
+    std::size_t min_drain_rate = 1024;
 
     /// Run on this context instead of own threads (a server) or the process's shared client pool;
     /// it must outlive the connections, and the user runs it, on any number of threads. Null = own

@@ -195,6 +195,9 @@ public:
 
     /// True once the session is closing or closed.
     [[nodiscard]] virtual bool is_stopped() const noexcept = 0;
+    /// True once the peer has ended its sending, all it has sent before was delivered, and the
+    /// session stays open: see session_config::keep_sending_after_end.
+    [[nodiscard]] virtual bool has_peer_ended() const noexcept { return false; }
 
     /// Measures the round-trip time with a ping frame. Error: `not_supported` (other formats than
     /// `framing::message` and WebSocket), `connection_closed`. It runs on the session's I/O thread.

@@ -73,12 +73,13 @@ struct session_config {
     std::size_t max_pending_requests = 65'536;
 
     /// The connection is closed with `session_expired` when no byte passed in either direction
-    /// for this long. 0 = never. Default 5 min. Pings count as bytes.
+    /// for this long, and the peer has not taken what was sent before. 0 = never. Default 5 min. Pings count as bytes.
     std::chrono::milliseconds idle_timeout{300'000};
 
     /// `framing::message` and WebSocket: a ping is sent when nothing arrived for this long; after
     /// `max_missed_pings` unanswered ones the connection is closed with `connection_timeout`. Any
-    /// byte received counts as life. 0 = no pings. Default 30 s.
+    /// byte received counts as life; so do 1,024 bytes of what is queued that the peer's system
+    /// takes in that time, because the ping waits behind them. 0 = no pings. Default 30 s.
     std::chrono::milliseconds ping_interval{30'000};
 
     /// How long to wait for the answer to a ping, or for any other byte, before the ping counts as
@@ -87,6 +88,20 @@ struct session_config {
 
     /// At least 1. Default 3.
     unsigned max_missed_pings = 3;
+
+    /// Bytes per second that a peer has to take for its connection to be given more time than
+    /// `drain_timeout` to end: as long as its system acknowledges this rate, measured over each
+    /// `drain_timeout`, what is queued for it is sent to the last byte. A slower one is reset.
+    /// Does not apply to the end of a whole server or client, which `drain_timeout` bounds. 0 = any
+    /// byte is enough. Default 1 KiB.
+    std::size_t min_drain_rate = 1024;
+
+    /// `framing::length_prefixed` and `raw`: whether a connection whose peer has ended its own
+    /// sending (a half-close, as `nc -N` does) stays open, for answers that come later. Then the
+    /// application closes it, with `stop_session`, when it has sent the last one
+    /// (`messaging_session::has_peer_ended` tells); `idle_timeout` bounds it. Off: what is queued is
+    /// sent, and the connection is closed (default).
+    bool keep_sending_after_end = false;
 };
 
 }  // namespace network_system

@@ -1,0 +1,69 @@
+#pragma once
+
+#include "runtime/native_socket.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <utility>
+
+namespace network_system::transport {
+
+/// What a peer has taken of what was written to it.
+struct peer_progress {
+    /// Bytes that its system has acknowledged, or `some`.
+    std::uint64_t taken = 0;
+    /// Whether something is left that it has not taken.
+    bool is_behind = false;
+
+    /// It has taken something, and nobody can tell how much.
+    static constexpr std::uint64_t some = std::numeric_limits<std::uint64_t>::max();
+};
+
+/// Measures the progress of a peer, from one look to the next. What our own queue does is no
+/// measure: the system takes megabytes from us before a slow peer has read the first of them. Nor
+/// is the last acknowledgement: one comes for every probe of a window that stays closed.
+///
+/// Small, because there is one in every connection: the counts are modulo 2^32.
+class progress_meter {
+public:
+    void note_written(std::size_t bytes) noexcept { written_ += static_cast<std::uint32_t>(bytes); }
+
+    /// `look(written, unit)`: see runtime::sockets::count_unacknowledged. `was_full`: at the last
+    /// call the socket took no more.
+    template <typename Look>
+    [[nodiscard]] peer_progress take(bool was_full, const Look& look) noexcept {
+        using unit = runtime::sockets::unacknowledged::unit;
+        const std::uint32_t handed = written_ - std::exchange(written_before_, written_);
+        const auto left = look(written_, unit_);
+        unit_ = left.counts;
+        switch (unit_) {
+            case unit::bytes: {
+                const std::uint32_t taken = written_ - left.size;
+                return {distance(std::exchange(mark_, taken), taken), left.size > 0};
+            }
+            case unit::buffers: {
+                // A full socket takes more only when something has been read.
+                const bool has_sunk = left.size < std::exchange(mark_, left.size);
+                const bool has_taken = has_sunk || (was_full && handed > 0);
+                return {has_taken ? peer_progress::some : 0, left.size > 0};
+            }
+            case unit::unknown: break;
+        }
+        return {handed, false};
+    }
+
+private:
+    /// 0 when the second is not behind the first: the end of a stream counts as a byte, too.
+    [[nodiscard]] static std::uint64_t distance(std::uint32_t from, std::uint32_t to) noexcept {
+        const std::uint32_t forward = to - from;
+        return forward <= std::numeric_limits<std::uint32_t>::max() / 2 ? forward : 0;
+    }
+
+    std::uint32_t written_ = 0;
+    std::uint32_t written_before_ = 0;
+    std::uint32_t mark_ = 0;
+    runtime::sockets::unacknowledged::unit unit_{};
+};
+
+}  // namespace network_system::transport
