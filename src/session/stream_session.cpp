@@ -34,9 +34,9 @@ std::string stream_session::next_id() {
 stream_session::stream_session(std::shared_ptr<transport::transport> over,
                                std::shared_ptr<session_host> host, const session_setup& setup,
                                message_encoder encoder)
-    : config_(setup.config), drain_timeout_(setup.drain_timeout),
-      handshake_deadline_(setup.handshake_deadline), role_(setup.role), encoder_(encoder),
-      transport_(std::move(over)), host_(std::move(host)), gate_(host_->gate()),
+    : config_(setup.config), drain_timeout_(setup.drain_timeout), due_by_(setup.handshake_deadline),
+      role_(setup.role), encoder_(encoder), transport_(std::move(over)), host_(std::move(host)),
+      gate_(host_->gate()),
       pull_(config_->receiving == receive_mode::pull
                 ? std::make_unique<message_pull_queue>(config_->receive_queue_limit)
                 : nullptr),
@@ -96,7 +96,7 @@ std::string stream_session::describe(std::string_view operation) const {
 
 runtime::steady_time stream_session::next_deadline() const noexcept {
     if (!is_open_) {
-        return handshake_deadline_;
+        return due_by_;
     }
     const auto idle = has_idle_limit() ? idle_due() : runtime::steady_time::max();
     if (has_pings()) {
@@ -140,7 +140,7 @@ void stream_session::schedule_deadline() {
 void stream_session::on_deadline() {
     const auto now = loop().now();
     if (!is_open_) {
-        if (now >= handshake_deadline_) {
+        if (now >= due_by_) {
             give_up();
             return;
         }
@@ -333,6 +333,10 @@ void stream_session::answer_stops(std::error_code reason) {
 }
 
 void stream_session::begin_close(std::error_code reason) {
+    begin_close(reason, loop().now() + drain_timeout_);
+}
+
+void stream_session::begin_close(std::error_code reason, runtime::steady_time deadline) {
     if (is_closing_) {
         return;
     }
@@ -340,7 +344,7 @@ void stream_session::begin_close(std::error_code reason) {
     is_stopped_.store(true, std::memory_order_relaxed);
     remote_.close();
     take_remote(everything);
-    ends_by_ = std::min(ends_by_, loop().now() + drain_timeout_);
+    due_by_ = deadline;
     finish(reason);
 }
 
@@ -354,12 +358,12 @@ void stream_session::end_by(runtime::steady_time deadline) {
 }
 
 void stream_session::set_end(runtime::steady_time deadline) {
-    ends_by_ = std::min(ends_by_, deadline);
     is_end_fixed_ = true;
     if (is_closing_) {
-        limit_end(ends_by_);
+        due_by_ = std::min(due_by_, deadline);
+        limit_end(due_by_);
     } else {
-        begin_close({});
+        begin_close({}, deadline);
     }
 }
 
@@ -370,7 +374,7 @@ void stream_session::close_transport(std::error_code reason, transport::peer_sta
 
 runtime::steady_time stream_session::first_look() const noexcept {
     // Most closes are over by then, and cost no look at all.
-    return std::min(ends_by_, loop().now() + std::min(drain_timeout_ / 4, milliseconds{50}));
+    return std::min(due_by_, loop().now() + std::min(drain_timeout_ / 4, milliseconds{50}));
 }
 
 /// In the time of one drain_timeout.
@@ -384,10 +388,10 @@ std::uint64_t stream_session::least_taken() const noexcept {
 runtime::steady_time stream_session::more_time() {
     const auto now = loop().now();
     const std::uint64_t taken = transport_->take_progress().taken;
-    if (now >= ends_by_ && !is_end_fixed_ && taken >= least_taken()) {
-        ends_by_ = now + drain_timeout_;
+    if (now >= due_by_ && !is_end_fixed_ && taken >= least_taken()) {
+        due_by_ = now + drain_timeout_;
     }
-    return ends_by_;
+    return due_by_;
 }
 
 void stream_session::discard_queued() {

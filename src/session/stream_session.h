@@ -219,7 +219,7 @@ protected:
                          transport::peer_state peer = transport::peer_state::speaks);
     /// Closing: the end has to come now.
     void give_no_time() noexcept {
-        ends_by_ = loop().now();
+        due_by_ = loop().now();
         is_end_fixed_ = true;
     }
     /// Closing: when to look next at what the peer takes; `more_time` then.
@@ -383,6 +383,7 @@ private:
     void keep_alive(runtime::steady_time now);
     [[nodiscard]] bool has_shown_life();
     void set_end(runtime::steady_time deadline);
+    void begin_close(std::error_code reason, runtime::steady_time deadline);
     void fail_sends(errc code);
     void apply_rate(std::uint64_t arrived);
     void end_rate_hold();
@@ -399,13 +400,14 @@ private:
 
     const std::shared_ptr<const session_config> config_;
     const std::chrono::milliseconds drain_timeout_;
-    const runtime::steady_time handshake_deadline_;
+    // The session has to be open by then; once it closes: it has to be gone by then.
+    runtime::steady_time due_by_;
     const session_role role_;
     const message_encoder encoder_;
     // Written on the loop only.
     std::atomic<bool> is_open_{false};
     bool is_closing_ = false;
-    // Whether `ends_by_` stays where it is.
+    // Whether `due_by_` stays where it is.
     bool is_end_fixed_ = false;
     // Whether, at the last ping or sign of life, the peer had not taken everything.
     bool was_behind_ = false;
@@ -417,7 +419,6 @@ private:
     runtime::steady_time last_ping_{};
     // When reading was resumed, or the peer has shown life by taking what it was sent.
     runtime::steady_time resumed_at_{};
-    runtime::steady_time ends_by_ = runtime::steady_time::max();
 
     std::shared_ptr<transport::transport> transport_;
     // Let go when the session is gone: who keeps a closed session does not keep a server.

@@ -2,7 +2,6 @@
 
 #include "runtime/native_socket.h"
 
-#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <utility>
@@ -27,30 +26,21 @@ struct peer_progress {
 /// Small, because there is one in every connection: the counts are modulo 2^32.
 class progress_meter {
 public:
-    void note_written(std::size_t bytes) noexcept { written_ += static_cast<std::uint32_t>(bytes); }
-
-    /// `look(written, unit)`: see runtime::sockets::count_unacknowledged. `was_full`: at the last
-    /// call the socket took no more.
+    /// `written`: all that was ever written. `has_drained`: at the last call the socket took no
+    /// more, and since then it did. `look(written, unit)`: see
+    /// runtime::sockets::count_unacknowledged.
     template <typename Look>
-    [[nodiscard]] peer_progress take(bool was_full, const Look& look) noexcept {
+    [[nodiscard]] peer_progress take(std::uint32_t written, bool has_drained,
+                                     const Look& look) noexcept {
         using unit = runtime::sockets::unacknowledged::unit;
-        const std::uint32_t handed = written_ - std::exchange(written_before_, written_);
-        const auto left = look(written_, unit_);
+        const auto left = look(written, unit_);
         unit_ = left.counts;
-        switch (unit_) {
-            case unit::bytes: {
-                const std::uint32_t taken = written_ - left.size;
-                return {distance(std::exchange(mark_, taken), taken), left.size > 0};
-            }
-            case unit::buffers: {
-                // A full socket takes more only when something has been read.
-                const bool has_sunk = left.size < std::exchange(mark_, left.size);
-                const bool has_taken = has_sunk || (was_full && handed > 0);
-                return {has_taken ? peer_progress::some : 0, left.size > 0};
-            }
-            case unit::unknown: break;
+        if (unit_ == unit::buffers) {
+            const bool has_sunk = left.size < std::exchange(mark_, left.size);
+            return {has_sunk || has_drained ? peer_progress::some : 0, left.size > 0};
         }
-        return {handed, false};
+        const std::uint32_t taken = written - left.size;
+        return {distance(std::exchange(mark_, taken), taken), left.size > 0};
     }
 
 private:
@@ -60,8 +50,6 @@ private:
         return forward <= std::numeric_limits<std::uint32_t>::max() / 2 ? forward : 0;
     }
 
-    std::uint32_t written_ = 0;
-    std::uint32_t written_before_ = 0;
     std::uint32_t mark_ = 0;
     runtime::sockets::unacknowledged::unit unit_{};
 };

@@ -48,16 +48,13 @@ public:
         return calls_.read(handle_, into);
     }
     [[nodiscard]] runtime::sockets::io_result try_write(
-        std::span<const runtime::io_slice> from) {
-        const auto result = calls_.write(handle_, from);
-        progress_.note_written(result.bytes);
-        return result;
+        std::span<const runtime::io_slice> from) const {
+        return calls_.write(handle_, from);
     }
-    /// How much the peer has taken since the last call. `was_full`: at that call the socket took no
-    /// more.
-    [[nodiscard]] peer_progress take_progress(bool was_full) noexcept {
-        return progress_.take(was_full, [this](std::uint32_t written, auto known) {
-            return calls_.count_unacknowledged(handle_, written, known);
+    /// How much the peer has taken since the last call; see progress_meter::take.
+    [[nodiscard]] peer_progress take_progress(std::uint32_t written, bool has_drained) noexcept {
+        return progress_.take(written, has_drained, [this](std::uint32_t all, auto known) {
+            return calls_.count_unacknowledged(handle_, all, known);
         });
     }
     void shutdown_write() const { calls_.shutdown_write(handle_); }
@@ -72,7 +69,7 @@ private:
     // There is one in every connection, so it is kept small. The loop owns an attached socket.
     [[no_unique_address]] Calls calls_;
     runtime::socket_handle handle_;
-    progress_meter progress_;
+    [[no_unique_address]] progress_meter progress_;
     bool is_owner_ = true;
 };
 

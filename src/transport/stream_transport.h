@@ -84,18 +84,21 @@ private:
     void fail(errc code);
     void finish(std::error_code reason);
 
+    // There is one of these in every connection, so that it is kept small.
     Stream stream_;
+    // Why nothing can be written any more (errc); 0 while it can.
+    std::int16_t write_failure_ = 0;
+    state state_ = state::idle;
+    bool is_paused_ : 1 = false;
+    bool has_ended_ : 1 = false;
+    bool is_write_blocked_ : 1 = false;
+    bool is_announced_ : 1 = false;
+    bool is_peer_done_ : 1 = false;
+    // For take_progress: at its last call, and since then.
+    bool was_write_blocked_ : 1 = false;
+    bool has_written_ : 1 = false;
     transport_handler* handler_ = nullptr;
     std::error_code reason_;
-    // Why nothing can be written any more (errc); 0 while it can.
-    int write_failure_ = 0;
-    state state_ = state::idle;
-    bool is_paused_ = false;
-    bool has_ended_ = false;
-    bool is_write_blocked_ = false;
-    bool is_announced_ = false;
-    bool is_peer_done_ = false;
-    bool was_write_blocked_ = false;
 };
 
 }  // namespace network_system::transport

@@ -185,6 +185,7 @@ bool stream_transport<Stream>::note_written(const io_result& result) {
 template <typename Stream>
 void stream_transport<Stream>::credit(std::size_t written) {
     last_write_ = loop_->now();
+    has_written_ = true;
     counters_.bytes_written.add(written);
 }
 
@@ -257,8 +258,12 @@ void stream_transport<Stream>::set_deadline(steady_time when) {
 
 template <typename Stream>
 peer_progress stream_transport<Stream>::take_progress() {
-    const peer_progress below =
-        stream_.take_progress(std::exchange(was_write_blocked_, is_write_blocked_));
+    // A full socket takes more only when the peer has made room.
+    const bool has_drained = was_write_blocked_ && has_written_;
+    was_write_blocked_ = is_write_blocked_;
+    has_written_ = false;
+    const peer_progress below = stream_.take_progress(
+        static_cast<std::uint32_t>(std::uint64_t{counters_.bytes_written}), has_drained);
     return {below.taken, below.is_behind || !queue_.empty()};
 }
 

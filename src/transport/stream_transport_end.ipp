@@ -123,7 +123,7 @@ void stream_transport<Stream>::on_nothing_to_read() {
 
 template <typename Stream>
 void stream_transport<Stream>::on_write_failed(const std::error_code& error) {
-    write_failure_ = static_cast<int>(runtime::classify(error, errc::send_failed));
+    write_failure_ = static_cast<std::int16_t>(runtime::classify(error, errc::send_failed));
     is_write_blocked_ = false;
     read_rest();
 }

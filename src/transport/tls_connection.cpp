@@ -206,8 +206,11 @@ io_result tls_connection::shake_hands() {
 /// Writes what OpenSSL has said. A failure of the stream below is no failure of TLS: what the peer
 /// has said before it is still to be read, and may be an alert.
 io_result tls_connection::send_out() {
-    const io_result sent = output_.flush(
-        [this](std::span<const io_slice> slices) { return below_.write(below_.stream, slices); });
+    const io_result sent = output_.flush([this](std::span<const io_slice> slices) {
+        const io_result taken = below_.write(below_.stream, slices);
+        written_below_ += static_cast<std::uint32_t>(taken.bytes);
+        return taken;
+    });
     if (sent.kind == outcome::failed) {
         broken_below_ = sent.error;
     }

@@ -74,6 +74,8 @@ public:
     void note_broken();
 
     [[nodiscard]] bool is_established() const noexcept { return is_established_; }
+    /// All bytes that the stream below has taken, modulo 2^32.
+    [[nodiscard]] std::uint32_t written_below() const noexcept { return written_below_; }
     /// Whether a read would bring something although nothing arrives.
     [[nodiscard]] bool has_more_to_read() const noexcept { return has_deferred_; }
     /// Whether the last read got all it asked for below, where more may be left.
@@ -167,6 +169,7 @@ private:
     std::atomic<bool> has_agreed_{false};
     // Why a write below has failed. What looks like the end of the stream after it is none.
     std::error_code broken_below_;
+    std::uint32_t written_below_ = 0;
     unsigned renegotiations_ = 0;
     // After the handshake, within the second that began then.
     unsigned handshake_steps_ = 0;

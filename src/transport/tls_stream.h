@@ -47,8 +47,9 @@ public:
     [[nodiscard]] io_result try_write(std::span<const runtime::io_slice> from) {
         return tls_->write(from);
     }
-    [[nodiscard]] peer_progress take_progress(bool was_full) {
-        return lower_.take_progress(was_full);
+    /// Of records: the lower stream knows nothing else.
+    [[nodiscard]] peer_progress take_progress(std::uint32_t, bool has_drained) {
+        return lower_.take_progress(tls_->written_below(), has_drained);
     }
     void shutdown_write() { lower_.shutdown_write(); }
     void prepare_reset() { lower_.prepare_reset(); }

@@ -183,7 +183,7 @@ public:
         return {outcome::done, taken.size(), {}};
     }
 
-    [[nodiscard]] transport::peer_progress take_progress(bool) {
+    [[nodiscard]] transport::peer_progress take_progress(std::uint32_t, bool) {
         return {std::exchange(script_->taken, 0), script_->is_behind};
     }
     void shutdown_write() {

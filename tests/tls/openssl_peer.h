@@ -33,6 +33,10 @@ public:
                     static_cast<int>(text.size()),
                 "the peer writes");
     }
+    /// A server only: refuses clients without one.
+    void require_certificate() {
+        SSL_set_verify(ssl_.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+    }
     void shutdown() { (void)SSL_shutdown(ssl_.get()); }
     /// Everything up to the end or what is there.
     [[nodiscard]] byte_string read() {

@@ -59,7 +59,9 @@ TEST_F(stream_transport_ends_test, an_end_behind_a_failed_write_is_no_orderly_en
 
 TEST_F(stream_transport_ends_test, what_the_reader_decides_wins) {
     start();
-    handler->when_bytes = [this] { over->close(loop->now() + milliseconds{1000}, errc::server_full); };
+    handler->when_bytes = [this] {
+        over->close(loop->now() + milliseconds{1000}, errc::server_full);
+    };
     break_behind(pattern(3));
     expect_closed(errc::server_full);
     make();
@@ -158,9 +160,7 @@ TEST_F(stream_transport_ends_test, a_close_goes_on_while_the_handler_gives_it_ti
     script->write_budget = 4;
     loop.in_batch([this] { handler->send(pattern(10)); });
     int more = 2;
-    handler->when_close_deadline = [&] {
-        return loop->now() + milliseconds{more-- > 0 ? 100 : 0};
-    };
+    handler->when_close_deadline = [&] { return loop->now() + milliseconds{more-- > 0 ? 100 : 0}; };
     close_in(milliseconds{100});
     loop.advance(milliseconds{101});
     loop.advance(milliseconds{101});

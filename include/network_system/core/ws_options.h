@@ -34,7 +34,8 @@ struct ws_connection_config {
     std::chrono::milliseconds ping_interval{30'000};
     /// The connection is ended with `connection_timeout` when no byte arrives for this long after
     /// a ping; any byte received counts as life, and so does taking what is queued: see
-    /// session_config::ping_interval. Pings are at least this far apart. At least 1 ms. Default 10 s.
+    /// session_config::ping_interval. Pings are at least this far apart. At least 1 ms. Default 10
+    /// s.
     std::chrono::milliseconds pong_timeout{10'000};
     /// Answers the peer's pings. Off: the ping callback gets each, and it is for the application to
     /// answer with `send_pong`.

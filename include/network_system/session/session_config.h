@@ -73,7 +73,8 @@ struct session_config {
     std::size_t max_pending_requests = 65'536;
 
     /// The connection is closed with `session_expired` when no byte passed in either direction
-    /// for this long, and the peer has not taken what was sent before. 0 = never. Default 5 min. Pings count as bytes.
+    /// for this long, and the peer has not taken what was sent before. 0 = never. Default 5 min.
+    /// Pings count as bytes.
     std::chrono::milliseconds idle_timeout{300'000};
 
     /// `framing::message` and WebSocket: a ping is sent when nothing arrived for this long; after
@@ -99,8 +100,8 @@ struct session_config {
     /// `framing::length_prefixed` and `raw`: whether a connection whose peer has ended its own
     /// sending (a half-close, as `nc -N` does) stays open, for answers that come later. Then the
     /// application closes it, with `stop_session`, when it has sent the last one
-    /// (`messaging_session::has_peer_ended` tells); `idle_timeout` bounds it. Off: what is queued is
-    /// sent, and the connection is closed (default).
+    /// (`messaging_session::has_peer_ended` tells); `idle_timeout` bounds it. Off: what is queued
+    /// is sent, and the connection is closed (default).
     bool keep_sending_after_end = false;
 };
 
