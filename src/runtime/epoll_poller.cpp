@@ -126,7 +126,13 @@ void epoll_poller::dispatch(int count) {
         const interest ready{watch->wanted_.read &&
                                  (broken || (event.events & (EPOLLIN | EPOLLRDHUP)) != 0),
                              watch->wanted_.write && (broken || (event.events & EPOLLOUT) != 0)};
-        if (ready.any()) {
+        if (broken && ready.read && ready.write) {
+            // Whoever writes first would take the socket's error away from the reader.
+            watch->on_ready({true, false});
+            if (watch->handle_ != invalid_socket && watch->wanted_.write) {
+                watch->on_ready({false, true});
+            }
+        } else if (ready.any()) {
             watch->on_ready(ready);
         }
         // The end of a stream lies behind what was read, and is no further edge.

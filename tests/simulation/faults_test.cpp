@@ -239,6 +239,57 @@ TEST_F(Faults, AreDrawnFromTheSeed) {
     EXPECT_LT(with_resets, 80);
 }
 
+/// Reads some 100 KiB in a second.
+client_options slow_reader() {
+    client_options options;
+    options.session.max_messages_per_second = 25;
+    options.session.ping_interval = milliseconds(0);
+    return options;
+}
+
+TEST_F(Faults, ASlowReaderIsNotTakenForOneThatIsGone) {
+    simulation_options narrow;
+    narrow.buffer = 16 * 1024;
+    server_options options;
+    options.session.ping_interval = milliseconds(1000);
+    options.session.max_missed_pings = 1;
+    options.drain_timeout = milliseconds(1000);
+    echo_pair pair(narrow, 1, options, slow_reader());
+    ASSERT_TRUE(pair.start_and_wait());
+    const auto session = pair.server.get_sessions().front();
+    for (int i = 0; i < 256; ++i) {
+        pair.sent.emplace_back(4096, 'x');
+        ASSERT_TRUE(session->send_packet(pair.sent.back()));
+    }
+    ASSERT_TRUE(pair.sim.run_until([&] { return pair.received.size() >= 128; }, minutes(1)));
+    // The end of one connection is as patient.
+    ASSERT_TRUE(session->stop_session());
+    EXPECT_TRUE(pair.sim.run_until([&] { return pair.is_disconnected; }, minutes(1)));
+    EXPECT_TRUE(pair.has_all()) << pair.received.size();
+    EXPECT_FALSE(pair.failure) << pair.failure.message();
+}
+
+TEST_F(Faults, ASlowReaderDoesNotHoldUpTheStopOfAServer) {
+    simulation_options narrow;
+    narrow.buffer = 16 * 1024;
+    server_options options;
+    options.drain_timeout = milliseconds(1000);
+    echo_pair pair(narrow, 1, options, slow_reader());
+    ASSERT_TRUE(pair.start_and_wait());
+    const auto session = pair.server.get_sessions().front();
+    for (int i = 0; i < 256; ++i) {
+        ASSERT_TRUE(session->send_packet(std::string(4096, 'x')));
+    }
+    ASSERT_TRUE(session->stop_session());
+    ASSERT_TRUE(pair.sim.run_for(seconds(3)));
+    EXPECT_FALSE(pair.is_disconnected);
+    bool is_stopped = false;
+    const auto begin = pair.sim.now();
+    ASSERT_TRUE(pair.server.stop_server([&](VoidResult) { is_stopped = true; }));
+    EXPECT_TRUE(pair.sim.run_until([&] { return is_stopped; }, minutes(1)));
+    EXPECT_LE(pair.sim.now() - begin, milliseconds(1100)) << "virtual time";
+}
+
 TEST_F(Faults, ImpossibleOptionsAreTakenAsTheNearest) {
     simulation_options options;
     options.latency = {milliseconds(5), milliseconds(1)};

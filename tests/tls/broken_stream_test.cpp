@@ -51,7 +51,7 @@ TEST_F(tls_broken_stream, an_alert_in_the_handshake_is_heard_although_the_answer
     break_writing();
     loop_.run();
     EXPECT_EQ(host_->closed, 1);
-    EXPECT_NE(session_->failure_text().find("unknown ca"), std::string::npos)
+    EXPECT_NE(session_->failure_text().find("unknown CA"), std::string::npos)
         << session_->failure_text();
 }
 
