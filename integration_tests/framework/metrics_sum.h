@@ -30,7 +30,7 @@ inline constexpr std::array session_counters{
     session_counter{"messages_unread", &session_metrics::messages_unread},
 };
 static_assert(sizeof(session_metrics) ==
-                  session_counters.size() * sizeof(std::uint64_t) + sizeof(std::size_t),
+                  session_counters.size() * sizeof(std::uint64_t) + 3 * sizeof(std::size_t),
               "a counter of session_metrics is missing here");
 
 inline void add(session_metrics& to, const session_metrics& more) {
@@ -38,15 +38,20 @@ inline void add(session_metrics& to, const session_metrics& more) {
         to.*each.value += more.*each.value;
     }
     to.queued_bytes += more.queued_bytes;
+    to.requests_pending += more.requests_pending;
+    to.requests_unanswered += more.requests_unanswered;
 }
 
-/// `sum` is of sessions that are closed, so neither has anything queued.
+/// `sum` is of sessions that are closed, so neither has anything queued or waiting.
 inline void expect_equal(const session_metrics& totals, const session_metrics& sum) {
     for (const session_counter& each : session_counters) {
         EXPECT_EQ(totals.*each.value, sum.*each.value) << each.name;
     }
-    EXPECT_EQ(totals.queued_bytes, 0U);
-    EXPECT_EQ(sum.queued_bytes, 0U);
+    for (const session_metrics* const each : {&totals, &sum}) {
+        EXPECT_EQ(each->queued_bytes, 0U);
+        EXPECT_EQ(each->requests_pending, 0U);
+        EXPECT_EQ(each->requests_unanswered, 0U);
+    }
 }
 
 }  // namespace integration

@@ -76,6 +76,8 @@ void add(session::session_metrics& sum, const session::session_metrics& more) no
     sum.requests_received += more.requests_received;
     sum.request_timeouts += more.request_timeouts;
     sum.late_responses += more.late_responses;
+    sum.requests_pending += more.requests_pending;
+    sum.requests_unanswered += more.requests_unanswered;
     sum.rate_pauses += more.rate_pauses;
     sum.messages_unread += more.messages_unread;
     sum.queued_bytes += more.queued_bytes;

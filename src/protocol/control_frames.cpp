@@ -7,6 +7,8 @@ namespace {
 
 // The registry's numbers (error_codes.h): what a peer names beyond them is noise.
 constexpr int lowest_code = -699;
+// A type, a length.
+constexpr std::size_t field_header_size = 3;
 
 template <std::size_t PayloadSize>
 control_frame<PayloadSize> begin_frame(frame_type type) noexcept {
@@ -24,7 +26,18 @@ control_frame<hello_size> encode_hello(const hello& value) noexcept {
     put(payload, value.version);
     put(payload + 2, value.max_message_size);
     put(payload + 6, value.pipeline_id);
+    put(payload + smallest_hello_size, value.capabilities);
     return frame;
+}
+
+control_frame<client_hello_size> encode_client_hello(const client_hello& value) noexcept {
+    auto frame = begin_frame<client_hello_size>(frame_type::hello);
+    put(frame.data() + message_header_size, value.capabilities);
+    return frame;
+}
+
+control_frame<0> encode_draining() noexcept {
+    return begin_frame<0>(frame_type::draining);
 }
 
 control_frame<token_size> encode_token(frame_type type, std::uint64_t token) noexcept {
@@ -52,11 +65,32 @@ std::vector<std::uint8_t> encode_error(int code, std::string_view text) {
 }
 
 std::optional<hello> decode_hello(bytes_view payload) noexcept {
-    if (payload.size() < hello_size) {
+    if (payload.size() < smallest_hello_size) {
         return std::nullopt;
     }
+    const bool has_capabilities = payload.size() >= hello_size;
     return hello{get<std::uint16_t>(payload.data()), get<std::uint32_t>(payload.data() + 2),
-                 get<std::uint64_t>(payload.data() + 6)};
+                 get<std::uint64_t>(payload.data() + 6),
+                 has_capabilities ? get<std::uint32_t>(payload.data() + smallest_hello_size) : 0};
+}
+
+std::optional<client_hello> decode_client_hello(bytes_view payload) noexcept {
+    if (payload.size() < client_hello_size) {
+        return std::nullopt;
+    }
+    const client_hello said{get<std::uint32_t>(payload.data())};
+    payload = payload.subspan(client_hello_size);
+    while (!payload.empty()) {
+        if (payload.size() < field_header_size) {
+            return std::nullopt;
+        }
+        const std::size_t size = field_header_size + get<std::uint16_t>(payload.data() + 1);
+        if (payload.size() < size) {
+            return std::nullopt;
+        }
+        payload = payload.subspan(size);
+    }
+    return said;
 }
 
 std::optional<std::uint64_t> decode_token(bytes_view payload) noexcept {

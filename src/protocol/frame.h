@@ -29,6 +29,9 @@ enum class frame_type : std::uint8_t {
     request = 7,
     /// The id of the request, a 4-byte `errc` value (0: answered), then the body or a text.
     response = 8,
+    /// No new requests, please: the sender is about to say goodbye, once it has answered and heard
+    /// what is in progress. Only to a peer that has announced to know it.
+    draining = 9,
 };
 
 /// The low nibble of a frame's first byte.

@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t worth_placing = std::size_t{4} * 1024;
 constexpr std::size_t first_reservation = std::size_t{16} * 1024;
 
-constexpr std::uint8_t last_known_type = 8;
+constexpr std::uint8_t last_known_type = 9;
 
 }  // namespace
 

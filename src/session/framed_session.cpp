@@ -19,7 +19,8 @@ void framed_session::before_start() {
     if (role() == session_role::server && is_framed()) {
         // First of all, whoever sends when: the stream may take bytes later only.
         const auto hello = protocol::encode_hello(
-            {protocol::protocol_version, static_cast<std::uint32_t>(config().max_message_size), 0});
+            {protocol::protocol_version, static_cast<std::uint32_t>(config().max_message_size), 0,
+             protocol::capability::all});
         under().queue().append(hello);
         publish_queued();
     }
@@ -33,6 +34,17 @@ void framed_session::on_open() {
 
 bool framed_session::write_ping(std::uint64_t token) {
     return send_control(protocol::encode_token(protocol::frame_type::ping, token));
+}
+
+void framed_session::announce_end() {
+    if ((peer_knows_ & protocol::capability::draining) != 0) {
+        send_control(protocol::encode_draining());
+    }
+}
+
+bool framed_session::has_work() const noexcept {
+    const request_state* const calls = requests_.load(std::memory_order_acquire);
+    return calls != nullptr && (calls->pending() > 0 || calls->unanswered() > 0);
 }
 
 void framed_session::finish(std::error_code reason) {
@@ -55,6 +67,10 @@ session_metrics framed_session::metrics() const noexcept {
         all.requests_received = read(calls->received);
         all.request_timeouts = read(calls->timeouts);
         all.late_responses = read(calls->late);
+        if (!is_gone()) {
+            all.requests_pending = calls->pending();
+            all.requests_unanswered = calls->unanswered();
+        }
     }
     return all;
 }

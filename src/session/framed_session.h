@@ -25,6 +25,9 @@ public:
     ~framed_session() override;
 
     [[nodiscard]] session_metrics metrics() const noexcept override;
+    [[nodiscard]] bool takes_requests() const noexcept override {
+        return !is_peer_draining_.load(std::memory_order_relaxed);
+    }
 
 protected:
     VoidResult send_request(std::span<const std::uint8_t> data, std::chrono::milliseconds timeout,
@@ -46,12 +49,30 @@ private:
         std::vector<new_request> from_other_threads;
         std::atomic<std::size_t> not_adopted{0};
         std::atomic<std::uint64_t> received{0};
+        // By the loop, and by other threads (under the remote queue's lock).
+        std::atomic<std::uint64_t> answered{0};
+        std::atomic<std::uint64_t> answered_remotely{0};
         std::atomic<std::uint64_t> timeouts{0};
         std::atomic<std::uint64_t> late{0};
+
+        /// Of this side, that wait for the peer's answer.
+        [[nodiscard]] std::size_t pending() const noexcept {
+            return table.size() + not_adopted.load(std::memory_order_relaxed);
+        }
+        /// Of the peer, that wait for this side's answer.
+        [[nodiscard]] std::uint64_t unanswered() const noexcept {
+            // First what is subtracted: each was received earlier.
+            const auto done = answered.load(std::memory_order_acquire) +
+                              answered_remotely.load(std::memory_order_acquire);
+            return received.load(std::memory_order_relaxed) - done;
+        }
+        void count_answer(bool is_own) noexcept;
     };
 
     void before_start() override;
     void on_open() override;
+    void announce_end() override;
+    [[nodiscard]] bool has_work() const noexcept override;
     void finish(std::error_code reason) override;
     bool write_ping(std::uint64_t token) override;
     void trim() noexcept override { decoder_.trim(); }
@@ -67,6 +88,8 @@ private:
     }
     bool on_other_frame(const protocol::frame& frame);
     bool on_hello(transport::bytes_view payload);
+    bool on_client_hello(transport::bytes_view payload);
+    bool on_draining();
     bool on_ping_frame(transport::bytes_view payload);
     bool on_pong_frame(transport::bytes_view payload);
     bool on_goodbye(transport::bytes_view payload);
@@ -77,6 +100,7 @@ private:
 
     // framed_session_calls.cpp: requests and their answers.
     [[nodiscard]] request_state& requests();
+    [[nodiscard]] VoidResult refusal_of_request(std::size_t size) const;
     [[nodiscard]] VoidResult refusal_of_call(std::size_t size) const;
     void adopt_calls() override;
     void answer_request(const response_handler& done, const protocol::frame& frame);
@@ -88,6 +112,10 @@ private:
 
     protocol::frame_decoder decoder_;
     bool peer_said_goodbye_ = false;
+    // What the peer understands (`capability`).
+    std::uint8_t peer_knows_ = 0;
+    bool has_peer_said_hello_ = false;
+    std::atomic<bool> is_peer_draining_{false};
     // Made by any thread, under the remote queue's lock; lives as long as the session.
     std::atomic<request_state*> requests_{nullptr};
 };

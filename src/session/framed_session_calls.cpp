@@ -59,6 +59,11 @@ void count(std::atomic<std::uint64_t>& counter) noexcept {
 
 }  // namespace
 
+void framed_session::request_state::count_answer(bool is_own) noexcept {
+    std::atomic<std::uint64_t>& counter = is_own ? answered : answered_remotely;
+    counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+}
+
 framed_session::request_state& framed_session::requests() {
     request_state* state = requests_.load(std::memory_order_acquire);
     if (state == nullptr) {
@@ -77,11 +82,27 @@ VoidResult framed_session::refusal_of_call(std::size_t size) const {
         return detail::failure(errc::not_supported,
                                describe("requests need framing::message; connection to"), id());
     }
-    if (!may_send()) {
+    // Answers may follow a stop until the goodbye.
+    if (!may_send_at_all() || (loop().runs_here() && is_closing())) {
         return closed_error();
     }
     if (size > max_sendable()) {
         return refusal_of(size);
+    }
+    return ok();
+}
+
+VoidResult framed_session::refusal_of_request(std::size_t size) const {
+    if (auto refused = refusal_of_call(size); refused.is_err()) {
+        return refused;
+    }
+    if (is_stopped()) {
+        return closed_error();
+    }
+    if (!takes_requests()) {
+        return detail::failure(errc::connection_closed,
+                               describe("no new requests, it is about to close: connection to"),
+                               id());
     }
     return ok();
 }
@@ -97,13 +118,11 @@ VoidResult framed_session::send_request(std::span<const std::uint8_t> data,
         return detail::failure(errc::invalid_argument, "a request has no handler for the answer",
                                id());
     }
-    if (auto refused = refusal_of_call(data.size()); refused.is_err()) {
+    if (auto refused = refusal_of_request(data.size()); refused.is_err()) {
         return refused;
     }
     request_state& calls = requests();
-    if (config().max_pending_requests != 0 &&
-        calls.table.size() + calls.not_adopted.load(std::memory_order_relaxed) >=
-            config().max_pending_requests) {
+    if (config().max_pending_requests != 0 && calls.pending() >= config().max_pending_requests) {
         return detail::failure(errc::send_buffer_full,
                                describe(fmt::format("{} requests wait for an answer from",
                                                     config().max_pending_requests)),
@@ -150,6 +169,7 @@ VoidResult framed_session::send_response(std::uint64_t request_id, int code,
     return queue_frame(header.view().size() + data.size(),
                        [&](transport::write_queue& queue, bool is_own) {
                            append_message(queue, is_own, header.view(), data, {});
+                           requests().count_answer(is_own);
                        });
 }
 
@@ -157,7 +177,7 @@ void framed_session::settle_request(std::uint64_t request_id, int code,
                                     std::span<const std::uint8_t> data) noexcept {
     try {
         const auto sent = send_response(request_id, code, data);
-        if (sent.is_ok() || !may_send()) {
+        if (sent.is_ok() || is_gone()) {
             return;
         }
         const int reason = sent.error().code;
@@ -170,6 +190,7 @@ void framed_session::settle_request(std::uint64_t request_id, int code,
             if (may_send_control()) {
                 under().queue().append(header.view());
                 under().queue().end_message({});
+                requests().count_answer(true);
                 publish_queued();
                 under().request_flush();
             }
@@ -191,6 +212,15 @@ bool framed_session::on_request_frame(const protocol::frame& frame) {
     }
     count_received();
     count(requests().received);
+    if (is_winding_down()) {
+        // It crossed the word that there should be no more: not taken, so that it can be asked
+        // elsewhere.
+        constexpr std::string_view text = "not taken: the connection is about to close";
+        settle_request(protocol::get<std::uint64_t>(frame.payload.data()),
+                       static_cast<int>(errc::connection_closed),
+                       {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+        return takes_more();
+    }
     detail::request_call call(*this, protocol::get<std::uint64_t>(frame.payload.data()));
     host().on_request(self(), frame.payload.subspan(protocol::request_prefix_size), call);
     return takes_more();
@@ -207,6 +237,7 @@ bool framed_session::on_response_frame(const protocol::frame& frame) {
         count(calls.late);
     } else {
         answer_request(*done, frame);
+        end_if_done();
     }
     return takes_more();
 }
@@ -234,6 +265,7 @@ void framed_session::answer_request(const response_handler& done, const protocol
 void framed_session::on_request_expired(response_handler done) {
     count(requests().timeouts);
     guarded([&] { done(detail::failure(errc::connection_timeout, describe("request to"), id())); });
+    end_if_done();
 }
 
 bool framed_session::cancel_call(operation_id operation) {
@@ -243,6 +275,7 @@ bool framed_session::cancel_call(operation_id operation) {
         return false;
     }
     guarded([&] { (*done)(detail::failure(errc::cancelled, describe("request to"), id())); });
+    end_if_done();
     return true;
 }
 

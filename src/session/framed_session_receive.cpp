@@ -68,6 +68,7 @@ bool framed_session::on_other_frame(const protocol::frame& frame) {
                        : violate(errc::protocol_error, "malformed acknowledgement");
         case frame_type::request: return on_request_frame(frame);
         case frame_type::response: return on_response_frame(frame);
+        case frame_type::draining: return on_draining();
     }
     return violate(errc::protocol_error, "unknown frame type");
 }
@@ -87,7 +88,10 @@ bool framed_session::on_flagged_message(const protocol::frame& frame) {
 }
 
 bool framed_session::on_hello(transport::bytes_view payload) {
-    if (role() == session_role::server || is_open()) {
+    if (role() == session_role::server) {
+        return on_client_hello(payload);
+    }
+    if (is_open()) {
         return violate(errc::protocol_error, "unexpected hello");
     }
     const auto hello = protocol::decode_hello(payload);
@@ -98,7 +102,28 @@ bool framed_session::on_hello(transport::bytes_view payload) {
         return violate(errc::pipeline_mismatch, "the server uses a pipeline, this client none");
     }
     limit_sends(hello->max_message_size);
+    if (hello->capabilities != 0) {
+        peer_knows_ = static_cast<std::uint8_t>(hello->capabilities & protocol::capability::all);
+        send_control(protocol::encode_client_hello({protocol::capability::all}));
+    }
     open();
+    return takes_more();
+}
+
+bool framed_session::on_client_hello(transport::bytes_view payload) {
+    const auto hello = protocol::decode_client_hello(payload);
+    if (std::exchange(has_peer_said_hello_, true) || !hello) {
+        return violate(errc::protocol_error, hello ? "unexpected hello" : "malformed hello");
+    }
+    peer_knows_ = static_cast<std::uint8_t>(hello->capabilities & protocol::capability::all);
+    if (is_winding_down()) {
+        announce_end();
+    }
+    return takes_more();
+}
+
+bool framed_session::on_draining() {
+    is_peer_draining_.store(true, std::memory_order_relaxed);
     return takes_more();
 }
 

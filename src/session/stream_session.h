@@ -145,6 +145,10 @@ protected:
     /// Bytes have arrived (see transport_handler::on_bytes). Inside one guard for all of them: what
     /// a callback throws passes through.
     virtual void decode(std::size_t placed, std::span<std::uint8_t> rest) = 0;
+    /// The application wants it to end: what the peer has to know while work is in progress.
+    virtual void announce_end() {}
+    /// Whether something is in progress that the end has to wait for.
+    [[nodiscard]] virtual bool has_work() const noexcept { return false; }
     /// The session closes, and everything the application has sent is in the queue: says the last
     /// word, then or later `close_transport`.
     virtual void finish(std::error_code reason) = 0;
@@ -171,6 +175,9 @@ protected:
     [[nodiscard]] const session_ptr& self() const noexcept { return self_; }
     [[nodiscard]] bool is_open() const noexcept { return is_open_; }
     [[nodiscard]] bool is_closing() const noexcept { return is_closing_; }
+    /// Ends as the application wants it, once the work in progress is done.
+    [[nodiscard]] bool is_winding_down() const noexcept { return is_winding_down_; }
+    void end_if_done();
     /// Whether more callbacks may follow the one that has just run.
     [[nodiscard]] bool takes_more() const noexcept { return !is_closing_ && gate_->is_open(); }
 
@@ -256,8 +263,10 @@ protected:
                           send_callback& done) override;
 
     /// Of a message; nothing before sends are allowed.
-    [[nodiscard]] bool may_send() const noexcept {
-        return !is_stopped() && sendable_below_.load(std::memory_order_relaxed) > 0;
+    [[nodiscard]] bool may_send() const noexcept { return !is_stopped() && may_send_at_all(); }
+    /// The same, for what may follow a stop.
+    [[nodiscard]] bool may_send_at_all() const noexcept {
+        return sendable_below_.load(std::memory_order_relaxed) > 0;
     }
     [[nodiscard]] std::size_t max_sendable() const noexcept {
         return sendable_below_.load(std::memory_order_relaxed) - std::size_t{1};
@@ -382,7 +391,10 @@ private:
     [[nodiscard]] std::uint64_t least_taken() const noexcept;
     void keep_alive(runtime::steady_time now);
     [[nodiscard]] bool has_shown_life();
-    void set_end(runtime::steady_time deadline);
+    /// The end that the application wants, by `deadline`.
+    void wind_down(runtime::steady_time deadline);
+    /// When what is in progress is given up, so that there is time for a goodbye.
+    [[nodiscard]] runtime::steady_time work_deadline() const noexcept;
     void begin_close(std::error_code reason, runtime::steady_time deadline);
     void fail_sends(errc code);
     void apply_rate(std::uint64_t arrived);
@@ -407,6 +419,7 @@ private:
     // Written on the loop only.
     std::atomic<bool> is_open_{false};
     bool is_closing_ = false;
+    bool is_winding_down_ = false;
     // Whether `due_by_` stays where it is.
     bool is_end_fixed_ = false;
     // Whether, at the last ping or sign of life, the peer had not taken everything.

@@ -254,6 +254,7 @@ void stream_session::on_written() {
     publish_queued();
     run_completions();
     check_room();
+    end_if_done();
 }
 
 void stream_session::run_completions() {

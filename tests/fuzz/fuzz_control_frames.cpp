@@ -35,10 +35,26 @@ void check_frame(bytes_view frame, frame_type type, bytes_view payload) {
 
 void check_hello(bytes_view payload) {
     const auto value = protocol::decode_hello(payload);
-    require(value.has_value() == (payload.size() >= protocol::hello_size), "only length counts");
-    if (value) {
+    require(value.has_value() == (payload.size() >= protocol::smallest_hello_size),
+            "only length counts");
+    if (value && payload.size() >= protocol::hello_size) {
         check_frame(protocol::encode_hello(*value), frame_type::hello,
                     payload.first(protocol::hello_size));
+    }
+    require(!value || payload.size() >= protocol::hello_size || value->capabilities == 0,
+            "who does not say understands nothing");
+}
+
+void check_client_hello(bytes_view payload) {
+    const auto value = protocol::decode_client_hello(payload);
+    if (value) {
+        check_frame(protocol::encode_client_hello(*value), frame_type::hello,
+                    payload.first(protocol::client_hello_size));
+    }
+    // Cut off inside its last field it is none.
+    if (value && payload.size() > protocol::client_hello_size) {
+        require(!protocol::decode_client_hello(payload.first(payload.size() - 1)),
+                "a field that is cut off is noticed");
     }
 }
 
@@ -86,7 +102,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     const byte_span payload(data + 1, size - 1);
     switch (data[0] % 4) {
-        case 0: check_hello(payload); break;
+        case 0:
+            check_hello(payload);
+            check_client_hello(payload);
+            break;
         case 1: check_token(payload); break;
         case 2: check_reason(payload); break;
         default: check_error(payload); break;

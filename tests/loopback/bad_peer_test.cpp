@@ -33,7 +33,7 @@ struct bad_words {
 [[nodiscard]] std::vector<bad_words> all_bad_words() {
     const errc broken = errc::protocol_error;
     return {
-        {"UnknownType", frame_of(9, pattern(3)), broken},
+        {"UnknownType", frame_of(10, pattern(3)), broken},
         {"LastUnknownType", frame_of(15, {}), broken},
         {"ReservedRequest", frame_of(7, pattern(3)), broken},
         {"ReservedResponse", frame_of(8, {}), broken},

@@ -119,7 +119,7 @@ inline void visit_server(std::uint16_t port) {
     raw_peer peer = raw_peer::connect(port);
     (void)peer.send(frame_of(type_data, pattern(10)));
     (void)peer.receive_frame_of(type_data);
-    (void)peer.send(frame_of(9, {}));
+    (void)peer.send(frame_of(10, {}));
     (void)peer.drain();
 }
 
@@ -141,7 +141,7 @@ inline void visit_client(const raw_listener& listener) {
             (void)peer.send(frame_of(type_pong, frame->payload));
         }
     }
-    (void)peer.send(frame_of(9, {}));
+    (void)peer.send(frame_of(10, {}));
     (void)peer.drain();
 }
 

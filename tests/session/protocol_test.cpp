@@ -18,7 +18,9 @@ class session_protocol : public session_fixture {};
 TEST_F(session_protocol, a_server_says_hello_first) {
     config.max_message_size = 0x01020304;
     start(session_role::server);
-    EXPECT_EQ(script->written, hello_frame(0x01020304));
+    // Version 1, the limit, no pipeline, and that it knows what draining is.
+    EXPECT_EQ(script->written,
+              wire_frame(4, 0, concat({{0, 1, 1, 2, 3, 4}, byte_string(8, 0), {0, 0, 0, 1}})));
     EXPECT_EQ(host->opened, 1);
 }
 
@@ -130,7 +132,11 @@ TEST_F(session_protocol, unexpected_hellos) {
 
 TEST_F(session_protocol, malformed_frames) {
     std::vector<std::pair<byte_string, errc>> rows{
-        {{0x90, 0, 0, 0, 0}, errc::protocol_error},
+        {{0xA0, 0, 0, 0, 0}, errc::protocol_error},
+        {{0x91, 0, 0, 0, 0}, errc::protocol_error},
+        {wire_frame(9, 0, pattern(2000)), errc::protocol_error},
+        {wire_frame(4, 0, pattern(3)), errc::protocol_error},
+        {wire_frame(4, 0, {0, 0, 0, 1, 7, 0, 2, 9}), errc::protocol_error},
         {{0xF0, 0, 0, 0, 0}, errc::protocol_error},
         {{0x08, 0, 0, 0, 0}, errc::protocol_error},
         {{0x11, 0, 0, 0, 8}, errc::protocol_error},

@@ -349,7 +349,7 @@ TEST_F(session_send, a_large_span_with_every_kind_of_partial_write) {
         ASSERT_EQ(script->written, expected) << budget;
         ASSERT_EQ(outcomes, std::vector<std::vector<int>>(3, {0})) << budget;
         ASSERT_EQ(session->queued_bytes(), 0U);
-        ASSERT_EQ(session->metrics().bytes_sent, expected.size() + 19) << "with the hello";
+        ASSERT_EQ(session->metrics().bytes_sent, expected.size() + 23) << "with the hello";
     }
 }
 

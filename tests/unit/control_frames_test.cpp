@@ -69,12 +69,33 @@ TEST(frame, headers_byte_for_byte) {
 }
 
 TEST(control_frames, hello_on_the_wire) {
-    const auto frame = encode_hello({0x0102, 0x03040506, 0x0708090A0B0C0D0E});
-    EXPECT_EQ(to_bytes(frame), (byte_string{0x40, 0, 0, 0, 14,  //
-                                            1, 2,               //
-                                            3, 4, 5, 6,         //
-                                            7, 8, 9, 10, 11, 12, 13, 14}));
+    const auto frame = encode_hello({0x0102, 0x03040506, 0x0708090A0B0C0D0E, 0x0F101112});
+    EXPECT_EQ(to_bytes(frame), (byte_string{0x40, 0,  0,  0,  18,              //
+                                            1,    2,                           //
+                                            3,    4,  5,  6,                   //
+                                            7,    8,  9,  10, 11, 12, 13, 14,  //
+                                            15,   16, 17, 18}));
     EXPECT_EQ(hello{}.version, 1);
+}
+
+TEST(control_frames, what_a_client_says_on_the_wire) {
+    EXPECT_EQ(to_bytes(encode_client_hello({0x01020304})),
+              (byte_string{0x40, 0, 0, 0, 4, 1, 2, 3, 4}));
+    EXPECT_EQ(to_bytes(encode_draining()), (byte_string{0x90, 0, 0, 0, 0}));
+}
+
+TEST(control_frames, what_a_client_says_may_have_fields_that_are_whole) {
+    const byte_string capabilities{0, 0, 0, 7};
+    const byte_string fields{1, 0, 0, 200, 0, 2, 'a', 'b'};
+    const byte_string whole = concat({capabilities, fields});
+    for (std::size_t size = 0; size <= whole.size(); ++size) {
+        const auto read = decode_client_hello(bytes_view(whole).first(size));
+        const bool is_whole = size == 4 || size == 7 || size == whole.size();
+        ASSERT_EQ(read.has_value(), is_whole) << size;
+        if (read) {
+            EXPECT_EQ(read->capabilities, 7U);
+        }
+    }
 }
 
 TEST(control_frames, tokens_on_the_wire) {
@@ -112,10 +133,14 @@ byte_string payload_of(const byte_string& frame) {
 }
 
 TEST(control_frames, hello_is_read_back_and_may_be_longer_not_shorter) {
-    const hello said{3, 0x80000001U, 0xFEDCBA9876543210U};
+    const hello said{3, 0x80000001U, 0xFEDCBA9876543210U, 0x10000001U};
     const byte_string payload = payload_of(to_bytes(encode_hello(said)));
     for (std::size_t size = 0; size < payload.size(); ++size) {
-        EXPECT_FALSE(decode_hello(bytes_view(payload).first(size))) << size;
+        const auto read = decode_hello(bytes_view(payload).first(size));
+        ASSERT_EQ(read.has_value(), size >= smallest_hello_size) << size;
+        if (read) {
+            EXPECT_EQ(read->capabilities, 0U) << "cut off, or of a server that does not say";
+        }
     }
     for (std::size_t extra = 0; extra < 5; ++extra) {
         const byte_string longer = concat({payload, byte_string(extra, 0xEE)});
@@ -124,6 +149,7 @@ TEST(control_frames, hello_is_read_back_and_may_be_longer_not_shorter) {
         EXPECT_EQ(read->version, said.version);
         EXPECT_EQ(read->max_message_size, said.max_message_size);
         EXPECT_EQ(read->pipeline_id, said.pipeline_id);
+        EXPECT_EQ(read->capabilities, said.capabilities);
     }
 }
 

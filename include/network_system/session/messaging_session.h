@@ -56,6 +56,10 @@ struct session_metrics {
     std::uint64_t request_timeouts = 0;
     /// Answers to requests that had been given up, dropped.
     std::uint64_t late_responses = 0;
+    /// Requests of this side that wait for the peer's answer now.
+    std::size_t requests_pending = 0;
+    /// Requests of the peer that wait for this side's answer now.
+    std::size_t requests_unanswered = 0;
     /// How often reading was paused because the peer exceeded `max_messages_per_second`.
     std::uint64_t rate_pauses = 0;
     /// Messages in pull mode that nobody has asked for yet; when the session is gone, ever. With a
@@ -164,6 +168,10 @@ public:
     /// when there is none of this id (any more).
     virtual void cancel(operation_id operation) = 0;
 
+    /// Whether new requests can be sent: not any more once the peer has said that it is about to
+    /// close the connection. Those sent before are still answered.
+    [[nodiscard]] virtual bool takes_requests() const noexcept { return true; }
+
     /// Runs a task on the session's I/O thread, after what is running there and never together
     /// with a callback of this session; dropped without being run once the server or client has
     /// stopped. What it throws closes the session.
@@ -187,6 +195,10 @@ public:
     /// Closes gracefully: what is queued is sent, the peer is told, and the connection ends
     /// within the drain deadline. Idempotent; returns at once. No receive callback runs once the
     /// close has taken effect on the session's I/O thread (at once when called there).
+    ///
+    /// Requests in progress, of either side, are answered first: the peer is asked for no new ones,
+    /// and the close takes effect with the last answer, or shortly before the drain deadline. Until
+    /// then sends of this side fail, except answers, and messages still arrive.
     /// With a callback pool, messages that were received before are still delivered.
     virtual VoidResult stop_session() = 0;
     /// The same; `handler` runs on the session's I/O thread, last, when the connection is closed.

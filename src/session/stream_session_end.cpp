@@ -1,0 +1,211 @@
+// How a session ends: what the application wants, what breaks, and who has to be told.
+#include "session/stream_session.h"
+#include "utils/failure.h"
+#include "utils/log.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace network_system::session {
+
+using std::chrono::milliseconds;
+
+VoidResult stream_session::stop_session() {
+    is_stopped_.store(true, std::memory_order_relaxed);
+    if (loop().runs_here()) {
+        wind_down(loop().now() + drain_timeout_);
+    } else {
+        where()->post(
+            [self = shared_from_this(), this] { wind_down(loop().now() + drain_timeout_); });
+    }
+    return ok();
+}
+
+VoidResult stream_session::stop_session(stop_handler&& handler) {
+    if (is_gone_.load(std::memory_order_acquire)) {
+        return closed_error();
+    }
+    is_stopped_.store(true, std::memory_order_relaxed);
+    where()->post([self = shared_from_this(), this, handler = std::move(handler)]() mutable {
+        if (is_gone_.load(std::memory_order_relaxed)) {
+            guarded([&] { handler(ok()); });
+            return;
+        }
+        waiting().stops.push_back(std::move(handler));
+        wind_down(loop().now() + drain_timeout_);
+    });
+    return ok();
+}
+
+void stream_session::answer_stops(std::error_code reason) {
+    if (const auto unanswered = std::move(waiting_)) {
+        for (const stop_handler& each : unanswered->stops) {
+            guarded([&] {
+                each(reason
+                         ? VoidResult(detail::failure(end_code(reason), describe("stop of"), id()))
+                         : ok());
+            });
+        }
+    }
+}
+
+void stream_session::begin_close(std::error_code reason) {
+    const auto deadline = loop().now() + drain_timeout_;
+    begin_close(reason, is_winding_down_ ? std::min(deadline, due_by_) : deadline);
+}
+
+void stream_session::begin_close(std::error_code reason, runtime::steady_time deadline) {
+    if (is_closing_) {
+        return;
+    }
+    is_closing_ = true;
+    is_stopped_.store(true, std::memory_order_relaxed);
+    remote_.close();
+    take_remote(everything);
+    due_by_ = deadline;
+    finish(reason);
+}
+
+void stream_session::end_by(runtime::steady_time deadline) {
+    is_stopped_.store(true, std::memory_order_relaxed);
+    const auto end = [this, deadline] {
+        is_end_fixed_ = true;
+        wind_down(deadline);
+    };
+    if (loop().runs_here()) {
+        end();
+    } else {
+        where()->post([self = shared_from_this(), end] { end(); });
+    }
+}
+
+void stream_session::wind_down(runtime::steady_time deadline) {
+    if (is_closing_) {
+        if (is_end_fixed_ && deadline < due_by_) {
+            due_by_ = deadline;
+            limit_end(due_by_);
+        }
+        return;
+    }
+    if (is_winding_down_) {
+        due_by_ = std::min(due_by_, deadline);
+        schedule_deadline();
+        return;
+    }
+    take_remote(everything);  // it may hold requests
+    if (!is_open_ || !has_work() || drain_timeout_ == milliseconds{0}) {
+        begin_close({}, deadline);
+        return;
+    }
+    is_winding_down_ = true;
+    due_by_ = deadline;
+    announce_end();
+    transport_->request_flush();
+    schedule_deadline();
+}
+
+void stream_session::end_if_done() {
+    if (is_winding_down_ && !is_closing_ && !has_work()) {
+        begin_close({}, due_by_);
+    }
+}
+
+runtime::steady_time stream_session::work_deadline() const noexcept {
+    return due_by_ - std::min(drain_timeout_ / 8, milliseconds{250});
+}
+
+void stream_session::close_transport(std::error_code reason, transport::peer_state peer) {
+    publish_queued();
+    transport_->close(first_look(), reason, peer);
+}
+
+runtime::steady_time stream_session::first_look() const noexcept {
+    // Most closes are over by then, and cost no look at all.
+    return std::min(due_by_, loop().now() + std::min(drain_timeout_ / 4, milliseconds{50}));
+}
+
+/// In the time of one drain_timeout.
+std::uint64_t stream_session::least_taken() const noexcept {
+    const auto wanted = static_cast<double>(config_->min_drain_rate) *
+                        std::chrono::duration<double>(drain_timeout_).count();
+    constexpr double most = 1e18;
+    return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::min(wanted, most)));
+}
+
+runtime::steady_time stream_session::more_time() {
+    const auto now = loop().now();
+    const std::uint64_t taken = transport_->take_progress().taken;
+    if (now >= due_by_ && !is_end_fixed_ && taken >= least_taken()) {
+        due_by_ = now + drain_timeout_;
+    }
+    return due_by_;
+}
+
+void stream_session::discard_queued() {
+    remote_.close();
+    take_remote(everything);
+    dropped_.add(transport_->queue().discard());
+    publish_queued();
+}
+
+void stream_session::abort(std::error_code reason) {
+    is_closing_ = true;
+    is_stopped_.store(true, std::memory_order_relaxed);
+    transport_->abort(reason);
+}
+
+void stream_session::on_closed(std::error_code reason) {
+    is_closing_ = true;
+    is_stopped_.store(true, std::memory_order_relaxed);
+    discard_queued();
+    run_completions();
+    fail_pending(reason);
+    // A client that does not get as far as open has it in the error of its start.
+    if (const std::string text = failure_text();
+        !text.empty() && (is_open_ || role_ == session_role::server)) {
+        detail::log(log_level::warning, "{}: {}: {}", id(), remote_endpoint().to_string(), text);
+    }
+
+    is_gone_.store(true, std::memory_order_release);
+    const session_ptr self = self_;
+    guarded([&] { host_->on_closed(self, reason, is_open_); });
+    answer_stops(reason);
+    host_->on_gone(self, reason, metrics());
+    let_go();
+    loop().retire(std::move(host_));
+    loop().retire(std::move(self_));
+}
+
+errc stream_session::end_code(std::error_code reason) const noexcept {
+    return reason && reason.category() == error_category() ? static_cast<errc>(reason.value())
+                                                           : errc::connection_closed;
+}
+
+void stream_session::on_write_failed(errc code) {
+    forbid_sends();
+    discard_queued();
+    run_completions();
+    fail_sends(code);
+}
+
+void stream_session::fail_sends(errc code) {
+    transport::write_queue& queue = transport_->queue();
+    while (const send_callback done = queue.take_any()) {
+        guarded([&] { done(detail::failure(code, describe("send to"), id())); });
+    }
+}
+
+void stream_session::fail_pending(std::error_code reason) {
+    const errc code = end_code(reason);
+    fail_sends(code);
+    if (waiting_) {
+        const auto unanswered = std::exchange(waiting_->pings, {});
+        for (const pending_ping& each : unanswered) {
+            guarded([&] { each.handler(detail::failure(code, describe("ping to"), id())); });
+        }
+    }
+    fail_calls(code);
+    end_pulling(code);
+}
+
+}  // namespace network_system::session
