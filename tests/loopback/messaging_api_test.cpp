@@ -201,8 +201,12 @@ TEST_P(ApiTest, CountersCountMessagesAndBytesOnTheWire) {
     const auto session = server.sessions.at(0);
     EXPECT_TRUE(eventually([&] { return session->metrics().messages_sent == 10; }));
     EXPECT_EQ(session->metrics().messages_received, 10U);
-    EXPECT_TRUE(eventually([&] { return session->metrics().bytes_received == 1050; }));
-    EXPECT_EQ(session->metrics().bytes_sent, 1050U + hello_frame().size());
+    // With the hello of each, which says what it understands.
+    const std::size_t of_client_hello = 5 + 4;
+    const std::size_t of_server_hello = hello_frame().size() + 4;
+    EXPECT_TRUE(
+        eventually([&] { return session->metrics().bytes_received == 1050 + of_client_hello; }));
+    EXPECT_EQ(session->metrics().bytes_sent, 1050U + of_server_hello);
     EXPECT_EQ(session->queued_bytes(), 0U);
     EXPECT_TRUE(is_ok(client.client.stop_client()));
     EXPECT_TRUE(server.closed.wait_for(1));

@@ -127,6 +127,7 @@ void actor::pause(const session_ptr& which) {
 
 void actor::answer(connection_end& end, std::span<const std::uint8_t> data,
                    session::responder&& responder) {
+    ++end.asked;
     const auto respond = [&end](session::responder& with, std::span<const std::uint8_t> body) {
         if (with.respond(body)) {
             ++end.responses;

@@ -59,13 +59,13 @@ void expect_error(const byte_string& bad, errc expected, std::size_t limit,
 }
 
 TEST(frame_decoder_errors, unknown_types) {
-    for (unsigned type = 9; type < 16; ++type) {
+    for (unsigned type = 10; type < 16; ++type) {
         expect_error(header(type, 0, 0), errc::protocol_error, 100);
     }
 }
 
 TEST(frame_decoder_errors, flags_on_control_frames) {
-    for (unsigned type = 1; type <= 6; ++type) {
+    for (const unsigned type : {1U, 2U, 3U, 4U, 5U, 6U, 9U}) {
         for (unsigned flags = 1; flags < 16; ++flags) {
             expect_error(header(type, flags, 8), errc::protocol_error, 100);
         }
