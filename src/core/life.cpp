@@ -12,7 +12,7 @@ bool life::may_block() const noexcept {
 
 bool life::stop(std::chrono::milliseconds drain_timeout, driven_by threads) {
     begin_stop();
-    const auto deadline = std::chrono::steady_clock::now() + drain_timeout + stop_grace;
+    const auto deadline = give_up_after(drain_timeout);
     if (threads == driven_by::own_threads) {
         wait_for_end();
     }

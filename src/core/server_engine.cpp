@@ -330,9 +330,12 @@ VoidResult validate(const server_options& options, bool is_secure, std::string_v
     if (options.io_context == nullptr && (options.io_threads == 0 || options.io_threads > 256)) {
         return detail::failure(errc::invalid_argument, "io_threads must be 1 to 256", source);
     }
-    if (options.drain_timeout < std::chrono::milliseconds{0} || options.backlog < 0) {
-        return detail::failure(errc::invalid_argument,
-                               "drain_timeout and backlog must not be negative", source);
+    if (options.drain_timeout < std::chrono::milliseconds{0}) {
+        return detail::failure(errc::invalid_argument, "drain_timeout must not be negative",
+                               source);
+    }
+    if (options.backlog < 0) {
+        return detail::failure(errc::invalid_argument, "backlog must not be negative", source);
     }
     if (auto checked = validate_callback_pool(options.callback_pool.get(),
                                               options.callback_queue_limit, source);

@@ -97,7 +97,7 @@ runtime::steady_time stream_session::next_deadline() const noexcept {
         return handshake_deadline_;
     }
     if (config_->idle_timeout > milliseconds{0}) {
-        next = last_active() + config_->idle_timeout;
+        next = idle_at();
     }
     if (encoder_.has_control_frames() && config_->ping_interval > milliseconds{0}) {
         next = std::min(next, ping_due());
@@ -105,23 +105,26 @@ runtime::steady_time stream_session::next_deadline() const noexcept {
     return next;
 }
 
-runtime::steady_time stream_session::last_active() const noexcept {
-    return std::max({transport_->last_read(), transport_->last_write(), resumed_at_});
+runtime::steady_time stream_session::idle_at() const noexcept {
+    const auto last_active =
+        std::max({transport_->last_read(), transport_->last_write(), resumed_at_});
+    return runtime::after(last_active, config_->idle_timeout);
 }
 
 runtime::steady_time stream_session::ping_due() const noexcept {
     if (missed_pings_ > 0 && config_->pong_timeout > milliseconds{0}) {
-        return std::max(last_ping_, resumed_at_) + config_->pong_timeout;
+        return runtime::after(std::max(last_ping_, resumed_at_), config_->pong_timeout);
     }
     // Counted from the last ping too, so that each one gets its full interval for an answer.
-    return std::max({transport_->last_read(), last_ping_, resumed_at_}) + config_->ping_interval;
+    return runtime::after(std::max({transport_->last_read(), last_ping_, resumed_at_}),
+                          config_->ping_interval);
 }
 
 void stream_session::schedule_deadline() {
     const auto next = next_deadline();
     if (next != runtime::steady_time::max()) {
         // A paused session's clock stands still at a moment that is past: look again later.
-        const auto earliest = loop().now() + milliseconds{is_paused() ? 1000 : 1};
+        const auto earliest = runtime::after(loop().now(), milliseconds{is_paused() ? 1000 : 1});
         transport_->set_deadline(std::max(next, earliest));
     }
     if (is_held_for(hold::rate)) {
@@ -148,7 +151,7 @@ void stream_session::on_deadline() {
 
 void stream_session::keep_alive(runtime::steady_time now) {
     trim();
-    if (config_->idle_timeout > milliseconds{0} && now - last_active() >= config_->idle_timeout) {
+    if (config_->idle_timeout > milliseconds{0} && now >= idle_at()) {
         begin_close(errc::session_expired);
         return;
     }
@@ -158,7 +161,7 @@ void stream_session::keep_alive(runtime::steady_time now) {
     }
     // When this comes far too late, it is this loop that was held up, and the answer may well be
     // waiting in the socket.
-    const bool was_held_up = now - ping_due() > config_->ping_interval / 2;
+    const bool was_held_up = now > runtime::after(ping_due(), config_->ping_interval / 2);
     if (missed_pings_ >= config_->max_missed_pings && !was_held_up) {
         give_up();
         return;

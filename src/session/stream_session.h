@@ -210,7 +210,7 @@ protected:
     /// The end of everything that is sent; see transport::close.
     void close_transport(runtime::steady_time deadline, std::error_code reason);
     [[nodiscard]] runtime::steady_time drain_deadline() const noexcept {
-        return loop().now() + drain_timeout_;
+        return runtime::after(loop().now(), drain_timeout_);
     }
     /// Takes over what other threads have queued, and counts all that is not written as lost.
     void discard_queued();
@@ -347,7 +347,7 @@ private:
     // stream_session.cpp: life and deadlines.
     void schedule_deadline();
     [[nodiscard]] runtime::steady_time next_deadline() const noexcept;
-    [[nodiscard]] runtime::steady_time last_active() const noexcept;
+    [[nodiscard]] runtime::steady_time idle_at() const noexcept;
     [[nodiscard]] runtime::steady_time ping_due() const noexcept;
     void keep_alive(runtime::steady_time now);
     void apply_rate(std::uint64_t arrived);
