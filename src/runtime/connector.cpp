@@ -27,7 +27,7 @@ int weight(errc code) noexcept {
 }  // namespace
 
 errc classify(std::error_code error, errc otherwise) noexcept {
-    if (error.category() == error_category()) {
+    if (error && error.category() == error_category()) {
         return static_cast<errc>(error.value());
     }
     if (error == std::errc::connection_refused) {

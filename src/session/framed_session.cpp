@@ -37,8 +37,9 @@ bool framed_session::write_ping(std::uint64_t token) {
 
 void framed_session::finish(std::error_code reason) {
     if (is_framed() && !peer_said_goodbye_) {
-        const bool is_ours = reason.category() == error_category();
-        under().queue().append(protocol::encode_goodbye(is_ours ? reason.value() : 0));
+        // 0 says that all is well: no error is told as that.
+        under().queue().append(
+            protocol::encode_goodbye(reason ? static_cast<int>(end_code(reason)) : 0));
     }
     close_transport(drain_deadline(), reason);
 }
