@@ -80,20 +80,22 @@ void life::abandon() {
     callbacks_gate()->close();
 }
 
-void life::run_callback(runtime::loop& where, const unique_function<void()>& callback) noexcept {
+bool life::run_callback(runtime::loop& where, const unique_function<void()>& callback) noexcept {
     // A thread of a callback pool is on no loop.
     const auto& gate = callbacks_gate();
     const bool is_on_loop = where.runs_here();
     if (is_on_loop ? !where.enter(gate) : where.is_silenced() || !gate->try_enter()) {
-        return;
+        return false;
     }
-    if (const auto thrown = detail::run_user_code(callback)) {
+    const auto thrown = detail::run_user_code(callback);
+    if (thrown) {
         note_callback_exception();
         detail::log(log_level::error, "{}: a callback threw: {}", name_, *thrown);
     }
     if (!is_on_loop) {
         gate->leave();
     }
+    return !thrown;
 }
 
 }  // namespace network_system::core

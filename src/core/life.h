@@ -101,8 +101,9 @@ protected:
     [[nodiscard]] virtual std::shared_ptr<void> keep_alive() = 0;
     virtual void wait_for_end() const { end_.wait(); }
 
-    /// Runs a callback that belongs to no session, if callbacks are still taken.
-    void run_callback(runtime::loop& where, const unique_function<void()>& callback) noexcept;
+    /// Runs a callback that belongs to no session, if callbacks are still taken; whether it ran to
+    /// its end.
+    bool run_callback(runtime::loop& where, const unique_function<void()>& callback) noexcept;
     [[nodiscard]] std::uint64_t callback_exceptions() const noexcept {
         return callback_exceptions_;
     }
