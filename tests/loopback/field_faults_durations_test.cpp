@@ -1,13 +1,12 @@
 // Durations at the ends of their range: the largest means never, and none is negative.
 #include "loopback/field_faults.h"
+#include "loopback/option_case.h"
 #include "loopback/scratch_directory.h"
 #include "loopback/websocket_pair.h"
 
 #include <network_system/core/listener.h>
 #include <network_system/core/messaging_udp_client.h>
 #include <network_system/core/messaging_udp_server.h>
-#include <network_system/core/messaging_ws_client.h>
-#include <network_system/core/messaging_ws_server.h>
 #include <network_system/internal/tcp_socket.h>
 #include <network_system/internal/udp_socket.h>
 
@@ -25,22 +24,8 @@ using std::chrono::milliseconds;
 constexpr std::array forever{milliseconds::max(), milliseconds::max() - 1ms,
                              milliseconds(std::chrono::hours(24 * 365 * 300))};
 
-/// What is started with a duration, and the name that an error has to say.
-struct option_case {
-    const char* option;
-    const char* where;
-    std::function<VoidResult(milliseconds)> start;
-};
-
-class NegativeDuration : public testing::TestWithParam<option_case> {};
-
 TEST_P(NegativeDuration, is_an_invalid_argument_that_is_named) {
-    for (const milliseconds time : {milliseconds(-1), milliseconds::min()}) {
-        const auto started = GetParam().start(time);
-        ASSERT_TRUE(fails_with(started, errc::invalid_argument));
-        EXPECT_NE(started.error().message.find(GetParam().option), std::string::npos)
-            << started.error().message;
-    }
+    expect_refusal();
 }
 
 template <typename Set>
@@ -57,24 +42,6 @@ option_case of_client(const char* option, Set set) {
                 client_options options;
                 set(options) = time;
                 return messaging_client("client", options).start_client("127.0.0.1", 1);
-            }};
-}
-template <typename Set>
-option_case of_ws_server(const char* option, Set set) {
-    return {option, "ws_server", [set](milliseconds time) {
-                network_system::core::ws_server_config config;
-                set(config) = time;
-                return network_system::core::messaging_ws_server("server").start_server(config);
-            }};
-}
-template <typename Set>
-option_case of_ws_client(const char* option, Set set) {
-    return {option, "ws_client", [set](milliseconds time) {
-                network_system::core::ws_client_config config;
-                config.host = "127.0.0.1";
-                config.port = 1;
-                set(config) = time;
-                return network_system::core::messaging_ws_client("client").start_client(config);
             }};
 }
 template <typename Set>
@@ -140,59 +107,36 @@ option_case of_udp_socket(const char* option, Set set) {
             }};
 }
 
-std::string name_of_option(const testing::TestParamInfo<option_case>& each) {
-    std::string name = std::string(each.param.where) + "_" + each.param.option;
-    std::replace(name.begin(), name.end(), '.', '_');
-    return name;
-}
-
-#define OPTION(name) [](auto& all) -> milliseconds& { return all.name; }
-
 INSTANTIATE_TEST_SUITE_P(
     field_faults, NegativeDuration,
     testing::Values(
-        of_server("drain_timeout", OPTION(drain_timeout)),
-        of_server("proxy_protocol.header_timeout", OPTION(proxy_protocol.header_timeout)),
-        of_server("session.idle_timeout", OPTION(session.idle_timeout)),
-        of_server("session.ping_interval", OPTION(session.ping_interval)),
-        of_server("session.pong_timeout", OPTION(session.pong_timeout)),
-        of_server("session.send_wait_timeout", OPTION(session.send_wait_timeout)),
-        of_client("connect_timeout", OPTION(connect_timeout)),
-        of_client("drain_timeout", OPTION(drain_timeout)),
-        of_client("session.idle_timeout", OPTION(session.idle_timeout)),
-        of_client("session.ping_interval", OPTION(session.ping_interval)),
-        of_client("session.pong_timeout", OPTION(session.pong_timeout)),
-        of_client("session.send_wait_timeout", OPTION(session.send_wait_timeout)),
-        of_ws_server("drain_timeout", OPTION(drain_timeout)),
-        of_ws_server("handshake_timeout", OPTION(handshake_timeout)),
-        of_ws_server("idle_timeout", OPTION(idle_timeout)),
-        of_ws_server("ping_interval", OPTION(ping_interval)),
-        of_ws_server("pong_timeout", OPTION(pong_timeout)),
-        of_ws_server("send_wait_timeout", OPTION(send_wait_timeout)),
-        of_ws_server("proxy_protocol.header_timeout", OPTION(proxy_protocol.header_timeout)),
-        of_ws_client("connect_timeout", OPTION(connect_timeout)),
-        of_ws_client("drain_timeout", OPTION(drain_timeout)),
-        of_ws_client("idle_timeout", OPTION(idle_timeout)),
-        of_ws_client("ping_interval", OPTION(ping_interval)),
-        of_ws_client("pong_timeout", OPTION(pong_timeout)),
-        of_ws_client("send_wait_timeout", OPTION(send_wait_timeout)),
-        of_ws_client("reconnect.initial_delay", OPTION(reconnect.initial_delay)),
-        of_ws_client("reconnect.max_delay", OPTION(reconnect.max_delay)),
-        of_ws_client("reconnect.restart_delay_least", OPTION(reconnect.restart_delay_least)),
-        of_ws_client("reconnect.restart_delay_most", OPTION(reconnect.restart_delay_most)),
-        of_ws_client("reconnect.try_again_delay", OPTION(reconnect.try_again_delay)),
-        of_udp_server("drain_timeout", OPTION(drain_timeout)),
-        of_udp_server("peers.idle_timeout", OPTION(peers.idle_timeout)),
-        of_udp_server("datagrams.send_wait_timeout", OPTION(datagrams.send_wait_timeout)),
-        of_udp_client("drain_timeout", OPTION(drain_timeout)),
-        of_udp_client("resolve_timeout", OPTION(resolve_timeout)),
-        of_udp_client("datagrams.send_wait_timeout", OPTION(datagrams.send_wait_timeout)),
-        of_tcp_socket("drain_timeout", OPTION(drain_timeout)),
-        of_tcp_socket("idle_timeout", OPTION(limits.idle_timeout)),
-        of_websocket_socket("drain_timeout", OPTION(drain_timeout)),
-        of_websocket_socket("handshake_timeout", OPTION(handshake_timeout)),
-        of_websocket_socket("ping_interval", OPTION(limits.ping_interval)),
-        of_udp_socket("drain_timeout", OPTION(drain_timeout)),
+        of_server("drain_timeout", NETWORK_TEST_OPTION(drain_timeout)),
+        of_server("proxy_protocol.header_timeout",
+                  NETWORK_TEST_OPTION(proxy_protocol.header_timeout)),
+        of_server("session.idle_timeout", NETWORK_TEST_OPTION(session.idle_timeout)),
+        of_server("session.ping_interval", NETWORK_TEST_OPTION(session.ping_interval)),
+        of_server("session.pong_timeout", NETWORK_TEST_OPTION(session.pong_timeout)),
+        of_server("session.send_wait_timeout", NETWORK_TEST_OPTION(session.send_wait_timeout)),
+        of_client("connect_timeout", NETWORK_TEST_OPTION(connect_timeout)),
+        of_client("drain_timeout", NETWORK_TEST_OPTION(drain_timeout)),
+        of_client("session.idle_timeout", NETWORK_TEST_OPTION(session.idle_timeout)),
+        of_client("session.ping_interval", NETWORK_TEST_OPTION(session.ping_interval)),
+        of_client("session.pong_timeout", NETWORK_TEST_OPTION(session.pong_timeout)),
+        of_client("session.send_wait_timeout", NETWORK_TEST_OPTION(session.send_wait_timeout)),
+        of_udp_server("drain_timeout", NETWORK_TEST_OPTION(drain_timeout)),
+        of_udp_server("peers.idle_timeout", NETWORK_TEST_OPTION(peers.idle_timeout)),
+        of_udp_server("datagrams.send_wait_timeout",
+                      NETWORK_TEST_OPTION(datagrams.send_wait_timeout)),
+        of_udp_client("drain_timeout", NETWORK_TEST_OPTION(drain_timeout)),
+        of_udp_client("resolve_timeout", NETWORK_TEST_OPTION(resolve_timeout)),
+        of_udp_client("datagrams.send_wait_timeout",
+                      NETWORK_TEST_OPTION(datagrams.send_wait_timeout)),
+        of_tcp_socket("drain_timeout", NETWORK_TEST_OPTION(drain_timeout)),
+        of_tcp_socket("idle_timeout", NETWORK_TEST_OPTION(limits.idle_timeout)),
+        of_websocket_socket("drain_timeout", NETWORK_TEST_OPTION(drain_timeout)),
+        of_websocket_socket("handshake_timeout", NETWORK_TEST_OPTION(handshake_timeout)),
+        of_websocket_socket("ping_interval", NETWORK_TEST_OPTION(limits.ping_interval)),
+        of_udp_socket("drain_timeout", NETWORK_TEST_OPTION(drain_timeout)),
         option_case{"timeout", "receive_from",
                     [](milliseconds time) {
                         return listener::receive_from("unix:/tmp/none", time).map([](const auto&) {
@@ -202,8 +146,6 @@ INSTANTIATE_TEST_SUITE_P(
         option_case{"timeout", "send_to",
                     [](milliseconds time) { return listener().send_to("unix:/tmp/none", time); }}),
     name_of_option);
-
-#undef OPTION
 
 TEST_P(field_faults, a_negative_request_timeout_is_an_invalid_argument) {
     test_server server(for_server());
