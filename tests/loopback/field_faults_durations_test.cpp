@@ -191,6 +191,7 @@ TEST_P(field_faults, a_send_wait_timeout_of_max_waits_for_room) {
         at_client.session.send_wait_timeout = time;
         at_client.session.high_watermark = 100'000;
         at_client.session.low_watermark = 50'000;
+        at_client.socket.send_buffer_size = 50'000;
         test_server server(for_server());
         server.on_receive = [](const session_ptr&, std::span<const std::uint8_t>) {};
         server.on_connect = [](const session_ptr& who) { (void)who->pause_receiving(); };
@@ -203,12 +204,13 @@ TEST_P(field_faults, a_send_wait_timeout_of_max_waits_for_room) {
             }
         });
         const auto session = client.client.get_session();
-        // No further message has room.
-        EXPECT_TRUE(eventually([&] { return session.value()->queued_bytes() > 90'000; }));
+        // A send that found no room waits until half of it is gone, which nobody reads.
+        EXPECT_TRUE(eventually([&] { return session.value()->queued_bytes() > 50'000; }));
         (void)server.sessions.at(0)->resume_receiving();
         sending.join();
         EXPECT_TRUE(server.received.wait_for(count));
         EXPECT_EQ(client.client.metrics().totals.sends_rejected, 0U);
+        EXPECT_TRUE(client.writable.wait_for(1)) << "a send has waited";
     }
 }
 
