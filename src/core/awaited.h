@@ -1,8 +1,9 @@
 #pragma once
 
+#include "utils/deadline.h"
+
 #include <network_system/utils/result_types.h>
 
-#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -26,10 +27,9 @@ public:
         }
         given_.notify_all();
     }
-    [[nodiscard]] std::optional<Result<T>> wait_until(
-        std::chrono::steady_clock::time_point deadline) {
+    [[nodiscard]] std::optional<Result<T>> wait_until(detail::steady_time deadline) {
         std::unique_lock lock(mutex_);
-        given_.wait_until(lock, deadline, [this] { return result_.has_value(); });
+        detail::wait_until(given_, lock, deadline, [this] { return result_.has_value(); });
         return result_;
     }
 

@@ -24,7 +24,7 @@ void client_engine::start(const std::string& host, std::uint16_t port, start_cal
     port_ = port;
     done_ = std::move(done);
     former_ = std::move(former);
-    deadline_ = loop_->clock() + options_.connect_timeout;
+    deadline_ = runtime::after(loop_->clock(), options_.connect_timeout);
     loop_->post([keep = self(), this] { begin(); });
 }
 
@@ -102,14 +102,14 @@ void client_engine::wait_and_reconnect() {
         return;
     }
     pause_ = std::make_shared<runtime::pause>(loop_);
-    pause_->start(loop_->now() + next_pause(loop_->random()),
+    pause_->start(runtime::after(loop_->now(), next_pause(loop_->random())),
                   [keep = self(), this](runtime::pause::ending how) {
                       pause_.reset();
                       if (how == runtime::pause::ending::cancelled) {
                           end_life(start_error({}));
                           return;
                       }
-                      deadline_ = loop_->clock() + options_.connect_timeout;
+                      deadline_ = runtime::after(loop_->clock(), options_.connect_timeout);
                       connect();
                   });
 }

@@ -120,8 +120,7 @@ public:
             return begun.error();
         }
         const auto& current = begun.value();
-        const auto deadline =
-            std::chrono::steady_clock::now() + what.options.connect_timeout + engine::stop_grace;
+        const auto deadline = engine::give_up_after(what.options.connect_timeout);
         if (auto result = current->wait_for_start(deadline)) {
             return *std::move(result);
         }
@@ -198,9 +197,8 @@ public:
             return begun.error();
         }
         // The handler knows the deadline better; this is for loops that do not run.
-        const auto deadline = std::chrono::steady_clock::now() +
-                              (limit != nullptr ? *limit : engine_now->options().connect_timeout) +
-                              engine::stop_grace;
+        const auto deadline = engine::give_up_after(
+            limit != nullptr ? *limit : engine_now->options().connect_timeout);
         if (auto result = answer->wait_until(deadline)) {
             return *std::move(result);
         }

@@ -19,8 +19,7 @@ void engine::wait_for_end() const {
         life::wait_for_end();
     }
     // A pool that is stopped meanwhile does not say so.
-    while (has_running_callbacks() &&
-           !end().wait_until(std::chrono::steady_clock::now() + stop_grace)) {}
+    while (has_running_callbacks() && !end().wait_until(give_up_after(milliseconds{0}))) {}
 }
 
 std::shared_ptr<session::stream_session> engine::make_session(
@@ -116,11 +115,17 @@ VoidResult validate(const session_config& config, std::string_view source) {
     if (config.max_missed_pings == 0) {
         return wrong("session.max_missed_pings must be at least 1");
     }
-    for (const milliseconds each : {config.idle_timeout, config.ping_interval, config.pong_timeout,
-                                    config.send_wait_timeout}) {
-        if (each < milliseconds{0}) {
-            return wrong("the timeouts of session must not be negative");
-        }
+    if (config.idle_timeout < milliseconds{0}) {
+        return wrong("session.idle_timeout must not be negative");
+    }
+    if (config.ping_interval < milliseconds{0}) {
+        return wrong("session.ping_interval must not be negative");
+    }
+    if (config.pong_timeout < milliseconds{0}) {
+        return wrong("session.pong_timeout must not be negative");
+    }
+    if (config.send_wait_timeout < milliseconds{0}) {
+        return wrong("session.send_wait_timeout must not be negative");
     }
     return ok();
 }

@@ -38,7 +38,7 @@ public:
     /// When a stop that begins now has to be over, whatever the peers do.
     [[nodiscard]] runtime::steady_time stop_deadline(
         std::chrono::milliseconds drain_timeout) const {
-        return pool_->loops().front()->clock() + drain_timeout;
+        return runtime::after(pool_->loops().front()->clock(), drain_timeout);
     }
     /// Nor may a thread that runs the callback pool wait.
     [[nodiscard]] bool may_block() const noexcept override;

@@ -15,8 +15,9 @@ framed_server_engine::framed_server_engine(std::string name, const server_option
     : server_engine(std::move(name), options, std::move(pool), std::move(transports)),
       callbacks_(std::move(callbacks)) {
     if (options.session.frames == framing::message) {
-        const auto goodbye = protocol::encode_goodbye(static_cast<int>(errc::server_full));
-        refuse_with({goodbye.begin(), goodbye.end()});
+        const auto full = protocol::encode_goodbye(static_cast<int>(errc::server_full));
+        const auto rejected = protocol::encode_goodbye(static_cast<int>(errc::connection_refused));
+        refuse_with({full.begin(), full.end()}, {rejected.begin(), rejected.end()});
     }
 }
 

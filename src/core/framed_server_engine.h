@@ -16,6 +16,7 @@ struct server_callbacks {
     messaging_server::request_callback requested;
     messaging_server::error_callback failed;
     messaging_server::writable_callback writable;
+    accept_callback judge;
 };
 
 /// One life of a server whose connections speak one of the framings.
@@ -31,6 +32,9 @@ private:
         session::session_setup& setup) override;
     [[nodiscard]] Result<encoded_message> encode(ws_message_type type,
                                                  std::span<const std::uint8_t> data) override;
+    [[nodiscard]] const accept_callback& judge() const noexcept override {
+        return callbacks_->judge;
+    }
     void tell_error(std::error_code error) override;
 
     void on_open(const session_ptr& who) override;

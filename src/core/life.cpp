@@ -12,7 +12,7 @@ bool life::may_block() const noexcept {
 
 bool life::stop(std::chrono::milliseconds drain_timeout, driven_by threads) {
     begin_stop();
-    const auto deadline = std::chrono::steady_clock::now() + drain_timeout + stop_grace;
+    const auto deadline = give_up_after(drain_timeout);
     if (threads == driven_by::own_threads) {
         wait_for_end();
     }
@@ -80,20 +80,22 @@ void life::abandon() {
     callbacks_gate()->close();
 }
 
-void life::run_callback(runtime::loop& where, const unique_function<void()>& callback) noexcept {
+bool life::run_callback(runtime::loop& where, const unique_function<void()>& callback) noexcept {
     // A thread of a callback pool is on no loop.
     const auto& gate = callbacks_gate();
     const bool is_on_loop = where.runs_here();
     if (is_on_loop ? !where.enter(gate) : where.is_silenced() || !gate->try_enter()) {
-        return;
+        return false;
     }
-    if (const auto thrown = detail::run_user_code(callback)) {
+    const auto thrown = detail::run_user_code(callback);
+    if (thrown) {
         note_callback_exception();
         detail::log(log_level::error, "{}: a callback threw: {}", name_, *thrown);
     }
     if (!is_on_loop) {
         gate->leave();
     }
+    return !thrown;
 }
 
 }  // namespace network_system::core

@@ -2,6 +2,7 @@
 
 #include "runtime/callback_gate.h"
 #include "runtime/io_pool.h"
+#include "utils/deadline.h"
 
 #include <network_system/session/messaging_session.h>
 #include <network_system/utils/unique_function.h>
@@ -38,9 +39,9 @@ public:
         std::unique_lock lock(mutex_);
         over_.wait(lock, [this] { return is_over_; });
     }
-    bool wait_until(std::chrono::steady_clock::time_point deadline) const {
+    bool wait_until(detail::steady_time deadline) const {
         std::unique_lock lock(mutex_);
-        return over_.wait_until(lock, deadline, [this] { return is_over_; });
+        return detail::wait_until(over_, lock, deadline, [this] { return is_over_; });
     }
 
 private:
@@ -64,6 +65,11 @@ public:
     [[nodiscard]] const end_of_life& end() const noexcept { return end_; }
     /// Grace for a drain that ends exactly at its deadline.
     static constexpr std::chrono::milliseconds stop_grace{100};
+    /// When a thread that waits for something with a timeout of its own gives up.
+    [[nodiscard]] static detail::steady_time give_up_after(
+        std::chrono::milliseconds timeout) noexcept {
+        return detail::after(detail::after(std::chrono::steady_clock::now(), timeout), stop_grace);
+    }
 
     /// Whether the calling thread may wait for this life to end: it is no I/O thread, and does not
     /// run the io_context.
@@ -95,8 +101,9 @@ protected:
     [[nodiscard]] virtual std::shared_ptr<void> keep_alive() = 0;
     virtual void wait_for_end() const { end_.wait(); }
 
-    /// Runs a callback that belongs to no session, if callbacks are still taken.
-    void run_callback(runtime::loop& where, const unique_function<void()>& callback) noexcept;
+    /// Runs a callback that belongs to no session, if callbacks are still taken; whether it ran to
+    /// its end.
+    bool run_callback(runtime::loop& where, const unique_function<void()>& callback) noexcept;
     [[nodiscard]] std::uint64_t callback_exceptions() const noexcept {
         return callback_exceptions_;
     }

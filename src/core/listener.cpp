@@ -1,6 +1,7 @@
 #include "core/addresses.h"
 #include "runtime/descriptor_handover.h"
 #include "runtime/loop.h"
+#include "utils/deadline.h"
 #include "utils/failure.h"
 
 #include <network_system/core/listener.h>
@@ -32,11 +33,15 @@ Result<endpoint> meeting_place(std::string_view address, std::chrono::millisecon
     if (!is_supported) {
         return not_supported();
     }
-    if (!address.starts_with("unix:") || timeout < std::chrono::milliseconds{0}) {
+    if (!address.starts_with("unix:")) {
+        return detail::failure(
+            errc::invalid_argument,
+            fmt::format("a listener is handed over at \"unix:/path\", not at \"{}\"", address),
+            listener_source);
+    }
+    if (timeout < std::chrono::milliseconds{0}) {
         return detail::failure(errc::invalid_argument,
-                               fmt::format("a listener is handed over at \"unix:/path\" and in a "
-                                           "time of at least 0, not at \"{}\"",
-                                           address),
+                               "the timeout of a listener's handover must not be negative",
                                listener_source);
     }
     if (runtime::loop::is_on_io_thread()) {
@@ -99,8 +104,8 @@ Result<listener> listener::receive_from(std::string_view address,
         return place.error();
     }
     std::error_code error;
-    auto handed =
-        runtime::receive_socket(place.value(), std::chrono::steady_clock::now() + timeout, error);
+    auto handed = runtime::receive_socket(
+        place.value(), detail::after(std::chrono::steady_clock::now(), timeout), error);
     if (error) {
         return detail::failure(code_of(error, errc::bind_failed),
                                fmt::format("cannot receive a listener at {}", address),
@@ -118,9 +123,10 @@ VoidResult listener::send_to(std::string_view address, std::chrono::milliseconds
     if (!is_open()) {
         return detail::failure(errc::invalid_argument, "the listener is not open", listener_source);
     }
-    const auto error = runtime::send_socket(
-        place.value(), static_cast<runtime::socket_handle>(descriptor_),
-        owns_file_ ? owns_file_flag : std::uint8_t{0}, std::chrono::steady_clock::now() + timeout);
+    const auto error =
+        runtime::send_socket(place.value(), static_cast<runtime::socket_handle>(descriptor_),
+                             owns_file_ ? owns_file_flag : std::uint8_t{0},
+                             detail::after(std::chrono::steady_clock::now(), timeout));
     if (error) {
         return detail::failure(code_of(error, errc::connection_failed),
                                fmt::format("cannot send a listener to {}", address),

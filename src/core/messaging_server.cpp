@@ -88,6 +88,10 @@ const std::string& messaging_server::server_id() const noexcept {
     return impl_->id();
 }
 
+VoidResult messaging_server::set_accept_callback(accept_callback callback) {
+    return impl_->set_callback(&server_callbacks::judge, callback);
+}
+
 VoidResult messaging_server::set_connection_callback(connection_callback callback) {
     return impl_->set_callback(&server_callbacks::connected, callback);
 }

@@ -125,8 +125,8 @@ private:
         return find_loop().is_ok() && loop_->context_runs_here();
     }
 
-    [[nodiscard]] std::chrono::steady_clock::time_point give_up_at() const {
-        return std::chrono::steady_clock::now() + options_.resolve_timeout + life::stop_grace;
+    [[nodiscard]] detail::steady_time give_up_at() const {
+        return life::give_up_after(options_.resolve_timeout);
     }
     [[nodiscard]] VoidResult no_answer(const char* what) const {
         return detail::failure(errc::connection_timeout,

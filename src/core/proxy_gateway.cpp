@@ -45,7 +45,7 @@ void proxy_gateway::receive(const std::shared_ptr<runtime::loop>& where,
                             runtime::unique_socket socket, const endpoint& proxy,
                             proxy_reception::handler done) {
     const auto added = *pending_.insert(std::make_shared<proxy_reception>(where, proxy)).first;
-    added->start(std::move(socket), where->now() + timeout_,
+    added->start(std::move(socket), runtime::after(where->now(), timeout_),
                  [this, key = added.get(), done = std::move(done)](proxy_outcome outcome) {
                      pending_.erase(key->shared_from_this());
                      done(std::move(outcome));

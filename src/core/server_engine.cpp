@@ -95,7 +95,7 @@ void server_engine::on_accept(runtime::unique_socket socket, const endpoint& pee
     // Whose address a proxied connection counts for is not known before its header.
     if (!admit(is_proxied ? endpoint{} : peer)) {
         refused_.fetch_add(1, std::memory_order_relaxed);
-        refuse(std::move(socket), peer);
+        refuse(std::move(socket), peer, standing::surplus);
         return;
     }
     const auto error = net().apply(socket.get(), to_runtime(options_.socket), peer.kind());
@@ -111,18 +111,32 @@ void server_engine::on_accept(runtime::unique_socket socket, const endpoint& pee
             [keep = self(), this](proxy_outcome outcome) { on_proxy_header(std::move(outcome)); });
         return;
     }
-    hand_over(std::move(socket), peer, standing::admitted);
+    judge_and_hand_over(std::move(socket), peer);
+}
+
+void server_engine::judge_and_hand_over(runtime::unique_socket socket, const endpoint& client) {
+    accept_answer answer;
+    // Whom nobody could judge is not let in: the callback threw, or no callback runs any more.
+    const bool is_judged =
+        !judge() || run_callback(*pool_->loops().front(), [&] { judge()(client, answer); });
+    if (is_judged && answer.is_accepted()) {
+        hand_over(std::move(socket), client, standing::admitted, answer.user_data());
+        return;
+    }
+    rejected_.fetch_add(1, std::memory_order_relaxed);
+    forget(client);
+    refuse(std::move(socket), client, standing::rejected);
 }
 
 void server_engine::on_proxy_header(proxy_outcome outcome) {
     if (!outcome.error && take_place_of(outcome.client)) {
-        hand_over(std::move(outcome.socket), outcome.client, standing::admitted);
+        judge_and_hand_over(std::move(outcome.socket), outcome.client);
         release_one(*pool_->loops().front());
         return;
     }
     if (!outcome.error) {
         refused_.fetch_add(1, std::memory_order_relaxed);
-        refuse(std::move(outcome.socket), outcome.client);
+        refuse(std::move(outcome.socket), outcome.client, standing::surplus);
     } else if (outcome.error != errc::cancelled) {
         proxy_errors_.fetch_add(1, std::memory_order_relaxed);
         detail::log(log_level::warning, "{}: no PROXY header from {}: {}", name_,
@@ -133,25 +147,29 @@ void server_engine::on_proxy_header(proxy_outcome outcome) {
     release_one(*pool_->loops().front());
 }
 
-void server_engine::hand_over(runtime::unique_socket socket, const endpoint& client, standing as) {
+void server_engine::hand_over(runtime::unique_socket socket, const endpoint& client, standing as,
+                              std::shared_ptr<void> user_data) {
     alive_.fetch_add(1);
     const auto& where = pool_->next_loop();
     if (where->runs_here()) {
-        serve(where, std::move(socket), client, as);
+        serve(where, std::move(socket), client, as, std::move(user_data));
         return;
     }
-    where->post([keep = self(), this, where, client, as, taken = std::move(socket)]() mutable {
-        serve(where, std::move(taken), client, as);
+    where->post([keep = self(), this, where, client, as, taken = std::move(socket),
+                 data = std::move(user_data)]() mutable {
+        serve(where, std::move(taken), client, as, std::move(data));
     });
 }
 
 void server_engine::serve(const std::shared_ptr<runtime::loop>& where,
-                          runtime::unique_socket socket, const endpoint& peer, standing as) {
+                          runtime::unique_socket socket, const endpoint& peer, standing as,
+                          std::shared_ptr<void> user_data) {
     session::session_setup setup;
     setup.role = session::session_role::server;
     setup.drain_timeout = options_.drain_timeout;
     setup.remote = peer;
     const auto created = make_session(where, std::move(socket), setup);
+    created->set_user_data(std::move(user_data));
     enter(created, as);
     created->start();
     if (is_stopping_) {
@@ -214,12 +232,13 @@ void server_engine::forget(const endpoint& peer) {
     }
 }
 
-void server_engine::refuse(runtime::unique_socket socket, const endpoint&) {
-    if (refusal_.empty()) {
+void server_engine::refuse(runtime::unique_socket socket, const endpoint&, standing as) {
+    auto& words = as == standing::rejected ? rejection_ : refusal_;
+    if (words.empty()) {
         return;
     }
     // A client that says nothing before it has heard from us reads this before the close.
-    const runtime::io_slice slice{refusal_.data(), refusal_.size()};
+    const runtime::io_slice slice{words.data(), words.size()};
     (void)net().write(socket.get(), {&slice, 1});
     net().shutdown_write(socket.get());
 }
@@ -257,6 +276,7 @@ server_metrics server_engine::metrics() const {
     server_metrics all;
     all.connections_accepted = accepted_.load(std::memory_order_relaxed);
     all.connections_refused = refused_.load(std::memory_order_relaxed);
+    all.connections_rejected = rejected_.load(std::memory_order_relaxed);
     all.accept_errors = accept_errors_.load(std::memory_order_relaxed);
     all.proxy_errors = proxy_errors_.load(std::memory_order_relaxed);
     all.session_errors = failed_sessions();
@@ -338,9 +358,12 @@ VoidResult validate(const server_options& options, bool is_secure, std::string_v
     if (options.io_context == nullptr && (options.io_threads == 0 || options.io_threads > 256)) {
         return detail::failure(errc::invalid_argument, "io_threads must be 1 to 256", source);
     }
-    if (options.drain_timeout < std::chrono::milliseconds{0} || options.backlog < 0) {
-        return detail::failure(errc::invalid_argument,
-                               "drain_timeout and backlog must not be negative", source);
+    if (options.drain_timeout < std::chrono::milliseconds{0}) {
+        return detail::failure(errc::invalid_argument, "drain_timeout must not be negative",
+                               source);
+    }
+    if (options.backlog < 0) {
+        return detail::failure(errc::invalid_argument, "backlog must not be negative", source);
     }
     if (auto checked = validate_callback_pool(options.callback_pool.get(),
                                               options.callback_queue_limit, source);

@@ -27,8 +27,12 @@ public:
     server_engine(std::string name, const server_options& options,
                   std::shared_ptr<runtime::io_pool> pool, make_transport transports);
 
-    /// Before the start: what a client is told that is turned away for want of room.
-    void refuse_with(std::vector<std::uint8_t> words) { refusal_ = std::move(words); }
+    /// Before the start: what a client is told that is turned away, for want of room and by the
+    /// accept callback.
+    void refuse_with(std::vector<std::uint8_t> full, std::vector<std::uint8_t> rejected) {
+        refusal_ = std::move(full);
+        rejection_ = std::move(rejected);
+    }
     [[nodiscard]] VoidResult start(std::uint16_t port);
     [[nodiscard]] VoidResult start(listener&& taken);
     [[nodiscard]] Result<listener> share_listener();
@@ -55,13 +59,14 @@ protected:
     using session_ptr = session::session_ptr;
 
     /// Whether a connection has a place among `max_connections`, or is only there to be told that
-    /// it has none.
-    enum class standing : std::uint8_t { admitted, surplus };
+    /// there is none, or that the accept callback does not want it.
+    enum class standing : std::uint8_t { admitted, surplus, rejected };
 
     /// On to one of the loops.
-    void hand_over(runtime::unique_socket socket, const endpoint& client, standing as);
-    /// A connection for which there is no room. It is told, and closed.
-    virtual void refuse(runtime::unique_socket socket, const endpoint& peer);
+    void hand_over(runtime::unique_socket socket, const endpoint& client, standing as,
+                   std::shared_ptr<void> user_data);
+    /// A connection that is `surplus` or `rejected`. It is told, and closed.
+    virtual void refuse(runtime::unique_socket socket, const endpoint& peer, standing as);
     /// A connection is there, and one of them is gone.
     virtual void enter(const session_ptr& who, standing as);
     virtual standing leave(const session_ptr& who) noexcept;
@@ -70,6 +75,8 @@ protected:
     /// What is sent for a message of the application's. Error: `invalid_argument`.
     [[nodiscard]] virtual Result<encoded_message> encode(ws_message_type type,
                                                          std::span<const std::uint8_t> data) = 0;
+    /// Empty when every connection is accepted.
+    [[nodiscard]] virtual const accept_callback& judge() const noexcept = 0;
     /// Runs the error callback for what concerns no connection.
     virtual void tell_error(std::error_code error) = 0;
 
@@ -84,8 +91,10 @@ private:
 
     [[nodiscard]] VoidResult start(listening_socket listening);
     void on_proxy_header(proxy_outcome outcome);
+    /// One that has its place: asks the accept callback.
+    void judge_and_hand_over(runtime::unique_socket socket, const endpoint& client);
     void serve(const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
-               const endpoint& peer, standing as);
+               const endpoint& peer, standing as, std::shared_ptr<void> user_data);
     [[nodiscard]] Result<encoded_message> encode_checked(ws_message_type type,
                                                          std::span<const std::uint8_t> data);
     /// Whether the limit per address applies: not to the peers of a Unix domain socket, and not yet
@@ -103,6 +112,7 @@ private:
 
     const server_options options_;
     std::vector<std::uint8_t> refusal_;
+    std::vector<std::uint8_t> rejection_;
     session_manager sessions_;
     topic_registry topics_;
     std::shared_ptr<runtime::acceptor> acceptor_;
@@ -117,6 +127,7 @@ private:
     std::atomic<std::size_t> alive_{1};
     std::atomic<std::uint64_t> accepted_{0};
     std::atomic<std::uint64_t> refused_{0};
+    std::atomic<std::uint64_t> rejected_{0};
     std::atomic<std::uint64_t> accept_errors_{0};
     std::atomic<std::uint64_t> proxy_errors_{0};
 

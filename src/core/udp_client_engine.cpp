@@ -44,13 +44,14 @@ void udp_client_engine::look_up(const std::shared_ptr<pending_target>& target, u
     }
     const auto lookup = std::make_shared<runtime::name_lookup>(loop_);
     lookups_.push_back(lookup);
-    lookup->start(
-        target->host, target->port, std::chrono::steady_clock::now() + options_.resolve_timeout,
-        [keep = shared_from_this(), this, target, use,
-         which = lookup.get()](const runtime::lookup_outcome& found) {
-            std::erase_if(lookups_, [&](const auto& each) { return each.get() == which; });
-            target->done(try_addresses(*target, found, use));
-        });
+    lookup->start(target->host, target->port,
+                  runtime::after(std::chrono::steady_clock::now(), options_.resolve_timeout),
+                  [keep = shared_from_this(), this, target, use,
+                   which = lookup.get()](const runtime::lookup_outcome& found) {
+                      std::erase_if(lookups_,
+                                    [&](const auto& each) { return each.get() == which; });
+                      target->done(try_addresses(*target, found, use));
+                  });
 }
 
 VoidResult udp_client_engine::try_addresses(const pending_target& target,

@@ -14,6 +14,11 @@ milliseconds draw(milliseconds least, milliseconds most, std::uint64_t random) n
     return least + milliseconds{static_cast<milliseconds::rep>(random % choices)};
 }
 
+/// The largest duration when the product is beyond it.
+milliseconds twice(milliseconds one) noexcept {
+    return one < milliseconds::max() / 2 ? 2 * one : milliseconds::max();
+}
+
 }  // namespace
 
 bool ws_reconnection::has_attempts_left() noexcept {
@@ -48,7 +53,7 @@ milliseconds ws_reconnection::next_pause(std::uint64_t random) noexcept {
         case wait::restart:
             return draw(config_.restart_delay_least, config_.restart_delay_most, random);
         case wait::try_again:
-            return draw(config_.try_again_delay, 2 * config_.try_again_delay, random);
+            return draw(config_.try_again_delay, twice(config_.try_again_delay), random);
         case wait::backoff: break;
     }
     return backoff_.next(random);

@@ -28,6 +28,7 @@ void with_connection(const session::session_ptr& who, const Use& use) {
     session::websocket_session::with_connection(who, use);
 }
 
+constexpr const char* unwanted = "The server does not take this connection.\n";
 constexpr const char* no_room = "The server is full or stopping.\n";
 constexpr const char* nothing_here = "Nothing is served here.\n";
 
@@ -42,14 +43,15 @@ ws_server_engine::ws_server_engine(const std::string& name, const ws_server_conf
       paths_(paths_of(config)), subprotocols_(config.subprotocols),
       callbacks_(std::move(callbacks)) {
     // For those beyond the surplus that is heard; with TLS they get an alert.
-    const std::string words = websocket::encode_response(websocket::http_error{503, no_room});
-    refuse_with({words.begin(), words.end()});
+    const std::string full = websocket::encode_response(websocket::http_error{503, no_room});
+    const std::string rejected = websocket::encode_response(websocket::http_error{403, unwanted});
+    refuse_with({full.begin(), full.end()}, {rejected.begin(), rejected.end()});
 }
 
 std::shared_ptr<session::stream_session> ws_server_engine::new_session(
     std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
     session::session_setup& setup) {
-    setup.handshake_deadline = over->where()->now() + handshake_timeout_;
+    setup.handshake_deadline = runtime::after(over->where()->now(), handshake_timeout_);
     return std::make_shared<session::websocket_session>(std::move(over), std::move(host), setup,
                                                         terms_);
 }
@@ -59,16 +61,16 @@ Result<encoded_message> ws_server_engine::encode(ws_message_type type,
     return encode_with(session::message_encoder(websocket::role::server), type, data);
 }
 
-void ws_server_engine::refuse(runtime::unique_socket socket, const endpoint& peer) {
+void ws_server_engine::refuse(runtime::unique_socket socket, const endpoint& peer, standing as) {
     {
         const std::lock_guard lock(arrivals_mutex_);
         if (surplus_ >= max_surplus) {
-            server_engine::refuse(std::move(socket), peer);
+            server_engine::refuse(std::move(socket), peer, as);
             return;
         }
         ++surplus_;
     }
-    hand_over(std::move(socket), peer, standing::surplus);
+    hand_over(std::move(socket), peer, as, nullptr);
 }
 
 void ws_server_engine::enter(const session_ptr& who, standing as) {
@@ -90,7 +92,7 @@ server_engine::standing ws_server_engine::leave(const session_ptr& who) noexcept
     }
     const arrival left = std::move(found->second);
     arrivals_.erase(found);
-    surplus_ -= left.as == standing::surplus ? 1 : 0;
+    surplus_ -= left.as == standing::admitted ? 0 : 1;
     return left.as;
 }
 
@@ -140,17 +142,24 @@ void ws_server_engine::on_refused(const session_ptr&, unsigned status) noexcept 
     }
 }
 
-bool ws_server_engine::is_unavailable(const session_ptr& who) {
+std::optional<websocket::http_error> ws_server_engine::refusal_of(const session_ptr& who) {
     const std::lock_guard lock(arrivals_mutex_);
     const auto found = arrivals_.find(who.get());
-    return is_stopping() || (found != arrivals_.end() && found->second.as == standing::surplus);
+    const auto as = found != arrivals_.end() ? found->second.as : standing::admitted;
+    if (as == standing::rejected) {
+        return websocket::http_error{403, unwanted};
+    }
+    if (as == standing::surplus || is_stopping()) {
+        increment(counters_.unavailable);
+        return websocket::http_error{503, no_room};
+    }
+    return std::nullopt;
 }
 
 void ws_server_engine::on_handshake(const session_ptr& who, const ws_request& request,
                                     ws_handshake_answer& answer) {
-    if (is_unavailable(who)) {
-        answer.reject(503, no_room);
-        increment(counters_.unavailable);
+    if (const auto refusal = refusal_of(who)) {
+        answer.reject(refusal->status, std::string(refusal->text));
     } else if (!is_served(request.path())) {
         answer.reject(404, nothing_here);
         increment(counters_.path);
@@ -172,9 +181,8 @@ void ws_server_engine::decide(const session_ptr& who, const ws_request& request,
 
 void ws_server_engine::on_http_request(const session_ptr& who, const ws_request& request,
                                        http_response& answer) {
-    if (is_unavailable(who)) {
-        answer = {503, {}, no_room};
-        increment(counters_.unavailable);
+    if (const auto refusal = refusal_of(who)) {
+        answer = {refusal->status, {}, std::string(refusal->text)};
         return;
     }
     const bool is_known = is_served(request.path());

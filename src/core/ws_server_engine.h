@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -29,6 +30,7 @@ struct ws_server_callbacks {
     messaging_ws_server::connection_callback writable;
     messaging_ws_server::handshake_callback handshake;
     messaging_ws_server::http_callback http;
+    accept_callback judge;
 };
 
 /// One life of a WebSocket server. Connections are in the registry from their handshake on; before,
@@ -68,7 +70,10 @@ private:
         session::session_setup& setup) override;
     [[nodiscard]] Result<encoded_message> encode(ws_message_type type,
                                                  std::span<const std::uint8_t> data) override;
-    void refuse(runtime::unique_socket socket, const endpoint& peer) override;
+    void refuse(runtime::unique_socket socket, const endpoint& peer, standing as) override;
+    [[nodiscard]] const accept_callback& judge() const noexcept override {
+        return callbacks_->judge;
+    }
     void enter(const session_ptr& who, standing as) override;
     [[nodiscard]] standing leave(const session_ptr& who) noexcept override;
     void end_sessions(runtime::steady_time deadline) override;
@@ -76,8 +81,9 @@ private:
 
     [[nodiscard]] bool is_served(std::string_view path) const;
     [[nodiscard]] std::string_view choose_subprotocol(const ws_request& request) const;
-    /// Whether there is no room for a request, or no time.
-    [[nodiscard]] bool is_unavailable(const session_ptr& who);
+    /// Whether a request is refused whatever it says, since there is no room or no time, or the
+    /// accept callback does not want its client: how, or nothing.
+    [[nodiscard]] std::optional<websocket::http_error> refusal_of(const session_ptr& who);
     void decide(const session_ptr& who, const ws_request& request, ws_handshake_answer& answer);
     /// It is a connection from here on.
     void promote(const session_ptr& who);

@@ -121,6 +121,14 @@ private:
     std::shared_ptr<session::stream_session> session_;
 };
 
+[[nodiscard]] inline VoidResult check_drain_timeout(std::chrono::milliseconds drain_timeout,
+                                                    std::string_view source) {
+    return drain_timeout < std::chrono::milliseconds{0}
+               ? detail::failure(errc::invalid_argument, "drain_timeout must not be negative",
+                                 source)
+               : ok();
+}
+
 /// Where the two ends of a socket are, and what it lives by.
 [[nodiscard]] inline session::session_setup setup_of(const runtime::unique_socket& socket,
                                                      const session_config& limits,

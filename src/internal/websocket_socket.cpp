@@ -30,7 +30,7 @@ public:
         auto setup = setup_of(socket, options.limits, options.drain_timeout);
         setup.role =
             asks != nullptr ? session::session_role::client : session::session_role::server;
-        setup.handshake_deadline = where->clock() + options.handshake_timeout;
+        setup.handshake_deadline = runtime::after(where->clock(), options.handshake_timeout);
         auto terms = std::make_shared<session::websocket_terms>();
         terms->limits = options.handshake_limits;
         if (asks != nullptr) {
@@ -87,6 +87,10 @@ VoidResult websocket_socket::check(const websocket::client_handshake* asks,
     if (options.handshake_timeout <= std::chrono::milliseconds{0}) {
         return detail::failure(errc::invalid_argument, "handshake_timeout must be positive",
                                websocket_source);
+    }
+    if (const auto checked = check_drain_timeout(options.drain_timeout, websocket_source);
+        !checked) {
+        return checked;
     }
     if (asks != nullptr) {
         if (const auto encoded = websocket::encode_request(*asks, {}); !encoded) {

@@ -59,7 +59,7 @@ void acceptor::on_ready(interest) {
 void acceptor::back_off(std::error_code error) {
     const milliseconds pause = pauses_.next(loop_->random());
     loop_->sockets().set_interest(*this, {});
-    loop_->deadlines().set(*this, loop_->now() + pause);
+    loop_->deadlines().set(*this, after(loop_->now(), pause));
     handler_->on_accept_error(error, pause);
 }
 

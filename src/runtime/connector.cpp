@@ -27,7 +27,7 @@ int weight(errc code) noexcept {
 }  // namespace
 
 errc classify(std::error_code error, errc otherwise) noexcept {
-    if (error.category() == error_category()) {
+    if (error && error.category() == error_category()) {
         return static_cast<errc>(error.value());
     }
     if (error == std::errc::connection_refused) {
@@ -145,7 +145,7 @@ void connector::schedule() {
     const auto now = loop_->now();
     auto next = deadline_;
     if (waits_for_room_) {
-        next = now + queue_retry;
+        next = after(now, queue_retry);
     } else if (left > 0) {
         next = now + delay_before_next(deadline_ - now, left);
     }

@@ -38,16 +38,21 @@ std::uint64_t deadline_wheel::tick_of(steady_time time) const noexcept {
 
 void deadline_wheel::set(deadline_entry& entry, steady_time deadline) noexcept {
     cancel(entry);
+    if (deadline == steady_time::max()) {
+        return;
+    }
     // One more tick: the duration was rounded down, and a deadline must not fire early.
-    entry.tick_ = std::clamp(tick_of(deadline) + 1, elapsed_ + 1, elapsed_ + max_span / 2);
+    entry.tick_ = std::max(tick_of(deadline), elapsed_) + 1;
     insert(entry);
 }
 
 void deadline_wheel::insert(deadline_entry& entry) noexcept {
-    const std::uint64_t differing = (entry.tick_ ^ elapsed_) | (slots_per_level - 1);
+    // What lies beyond the wheel waits in its last slot, and is inserted again from there.
+    const std::uint64_t tick = std::min(entry.tick_, elapsed_ + max_span / 2);
+    const std::uint64_t differing = (tick ^ elapsed_) | (slots_per_level - 1);
     const auto level = std::min<std::size_t>(
         (63U - static_cast<unsigned>(std::countl_zero(differing))) / level_bits, levels - 1);
-    const std::size_t slot = (entry.tick_ >> (level_bits * level)) % slots_per_level;
+    const std::size_t slot = (tick >> (level_bits * level)) % slots_per_level;
 
     list_head& head = slots_[level][slot];
     entry.wheel_ = this;
@@ -95,7 +100,7 @@ std::optional<steady_time> deadline_wheel::next() const noexcept {
         return std::nullopt;
     }
     const auto position = first_occupied();
-    return origin_ + milliseconds(static_cast<milliseconds::rep>(position->tick));
+    return after(origin_, milliseconds(static_cast<milliseconds::rep>(position->tick)));
 }
 
 void deadline_wheel::advance(steady_time now) {

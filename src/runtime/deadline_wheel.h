@@ -47,7 +47,7 @@ public:
     deadline_wheel& operator=(const deadline_wheel&) = delete;
     ~deadline_wheel();
 
-    /// Sets or moves the entry's deadline.
+    /// Sets or moves the entry's deadline. `steady_time::max()` is never: as `cancel`.
     void set(deadline_entry& entry, steady_time deadline) noexcept;
     static void cancel(deadline_entry& entry) noexcept;
 

@@ -122,7 +122,7 @@ private:
                 each->runner->stop();
             }
         }
-        const auto deadline = std::chrono::steady_clock::now() + exit_patience;
+        const auto deadline = detail::after(std::chrono::steady_clock::now(), exit_patience);
         for (const auto& each : ending) {
             // A callback may have called exit().
             const bool is_own = each->thread.get_id() == std::this_thread::get_id();

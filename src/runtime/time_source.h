@@ -1,11 +1,13 @@
 #pragma once
 
-#include <chrono>
+#include "utils/deadline.h"
+
 #include <cstdint>
 
 namespace network_system::runtime {
 
-using steady_time = std::chrono::steady_clock::time_point;
+using detail::after;
+using detail::steady_time;
 
 /// The one place time and randomness come from, so that whole servers and clients can run under
 /// virtual time with a fixed seed.

@@ -114,7 +114,7 @@ void datagram_channel::receive_batches() {
 }
 
 void datagram_channel::look_at_drops() {
-    next_look_at_drops_ = loop_->now() + drops_interval;
+    next_look_at_drops_ = runtime::after(loop_->now(), drops_interval);
     const auto drops = io_->kernel_drops(runtime::poller::handle_of(*this));
     counters_.kernel_drops.add(drops - counters_.kernel_drops);
 }
@@ -245,7 +245,7 @@ void datagram_channel::close() {
         return;
     }
     update_interest();
-    loop_->deadlines().set(*this, loop_->now() + drain_timeout_);
+    loop_->deadlines().set(*this, runtime::after(loop_->now(), drain_timeout_));
     loop_->mark_dirty(*this);
 }
 

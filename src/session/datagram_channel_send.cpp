@@ -112,13 +112,13 @@ datagram_channel::admission datagram_channel::admit_from_other_thread(remote_loc
             return admission::granted;
         }
         if (!give_up) {
-            give_up = std::chrono::steady_clock::now() + send_patience();
+            give_up = runtime::after(std::chrono::steady_clock::now(), send_patience());
         }
         if (std::chrono::steady_clock::now() >= *give_up) {
             return admission::full;
         }
         ++waiting_senders_;
-        room_.wait_until(held, *give_up);
+        detail::wait_until(room_, held, *give_up);
         --waiting_senders_;
     }
     return admission::closed;

@@ -49,8 +49,9 @@ bool framed_session::has_work() const noexcept {
 
 void framed_session::finish(std::error_code reason) {
     if (is_framed() && !peer_said_goodbye_) {
-        const bool is_ours = reason.category() == error_category();
-        under().queue().append(protocol::encode_goodbye(is_ours ? reason.value() : 0));
+        // 0 says that all is well: no error is told as that.
+        under().queue().append(
+            protocol::encode_goodbye(reason ? static_cast<int>(end_code(reason)) : 0));
     }
     close_transport(reason, peer_said_goodbye_ ? transport::peer_state::is_done
                                                : transport::peer_state::speaks);

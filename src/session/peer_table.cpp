@@ -90,12 +90,12 @@ bool peer_table::is_within_rate(entry& peer) const noexcept {
 
 void peer_table::schedule() {
     if (limits_.idle_timeout.count() > 0 && oldest_ != nullptr && !is_set()) {
-        loop_->deadlines().set(*this, oldest_->second.last_seen + limits_.idle_timeout);
+        loop_->deadlines().set(*this, expiry_of(*oldest_));
     }
 }
 
 void peer_table::on_deadline(runtime::steady_time now) {
-    while (oldest_ != nullptr && oldest_->second.last_seen + limits_.idle_timeout <= now) {
+    while (oldest_ != nullptr && expiry_of(*oldest_) <= now) {
         node& gone = *oldest_;
         unlink(gone);
         const auto taken = peers_.extract(gone.first);

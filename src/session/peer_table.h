@@ -69,6 +69,9 @@ private:
     void schedule();
     void unlink(node& peer) noexcept;
     void append(node& peer) noexcept;
+    [[nodiscard]] runtime::steady_time expiry_of(const node& peer) const noexcept {
+        return runtime::after(peer.second.last_seen, limits_.idle_timeout);
+    }
     [[nodiscard]] bool is_within_rate(entry& peer) const noexcept;
     [[nodiscard]] bool take_place() noexcept;
 

@@ -2,9 +2,9 @@
 
 #include "session/backlog.h"
 #include "transport/write_queue.h"
+#include "utils/deadline.h"
 
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <memory>
@@ -69,8 +69,8 @@ public:
         wake_waiting();
     }
 
-    void wait_for_room(lock& held, std::chrono::steady_clock::time_point deadline) {
-        apart_->room.wait_until(held, deadline);
+    void wait_for_room(lock& held, detail::steady_time deadline) {
+        detail::wait_until(apart_->room, held, deadline);
     }
     void notify_room() {
         if (apart_) {

@@ -13,6 +13,12 @@ std::span<const std::uint8_t> bytes_of(std::string_view text) noexcept {
     return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
+/// 0 on the wire is an answer: an error without a number (an application's own, or an empty
+/// std::error_code) must not arrive as one.
+int code_of_failure(int code) noexcept {
+    return code != 0 ? code : static_cast<int>(errc::internal_error);
+}
+
 constexpr std::string_view unanswered = "the request was given up without an answer";
 
 }  // namespace
@@ -59,7 +65,11 @@ VoidResult responder::respond(std::string_view text) {
 }
 
 VoidResult responder::fail(errc code, std::string_view text) {
-    return answer(static_cast<int>(code), bytes_of(text));
+    return fail(static_cast<int>(code), text);
+}
+
+VoidResult responder::fail(int code, std::string_view text) {
+    return answer(code_of_failure(code), bytes_of(text));
 }
 
 }  // namespace session
@@ -77,7 +87,8 @@ void request_call::answer(const Result<std::vector<std::uint8_t>>& result) {
     if (result) {
         session_.settle_request(id_, 0, result.value());
     } else {
-        session_.settle_request(id_, result.error().code, bytes_of(result.error().message));
+        session_.settle_request(id_, code_of_failure(result.error().code),
+                                bytes_of(result.error().message));
     }
 }
 

@@ -30,7 +30,7 @@ void request_table::add(new_request&& request) {
     added.operation = request.operation;
     added.done = std::move(request.done);
     if (request.timeout > std::chrono::milliseconds{0}) {
-        loop_.deadlines().set(added, loop_.now() + request.timeout);
+        loop_.deadlines().set(added, runtime::after(loop_.now(), request.timeout));
     }
     size_.store(pending_.size(), std::memory_order_relaxed);
 }

@@ -105,24 +105,25 @@ runtime::steady_time stream_session::next_deadline() const noexcept {
     return looks_halfway() && loop().now() < halfway_due() ? halfway_due() : idle;
 }
 
-runtime::steady_time stream_session::idle_due() const noexcept {
-    return last_active() + config_->idle_timeout;
-}
-
-runtime::steady_time stream_session::halfway_due() const noexcept {
-    return last_active() + config_->idle_timeout / 2;
-}
-
 runtime::steady_time stream_session::last_active() const noexcept {
     return std::max({transport_->last_read(), transport_->last_write(), resumed_at_});
 }
 
+runtime::steady_time stream_session::idle_due() const noexcept {
+    return runtime::after(last_active(), config_->idle_timeout);
+}
+
+runtime::steady_time stream_session::halfway_due() const noexcept {
+    return runtime::after(last_active(), config_->idle_timeout / 2);
+}
+
 runtime::steady_time stream_session::ping_due() const noexcept {
     if (missed_pings_ > 0 && config_->pong_timeout > milliseconds{0}) {
-        return std::max(last_ping_, resumed_at_) + config_->pong_timeout;
+        return runtime::after(std::max(last_ping_, resumed_at_), config_->pong_timeout);
     }
     // Counted from the last ping too, so that each one gets its full interval for an answer.
-    return std::max({transport_->last_read(), last_ping_, resumed_at_}) + config_->ping_interval;
+    return runtime::after(std::max({transport_->last_read(), last_ping_, resumed_at_}),
+                          config_->ping_interval);
 }
 
 void stream_session::schedule_deadline() {
@@ -194,7 +195,7 @@ void stream_session::keep_alive(runtime::steady_time now) {
     }
     // When this comes far too late, it is this loop that was held up, and the answer may well be
     // waiting in the socket.
-    const bool was_held_up = now - ping_due() > config_->ping_interval / 2;
+    const bool was_held_up = now > runtime::after(ping_due(), config_->ping_interval / 2);
     if (missed_pings_ >= config_->max_missed_pings && !was_held_up) {
         give_up();
         return;

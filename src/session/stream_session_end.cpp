@@ -13,10 +13,11 @@ using std::chrono::milliseconds;
 VoidResult stream_session::stop_session() {
     is_stopped_.store(true, std::memory_order_relaxed);
     if (loop().runs_here()) {
-        wind_down(loop().now() + drain_timeout_);
+        wind_down(runtime::after(loop().now(), drain_timeout_));
     } else {
-        where()->post(
-            [self = shared_from_this(), this] { wind_down(loop().now() + drain_timeout_); });
+        where()->post([self = shared_from_this(), this] {
+            wind_down(runtime::after(loop().now(), drain_timeout_));
+        });
     }
     return ok();
 }
@@ -32,7 +33,7 @@ VoidResult stream_session::stop_session(stop_handler&& handler) {
             return;
         }
         waiting().stops.push_back(std::move(handler));
-        wind_down(loop().now() + drain_timeout_);
+        wind_down(runtime::after(loop().now(), drain_timeout_));
     });
     return ok();
 }
@@ -50,7 +51,7 @@ void stream_session::answer_stops(std::error_code reason) {
 }
 
 void stream_session::begin_close(std::error_code reason) {
-    const auto deadline = loop().now() + drain_timeout_;
+    const auto deadline = runtime::after(loop().now(), drain_timeout_);
     begin_close(reason, is_winding_down_ ? std::min(deadline, due_by_) : deadline);
 }
 
@@ -136,7 +137,7 @@ runtime::steady_time stream_session::more_time() {
     const auto now = loop().now();
     const std::uint64_t taken = transport_->take_progress().taken;
     if (now >= due_by_ && !is_end_fixed_ && taken >= least_taken()) {
-        due_by_ = now + drain_timeout_;
+        due_by_ = runtime::after(now, drain_timeout_);
     }
     return due_by_;
 }

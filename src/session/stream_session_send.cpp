@@ -54,7 +54,7 @@ stream_session::admission stream_session::admit_from_other_thread(remote_queue::
             return admission::granted;
         }
         if (!give_up) {
-            give_up = std::chrono::steady_clock::now() + send_patience();
+            give_up = runtime::after(std::chrono::steady_clock::now(), send_patience());
         }
         if (std::chrono::steady_clock::now() >= *give_up) {
             note_full(queued);

@@ -229,11 +229,14 @@ void websocket_session::on_deadline() {
     stream_session::on_deadline();
 }
 
+/// Once it is over: then it was no longer than the clock has run, and cannot overflow.
+std::chrono::milliseconds websocket_session::pong_patience() const noexcept {
+    return config().pong_timeout.count() > 0 ? config().pong_timeout
+                                             : config().ping_interval * config().max_missed_pings;
+}
+
 void websocket_session::give_up() {
-    const auto patience = config().pong_timeout.count() > 0
-                              ? config().pong_timeout
-                              : config().ping_interval * config().max_missed_pings;
-    note_failure(is_open() ? fmt::format("no pong within {} ms", patience.count())
+    note_failure(is_open() ? fmt::format("no pong within {} ms", pong_patience().count())
                            : "the handshake took too long");
     if (role() == session_role::server && opening_) {
         refuse({408, "The request took too long."}, errc::connection_timeout);

@@ -110,6 +110,7 @@ private:
     void finish(std::error_code reason) override;
     void let_go() override;
     void give_up() override;
+    [[nodiscard]] std::chrono::milliseconds pong_patience() const noexcept;
     bool write_ping(std::uint64_t token) override;
     void trim() noexcept override { decoder_.trim(); }
     void on_deadline() override;

@@ -28,8 +28,8 @@ public:
     }
     std::chrono::nanoseconds in(const duration_range& range) noexcept {
         using std::chrono::nanoseconds;
-        const auto least = std::max(nanoseconds{range.least}, nanoseconds{0});
-        const auto width = std::max(nanoseconds{range.most}, least) - least;
+        const auto least = in_range(range.least);
+        const auto width = std::max(in_range(range.most), least) - least;
         return least +
                nanoseconds(static_cast<std::int64_t>(
                    width.count() == 0 ? 0 : below(static_cast<std::uint64_t>(width.count()) + 1)));
@@ -46,6 +46,13 @@ public:
     }
 
 private:
+    /// Nanoseconds do not hold all microseconds.
+    static std::chrono::nanoseconds in_range(std::chrono::microseconds time) noexcept {
+        using std::chrono::microseconds;
+        constexpr auto most = std::chrono::floor<microseconds>(std::chrono::nanoseconds::max());
+        return std::clamp(time, microseconds{0}, most);
+    }
+
     std::uint64_t state_;
 };
 

@@ -5,11 +5,11 @@
 namespace network_system::testing::detail {
 
 partitions::period partitions::next_after(nanoseconds end) {
-    const auto begin = end + std::max(chance_.in(every_), nanoseconds{1'000});
-    return {begin, begin + chance_.in(time_)};
+    const auto begin = later(end, std::max(chance_.in(every_), nanoseconds{1'000}));
+    return {begin, later(begin, chance_.in(time_))};
 }
 
-partitions::nanoseconds partitions::until(std::size_t from, std::size_t to, nanoseconds now) {
+nanoseconds partitions::until(std::size_t from, std::size_t to, nanoseconds now) {
     nanoseconds latest{0};
     if (const auto found = asked_.find({from, to}); found != asked_.end()) {
         latest = found->second;

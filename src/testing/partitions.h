@@ -1,6 +1,7 @@
 #pragma once
 
 #include "testing/dice.h"
+#include "testing/simulated_time.h"
 
 #include <chrono>
 #include <cstddef>
@@ -15,8 +16,6 @@ namespace network_system::testing::detail {
 /// Thread-safety: none.
 class partitions {
 public:
-    using nanoseconds = std::chrono::nanoseconds;
-
     partitions(const simulation_options& options, dice& chance)
         : every_(options.partition_every), time_(options.partition_time), chance_(chance) {}
 

@@ -124,7 +124,7 @@ void loop_stepper::run_batch(runtime::loop& owner) {
 void loop_stepper::occupy_thread() {
     nanoseconds pause = world_.chance().in(world_.options().batch_time);
     if (world_.chance().chance(world_.options().thread_stall)) {
-        pause += world_.chance().in(world_.options().thread_stall_time);
+        pause = later(pause, world_.chance().in(world_.options().thread_stall_time));
         ++world_.counts().thread_stalls;
         world_.note(event::thread_stalled, number_, static_cast<std::uint64_t>(pause.count()));
     }

@@ -294,7 +294,7 @@ std::optional<nanoseconds> simulated_network::held_up(std::size_t from, std::siz
     ++world_.counts().held_up;
     world_.note(event::held_up, static_cast<std::uint64_t>(who),
                 static_cast<std::uint64_t>(until.count()));
-    return until + world_.chance().in(world_.options().latency);
+    return later(until, world_.chance().in(world_.options().latency));
 }
 
 void simulated_network::close(socket_handle handle) {

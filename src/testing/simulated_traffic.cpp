@@ -110,11 +110,11 @@ void simulated_network::shutdown_write(simulated_socket& of) {
 void simulated_network::send(const connection_ptr& by, std::size_t side, pipe::kind what,
                              std::size_t size) {
     pipe& way = by->from[side];
-    nanoseconds arrives = world_.elapsed() + world_.chance().in(world_.options().latency);
+    nanoseconds arrives = later(world_.elapsed(), world_.chance().in(world_.options().latency));
     ++world_.counts().segments;
     if (world_.chance().chance(world_.options().stall)) {
         const nanoseconds late = world_.chance().in(world_.options().stall_time);
-        arrives += late;
+        arrives = later(arrives, late);
         ++world_.counts().stalls;
         world_.note(event::stalled, number_of(by->ends[side]),
                     static_cast<std::uint64_t>(late.count()));

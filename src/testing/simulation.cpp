@@ -10,18 +10,14 @@
 
 namespace network_system::testing {
 
+using detail::forever;
+using detail::later;
 using detail::nanoseconds;
 
 namespace {
 
 // So many events at one moment are no progress.
 constexpr int most_at_once = 1'000'000;
-constexpr nanoseconds forever = nanoseconds::max();
-
-/// A sum that stays in range.
-nanoseconds later(nanoseconds now, nanoseconds by) {
-    return by > forever - now ? forever : now + std::max(by, nanoseconds{0});
-}
 
 }  // namespace
 

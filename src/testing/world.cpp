@@ -9,9 +9,10 @@ world::world(std::uint64_t seed, const simulation_options& options)
     : options_(options), dice_(seed), trace_(options.trace_length) {}
 
 void world::at(nanoseconds when, unique_function<void()> task, weight counts_as) {
-    events_.push_back({std::max(when, now_), ++scheduled_, counts_as, std::move(task)});
+    const weight counted = when < forever ? counts_as : weight::background;
+    events_.push_back({std::max(when, now_), ++scheduled_, counted, std::move(task)});
     std::push_heap(events_.begin(), events_.end(), is_later);
-    work_ += counts_as == weight::work ? 1 : 0;
+    work_ += counted == weight::work ? 1 : 0;
 }
 
 world::scheduled world::take_next() {
@@ -43,7 +44,7 @@ bool world::step(nanoseconds limit) {
         who.run_once();
         return true;
     }
-    if (events_.empty() || events_.front().when > limit) {
+    if (events_.empty() || events_.front().when > limit || events_.front().when >= forever) {
         return false;
     }
     const scheduled next = take_next();

@@ -3,6 +3,7 @@
 #include "runtime/time_source.h"
 #include "testing/dice.h"
 #include "testing/event_trace.h"
+#include "testing/simulated_time.h"
 
 #include <network_system/testing/simulation.h>
 #include <network_system/utils/unique_function.h>
@@ -13,8 +14,6 @@
 #include <vector>
 
 namespace network_system::testing::detail {
-
-using std::chrono::nanoseconds;
 
 /// Something that has something to do now, besides what is scheduled.
 class runnable {
@@ -64,9 +63,10 @@ public:
 
     /// Whether a world in which only such things are to happen counts as idle.
     enum class weight : std::uint8_t { work, background };
+    /// `forever` is never: the task is kept, and does not run.
     void at(nanoseconds when, unique_function<void()> task, weight counts_as = weight::work);
     void after(nanoseconds delay, unique_function<void()> task, weight counts_as = weight::work) {
-        at(now_ + delay, std::move(task), counts_as);
+        at(later(now_, delay), std::move(task), counts_as);
     }
     /// Idempotent; forgotten when it runs.
     void mark(runnable& who);

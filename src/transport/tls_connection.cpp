@@ -258,13 +258,13 @@ void tls_connection::note_activity() {
     if (++reads_ == busy_from && !is_busy_) {
         is_busy_ = true;
         SSL_clear_mode(ssl_.get(), SSL_MODE_RELEASE_BUFFERS);
-        loop_->deadlines().set(*this, loop_->now() + idle_after);
+        loop_->deadlines().set(*this, runtime::after(loop_->now(), idle_after));
     }
 }
 
 void tls_connection::on_deadline(runtime::steady_time now) {
     if (std::exchange(reads_, 0) > 0) {
-        loop_->deadlines().set(*this, now + idle_after);
+        loop_->deadlines().set(*this, runtime::after(now, idle_after));
         return;
     }
     is_busy_ = false;

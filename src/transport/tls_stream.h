@@ -31,7 +31,7 @@ public:
                          return static_cast<Lower*>(lower)->try_write(from);
                      }},
                     where);
-        deadline_ = where.now() + tls_->handshake_timeout();
+        deadline_ = runtime::after(where.now(), tls_->handshake_timeout());
         return lower_.attach(where, watch, tls_->below(wanted));
     }
     void set_interest(runtime::loop& where, runtime::io_watch& watch, runtime::interest wanted) {

@@ -13,6 +13,7 @@ Rules:
   5. No header includes itself through others.
   6. A quoted include names a file that exists; a public header includes no private one.
   7. src/CMakeLists.txt lists exactly the .cpp files under src/.
+  8. A duration is added to a time by utils/deadline.h: a plain sum of one of a user's would overflow.
 """
 
 import argparse
@@ -95,6 +96,12 @@ _IMPURE = re.compile(
 _INCLUDE = re.compile(r'^\s*#\s*include\s*(<[^>]+>|"[^"]+")')
 
 
+_PLAIN_SUM = re.compile(
+    r"\b(now|clock)\(\)\s*\+(?!\+)|(?<!\+)\+\s*[\w.:>()-]*(_timeout|_interval|_delay|_patience|_grace)_?\b"
+)
+_COMMENT = re.compile(r"//[^\n]*")
+
+
 def _layer(path):
     best = max((p for p in _LAYER_OF if path.startswith(p)), key=len, default=None)
     return _LAYER_OF[best] if best else None
@@ -135,6 +142,7 @@ class Checker:
     def run(self):
         for path in self.files:
             self._check_file(path)
+            self._check_sums(path)
         for path in self.files:
             if _LIGHT.match(path):
                 self._check_light(path)
@@ -164,6 +172,12 @@ class Checker:
             below = _layer(target)
             if below is not None and below != layer and below not in _LOWER[layer]:
                 self.error(path, line, f"{layer} must not include {below} ({target})")
+
+    def _check_sums(self, path):
+        text = _COMMENT.sub("", (self.root / path).read_text(encoding="utf-8"))
+        for match in _PLAIN_SUM.finditer(text):
+            line = text.count("\n", 0, match.start()) + 1
+            self.error(path, line, f"a plain sum ({' '.join(match.group().split())}); use after of utils/deadline.h")
 
     def _check_light(self, path):
         """Follows the project's own headers from a light public header."""
@@ -238,6 +252,9 @@ _SELF_TEST = [
     ({"include/network_system/utils/a.h": '#include "utils/b.h"', "src/utils/b.h": ""}, "private"),
     ({"src/stray.h": ""}, "belongs to no layer"),
     ({"src/utils/a.cpp": "", "src/CMakeLists.txt": "# utils/a.cpp"}, "does not list src/utils/a.cpp"),
+    ({"src/core/a.cpp": "d = loop.now() +\n    options.drain_timeout;"}, "src/core/a.cpp:1: a plain sum"),
+    ({"src/core/a.cpp": "d = last_ + config_->idle_timeout;"}, "a plain sum"),
+    ({"src/core/a.cpp": "d = after(clock(), x); ++all.request_timeouts; y = now() - b; // now() + c"}, None),
     ({"src/CMakeLists.txt": "utils/a.cpp"}, "lists src/utils/a.cpp"),
 ]
 

@@ -136,6 +136,46 @@ struct stream_of_frames {
     std::vector<bytes> messages;
 };
 
+/// An application's own errors, whose first is 0.
+enum class trouble { nothing_in_stock, closed_today = 7 };
+
+TEST_P(field_faults, an_error_of_code_0_arrives_as_an_answer) {
+    const auto internal = static_cast<int>(errc::internal_error);
+    test_server server(for_server());
+    (void)server.server.set_request_callback(
+        [](const session_ptr&, std::span<const std::uint8_t> asked) -> Result<bytes> {
+            const int code = std::stoi(text_of(asked));
+            return network_system::error<bytes>(code, "no");
+        });
+    test_client client(for_client());
+    // Also the other way round, and by those who answer later.
+    (void)client.client.set_request_callback(
+        [](std::span<const std::uint8_t> asked, network_system::session::responder answer) {
+            EXPECT_TRUE(is_ok(answer.fail(std::stoi(text_of(asked)), "no")));
+        });
+    ASSERT_TRUE(is_ok(client.connect(server.start())));
+    const std::vector<std::pair<int, int>> codes{
+        {static_cast<int>(trouble::nothing_in_stock), internal},
+        {std::error_code().value(), internal},
+        {static_cast<int>(trouble::closed_today), static_cast<int>(trouble::closed_today)},
+        {-620, -620},
+        {std::numeric_limits<int>::max(), std::numeric_limits<int>::max()},
+        {std::numeric_limits<int>::min(), std::numeric_limits<int>::min()}};
+    for (const auto& [said, heard] : codes) {
+        const auto answer = client.client.request(std::to_string(said), patience);
+        ASSERT_TRUE(answer.is_err()) << said;
+        EXPECT_EQ(answer.error().code, heard);
+        EXPECT_EQ(answer.error().details, "no");
+        collector<int> back;
+        ASSERT_TRUE(is_ok(server.sessions.at(0)->request(
+            std::to_string(said), patience, [&](const Result<bytes>& result) {
+                back.add(result.is_ok() ? 0 : result.error().code);
+            })));
+        ASSERT_TRUE(back.wait_for(1));
+        EXPECT_EQ(back.at(0), heard);
+    }
+}
+
 TEST_P(field_faults, tcp_chunks_taken_for_messages) {
     test_server server(for_server());
     collector<bytes> received;

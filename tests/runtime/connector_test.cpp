@@ -421,5 +421,11 @@ TEST_F(connector_time, skips_the_addresses_of_another_family_than_its_own) {
     EXPECT_NE(nowhere.answer().text.find("127.0.0.7"), std::string::npos);
 }
 
+TEST(classify, an_error_of_code_0_is_still_an_error) {
+    EXPECT_EQ(classify({}, errc::send_failed), errc::send_failed);
+    EXPECT_EQ(classify({0, error_category()}, errc::send_failed), errc::send_failed);
+    EXPECT_EQ(classify(errc::protocol_error, errc::send_failed), errc::protocol_error);
+}
+
 }  // namespace
 }  // namespace network_system::runtime

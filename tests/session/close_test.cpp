@@ -53,6 +53,15 @@ TEST_F(session_close, flushes_says_goodbye_shuts_down_and_waits) {
     }
 }
 
+TEST_F(session_close, an_error_of_another_category_is_no_clean_end_to_the_peer) {
+    start_server();
+    loop.in_batch([this] { session->begin_close(std::make_error_code(std::errc::io_error)); });
+    loop.run();
+    EXPECT_EQ(script->written, goodbye_frame(static_cast<int>(errc::connection_closed)));
+    feed_end();
+    EXPECT_EQ(host->reason, std::make_error_code(std::errc::io_error));
+}
+
 TEST_F(session_close, reads_and_discards_meanwhile) {
     start_server();
     feed(wire_data(pattern(3)));

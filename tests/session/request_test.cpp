@@ -172,6 +172,35 @@ TEST_F(requests, a_responder_that_takes_anothers_place_answers_for_it) {
     EXPECT_EQ(id_of(written().at(0)), big_endian(2, 8));
 }
 
+/// The code of a response, and what follows it.
+std::pair<byte_string, std::string> code_and_text(const wire_piece& said) {
+    return {{said.payload.begin() + 8, said.payload.begin() + 12},
+            {said.payload.begin() + 12, said.payload.end()}};
+}
+
+TEST_F(requests, an_error_of_code_0_is_still_an_error) {
+    start_server();
+    // At once, later, and given up by a responder that nobody kept.
+    std::vector<session::responder> kept;
+    host->when_request = [&](detail::request_call& call) {
+        if (host->requests.size() == 1) {
+            call.answer(error<byte_string>(0, "no luck"));
+        } else {
+            kept.push_back(call.defer());
+        }
+    };
+    feed(concat({request_frame(1, {}), request_frame(2, {})}));
+    ASSERT_EQ(kept.size(), 1U);
+    EXPECT_TRUE(kept[0].fail(static_cast<errc>(0), "no luck").is_ok());
+    loop.run();
+    const auto said = written();
+    ASSERT_EQ(said.size(), 2U);
+    const std::pair expected(reason_bytes(static_cast<int>(errc::internal_error)),
+                             std::string("no luck"));
+    EXPECT_EQ(code_and_text(said[0]), expected);
+    EXPECT_EQ(code_and_text(said[1]), expected);
+}
+
 TEST_F(requests, a_handler_that_throws_answers_and_closes) {
     start_server();
     host->when_request = [](detail::request_call&) { throw std::runtime_error("boom"); };

@@ -137,6 +137,108 @@ TEST(SimulatedWebSocket, ComesBackAfterARestartInItsTime) {
     }
 }
 
+/// A duration of WebSocket's, and where it is set.
+struct ws_duration {
+    const char* name;
+    std::function<void(ws_server_config&, ws_client_config&, milliseconds)> set;
+};
+
+class WebSocketDuration : public ::testing::TestWithParam<ws_duration> {};
+
+INSTANTIATE_TEST_SUITE_P(
+    field_faults, WebSocketDuration,
+    ::testing::Values(
+        ws_duration{"connect_timeout",
+                    [](auto&, auto& client, auto time) { client.connect_timeout = time; }},
+        ws_duration{"handshake_timeout",
+                    [](auto& server, auto&, auto time) { server.handshake_timeout = time; }},
+        ws_duration{"ping_interval",
+                    [](auto& server, auto& client, auto time) {
+                        server.ping_interval = client.ping_interval = time;
+                    }},
+        ws_duration{"pong_timeout",
+                    [](auto& server, auto& client, auto time) {
+                        server.ping_interval = client.ping_interval = milliseconds(100);
+                        server.pong_timeout = client.pong_timeout = time;
+                    }},
+        ws_duration{"idle_timeout",
+                    [](auto& server, auto& client, auto time) {
+                        server.ping_interval = client.ping_interval = milliseconds(0);
+                        server.idle_timeout = client.idle_timeout = time;
+                    }},
+        ws_duration{"drain_timeout",
+                    [](auto& server, auto& client, auto time) {
+                        server.drain_timeout = client.drain_timeout = time;
+                    }}),
+    [](const auto& each) { return std::string(each.param.name); });
+
+TEST_P(WebSocketDuration, a_duration_of_max_means_never) {
+    for (const milliseconds time : {milliseconds::max(), milliseconds::max() - milliseconds(1),
+                                    milliseconds(hours(24 * 365 * 300))}) {
+        SCOPED_TRACE(time.count());
+        simulation_options slow;
+        slow.latency = {milliseconds(20), milliseconds(20)};
+        ws_pair pair(1, slow);
+        GetParam().set(pair.at_server, pair.at_client, time);
+        std::error_code failure;
+        (void)pair.client.set_error_callback([&](std::error_code why) { failure = why; });
+        ASSERT_TRUE(pair.start());
+        ASSERT_TRUE(pair.client.send_text("before"));
+        ASSERT_TRUE(pair.wait([&] { return pair.received.size() == 1; }));
+        EXPECT_TRUE(pair.sim.run_for(minutes(10)));
+        ASSERT_TRUE(pair.client.send_text("after"));
+        ASSERT_TRUE(pair.wait([&] { return pair.received.size() == 2; }));
+        EXPECT_FALSE(pair.closed);
+        ASSERT_TRUE(pair.client.close(ws_close_code::normal));
+        EXPECT_TRUE(pair.wait([&] { return pair.closed.has_value(); }));
+        EXPECT_EQ(pair.closed, ws_close_code::normal);
+        EXPECT_EQ(failure, std::error_code());
+    }
+}
+
+/// What a lost client waits for before it comes back.
+struct ws_delay {
+    const char* name;
+    ws_close_code after;
+    std::function<void(core::ws_reconnect_config&, milliseconds)> set;
+};
+
+class WebSocketDelay : public ::testing::TestWithParam<ws_delay> {};
+
+INSTANTIATE_TEST_SUITE_P(
+    field_faults, WebSocketDelay,
+    ::testing::Values(ws_delay{"initial_delay", ws_close_code::going_away,
+                               [](auto& all, auto time) {
+                                   all.initial_delay = time;
+                                   all.max_delay = milliseconds::max();
+                               }},
+                      ws_delay{"restart_delay", ws_close_code::service_restart,
+                               [](auto& all, auto time) {
+                                   all.restart_delay_least = all.restart_delay_most = time;
+                               }},
+                      ws_delay{"try_again_delay", ws_close_code::try_again_later,
+                               [](auto& all, auto time) { all.try_again_delay = time; }}),
+    [](const auto& each) { return std::string(each.param.name); });
+
+TEST_P(WebSocketDelay, a_pause_of_max_means_never) {
+    for (const milliseconds time : {milliseconds::max(), milliseconds::max() - milliseconds(1),
+                                    milliseconds(hours(24 * 365 * 300))}) {
+        SCOPED_TRACE(time.count());
+        ws_pair pair(1);
+        pair.at_client.auto_reconnect = true;
+        GetParam().set(pair.at_client.reconnect, time);
+        ASSERT_TRUE(pair.start());
+        ASSERT_TRUE(pair.connection->close(GetParam().after));
+        ASSERT_TRUE(pair.wait([&] { return pair.closed.has_value(); }));
+        EXPECT_TRUE(pair.sim.run_for(hours(24 * 365)));
+        EXPECT_EQ(pair.connected, 1);
+        // It still ends at once when it is told to.
+        bool has_stopped = false;
+        ASSERT_TRUE(pair.client.stop_client([&](VoidResult) { has_stopped = true; }));
+        EXPECT_TRUE(pair.sim.run_until([&] { return has_stopped; }, seconds(1)));
+    }
+}
+
 /// What went wrong in a network of faults; nothing when all is well.
 std::string survive(std::uint64_t seed) {
     ws_pair pair(seed, simulation_options::faulty(seed));

@@ -20,9 +20,10 @@ protected:
     }
 
     /// A session, and OpenSSL on the other side.
-    void start(tls_version version, tls_role role = tls_role::server,
-               framing frames = framing::raw) {
+    void start(tls_version version, tls_role role = tls_role::server, framing frames = framing::raw,
+               milliseconds handshake_timeout = milliseconds{800}) {
         terms_ = make_terms(role, version);
+        terms_->handshake_timeout = handshake_timeout;
         session_config config;
         config.frames = frames;
         config.ping_interval = config.idle_timeout = milliseconds{0};

@@ -32,6 +32,21 @@ TEST_F(tls_peer_test, an_end_without_close_notify_is_a_truncation) {
     EXPECT_EQ(terms_->counters->read().truncations, 1U);
 }
 
+TEST_F(tls_peer_test, a_handshake_timeout_of_max_means_never) {
+    for (const milliseconds time : {milliseconds::max(), milliseconds::max() - milliseconds{1},
+                                    milliseconds{std::chrono::hours{24 * 365 * 300}}}) {
+        SCOPED_TRACE(time.count());
+        script_ = std::make_shared<stream_script>();
+        host_ = std::make_shared<recording_host>();
+        start(tls_version::tls_1_3, tls_role::server, framing::raw, time);
+        loop_.advance(std::chrono::hours{24 * 365 * 3});
+        EXPECT_EQ(host_->closed, 0);
+        shake_hands();
+        host_->gate()->close();
+        loop_.in_batch([this] { session_->abort({}); });
+    }
+}
+
 TEST_F(tls_peer_test, a_changed_record_ends_the_connection) {
     start(tls_version::tls_1_3);
     shake_hands();

@@ -71,6 +71,15 @@ TEST(backoff, stays_within_the_integers) {
     EXPECT_GE(pauses.next(largest), milliseconds{0});
 }
 
+TEST(backoff, pauses_of_max_stay_within_the_integers) {
+    for (const milliseconds floor : {milliseconds{0}, milliseconds{1}, milliseconds::max()}) {
+        backoff pauses({milliseconds::max(), milliseconds::max(), 2.0, floor});
+        for (const std::uint64_t random : {std::uint64_t{0}, largest / 2, largest}) {
+            EXPECT_GE(pauses.next(random), floor);
+        }
+    }
+}
+
 TEST(backoff, begins_anew_after_a_success) {
     backoff pauses({milliseconds{10}, milliseconds{1000}});
     EXPECT_EQ(pauses.next(10), milliseconds{10});

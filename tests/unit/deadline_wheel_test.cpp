@@ -237,14 +237,36 @@ TEST(deadline_wheel, setting_itself_again_inside_its_callback_ends) {
     EXPECT_EQ(periodic.fired, 2);
 }
 
-TEST(deadline_wheel, absurdly_far_deadlines_do_not_fire) {
+TEST(deadline_wheel, far_deadlines_fire_in_their_time_and_not_before) {
+    for (const hours distance : {hours{24 * 365}, hours{24 * 500}, hours{24 * 365 * 3},
+                                 hours{24 * 365 * 100}, hours{24 * 365 * 290}}) {
+        deadline_wheel wheel(origin);
+        entry far;
+        wheel.set(far, origin + distance);
+        int steps = 0;
+        while (far.fired == 0) {
+            const auto next = wheel.next();
+            ASSERT_TRUE(next);
+            wheel.advance(*next);
+            ASSERT_LE(++steps, 1'000) << "one look in a year is enough";
+        }
+        EXPECT_GE(far.fired_at, origin + distance);
+        EXPECT_LE(far.fired_at, origin + distance + resolution);
+    }
+}
+
+TEST(deadline_wheel, a_deadline_of_max_is_none) {
     deadline_wheel wheel(origin);
-    entry far;
-    wheel.set(far, steady_time::max());
-    wheel.advance(origin + hours{24 * 300});
-    EXPECT_EQ(far.fired, 0);
-    EXPECT_TRUE(far.is_set());
-    EXPECT_TRUE(wheel.next());
+    entry never;
+    wheel.set(never, steady_time::max());
+    EXPECT_FALSE(wheel.next()) << "nobody has to look";
+    wheel.set(never, origin + hours{1});
+    EXPECT_TRUE(never.is_set());
+    wheel.set(never, steady_time::max());
+    EXPECT_FALSE(never.is_set());
+    EXPECT_TRUE(wheel.empty());
+    wheel.advance(origin + hours{24 * 365 * 290});
+    EXPECT_EQ(never.fired, 0);
 }
 
 // A seeded life of sets, moves, cancels and steps of every length, next to a multimap that says

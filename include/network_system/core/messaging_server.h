@@ -1,5 +1,6 @@
 #pragma once
 
+#include <network_system/core/accept_answer.h>
 #include <network_system/core/listener.h>
 #include <network_system/core/options.h>
 #include <network_system/core/receive_handler.h>
@@ -32,6 +33,8 @@ struct server_metrics {
     std::size_t connections_active = 0;
     /// Told that the server or their address had reached its limit, and closed.
     std::uint64_t connections_refused = 0;
+    /// Turned away by the accept callback, or because it threw.
+    std::uint64_t connections_rejected = 0;
     /// accept() failed (too many open files, for example) and was retried after a pause.
     std::uint64_t accept_errors = 0;
     /// Connections of trusted proxies that ended before their PROXY header was complete, or whose
@@ -79,6 +82,7 @@ public:
                                                   detail::request_call&)>;
     using error_callback = unique_function<void(const session_ptr&, std::error_code)>;
     using writable_callback = unique_function<void(const session_ptr&)>;
+    using accept_callback = core::accept_callback;
 
     /// `server_id` names the server in log lines and error messages.
     explicit messaging_server(std::string server_id, server_options options = {});
@@ -130,6 +134,17 @@ public:
 
     /// The setters below fail with `invalid_argument` while the server is running: callbacks are
     /// set before start.
+    /// Judges each connection for which there is room, before a session is made of it: with the
+    /// client's endpoint, behind a proxy the one that the PROXY header names. It may reject it, or
+    /// attach the user data of its session. With TLS it runs before the handshake. Without it every
+    /// connection is accepted.
+    ///
+    /// Runs on the I/O thread that accepts, also with a `callback_pool`; with several I/O threads
+    /// it may run while callbacks of sessions do. A rejected client is told `connection_refused`
+    /// with `framing::message` (with TLS by an alert), its connection is closed, and
+    /// `server_metrics::connections_rejected` counts it. So is one for which the callback throws;
+    /// that is logged and counted in `callback_exceptions`.
+    VoidResult set_accept_callback(accept_callback callback);
     VoidResult set_connection_callback(connection_callback callback);
     VoidResult set_disconnection_callback(disconnection_callback callback);
     /// `callback(session, data)` for every message; data is a `std::span<const std::uint8_t>`

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <network_system/config.h>
+#include <network_system/core/accept_answer.h>
 #include <network_system/core/listener.h>
 #include <network_system/core/messaging_server.h>
 #include <network_system/core/receive_handler.h>
@@ -86,6 +87,7 @@ public:
     using error_callback = unique_function<void(const std::string& connection_id, std::error_code)>;
     using handshake_callback =
         unique_function<void(const ws_request&, const endpoint& remote, ws_handshake_answer&)>;
+    using accept_callback = core::accept_callback;
     using http_callback =
         unique_function<void(const ws_request&, const endpoint& remote, http_response&)>;
 
@@ -135,6 +137,11 @@ public:
     /// The setters below fail with `invalid_argument` while the server is running: callbacks are
     /// set before start.
     ///
+    /// Judges each connection for which there is room, before anything is read from it; see
+    /// messaging_server::set_accept_callback. What it attaches is in
+    /// `ws_handshake_answer::user_data` too. A rejected client gets 403 for its request; of a crowd
+    /// of them some are closed unheard.
+    VoidResult set_accept_callback(accept_callback callback);
     /// Runs when a handshake is complete.
     VoidResult set_connection_callback(connection_callback callback);
     /// Runs when a WebSocket has ended: with the code and reason of the peer's close frame;

@@ -59,6 +59,8 @@ struct proxy_protocol_options {
     std::chrono::milliseconds header_timeout{10'000};
 };
 
+/// Durations: `milliseconds::max()` means never, and a negative one is `invalid_argument` (see
+/// session_config).
 struct server_options {
     /// A numeric IPv4 or IPv6 address. Empty = all addresses, dual stack where there is IPv6.
     ///
@@ -131,6 +133,8 @@ struct server_options {
     std::shared_ptr<runtime::environment> environment;
 };
 
+/// Durations: `milliseconds::max()` means never, and a negative one is `invalid_argument` (see
+/// session_config).
 struct client_options {
     /// Run on this context instead of the process's shared client pool; the user runs it.
     asio::io_context* io_context = nullptr;

@@ -30,6 +30,7 @@ struct multicast_options {
     bool is_looped = true;
 };
 
+/// Durations: `milliseconds::max()` means never, and a negative one is `invalid_argument`.
 struct udp_server_options {
     /// A numeric IPv4 or IPv6 address. Empty = all addresses.
     std::string bind_address;
@@ -69,6 +70,7 @@ struct udp_server_options {
     readiness readiness_method = readiness::automatic;
 };
 
+/// Durations: `milliseconds::max()` means never, and a negative one is `invalid_argument`.
 struct udp_client_options {
     /// Whether the socket is connected to the target: only its datagrams are received then, and its
     /// refusals (ICMP port unreachable) reach the error callback as `connection_refused`. Otherwise

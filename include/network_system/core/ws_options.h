@@ -16,7 +16,8 @@
 
 namespace network_system::core {
 
-/// What both ends of a WebSocket connection have. All sizes are bytes of payload.
+/// What both ends of a WebSocket connection have. All sizes are bytes of payload. Durations:
+/// `milliseconds::max()` means never, and a negative one is `invalid_argument`.
 struct ws_connection_config {
     /// The largest message accepted or sent, over all its fragments. 1 … 2^31−1. Default 10 MiB. A
     /// longer one from the peer closes the connection with 1009, before the frame that would exceed

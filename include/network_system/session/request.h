@@ -43,8 +43,11 @@ public:
     VoidResult respond(std::span<const std::uint8_t> data);
     VoidResult respond(std::string_view text);
     /// Answers with an error: `code` reaches the asker as the code of its Result, `text` (cut to
-    /// 1,000 bytes, printable ASCII) in its message.
+    /// 1,000 bytes, printable ASCII) in its message. Errors: those of `respond`.
     VoidResult fail(errc code, std::string_view text = {});
+    /// The same with a code of the application's, which is any number. 0 is none on the wire, where
+    /// it says that there is an answer: the asker gets `internal_error`.
+    VoidResult fail(int code, std::string_view text = {});
 
     [[nodiscard]] bool is_answered() const noexcept { return session_ == nullptr; }
 

@@ -35,6 +35,10 @@ enum class receive_mode : std::uint8_t {
 };
 
 /// The limits and timeouts of one connection. All sizes are bytes of payload on the wire.
+///
+/// Durations, here and in every other struct and call of the library: `milliseconds::max()`, and
+/// whatever else reaches beyond the range of the clock (some 290 years), means never. A negative
+/// one is `invalid_argument`, and the message names it.
 struct session_config {
     framing frames = framing::message;
 

@@ -2,6 +2,7 @@
 
 #include <network_system/internal/websocket_handshake.h>
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -34,6 +35,13 @@ public:
     void reject(http_response response) { rejection_ = std::move(response); }
     void reject(unsigned status, std::string body = {}) { reject({status, {}, std::move(body)}); }
 
+    /// Becomes the `user_data` of the connection when it is accepted, before the connection
+    /// callback runs: who has been established here need not be asked again. Freed with the
+    /// connection, or at once when there will be none.
+    void set_user_data(std::shared_ptr<void> data) noexcept { user_data_ = std::move(data); }
+    /// Before it is set: what the accept callback has attached.
+    [[nodiscard]] const std::shared_ptr<void>& user_data() const noexcept { return user_data_; }
+
     [[nodiscard]] bool is_accepted() const noexcept { return !rejection_; }
     [[nodiscard]] const std::string& subprotocol() const noexcept { return subprotocol_; }
     [[nodiscard]] const std::vector<http_header>& headers() const noexcept { return headers_; }
@@ -44,6 +52,7 @@ private:
     std::string subprotocol_;
     std::vector<http_header> headers_;
     std::optional<http_response> rejection_;
+    std::shared_ptr<void> user_data_;
 };
 
 }  // namespace network_system
