@@ -12,17 +12,6 @@ namespace network_system::session {
 
 using std::chrono::milliseconds;
 
-namespace {
-
-std::shared_ptr<send_lock> lock_for(const session_setup& setup) {
-    if (setup.lock_apart || setup.config->policy != send_policy::wait) {
-        return setup.lock_apart;
-    }
-    return std::make_shared<send_lock>();
-}
-
-}  // namespace
-
 std::string stream_session::next_id() {
     static std::atomic<std::uint64_t> counter{0};
     return fmt::format("s-{}", counter.fetch_add(1, std::memory_order_relaxed) + 1);
@@ -40,8 +29,8 @@ stream_session::stream_session(std::shared_ptr<transport::transport> over,
       rate_(config_->max_messages_per_second > 0
                 ? std::make_unique<rate_limit>(config_->max_messages_per_second)
                 : nullptr),
-      remote_(lock_for(setup), config_->policy == send_policy::drop_oldest ||
-                                   config_->policy == send_policy::conflate) {
+      remote_(setup.lock_apart, config_->policy == send_policy::drop_oldest ||
+                                    config_->policy == send_policy::conflate) {
     allow_sends();
 }
 

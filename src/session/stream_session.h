@@ -32,6 +32,13 @@ enum class hold : std::uint8_t {
     callback_queue = 8,
 };
 
+/// Who wants to hear that a queue has room again: a sender that was refused, at the low watermark;
+/// one that waits, as soon as its message fits.
+struct room_wanted_by {
+    static constexpr std::uint8_t refused = 1;
+    static constexpr std::uint8_t waiting = 2;
+};
+
 inline constexpr std::size_t everything = std::numeric_limits<std::size_t>::max();
 
 /// Which side of the connection it is.
@@ -46,7 +53,7 @@ struct session_setup {
     endpoint local;
     /// The session has to be open by then: the server's hello or the handshake has arrived.
     runtime::steady_time handshake_deadline = runtime::steady_time::max();
-    /// The lock under which other threads send; null: the session makes what it needs.
+    /// The lock under which other threads send; null: the session has one of its own.
     std::shared_ptr<send_lock> lock_apart;
 };
 
@@ -296,6 +303,12 @@ private:
     VoidResult send_message(std::size_t size, const Append& append);
     [[nodiscard]] admission admit_from_other_thread(remote_queue::lock& held,
                                                     std::size_t wire_bytes);
+    [[nodiscard]] admission wait_for_room(remote_queue::lock& held, std::size_t wire_bytes,
+                                          std::chrono::milliseconds patience);
+    /// Lets the loop call those that wait as soon as there is room. Hold the lock; the loop has to
+    /// look once after this, for room that it has made before it could hear of it.
+    void expect_senders(std::size_t queued);
+    void call_senders();
     /// How long the calling thread may wait for room.
     [[nodiscard]] std::chrono::milliseconds send_patience() const;
     [[nodiscard]] VoidResult refusal_of(admission refused) const;
@@ -322,7 +335,7 @@ private:
                size < sendable_below_.load(std::memory_order_relaxed);
     }
     [[nodiscard]] bool has_room(std::size_t queued, std::size_t more) const noexcept {
-        return queued == 0 || queued + more <= config_->high_watermark;
+        return session::has_room(queued, more, config_->high_watermark);
     }
     /// Counts a refusal over the high watermark, and does what the policy says. Other threads hold
     /// remote_'s lock: after it is closed, nothing is counted that the last metrics() lack.
@@ -342,6 +355,7 @@ private:
     void settle_superseded();
     void on_written() override;
     void check_room();
+    void look_for_room();
     void run_completions();
 
     // stream_session.cpp: life and deadlines.
@@ -395,7 +409,8 @@ private:
     remote_queue remote_;
     std::atomic<bool> is_stopped_{false};
     std::atomic<bool> is_gone_{false};
-    std::atomic<bool> was_refused_{false};
+    // Who wants to hear of room (`room_wanted_by`). One look at it costs a written batch no more.
+    std::atomic<std::uint8_t> room_wanted_{0};
     std::atomic<std::uint32_t> sendable_below_{0};
     // Written by the loop's thread only, without read-modify-write; read by all.
     std::atomic<std::size_t> own_queued_{0};
