@@ -106,12 +106,21 @@ public:
     [[nodiscard]] std::size_t queued_bytes() const noexcept override;
     [[nodiscard]] session_metrics metrics() const noexcept override;
 
-    /// What became of a message.
-    enum class admission : std::uint8_t { granted, full, closed };
-    /// Queues one frame that was encoded for many sessions; see fan_out. From another thread the
-    /// session is told through `wakes`.
+    /// What became of a message. `waiting`: it is full, and the thread may wait for room.
+    enum class admission : std::uint8_t { granted, full, closed, waiting };
+    /// Queues one frame that was encoded for many sessions; see shared_offer. From another thread
+    /// the session is told through `wakes`. Only if the caller `may_wait`, it may answer `waiting`;
+    /// nobody was refused then.
     [[nodiscard]] admission offer(const transport::shared_frame& frame, std::size_t payload_size,
-                                  std::string_view key, wake_list& wakes);
+                                  std::string_view key, wake_list& wakes, bool may_wait = false);
+    /// After that: `who` is called when there is room, or when the session closes. It has to ask
+    /// for it with `offer_again` until that does not answer `waiting`, or to `withdraw`.
+    void join_senders(waiting_sender& who, wake_list& wakes);
+    [[nodiscard]] admission offer_again(const transport::shared_frame& frame, waiting_sender& who,
+                                        wake_list& wakes, bool is_last);
+    void withdraw(waiting_sender& who);
+    /// How long the calling thread may wait for room.
+    [[nodiscard]] std::chrono::milliseconds send_patience() const;
     /// From another thread that holds the lock of `session_setup::lock_apart`: queues a short
     /// message, if there is nothing to it but that. False, with nothing done: send it as usual.
     [[nodiscard]] bool send_short(const remote_queue::lock& held, message_kind kind,
@@ -301,6 +310,9 @@ private:
     // stream_session_send.cpp: what leaves.
     template <typename Append>
     VoidResult send_message(std::size_t size, const Append& append);
+    [[nodiscard]] admission admit(const remote_queue::lock& held, std::size_t wire_bytes);
+    void append_offered(const remote_queue::lock& held, const transport::shared_frame& frame,
+                        wake_list& wakes);
     [[nodiscard]] admission admit_from_other_thread(remote_queue::lock& held,
                                                     std::size_t wire_bytes);
     [[nodiscard]] admission wait_for_room(remote_queue::lock& held, std::size_t wire_bytes,
@@ -309,8 +321,11 @@ private:
     /// look once after this, for room that it has made before it could hear of it.
     void expect_senders(std::size_t queued);
     void call_senders();
-    /// How long the calling thread may wait for room.
-    [[nodiscard]] std::chrono::milliseconds send_patience() const;
+    void call_senders_if_any() {
+        if ((room_wanted_.load(std::memory_order_relaxed) & room_wanted_by::waiting) != 0) {
+            call_senders();
+        }
+    }
     [[nodiscard]] VoidResult refusal_of(admission refused) const;
     void announce_remote(const remote_queue::lock& held);
     NETWORK_NEVER_INLINE VoidResult send_any(std::span<const std::uint8_t> data,

@@ -24,12 +24,16 @@ void waiting_senders::close() {
     }
 }
 
-void waiting_senders::join(waiting_sender& who) noexcept {
+void waiting_senders::join(waiting_sender& who) {
     waiting_sender** place = &first_;
     while (*place != nullptr) {
         place = &(*place)->behind_;
     }
     *place = &who;
+    if (is_closed_) {
+        who.is_called_ = true;
+        who.bell_.call(who);
+    }
 }
 
 bool waiting_senders::try_again(waiting_sender& who, std::size_t queued,

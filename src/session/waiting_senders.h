@@ -87,7 +87,8 @@ public:
         return empty() ? has_room(queued, bytes, high) : may_pass(queued, bytes, high);
     }
 
-    void join(waiting_sender& who) noexcept;
+    /// Of a closed queue it is called at once.
+    void join(waiting_sender& who);
     /// Whether there is room for one that waits; if not, it waits on.
     [[nodiscard]] bool try_again(waiting_sender& who, std::size_t queued,
                                  std::size_t high) noexcept;

@@ -87,5 +87,74 @@ TEST_P(field_faults, wait_that_sleeps_until_the_low_watermark) {
     EXPECT_EQ(session->metrics().sends_rejected, refused);
 }
 
+TEST_P(field_faults, broadcast_held_up_by_stalled_receivers) {
+    constexpr auto wait = std::chrono::milliseconds{is_sanitized ? 4000 : 1500};
+    narrow_server server(for_server(), wait);
+    std::vector<narrow_server::connection> stalled;
+    for (int i = 0; i < 3; ++i) {
+        stalled.push_back(server.connect_full());
+    }
+    auto slow = server.connect_full();
+    auto healthy = server.connect();
+    std::vector<std::uint64_t> refused;
+    for (const auto& each : stalled) {
+        refused.push_back(each.session->metrics().sends_rejected);
+    }
+    const auto refused_slow = slow.session->metrics().sends_rejected;
+    std::atomic<bool> is_over{false};
+    std::chrono::milliseconds took{};
+    std::thread sends([&] {
+        took = time_of([&] {
+            const auto result = server->server.broadcast(pattern(message_size, 2));
+            ASSERT_TRUE(is_ok(result));
+            EXPECT_EQ(result.value().receivers, 5U);
+            EXPECT_EQ(result.value().queued, 2U);
+            EXPECT_EQ(result.value().dropped, 3U);
+            EXPECT_EQ(result.value().closed, 0U);
+        });
+        is_over = true;
+    });
+    const auto arrived = healthy.peer.receive_frame_of(type_data);
+    EXPECT_TRUE(arrived && arrived->payload == pattern(message_size, 2));
+    EXPECT_FALSE(is_over) << "it does not wait for the others";
+    // Behind what it had in its queue.
+    auto frame = slow.peer.receive_frame_of(type_data);
+    while (frame && frame->payload == pattern(message_size)) {
+        frame = slow.peer.receive_frame_of(type_data);
+    }
+    EXPECT_TRUE(frame && frame->payload == pattern(message_size, 2));
+    EXPECT_FALSE(is_over) << "nor does one that only had to make room";
+    sends.join();
+    EXPECT_GE(took, wait);
+    EXPECT_LT(took, 2 * wait) << "one time for all";
+    EXPECT_EQ(slow.session->metrics().sends_rejected, refused_slow);
+    for (std::size_t i = 0; i < stalled.size(); ++i) {
+        EXPECT_EQ(stalled[i].session->metrics().sends_rejected, refused[i] + 1);
+        EXPECT_GT(stalled[i].session->queued_bytes(), high_mark - frame_size);
+    }
+}
+
+TEST_P(field_faults, broadcast_that_waits_for_the_dead) {
+    narrow_server server(for_server(), patience);
+    auto first = server.connect_full();
+    auto second = server.connect_full();
+    auto healthy = server.connect();
+    collector<Result<network_system::core::broadcast_result>> results;
+    std::thread sends([&] { results.add(server->server.broadcast(pattern(message_size, 2))); });
+    EXPECT_TRUE(healthy.peer.receive_frame_of(type_data)) << "it has begun";
+    first.peer.reset();
+    EXPECT_TRUE(server->closed.wait_for(1));
+    EXPECT_EQ(results.size(), 0U) << "the other one may still read";
+    EXPECT_TRUE(is_ok(second.session->stop_session()));
+    EXPECT_TRUE(results.wait_for(1, patience / 2));
+    sends.join();
+    ASSERT_TRUE(is_ok(results.at(0)));
+    const auto result = results.at(0).value();
+    EXPECT_EQ(result.receivers, 3U);
+    EXPECT_EQ(result.closed, 2U);
+    EXPECT_EQ(result.queued, 1U);
+    EXPECT_EQ(result.dropped, 0U);
+}
+
 }  // namespace
 }  // namespace loopback

@@ -154,8 +154,10 @@ public:
     /// Runs when a session whose sends were refused has drained to its low watermark.
     VoidResult set_writable_callback(writable_callback callback);
 
-    /// Sends one message to every session; it is encoded once and shared. Errors:
-    /// `server_not_started`, `invalid_argument` (empty), `message_too_large`.
+    /// Sends one message to every session; it is encoded once and shared. Under
+    /// `send_policy::wait` it blocks for those that are full, all together, until they have room or
+    /// `send_wait_timeout` has passed since the call; the others have the message meanwhile.
+    /// Errors: `server_not_started`, `invalid_argument` (empty), `message_too_large`.
     [[nodiscard]] Result<broadcast_result> broadcast(std::span<const std::uint8_t> data);
     [[nodiscard]] Result<broadcast_result> broadcast(std::string_view text);
     [[nodiscard]] Result<broadcast_result> broadcast(std::initializer_list<std::uint8_t> data);

@@ -193,8 +193,10 @@ public:
     VoidResult set_http_callback(http_callback callback);
 
     /// Sends one message to every connection; it is encoded once and shared. The text has to be
-    /// UTF-8, or every receiver will close its connection: see ws_connection::send_text. Errors:
-    /// `server_not_started`, `message_too_large`.
+    /// UTF-8, or every receiver will close its connection: see ws_connection::send_text. Under
+    /// `send_policy::wait` it blocks for those that are full, all together, until they have room or
+    /// `send_wait_timeout` has passed since the call; the others have the message meanwhile.
+    /// Errors: `server_not_started`, `message_too_large`.
     [[nodiscard]] Result<broadcast_result> broadcast_text(std::string_view text);
     [[nodiscard]] Result<broadcast_result> broadcast_binary(std::span<const std::uint8_t> data);
     [[nodiscard]] Result<broadcast_result> broadcast_binary(
