@@ -89,8 +89,9 @@ private:
     const std::unique_ptr<backlog> backlog_;
     transport::write_queue pending_{nullptr};
     std::atomic<std::size_t> bytes_{0};
+    // So that the next member lies in its padding: every connection has one of these.
+    [[no_unique_address]] waiting_senders senders_;
     bool is_announced_ = false;
-    waiting_senders senders_;
 };
 
 }  // namespace network_system::session
