@@ -5,12 +5,19 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace network_system::core {
 namespace {
 
 constexpr std::size_t max_topic_size = 1024;
+
+/// The most connections that may wait to be accepted, one more than the backlog says.
+std::size_t accept_queue_of(const server_options& options) noexcept {
+    constexpr std::size_t of_the_system = 4096;
+    return options.backlog > 0 ? static_cast<std::size_t>(options.backlog) + 1 : of_the_system + 1;
+}
 
 }  // namespace
 
@@ -58,18 +65,28 @@ void server_engine::begin_stop() {
     if (is_stopping_.exchange(true)) {
         return;
     }
+    const auto& first = pool_->loops().front();
+    const auto give_up = first->clock() + options_.drain_timeout;
+    drain_deadline_.store(give_up, std::memory_order_relaxed);
+    bool is_shared = false;
     {
         const std::lock_guard lock(listening_mutex_);
         listening_.close();
+        is_shared = listening_.may_be_shared();
     }
-    pool_->loops().front()->post([keep = self(), this, closing = acceptor_] {
-        closing->close();
-        proxies_.cancel_all();
+    // Who waits in the queue knows nothing of the stop: a goodbye tells, where the end of the queue
+    // would reset it. Where others listen as well, the queue is theirs.
+    const std::size_t waiting = is_shared ? 0 : accept_queue_of(options_);
+    first->post([keep = self(), closing = acceptor_, waiting, give_up] {
+        closing->close_when_empty(waiting, give_up);
     });
     end_sessions();
 }
 
 void server_engine::on_acceptor_closed() {
+    if (is_stopping_) {
+        proxies_.cancel_all();
+    }
     release_one(*pool_->loops().front());
 }
 
@@ -81,7 +98,7 @@ void server_engine::release_one(runtime::loop& where) {
 
 void server_engine::on_accept(runtime::unique_socket socket, const endpoint& peer) {
     // Also while stopping: a client that was still let in is served a goodbye, and not shown the
-    // door. It may come back to the process that goes on listening here.
+    // door. It may come back, to the process that listens here next.
     accepted_.fetch_add(1, std::memory_order_relaxed);
     const bool is_proxied = proxies_.trusts(peer);
     // Whose address a proxied connection counts for is not known before its header.
@@ -141,7 +158,7 @@ void server_engine::serve(const std::shared_ptr<runtime::loop>& where,
                           runtime::unique_socket socket, const endpoint& peer, standing as) {
     session::session_setup setup;
     setup.role = session::session_role::server;
-    setup.drain_timeout = options_.drain_timeout;
+    setup.drain_timeout = time_to_drain(*where);
     setup.remote = peer;
     const auto created = make_session(where, std::move(socket), setup);
     enter(created, as);
@@ -150,6 +167,17 @@ void server_engine::serve(const std::shared_ptr<runtime::loop>& where,
         // The stop may have looked at the connections just before this one was among them.
         created->stop_session();
     }
+}
+
+/// Whoever comes during the stop has what is left of its time.
+std::chrono::milliseconds server_engine::time_to_drain(const runtime::loop& where) const noexcept {
+    using std::chrono::milliseconds;
+    const auto deadline = drain_deadline_.load(std::memory_order_relaxed);
+    if (deadline == runtime::steady_time::max()) {
+        return options_.drain_timeout;
+    }
+    return std::clamp(std::chrono::ceil<milliseconds>(deadline - where.now()), milliseconds{0},
+                      options_.drain_timeout);
 }
 
 void server_engine::enter(const session_ptr& who, standing) {

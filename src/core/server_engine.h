@@ -86,6 +86,8 @@ private:
     void on_proxy_header(proxy_outcome outcome);
     void serve(const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
                const endpoint& peer, standing as);
+    [[nodiscard]] std::chrono::milliseconds time_to_drain(
+        const runtime::loop& where) const noexcept;
     [[nodiscard]] Result<encoded_message> encode_checked(ws_message_type type,
                                                          std::span<const std::uint8_t> data);
     /// Whether the limit per address applies: not to the peers of a Unix domain socket, and not yet
@@ -111,6 +113,8 @@ private:
     listening_socket listening_;
     proxy_gateway proxies_;
     std::atomic<bool> is_stopping_{false};
+    // Of the stop, once it has begun.
+    std::atomic<runtime::steady_time> drain_deadline_{runtime::steady_time::max()};
     // The acceptor and each connection: the engine's life ends when none is left.
     std::atomic<std::size_t> alive_{1};
     std::atomic<std::uint64_t> accepted_{0};

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -45,6 +46,12 @@ public:
     }
     [[nodiscard]] io_result try_write(std::span<const runtime::io_slice> from) {
         return tls_->write(from);
+    }
+    /// Takes what has arrived from the socket and looks at none of it: unread at the close, it
+    /// would make the system reset the connection.
+    void skip_arrived(std::span<std::uint8_t> scratch) {
+        const runtime::io_slice into{scratch.data(), scratch.size()};
+        (void)lower_.try_read({&into, 1});
     }
     void shutdown_write() { lower_.shutdown_write(); }
     void prepare_reset() { lower_.prepare_reset(); }

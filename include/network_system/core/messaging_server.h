@@ -109,8 +109,10 @@ public:
     /// more descriptors).
     [[nodiscard]] Result<listener> share_listener();
 
-    /// Stops accepting, lets every connection drain, and closes what remains at
-    /// `server_options::drain_timeout`. Idempotent: ok when stopped. Disconnection callbacks of
+    /// Stops accepting, lets every connection drain, and resets what remains at
+    /// `server_options::drain_timeout`. Connections that wait in the queue of the listener are
+    /// accepted and told as well, at most as many as `backlog` lets wait; not so if the listener is
+    /// shared or came from elsewhere. Idempotent: ok when stopped. Disconnection callbacks of
     /// the closed sessions run before it returns. Inside a library callback it only begins the
     /// stop, and returns ok.
     VoidResult stop_server();
