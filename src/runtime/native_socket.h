@@ -146,6 +146,8 @@ struct io_result {
 void shutdown_write(socket_handle handle) noexcept;
 /// The next close discards what is unsent and resets the connection.
 void reset_on_close(socket_handle handle) noexcept;
+/// What the peer has not taken yet; 0 where the system does not tell.
+[[nodiscard]] std::size_t unsent_bytes(socket_handle handle) noexcept;
 void close(socket_handle handle) noexcept;
 
 [[nodiscard]] endpoint local_endpoint(socket_handle handle);

@@ -4,6 +4,10 @@
 #include "runtime/socket_platform.h"
 
 #include <fcntl.h>
+#ifdef __linux__
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#endif
 #include <unistd.h>
 
 #include <cerrno>
@@ -142,6 +146,16 @@ std::error_code suppress_sigpipe([[maybe_unused]] socket_handle handle) noexcept
 void shutdown_write(socket_handle handle) noexcept {
     // The peer may have reset the connection already; the read that follows reports that.
     (void)::shutdown(handle, SHUT_WR);
+}
+
+std::size_t unsent_bytes([[maybe_unused]] socket_handle handle) noexcept {
+#ifdef __linux__
+    int bytes = 0;
+    if (::ioctl(handle, SIOCOUTQ, &bytes) == 0 && bytes > 0) {
+        return static_cast<std::size_t>(bytes);
+    }
+#endif
+    return 0;
 }
 
 void close(socket_handle handle) noexcept {

@@ -88,6 +88,10 @@ void shutdown_write(socket_handle handle) noexcept {
     (void)::shutdown(handle, SD_SEND);
 }
 
+std::size_t unsent_bytes(socket_handle) noexcept {
+    return 0;
+}
+
 void close(socket_handle handle) noexcept {
     (void)::closesocket(handle);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "runtime/loop.h"
+#include "runtime/slow_close.h"
 
 #include <span>
 #include <system_error>
@@ -37,7 +38,11 @@ public:
         where.sockets().set_interest(watch, wanted);
     }
     void detach(runtime::loop& where, runtime::io_watch& watch) {
-        where.sockets().remove(watch);
+        if (calls_.closes_slowly(handle_)) {
+            runtime::close_aside(where.sockets().release(watch));
+        } else {
+            where.sockets().remove(watch);
+        }
         handle_ = runtime::invalid_socket;
     }
 

@@ -112,9 +112,9 @@ public:
 
     /// Stops accepting, closes every connection with 1001 (going away), answers handshakes in
     /// progress with 503 (also those that wait to be accepted, unless the listener is shared), and
-    /// resets what remains after `drain_timeout`. Idempotent: ok when stopped. Disconnection
-    /// callbacks run before it returns. Inside a library callback it only begins the stop, and
-    /// returns ok.
+    /// resets what remains after `drain_timeout`; how long it takes at most, see
+    /// messaging_server::stop_server. Idempotent: ok when stopped. Disconnection callbacks run
+    /// before it returns. Inside a library callback it only begins the stop, and returns ok.
     VoidResult stop_server();
     /// The same without blocking: `handler` runs once, on an I/O thread, after every other
     /// callback. Error: `server_not_started` (there is nothing to stop).
