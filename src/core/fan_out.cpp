@@ -1,6 +1,6 @@
 #include "core/fan_out.h"
 
-#include "session/stream_session.h"
+#include "session/shared_offer.h"
 
 #include <utility>
 
@@ -18,21 +18,19 @@ encoded_message encode_with(const session::message_encoder& encoder, session::me
 broadcast_result fan_out(const std::vector<std::shared_ptr<session::messaging_session>>& receivers,
                          const encoded_message& message, std::string_view key,
                          const session::messaging_session* except) {
-    using session::stream_session;
     broadcast_result result;
-    session::wake_list wakes;
+    session::shared_offer offer(message.frame, message.size, key);
     for (const auto& each : receivers) {
         if (each.get() == except) {
             continue;
         }
         ++result.receivers;
-        auto& receiver = stream_session::of(*each);
-        switch (receiver.offer(message.frame, message.size, key, wakes)) {
-            case stream_session::admission::granted: ++result.queued; break;
-            case stream_session::admission::full: ++result.dropped; break;
-            case stream_session::admission::closed: ++result.closed; break;
-        }
+        offer.offer_to(session::stream_session::of(*each));
     }
+    const auto& outcome = offer.settle();
+    result.queued = outcome.queued;
+    result.dropped = outcome.refused;
+    result.closed = outcome.closed;
     return result;
 }
 

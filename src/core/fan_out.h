@@ -25,8 +25,9 @@ struct encoded_message {
                                           session::message_kind kind,
                                           std::span<const std::uint8_t> data);
 
-/// Sends one message to many sessions, which share it; every receiver is accounted for. `key` is
-/// the message's under send_policy::conflate; `except` gets nothing.
+/// Sends one message to many sessions, which share it; every receiver is accounted for. Under
+/// send_policy::wait it waits once for all that are full. `key` is the message's under
+/// send_policy::conflate; `except` gets nothing.
 [[nodiscard]] broadcast_result fan_out(
     const std::vector<std::shared_ptr<session::messaging_session>>& receivers,
     const encoded_message& message, std::string_view key = {},

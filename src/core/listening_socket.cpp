@@ -69,6 +69,7 @@ Result<listening_socket> listening_socket::adopt(const runtime::network& net, li
         return detail::failure(errc::invalid_argument, "the listener is not open", source);
     }
     listening_socket adopted;
+    adopted.may_be_shared_ = true;
     adopted.local_ = taken.local_endpoint();
     if (taken.owns_file_ && adopted.local_.kind() == endpoint::family::unix_domain) {
         adopted.file_ = runtime::unix_socket_file::at(adopted.local_.path());
@@ -95,6 +96,7 @@ Result<listener> listening_socket::share(std::string_view source) {
     }
     const bool owns_file = !file_.is_empty();
     file_ = {};
+    may_be_shared_ = true;
     return listener(copy.release(), owns_file);
 #endif
 }

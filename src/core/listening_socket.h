@@ -42,12 +42,16 @@ public:
     [[nodiscard]] runtime::unique_socket take() noexcept { return std::move(socket_); }
     /// Removes the file, unless it was shared: nobody is to come any more.
     void close() noexcept { file_.remove(); }
+    /// Whether another process or server may go on listening here: it was shared, or came from
+    /// elsewhere. What waits in the queue is theirs then.
+    [[nodiscard]] bool may_be_shared() const noexcept { return may_be_shared_; }
 
 private:
     runtime::unique_socket socket_;
     // Of the socket, also when the acceptor has it.
     runtime::socket_handle handle_ = runtime::invalid_socket;
     bool is_native_ = true;
+    bool may_be_shared_ = false;
     runtime::unix_socket_file file_;
     endpoint local_;
 };

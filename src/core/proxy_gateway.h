@@ -29,7 +29,7 @@ public:
     /// Reads the connection's header; `done` answers on the same loop.
     void receive(const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
                  const endpoint& proxy, proxy_reception::handler done);
-    /// Ends every reception.
+    /// Ends every reception; those whose header has arrived complete get as far as that.
     void cancel_all();
 
 private:

@@ -56,6 +56,8 @@ void proxy_reception::release() {
 }
 
 void proxy_reception::cancel() {
+    // What is unread at the close would make the system reset the connection.
+    while (done_ && read_some()) {}
     fail(errc::cancelled);
 }
 

@@ -5,12 +5,19 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace network_system::core {
 namespace {
 
 constexpr std::size_t max_topic_size = 1024;
+
+/// The most connections that may wait to be accepted, one more than the backlog says.
+std::size_t accept_queue_of(const server_options& options) noexcept {
+    constexpr std::size_t of_the_system = 4096;
+    return options.backlog > 0 ? static_cast<std::size_t>(options.backlog) + 1 : of_the_system + 1;
+}
 
 }  // namespace
 
@@ -61,13 +68,17 @@ void server_engine::begin_stop() {
         return;
     }
     is_stopping_ = true;
+    bool is_shared = false;
     {
         const std::lock_guard lock(listening_mutex_);
         listening_.close();
+        is_shared = listening_.may_be_shared();
     }
-    pool_->loops().front()->post([keep = self(), this, closing = acceptor_] {
-        closing->close();
-        proxies_.cancel_all();
+    // Who waits in the queue knows nothing of the stop: a goodbye tells, where the end of the queue
+    // would reset it. Where others listen as well, the queue is theirs.
+    const std::size_t waiting = is_shared ? 0 : accept_queue_of(options_);
+    pool_->loops().front()->post([keep = self(), closing = acceptor_, waiting, deadline] {
+        closing->close_when_empty(waiting, deadline);
     });
     end_sessions(deadline);
 }
@@ -78,6 +89,9 @@ void server_engine::end_sessions(runtime::steady_time deadline) {
 }
 
 void server_engine::on_acceptor_closed() {
+    if (is_stopping_) {
+        proxies_.cancel_all();
+    }
     release_one(*pool_->loops().front());
 }
 
@@ -89,7 +103,7 @@ void server_engine::release_one(runtime::loop& where) {
 
 void server_engine::on_accept(runtime::unique_socket socket, const endpoint& peer) {
     // Also while stopping: a client that was still let in is served a goodbye, and not shown the
-    // door. It may come back to the process that goes on listening here.
+    // door. It may come back, to the process that listens here next.
     accepted_.fetch_add(1, std::memory_order_relaxed);
     const bool is_proxied = proxies_.trusts(peer);
     // Whose address a proxied connection counts for is not known before its header.

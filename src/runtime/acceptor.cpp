@@ -36,23 +36,64 @@ std::error_code acceptor::start(unique_socket listener, std::shared_ptr<handler>
 
 void acceptor::on_ready(interest) {
     for (int i = 0; i < accept_budget && is_open_; ++i) {
-        unique_socket accepted;
-        endpoint peer;
-        const auto result = loop_->net().accept(poller::handle_of(*this), accepted, peer);
-        switch (result.kind) {
-            case sockets::outcome::done:
-                pauses_.reset();
-                handler_->on_accept(std::move(accepted), peer);
-                break;
-            case sockets::outcome::failed:
-                if (concerns_one_connection(result.error)) {
-                    handler_->on_accept_error(result.error, milliseconds{0});
-                    break;
-                }
-                back_off(result.error);
-                return;
-            default: return;
+        std::error_code error;
+        switch (accept_one(error)) {
+            case look::taken:
+            case look::failed: break;
+            case look::empty: return;
+            case look::broken: back_off(error); return;
         }
+    }
+}
+
+acceptor::look acceptor::accept_one(std::error_code& error) {
+    unique_socket accepted;
+    endpoint peer;
+    const auto result = loop_->net().accept(poller::handle_of(*this), accepted, peer);
+    switch (result.kind) {
+        case sockets::outcome::done:
+            pauses_.reset();
+            handler_->on_accept(std::move(accepted), peer);
+            return look::taken;
+        case sockets::outcome::failed:
+            error = result.error;
+            if (concerns_one_connection(error)) {
+                handler_->on_accept_error(error, milliseconds{0});
+                return look::failed;
+            }
+            return look::broken;
+        default: return look::empty;
+    }
+}
+
+void acceptor::close_when_empty(std::size_t most, steady_time give_up) {
+    if (is_open_) {
+        deadline_wheel::cancel(*this);
+        loop_->sockets().set_interest(*this, {});
+        last_ones_ = most;
+        give_up_ = give_up;
+        take_last();
+    }
+}
+
+void acceptor::take_last() {
+    for (int i = 0; i < accept_budget && is_open_; ++i) {
+        std::error_code error;
+        const bool may_go_on = last_ones_ > 0;
+        const look seen = may_go_on ? accept_one(error) : look::empty;
+        if (seen == look::broken && is_open_) {
+            handler_->on_accept_error(error, milliseconds{0});
+        }
+        if (seen == look::empty || seen == look::broken) {
+            close();
+            return;
+        }
+        --last_ones_;
+    }
+    if (is_open_ && loop_->now() >= give_up_) {
+        close();
+    } else if (is_open_) {
+        loop_->post([keep = shared_from_this(), this] { take_last(); });
     }
 }
 

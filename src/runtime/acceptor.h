@@ -5,6 +5,8 @@
 #include "runtime/native_socket.h"
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <system_error>
 
@@ -35,13 +37,21 @@ public:
     /// Holds `owner` from here on, unless it fails, until it is closed: an owner may hold it
     /// without keeping both alive when this never runs.
     [[nodiscard]] std::error_code start(unique_socket listener, std::shared_ptr<handler> owner);
-    /// Closes the listener; `on_acceptor_closed` follows, once.
+    /// Closes the listener; `on_acceptor_closed` follows, once. The system resets the connections
+    /// that wait in its queue.
     void close();
+    /// The same, but takes those that wait first, at most so many, and for so long: a storm of new
+    /// ones cannot keep it open.
+    void close_when_empty(std::size_t most, steady_time give_up);
 
 private:
     void on_ready(interest ready) override;
     void on_loop_shutdown() override;
     void on_deadline(steady_time now) override;
+    /// What became of one look into the queue.
+    enum class look : std::uint8_t { taken, failed, empty, broken };
+    [[nodiscard]] look accept_one(std::error_code& error);
+    void take_last();
     void back_off(std::error_code error);
     void finish();
 
@@ -49,6 +59,9 @@ private:
     std::shared_ptr<handler> handler_;
     backoff pauses_;
     bool is_open_ = false;
+    // Of close_when_empty.
+    std::size_t last_ones_ = 0;
+    steady_time give_up_{};
 };
 
 }  // namespace network_system::runtime

@@ -285,11 +285,8 @@ void datagram_channel::on_loop_shutdown() {
 
 void datagram_channel::refuse_sends() {
     is_stopped_.store(true, std::memory_order_release);
-    {
-        const remote_lock held(remote_mutex_);
-        is_remote_closed_ = true;
-    }
-    room_.notify_all();
+    const remote_lock held(remote_mutex_);
+    senders_.close();
 }
 
 void datagram_channel::leave() noexcept {

@@ -5,6 +5,7 @@
 #include "runtime/loop.h"
 #include "session/peer_table.h"
 #include "session/pull_queue.h"
+#include "session/waiting_senders.h"
 #include "transport/datagram_queue.h"
 #include "utils/counter.h"
 #include "utils/user_code.h"
@@ -17,7 +18,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -164,9 +164,9 @@ private:
                                                     std::span<const std::uint8_t> data,
                                                     send_callback& done);
     [[nodiscard]] admission admit_from_other_thread(remote_lock& held, std::size_t cost);
-    [[nodiscard]] bool has_room(std::size_t queued, std::size_t cost) const noexcept {
-        return queued == 0 || queued + cost <= config_.high_watermark;
-    }
+    [[nodiscard]] admission wait_for_room(remote_lock& held, std::size_t cost,
+                                          std::chrono::milliseconds patience);
+    void look_at_senders();
     [[nodiscard]] std::chrono::milliseconds send_patience() const;
     void note_full();
     void take_remote();
@@ -245,15 +245,15 @@ private:
     std::atomic<std::size_t> own_bytes_{0};
     std::atomic<std::size_t> own_count_{0};
     std::atomic<bool> was_refused_{false};
+    // Set under the lock; the loop looks at it whenever it has made room.
+    std::atomic<bool> are_senders_waiting_{false};
 
     // The sends of other threads; see take_remote.
     std::mutex remote_mutex_;
-    std::condition_variable room_;
     transport::datagram_queue remote_{nullptr};
     std::vector<completion> dropped_remotely_;
-    std::size_t waiting_senders_ = 0;
+    waiting_senders senders_;
     bool is_announced_ = false;
-    bool is_remote_closed_ = false;
     // Written on the loop under the lock, so that the loop reads it without.
     runtime::datagram_address target_;
     std::atomic<std::size_t> remote_bytes_{0};

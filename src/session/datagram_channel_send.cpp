@@ -6,7 +6,6 @@
 
 #include <array>
 #include <iterator>
-#include <optional>
 #include <utility>
 
 namespace network_system::session {
@@ -74,7 +73,7 @@ VoidResult datagram_channel::send_here(const runtime::datagram_address& to,
         take_remote();
     }
     const std::size_t cost = transport::datagram_queue::cost(data.size());
-    if (!has_room(queued_bytes(), cost)) {
+    if (!has_room(queued_bytes(), cost, config_.high_watermark)) {
         if (config_.policy != send_policy::drop_oldest) {
             note_full();
             return refusal(errc::send_buffer_full, {}, data.size());
@@ -100,28 +99,41 @@ milliseconds datagram_channel::send_patience() const {
 
 datagram_channel::admission datagram_channel::admit_from_other_thread(remote_lock& held,
                                                                       std::size_t cost) {
-    std::optional<runtime::steady_time> give_up;
-    while (!is_remote_closed_) {
-        // The loop sends without this lock, so the mark may be exceeded by one datagram.
-        if (has_room(queued_bytes(), cost)) {
-            return admission::granted;
-        }
-        if (config_.policy == send_policy::drop_oldest) {
-            // What lies on the loop is older, and gives way when this gets there.
-            drop_oldest(remote_, room_for(cost), dropped_remotely_);
-            return admission::granted;
-        }
-        if (!give_up) {
-            give_up = runtime::after(std::chrono::steady_clock::now(), send_patience());
-        }
-        if (std::chrono::steady_clock::now() >= *give_up) {
-            return admission::full;
-        }
-        ++waiting_senders_;
-        detail::wait_until(room_, held, *give_up);
-        --waiting_senders_;
+    if (senders_.is_closed()) {
+        return admission::closed;
     }
-    return admission::closed;
+    // The loop sends without this lock, so the mark may be exceeded by one datagram.
+    if (senders_.admit(queued_bytes(), cost, config_.high_watermark)) {
+        return admission::granted;
+    }
+    if (config_.policy == send_policy::drop_oldest) {
+        // What lies on the loop is older, and gives way when this gets there.
+        drop_oldest(remote_, room_for(cost), dropped_remotely_);
+        return admission::granted;
+    }
+    const auto patience = send_patience();
+    return patience > milliseconds{0} ? wait_for_room(held, cost, patience) : admission::full;
+}
+
+datagram_channel::admission datagram_channel::wait_for_room(remote_lock& held, std::size_t cost,
+                                                            milliseconds patience) {
+    const auto give_up = runtime::after(std::chrono::steady_clock::now(), patience);
+    are_senders_waiting_.store(true, std::memory_order_relaxed);
+    // The loop may have made room before it could hear of it: it looks once more.
+    loop_->post([keep = host_.keep_alive(), this] { look_at_senders(); });
+    if (senders_.wait(held, cost, config_.high_watermark, give_up,
+                      [this] { return queued_bytes(); })) {
+        return admission::granted;
+    }
+    return senders_.is_closed() ? admission::closed : admission::full;
+}
+
+void datagram_channel::look_at_senders() {
+    const remote_lock held(remote_mutex_);
+    senders_.call(queued_bytes(), config_.high_watermark);
+    if (senders_.empty()) {
+        are_senders_waiting_.store(false, std::memory_order_relaxed);
+    }
 }
 
 VoidResult datagram_channel::send_from_other_thread(const runtime::datagram_address* to,
@@ -277,11 +289,8 @@ void datagram_channel::finish_sends() {
 }
 
 void datagram_channel::check_room() {
-    if (config_.policy == send_policy::wait && queued_bytes() < config_.high_watermark) {
-        const remote_lock held(remote_mutex_);
-        if (waiting_senders_ > 0) {
-            room_.notify_all();
-        }
+    if (are_senders_waiting_.load(std::memory_order_relaxed)) {
+        look_at_senders();
     }
     if (was_refused_.load(std::memory_order_relaxed) && queued_bytes() <= config_.low_watermark &&
         !is_closing_ && was_refused_.exchange(false, std::memory_order_relaxed)) {

@@ -1,11 +1,10 @@
 #pragma once
 
 #include "session/backlog.h"
+#include "session/waiting_senders.h"
 #include "transport/write_queue.h"
-#include "utils/deadline.h"
 
 #include <atomic>
-#include <condition_variable>
 #include <cstddef>
 #include <memory>
 #include <mutex>
@@ -13,11 +12,10 @@
 
 namespace network_system::session {
 
-/// The lock of a remote_queue where it does not live in the session: with place for senders that
-/// wait for room, or shared with somebody who finds the session under the same lock (session_slot).
+/// The lock of a remote_queue where it does not live in the session, but is shared with somebody
+/// who finds the session under the same lock (session_slot).
 struct send_lock {
     std::mutex mutex;
-    std::condition_variable room;
 };
 
 /// The sends of threads other than the session's own: they encode, count and queue here; the
@@ -28,7 +26,7 @@ class remote_queue {
 public:
     using lock = std::unique_lock<std::mutex>;
 
-    /// `apart`: the lock to use; null: one of its own, with which nobody can wait for room.
+    /// `apart`: the lock to use; null: one of its own.
     /// `may_supersede`: whether messages wait in a backlog, where newer ones may take their place.
     remote_queue(std::shared_ptr<send_lock> apart, bool may_supersede)
         : apart_(std::move(apart)),
@@ -40,7 +38,9 @@ public:
     [[nodiscard]] transport::write_queue& pending(const lock&) noexcept { return pending_; }
     /// Null unless messages may be superseded; hold the lock to use it.
     [[nodiscard]] backlog* waiting() const noexcept { return backlog_.get(); }
-    [[nodiscard]] bool is_closed(const lock&) const noexcept { return is_closed_; }
+    /// Who waits for room; hold the lock.
+    [[nodiscard]] waiting_senders& senders(const lock&) noexcept { return senders_; }
+    [[nodiscard]] bool is_closed(const lock&) const noexcept { return senders_.is_closed(); }
     /// Something was appended under the lock. True when the session has to be told: once until it
     /// takes the bytes.
     [[nodiscard]] bool publish(const lock&) noexcept {
@@ -65,18 +65,7 @@ public:
     /// Later sends fail; waiting ones wake and fail.
     void close() {
         const auto held = acquire();
-        is_closed_ = true;
-        wake_waiting();
-    }
-
-    void wait_for_room(lock& held, detail::steady_time deadline) {
-        detail::wait_until(apart_->room, held, deadline);
-    }
-    void notify_room() {
-        if (apart_) {
-            const auto held = acquire();
-            wake_waiting();
-        }
+        senders_.close();
     }
 
 private:
@@ -93,11 +82,6 @@ private:
             queue.end_message(std::move(oldest.done));
         }
     }
-    void wake_waiting() {
-        if (apart_) {
-            apart_->room.notify_all();
-        }
-    }
 
     std::mutex mutex_;
     // Only where it is used: there is one of these for every connection.
@@ -105,8 +89,9 @@ private:
     const std::unique_ptr<backlog> backlog_;
     transport::write_queue pending_{nullptr};
     std::atomic<std::size_t> bytes_{0};
+    // So that the next member lies in its padding: every connection has one of these.
+    [[no_unique_address]] waiting_senders senders_;
     bool is_announced_ = false;
-    bool is_closed_ = false;
 };
 
 }  // namespace network_system::session

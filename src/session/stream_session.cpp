@@ -17,13 +17,6 @@ namespace {
 // Of bytes taken in the time between two pings.
 constexpr std::uint64_t sign_of_life = 1024;
 
-std::shared_ptr<send_lock> lock_for(const session_setup& setup) {
-    if (setup.lock_apart || setup.config->policy != send_policy::wait) {
-        return setup.lock_apart;
-    }
-    return std::make_shared<send_lock>();
-}
-
 }  // namespace
 
 std::string stream_session::next_id() {
@@ -43,8 +36,8 @@ stream_session::stream_session(std::shared_ptr<transport::transport> over,
       rate_(config_->max_messages_per_second > 0
                 ? std::make_unique<rate_limit>(config_->max_messages_per_second)
                 : nullptr),
-      remote_(lock_for(setup), config_->policy == send_policy::drop_oldest ||
-                                   config_->policy == send_policy::conflate) {
+      remote_(setup.lock_apart, config_->policy == send_policy::drop_oldest ||
+                                    config_->policy == send_policy::conflate) {
     allow_sends();
 }
 

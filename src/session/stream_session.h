@@ -32,6 +32,13 @@ enum class hold : std::uint8_t {
     callback_queue = 8,
 };
 
+/// Who wants to hear that a queue has room again: a sender that was refused, at the low watermark;
+/// one that waits, as soon as its message fits.
+struct room_wanted_by {
+    static constexpr std::uint8_t refused = 1;
+    static constexpr std::uint8_t waiting = 2;
+};
+
 inline constexpr std::size_t everything = std::numeric_limits<std::size_t>::max();
 
 /// Which side of the connection it is.
@@ -46,7 +53,7 @@ struct session_setup {
     endpoint local;
     /// The session has to be open by then: the server's hello or the handshake has arrived.
     runtime::steady_time handshake_deadline = runtime::steady_time::max();
-    /// The lock under which other threads send; null: the session makes what it needs.
+    /// The lock under which other threads send; null: the session has one of its own.
     std::shared_ptr<send_lock> lock_apart;
 };
 
@@ -104,12 +111,21 @@ public:
     [[nodiscard]] std::size_t queued_bytes() const noexcept override;
     [[nodiscard]] session_metrics metrics() const noexcept override;
 
-    /// What became of a message.
-    enum class admission : std::uint8_t { granted, full, closed };
-    /// Queues one frame that was encoded for many sessions; see fan_out. From another thread the
-    /// session is told through `wakes`.
+    /// What became of a message. `waiting`: it is full, and the thread may wait for room.
+    enum class admission : std::uint8_t { granted, full, closed, waiting };
+    /// Queues one frame that was encoded for many sessions; see shared_offer. From another thread
+    /// the session is told through `wakes`. Only if the caller `may_wait`, it may answer `waiting`;
+    /// nobody was refused then.
     [[nodiscard]] admission offer(const transport::shared_frame& frame, std::size_t payload_size,
-                                  std::string_view key, wake_list& wakes);
+                                  std::string_view key, wake_list& wakes, bool may_wait = false);
+    /// After that: `who` is called when there is room, or when the session closes. It has to ask
+    /// for it with `offer_again` until that does not answer `waiting`, or to `withdraw`.
+    void join_senders(waiting_sender& who, wake_list& wakes);
+    [[nodiscard]] admission offer_again(const transport::shared_frame& frame, waiting_sender& who,
+                                        wake_list& wakes, bool is_last);
+    void withdraw(waiting_sender& who);
+    /// How long the calling thread may wait for room.
+    [[nodiscard]] std::chrono::milliseconds send_patience() const;
     /// From another thread that holds the lock of `session_setup::lock_apart`: queues a short
     /// message, if there is nothing to it but that. False, with nothing done: send it as usual.
     [[nodiscard]] bool send_short(const remote_queue::lock& held, message_kind kind,
@@ -321,10 +337,22 @@ private:
     // stream_session_send.cpp: what leaves.
     template <typename Append>
     VoidResult send_message(std::size_t size, const Append& append);
+    [[nodiscard]] admission admit(const remote_queue::lock& held, std::size_t wire_bytes);
+    void append_offered(const remote_queue::lock& held, const transport::shared_frame& frame,
+                        wake_list& wakes);
     [[nodiscard]] admission admit_from_other_thread(remote_queue::lock& held,
                                                     std::size_t wire_bytes);
-    /// How long the calling thread may wait for room.
-    [[nodiscard]] std::chrono::milliseconds send_patience() const;
+    [[nodiscard]] admission wait_for_room(remote_queue::lock& held, std::size_t wire_bytes,
+                                          std::chrono::milliseconds patience);
+    /// Lets the loop call those that wait as soon as there is room. Hold the lock; the loop has to
+    /// look once after this, for room that it has made before it could hear of it.
+    void expect_senders(std::size_t queued);
+    void call_senders();
+    void call_senders_if_any() {
+        if ((room_wanted_.load(std::memory_order_relaxed) & room_wanted_by::waiting) != 0) {
+            call_senders();
+        }
+    }
     [[nodiscard]] VoidResult refusal_of(admission refused) const;
     void announce_remote(const remote_queue::lock& held);
     NETWORK_NEVER_INLINE VoidResult send_any(std::span<const std::uint8_t> data,
@@ -349,7 +377,7 @@ private:
                size < sendable_below_.load(std::memory_order_relaxed);
     }
     [[nodiscard]] bool has_room(std::size_t queued, std::size_t more) const noexcept {
-        return queued == 0 || queued + more <= config_->high_watermark;
+        return session::has_room(queued, more, config_->high_watermark);
     }
     /// Counts a refusal over the high watermark, and does what the policy says. Other threads hold
     /// remote_'s lock: after it is closed, nothing is counted that the last metrics() lack.
@@ -369,6 +397,7 @@ private:
     void settle_superseded();
     void on_written() override;
     void check_room();
+    void look_for_room();
     void run_completions();
 
     // stream_session.cpp: life and deadlines.
@@ -450,7 +479,8 @@ private:
     std::atomic<bool> is_stopped_{false};
     std::atomic<bool> is_gone_{false};
     std::atomic<bool> has_peer_ended_{false};
-    std::atomic<bool> was_refused_{false};
+    // Who wants to hear of room (`room_wanted_by`). One look at it costs a written batch no more.
+    std::atomic<std::uint8_t> room_wanted_{0};
     std::atomic<std::uint32_t> sendable_below_{0};
     // Written by the loop's thread only, without read-modify-write; read by all.
     std::atomic<std::size_t> own_queued_{0};

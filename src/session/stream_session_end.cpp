@@ -122,7 +122,8 @@ void stream_session::close_transport(std::error_code reason, transport::peer_sta
 
 runtime::steady_time stream_session::first_look() const noexcept {
     // Most closes are over by then, and cost no look at all.
-    return std::min(due_by_, loop().now() + std::min(drain_timeout_ / 4, milliseconds{50}));
+    return std::min(due_by_,
+                    runtime::after(loop().now(), std::min(drain_timeout_ / 4, milliseconds{50})));
 }
 
 /// In the time of one drain_timeout.

@@ -48,11 +48,12 @@ void stream_session::note_full(std::size_t queued) {
 }
 
 void stream_session::note_refused(std::size_t queued) {
-    if (!was_refused_.exchange(true, std::memory_order_relaxed) && !loop().runs_here()) {
+    const auto before = room_wanted_.fetch_or(room_wanted_by::refused, std::memory_order_relaxed);
+    if ((before & room_wanted_by::refused) == 0 && !loop().runs_here()) {
         // The queue may have drained meanwhile: look once from the loop, which sees all of it. If
-        // it has not, its next write looks.
+        // it has not, its next write looks; an empty one has none.
         where()->post([self = shared_from_this(), this, queued] {
-            if (queued_bytes() < queued) {
+            if (const std::size_t now = queued_bytes(); now < queued || now == 0) {
                 check_room();
             }
         });

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <optional>
 #include <utility>
 
 namespace network_system::session {
@@ -43,27 +42,51 @@ VoidResult stream_session::send_message(std::size_t size, const Append& append) 
     });
 }
 
+stream_session::admission stream_session::admit(const remote_queue::lock& held,
+                                                std::size_t wire_bytes) {
+    if (remote_.is_closed(held)) {
+        return admission::closed;
+    }
+    // The loop's thread sends without this lock. Of two sends that pass at the same moment one
+    // is another thread's, never more: the mark is exceeded by one message at most.
+    return remote_.senders(held).admit(queued_bytes(), wire_bytes, config_->high_watermark)
+               ? admission::granted
+               : admission::full;
+}
+
 stream_session::admission stream_session::admit_from_other_thread(remote_queue::lock& held,
                                                                   std::size_t wire_bytes) {
-    std::optional<runtime::steady_time> give_up;
-    while (!remote_.is_closed(held)) {
-        // The loop's thread sends without this lock. Of two sends that pass at the same moment one
-        // is another thread's, never more: the mark is exceeded by one message at most.
-        const std::size_t queued = queued_bytes();
-        if (has_room(queued, wire_bytes)) {
-            return admission::granted;
-        }
-        if (!give_up) {
-            give_up = runtime::after(std::chrono::steady_clock::now(), send_patience());
-        }
-        if (std::chrono::steady_clock::now() >= *give_up) {
-            note_full(queued);
-            return admission::full;
-        }
-        note_refused(queued);
-        remote_.wait_for_room(held, *give_up);
+    const auto answer = admit(held, wire_bytes);
+    if (answer != admission::full) {
+        return answer;
     }
-    return admission::closed;
+    if (const auto patience = send_patience(); patience > milliseconds{0}) {
+        return wait_for_room(held, wire_bytes, patience);
+    }
+    note_full(queued_bytes());
+    return admission::full;
+}
+
+stream_session::admission stream_session::wait_for_room(remote_queue::lock& held,
+                                                        std::size_t wire_bytes,
+                                                        milliseconds patience) {
+    const auto give_up = runtime::after(std::chrono::steady_clock::now(), patience);
+    expect_senders(queued_bytes());
+    where()->post([self = shared_from_this(), this] { call_senders(); });
+    if (remote_.senders(held).wait(held, wire_bytes, config_->high_watermark, give_up,
+                                   [this] { return queued_bytes(); })) {
+        return admission::granted;
+    }
+    if (remote_.is_closed(held)) {
+        return admission::closed;
+    }
+    note_full(queued_bytes());
+    return admission::full;
+}
+
+void stream_session::expect_senders(std::size_t queued) {
+    room_wanted_.fetch_or(room_wanted_by::waiting, std::memory_order_relaxed);
+    note_refused(queued);
 }
 
 milliseconds stream_session::send_patience() const {
@@ -85,6 +108,7 @@ void stream_session::on_announced() {
     }
     // Not only when something is written: while the peer does not read, more and more give way.
     settle_superseded();
+    call_senders_if_any();
 }
 
 websocket::masking_key stream_session::next_key() const noexcept {
@@ -168,7 +192,7 @@ bool stream_session::send_short(const remote_queue::lock& held, message_kind kin
                                 std::span<const std::uint8_t> data) {
     const std::size_t wire_bytes = encoder_.header_size(data.size()) + data.size();
     if (loop().runs_here() || remote_.is_closed(held) || !is_short(data.size()) ||
-        !has_room(queued_bytes(), wire_bytes)) {
+        !remote_.senders(held).admit(queued_bytes(), wire_bytes, config_->high_watermark)) {
         return false;
     }
     append_short(remote_.pending(held), wire_bytes, kind, data);
@@ -181,6 +205,9 @@ void stream_session::append_message(transport::write_queue& queue, bool is_own,
                                     send_callback done) {
     if (is_own && data.size() >= direct_size) {
         transport_->send_now(header, data, std::move(done));
+        // What is queued now may be less than before, and on_written need not follow soon.
+        own_queued_.store(queue.bytes(), std::memory_order_relaxed);
+        call_senders_if_any();
         return;
     }
     queue.append(header);
@@ -213,7 +240,7 @@ VoidResult stream_session::send_owned_message(std::vector<std::uint8_t>& data, s
 
 stream_session::admission stream_session::offer(const transport::shared_frame& frame,
                                                 std::size_t payload_size, std::string_view key,
-                                                wake_list& wakes) {
+                                                wake_list& wakes, bool may_wait) {
     // A peer that has not finished its handshake is sent nothing, and cannot make us keep it.
     if (!may_send() || !is_open_) {
         return admission::closed;
@@ -230,15 +257,57 @@ stream_session::admission stream_session::offer(const transport::shared_frame& f
         });
         return sent ? admission::granted : admission::full;
     }
-    auto held = remote_.acquire();
-    const auto answer = admit_from_other_thread(held, frame->size());
+    const auto held = remote_.acquire();
+    const auto answer = admit(held, frame->size());
     if (answer == admission::granted) {
-        remote_.pending(held).append_shared(frame);
-        if (remote_.publish(held)) {
-            wakes.add(of(shared_from_this()));
+        append_offered(held, frame, wakes);
+    } else if (answer == admission::full) {
+        if (may_wait && send_patience() > milliseconds{0}) {
+            return admission::waiting;
         }
+        note_full(queued_bytes());
     }
     return answer;
+}
+
+void stream_session::append_offered(const remote_queue::lock& held,
+                                    const transport::shared_frame& frame, wake_list& wakes) {
+    remote_.pending(held).append_shared(frame);
+    if (remote_.publish(held)) {
+        wakes.add(of(shared_from_this()));
+    }
+}
+
+void stream_session::join_senders(waiting_sender& who, wake_list& wakes) {
+    const auto held = remote_.acquire();
+    wakes.add(of(shared_from_this()));  // for the look that it has to have
+    expect_senders(queued_bytes());
+    remote_.senders(held).join(who);
+}
+
+stream_session::admission stream_session::offer_again(const transport::shared_frame& frame,
+                                                      waiting_sender& who, wake_list& wakes,
+                                                      bool is_last) {
+    const auto held = remote_.acquire();
+    waiting_senders& senders = remote_.senders(held);
+    admission answer = admission::full;
+    if (remote_.is_closed(held)) {
+        answer = admission::closed;
+    } else if (senders.try_again(who, queued_bytes(), config_->high_watermark)) {
+        answer = admission::granted;
+        append_offered(held, frame, wakes);
+    } else if (!is_last) {
+        return admission::waiting;
+    } else {
+        note_full(queued_bytes());
+    }
+    senders.leave(who, queued_bytes(), config_->high_watermark);
+    return answer;
+}
+
+void stream_session::withdraw(waiting_sender& who) {
+    const auto held = remote_.acquire();
+    remote_.senders(held).leave(who, queued_bytes(), config_->high_watermark);
 }
 
 void stream_session::take_remote(std::size_t enough) {
@@ -269,13 +338,31 @@ void stream_session::run_completions() {
 }
 
 void stream_session::check_room() {
-    if (!was_refused_.load(std::memory_order_relaxed) || queued_bytes() > config_->low_watermark) {
+    if (room_wanted_.load(std::memory_order_relaxed) != 0) {
+        look_for_room();
+    }
+}
+
+void stream_session::look_for_room() {
+    const auto wanted = room_wanted_.load(std::memory_order_relaxed);
+    if ((wanted & room_wanted_by::waiting) != 0) {
+        call_senders();
+    }
+    if ((wanted & room_wanted_by::refused) == 0 || queued_bytes() > config_->low_watermark) {
         return;
     }
-    was_refused_.store(false, std::memory_order_relaxed);
-    remote_.notify_room();
+    room_wanted_.fetch_and(room_wanted_by::waiting, std::memory_order_relaxed);
     if (is_open_ && !is_closing_) {
         guarded([this] { host_->on_writable(self_); });
+    }
+}
+
+void stream_session::call_senders() {
+    const auto held = remote_.acquire();
+    waiting_senders& senders = remote_.senders(held);
+    senders.call(queued_bytes(), config_->high_watermark);
+    if (senders.empty()) {
+        room_wanted_.fetch_and(room_wanted_by::refused, std::memory_order_relaxed);
     }
 }
 

@@ -17,8 +17,8 @@ void wake_list::add(std::shared_ptr<stream_session> session) {
     found->sessions.push_back(std::move(session));
 }
 
-wake_list::~wake_list() {
-    for (group& each : groups_) {
+void wake_list::wake() {
+    for (group& each : std::exchange(groups_, {})) {
         each.where->post([sessions = std::move(each.sessions)] {
             for (const auto& session : sessions) {
                 session->on_announced();

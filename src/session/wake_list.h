@@ -16,9 +16,11 @@ public:
     wake_list() = default;
     wake_list(const wake_list&) = delete;
     wake_list& operator=(const wake_list&) = delete;
-    ~wake_list();
+    ~wake_list() { wake(); }
 
     void add(std::shared_ptr<stream_session> session);
+    /// Tells all of them. What is added later is told then, or by the destructor.
+    void wake();
 
 private:
     struct group {

@@ -28,6 +28,7 @@ public:
     void reset_on_close(runtime::socket_handle handle) const noexcept {
         net_->reset_on_close(handle);
     }
+    static bool closes_slowly(runtime::socket_handle) noexcept { return false; }
 
 private:
     runtime::network* net_;

@@ -26,6 +26,9 @@ struct machine_calls {
     static void reset_on_close(runtime::socket_handle handle) noexcept {
         runtime::sockets::reset_on_close(handle);
     }
+    static bool closes_slowly(runtime::socket_handle handle) noexcept {
+        return runtime::closes_slowly(handle);
+    }
 };
 
 /// A socket of the machine.

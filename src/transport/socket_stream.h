@@ -1,6 +1,7 @@
 #pragma once
 
 #include "runtime/loop.h"
+#include "runtime/slow_close.h"
 #include "transport/progress.h"
 
 #include <cstdint>
@@ -19,7 +20,7 @@ public:
         : calls_(calls), handle_(socket.release()) {}
     socket_stream(socket_stream&& other) noexcept
         : calls_(other.calls_), handle_(std::exchange(other.handle_, runtime::invalid_socket)),
-          progress_(other.progress_), is_owner_(other.is_owner_) {}
+          progress_(other.progress_), is_owner_(other.is_owner_), resets_(other.resets_) {}
     socket_stream(const socket_stream&) = delete;
     socket_stream& operator=(socket_stream&&) = delete;
     socket_stream& operator=(const socket_stream&) = delete;
@@ -39,7 +40,11 @@ public:
         where.sockets().set_interest(watch, wanted);
     }
     void detach(runtime::loop& where, runtime::io_watch& watch) {
-        where.sockets().remove(watch);
+        if (resets_ && calls_.closes_slowly(handle_)) {
+            runtime::close_aside(where.sockets().release(watch));
+        } else {
+            where.sockets().remove(watch);
+        }
         handle_ = runtime::invalid_socket;
     }
 
@@ -59,7 +64,10 @@ public:
     }
     void shutdown_write() const { calls_.shutdown_write(handle_); }
     /// The coming `detach` resets the connection instead of ending it in order.
-    void prepare_reset() const noexcept { calls_.reset_on_close(handle_); }
+    void prepare_reset() noexcept {
+        resets_ = true;
+        calls_.reset_on_close(handle_);
+    }
 
 private:
     [[nodiscard]] runtime::unique_socket owned() const noexcept {
@@ -71,6 +79,7 @@ private:
     runtime::socket_handle handle_;
     [[no_unique_address]] progress_meter progress_;
     bool is_owner_ = true;
+    bool resets_ = false;
 };
 
 }  // namespace network_system::transport

@@ -287,6 +287,7 @@ bool stream_transport<Stream>::advance_stream()
         return false;
     }
     if (!stream_.is_established() && state_ == state::flushing) {
+        stream_.skip_arrived(loop_->read_buffer());
         finish(reason_);  // closed before there was a stream to close in order
         return false;
     }

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -50,6 +51,12 @@ public:
     /// Of records: the lower stream knows nothing else.
     [[nodiscard]] peer_progress take_progress(std::uint32_t, bool has_drained) {
         return lower_.take_progress(tls_->written_below(), has_drained);
+    }
+    /// Takes what has arrived from the socket and looks at none of it: unread at the close, it
+    /// would make the system reset the connection.
+    void skip_arrived(std::span<std::uint8_t> scratch) {
+        const runtime::io_slice into{scratch.data(), scratch.size()};
+        (void)lower_.try_read({&into, 1});
     }
     void shutdown_write() { lower_.shutdown_write(); }
     void prepare_reset() { lower_.prepare_reset(); }

@@ -147,6 +147,38 @@ TEST_P(acceptors, stop_inside_a_callback_and_take_no_more) {
     EXPECT_FALSE(raw_peer::unconnected().connect_to(port)) << "the port is free";
 }
 
+TEST_P(acceptors, take_those_that_wait_before_they_close) {
+    constexpr int crowd = 100;
+    constexpr steady_time no_time = steady_time::min();
+    struct {
+        std::size_t most;
+        steady_time give_up;
+        std::size_t taken;
+    } const cases[] = {{1000, steady_time::max(), crowd},
+                       {70, steady_time::max(), 70},
+                       {1000, no_time, 64},
+                       {0, steady_time::max(), 0}};
+    for (const auto& each : cases) {
+        unique_socket listener = listen_at(ipv4_loopback());
+        const auto port = port_of(listener);
+        running_acceptor running(loop);
+        std::vector<unique_socket> peers;
+        // In one batch: the loop has no time to take any of them.
+        loop.in_batch([&] {
+            ASSERT_FALSE(running.get().start(std::move(listener), running.seen));
+            peers = connect_many(crowd, port);
+            running.get().close_when_empty(each.most, each.give_up);
+        });
+        ASSERT_TRUE(loop.run_until([&] { return running.seen->closed > 0; }));
+        ASSERT_TRUE(loop.comes_to_rest());
+        EXPECT_EQ(running.seen->accepted.size(), each.taken);
+        EXPECT_LE(running.seen->most_in_a_batch, 64);
+        EXPECT_EQ(running.seen->closed, 1) << "once";
+        EXPECT_EQ(running.seen.use_count(), 1) << "the owner is let go";
+        EXPECT_FALSE(raw_peer::unconnected().connect_to(port)) << "the port is free";
+    }
+}
+
 TEST_P(acceptors, end_with_their_loop) {
     running_acceptor running(loop);
     ASSERT_FALSE(running.start(listen_at(ipv4_loopback())));
@@ -227,6 +259,17 @@ TEST_F(resting_acceptor, recovers_and_begins_with_short_pauses_again) {
         EXPECT_EQ(running.seen->accepted.size(), 3 * round) << "nobody was lost";
         peers = connect_many(3, port);
     }
+}
+
+TEST_F(resting_acceptor, closes_at_once_when_nothing_can_be_accepted) {
+    const auto peers = connect_many(1, port);
+    const no_descriptors left;
+    ASSERT_TRUE(loop.comes_to_rest());
+    ASSERT_EQ(running.seen->pauses.size(), 1U);
+    loop.in_batch([&] { running.get().close_when_empty(10, steady_time::max()); });
+    EXPECT_EQ(running.seen->closed, 1);
+    EXPECT_EQ(running.seen->pauses, (std::vector{running.seen->pauses.front(), milliseconds{0}}))
+        << "and says why";
 }
 
 TEST_F(resting_acceptor, may_be_closed_meanwhile) {

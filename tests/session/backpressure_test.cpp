@@ -326,6 +326,95 @@ TEST_F(session_backpressure, the_wait_policy_waits_for_room) {
     }
 }
 
+/// A thread that sends one message, which has to wait.
+class session_wait : public session_backpressure {
+protected:
+    struct waiter {
+        std::thread thread;
+        std::atomic<bool> is_done{false};
+        int code = -1;
+    };
+    session_wait() {
+        config.policy = send_policy::wait;
+        config.send_wait_timeout = std::chrono::seconds{20};
+    }
+    /// Returns when the loop knows that it waits.
+    void begin(waiter& who, std::size_t size) {
+        who.thread = std::thread([this, &who, size] {
+            who.code = code_of(session->send_packet(pattern(size)));
+            who.is_done = true;
+        });
+        while (!loop.requests().tasks_due) {
+            std::this_thread::yield();
+        }
+        loop.run();
+    }
+    void expect_sent(waiter& who) {
+        const auto begin = std::chrono::steady_clock::now();
+        who.thread.join();
+        EXPECT_LT(std::chrono::steady_clock::now() - begin, config.send_wait_timeout / 2)
+            << "not at the end of its time";
+        EXPECT_EQ(who.code, 0);
+        loop.run();
+    }
+};
+
+TEST_F(session_wait, a_wait_ends_as_soon_as_there_is_room_for_its_message) {
+    start_blocked();
+    fill();
+    waiter small;
+    begin(small, 5);
+    drain(9);
+    EXPECT_FALSE(small.is_done) << "a byte is missing";
+    drain(1);
+    expect_sent(small);
+    EXPECT_EQ(session->queued_bytes(), 100U);
+    EXPECT_EQ(host->writable, 0) << "that comes at the low watermark";
+    drain(unlimited);
+    EXPECT_EQ(host->writable, 1);
+    EXPECT_EQ(session->metrics().sends_rejected, 0U);
+}
+
+TEST_F(session_wait, each_of_several_sizes_has_its_own_moment) {
+    start_blocked();
+    fill();
+    waiter over_the_mark;
+    waiter large;
+    waiter small;
+    begin(over_the_mark, 200);
+    begin(large, 55);
+    begin(small, 5);
+    drain(10);
+    expect_sent(small);
+    EXPECT_FALSE(large.is_done);
+    drain(59);
+    EXPECT_FALSE(large.is_done);
+    drain(1);
+    expect_sent(large);
+    EXPECT_FALSE(over_the_mark.is_done);
+    drain(99);
+    EXPECT_FALSE(over_the_mark.is_done) << "it needs an empty queue";
+    drain(1);
+    expect_sent(over_the_mark);
+    EXPECT_EQ(session->queued_bytes(), 205U);
+    drain(unlimited);
+    EXPECT_EQ(session->metrics().sends_rejected, 0U);
+}
+
+TEST_F(session_wait, a_close_ends_all_waits) {
+    start_blocked();
+    fill();
+    std::array<waiter, 3> waiting;
+    for (waiter& each : waiting) {
+        begin(each, 5);
+    }
+    loop.in_batch([this] { (void)session->stop_session(); });
+    for (waiter& each : waiting) {
+        each.thread.join();
+        EXPECT_EQ(each.code, static_cast<int>(errc::connection_closed));
+    }
+}
+
 TEST_F(session_backpressure, a_flood_of_pings_is_answered_within_an_allowance) {
     constexpr std::size_t allowance = std::size_t{64} * 1024;
     start_blocked();

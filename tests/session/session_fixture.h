@@ -279,6 +279,7 @@ protected:
         switch (session->offer(frame, size, key, wakes)) {
             case stream_session::admission::granted: return 0;
             case stream_session::admission::full: return static_cast<int>(errc::send_buffer_full);
+            case stream_session::admission::waiting: ADD_FAILURE() << "it must not wait"; break;
             case stream_session::admission::closed: break;
         }
         return static_cast<int>(errc::connection_closed);

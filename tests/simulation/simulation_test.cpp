@@ -149,6 +149,19 @@ TEST(Simulation, WaitsNowhereForAQueueToDrain) {
     EXPECT_EQ(code_of(session->send_packet(message)), number(errc::send_buffer_full));
 }
 
+TEST(Simulation, AStopResetsNobodyThatWaitsToBeAccepted) {
+    echo_pair pair;
+    ASSERT_TRUE(pair.start());
+    ASSERT_TRUE(pair.sim.run_until([&] { return pair.sim.counts().connections == 1; }, minutes(1)));
+    ASSERT_EQ(pair.server.metrics().connections_accepted, 0U);
+    pair.server.stop_server();
+    EXPECT_TRUE(pair.wait_for_start());
+    EXPECT_TRUE(pair.sim.run_until([&] { return pair.is_disconnected; }, minutes(1)));
+    EXPECT_FALSE(pair.failure) << pair.failure.message();
+    EXPECT_EQ(pair.server.metrics().connections_accepted, 1U);
+    EXPECT_EQ(pair.sim.counts().resets, 0U);
+}
+
 TEST(Simulation, RestartsOnTheSamePort) {
     echo_pair pair;
     for (int life = 0; life < 3; ++life) {

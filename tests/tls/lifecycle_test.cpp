@@ -2,6 +2,7 @@
 #include "tls/secure_support.h"
 #include "tls/versions.h"
 
+#include <latch>
 #include <thread>
 
 namespace secure {
@@ -244,6 +245,34 @@ TEST(BadPeers, StoppingDoesNotWaitForHandshakesThatStall) {
     ASSERT_TRUE(eventually([&] { return server.server.connection_count() == 1; }));
     EXPECT_TRUE(is_ok(server.server.stop_server()));
     EXPECT_EQ(server.server.metrics().tls.disconnects, 1U);
+}
+
+TEST(BadPeers, ThoseThatWaitToBeAcceptedAreClosedInOrderByAServerThatStops) {
+    secure_server server(for_server());
+    event_counter is_busy;
+    std::latch goes_on(1);
+    server.on_receive = [&](const session_ptr&, std::span<const std::uint8_t>) {
+        is_busy.add();
+        goes_on.wait();
+    };
+    const auto port = server.start();
+    secure_client busy(for_client());
+    ASSERT_TRUE(is_ok(busy.connect(port)));
+    EXPECT_TRUE(is_ok(busy.client.send_packet("busy")));
+    EXPECT_TRUE(is_busy.wait_for(1));
+    std::vector<raw_peer> waiting;
+    for (int i = 0; i < 4; ++i) {
+        waiting.push_back(raw_peer::connect(port));
+        const bytes begun_record{22, 3, 1, 2, 0, 1};
+        EXPECT_TRUE(i % 2 == 0 || waiting.back().send(begun_record));
+    }
+    std::thread stopping([&] { EXPECT_TRUE(is_ok(server.server.stop_server())); });
+    EXPECT_TRUE(eventually([&] { return !server.server.is_running(); }));
+    goes_on.count_down();
+    for (auto& each : waiting) {
+        EXPECT_EQ(each.drain(), stream_end::orderly);
+    }
+    stopping.join();
 }
 
 TEST(BadPeers, AClientsStopDoesNotWaitForAHandshakeThatStalls) {

@@ -1,6 +1,7 @@
 // What servers answer to requests, good and bad, and what clients make of answers.
 #include "websocket/support.h"
 
+#include <latch>
 #include <thread>
 
 namespace ws {
@@ -259,6 +260,37 @@ TEST(Handshake, InProgressIsAnsweredWith503ByAServerThatStops) {
     EXPECT_EQ(peer.receive_head(), 503U);
     peer.close();
     stopping.join();
+}
+
+TEST(Handshake, OfThoseThatWaitToBeAcceptedIsAnsweredWith503ByAServerThatStops) {
+    ws_test_server server;
+    event_counter is_busy;
+    std::latch goes_on(1);
+    server.on_message = [&](const connection_ptr&, const ws_message&) {
+        is_busy.add();
+        goes_on.wait();
+    };
+    const auto port = server.start();
+    auto busy = ws_peer::open(port);
+    EXPECT_TRUE(busy.send_frame(op_text, bytes_of("busy")));
+    EXPECT_TRUE(is_busy.wait_for(1));
+    std::vector<ws_peer> waiting;
+    for (int i = 0; i < 5; ++i) {
+        waiting.push_back(ws_peer::connect(port));
+        EXPECT_TRUE(i % 2 == 0 || waiting.back().say(upgrade_request("/")));
+    }
+    std::thread stopping([&] { EXPECT_TRUE(is_ok(server.server.stop_server())); });
+    EXPECT_TRUE(eventually([&] { return !server.server.is_running(); }));
+    goes_on.count_down();
+    busy.close();
+    for (auto& each : waiting) {
+        EXPECT_EQ(each.receive_head(), 503U);
+        EXPECT_EQ(each.drain(), stream_end::orderly);
+        each.close();
+    }
+    stopping.join();
+    EXPECT_EQ(server.server.metrics().rejected_unavailable, 5U);
+    EXPECT_EQ(server.connections.size(), 1U);
 }
 
 TEST(Handshake, ClientsRefuseWhatIsNoRightAnswer) {

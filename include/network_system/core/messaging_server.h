@@ -113,10 +113,15 @@ public:
     /// more descriptors).
     [[nodiscard]] Result<listener> share_listener();
 
-    /// Stops accepting, lets every connection drain, and closes what remains at
-    /// `server_options::drain_timeout`. Idempotent: ok when stopped. Disconnection callbacks of
-    /// the closed sessions run before it returns. Inside a library callback it only begins the
-    /// stop, and returns ok.
+    /// Stops accepting, lets every connection drain, and resets what remains at
+    /// `server_options::drain_timeout`. With 1,000 connections it returns at most 100 ms after
+    /// that, whatever the peers do, unless the process itself is held up: by a callback that takes
+    /// long, or for want of a processor. The descriptors of connections that were reset with much
+    /// unsent may be closed only after it has returned. Connections that wait in the queue of the
+    /// listener are accepted and told as well, at most as many as `backlog` lets wait; not so if
+    /// the listener is shared or came from elsewhere. Idempotent: ok when stopped. Disconnection
+    /// callbacks of the closed sessions run before it returns. Inside a library callback it only
+    /// begins the stop, and returns ok.
     VoidResult stop_server();
 
     /// The same without blocking: `handler` runs once, on an I/O thread, after every other
@@ -169,8 +174,10 @@ public:
     /// Runs when a session whose sends were refused has drained to its low watermark.
     VoidResult set_writable_callback(writable_callback callback);
 
-    /// Sends one message to every session; it is encoded once and shared. Errors:
-    /// `server_not_started`, `invalid_argument` (empty), `message_too_large`.
+    /// Sends one message to every session; it is encoded once and shared. Under
+    /// `send_policy::wait` it blocks for those that are full, all together, until they have room or
+    /// `send_wait_timeout` has passed since the call; the others have the message meanwhile.
+    /// Errors: `server_not_started`, `invalid_argument` (empty), `message_too_large`.
     [[nodiscard]] Result<broadcast_result> broadcast(std::span<const std::uint8_t> data);
     [[nodiscard]] Result<broadcast_result> broadcast(std::string_view text);
     [[nodiscard]] Result<broadcast_result> broadcast(std::initializer_list<std::uint8_t> data);

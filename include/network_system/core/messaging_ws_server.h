@@ -113,9 +113,10 @@ public:
     [[nodiscard]] Result<listener> share_listener();
 
     /// Stops accepting, closes every connection with 1001 (going away), answers handshakes in
-    /// progress with 503, and resets what remains after `drain_timeout`. Idempotent: ok when
-    /// stopped. Disconnection callbacks run before it returns. Inside a library callback it only
-    /// begins the stop, and returns ok.
+    /// progress with 503 (also those that wait to be accepted, unless the listener is shared), and
+    /// resets what remains after `drain_timeout`; how long it takes at most, see
+    /// messaging_server::stop_server. Idempotent: ok when stopped. Disconnection callbacks run
+    /// before it returns. Inside a library callback it only begins the stop, and returns ok.
     VoidResult stop_server();
     /// The same without blocking: `handler` runs once, on an I/O thread, after every other
     /// callback. Error: `server_not_started` (there is nothing to stop).
@@ -200,8 +201,10 @@ public:
     VoidResult set_http_callback(http_callback callback);
 
     /// Sends one message to every connection; it is encoded once and shared. The text has to be
-    /// UTF-8, or every receiver will close its connection: see ws_connection::send_text. Errors:
-    /// `server_not_started`, `message_too_large`.
+    /// UTF-8, or every receiver will close its connection: see ws_connection::send_text. Under
+    /// `send_policy::wait` it blocks for those that are full, all together, until they have room or
+    /// `send_wait_timeout` has passed since the call; the others have the message meanwhile.
+    /// Errors: `server_not_started`, `message_too_large`.
     [[nodiscard]] Result<broadcast_result> broadcast_text(std::string_view text);
     [[nodiscard]] Result<broadcast_result> broadcast_binary(std::span<const std::uint8_t> data);
     [[nodiscard]] Result<broadcast_result> broadcast_binary(

@@ -12,8 +12,9 @@ namespace network_system {
 enum class send_policy : std::uint8_t {
     /// Fail with `send_buffer_full`; nothing is queued.
     reject,
-    /// Block the caller until there is room, at most `session_config::send_wait_timeout`. On an
-    /// I/O thread nothing may block, so there it rejects.
+    /// Block the caller until there is room for its message, at most
+    /// `session_config::send_wait_timeout`. On an I/O thread nothing may block, so there it
+    /// rejects.
     wait,
     /// Fail with `send_buffer_full` and close the connection.
     close,

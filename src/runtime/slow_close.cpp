@@ -1,0 +1,117 @@
+#include "runtime/slow_close.h"
+
+#include <cstddef>
+#include <cstdlib>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#ifndef _WIN32
+#include <unistd.h>
+#endif
+
+namespace network_system::runtime {
+namespace {
+
+// Below this, handing a socket to another thread costs as much as closing it.
+constexpr std::size_t slow_bytes = std::size_t{16} * 1024;
+// Beyond this, those who make work for the thread do it themselves: it must not fall behind for
+// ever.
+constexpr std::size_t most_waiting = 4096;
+
+long id_of_process() noexcept {
+#ifdef _WIN32
+    return 0;  // there is no fork
+#else
+    return static_cast<long>(::getpid());
+#endif
+}
+
+class closer {
+public:
+    static closer& instance() {
+        // Never destroyed: sockets are closed while the process exits, too.
+        static auto* const only = new closer;
+        [[maybe_unused]] static const int status = std::atexit([] { only->finish(); });
+        return *only;
+    }
+
+    /// Takes the socket; leaves it where it is if it cannot.
+    void take(unique_socket& socket) {
+        if (id_of_process() != process_) {
+            return;  // the child of a fork does not have the thread, and may find the lock taken
+        }
+        const std::lock_guard lock(mutex_);
+        if (is_finished_ || waiting_.size() >= most_waiting) {
+            return;
+        }
+        waiting_.reserve(waiting_.size() + 1);
+        if (!is_running_) {
+            if (thread_.joinable()) {
+                thread_.join();  // it has nothing left to do but to end
+            }
+            thread_ = std::thread([this] { run(); });
+            is_running_ = true;
+        }
+        waiting_.push_back(std::move(socket));
+    }
+
+private:
+    void run() {
+        while (true) {
+            // Closed at the end of the round, after the lock is free.
+            std::vector<unique_socket> closing;
+            const std::lock_guard lock(mutex_);
+            is_running_ = !waiting_.empty();
+            if (!is_running_) {
+                return;
+            }
+            closing.swap(waiting_);
+        }
+    }
+    void finish() {
+        if (id_of_process() != process_) {
+            return;
+        }
+        std::thread last;
+        {
+            const std::lock_guard lock(mutex_);
+            is_finished_ = true;
+            last.swap(thread_);
+        }
+        if (last.joinable()) {
+            last.join();
+        }
+    }
+
+    const long process_ = id_of_process();
+    std::mutex mutex_;
+    std::thread thread_;
+    std::vector<unique_socket> waiting_;
+    bool is_running_ = false;
+    bool is_finished_ = false;
+};
+
+}  // namespace
+
+bool closes_slowly([[maybe_unused]] socket_handle handle) noexcept {
+#ifdef _WIN32
+    return false;
+#else
+    // Bytes or buffers, it is memory of the system.
+    return sockets::count_unacknowledged(handle, 0, sockets::unacknowledged::unit::bytes).size >=
+           slow_bytes;
+#endif
+}
+
+void close_aside(unique_socket socket) noexcept {
+    try {
+        closer::instance().take(socket);
+    } catch (const std::exception&) {
+        // No memory or no thread: it is closed here.
+    }
+}
+
+}  // namespace network_system::runtime
