@@ -63,6 +63,10 @@ Result<listener> messaging_server::share_listener() {
     return impl_->share_listener();
 }
 
+VoidResult messaging_server::stop_accepting() {
+    return impl_->stop_accepting();
+}
+
 VoidResult messaging_server::stop_server() {
     return impl_->stop();
 }

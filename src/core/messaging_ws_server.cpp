@@ -107,6 +107,10 @@ Result<listener> messaging_ws_server::share_listener() {
     return impl_->share_listener();
 }
 
+VoidResult messaging_ws_server::stop_accepting() {
+    return impl_->stop_accepting();
+}
+
 VoidResult messaging_ws_server::stop_server() {
     return impl_->stop();
 }

@@ -41,8 +41,10 @@ VoidResult server_engine::start(listener&& taken) {
 
 Result<listener> server_engine::share_listener() {
     const std::lock_guard lock(listening_mutex_);
-    return is_stopping_ ? detail::failure(errc::server_not_started, "the server is stopping", name_)
-                        : listening_.share(name_);
+    return is_stopping_ || has_stopped_accepting_
+               ? detail::failure(errc::server_not_started, "the server does not listen any more",
+                                 name_)
+               : listening_.share(name_);
 }
 
 VoidResult server_engine::start(listening_socket listening) {
@@ -68,19 +70,42 @@ void server_engine::begin_stop() {
         return;
     }
     is_stopping_ = true;
-    bool is_shared = false;
+    std::size_t waiting = 0;
+    bool has_stopped_accepting = false;
     {
         const std::lock_guard lock(listening_mutex_);
-        listening_.close();
-        is_shared = listening_.may_be_shared();
+        waiting = close_listener();
+        has_stopped_accepting = has_stopped_accepting_;
     }
-    // Who waits in the queue knows nothing of the stop: a goodbye tells, where the end of the queue
-    // would reset it. Where others listen as well, the queue is theirs.
-    const std::size_t waiting = is_shared ? 0 : accept_queue_of(options_);
-    pool_->loops().front()->post([keep = self(), closing = acceptor_, waiting, deadline] {
-        closing->close_when_empty(waiting, deadline);
+    const auto& first = pool_->loops().front();
+    first->post([keep = self(), this, &first, waiting, deadline, has_stopped_accepting] {
+        acceptor_->close_when_empty(waiting, deadline);
+        if (has_stopped_accepting) {
+            proxies_.cancel_all();
+            release_one(*first);
+        }
     });
     end_sessions(deadline);
+}
+
+std::size_t server_engine::close_listener() {
+    listening_.close();
+    // Who waits in the queue knows nothing of the end: it is let in, where the end of the queue
+    // would reset it. Where others listen as well, the queue is theirs.
+    return listening_.may_be_shared() ? 0 : accept_queue_of(options_);
+}
+
+void server_engine::stop_accepting() {
+    const std::lock_guard lock(listening_mutex_);
+    if (is_stopping_ || std::exchange(has_stopped_accepting_, true)) {
+        return;
+    }
+    // In place of the acceptor, until the stop: a server without connections lives on.
+    alive_.fetch_add(1);
+    pool_->loops().front()->post([keep = self(), this, waiting = close_listener(),
+                                  deadline = stop_deadline(options_.drain_timeout)] {
+        acceptor_->close_when_empty(waiting, deadline);
+    });
 }
 
 void server_engine::end_sessions(runtime::steady_time deadline) {

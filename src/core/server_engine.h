@@ -37,6 +37,8 @@ public:
     [[nodiscard]] VoidResult start(listener&& taken);
     [[nodiscard]] Result<listener> share_listener();
     void begin_stop() override;
+    /// Lets nobody in any more; connections go on until a stop.
+    void stop_accepting();
     [[nodiscard]] bool is_running() const noexcept { return !is_stopping_; }
     /// The next life may begin.
     [[nodiscard]] bool is_finished() const { return end().is_over(); }
@@ -104,6 +106,8 @@ private:
     [[nodiscard]] bool admit(const endpoint& peer);
     void forget(const endpoint& peer);
     void release_one(runtime::loop& where);
+    /// Closes the listener, with its lock held: how many may wait in its queue.
+    [[nodiscard]] std::size_t close_listener();
     [[nodiscard]] std::shared_ptr<server_engine> self() {
         return std::static_pointer_cast<server_engine>(shared_from_this());
     }
@@ -119,6 +123,7 @@ private:
     // From its sharing on any thread to its end in a stop.
     std::mutex listening_mutex_;
     listening_socket listening_;
+    bool has_stopped_accepting_ = false;
     proxy_gateway proxies_;
     std::atomic<bool> is_stopping_{false};
     // Set before `is_stopping_`.

@@ -57,6 +57,12 @@ public:
         });
     }
 
+    VoidResult stop_accepting() {
+        return base::while_running([](Engine& engine) -> VoidResult {
+            engine.stop_accepting();
+            return ok();
+        });
+    }
     [[nodiscard]] Result<listener> share_listener() {
         return base::while_running([](Engine& engine) { return engine.share_listener(); });
     }

@@ -10,13 +10,14 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace network_system::session {
 
 /// The session that speaks the library's own framings: with framing::message hello, keep-alive,
 /// requests and goodbye.
-class framed_session final : public stream_session, private request_table::owner {
+class framed_session final : public stream_session {
 public:
     framed_session(std::shared_ptr<transport::transport> over, std::shared_ptr<session_host> host,
                    const session_setup& setup);
@@ -39,9 +40,13 @@ protected:
 
 private:
     /// What only sessions with requests need; made at the first one.
-    struct request_state {
-        request_state(runtime::loop& where, request_table::owner& to) : table(where, to) {}
+    struct request_state final : request_table::owner {
+        explicit request_state(framed_session& session) : of(session), table(session.loop(), *this) {}
+        void on_request_expired(response_handler done) override {
+            of.on_request_expired(std::move(done));
+        }
 
+        framed_session& of;
         request_table table;
         // The loop's ids are even, those of other threads (under the remote queue's lock) odd.
         std::atomic<std::uint64_t> last_own_id{0};
@@ -105,17 +110,17 @@ private:
     void adopt_calls() override;
     void answer_request(const response_handler& done, const protocol::frame& frame);
     void fail_calls(errc code) override;
-    void on_request_expired(response_handler done) override;
+    void on_request_expired(response_handler done);
     bool cancel_call(operation_id operation) override;
 
     [[nodiscard]] bool is_framed() const noexcept { return encoder().has_control_frames(); }
 
-    protocol::frame_decoder decoder_;
     bool peer_said_goodbye_ = false;
+    bool has_peer_said_hello_ = false;
     // What the peer understands (`capability`).
     std::uint8_t peer_knows_ = 0;
-    bool has_peer_said_hello_ = false;
     std::atomic<bool> is_peer_draining_{false};
+    protocol::frame_decoder decoder_;
     // Made by any thread, under the remote queue's lock; lives as long as the session.
     std::atomic<request_state*> requests_{nullptr};
 };

@@ -70,7 +70,7 @@ framed_session::request_state& framed_session::requests() {
         const auto held = acquire_remote();
         state = requests_.load(std::memory_order_relaxed);
         if (state == nullptr) {
-            state = new request_state(loop(), *this);
+            state = new request_state(*this);
             requests_.store(state, std::memory_order_release);
         }
     }

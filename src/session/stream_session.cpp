@@ -161,7 +161,8 @@ void stream_session::on_deadline() {
 bool stream_session::has_shown_life() {
     const transport::peer_progress made = transport_->take_progress();
     // What is taken when nothing waits may be no more than the pings.
-    const bool shows = std::exchange(was_behind_, made.is_behind) && made.taken >= sign_of_life;
+    const bool shows = was_behind_ && made.taken >= sign_of_life;
+    was_behind_ = made.is_behind;
     if (shows) {
         missed_pings_ = 0;
         resumed_at_ = loop().now();

@@ -447,12 +447,12 @@ private:
     const message_encoder encoder_;
     // Written on the loop only.
     std::atomic<bool> is_open_{false};
-    bool is_closing_ = false;
-    bool is_winding_down_ = false;
+    bool is_closing_ : 1 = false;
+    bool is_winding_down_ : 1 = false;
     // Whether `due_by_` stays where it is.
-    bool is_end_fixed_ = false;
+    bool is_end_fixed_ : 1 = false;
     // Whether, at the last ping or sign of life, the peer had not taken everything.
-    bool was_behind_ = false;
+    bool was_behind_ : 1 = false;
     // The reasons (`hold`) that are on.
     std::uint8_t holds_ = 0;
     // How many sizes of messages, from the smallest up, are short ones. Read by all.

@@ -113,6 +113,13 @@ public:
     /// more descriptors).
     [[nodiscard]] Result<listener> share_listener();
 
+    /// Closes the listener: nobody is let in any more, and the connections there are go on, until
+    /// `stop_server`. Those that wait in the queue of the listener are let in first, as in a stop.
+    /// For a restart that rolls over several servers: afterwards the others take what is new, and
+    /// `metrics().totals.requests_unanswered` tells when this one has nothing left to answer.
+    /// Idempotent. Error: `server_not_started`.
+    VoidResult stop_accepting();
+
     /// Stops accepting, lets every connection drain, and resets what remains at
     /// `server_options::drain_timeout`. With 1,000 connections it returns at most 100 ms after
     /// that, whatever the peers do, unless the process itself is held up: by a callback that takes

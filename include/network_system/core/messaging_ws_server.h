@@ -112,6 +112,9 @@ public:
     /// See messaging_server::share_listener.
     [[nodiscard]] Result<listener> share_listener();
 
+    /// See messaging_server::stop_accepting.
+    VoidResult stop_accepting();
+
     /// Stops accepting, closes every connection with 1001 (going away), answers handshakes in
     /// progress with 503 (also those that wait to be accepted, unless the listener is shared), and
     /// resets what remains after `drain_timeout`; how long it takes at most, see
