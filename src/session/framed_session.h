@@ -41,7 +41,8 @@ protected:
 private:
     /// What only sessions with requests need; made at the first one.
     struct request_state final : request_table::owner {
-        explicit request_state(framed_session& session) : of(session), table(session.loop(), *this) {}
+        explicit request_state(framed_session& session)
+            : of(session), table(session.loop(), *this) {}
         void on_request_expired(response_handler done) override {
             of.on_request_expired(std::move(done));
         }

@@ -44,7 +44,7 @@ private:
         switch (what) {
             case 1: script_->feed(wire_data(pattern(amount * std::size_t{80}))); break;
             case 2: script_->feed(wire_frame(amount % 10U, 0, pattern(8))); break;
-            default: script_->feed(hello()); break;
+            default: script_->feed(hello(amount)); break;
         }
     }
     void disturb_session(unsigned, std::uint8_t) override { (void)session_->stop_session(); }
@@ -66,9 +66,9 @@ private:
             using protocol::frame_type;
             require(!has_ended, "a goodbye is the last frame");
             require(each.flags == 0, "no flags are sent");
-            require((each.type == frame_type::hello) ==
-                        (role_ == session_role::server && count == 0),
-                    "a server's first frame, and no other, is a hello");
+            require(each.type == frame_type::hello ? count == 0
+                                                   : role_ == session_role::client || count > 0,
+                    "a hello is the first frame, of a server always");
             require(each.type != frame_type::request, "nobody here asks");
             has_ended = each.type == frame_type::goodbye;
             ++count;
@@ -76,9 +76,15 @@ private:
         });
         require(!progress.error, "what is written is well-formed");
     }
-    static byte_string hello() {
+    /// Of the other side; of a server with capabilities, or as the first version says it.
+    [[nodiscard]] byte_string hello(std::uint8_t amount) const {
+        const byte_string capabilities = big_endian(amount, 4);
+        if (role_ == session_role::server) {
+            return wire_frame(4, 0, concat({capabilities, pattern(amount % 8U)}));
+        }
         return wire_frame(4, 0,
-                          concat({big_endian(1, 2), big_endian(15'000, 4), big_endian(0, 8)}));
+                          concat({big_endian(1, 2), big_endian(15'000, 4), big_endian(0, 8),
+                                  amount % 2 == 0 ? byte_string{} : capabilities}));
     }
 };
 

@@ -145,6 +145,35 @@ TEST(SecureTraffic, ASlowReceiverIsPushedBackAndLosesNothing) {
     EXPECT_EQ(session->metrics().messages_sent, sent);
 }
 
+TEST(SecureTraffic, ASlowReaderIsNotTakenForOneThatIsGone) {
+    // What counts is what the socket below TLS has handed over.
+    constexpr std::size_t count = 128;
+    server_options options;
+    options.session.ping_interval = 300ms;
+    options.session.pong_timeout = 300ms;
+    options.session.max_missed_pings = 1;
+    options.socket.send_buffer_size = 16 * 1024;
+    options.drain_timeout = 300ms;
+    secure_server server(for_server(), options);
+    client_options slow;
+    slow.session.max_messages_per_second = 60;
+    slow.session.ping_interval = 0ms;
+    slow.socket.receive_buffer_size = 16 * 1024;
+    secure_client client(for_client(), slow);
+    ASSERT_TRUE(is_ok(client.client.start_client("localhost", server.start())));
+    ASSERT_TRUE(server.sessions.wait_for(1));
+    const auto session = server.sessions.at(0);
+    for (std::size_t i = 0; i < count; ++i) {
+        ASSERT_TRUE(is_ok(session->send_packet(pattern(4096))));
+    }
+    ASSERT_TRUE(client.received.wait_for(count / 2));
+    ASSERT_TRUE(is_ok(session->stop_session()));
+    EXPECT_TRUE(client.received.wait_for(count)) << client.received.size();
+    ASSERT_TRUE(client.disconnected.wait_for(1));
+    EXPECT_EQ(server.errors.size(), 0U);
+    EXPECT_EQ(client.errors.size(), 0U);
+}
+
 TEST(SecureTraffic, StoppingUnderLoadKeepsTheBooks) {
     secure_server server(for_server());
     server.on_receive = [](const session_ptr& session, std::span<const std::uint8_t> data) {

@@ -97,6 +97,26 @@ TEST(WsEnds, AClientWhoseServerResetsAfterBothCloseFramesHearsOfNoError) {
     EXPECT_EQ(client.client.metrics().session_errors, 0U);
 }
 
+TEST(WsEnds, AReaderThatIsSlowIsNotTakenForOneThatIsGone) {
+    ws_server_config config;
+    config.ping_interval = 300ms;
+    config.pong_timeout = 300ms;
+    config.socket.send_buffer_size = 16 * 1024;
+    ws_test_server server(config);
+    ws_peer peer = ws_peer::connect(server.start(), 16 * 1024);
+    ASSERT_EQ(peer.ask(upgrade_request()), 101U);
+    ASSERT_TRUE(server.connections.wait_for(1));
+    ASSERT_TRUE(is_ok(server.connections.at(0)->send_binary(pattern(mebibyte))));
+    std::size_t total = 0;
+    while (total < mebibyte) {
+        const bytes part = peer.receive_some(std::size_t{8} * 1024);
+        ASSERT_FALSE(part.empty()) << "cut after " << total;
+        total += part.size();
+        std::this_thread::sleep_for(10ms);  // the pace, not a wait
+    }
+    EXPECT_EQ(server.errors.size(), 0U);
+}
+
 TEST(WsEnds, ALargeAnswerReachesAReaderThatIsSteady) {
     ws_server_config config;
     config.drain_timeout = 200ms;

@@ -114,7 +114,9 @@ struct server_options {
     /// 0 = no limit. Default 1,000.
     std::size_t max_subscriptions_per_session = 1'000;
 
-    /// `stop_server` closes what has not drained by then. 0 = close at once. Default 5 s.
+    /// `stop_server` closes what has not drained by then. The end of a single connection may take
+    /// longer while its peer keeps `session_config::min_drain_rate`. 0 = close at once. Default 5
+    /// s.
     std::chrono::milliseconds drain_timeout{5'000};
 
     /// Length of the kernel's queue of connections waiting to be accepted; 0 = the most the
@@ -173,7 +175,8 @@ struct client_options {
     /// operating system's choice (default).
     std::uint16_t bind_port = 0;
 
-    /// `stop_client` closes what has not drained by then. 0 = close at once. Default 5 s.
+    /// `stop_client` closes what has not drained by then; requests in progress are answered before
+    /// that. 0 = close at once. Default 5 s.
     std::chrono::milliseconds drain_timeout{5'000};
 
     socket_options socket;
