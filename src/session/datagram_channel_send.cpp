@@ -118,9 +118,11 @@ datagram_channel::admission datagram_channel::admit_from_other_thread(remote_loc
 datagram_channel::admission datagram_channel::wait_for_room(remote_lock& held, std::size_t cost,
                                                             milliseconds patience) {
     const auto give_up = runtime::after(std::chrono::steady_clock::now(), patience);
-    are_senders_waiting_.store(true, std::memory_order_relaxed);
-    // The loop may have made room before it could hear of it: it looks once more.
-    loop_->post([keep = host_.keep_alive(), this] { look_at_senders(); });
+    if (!are_senders_waiting_.exchange(true, std::memory_order_relaxed)) {
+        // The loop may have made room before it could hear of it: it looks once more. Where others
+        // wait already, it has looked, or will, and takes this lock whenever it has made room.
+        loop_->post([keep = host_.keep_alive(), this] { look_at_senders(); });
+    }
     if (senders_.wait(held, cost, config_.high_watermark, give_up,
                       [this] { return queued_bytes(); })) {
         return admission::granted;

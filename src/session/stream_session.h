@@ -344,9 +344,10 @@ private:
                                                     std::size_t wire_bytes);
     [[nodiscard]] admission wait_for_room(remote_queue::lock& held, std::size_t wire_bytes,
                                           std::chrono::milliseconds patience);
-    /// Lets the loop call those that wait as soon as there is room. Hold the lock; the loop has to
-    /// look once after this, for room that it has made before it could hear of it.
-    void expect_senders(std::size_t queued);
+    /// Lets the loop call those that wait as soon as there is room. Hold the lock from the look at
+    /// the queue to the join. True: the loop has to look once after this, for room that it has made
+    /// before it could hear of it.
+    [[nodiscard]] bool expect_senders(std::size_t queued);
     void call_senders();
     void call_senders_if_any() {
         if ((room_wanted_.load(std::memory_order_relaxed) & room_wanted_by::waiting) != 0) {

@@ -71,8 +71,9 @@ stream_session::admission stream_session::wait_for_room(remote_queue::lock& held
                                                         std::size_t wire_bytes,
                                                         milliseconds patience) {
     const auto give_up = runtime::after(std::chrono::steady_clock::now(), patience);
-    expect_senders(queued_bytes());
-    where()->post([self = shared_from_this(), this] { call_senders(); });
+    if (expect_senders(queued_bytes())) {
+        where()->post([self = shared_from_this(), this] { call_senders(); });
+    }
     if (remote_.senders(held).wait(held, wire_bytes, config_->high_watermark, give_up,
                                    [this] { return queued_bytes(); })) {
         return admission::granted;
@@ -84,9 +85,12 @@ stream_session::admission stream_session::wait_for_room(remote_queue::lock& held
     return admission::full;
 }
 
-void stream_session::expect_senders(std::size_t queued) {
-    room_wanted_.fetch_or(room_wanted_by::waiting, std::memory_order_relaxed);
+bool stream_session::expect_senders(std::size_t queued) {
+    const auto before = room_wanted_.fetch_or(room_wanted_by::waiting, std::memory_order_relaxed);
     note_refused(queued);
+    // Where others wait already, the loop has looked, or will: it takes this lock whenever it has
+    // made room, and by then sees who has joined under it.
+    return (before & room_wanted_by::waiting) == 0;
 }
 
 milliseconds stream_session::send_patience() const {
@@ -280,8 +284,9 @@ void stream_session::append_offered(const remote_queue::lock& held,
 
 void stream_session::join_senders(waiting_sender& who, wake_list& wakes) {
     const auto held = remote_.acquire();
-    wakes.add(of(shared_from_this()));  // for the look that it has to have
-    expect_senders(queued_bytes());
+    // For a look in any case: the lock was free since it was full.
+    wakes.add(of(shared_from_this()));
+    (void)expect_senders(queued_bytes());
     remote_.senders(held).join(who);
 }
 
