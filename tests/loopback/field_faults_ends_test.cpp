@@ -122,7 +122,6 @@ protected:
         server_options options = for_server();
         options.session.ping_interval = 300ms;
         options.session.pong_timeout = 300ms;
-        options.session.max_missed_pings = 1;
         options.drain_timeout = 300ms;
         return options;
     }
