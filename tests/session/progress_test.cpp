@@ -44,7 +44,7 @@ TEST_F(session_progress, who_takes_a_kibibyte_between_two_pings_is_alive) {
 }
 
 TEST_F(session_progress, who_takes_less_is_found_as_soon_as_one_that_takes_nothing) {
-    for (const std::uint64_t taken : {0, 1023}) {
+    for (const std::uint64_t taken : {0U, 1023U}) {
         make_parts();
         start_blocked();
         EXPECT_EQ(count_intervals(taken, 100), 3);
