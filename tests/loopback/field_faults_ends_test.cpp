@@ -14,12 +14,13 @@ constexpr std::size_t mebibyte = std::size_t{1} << 20U;
 /// the other while `work` runs.
 template <typename Work>
 void while_busy_and_blocked(test_server& server, raw_peer& blocked, const Work& work) {
-    std::latch is_busy(1);
-    std::latch may_go_on(1);
-    server.on_receive = [&](const session_ptr& from, std::span<const std::uint8_t> data) {
+    const auto is_busy = std::make_shared<std::latch>(1);
+    const auto may_go_on = std::make_shared<std::latch>(1);
+    server.on_receive = [is_busy, may_go_on](const session_ptr& from,
+                                             std::span<const std::uint8_t> data) {
         if (text_of(data) == "hold") {
-            is_busy.count_down();
-            may_go_on.wait();
+            is_busy->count_down();
+            may_go_on->wait();
         } else if (text_of(data) == "fill") {
             ASSERT_TRUE(is_ok(from->send_packet(pattern(mebibyte))));
         }
@@ -32,9 +33,9 @@ void while_busy_and_blocked(test_server& server, raw_peer& blocked, const Work& 
     ASSERT_TRUE(eventually([&] { return session->queued_bytes() > mebibyte / 2; }));
     const raw_peer other = raw_peer::connect(port);
     ASSERT_TRUE(other.send(length_prefixed(bytes{'h', 'o', 'l', 'd'})));
-    is_busy.wait();
+    is_busy->wait();
     work();
-    may_go_on.count_down();
+    may_go_on->count_down();
 }
 
 TEST_P(field_faults, last_words_before_a_reset) {

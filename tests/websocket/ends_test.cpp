@@ -24,9 +24,9 @@ bytes read_steadily(raw_peer& peer) {
 TEST(WsEnds, TheCloseCodeOfAPeerThatResetsIsHeard) {
     ws_server_config config;
     config.socket.send_buffer_size = 4096;
-    ws_test_server server(config);
     std::latch is_busy(1);
     std::latch may_go_on(1);
+    ws_test_server server(config);
     server.on_message = [&](const connection_ptr& from, const ws_message& message) {
         if (message.text() == "fill") {
             EXPECT_TRUE(is_ok(from->send_binary(pattern(mebibyte))));
