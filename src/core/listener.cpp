@@ -36,7 +36,7 @@ Result<endpoint> meeting_place(std::string_view address, std::chrono::millisecon
     if (!address.starts_with("unix:")) {
         return detail::failure(
             errc::invalid_argument,
-            fmt::format("a listener is handed over at \"unix:/path\", not at \"{}\"", address),
+            fmt::format(R"(a listener is handed over at "unix:/path", not at "{}")", address),
             listener_source);
     }
     if (timeout < std::chrono::milliseconds{0}) {

@@ -14,8 +14,16 @@ using std::chrono::milliseconds;
 
 namespace {
 
-// Of bytes taken in the time between two pings.
+// Of bytes taken in one ping interval.
 constexpr std::uint64_t sign_of_life = 1024;
+
+/// Of a part of the interval, as where pongs are waited for a shorter time, as large a part.
+std::uint64_t sign_of_life_in(runtime::steady_time::duration elapsed, milliseconds interval) {
+    using seconds = std::chrono::duration<double>;
+    const double part = seconds(elapsed) / seconds(interval);
+    return part < 1 ? 1 + static_cast<std::uint64_t>(part * static_cast<double>(sign_of_life))
+                    : sign_of_life;
+}
 
 }  // namespace
 
@@ -161,7 +169,10 @@ void stream_session::on_deadline() {
 bool stream_session::has_shown_life() {
     const transport::peer_progress made = transport_->take_progress();
     // What is taken when nothing waits may be no more than the pings.
-    const bool shows = was_behind_ && made.taken >= sign_of_life;
+    const auto elapsed = loop().now() - std::max(last_ping_, resumed_at_);
+    const bool shows =
+        was_behind_ && made.taken >= (has_pings() ? sign_of_life_in(elapsed, config_->ping_interval)
+                                                  : sign_of_life);
     was_behind_ = made.is_behind;
     if (shows) {
         missed_pings_ = 0;

@@ -28,6 +28,7 @@ public:
     sender_bell() = default;
     sender_bell(const sender_bell&) = delete;
     sender_bell& operator=(const sender_bell&) = delete;
+    ~sender_bell() = default;
 
     void call(waiting_sender& who);
     /// Those that were called since the last time, the rest behind each (`waiting_sender::next`).
@@ -47,6 +48,7 @@ public:
     waiting_sender(sender_bell& bell, std::size_t bytes) noexcept : bell_(bell), bytes_(bytes) {}
     waiting_sender(const waiting_sender&) = delete;
     waiting_sender& operator=(const waiting_sender&) = delete;
+    ~waiting_sender() = default;
 
     /// The next of those that were called; to be asked for before the queue is tried again.
     [[nodiscard]] waiting_sender* next() const noexcept { return next_called_; }

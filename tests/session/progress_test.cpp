@@ -52,6 +52,19 @@ TEST_F(session_progress, who_takes_less_is_found_as_soon_as_one_that_takes_nothi
     }
 }
 
+TEST_F(session_progress, where_pongs_have_less_time_less_is_enough) {
+    config.pong_timeout = milliseconds{25};
+    config.max_missed_pings = 1;
+    for (const bool is_alive : {true, false}) {
+        make_parts();
+        start_blocked();
+        loop.advance(milliseconds{101});  // a ping, which waits behind the rest
+        script->taken = is_alive ? 300 : 100;
+        loop.advance(milliseconds{26});
+        EXPECT_EQ(host->closed, is_alive ? 0 : 1) << "a quarter of an interval";
+    }
+}
+
 TEST_F(session_progress, pings_that_are_taken_are_no_life) {
     // Nothing waits: the peer's system acknowledges whatever comes, and the peer itself is stuck.
     start_server();

@@ -43,6 +43,13 @@ enum class receive_mode : std::uint8_t {
 struct session_config {
     framing frames = framing::message;
 
+    /// `framing::length_prefixed` and `raw`: whether a connection whose peer has ended its own
+    /// sending (a half-close, as `nc -N` does) stays open, for answers that come later. Then the
+    /// application closes it, with `stop_session`, when it has sent the last one
+    /// (`messaging_session::has_peer_ended` tells); `idle_timeout` bounds it. Off: what is queued
+    /// is sent, and the connection is closed (default).
+    bool keep_sending_after_end = false;
+
     /// The largest message accepted or sent. 1 … 2^31−1. Default 16 MiB. A longer one from the
     /// peer closes the connection with `message_too_large` before anything is allocated for it.
     std::size_t max_message_size = std::size_t{16} * 1024 * 1024;
@@ -101,13 +108,6 @@ struct session_config {
     /// Does not apply to the end of a whole server or client, which `drain_timeout` bounds. 0 = any
     /// byte is enough. Default 1 KiB.
     std::size_t min_drain_rate = 1024;
-
-    /// `framing::length_prefixed` and `raw`: whether a connection whose peer has ended its own
-    /// sending (a half-close, as `nc -N` does) stays open, for answers that come later. Then the
-    /// application closes it, with `stop_session`, when it has sent the last one
-    /// (`messaging_session::has_peer_ended` tells); `idle_timeout` bounds it. Off: what is queued
-    /// is sent, and the connection is closed (default).
-    bool keep_sending_after_end = false;
 };
 
 }  // namespace network_system
