@@ -88,8 +88,7 @@ VoidResult websocket_socket::check(const websocket::client_handshake* asks,
         return detail::failure(errc::invalid_argument, "handshake_timeout must be positive",
                                websocket_source);
     }
-    if (auto checked = check_drain_timeout(options.drain_timeout, websocket_source);
-        !checked) {
+    if (auto checked = check_drain_timeout(options.drain_timeout, websocket_source); !checked) {
         return checked;
     }
     if (asks != nullptr) {
