@@ -59,19 +59,19 @@ private:
         if (config_.frames != framing::message) {
             return;
         }
-        std::size_t count = 0;
+        std::size_t hellos = 0;
         bool has_ended = false;
         protocol::frame_decoder decoder(framing::message, max_message_size);
         const auto progress = decoder.consume(script_->written, [&](const protocol::frame& each) {
             using protocol::frame_type;
             require(!has_ended, "a goodbye is the last frame");
             require(each.flags == 0, "no flags are sent");
-            require(each.type == frame_type::hello ? count == 0
-                                                   : role_ == session_role::client || count > 0,
-                    "a hello is the first frame, of a server always");
+            hellos += each.type == frame_type::hello ? 1 : 0;
+            // A client's answers a server's; what this application sends before it is earlier.
+            require(hellos <= 1 && (hellos == 1 || role_ == session_role::client),
+                    "there is one hello, and a server's is its first frame");
             require(each.type != frame_type::request, "nobody here asks");
             has_ended = each.type == frame_type::goodbye;
-            ++count;
             return true;
         });
         require(!progress.error, "what is written is well-formed");
