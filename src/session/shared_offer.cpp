@@ -2,6 +2,8 @@
 
 #include "utils/deadline.h"
 
+#include <chrono>
+
 namespace network_system::session {
 
 shared_offer::~shared_offer() {
@@ -19,7 +21,7 @@ void shared_offer::offer_to(stream_session& receiver) {
         return;
     }
     if (pending_.empty()) {
-        give_up_ = detail::after(begin_, receiver.send_patience());
+        give_up_ = detail::after(std::chrono::steady_clock::now(), receiver.send_patience());
     }
     pending& added = pending_.emplace_back(bell_, frame_->size());
     receiver.join_senders(added, wakes_);

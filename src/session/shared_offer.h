@@ -2,9 +2,8 @@
 
 #include "session/stream_session.h"
 
-#include <chrono>
 #include <cstddef>
-#include <deque>
+#include <list>
 #include <string_view>
 #include <utility>
 
@@ -33,8 +32,8 @@ public:
     ~shared_offer();
 
     void offer_to(stream_session& receiver);
-    /// Last: waits until no session has to be waited for, at most as long after the beginning as
-    /// the first full one says.
+    /// Last: waits until no session has to be waited for, at most as long as the first full one
+    /// says.
     [[nodiscard]] const outcome& settle();
 
 private:
@@ -52,12 +51,13 @@ private:
     const transport::shared_frame frame_;
     const std::size_t payload_size_;
     const std::string_view key_;
-    const time_point begin_ = std::chrono::steady_clock::now();
+    // Set with the first that is waited for.
     time_point give_up_{};
     outcome outcome_;
     wake_list wakes_;
     sender_bell bell_;
-    std::deque<pending> pending_;
+    // A list, which allocates nothing while nobody is waited for, and moves none of them.
+    std::list<pending> pending_;
     std::size_t left_ = 0;
 };
 
