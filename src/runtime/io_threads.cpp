@@ -1,5 +1,7 @@
 #include "runtime/io_threads.h"
 
+#include "runtime/process_id.h"
+
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
@@ -8,23 +10,11 @@
 #include <utility>
 #include <vector>
 
-#ifndef _WIN32
-#include <unistd.h>
-#endif
-
 namespace network_system::runtime::io_threads {
 namespace {
 
 // A callback that never returns must not keep the process from exiting.
 constexpr std::chrono::seconds exit_patience{1};
-
-long process_id() noexcept {
-#ifdef _WIN32
-    return 0;  // there is no fork
-#else
-    return static_cast<long>(::getpid());
-#endif
-}
 
 }  // namespace
 

@@ -1,5 +1,7 @@
 #include "runtime/slow_close.h"
 
+#include "runtime/process_id.h"
+
 #include <cstddef>
 #include <cstdlib>
 #include <exception>
@@ -7,10 +9,6 @@
 #include <thread>
 #include <utility>
 #include <vector>
-
-#ifndef _WIN32
-#include <unistd.h>
-#endif
 
 namespace network_system::runtime {
 namespace {
@@ -20,14 +18,6 @@ constexpr std::size_t slow_bytes = std::size_t{16} * 1024;
 // Beyond this, those who make work for the thread do it themselves: it must not fall behind for
 // ever.
 constexpr std::size_t most_waiting = 4096;
-
-long id_of_process() noexcept {
-#ifdef _WIN32
-    return 0;  // there is no fork
-#else
-    return static_cast<long>(::getpid());
-#endif
-}
 
 class closer {
 public:
@@ -40,7 +30,7 @@ public:
 
     /// Takes the socket; leaves it where it is if it cannot.
     void take(unique_socket& socket) {
-        if (id_of_process() != process_) {
+        if (process_id() != process_) {
             return;  // the child of a fork does not have the thread, and may find the lock taken
         }
         const std::lock_guard lock(mutex_);
@@ -72,7 +62,7 @@ private:
         }
     }
     void finish() {
-        if (id_of_process() != process_) {
+        if (process_id() != process_) {
             return;
         }
         std::thread last;
@@ -86,7 +76,7 @@ private:
         }
     }
 
-    const long process_ = id_of_process();
+    const long process_ = process_id();
     std::mutex mutex_;
     std::thread thread_;
     std::vector<unique_socket> waiting_;
