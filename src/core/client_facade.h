@@ -73,7 +73,7 @@ public:
             checked.is_err()) {
             return checked.error();
         }
-        auto transports = make_transports(what.security, what.host, id_);
+        auto transports = make_transports(what.security, what.host, what.port, id_);
         if (!transports) {
             return transports.error();
         }

@@ -37,7 +37,7 @@ public:
         // One that cannot start is let go after the lock.
         std::shared_ptr<Engine> next;
         const auto make_and_start = [&](const auto& callbacks) -> Result<std::shared_ptr<Engine>> {
-            auto transports = make_transports(security, {}, base::id());
+            auto transports = make_transports(security, {}, 0, base::id());
             if (!transports) {
                 return transports.error();
             }

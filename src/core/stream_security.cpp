@@ -15,11 +15,11 @@ std::optional<tls_config> over_http(std::optional<tls_config> config) {
 }
 
 Result<engine::make_transport> make_transports(stream_security* security, std::string_view host,
-                                               std::string_view source) {
+                                               std::uint16_t port, std::string_view source) {
     if (security == nullptr) {
         return engine::make_transport(transport::make_plain_transport);
     }
-    return security->transports_to(host, source);
+    return security->transports_to(host, port, source);
 }
 
 #if !NETWORK_SYSTEM_WITH_TLS

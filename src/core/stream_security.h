@@ -23,9 +23,10 @@ public:
     stream_security& operator=(const stream_security&) = delete;
     virtual ~stream_security() = default;
 
-    /// Before each start: makes the transports of connections to `host` (empty: to this server).
-    /// `source` names the server or client in errors.
+    /// Before each start: makes the transports of connections to `host` (empty: to this server) and
+    /// `port` (0: that of the connection). `source` names the server or client in errors.
     [[nodiscard]] virtual Result<engine::make_transport> transports_to(std::string_view host,
+                                                                       std::uint16_t port,
                                                                        std::string_view source) = 0;
     /// What a server says to a client for which it has no room.
     [[nodiscard]] virtual std::vector<std::uint8_t> refusal() const = 0;
@@ -47,6 +48,7 @@ public:
 /// The same for plain TCP too, for which `security` is null.
 [[nodiscard]] Result<engine::make_transport> make_transports(stream_security* security,
                                                              std::string_view host,
+                                                             std::uint16_t port,
                                                              std::string_view source);
 
 }  // namespace network_system::core

@@ -1,11 +1,15 @@
 #include "core/tls_callbacks.h"
 
+#include "core/tls_ocsp.h"
+#include "core/tls_resumption.h"
 #include "transport/tls_connection.h"
 
 #include <fmt/format.h>
 #include <openssl/x509v3.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstddef>
 
 namespace network_system::core {
 
@@ -16,6 +20,36 @@ namespace {
 int state_index() {
     static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
     return index;
+}
+
+/// For those who are content with authorities that have no CRL.
+int pass_without_crl(int holds, X509_STORE_CTX* store) {
+    if (holds == 1 || X509_STORE_CTX_get_error(store) != X509_V_ERR_UNABLE_TO_GET_CRL) {
+        return holds;
+    }
+    // One that OpenSSL does not understand is not none.
+    const X509* const about = X509_STORE_CTX_get_current_cert(store);
+    STACK_OF(X509_CRL)* const any =
+        X509_STORE_CTX_get1_crls(store, X509_get_issuer_name(about));
+    const bool has_any = sk_X509_CRL_num(any) > 0;
+    sk_X509_CRL_pop_free(any, &X509_CRL_free);
+    if (!has_any) {
+        X509_STORE_CTX_set_error(store, X509_V_OK);
+    }
+    return has_any ? 0 : 1;
+}
+
+bool verify_chain(X509_STORE_CTX* store, const tls_connection& connection,
+                  const tls_context_state& state) {
+    X509_STORE_CTX_set_time(store, 0,
+                            std::chrono::system_clock::to_time_t(connection.wall_clock()));
+    if (state.trust->has_crls()) {
+        X509_STORE_CTX_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+        if (state.crls == crl_policy::if_present) {
+            X509_STORE_CTX_set_verify_cb(store, &pass_without_crl);
+        }
+    }
+    return X509_verify_cert(store) == 1;
 }
 
 }  // namespace
@@ -35,9 +69,13 @@ int verify_peer(X509_STORE_CTX* store, void*) {
         static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
     tls_connection* const connection = tls_connection::of(ssl);
     const tls_context_state& state = state_of(SSL_get_SSL_CTX(ssl));
-    if (state.verifies_chain && X509_verify_cert(store) != 1) {
+    if (state.trust && !verify_chain(store, *connection, state)) {
         connection->note_refusal(
             transport::describe_refusal(store, connection->terms().server_name));
+        return 0;
+    }
+    if (state.trust &&
+        !begin_origin(ssl, SSL_get_session(ssl), end_of_proof(store, state.trust->has_crls()))) {
         return 0;
     }
     if (state.pins.empty()) {
@@ -90,13 +128,23 @@ int staple(SSL* ssl, void*) {
     return SSL_TLSEXT_ERR_OK;
 }
 
-int remember_session(SSL* ssl, SSL_SESSION* session) {
-    const auto& terms = tls_connection::of(ssl)->terms();
-    if (!terms.sessions) {
+int check_staple(SSL* ssl, void*) {
+    if (SSL_session_reused(ssl) == 1) {
+        return 1;  // its origin says until when what was stapled then holds
+    }
+    tls_connection* const connection = tls_connection::of(ssl);
+    const STACK_OF(X509)* const chain = SSL_get0_verified_chain(ssl);
+    unsigned char* stapled = nullptr;
+    const long size = SSL_get_tlsext_status_ocsp_resp(ssl, &stapled);
+    const int depth = sk_X509_num(chain);
+    const staple_verdict verdict = judge_staple(
+        {stapled, static_cast<std::size_t>(std::max(size, 0L))}, sk_X509_value(chain, 0),
+        sk_X509_value(chain, std::min(1, depth - 1)), connection->wall_clock());
+    if (!verdict.refusal.empty()) {
+        connection->note_refusal(verdict.refusal);
         return 0;
     }
-    terms.sessions->put(terms.session_key, transport::tls_session(session));
-    return 1;  // the reference is ours
+    return narrow_origin(SSL_get_session(ssl), verdict.until) ? 1 : -1;
 }
 
 void log_keys(const SSL* ssl, const char* line) {

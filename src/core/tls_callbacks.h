@@ -1,10 +1,14 @@
 #pragma once
 
 #include "core/tls_context.h"
+#include "core/tls_trust.h"
 
 #include <openssl/ssl.h>
 
+#include <chrono>
+#include <cstddef>
 #include <fstream>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -13,8 +17,13 @@ namespace network_system::core {
 
 /// What the callbacks of a context need; lives as long as it.
 struct tls_context_state {
-    bool verifies_chain = true;
+    /// Null when no chain is verified.
+    std::shared_ptr<const tls_trust> trust;
+    core::crl_policy crls = core::crl_policy::if_present;
     std::vector<std::string> pins;
+    std::chrono::seconds session_lifetime{0};
+    /// Servers.
+    std::shared_ptr<tls_ticket_keys> tickets;
     std::vector<unsigned char> protocols;  // as ALPN writes them
     std::vector<unsigned char> stapled;
     std::vector<tls_context_ptr> by_name;
@@ -37,7 +46,17 @@ int choose_protocol(SSL* ssl, const unsigned char** chosen, unsigned char* chose
 /// SNI on a server; `state` is that of the first context.
 int choose_identity(SSL* ssl, int* alert, void* state);
 int staple(SSL* ssl, void* unused);
+/// What a server has stapled, on a client that requires it.
+int check_staple(SSL* ssl, void* unused);
+/// A session of a client that may be resumed.
 int remember_session(SSL* ssl, SSL_SESSION* session);
+/// A server's tickets: their keys, what goes into them besides the session, and whether one that has
+/// come back still holds.
+int use_ticket_key(SSL* ssl, unsigned char* name, unsigned char* vector, EVP_CIPHER_CTX* cipher,
+                   EVP_MAC_CTX* mac, int is_new);
+int write_ticket(SSL* ssl, void* unused);
+SSL_TICKET_RETURN judge_ticket(SSL* ssl, SSL_SESSION* session, const unsigned char* name,
+                               std::size_t name_size, SSL_TICKET_STATUS status, void* unused);
 void log_keys(const SSL* ssl, const char* line);
 void note_event(const SSL* ssl, int where, int value);
 /// `password` is a std::string; an empty one is none.

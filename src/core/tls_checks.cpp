@@ -21,6 +21,10 @@ bool names_authorities(const tls_config& config) noexcept {
     return !config.ca_file.empty() || !config.ca_path.empty() || !config.ca_pem.empty();
 }
 
+bool asks_for_revocations(const tls_config& config) noexcept {
+    return !config.crl_file.empty() || config.crl_policy != crl_policy::if_present;
+}
+
 VoidResult check_identity(const tls_identity& identity, std::string_view source) {
     if (identity.certificate_file.empty() != identity.key_file.empty()) {
         return wrong(source, "a certificate needs its key, and a key its certificate");
@@ -38,6 +42,11 @@ VoidResult check_common(const tls_config& config, std::string_view source) {
     }
     if (config.handshake_timeout < std::chrono::milliseconds{1}) {
         return wrong(source, "handshake_timeout must be at least 1 ms");
+    }
+    constexpr std::chrono::seconds week = std::chrono::hours{7 * 24};
+    if (config.session_lifetime < std::chrono::seconds{1} || config.session_lifetime > week) {
+        return wrong(source, "session_lifetime must be 1 s to 7 days; session_resumption = false "
+                             "switches resumption off");
     }
     for (const std::string& each : config.application_protocols) {
         if (each.empty() || each.size() > 255) {
@@ -89,23 +98,25 @@ VoidResult check_server_config(const tls_config& config, std::string_view source
         return wrong(source, "client certificates can be verified only with a ca_file, ca_path or "
                              "ca_pem");
     }
-    if (!asks && (names_authorities(config) || !config.pinned_certificates.empty())) {
-        return wrong(source, "authorities or pins are given, but client_certificate_mode is none: "
-                             "nothing would be verified");
+    if (!asks && (names_authorities(config) || asks_for_revocations(config) ||
+                  !config.pinned_certificates.empty())) {
+        return wrong(source, "authorities, CRLs or pins are given, but client_certificate_mode is "
+                             "none: nothing would be verified");
     }
     if (!config.verify_peer) {
         return wrong(source, "verify_peer is for clients; see client_certificate_mode");
     }
-    if (!config.server_name.empty() || config.request_ocsp) {
-        return wrong(source, "server_name and request_ocsp are for clients");
+    if (!config.server_name.empty() || config.request_ocsp || config.require_ocsp_staple) {
+        return wrong(source, "server_name, request_ocsp and require_ocsp_staple are for clients");
     }
     return check_common(config, source);
 }
 
 VoidResult check_client_config(const tls_config& config, std::string_view source) {
-    if (!config.verify_peer && names_authorities(config)) {
-        return wrong(source, "authorities are given, but verify_peer is off: they would verify "
-                             "nothing");
+    if (!config.verify_peer && (names_authorities(config) || asks_for_revocations(config) ||
+                                config.require_ocsp_staple)) {
+        return wrong(source, "authorities, CRLs or require_ocsp_staple are given, but verify_peer is "
+                             "off: they would verify nothing");
     }
     if (config.client_certificate_mode != client_certificates::none ||
         !config.identities_by_name.empty() || !config.identity.ocsp_response_file.empty()) {

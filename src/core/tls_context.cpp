@@ -1,7 +1,10 @@
 #include "core/tls_context.h"
 
 #include "core/tls_callbacks.h"
+#include "core/tls_files.h"
 #include "core/tls_pins.h"
+#include "core/tls_ticket_keys.h"
+#include "core/tls_trust.h"
 #include "transport/tls_terms.h"
 #include "utils/failure.h"
 #include "utils/log.h"
@@ -58,8 +61,10 @@ int to_openssl(tls_version version) noexcept {
 /// Builds one context; the first step that fails is the result.
 class context_builder {
 public:
-    context_builder(const tls_config& config, tls_role role, std::string_view source)
-        : config_(config), role_(role), source_(source) {}
+    context_builder(const tls_config& config, tls_role role, std::shared_ptr<const tls_trust> trust,
+                    std::shared_ptr<tls_ticket_keys> tickets, std::string_view source)
+        : config_(config), role_(role), trust_(std::move(trust)), tickets_(std::move(tickets)),
+          source_(source) {}
 
     Result<tls_context_ptr> build(const tls_identity& identity) {
         if (auto made = make(); !made) {
@@ -67,7 +72,7 @@ public:
         }
         for (const auto step :
              {&context_builder::set_protocols, &context_builder::set_ciphers,
-              &context_builder::set_authorities, &context_builder::set_verification,
+              &context_builder::set_verification,
               &context_builder::set_resumption, &context_builder::set_key_log}) {
             if (auto result = (this->*step)(); result.is_err()) {
                 return result.error();
@@ -157,83 +162,42 @@ private:
         return ok();
     }
 
-    VoidResult set_authorities() {
-        if (!config_.ca_file.empty() &&
-            SSL_CTX_load_verify_file(context(), config_.ca_file.c_str()) != 1) {
-            return cannot_load("CA file", config_.ca_file, source_);
-        }
-        if (!config_.ca_path.empty()) {
-            // OpenSSL looks into it only when it verifies.
-            const std::ifstream exists(config_.ca_path);
-            if (!exists || SSL_CTX_load_verify_dir(context(), config_.ca_path.c_str()) != 1) {
-                return cannot_load("CA directory", config_.ca_path, source_);
-            }
-        }
-        if (!config_.ca_pem.empty()) {
-            if (auto added = add_authorities_in_memory(); added.is_err()) {
-                return added;
-            }
-        }
-        const bool names_any =
-            !config_.ca_file.empty() || !config_.ca_path.empty() || !config_.ca_pem.empty();
-        if (role_ == tls_role::client && config_.verify_peer && !names_any &&
-            SSL_CTX_set_default_verify_paths(context()) != 1) {
-            return cannot_load("CA certificates", "of the system", source_);
-        }
-        return ok();
-    }
-
-    VoidResult add_authorities_in_memory() {
-        const std::unique_ptr<BIO, decltype(&BIO_free)> memory(
-            BIO_new_mem_buf(config_.ca_pem.data(), static_cast<int>(config_.ca_pem.size())),
-            &BIO_free);
-        std::size_t count = 0;
-        while (X509* const read = PEM_read_bio_X509(memory.get(), nullptr, nullptr, nullptr)) {
-            const std::unique_ptr<X509, decltype(&X509_free)> owned(read, &X509_free);
-            if (X509_STORE_add_cert(SSL_CTX_get_cert_store(context()), read) != 1) {
-                return cannot_load("CA certificate", "ca_pem", source_);
-            }
-            if (role_ == tls_role::server) {
-                (void)SSL_CTX_add_client_CA(context(), read);
-            }
-            ++count;
-        }
-        const bool reached_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-        if (count == 0 || !reached_end) {
-            return cannot_load("CA certificates", "ca_pem", source_);
-        }
-        ERR_clear_error();
-        return ok();
-    }
-
     VoidResult set_verification() {
         for (const std::string& each : config_.pinned_certificates) {
             state_->pins.push_back(parse_pin(each).value_or(""));
         }
+        state_->crls = config_.crl_policy;
+        state_->trust = trust_;
+        if (trust_) {
+            SSL_CTX_set1_cert_store(context(), trust_->authorities());
+        }
         int mode = SSL_VERIFY_NONE;
         if (role_ == tls_role::client) {
-            state_->verifies_chain = config_.verify_peer;
-            mode = config_.verify_peer || !state_->pins.empty() ? SSL_VERIFY_PEER : SSL_VERIFY_NONE;
+            mode = trust_ || !state_->pins.empty() ? SSL_VERIFY_PEER : SSL_VERIFY_NONE;
         } else if (config_.client_certificate_mode != client_certificates::none) {
             mode = SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE;
             if (config_.client_certificate_mode == client_certificates::required) {
                 mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
             }
-            if (!config_.ca_file.empty()) {
-                // Clients with several certificates choose by it.
-                SSL_CTX_set_client_CA_list(context(),
-                                           SSL_load_client_CA_file(config_.ca_file.c_str()));
+            // Clients with several certificates choose by it.
+            for (const auto& each : trust_->named()) {
+                (void)SSL_CTX_add_client_CA(context(), each.get());
             }
         }
         SSL_CTX_set_verify(context(), mode, nullptr);
         SSL_CTX_set_cert_verify_callback(context(), &tls_callbacks::verify_peer, nullptr);
-        if (config_.request_ocsp) {
+        if (config_.request_ocsp || config_.require_ocsp_staple) {
             (void)SSL_CTX_set_tlsext_status_type(context(), TLSEXT_STATUSTYPE_ocsp);
+        }
+        if (config_.require_ocsp_staple) {
+            (void)SSL_CTX_set_tlsext_status_cb(context(), &tls_callbacks::check_staple);
         }
         return ok();
     }
 
     VoidResult set_resumption() {
+        state_->session_lifetime = config_.session_lifetime;
+        SSL_CTX_set_timeout(context(), static_cast<long>(config_.session_lifetime.count()));
         if (role_ == tls_role::client) {
             SSL_CTX_set_session_cache_mode(context(),
                                            config_.session_resumption
@@ -247,7 +211,11 @@ private:
             SSL_CTX_set_options(context(), SSL_OP_NO_TICKET);
         }
         // One is what a client of ours uses; each costs an encryption and a write.
-        if (SSL_CTX_set_num_tickets(context(), config_.session_resumption ? 1 : 0) != 1) {
+        state_->tickets = tickets_;
+        if (SSL_CTX_set_num_tickets(context(), config_.session_resumption ? 1 : 0) != 1 ||
+            SSL_CTX_set_tlsext_ticket_key_evp_cb(context(), &tls_callbacks::use_ticket_key) != 1 ||
+            SSL_CTX_set_session_ticket_cb(context(), &tls_callbacks::write_ticket,
+                                          &tls_callbacks::judge_ticket, nullptr) != 1) {
             return wrong("session_resumption");
         }
         return set_session_scope();
@@ -256,21 +224,16 @@ private:
     /// A client certificate that was good enough for one configuration must not become so for
     /// another one by resumption.
     VoidResult set_session_scope() {
-        std::string scope =
-            fmt::format("{}\n{}\n{}\n{}\n", static_cast<int>(config_.client_certificate_mode),
-                        config_.ca_file, config_.ca_path, config_.ca_pem);
+        std::string scope = fmt::format("{};{};{};", static_cast<int>(config_.client_certificate_mode),
+                                        static_cast<int>(config_.crl_policy),
+                                        trust_ ? trust_->digest() : "");
         for (const std::string& each : state_->pins) {
-            scope += each + '\n';
+            scope += each + ';';
         }
-        if (!config_.ca_file.empty()) {
-            std::ifstream file(config_.ca_file, std::ios::binary);
-            scope.append(std::istreambuf_iterator<char>(file), {});
-        }
-        std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-        unsigned size = 0;
-        if (EVP_Digest(scope.data(), scope.size(), digest.data(), &size, EVP_sha256(), nullptr) !=
-                1 ||
-            SSL_CTX_set_session_id_context(context(), digest.data(), std::min(size, 32U)) != 1) {
+        const std::string digest = sha256_of(scope);
+        if (SSL_CTX_set_session_id_context(
+                context(), reinterpret_cast<const unsigned char*>(digest.data()),
+                static_cast<unsigned>(digest.size())) != 1) {
             return wrong("session_resumption");
         }
         return ok();
@@ -329,6 +292,8 @@ private:
 
     const tls_config& config_;
     const tls_role role_;
+    const std::shared_ptr<const tls_trust> trust_;
+    const std::shared_ptr<tls_ticket_keys> tickets_;
     const std::string source_;
     tls_context_ptr context_;
     tls_context_state* state_ = nullptr;
@@ -336,18 +301,28 @@ private:
 
 }  // namespace
 
-Result<tls_context_ptr> make_server_context(const tls_config& config, std::string_view source) {
-    auto made = context_builder(config, tls_role::server, source).build(config.identity);
+bool verifies_chains(const tls_config& config, tls_role role) noexcept {
+    return role == tls_role::client ? config.verify_peer
+                                    : config.client_certificate_mode != client_certificates::none;
+}
+
+Result<tls_context_ptr> make_server_context(const tls_config& config,
+                                            const std::shared_ptr<const tls_trust>& trust,
+                                            const std::shared_ptr<tls_ticket_keys>& tickets,
+                                            std::string_view source) {
+    const auto build = [&](const tls_identity& identity) {
+        return context_builder(config, tls_role::server, trust, tickets, source).build(identity);
+    };
+    auto made = build(config.identity);
     if (!made || config.identities_by_name.empty()) {
         return made;
     }
     SSL_CTX* const first = made.value().get();
     for (const tls_identity& each : config.identities_by_name) {
-        auto more = context_builder(config, tls_role::server, source).build(each);
+        auto more = build(each);
         if (!more) {
             return more;
         }
-        carry_ticket_keys_over(first, more.value().get());
         state_of(first).by_name.push_back(std::move(more).value());
     }
     SSL_CTX_set_tlsext_servername_callback(first, &tls_callbacks::choose_identity);
@@ -355,23 +330,10 @@ Result<tls_context_ptr> make_server_context(const tls_config& config, std::strin
     return made;
 }
 
-Result<tls_context_ptr> make_client_context(const tls_config& config, std::string_view source) {
-    return context_builder(config, tls_role::client, source).build(config.identity);
-}
-
-void carry_ticket_keys_over(ssl_ctx_st* from, ssl_ctx_st* to) {
-    std::array<unsigned char, 256> keys;
-    const long size = SSL_CTX_get_tlsext_ticket_keys(from, nullptr, 0);
-    if (size <= 0 || static_cast<std::size_t>(size) > keys.size()) {
-        return;
-    }
-    if (SSL_CTX_get_tlsext_ticket_keys(from, keys.data(), size) == 1) {
-        (void)SSL_CTX_set_tlsext_ticket_keys(to, keys.data(), size);
-    }
-    OPENSSL_cleanse(keys.data(), keys.size());
-    for (const tls_context_ptr& each : state_of(to).by_name) {
-        carry_ticket_keys_over(to, each.get());
-    }
+Result<tls_context_ptr> make_client_context(const tls_config& config,
+                                            const std::shared_ptr<const tls_trust>& trust,
+                                            std::string_view source) {
+    return context_builder(config, tls_role::client, trust, nullptr, source).build(config.identity);
 }
 
 }  // namespace network_system::core

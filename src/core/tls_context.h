@@ -1,5 +1,7 @@
 #pragma once
 
+#include "transport/tls_terms.h"
+
 #include <network_system/core/tls_config.h>
 #include <network_system/utils/result_types.h>
 
@@ -17,14 +19,20 @@ using tls_context_ptr = std::shared_ptr<ssl_ctx_st>;
 [[nodiscard]] VoidResult check_server_config(const tls_config& config, std::string_view source);
 [[nodiscard]] VoidResult check_client_config(const tls_config& config, std::string_view source);
 
-/// Reads the files that the configuration names. Errors: `invalid_argument` (a list that OpenSSL
-/// does not understand), `certificate_load_failed` (which file, and why).
-[[nodiscard]] Result<tls_context_ptr> make_server_context(const tls_config& config,
-                                                          std::string_view source);
-[[nodiscard]] Result<tls_context_ptr> make_client_context(const tls_config& config,
-                                                          std::string_view source);
+class tls_ticket_keys;
+class tls_trust;
 
-/// Lets `to` open the tickets that `from` has issued.
-void carry_ticket_keys_over(ssl_ctx_st* from, ssl_ctx_st* to);
+/// Reads the files that the configuration names. `trust` is that of the configuration, null when it
+/// verifies no chain; tickets are encrypted with `tickets`. Errors: `invalid_argument` (a list that
+/// OpenSSL does not understand), `certificate_load_failed` (which file, and why).
+[[nodiscard]] Result<tls_context_ptr> make_server_context(
+    const tls_config& config, const std::shared_ptr<const tls_trust>& trust,
+    const std::shared_ptr<tls_ticket_keys>& tickets, std::string_view source);
+[[nodiscard]] Result<tls_context_ptr> make_client_context(
+    const tls_config& config, const std::shared_ptr<const tls_trust>& trust,
+    std::string_view source);
+
+/// Whether peers are verified by their chain, for which a tls_trust is needed.
+[[nodiscard]] bool verifies_chains(const tls_config& config, transport::tls_role role) noexcept;
 
 }  // namespace network_system::core

@@ -1,5 +1,9 @@
 #include "core/tls_security.h"
 
+#include "core/tls_files.h"
+#include "core/tls_ticket_keys.h"
+#include "core/tls_trust.h"
+#include "runtime/native_socket.h"
 #include "runtime/unix_socket.h"
 #include "transport/tls_transport.h"
 #include "utils/failure.h"
@@ -8,7 +12,6 @@
 #include <fmt/format.h>
 #include <openssl/ssl.h>
 
-#include <filesystem>
 #include <unordered_map>
 #include <utility>
 
@@ -24,34 +27,41 @@ void keep_openssl_until_the_end() {
     (void)OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, nullptr);
 }
 
-engine::make_transport transports_with(std::shared_ptr<const tls_terms> terms) {
-    return [terms = std::move(terms)](std::shared_ptr<runtime::loop> where,
-                                      runtime::unique_socket socket) {
-        return transport::make_tls_transport(std::move(where), std::move(socket), terms);
-    };
+/// The trust of a configuration; null when it verifies no chain.
+Result<std::shared_ptr<const tls_trust>> trust_of(const tls_config& config, tls_role role,
+                                                  std::string_view source) {
+    if (!verifies_chains(config, role)) {
+        return std::shared_ptr<const tls_trust>();
+    }
+    return tls_trust::of(config, source);
 }
 
-/// Everything that a client's context is made of: equal texts, equal contexts.
-std::string identity_of(const tls_config& config) {
-    std::string all =
-        fmt::format("{};{};{};{};{};{}", config.verify_peer, static_cast<int>(config.min_version),
-                    static_cast<int>(config.max_version), config.session_resumption,
-                    config.request_ocsp, config.application_protocols.size());
+/// Everything that a client's context is made of: equal digests, equal contexts.
+Result<std::string> identity_of(const tls_config& config, const tls_trust* trust,
+                                std::string_view source) {
+    std::string all = fmt::format(
+        "{};{};{};{};{};{};{};{};{}", config.verify_peer, static_cast<int>(config.min_version),
+        static_cast<int>(config.max_version), config.session_resumption,
+        config.session_lifetime.count(), config.request_ocsp, config.require_ocsp_staple,
+        static_cast<int>(config.crl_policy), config.application_protocols.size());
     const auto add = [&all](const std::string& part) {
         all += fmt::format(";{}:{}", part.size(), part);
     };
-    const auto add_file = [&](const std::string& path) {
-        add(path);
-        std::error_code unreadable;
-        const auto changed = std::filesystem::last_write_time(path, unreadable);
-        all += fmt::format(";{}", unreadable ? 0 : changed.time_since_epoch().count());
-    };
-    for (const std::string* each : {&config.identity.certificate_file, &config.identity.key_file,
-                                    &config.ca_file, &config.ca_path, &config.key_log_file}) {
-        add_file(*each);
+    add(trust != nullptr ? trust->digest() : std::string());
+    for (const auto& [what, path] : {std::pair{"certificate", &config.identity.certificate_file},
+                                     std::pair{"key", &config.identity.key_file}}) {
+        if (path->empty()) {
+            add({});
+            continue;
+        }
+        const auto digest = digest_of_tls_file(what, *path, source);
+        if (!digest) {
+            return digest.error();
+        }
+        add(digest.value());
     }
-    for (const std::string* each :
-         {&config.identity.key_password, &config.ca_pem, &config.ciphers, &config.cipher_suites}) {
+    for (const std::string* each : {&config.identity.key_password, &config.key_log_file,
+                                    &config.ciphers, &config.cipher_suites}) {
         add(*each);
     }
     for (const auto* each : {&config.application_protocols, &config.pinned_certificates}) {
@@ -60,44 +70,52 @@ std::string identity_of(const tls_config& config) {
         }
         all += ';';
     }
-    return all;
+    return sha256_of(all);
 }
+
+struct client_context {
+    tls_context_ptr context;
+    std::string identity;
+};
 
 /// The contexts of the clients of this process, by what they are made of.
 class client_contexts {
 public:
-    using part_ptr = std::shared_ptr<const client_tls::shared_part>;
-
-    static Result<part_ptr> get(const tls_config& config, std::string_view source) {
-        static client_contexts all;
+    static Result<client_context> get(const tls_config& config, std::string_view source) {
+        const auto trust = trust_of(config, tls_role::client, source);
+        if (!trust) {
+            return trust.error();
+        }
+        auto identity = identity_of(config, trust.value().get(), source);
+        if (!identity) {
+            return identity.error();
+        }
+        // Never destroyed: clients may start while the process exits.
+        static auto& all = *new client_contexts;
         const std::lock_guard lock(all.mutex_);
-        std::weak_ptr<const client_tls::shared_part>& place = all.parts_[identity_of(config)];
-        if (auto known = place.lock()) {
-            return known;
+        std::erase_if(all.by_identity_, [](const auto& each) { return each.second.expired(); });
+        if (const auto found = all.by_identity_.find(identity.value());
+            found != all.by_identity_.end()) {
+            if (auto known = found->second.lock()) {
+                return client_context{std::move(known), std::move(identity).value()};
+            }
         }
-        auto context = make_client_context(config, source);
-        if (!context) {
-            all.drop_unused();
-            return context.error();
-        }
-        auto made = std::make_shared<client_tls::shared_part>();
-        made->context = std::move(context).value();
-        if (config.session_resumption) {
-            made->sessions = std::make_shared<transport::tls_session_cache>();
-        }
-        place = made;
-        all.drop_unused();
-        return part_ptr(std::move(made));
+        return make_client_context(config, trust.value(), source).map([&](const auto& made) {
+            all.by_identity_[identity.value()] = made;
+            return client_context{made, identity.value()};
+        });
     }
 
 private:
-    void drop_unused() {
-        std::erase_if(parts_, [](const auto& each) { return each.second.expired(); });
-    }
-
     std::mutex mutex_;
-    std::unordered_map<std::string, std::weak_ptr<const client_tls::shared_part>> parts_;
+    std::unordered_map<std::string, std::weak_ptr<ssl_ctx_st>> by_identity_;
 };
+
+/// The sessions of all clients of this process: they outlive the clients.
+const std::shared_ptr<transport::tls_session_cache>& client_sessions() {
+    static auto& all = *new auto(std::make_shared<transport::tls_session_cache>());
+    return all;
+}
 
 }  // namespace
 
@@ -118,7 +136,8 @@ private:
 };
 
 server_tls::server_tls(tls_config config)
-    : config_(std::move(config)), current_(std::make_shared<current_terms>()) {
+    : config_(std::move(config)), tickets_(std::make_shared<tls_ticket_keys>()),
+      current_(std::make_shared<current_terms>()) {
     keep_openssl_until_the_end();
 }
 
@@ -126,13 +145,13 @@ VoidResult server_tls::reload(std::string_view source) {
     if (auto checked = check_server_config(config_, source); checked.is_err()) {
         return checked;
     }
-    auto context = make_server_context(config_, source);
+    const auto trust = trust_of(config_, tls_role::server, source);
+    if (!trust) {
+        return trust.error();
+    }
+    auto context = make_server_context(config_, trust.value(), tickets_, source);
     if (!context) {
         return context.error();
-    }
-    const terms_ptr before = current_->get();
-    if (before) {
-        carry_ticket_keys_over(before->context.get(), context.value().get());
     }
     auto next = std::make_shared<tls_terms>();
     next->role = tls_role::server;
@@ -143,7 +162,7 @@ VoidResult server_tls::reload(std::string_view source) {
     return ok();
 }
 
-Result<engine::make_transport> server_tls::transports_to(std::string_view,
+Result<engine::make_transport> server_tls::transports_to(std::string_view, std::uint16_t,
                                                          std::string_view source) {
     return reload(source).map([this](auto) -> engine::make_transport {
         return [current = current_](std::shared_ptr<runtime::loop> where,
@@ -154,11 +173,54 @@ Result<engine::make_transport> server_tls::transports_to(std::string_view,
     });
 }
 
+/// What a client connects to, and with what terms.
+class client_tls::target {
+public:
+    /// The part of the terms that stays.
+    target(const tls_config& config, tls_terms terms, std::string server, std::string_view source)
+        : config_(config), source_(source), server_(std::move(server)), terms_(std::move(terms)) {}
+
+    [[nodiscard]] VoidResult read() {
+        auto read = client_contexts::get(config_, source_);
+        if (!read) {
+            return read.error();
+        }
+        terms_.context = std::move(read.value().context);
+        identity_ = std::move(read.value().identity);
+        return ok();
+    }
+
+    /// For the connection that has just been made. From the second on, the files are looked at
+    /// again: a client that reconnects for weeks must not trust what it was told weeks ago.
+    [[nodiscard]] std::shared_ptr<const tls_terms> terms_for(std::uint16_t port) {
+        const std::lock_guard lock(mutex_);
+        if (std::exchange(is_used_, true)) {
+            if (const auto result = read(); result.is_err()) {
+                detail::log(log_level::warning,
+                            "{}: what was read before stays in force: {}", source_,
+                            result.error().message);
+            }
+        }
+        auto terms = std::make_shared<tls_terms>(terms_);
+        terms->session_key = fmt::format("{} {} {}", identity_, server_, port);
+        return terms;
+    }
+
+private:
+    const tls_config config_;
+    const std::string source_;
+    const std::string server_;
+    std::mutex mutex_;
+    tls_terms terms_;
+    std::string identity_;
+    bool is_used_ = false;
+};
+
 client_tls::client_tls(tls_config config) : config_(std::move(config)) {
     keep_openssl_until_the_end();
 }
 
-Result<engine::make_transport> client_tls::transports_to(std::string_view host,
+Result<engine::make_transport> client_tls::transports_to(std::string_view host, std::uint16_t port,
                                                          std::string_view source) {
     if (auto checked = check_client_config(config_, source); checked.is_err()) {
         return checked.error();
@@ -175,22 +237,25 @@ Result<engine::make_transport> client_tls::transports_to(std::string_view host,
         detail::log(log_level::warning, "{}: the certificate of {} is not verified{}", source, host,
                     config_.pinned_certificates.empty() ? "" : ", only pinned");
     }
-    auto shared = client_contexts::get(config_, source);
-    if (!shared) {
-        return shared.error();
+    tls_terms terms;
+    terms.role = tls_role::client;
+    terms.server_name = is_path ? std::string() : name;
+    terms.verifies_name = config_.verify_peer;
+    terms.handshake_timeout = config_.handshake_timeout;
+    terms.counters = counters_;
+    terms.sessions = config_.session_resumption ? client_sessions() : nullptr;
+    auto to = std::make_shared<target>(config_, std::move(terms), fmt::format("{} {}", name, host),
+                                       source);
+    if (auto read = to->read(); read.is_err()) {
+        return read.error();
     }
     const std::lock_guard lock(mutex_);
-    shared_ = std::move(shared).value();
-    auto terms = std::make_shared<tls_terms>();
-    terms->role = tls_role::client;
-    terms->context = shared_->context;
-    terms->server_name = is_path ? std::string() : name;
-    terms->verifies_name = config_.verify_peer;
-    terms->handshake_timeout = config_.handshake_timeout;
-    terms->counters = counters_;
-    terms->sessions = shared_->sessions;
-    terms->session_key = fmt::format("{} {}", name, host);
-    return transports_with(std::move(terms));
+    last_ = to;
+    return engine::make_transport([to, port](std::shared_ptr<runtime::loop> where,
+                                             runtime::unique_socket socket) {
+        auto with = to->terms_for(port != 0 ? port : runtime::sockets::remote_endpoint(socket.get()).port());
+        return transport::make_tls_transport(std::move(where), std::move(socket), std::move(with));
+    });
 }
 
 Result<std::shared_ptr<stream_security>> make_server_security(

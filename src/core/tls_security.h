@@ -4,6 +4,7 @@
 #include "core/tls_context.h"
 #include "transport/tls_terms.h"
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -20,6 +21,7 @@ public:
     explicit server_tls(tls_config config);
 
     [[nodiscard]] Result<engine::make_transport> transports_to(std::string_view host,
+                                                               std::uint16_t port,
                                                                std::string_view source) override;
     /// An alert (internal_error): there is no handshake that could say more.
     [[nodiscard]] std::vector<std::uint8_t> refusal() const override {
@@ -35,6 +37,8 @@ private:
     const tls_config config_;
     const std::shared_ptr<transport::tls_counters> counters_ =
         std::make_shared<transport::tls_counters>();
+    // For all that this server ever does: tickets survive reloads and restarts.
+    const std::shared_ptr<tls_ticket_keys> tickets_;
     // Shared with the transport factories, which may outlive this.
     const std::shared_ptr<current_terms> current_;
 };
@@ -47,23 +51,22 @@ public:
     explicit client_tls(tls_config config);
 
     [[nodiscard]] Result<engine::make_transport> transports_to(std::string_view host,
+                                                               std::uint16_t port,
                                                                std::string_view source) override;
     [[nodiscard]] std::vector<std::uint8_t> refusal() const override { return {}; }
     [[nodiscard]] tls_metrics metrics() const override { return counters_->read(); }
-    /// Each start reads them.
+    /// Each connection reads what has changed.
     [[nodiscard]] VoidResult reload(std::string_view) override { return ok(); }
 
-    struct shared_part {
-        tls_context_ptr context;
-        std::shared_ptr<transport::tls_session_cache> sessions;
-    };
-
 private:
+    class target;
+
     const tls_config config_;
     const std::shared_ptr<transport::tls_counters> counters_ =
         std::make_shared<transport::tls_counters>();
     std::mutex mutex_;
-    std::shared_ptr<const shared_part> shared_;
+    // Keeps what was read for the next start.
+    std::shared_ptr<target> last_;
 };
 
 }  // namespace network_system::core

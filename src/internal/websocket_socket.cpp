@@ -109,7 +109,7 @@ Result<stream_kind_ptr> websocket_socket::prepare(const websocket::client_handsh
                                           : core::make_server_security(tls, websocket_source);
     return security.and_then([asks](const auto& over) {
         const auto host = asks != nullptr ? name_in(asks->host) : std::string_view();
-        return kind_of(core::make_transports(over.get(), host, websocket_source));
+        return kind_of(core::make_transports(over.get(), host, 0, websocket_source));
     });
 }
 

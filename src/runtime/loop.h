@@ -62,8 +62,8 @@ enum class readiness_method : std::uint8_t { automatic, per_socket };
 /// runs here, in batches: handle what is ready, write what was queued (each connection once),
 /// then free what was closed.
 ///
-/// Thread-safety: `post`, `runs_here`, `is_on_io_thread`, `net`, `clock`, `secret`, `silence` and
-/// `is_silenced` from any thread; the rest inside a batch only.
+/// Thread-safety: `post`, `runs_here`, `is_on_io_thread`, `net`, `clock`, `wall_clock`, `secret`,
+/// `silence` and `is_silenced` from any thread; the rest inside a batch only.
 class loop : public std::enable_shared_from_this<loop> {
 public:
     /// The loop of an io_context, made at first use with what is given then. It lives as a service
@@ -113,6 +113,8 @@ public:
     [[nodiscard]] steady_time now() const noexcept { return now_; }
     /// The time of this moment. Any thread.
     [[nodiscard]] steady_time clock() const noexcept { return time_.now(); }
+    /// The date of this moment. Any thread.
+    [[nodiscard]] wall_time wall_clock() const noexcept { return time_.wall(); }
     [[nodiscard]] std::uint64_t random() noexcept { return time_.random(); }
     /// See time_source::secret. Any thread.
     [[nodiscard]] std::uint32_t secret() noexcept { return time_.secret(); }

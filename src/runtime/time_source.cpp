@@ -13,6 +13,8 @@ class system_source final : public time_source {
 public:
     steady_time now() noexcept override { return std::chrono::steady_clock::now(); }
 
+    wall_time wall() noexcept override { return std::chrono::system_clock::now(); }
+
     std::uint64_t random() noexcept override {
         thread_local std::mt19937_64 generator = [] {
             std::random_device device;

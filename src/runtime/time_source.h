@@ -2,18 +2,22 @@
 
 #include "utils/deadline.h"
 
+#include <chrono>
 #include <cstdint>
 
 namespace network_system::runtime {
 
 using detail::after;
 using detail::steady_time;
+using wall_time = std::chrono::system_clock::time_point;
 
 /// The one place time and randomness come from, so that whole servers and clients can run under
 /// virtual time with a fixed seed.
 class time_source {
 public:
     [[nodiscard]] virtual steady_time now() noexcept = 0;
+    /// The date, for what says until when it is valid. May be set back. Any thread.
+    [[nodiscard]] virtual wall_time wall() noexcept = 0;
     [[nodiscard]] virtual std::uint64_t random() noexcept = 0;
     /// Uniform over all values, and such that nobody can foresee it. Any thread.
     [[nodiscard]] virtual std::uint32_t secret() noexcept = 0;

@@ -46,6 +46,11 @@ public:
     runtime::steady_time now() noexcept override {
         return runtime::steady_time{std::chrono::hours{1} + now_};
     }
+    /// A fixed date: runs of one seed are the same on every day.
+    runtime::wall_time wall() noexcept override {
+        return std::chrono::sys_days{std::chrono::year{2026} / 1 / 1} +
+               std::chrono::duration_cast<runtime::wall_time::duration>(now_);
+    }
     std::uint64_t random() noexcept override { return dice_.next(); }
     std::uint32_t secret() noexcept override { return static_cast<std::uint32_t>(dice_.next()); }
 

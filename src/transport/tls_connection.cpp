@@ -153,12 +153,18 @@ bool tls_connection::set_up_client() {
             return false;
         }
     }
-    if (terms_->sessions) {
-        if (const tls_session earlier = terms_->sessions->take(terms_->session_key)) {
-            (void)SSL_set_session(ssl, earlier.get());  // without it: a full handshake
-        }
-    }
     return true;
+}
+
+void tls_connection::begin(const lower_stream& below, runtime::loop& where) {
+    below_ = below;
+    loop_ = &where;
+    if (!terms_->sessions || failure_) {
+        return;
+    }
+    if (const tls_session earlier = terms_->sessions->take(terms_->session_key, wall_clock())) {
+        (void)SSL_set_session(ssl_.get(), earlier.get());  // without it: a full handshake
+    }
 }
 
 tls_connection* tls_connection::of(const ssl_st* ssl) noexcept {

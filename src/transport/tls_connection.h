@@ -48,10 +48,7 @@ public:
     ~tls_connection() = default;
 
     /// From now on the stream below stays where it is.
-    void begin(const lower_stream& below, runtime::loop& where) noexcept {
-        below_ = below;
-        loop_ = &where;
-    }
+    void begin(const lower_stream& below, runtime::loop& where);
     /// The stream below is about to be closed.
     void end();
 
@@ -93,6 +90,9 @@ public:
     /// The connection that OpenSSL's object belongs to.
     [[nodiscard]] static tls_connection* of(const ssl_st* ssl) noexcept;
     [[nodiscard]] const tls_terms& terms() const noexcept { return *terms_; }
+    /// The date, for what certificates say.
+    [[nodiscard]] runtime::wall_time wall_clock() const noexcept { return loop_->wall_clock(); }
+    [[nodiscard]] runtime::steady_time clock() const noexcept { return loop_->now(); }
     /// Called while the certificate is verified: the text of the failure that follows.
     void note_refusal(std::string text) {
         refusal_ = std::make_unique<std::string>(std::move(text));

@@ -5,7 +5,9 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <ctime>
 #include <string_view>
 #include <vector>
@@ -69,18 +71,6 @@ std::vector<std::string> alternative_names_of(const X509* certificate) {
         }
     }
     return all;
-}
-
-std::chrono::system_clock::time_point time_of(const ASN1_TIME* time) {
-    std::tm fields{};
-    if (ASN1_TIME_to_tm(time, &fields) != 1) {
-        return {};
-    }
-    const std::chrono::sys_days day = std::chrono::year(fields.tm_year + 1900) /
-                                      std::chrono::month(static_cast<unsigned>(fields.tm_mon + 1)) /
-                                      std::chrono::day(static_cast<unsigned>(fields.tm_mday));
-    return day + std::chrono::hours(fields.tm_hour) + std::chrono::minutes(fields.tm_min) +
-           std::chrono::seconds(fields.tm_sec);
 }
 
 std::string serial_of(X509* certificate) {
@@ -166,6 +156,24 @@ std::string fingerprint_of(const x509_st* certificate) {
         text += fmt::format("{:02x}", digest[i]);
     }
     return text;
+}
+
+runtime::wall_time time_of(const asn1_string_st* time) {
+    using std::chrono::seconds;
+    std::tm fields{};
+    if (ASN1_TIME_to_tm(time, &fields) != 1) {
+        return {};
+    }
+    const std::chrono::sys_days day = std::chrono::year(fields.tm_year + 1900) /
+                                      std::chrono::month(static_cast<unsigned>(fields.tm_mon + 1)) /
+                                      std::chrono::day(static_cast<unsigned>(fields.tm_mday));
+    const std::chrono::sys_seconds exact = day + std::chrono::hours(fields.tm_hour) +
+                                           std::chrono::minutes(fields.tm_min) +
+                                           seconds(fields.tm_sec);
+    // "99991231235959Z", which means never, is beyond the nanoseconds of the clock.
+    return std::clamp<std::chrono::sys_seconds>(
+        exact, std::chrono::ceil<seconds>(runtime::wall_time::min()),
+        std::chrono::floor<seconds>(runtime::wall_time::max()));
 }
 
 certificate_info describe_certificate(x509_st* certificate) {

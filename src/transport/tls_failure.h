@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 
+struct asn1_string_st;
 struct x509_st;
 struct x509_store_ctx_st;
 
@@ -34,6 +35,10 @@ enum class error_in_queue : std::uint8_t { first, last };
 
 /// SHA-256 of the certificate as 64 lower-case hexadecimal digits.
 [[nodiscard]] std::string fingerprint_of(const x509_st* certificate);
+
+/// The time that a certificate names, at most the last one there is on this machine; the epoch when
+/// it is none.
+[[nodiscard]] runtime::wall_time time_of(const asn1_string_st* time);
 
 [[nodiscard]] certificate_info describe_certificate(x509_st* certificate);
 

@@ -1,5 +1,7 @@
 #include "transport/tls_session_cache.h"
 
+#include "transport/tls_session_origin.h"
+
 #include <openssl/ssl.h>
 
 #include <utility>
@@ -10,45 +12,47 @@ void tls_session_deleter::operator()(ssl_session_st* session) const noexcept {
     SSL_SESSION_free(session);
 }
 
-void tls_session_cache::put(const std::string& server, tls_session session) {
+void tls_session_cache::put(const std::string& key, tls_session session) {
     const std::lock_guard lock(mutex_);
-    if (const auto found = by_server_.find(server); found != by_server_.end()) {
+    if (const auto found = by_key_.find(key); found != by_key_.end()) {
         found->second->second = std::move(session);
         entries_.splice(entries_.begin(), entries_, found->second);
         return;
     }
-    entries_.emplace_front(server, std::move(session));
-    by_server_.emplace(entries_.front().first, entries_.begin());
+    entries_.emplace_front(key, std::move(session));
+    by_key_.emplace(entries_.front().first, entries_.begin());
     if (entries_.size() > capacity) {
-        by_server_.erase(entries_.back().first);
+        by_key_.erase(entries_.back().first);
         entries_.pop_back();
     }
 }
 
-tls_session tls_session_cache::take(const std::string& server) {
+tls_session tls_session_cache::take(const std::string& key, runtime::wall_time now) {
     const std::lock_guard lock(mutex_);
-    const auto found = by_server_.find(server);
-    if (found == by_server_.end()) {
+    const auto found = by_key_.find(key);
+    if (found == by_key_.end()) {
         return {};
     }
-    SSL_SESSION* const session = found->second->second.get();
-    if (SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION &&
+    const auto place = found->second;
+    SSL_SESSION* const session = place->second.get();
+    const auto origin = origin_of(session);
+    const bool holds = origin && origin->holds_at(now);
+    if (holds && SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION &&
         SSL_SESSION_up_ref(session) == 1) {
-        entries_.splice(entries_.begin(), entries_, found->second);
+        entries_.splice(entries_.begin(), entries_, place);
         return tls_session(session);
     }
-    const auto place = found->second;
-    tls_session taken = std::move(place->second);
-    by_server_.erase(found);
+    tls_session taken = holds ? std::move(place->second) : tls_session();
+    by_key_.erase(found);
     entries_.erase(place);
     return taken;
 }
 
-void tls_session_cache::forget(const std::string& server) {
+void tls_session_cache::forget(const std::string& key) {
     const std::lock_guard lock(mutex_);
-    if (const auto found = by_server_.find(server); found != by_server_.end()) {
+    if (const auto found = by_key_.find(key); found != by_key_.end()) {
         const auto place = found->second;
-        by_server_.erase(found);
+        by_key_.erase(found);
         entries_.erase(place);
     }
 }

@@ -20,6 +20,13 @@ namespace network_system::testing {
 class virtual_time final : public runtime::time_source {
 public:
     runtime::steady_time now() noexcept override { return now_; }
+    /// Goes on with `now` from the machine's date, which certificates are made for.
+    runtime::wall_time wall() noexcept override {
+        return began_ + std::chrono::duration_cast<runtime::wall_time::duration>(
+                            now_.time_since_epoch() - std::chrono::hours{1}) + shifted_by_;
+    }
+    /// Somebody sets the date.
+    void shift_wall(std::chrono::seconds by) noexcept { shifted_by_ += by; }
     std::uint64_t random() noexcept override {
         // splitmix64
         std::uint64_t z = (state_ += 0x9E3779B97F4A7C15U);
@@ -32,6 +39,8 @@ public:
 
 private:
     runtime::steady_time now_{std::chrono::hours{1}};
+    const runtime::wall_time began_ = std::chrono::system_clock::now();
+    std::chrono::seconds shifted_by_{0};
     std::uint64_t state_ = 42;
 };
 
@@ -209,6 +218,9 @@ public:
         time_.move_to(end);
         run();
     }
+
+    /// Somebody sets the date; no other time passes.
+    void shift_wall(std::chrono::seconds by) noexcept { time_.shift_wall(by); }
 
     /// Time passes while nobody runs the loop, as when a callback or the machine holds it up.
     void hold_up(std::chrono::nanoseconds by) { time_.move_to(time_.now() + by); }

@@ -1,11 +1,13 @@
 #include "support/tls_authority.h"
 
 #include <openssl/evp.h>
+#include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #include <array>
+#include <cstdio>
 #include <fstream>
 #include <random>
 #include <stdexcept>
@@ -133,6 +135,73 @@ std::string issued_certificate::fingerprint() const {
         text += digits[digest[i] >> 4U];
         text += digits[digest[i] & 15U];
     }
+    return text;
+}
+
+std::string issued_certificate::hash_name() const {
+    std::array<char, 16> text{};
+    (void)std::snprintf(text.data(), text.size(), "%08lx.",
+                        X509_subject_name_hash(certificate_.get()));
+    return text.data();
+}
+
+std::string issued_certificate::crl(const crl_wishes& wishes) const {
+    const std::unique_ptr<X509_CRL, decltype(&X509_CRL_free)> made(X509_CRL_new(), &X509_CRL_free);
+    X509_CRL* const list = made.get();
+    check(X509_CRL_set_version(list, 1) == 1 &&
+              X509_CRL_set_issuer_name(list, X509_get_subject_name(certificate_.get())) == 1,
+          "CRL");
+    const std::unique_ptr<ASN1_TIME, decltype(&ASN1_TIME_free)> when(
+        X509_gmtime_adj(nullptr, wishes.made), &ASN1_TIME_free);
+    check(X509_CRL_set1_lastUpdate(list, when.get()) == 1, "CRL");
+    for (const issued_certificate* each : wishes.revoked) {
+        X509_REVOKED* const entry = X509_REVOKED_new();
+        check(X509_REVOKED_set_serialNumber(entry,
+                                            X509_get_serialNumber(each->certificate_.get())) == 1 &&
+                  X509_REVOKED_set_revocationDate(entry, when.get()) == 1 &&
+                  X509_CRL_add0_revoked(list, entry) == 1,
+              "CRL");
+    }
+    X509_gmtime_adj(when.get(), wishes.next);
+    check(X509_CRL_set1_nextUpdate(list, when.get()) == 1, "CRL");
+    if (!wishes.extension.empty()) {
+        const std::unique_ptr<X509_EXTENSION, decltype(&X509_EXTENSION_free)> extension(
+            X509V3_EXT_conf(nullptr, nullptr, wishes.extension.c_str(),
+                            wishes.extension_value.c_str()),
+            &X509_EXTENSION_free);
+        check(extension && X509_CRL_add_ext(list, extension.get(), -1) == 1, "extension");
+    }
+    const issued_certificate& signer = wishes.forger != nullptr ? *wishes.forger : *this;
+    check(X509_CRL_sign(list, signer.key_.get(), EVP_sha256()) > 0, "signature");
+    return pem_of([list](BIO* to) { return PEM_write_bio_X509_CRL(to, list); });
+}
+
+std::string issued_certificate::status_of(const issued_certificate& about,
+                                          const status_wishes& wishes) const {
+    const std::unique_ptr<OCSP_BASICRESP, decltype(&OCSP_BASICRESP_free)> made(
+        OCSP_BASICRESP_new(), &OCSP_BASICRESP_free);
+    const std::unique_ptr<OCSP_CERTID, decltype(&OCSP_CERTID_free)> id(
+        OCSP_cert_to_id(wishes.uses_sha256 ? EVP_sha256() : EVP_sha1(), about.certificate_.get(),
+                        certificate_.get()),
+        &OCSP_CERTID_free);
+    const std::unique_ptr<ASN1_TIME, decltype(&ASN1_TIME_free)> when(
+        X509_gmtime_adj(nullptr, wishes.made), &ASN1_TIME_free);
+    const std::unique_ptr<ASN1_TIME, decltype(&ASN1_TIME_free)> next(
+        X509_gmtime_adj(nullptr, wishes.next), &ASN1_TIME_free);
+    check(OCSP_basic_add1_status(made.get(), id.get(), wishes.status, 0, when.get(), when.get(),
+                                 wishes.next != 0 ? next.get() : nullptr) != nullptr,
+          "status");
+    const issued_certificate& signer = wishes.responder != nullptr ? *wishes.responder : *this;
+    check(OCSP_basic_sign(made.get(), signer.certificate_.get(), signer.key_.get(), EVP_sha256(),
+                          nullptr, 0) == 1,
+          "status");
+    const std::unique_ptr<OCSP_RESPONSE, decltype(&OCSP_RESPONSE_free)> response(
+        OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, made.get()), &OCSP_RESPONSE_free);
+    unsigned char* bytes = nullptr;
+    const int size = i2d_OCSP_RESPONSE(response.get(), &bytes);
+    check(size > 0, "status");
+    std::string text(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+    OPENSSL_free(bytes);
     return text;
 }
 

@@ -27,6 +27,33 @@ struct certificate_wishes {
     unsigned rsa_bits = 0;
 };
 
+class issued_certificate;
+
+/// What a list of revoked certificates is to be like.
+struct crl_wishes {
+    std::vector<const issued_certificate*> revoked{};
+    /// Seconds from now.
+    long made = -3600;
+    long next = 3600;
+    /// Who signs in the authority's name; null = the authority.
+    const issued_certificate* forger = nullptr;
+    /// "DER:…" or words of OpenSSL's configuration, by the extension's short name.
+    std::string extension{};
+    std::string extension_value{};
+};
+
+/// What a certificate status (OCSP) is to be like.
+struct status_wishes {
+    /// As OpenSSL numbers them: good, revoked, unknown.
+    int status = 0;
+    long made = -3600;
+    /// 0 = none.
+    long next = 3600;
+    /// Who signs; null = the authority.
+    const issued_certificate* responder = nullptr;
+    bool uses_sha256 = false;
+};
+
 /// A certificate with its key.
 class issued_certificate {
 public:
@@ -38,6 +65,13 @@ public:
     [[nodiscard]] std::string key_pem(const std::string& password = {}) const;
     /// SHA-256 as 64 hexadecimal digits.
     [[nodiscard]] std::string fingerprint() const;
+    /// The name that `openssl rehash` gives it, without its number: "1a2b3c4d.".
+    [[nodiscard]] std::string hash_name() const;
+    /// What this authority has revoked, in PEM.
+    [[nodiscard]] std::string crl(const crl_wishes& wishes = {}) const;
+    /// What this authority says of a certificate that it has issued, in DER.
+    [[nodiscard]] std::string status_of(const issued_certificate& about,
+                                        const status_wishes& wishes = {}) const;
 
 private:
     std::shared_ptr<evp_pkey_st> key_;

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "core/tls_context.h"
+#include "core/tls_ticket_keys.h"
+#include "core/tls_trust.h"
 #include "support/scripted_stream.h"
 #include "support/tls_authority.h"
 #include "transport/tls_stream.h"
@@ -27,8 +29,13 @@ inline std::shared_ptr<transport::tls_terms> make_terms(tls_role role, core::tls
     } else {
         config.ca_file = authority.ca_file();
     }
-    auto context = role == tls_role::server ? core::make_server_context(config, "test")
-                                            : core::make_client_context(config, "test");
+    auto trust = core::verifies_chains(config, role) ? core::tls_trust::of(config, "test").value()
+                                                     : nullptr;
+    auto context =
+        role == tls_role::server
+            ? core::make_server_context(config, trust, std::make_shared<core::tls_ticket_keys>(),
+                                        "test")
+            : core::make_client_context(config, trust, "test");
     if (!context) {
         throw std::runtime_error(context.error().message);
     }

@@ -19,6 +19,15 @@ enum class client_certificates : std::uint8_t {
     required,
 };
 
+/// Which authorities have to say that they have not revoked a certificate (a CRL, RFC 5280).
+enum class crl_policy : std::uint8_t {
+    /// Those of whom a CRL is given (default): without one nothing is looked up. A CRL that has
+    /// expired, or whose signature is wrong, refuses what its authority has issued.
+    if_present,
+    /// All of the chain, its root included: without a valid CRL of each the peer is refused.
+    require,
+};
+
 /// A certificate with its key, in PEM.
 struct tls_identity {
     /// The certificate, followed by the intermediate ones up to the root.
@@ -42,11 +51,20 @@ struct tls_config {
     std::vector<tls_identity> identities_by_name;
 
     /// Whom to trust: a file or a directory (`openssl rehash`) of certificates in PEM, or the
-    /// certificates themselves. All that are given are used. A client without any trusts what the
-    /// system trusts; a server has to name them when it asks for certificates.
+    /// certificates themselves. All that are given are used, and all may hold CRLs too. A client
+    /// without any trusts what the system trusts; a server has to name them when it asks for
+    /// certificates. A PEM block that is neither a certificate nor a CRL is refused with
+    /// `certificate_load_failed`. Of a directory, only files are read whose names are hashes
+    /// ("1a2b3c4d.0", "1a2b3c4d.r0").
     std::string ca_file;
     std::string ca_path;
     std::string ca_pem;
+
+    /// The certificates that authorities have revoked: CRLs in PEM, or one in DER. Comes on top of
+    /// those in `ca_file`, `ca_path` and `ca_pem`; read again with them. Empty = none.
+    std::string crl_file;
+    /// `require` without any CRL is refused with `invalid_argument`.
+    core::crl_policy crl_policy = core::crl_policy::if_present;
 
     /// Clients: whether the server's chain, validity and name are verified. Switching it off leaves
     /// a connection that anybody can read and change, and logs a warning; with
@@ -81,17 +99,28 @@ struct tls_config {
     /// refuses clients that offer only others.
     std::vector<std::string> application_protocols;
 
-    /// Lets later connections resume the sessions of earlier ones. A client keeps at most 1,024
-    /// sessions in memory, by configuration and server; a server keeps none: they are in encrypted
-    /// tickets that the clients hold. A session never resumes into another configuration.
+    /// Lets later connections resume the sessions of earlier ones. The clients of a process keep at
+    /// most 2,048 sessions in memory, by configuration, host and port; a server keeps none: they are
+    /// in encrypted tickets that the clients hold. A session never resumes into another
+    /// configuration, under another server name, or after anything that decided about the peer has
+    /// changed or expired: authorities, CRLs, pins, certificates.
     bool session_resumption = true;
+    /// How long after its full handshake a session may be resumed, however often it was renewed in
+    /// between (RFC 8446, section 4.6.1). 1 s to 7 days. Default 24 h. Certificates and CRLs that
+    /// expire earlier end it earlier.
+    std::chrono::seconds session_lifetime{std::chrono::hours{24}};
 
     /// A handshake that is not complete by then ends the connection with `connection_timeout`. At
     /// least 1 ms. Default 10 s. For a client, `connect_timeout` applies too.
     std::chrono::milliseconds handshake_timeout{10'000};
 
-    /// Clients: asks for a stapled certificate status; see `tls_info::ocsp_response`.
+    /// Clients: asks for a stapled certificate status and hands it over as it came, unverified; see
+    /// `tls_info::ocsp_response`.
     bool request_ocsp = false;
+    /// Clients: asks for it and refuses servers (`certificate_verification_failed`) that staple none,
+    /// or one that does not say "good" about their certificate, is not signed by its authority (or a
+    /// responder that the authority has certified for it), or is out of date (RFC 6960, section 4).
+    bool require_ocsp_staple = false;
 
     /// Debugging: secrets are appended to this file in the format of NSS, with which Wireshark can
     /// read the traffic; so can everybody else who gets the file. A warning is logged.

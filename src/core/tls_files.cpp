@@ -1,0 +1,228 @@
+#include "core/tls_files.h"
+
+#include "utils/failure.h"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <mutex>
+#include <optional>
+#include <system_error>
+#include <unordered_map>
+
+#ifndef _WIN32
+#include <sys/stat.h>
+#endif
+
+namespace network_system::core {
+namespace {
+
+// More than the authorities of all systems together: whoever names a device gets an error.
+constexpr std::size_t max_file_size = std::size_t{64} << 20U;
+
+error_info cannot_read(std::string_view what, const std::string& path, std::string_view source,
+                       const std::string& why) {
+    error_info info = detail::failure(errc::certificate_load_failed,
+                                      fmt::format("{} '{}': {}", what, path, why), source);
+    info.details = why;
+    return info;
+}
+
+std::string reason_of(int error) {
+    return std::error_code(error, std::generic_category()).message();
+}
+
+/// What a file looks like from outside: equal looks, equal contents.
+struct file_look {
+    std::array<std::int64_t, 7> fields{};
+    /// Whether a later change would be seen: not within the grain of the file system's clock.
+    bool is_settled = false;
+
+    friend bool operator==(const file_look& one, const file_look& other) noexcept {
+        return one.fields == other.fields;
+    }
+};
+
+#ifdef _WIN32
+
+std::optional<file_look> look_at(const std::string&) {
+    return std::nullopt;
+}
+
+#else
+
+#ifdef __APPLE__
+const timespec& change_of(const struct stat& of) noexcept {
+    return of.st_ctimespec;
+}
+const timespec& modification_of(const struct stat& of) noexcept {
+    return of.st_mtimespec;
+}
+#else
+const timespec& change_of(const struct stat& of) noexcept {
+    return of.st_ctim;
+}
+const timespec& modification_of(const struct stat& of) noexcept {
+    return of.st_mtim;
+}
+#endif
+
+std::optional<file_look> look_at(const std::string& path) {
+    struct stat found {};
+    if (::stat(path.c_str(), &found) != 0) {
+        return std::nullopt;
+    }
+    const timespec& changed = change_of(found);
+    const timespec& modified = modification_of(found);
+    file_look look;
+    look.fields = {static_cast<std::int64_t>(found.st_dev), static_cast<std::int64_t>(found.st_ino),
+                   static_cast<std::int64_t>(found.st_size),
+                   static_cast<std::int64_t>(modified.tv_sec), modified.tv_nsec,
+                   static_cast<std::int64_t>(changed.tv_sec), changed.tv_nsec};
+    // Compared with the clock that the file system stamps its files with: the machine's.
+    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    constexpr std::int64_t grain = 2;
+    look.is_settled = now.time_since_epoch().count() - changed.tv_sec > grain;
+    return look;
+}
+
+#endif
+
+/// The digests of the files that were read, with what these looked like then.
+class known_digests {
+public:
+    [[nodiscard]] std::optional<std::string> find(const std::string& path, const file_look& look) {
+        const std::lock_guard lock(mutex_);
+        const auto found = by_path_.find(path);
+        if (found == by_path_.end() || found->second.look != look) {
+            return std::nullopt;
+        }
+        return found->second.digest;
+    }
+    void keep(const std::string& path, const file_look& look, const std::string& digest) {
+        const std::lock_guard lock(mutex_);
+        if (by_path_.size() >= capacity) {
+            by_path_.clear();
+        }
+        by_path_.insert_or_assign(path, known{look, digest});
+    }
+
+private:
+    struct known {
+        file_look look;
+        std::string digest;
+    };
+    static constexpr std::size_t capacity = 8192;
+
+    std::mutex mutex_;
+    std::unordered_map<std::string, known> by_path_;
+};
+
+known_digests& digests() {
+    // Never destroyed: clients may start while the process exits.
+    static auto& all = *new known_digests;
+    return all;
+}
+
+bool is_hex(std::string_view text) noexcept {
+    return std::all_of(text.begin(), text.end(), [](char each) {
+        return (each >= '0' && each <= '9') || (each >= 'a' && each <= 'f');
+    });
+}
+
+bool is_number(std::string_view text) noexcept {
+    return !text.empty() && std::all_of(text.begin(), text.end(),
+                                        [](char each) { return each >= '0' && each <= '9'; });
+}
+
+/// "1a2b3c4d.0" or "1a2b3c4d.r0".
+std::optional<hashed_file> as_hashed(const std::filesystem::path& path) {
+    constexpr std::size_t hash_size = 8;
+    const std::string name = path.filename().string();
+    if (name.size() < hash_size + 2 || name[hash_size] != '.') {
+        return std::nullopt;
+    }
+    const std::string hash = name.substr(0, hash_size);
+    const bool is_crl = name[hash_size + 1] == 'r';
+    if (!is_hex(hash) || !is_number(std::string_view(name).substr(hash_size + (is_crl ? 2 : 1)))) {
+        return std::nullopt;
+    }
+    return hashed_file{path.string(), hash, is_crl};
+}
+
+}  // namespace
+
+std::string sha256_of(std::string_view bytes) {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+    unsigned size = 0;
+    if (EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) {
+        return std::string(bytes);
+    }
+    return {reinterpret_cast<const char*>(digest.data()), size};
+}
+
+Result<std::string> read_tls_file(std::string_view what, const std::string& path,
+                                  std::string_view source) {
+    errno = 0;
+    std::ifstream file(path, std::ios::binary);
+    std::string bytes;
+    std::array<char, 16 * 1024> part;
+    while (file && bytes.size() <= max_file_size) {
+        file.read(part.data(), part.size());
+        bytes.append(part.data(), static_cast<std::size_t>(file.gcount()));
+    }
+    if (!file.eof() || file.bad()) {
+        return cannot_read(what, path, source,
+                           bytes.size() > max_file_size ? "more than 64 MiB"
+                                                        : reason_of(errno != 0 ? errno : EIO));
+    }
+    return bytes;
+}
+
+Result<std::string> digest_of_tls_file(std::string_view what, const std::string& path,
+                                       std::string_view source) {
+    // Before it is read: a change in between is then seen the next time.
+    const auto look = look_at(path);
+    if (look && look->is_settled) {
+        if (auto known = digests().find(path, *look)) {
+            return std::move(*known);
+        }
+    }
+    return read_tls_file(what, path, source).map([&](const std::string& bytes) {
+        std::string digest = sha256_of(bytes);
+        if (look && look->is_settled) {
+            digests().keep(path, *look, digest);
+        }
+        return digest;
+    });
+}
+
+Result<std::vector<hashed_file>> hashed_files_in(const std::string& directory,
+                                                 std::string_view source) {
+    std::vector<hashed_file> all;
+    std::error_code error;
+    auto each = std::filesystem::directory_iterator(directory, error);
+    for (; !error && each != std::filesystem::directory_iterator(); each.increment(error)) {
+        std::error_code gone;
+        if (auto named = as_hashed(each->path());
+            named && std::filesystem::exists(each->path(), gone)) {
+            all.push_back(std::move(*named));
+        }
+    }
+    if (error) {
+        return cannot_read("CA directory", directory, source, error.message());
+    }
+    std::sort(all.begin(), all.end(),
+              [](const auto& one, const auto& other) { return one.path < other.path; });
+    return all;
+}
+
+}  // namespace network_system::core
