@@ -10,13 +10,18 @@
 
 #include <memory>
 #include <string_view>
+#include <utility>
 
 namespace network_system::testing {
 
 class openssl_peer {
 public:
+    using context = std::shared_ptr<SSL_CTX>;
+
     explicit openssl_peer(transport::tls_role role)
-        : context_(make_context(role), &SSL_CTX_free), ssl_(SSL_new(context_.get()), &SSL_free),
+        : openssl_peer(role, context(make_context(role), &SSL_CTX_free)) {}
+    openssl_peer(transport::tls_role role, context of)
+        : context_(std::move(of)), ssl_(SSL_new(context_.get()), &SSL_free),
           input_(BIO_new(BIO_s_mem())), output_(BIO_new(BIO_s_mem())) {
         SSL_set_bio(ssl_.get(), input_, output_);
         if (role == transport::tls_role::client) {
@@ -37,6 +42,14 @@ public:
     void require_certificate() {
         SSL_set_verify(ssl_.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
     }
+    /// A client only: what it resumes if the server lets it.
+    void offer(SSL_SESSION* session) {
+        require(SSL_set_session(ssl_.get(), session) == 1, "the peer offers a session");
+    }
+    [[nodiscard]] std::shared_ptr<SSL_SESSION> session() const {
+        return {SSL_get1_session(ssl_.get()), &SSL_SESSION_free};
+    }
+    [[nodiscard]] bool has_resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
     void shutdown() { (void)SSL_shutdown(ssl_.get()); }
     /// Everything up to the end or what is there.
     [[nodiscard]] byte_string read() {
@@ -94,7 +107,7 @@ private:
         return made;
     }
 
-    std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context_;
+    context context_;
     std::unique_ptr<SSL, decltype(&SSL_free)> ssl_;
     // Owned by ssl_.
     BIO* input_;

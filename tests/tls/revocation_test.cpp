@@ -284,7 +284,7 @@ INSTANTIATE_TEST_SUITE_P(
                       errc::certificate_load_failed, "/does/not/exist"},
         bad_text_case{"delta_crl",
                       [](tls_config& to, const chain& all) {
-                          to.ca_pem += crl_with(all, "deltaCRL", "critical,1");
+                          to.ca_pem += crl_with(all, "2.5.29.27", "critical,DER:020101");
                       },
                       errc::certificate_load_failed, "delta CRL"},
         bad_text_case{"indirect_crl",

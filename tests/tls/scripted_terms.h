@@ -19,16 +19,8 @@ namespace network_system::testing {
 using transport::tls_role;
 using scripted_tls = transport::tls_stream<scripted_stream>;
 
-inline std::shared_ptr<transport::tls_terms> make_terms(tls_role role, core::tls_version version) {
-    core::tls_config config;
-    config.min_version = config.max_version = version;
-    const auto& authority = test_authority::shared();
-    if (role == tls_role::server) {
-        static const auto files = authority.issue_local("scripted");
-        config.identity = {files.certificate, files.key, {}, {}};
-    } else {
-        config.ca_file = authority.ca_file();
-    }
+inline std::shared_ptr<transport::tls_terms> make_terms(tls_role role,
+                                                        const core::tls_config& config) {
     auto trust = core::verifies_chains(config, role) ? core::tls_trust::of(config, "test").value()
                                                      : nullptr;
     auto context =
@@ -47,6 +39,19 @@ inline std::shared_ptr<transport::tls_terms> make_terms(tls_role role, core::tls
     terms->handshake_timeout = std::chrono::milliseconds{800};
     terms->counters = std::make_shared<transport::tls_counters>();
     return terms;
+}
+
+inline std::shared_ptr<transport::tls_terms> make_terms(tls_role role, core::tls_version version) {
+    core::tls_config config;
+    config.min_version = config.max_version = version;
+    const auto& authority = test_authority::shared();
+    if (role == tls_role::server) {
+        static const auto files = authority.issue_local("scripted");
+        config.identity = {files.certificate, files.key, {}, {}};
+    } else {
+        config.ca_file = authority.ca_file();
+    }
+    return make_terms(role, config);
 }
 
 /// A connection over the script, as a transport makes it.
