@@ -29,8 +29,7 @@ int pass_without_crl(int holds, X509_STORE_CTX* store) {
     }
     // One that OpenSSL does not understand is not none.
     const X509* const about = X509_STORE_CTX_get_current_cert(store);
-    STACK_OF(X509_CRL)* const any =
-        X509_STORE_CTX_get1_crls(store, X509_get_issuer_name(about));
+    STACK_OF(X509_CRL)* const any = X509_STORE_CTX_get1_crls(store, X509_get_issuer_name(about));
     const bool has_any = sk_X509_CRL_num(any) > 0;
     sk_X509_CRL_pop_free(any, &X509_CRL_free);
     if (!has_any) {

@@ -50,8 +50,8 @@ int staple(SSL* ssl, void* unused);
 int check_staple(SSL* ssl, void* unused);
 /// A session of a client that may be resumed.
 int remember_session(SSL* ssl, SSL_SESSION* session);
-/// A server's tickets: their keys, what goes into them besides the session, and whether one that has
-/// come back still holds.
+/// A server's tickets: their keys, what goes into them besides the session, and whether one that
+/// has come back still holds.
 int use_ticket_key(SSL* ssl, unsigned char* name, unsigned char* vector, EVP_CIPHER_CTX* cipher,
                    EVP_MAC_CTX* mac, int is_new);
 int write_ticket(SSL* ssl, void* unused);

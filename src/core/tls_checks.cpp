@@ -113,10 +113,11 @@ VoidResult check_server_config(const tls_config& config, std::string_view source
 }
 
 VoidResult check_client_config(const tls_config& config, std::string_view source) {
-    if (!config.verify_peer && (names_authorities(config) || asks_for_revocations(config) ||
-                                config.require_ocsp_staple)) {
-        return wrong(source, "authorities, CRLs or require_ocsp_staple are given, but verify_peer is "
-                             "off: they would verify nothing");
+    if (!config.verify_peer &&
+        (names_authorities(config) || asks_for_revocations(config) || config.require_ocsp_staple)) {
+        return wrong(source,
+                     "authorities, CRLs or require_ocsp_staple are given, but verify_peer is "
+                     "off: they would verify nothing");
     }
     if (config.client_certificate_mode != client_certificates::none ||
         !config.identities_by_name.empty() || !config.identity.ocsp_response_file.empty()) {

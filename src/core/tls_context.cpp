@@ -70,10 +70,9 @@ public:
         if (auto made = make(); !made) {
             return made;
         }
-        for (const auto step :
-             {&context_builder::set_protocols, &context_builder::set_ciphers,
-              &context_builder::set_verification,
-              &context_builder::set_resumption, &context_builder::set_key_log}) {
+        for (const auto step : {&context_builder::set_protocols, &context_builder::set_ciphers,
+                                &context_builder::set_verification,
+                                &context_builder::set_resumption, &context_builder::set_key_log}) {
             if (auto result = (this->*step)(); result.is_err()) {
                 return result.error();
             }
@@ -224,16 +223,16 @@ private:
     /// A client certificate that was good enough for one configuration must not become so for
     /// another one by resumption.
     VoidResult set_session_scope() {
-        std::string scope = fmt::format("{};{};{};", static_cast<int>(config_.client_certificate_mode),
-                                        static_cast<int>(config_.crl_policy),
-                                        trust_ ? trust_->digest() : "");
+        std::string scope =
+            fmt::format("{};{};{};", static_cast<int>(config_.client_certificate_mode),
+                        static_cast<int>(config_.crl_policy), trust_ ? trust_->digest() : "");
         for (const std::string& each : state_->pins) {
             scope += each + ';';
         }
         const std::string digest = sha256_of(scope);
-        if (SSL_CTX_set_session_id_context(
-                context(), reinterpret_cast<const unsigned char*>(digest.data()),
-                static_cast<unsigned>(digest.size())) != 1) {
+        if (SSL_CTX_set_session_id_context(context(),
+                                           reinterpret_cast<const unsigned char*>(digest.data()),
+                                           static_cast<unsigned>(digest.size())) != 1) {
             return wrong("session_resumption");
         }
         return ok();

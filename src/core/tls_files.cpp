@@ -43,11 +43,14 @@ std::string reason_of(int error) {
 /// What a file looks like from outside: equal looks, equal contents.
 struct file_look {
     std::array<std::int64_t, 7> fields{};
-    /// Whether a later change would be seen: not within the grain of the file system's clock.
-    bool is_settled = false;
+    std::int64_t changed = 0;
 
-    friend bool operator==(const file_look& one, const file_look& other) noexcept {
-        return one.fields == other.fields;
+    friend bool operator==(const file_look&, const file_look&) noexcept = default;
+    /// Whether a later change would be seen: not within the grain of the file system's clock.
+    [[nodiscard]] bool is_settled_at(std::chrono::system_clock::time_point now) const noexcept {
+        constexpr std::int64_t grain = 2;
+        return std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count() - changed >
+               grain;
     }
 };
 
@@ -83,14 +86,14 @@ std::optional<file_look> look_at(const std::string& path) {
     const timespec& changed = change_of(found);
     const timespec& modified = modification_of(found);
     file_look look;
-    look.fields = {static_cast<std::int64_t>(found.st_dev), static_cast<std::int64_t>(found.st_ino),
+    look.fields = {static_cast<std::int64_t>(found.st_dev),
+                   static_cast<std::int64_t>(found.st_ino),
                    static_cast<std::int64_t>(found.st_size),
-                   static_cast<std::int64_t>(modified.tv_sec), modified.tv_nsec,
-                   static_cast<std::int64_t>(changed.tv_sec), changed.tv_nsec};
-    // Compared with the clock that the file system stamps its files with: the machine's.
-    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-    constexpr std::int64_t grain = 2;
-    look.is_settled = now.time_since_epoch().count() - changed.tv_sec > grain;
+                   static_cast<std::int64_t>(modified.tv_sec),
+                   modified.tv_nsec,
+                   static_cast<std::int64_t>(changed.tv_sec),
+                   changed.tv_nsec};
+    look.changed = changed.tv_sec;
     return look;
 }
 
@@ -188,17 +191,19 @@ Result<std::string> read_tls_file(std::string_view what, const std::string& path
 }
 
 Result<std::string> digest_of_tls_file(std::string_view what, const std::string& path,
-                                       std::string_view source) {
+                                       std::string_view source,
+                                       std::chrono::system_clock::time_point now) {
     // Before it is read: a change in between is then seen the next time.
     const auto look = look_at(path);
-    if (look && look->is_settled) {
+    const bool is_settled = look && look->is_settled_at(now);
+    if (is_settled) {
         if (auto known = digests().find(path, *look)) {
             return std::move(*known);
         }
     }
     return read_tls_file(what, path, source).map([&](const std::string& bytes) {
         std::string digest = sha256_of(bytes);
-        if (look && look->is_settled) {
+        if (is_settled) {
             digests().keep(path, *look, digest);
         }
         return digest;

@@ -2,6 +2,7 @@
 
 #include <network_system/utils/result_types.h>
 
+#include <chrono>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,11 +18,13 @@ namespace network_system::core {
                                                 std::string_view source);
 
 /// SHA-256 of what the file holds. A file is read again only if it may have changed since: when its
-/// device, inode, size or times differ. Errors as those of read_tls_file.
+/// device, inode, size or times differ, or when it was changed so shortly before `now`, the date of
+/// the file system, that another change could have the same time. Errors as those of read_tls_file.
 ///
 /// Thread-safety: any thread.
-[[nodiscard]] Result<std::string> digest_of_tls_file(std::string_view what, const std::string& path,
-                                                     std::string_view source);
+[[nodiscard]] Result<std::string> digest_of_tls_file(
+    std::string_view what, const std::string& path, std::string_view source,
+    std::chrono::system_clock::time_point now = std::chrono::system_clock::now());
 
 /// The files of a directory that `openssl rehash` has named, sorted. What is named otherwise is
 /// left alone, and so are links to files that are gone.

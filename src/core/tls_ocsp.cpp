@@ -34,9 +34,8 @@ staple_verdict refused(std::string why) {
 basic_response parse(std::span<const std::uint8_t> bytes, std::string& why) {
     const unsigned char* at = bytes.data();
     const openssl_ptr<OCSP_RESPONSE, &OCSP_RESPONSE_free> response(
-        bytes.size() > LONG_MAX
-            ? nullptr
-            : d2i_OCSP_RESPONSE(nullptr, &at, static_cast<long>(bytes.size())));
+        bytes.size() > LONG_MAX ? nullptr
+                                : d2i_OCSP_RESPONSE(nullptr, &at, static_cast<long>(bytes.size())));
     if (!response || at != bytes.data() + bytes.size()) {
         why = "the stapled certificate status is no OCSP response";
         return nullptr;
@@ -63,7 +62,8 @@ bool may_answer_for(X509* issuer, X509* signer, wall_time now) {
            (X509_get_extension_flags(signer) & EXFLAG_XKUSAGE) != 0 &&
            X509_check_issued(issuer, signer) == X509_V_OK &&
            X509_verify(signer, X509_get0_pubkey(issuer)) == 1 &&
-           time_of(X509_get0_notBefore(signer)) <= now && now <= time_of(X509_get0_notAfter(signer));
+           time_of(X509_get0_notBefore(signer)) <= now &&
+           now <= time_of(X509_get0_notAfter(signer));
 }
 
 /// The part that is about this certificate. Each names it with a digest of its own choice.

@@ -66,10 +66,10 @@ std::string name_in_hello(SSL* ssl) {
         size < name_at || data[2] != TLSEXT_NAMETYPE_host_name) {
         return {};
     }
-    const std::span<const unsigned char> name =
-        std::span(data, size).subspan(name_at);
+    const std::span<const unsigned char> name = std::span(data, size).subspan(name_at);
     const std::size_t name_size = std::size_t{data[3]} << 8U | data[4];
-    return lower_case({reinterpret_cast<const char*>(name.data()), std::min(name_size, name.size())});
+    return lower_case(
+        {reinterpret_cast<const char*>(name.data()), std::min(name_size, name.size())});
 }
 
 wall_time now_at(const SSL* ssl) {
@@ -80,8 +80,7 @@ wall_time now_at(const SSL* ssl) {
 
 bool begin_origin(SSL* ssl, SSL_SESSION* session, wall_time peer_until) {
     const wall_time since = now_at(ssl);
-    wall_time until =
-        std::min(peer_until, since + state_of(SSL_get_SSL_CTX(ssl)).session_lifetime);
+    wall_time until = std::min(peer_until, since + state_of(SSL_get_SSL_CTX(ssl)).session_lifetime);
     if (const X509* const own = SSL_get_certificate(ssl)) {
         STACK_OF(X509)* chain = nullptr;
         (void)SSL_get0_chain_certs(ssl, &chain);
@@ -89,8 +88,8 @@ bool begin_origin(SSL* ssl, SSL_SESSION* session, wall_time peer_until) {
     }
     const char* const name =
         SSL_is_server(ssl) == 1 ? SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) : nullptr;
-    return transport::set_origin(session,
-                                 {since, until, name != nullptr ? lower_case(name) : std::string()});
+    return transport::set_origin(
+        session, {since, until, name != nullptr ? lower_case(name) : std::string()});
 }
 
 bool narrow_origin(SSL_SESSION* session, wall_time until) {
@@ -126,7 +125,8 @@ int write_ticket(SSL* ssl, void*) {
     if (!origin_of(session) && !begin_origin(ssl, session, wall_time::max())) {
         return 0;
     }
-    const auto left = std::chrono::floor<std::chrono::seconds>(origin_of(session)->until - now_at(ssl));
+    const auto left =
+        std::chrono::floor<std::chrono::seconds>(origin_of(session)->until - now_at(ssl));
     (void)SSL_SESSION_set_timeout(session, std::max<long>(1, left.count()));
     return 1;
 }
@@ -148,8 +148,7 @@ SSL_TICKET_RETURN judge_ticket(SSL* ssl, SSL_SESSION* session, const unsigned ch
 
 int remember_session(SSL* ssl, SSL_SESSION* session) {
     const auto& terms = tls_connection::of(ssl)->terms();
-    if (!terms.sessions ||
-        (!origin_of(session) && !begin_origin(ssl, session, wall_time::max()))) {
+    if (!terms.sessions || (!origin_of(session) && !begin_origin(ssl, session, wall_time::max()))) {
         return 0;
     }
     terms.sessions->put(terms.session_key, transport::tls_session(session));

@@ -6,9 +6,9 @@
 
 namespace network_system::core {
 
-/// A full handshake: from now on the session may be resumed, until `peer_until` (what the peer proved
-/// may no longer hold then), the end of this side's own certificates, or that of its lifetime,
-/// whichever is first.
+/// A full handshake: from now on the session may be resumed, until `peer_until` (what the peer
+/// proved may no longer hold then), the end of this side's own certificates, or that of its
+/// lifetime, whichever is first.
 [[nodiscard]] bool begin_origin(SSL* ssl, SSL_SESSION* session, runtime::wall_time peer_until);
 /// Something else that was proved holds only until then.
 [[nodiscard]] bool narrow_origin(SSL_SESSION* session, runtime::wall_time until);

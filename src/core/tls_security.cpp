@@ -196,9 +196,8 @@ public:
         const std::lock_guard lock(mutex_);
         if (std::exchange(is_used_, true)) {
             if (const auto result = read(); result.is_err()) {
-                detail::log(log_level::warning,
-                            "{}: what was read before stays in force: {}", source_,
-                            result.error().message);
+                detail::log(log_level::warning, "{}: what was read before stays in force: {}",
+                            source_, result.error().message);
             }
         }
         auto terms = std::make_shared<tls_terms>(terms_);
@@ -253,7 +252,8 @@ Result<engine::make_transport> client_tls::transports_to(std::string_view host, 
     last_ = to;
     return engine::make_transport([to, port](std::shared_ptr<runtime::loop> where,
                                              runtime::unique_socket socket) {
-        auto with = to->terms_for(port != 0 ? port : runtime::sockets::remote_endpoint(socket.get()).port());
+        auto with = to->terms_for(
+            port != 0 ? port : runtime::sockets::remote_endpoint(socket.get()).port());
         return transport::make_tls_transport(std::move(where), std::move(socket), std::move(with));
     });
 }

@@ -61,9 +61,9 @@ bool tls_ticket_keys::rotate(runtime::steady_time now) {
 int tls_ticket_keys::protect(unsigned char* name, unsigned char* vector, EVP_CIPHER_CTX* cipher,
                              EVP_MAC_CTX* mac, runtime::steady_time now) {
     const std::lock_guard lock(mutex_);
-    if (!rotate(now) || RAND_bytes(vector, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1 ||
-        EVP_EncryptInit_ex(cipher, EVP_aes_256_cbc(), nullptr, current_.cipher.data(), vector) !=
-            1 ||
+    if (!cipher_ || !rotate(now) ||
+        RAND_bytes(vector, EVP_CIPHER_get_iv_length(cipher_.get())) != 1 ||
+        EVP_EncryptInit_ex2(cipher, cipher_.get(), current_.cipher.data(), vector, nullptr) != 1 ||
         !set_mac_key(mac, current_.mac)) {
         return failed;
     }
@@ -74,7 +74,7 @@ int tls_ticket_keys::protect(unsigned char* name, unsigned char* vector, EVP_CIP
 int tls_ticket_keys::open(const unsigned char* name, const unsigned char* vector,
                           EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac, runtime::steady_time now) {
     const std::lock_guard lock(mutex_);
-    if (!rotate(now)) {
+    if (!cipher_ || !rotate(now)) {
         return failed;
     }
     const auto is_named = [name](const key& each) {
@@ -88,7 +88,7 @@ int tls_ticket_keys::open(const unsigned char* name, const unsigned char* vector
     if (now - found.made >= 2 * rotation) {
         return unknown;
     }
-    if (EVP_DecryptInit_ex(cipher, EVP_aes_256_cbc(), nullptr, found.cipher.data(), vector) != 1 ||
+    if (EVP_DecryptInit_ex2(cipher, cipher_.get(), found.cipher.data(), vector, nullptr) != 1 ||
         !set_mac_key(mac, found.mac)) {
         return failed;
     }

@@ -1,8 +1,9 @@
 #pragma once
 
+#include "core/tls_ptr.h"
 #include "runtime/time_source.h"
 
-#include <openssl/types.h>
+#include <openssl/evp.h>
 
 #include <array>
 #include <chrono>
@@ -11,8 +12,9 @@
 
 namespace network_system::core {
 
-/// The keys that a server's tickets are encrypted with. One is used for `rotation`, and opens what it
-/// has encrypted for as long again: who steals the keys reads the sessions of some hours, not all.
+/// The keys that a server's tickets are encrypted with. One is used for `rotation`, and opens what
+/// it has encrypted for as long again: who steals the keys reads the sessions of some hours, not
+/// all.
 ///
 /// Thread-safety: any thread.
 class tls_ticket_keys {
@@ -42,6 +44,9 @@ private:
     /// False when OpenSSL has no random numbers.
     [[nodiscard]] bool rotate(runtime::steady_time now);
 
+    // Fetched once: a fetch costs more than the encryption of a ticket.
+    const openssl_ptr<EVP_CIPHER, &EVP_CIPHER_free> cipher_{
+        EVP_CIPHER_fetch(nullptr, "AES-256-CBC", nullptr)};
     std::mutex mutex_;
     key current_;
     key former_;

@@ -68,16 +68,16 @@ std::string default_path(const char* variable, const char* otherwise) {
 
 /// The files that the system's trust is made of, as far as they exist.
 std::vector<trust_source> sources_of_system(std::string_view source) {
-    std::vector<trust_source> all{
-        {kind::of_system,
-         default_path(X509_get_default_cert_file_env(), X509_get_default_cert_file())}};
+    std::vector<trust_source> all{{kind::of_system, default_path(X509_get_default_cert_file_env(),
+                                                                 X509_get_default_cert_file())}};
     std::string directories =
         default_path(X509_get_default_cert_dir_env(), X509_get_default_cert_dir());
     while (!directories.empty()) {
         const auto end = std::min(directories.find(list_separator), directories.size());
         const auto files = hashed_files_in(directories.substr(0, end), source);
         for (const hashed_file& each :
-             files ? files.value() : std::vector<hashed_file>{}) {  // many systems have no directory
+             files ? files.value()
+                   : std::vector<hashed_file>{}) {  // many systems have no directory
             all.push_back({kind::of_system, each.path, each.is_crl ? "r" : ""});
         }
         directories.erase(0, end + 1);
@@ -103,8 +103,8 @@ Result<std::vector<trust_source>> sources_of(const tls_config& config, std::stri
                         source, config.ca_path);
         }
         for (const hashed_file& each : files.value()) {
-            all.push_back({each.is_crl ? kind::hashed_crl : kind::hashed_certificate, each.path,
-                           each.hash});
+            all.push_back(
+                {each.is_crl ? kind::hashed_crl : kind::hashed_certificate, each.path, each.hash});
         }
     }
     if (!config.ca_pem.empty()) {
@@ -244,11 +244,11 @@ private:
 
     [[nodiscard]] VoidResult cannot_load(const trust_source& from, const std::string& why) const {
         ERR_clear_error();
-        error_info info = detail::failure(
-            errc::certificate_load_failed,
-            fmt::format("{} '{}': {}", words_for(from.what),
-                        from.what == kind::text ? "ca_pem" : from.path, why),
-            source_);
+        error_info info =
+            detail::failure(errc::certificate_load_failed,
+                            fmt::format("{} '{}': {}", words_for(from.what),
+                                        from.what == kind::text ? "ca_pem" : from.path, why),
+                            source_);
         info.details = why;
         return info;
     }

@@ -14,8 +14,8 @@ namespace network_system::transport {
 struct tls_session_origin {
     /// When the peers proved who they are. Whole seconds.
     runtime::wall_time since;
-    /// The first moment at which something that was proved then may no longer hold: a certificate of
-    /// a chain, a CRL or an OCSP response has expired, or the session's lifetime has passed.
+    /// The first moment at which something that was proved then may no longer hold: a certificate
+    /// of a chain, a CRL or an OCSP response has expired, or the session's lifetime has passed.
     runtime::wall_time until;
     /// Servers: the name that the client asked for, in lower case; empty when it named none.
     std::string server_name;

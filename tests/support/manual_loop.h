@@ -22,8 +22,10 @@ public:
     runtime::steady_time now() noexcept override { return now_; }
     /// Goes on with `now` from the machine's date, which certificates are made for.
     runtime::wall_time wall() noexcept override {
-        return began_ + std::chrono::duration_cast<runtime::wall_time::duration>(
-                            now_.time_since_epoch() - std::chrono::hours{1}) + shifted_by_;
+        return began_ +
+               std::chrono::duration_cast<runtime::wall_time::duration>(now_.time_since_epoch() -
+                                                                        std::chrono::hours{1}) +
+               shifted_by_;
     }
     /// Somebody sets the date.
     void shift_wall(std::chrono::seconds by) noexcept { shifted_by_ += by; }

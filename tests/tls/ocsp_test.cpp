@@ -62,8 +62,7 @@ TEST_P(RequiredStaple, IsVerified) {
     const auto& [row, version] = GetParam();
     tls_config serving;
     serving.max_version = version;
-    serving.identity =
-        identity_of(authority().write("stapled", all().leaf, all().authority.pem()));
+    serving.identity = identity_of(authority().write("stapled", all().leaf, all().authority.pem()));
     if (const std::string response = row.response(); !response.empty()) {
         serving.identity.ocsp_response_file = authority().write_text("status.der", response);
     }

@@ -150,67 +150,67 @@ TEST_P(CrlPolicies, Decide) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, CrlPolicies,
-    testing::Values(
-        policy_case{"none", [](const chain&) { return ""; }, crl_policy::if_present, ""},
-        policy_case{"of_root_only", [](const chain& all) { return all.root.crl(); },
-                    crl_policy::if_present, ""},
-        policy_case{"intermediate_revoked",
-                    [](const chain& all) { return all.root.crl({{&all.middle}}); },
-                    crl_policy::if_present, "certificate revoked (depth 1"},
-        policy_case{"expired",
-                    [](const chain& all) {
-                        crl_wishes wishes;
-                        wishes.next = -60;
-                        return all.middle.crl(wishes);
-                    },
-                    crl_policy::if_present, "CRL has expired"},
-        policy_case{"not_yet_valid",
-                    [](const chain& all) {
-                        crl_wishes wishes;
-                        wishes.made = 600;
-                        return all.middle.crl(wishes);
-                    },
-                    crl_policy::if_present, "CRL is not yet valid"},
-        policy_case{"badly_signed",
-                    [](const chain& all) {
-                        crl_wishes wishes;
-                        wishes.forger = &all.forger;
-                        return all.root.crl(wishes);
-                    },
-                    crl_policy::if_present, "CRL signature failure"},
-        policy_case{"expired_and_its_successor",
-                    [](const chain& all) {
-                        crl_wishes expired;
-                        expired.made = -7200;
-                        expired.next = -60;
-                        return all.middle.crl(expired) + all.middle.crl();
-                    },
-                    crl_policy::if_present, ""},
-        policy_case{"of_other_certificates_only",
-                    [](const chain& all) {
-                        crl_wishes wishes;
-                        wishes.extension = "issuingDistributionPoint";
-                        wishes.extension_value = "critical,onlyCA:TRUE";
-                        return all.middle.crl(wishes);
-                    },
-                    crl_policy::if_present, "CRL"},
-        policy_case{"unknown_critical_extension",
-                    [](const chain& all) {
-                        crl_wishes wishes;
-                        wishes.extension = "1.2.3.4";
-                        wishes.extension_value = "critical,ASN1:UTF8String:anything";
-                        return all.middle.crl(wishes);
-                    },
-                    crl_policy::if_present, "unhandled critical CRL extension"},
-        policy_case{"required_of_all",
-                    [](const chain& all) { return all.root.crl() + all.middle.crl(); },
-                    crl_policy::require, ""},
-        policy_case{"required_but_not_of_the_leaf_s_authority",
-                    [](const chain& all) { return all.root.crl(); }, crl_policy::require,
-                    "unable to get certificate CRL (depth 0"},
-        policy_case{"required_but_not_of_the_root",
-                    [](const chain& all) { return all.middle.crl(); }, crl_policy::require,
-                    "unable to get certificate CRL (depth 1"}),
+    testing::Values(policy_case{"none", [](const chain&) { return ""; }, crl_policy::if_present,
+                                ""},
+                    policy_case{"of_root_only", [](const chain& all) { return all.root.crl(); },
+                                crl_policy::if_present, ""},
+                    policy_case{"intermediate_revoked",
+                                [](const chain& all) { return all.root.crl({{&all.middle}}); },
+                                crl_policy::if_present, "certificate revoked (depth 1"},
+                    policy_case{"expired",
+                                [](const chain& all) {
+                                    crl_wishes wishes;
+                                    wishes.next = -60;
+                                    return all.middle.crl(wishes);
+                                },
+                                crl_policy::if_present, "CRL has expired"},
+                    policy_case{"not_yet_valid",
+                                [](const chain& all) {
+                                    crl_wishes wishes;
+                                    wishes.made = 600;
+                                    return all.middle.crl(wishes);
+                                },
+                                crl_policy::if_present, "CRL is not yet valid"},
+                    policy_case{"badly_signed",
+                                [](const chain& all) {
+                                    crl_wishes wishes;
+                                    wishes.forger = &all.forger;
+                                    return all.root.crl(wishes);
+                                },
+                                crl_policy::if_present, "CRL signature failure"},
+                    policy_case{"expired_and_its_successor",
+                                [](const chain& all) {
+                                    crl_wishes expired;
+                                    expired.made = -7200;
+                                    expired.next = -60;
+                                    return all.middle.crl(expired) + all.middle.crl();
+                                },
+                                crl_policy::if_present, ""},
+                    policy_case{"of_other_certificates_only",
+                                [](const chain& all) {
+                                    crl_wishes wishes;
+                                    wishes.extension = "issuingDistributionPoint";
+                                    wishes.extension_value = "critical,onlyCA:TRUE";
+                                    return all.middle.crl(wishes);
+                                },
+                                crl_policy::if_present, "CRL"},
+                    policy_case{"unknown_critical_extension",
+                                [](const chain& all) {
+                                    crl_wishes wishes;
+                                    wishes.extension = "1.2.3.4";
+                                    wishes.extension_value = "critical,ASN1:UTF8String:anything";
+                                    return all.middle.crl(wishes);
+                                },
+                                crl_policy::if_present, "unhandled critical CRL extension"},
+                    policy_case{"required_of_all",
+                                [](const chain& all) { return all.root.crl() + all.middle.crl(); },
+                                crl_policy::require, ""},
+                    policy_case{"required_but_not_of_the_leaf_s_authority",
+                                [](const chain& all) { return all.root.crl(); },
+                                crl_policy::require, "unable to get certificate CRL (depth 0"},
+                    policy_case{"required_but_not_of_the_root",
+                                [](const chain& all) { return all.middle.crl(); },
+                                crl_policy::require, "unable to get certificate CRL (depth 1"}),
     [](const auto& each) { return std::string(each.param.name); });
 
 struct bad_text_case {

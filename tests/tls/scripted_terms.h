@@ -21,13 +21,12 @@ using scripted_tls = transport::tls_stream<scripted_stream>;
 
 inline std::shared_ptr<transport::tls_terms> make_terms(tls_role role,
                                                         const core::tls_config& config) {
-    auto trust = core::verifies_chains(config, role) ? core::tls_trust::of(config, "test").value()
-                                                     : nullptr;
-    auto context =
-        role == tls_role::server
-            ? core::make_server_context(config, trust, std::make_shared<core::tls_ticket_keys>(),
-                                        "test")
-            : core::make_client_context(config, trust, "test");
+    auto trust =
+        core::verifies_chains(config, role) ? core::tls_trust::of(config, "test").value() : nullptr;
+    auto context = role == tls_role::server
+                       ? core::make_server_context(
+                             config, trust, std::make_shared<core::tls_ticket_keys>(), "test")
+                       : core::make_client_context(config, trust, "test");
     if (!context) {
         throw std::runtime_error(context.error().message);
     }

@@ -35,8 +35,8 @@ struct chain {
 
     [[nodiscard]] core::tls_identity write() const {
         static int count = 0;
-        const auto files = test_authority::shared().write("aging" + std::to_string(++count), leaf,
-                                                          middle.pem());
+        const auto files =
+            test_authority::shared().write("aging" + std::to_string(++count), leaf, middle.pem());
         return {files.certificate, files.key, {}, {}};
     }
 

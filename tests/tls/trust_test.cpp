@@ -3,6 +3,7 @@
 #include "tls/secure_support.h"
 #include "tls/versions.h"
 
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -119,8 +120,8 @@ TEST_P(RememberedTrust, AnAuthorityOfAClientsDirectoryReplacedInPlaceIsReadAgain
     const auto file = directory / (first.hash_name() + "0");
     write(file, first.pem());
     tls_config config = limited(for_server());
-    config.identity = identity_of(
-        authority().write("under_first", issued_certificate(named("server"), &first)));
+    config.identity =
+        identity_of(authority().write("under_first", issued_certificate(named("server"), &first)));
     secure_server server(config);
     const std::uint16_t port = server.start();
     tls_config trusting = limited(tls_config{});
@@ -134,6 +135,33 @@ TEST_P(RememberedTrust, AnAuthorityOfAClientsDirectoryReplacedInPlaceIsReadAgain
     EXPECT_EQ(visit(another, port), "");
     write(file, first.pem());
     EXPECT_NE(visit(client, port), "");
+}
+
+/// Whom the system trusts, for as long as this lives.
+class system_trust {
+public:
+    explicit system_trust(const std::string& file) {
+        (void)::setenv("SSL_CERT_FILE", file.c_str(), 1);
+        (void)::setenv("SSL_CERT_DIR", "/does/not/exist", 1);
+    }
+    system_trust(const system_trust&) = delete;
+    system_trust& operator=(const system_trust&) = delete;
+    ~system_trust() {
+        (void)::unsetenv("SSL_CERT_FILE");
+        (void)::unsetenv("SSL_CERT_DIR");
+    }
+};
+
+TEST_P(RememberedTrust, WhomTheSystemDoesNotTrustAnyMoreIsNotResumed) {
+    const std::string file = authority().write_text("system.pem", authority().root().pem());
+    const system_trust set(file);
+    secure_server server(limited(for_server()));
+    const std::uint16_t port = server.start();
+    secure_client client(limited(tls_config{}));
+    EXPECT_EQ(visit(client, port), "anew");
+    EXPECT_EQ(visit(client, port), "resumed");
+    (void)authority().write_text("system.pem", issued_certificate(authority_named("New")).pem());
+    EXPECT_EQ(visit(client, port), "");
 }
 
 TEST_P(RememberedTrust, OfADirectoryOnlyHashNamesAreLookedAt) {

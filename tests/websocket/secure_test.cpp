@@ -100,6 +100,30 @@ TEST(Wss, ReloadsItsCertificates) {
     EXPECT_TRUE(client.exchange("with those"));
 }
 
+TEST(Wss, AReconnectionLooksAgainWhomToTrust) {
+    const std::string file =
+        secure::authority().write_text("changing.pem", secure::authority().root().pem());
+    ws_client_config config = secure_client();
+    config.tls = network_system::core::tls_config{};
+    config.tls->ca_file = file;
+    config.auto_reconnect = true;
+    config.reconnect.restart_delay_least = 1ms;
+    config.reconnect.restart_delay_most = 10ms;
+    config.reconnect.initial_delay = 1ms;
+    config.reconnect.max_delay = 10ms;
+    ws_test_server server(secure_server());
+    ws_test_client client(config);
+    ASSERT_TRUE(is_ok(client.connect(server.start())));
+    ASSERT_TRUE(server.connections.wait_for(1));
+    const network_system::testing::test_authority other;
+    (void)secure::authority().write_text("changing.pem", other.root().pem());
+    EXPECT_TRUE(is_ok(server.connections.at(0)->close(ws_close_code::service_restart, "")));
+    ASSERT_TRUE(client.errors.wait_for(1));
+    EXPECT_EQ(client.errors.at(0), errc::certificate_verification_failed);
+    (void)secure::authority().write_text("changing.pem", secure::authority().root().pem());
+    ASSERT_TRUE(client.connected.wait_for(2)) << "and again whom it trusts now";
+}
+
 TEST(Wss, Reconnects) {
     ws_client_config config = secure_client();
     config.auto_reconnect = true;

@@ -100,8 +100,8 @@ struct tls_config {
     std::vector<std::string> application_protocols;
 
     /// Lets later connections resume the sessions of earlier ones. The clients of a process keep at
-    /// most 2,048 sessions in memory, by configuration, host and port; a server keeps none: they are
-    /// in encrypted tickets that the clients hold. A session never resumes into another
+    /// most 2,048 sessions in memory, by configuration, host and port; a server keeps none: they
+    /// are in encrypted tickets that the clients hold. A session never resumes into another
     /// configuration, under another server name, or after anything that decided about the peer has
     /// changed or expired: authorities, CRLs, pins, certificates.
     bool session_resumption = true;
@@ -117,9 +117,10 @@ struct tls_config {
     /// Clients: asks for a stapled certificate status and hands it over as it came, unverified; see
     /// `tls_info::ocsp_response`.
     bool request_ocsp = false;
-    /// Clients: asks for it and refuses servers (`certificate_verification_failed`) that staple none,
-    /// or one that does not say "good" about their certificate, is not signed by its authority (or a
-    /// responder that the authority has certified for it), or is out of date (RFC 6960, section 4).
+    /// Clients: asks for it and refuses servers (`certificate_verification_failed`) that staple
+    /// none, or one that does not say "good" about their certificate, is not signed by its
+    /// authority (or a responder that the authority has certified for it), or is out of date (RFC
+    /// 6960, section 4).
     bool require_ocsp_staple = false;
 
     /// Debugging: secrets are appended to this file in the format of NSS, with which Wireshark can
