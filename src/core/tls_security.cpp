@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <openssl/ssl.h>
 
+#include <atomic>
 #include <unordered_map>
 #include <utility>
 
@@ -92,21 +93,33 @@ public:
         }
         // Never destroyed: clients may start while the process exits.
         static auto& all = *new client_contexts;
-        const std::lock_guard lock(all.mutex_);
-        std::erase_if(all.by_identity_, [](const auto& each) { return each.second.expired(); });
-        if (const auto found = all.by_identity_.find(identity.value());
-            found != all.by_identity_.end()) {
-            if (auto known = found->second.lock()) {
-                return client_context{std::move(known), std::move(identity).value()};
-            }
+        if (auto known = all.find(identity.value())) {
+            return client_context{std::move(known), std::move(identity).value()};
         }
+        // Not under the lock: it may log.
         return make_client_context(config, trust.value(), source).map([&](const auto& made) {
-            all.by_identity_[identity.value()] = made;
-            return client_context{made, identity.value()};
+            return client_context{all.keep(identity.value(), made), identity.value()};
         });
     }
 
 private:
+    [[nodiscard]] tls_context_ptr find(const std::string& identity) {
+        const std::lock_guard lock(mutex_);
+        const auto found = by_identity_.find(identity);
+        return found == by_identity_.end() ? nullptr : found->second.lock();
+    }
+    /// What somebody else has made in the meantime stays.
+    [[nodiscard]] tls_context_ptr keep(const std::string& identity, const tls_context_ptr& made) {
+        const std::lock_guard lock(mutex_);
+        std::erase_if(by_identity_, [](const auto& each) { return each.second.expired(); });
+        auto& place = by_identity_[identity];
+        if (auto known = place.lock()) {
+            return known;
+        }
+        place = made;
+        return made;
+    }
+
     std::mutex mutex_;
     std::unordered_map<std::string, std::weak_ptr<ssl_ctx_st>> by_identity_;
 };
@@ -125,14 +138,19 @@ public:
         const std::lock_guard lock(mutex_);
         return terms_;
     }
-    void set(terms_ptr next) {
+    /// Those of the reload that began last stay: another one may have read older files.
+    void set(terms_ptr next, std::uint64_t reload) {
         const std::lock_guard lock(mutex_);
-        terms_.swap(next);
+        if (reload > reload_) {
+            reload_ = reload;
+            terms_.swap(next);
+        }
     }
 
 private:
     mutable std::mutex mutex_;
     terms_ptr terms_;
+    std::uint64_t reload_ = 0;
 };
 
 server_tls::server_tls(tls_config config)
@@ -145,6 +163,7 @@ VoidResult server_tls::reload(std::string_view source) {
     if (auto checked = check_server_config(config_, source); checked.is_err()) {
         return checked;
     }
+    const std::uint64_t number = ++reloads_;
     const auto trust = trust_of(config_, tls_role::server, source);
     if (!trust) {
         return trust.error();
@@ -158,7 +177,7 @@ VoidResult server_tls::reload(std::string_view source) {
     next->context = std::move(context).value();
     next->handshake_timeout = config_.handshake_timeout;
     next->counters = counters_;
-    current_->set(std::move(next));
+    current_->set(std::move(next), number);
     return ok();
 }
 
@@ -185,6 +204,7 @@ public:
         if (!read) {
             return read.error();
         }
+        const std::lock_guard lock(mutex_);
         terms_.context = std::move(read.value().context);
         identity_ = std::move(read.value().identity);
         return ok();
@@ -193,13 +213,13 @@ public:
     /// For the connection that has just been made. From the second on, the files are looked at
     /// again: a client that reconnects for weeks must not trust what it was told weeks ago.
     [[nodiscard]] std::shared_ptr<const tls_terms> terms_for(std::uint16_t port) {
-        const std::lock_guard lock(mutex_);
-        if (std::exchange(is_used_, true)) {
+        if (is_used_.exchange(true)) {
             if (const auto result = read(); result.is_err()) {
                 detail::log(log_level::warning, "{}: what was read before stays in force: {}",
                             source_, result.error().message);
             }
         }
+        const std::lock_guard lock(mutex_);
         auto terms = std::make_shared<tls_terms>(terms_);
         terms->session_key = fmt::format("{} {} {}", identity_, server_, port);
         return terms;
@@ -212,7 +232,7 @@ private:
     std::mutex mutex_;
     tls_terms terms_;
     std::string identity_;
-    bool is_used_ = false;
+    std::atomic<bool> is_used_{false};
 };
 
 client_tls::client_tls(tls_config config) : config_(std::move(config)) {

@@ -4,6 +4,7 @@
 #include "core/tls_context.h"
 #include "transport/tls_terms.h"
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -39,6 +40,7 @@ private:
         std::make_shared<transport::tls_counters>();
     // For all that this server ever does: tickets survive reloads and restarts.
     const std::shared_ptr<tls_ticket_keys> tickets_;
+    std::atomic<std::uint64_t> reloads_{0};
     // Shared with the transport factories, which may outlive this.
     const std::shared_ptr<current_terms> current_;
 };

@@ -157,7 +157,9 @@ std::string hash_of(X509* certificate) {
 /// Reads the sources into one trust; the digest is that of what was read.
 class trust_reader {
 public:
-    explicit trust_reader(std::string_view source) : source_(source) {}
+    /// `warnings` are for the log.
+    trust_reader(std::string_view source, std::vector<std::string>& warnings)
+        : source_(source), warnings_(warnings) {}
 
     [[nodiscard]] Result<std::shared_ptr<const tls_trust>> read(
         const std::vector<trust_source>& sources) {
@@ -221,9 +223,9 @@ private:
     [[nodiscard]] VoidResult keep(const trust_source& from, pem_contents& contents) {
         for (auto& each : contents.certificates) {
             if (from.what == kind::hashed_certificate && hash_of(each.get()) != from.hash) {
-                detail::log(log_level::warning,
-                            "{}: '{}' is left alone: the name of its certificate has the hash {}",
-                            source_, from.path, hash_of(each.get()));
+                warnings_.push_back(
+                    fmt::format("'{}' is left alone: the name of its certificate has the hash {}",
+                                from.path, hash_of(each.get())));
                 continue;
             }
             if (X509_STORE_add_cert(made_->authorities(), each.get()) != 1) {
@@ -254,6 +256,7 @@ private:
     }
 
     const std::string source_;
+    std::vector<std::string>& warnings_;
     std::shared_ptr<tls_trust> made_ = std::make_shared<tls_trust>();
     digest_sum sum_;
 };
@@ -290,7 +293,8 @@ known_trusts& trusts() {
 }
 
 Result<std::shared_ptr<const tls_trust>> known_or_read(const std::vector<trust_source>& sources,
-                                                       std::string_view source) {
+                                                       std::string_view source,
+                                                       std::vector<std::string>& warnings) {
     const auto digest = expected_digest(sources, source);
     if (!digest) {
         return digest.error();
@@ -304,7 +308,7 @@ Result<std::shared_ptr<const tls_trust>> known_or_read(const std::vector<trust_s
     if (auto known = trusts().find(digest.value())) {
         return known;
     }
-    return trust_reader(source).read(sources).map([](const auto& read) {
+    return trust_reader(source, warnings).read(sources).map([](const auto& read) {
         trusts().keep(read);
         return read;
     });
@@ -318,7 +322,11 @@ Result<std::shared_ptr<const tls_trust>> tls_trust::of(const tls_config& config,
     if (!sources) {
         return sources.error();
     }
-    auto trust = known_or_read(sources.value(), source);
+    std::vector<std::string> warnings;
+    auto trust = known_or_read(sources.value(), source, warnings);
+    for (const std::string& each : warnings) {
+        detail::log(log_level::warning, "{}: {}", source, each);
+    }
     if (trust && config.crl_policy == core::crl_policy::require && !trust.value()->has_crls()) {
         return detail::failure(errc::invalid_argument,
                                "tls_config: crl_policy::require without any CRL refuses everybody",
