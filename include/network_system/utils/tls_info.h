@@ -36,8 +36,9 @@ struct tls_info {
     std::string server_name;
     /// The protocol chosen with ALPN; empty when none was.
     std::string application_protocol;
-    /// The certificate status that the server has stapled (an OCSP response in DER, not verified
-    /// here); only with `tls_config::request_ocsp`.
+    /// The certificate status that the server has stapled (an OCSP response in DER): with
+    /// `tls_config::request_ocsp` as it came, with `require_ocsp_staple` verified. Empty on resumed
+    /// connections.
     std::vector<std::uint8_t> ocsp_response;
     /// The peer's certificate, if it sent one.
     std::optional<certificate_info> peer;
