@@ -120,7 +120,8 @@ Result<std::vector<trust_source>> sources_of(const tls_config& config, std::stri
 class digest_sum {
 public:
     void add(const trust_source& from, const std::string& digest) {
-        parts_ += std::to_string(static_cast<int>(from.what)) + ':' + digest;
+        // By its name a hashed file is taken or left alone.
+        parts_ += fmt::format("{}:{}:{}", static_cast<int>(from.what), from.hash, digest);
     }
     [[nodiscard]] std::string take() const { return sha256_of(parts_); }
 

@@ -188,6 +188,28 @@ TEST_P(RememberedTrust, OfADirectoryOnlyHashNamesAreLookedAt) {
         << refused.error().message;
 }
 
+TEST_P(RememberedTrust, AFileOfADirectoryIsTakenOnlyUnderTheHashOfItsCertificate) {
+    const issued_certificate root(authority_named("Misnamed Root"));
+    const auto directory = make_directory();
+    const auto right = directory / (root.hash_name() + "0");
+    const auto wrong = directory / "12345678.0";
+    tls_config config = limited(for_server());
+    config.identity = identity_of(
+        authority().write("under_misnamed", issued_certificate(named("server"), &root)));
+    secure_server server(config);
+    const std::uint16_t port = server.start();
+    tls_config trusting = limited(tls_config{});
+    trusting.ca_path = directory.string();
+    secure_client client(trusting);
+    write(wrong, root.pem());
+    EXPECT_EQ(visit(client, port), "");
+    fs::rename(wrong, right);
+    EXPECT_EQ(visit(client, port), "anew");
+    EXPECT_EQ(visit(client, port), "resumed");
+    fs::rename(right, wrong);
+    EXPECT_EQ(visit(client, port), "");
+}
+
 TEST_P(RememberedTrust, ASessionIsNotResumedUnderAnotherServerName) {
     NEEDS_PROGRAM(openssl, "openssl")
     tls_config config = limited(for_server());
