@@ -210,15 +210,18 @@ Result<std::string> digest_of_tls_file(std::string_view what, const std::string&
     });
 }
 
+bool is_gone(const std::string& path) {
+    std::error_code unknown;
+    return !std::filesystem::exists(path, unknown) && !unknown;
+}
+
 Result<std::vector<hashed_file>> hashed_files_in(const std::string& directory,
                                                  std::string_view source) {
     std::vector<hashed_file> all;
     std::error_code error;
     auto each = std::filesystem::directory_iterator(directory, error);
     for (; !error && each != std::filesystem::directory_iterator(); each.increment(error)) {
-        std::error_code gone;
-        if (auto named = as_hashed(each->path());
-            named && std::filesystem::exists(each->path(), gone)) {
+        if (auto named = as_hashed(each->path())) {
             all.push_back(std::move(*named));
         }
     }

@@ -26,8 +26,11 @@ namespace network_system::core {
     std::string_view what, const std::string& path, std::string_view source,
     std::chrono::system_clock::time_point now = std::chrono::system_clock::now());
 
+/// Whether there is no such file, or a link to none.
+[[nodiscard]] bool is_gone(const std::string& path);
+
 /// The files of a directory that `openssl rehash` has named, sorted. What is named otherwise is
-/// left alone, and so are links to files that are gone.
+/// left alone.
 struct hashed_file {
     std::string path;
     /// The hash of the name: of the subject, or of a CRL's issuer.

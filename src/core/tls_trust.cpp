@@ -116,6 +116,12 @@ Result<std::vector<trust_source>> sources_of(const tls_config& config, std::stri
     return all;
 }
 
+/// Asked of what cannot be read. Directories have links to what was removed.
+bool may_be_missing(const trust_source& which) {
+    const bool is_hashed = which.what == kind::hashed_certificate || which.what == kind::hashed_crl;
+    return which.what == kind::of_system || (is_hashed && is_gone(which.path));
+}
+
 /// Of what the digests of the sources make one.
 class digest_sum {
 public:
@@ -141,7 +147,7 @@ Result<std::string> expected_digest(const std::vector<trust_source>& sources,
         const auto digest = digest_of_tls_file(words_for(each.what), each.path, source);
         if (digest) {
             sum.add(each, digest.value());
-        } else if (each.what != kind::of_system) {
+        } else if (!may_be_missing(each)) {
             return digest.error();
         }
     }
@@ -188,13 +194,14 @@ private:
             return add_text(from, from.path);
         }
         const auto bytes = read_tls_file(words_for(from.what), from.path, source_);
+        if (!bytes) {
+            return may_be_missing(from) ? ok() : VoidResult(bytes.error());
+        }
         if (from.what == kind::of_system) {
-            if (bytes) {
-                note_of_system(from, bytes.value());
-            }
+            note_of_system(from, bytes.value());
             return ok();
         }
-        return bytes ? add_text(from, bytes.value()) : VoidResult(bytes.error());
+        return add_text(from, bytes.value());
     }
 
     void note_of_system(const trust_source& from, const std::string& bytes) {
