@@ -52,7 +52,12 @@ bool tls_ticket_keys::rotate(runtime::steady_time now) {
     next.made = now;
     next.exists = true;
     // One that nobody has asked for in time is not of use to anybody any more.
-    former_ = current_.exists && now - current_.made < 2 * rotation ? current_ : key();
+    if (current_.exists && now - current_.made < 2 * rotation) {
+        former_ = current_;
+    } else {
+        OPENSSL_cleanse(&former_, sizeof former_);
+        former_.exists = false;
+    }
     current_ = next;
     OPENSSL_cleanse(&next, sizeof next);
     return true;
