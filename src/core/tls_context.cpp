@@ -1,6 +1,7 @@
 #include "core/tls_context.h"
 
 #include "core/tls_callbacks.h"
+#include "core/tls_ciphers.h"
 #include "core/tls_pins.h"
 #include "transport/tls_terms.h"
 #include "utils/failure.h"
@@ -26,12 +27,6 @@ namespace {
 
 using transport::tls_role;
 
-// AES-128 first: no attack makes the key the weakest part (X25519 and P-256 are as strong), and
-// both records and handshakes cost less, for its hash is SHA-256.
-constexpr const char* default_ciphers = "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20";
-constexpr const char* default_suites =
-    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
-constexpr const char* groups = "X25519:P-256:X448:P-384:P-521";
 // 112 bits: RSA keys from 2,048 bits on, no SHA-1 signatures.
 constexpr int security_level = 2;
 
@@ -66,7 +61,7 @@ public:
             return made;
         }
         for (const auto step :
-             {&context_builder::set_protocols, &context_builder::set_ciphers,
+             {&context_builder::set_protocols, &context_builder::set_cipher_lists,
               &context_builder::set_authorities, &context_builder::set_verification,
               &context_builder::set_resumption, &context_builder::set_key_log}) {
             if (auto result = (this->*step)(); result.is_err()) {
@@ -128,33 +123,8 @@ private:
         return ok();
     }
 
-    VoidResult set_ciphers() {
-        const char* const list =
-            config_.ciphers.empty() ? default_ciphers : config_.ciphers.c_str();
-        if (SSL_CTX_set_cipher_list(context(), list) != 1) {
-            return wrong("ciphers");
-        }
-        if (SSL_CTX_set1_groups_list(context(), groups) != 1) {
-            return wrong("groups");
-        }
-        const char* const suites =
-            config_.cipher_suites.empty() ? default_suites : config_.cipher_suites.c_str();
-        if (SSL_CTX_set_ciphersuites(context(), suites) != 1) {
-            return wrong("cipher_suites");
-        }
-        const STACK_OF(SSL_CIPHER)* const all = SSL_CTX_get_ciphers(context());
-        for (int i = 0; i < sk_SSL_CIPHER_num(all); ++i) {
-            const SSL_CIPHER* const each = sk_SSL_CIPHER_value(all, i);
-            if (SSL_CIPHER_get_cipher_nid(each) == NID_undef ||
-                SSL_CIPHER_get_auth_nid(each) == NID_auth_null) {
-                return detail::failure(
-                    errc::invalid_argument,
-                    fmt::format("tls_config: ciphers: {} does not encrypt or authenticate",
-                                SSL_CIPHER_get_name(each)),
-                    source_);
-            }
-        }
-        return ok();
+    VoidResult set_cipher_lists() {
+        return set_ciphers(context(), config_, role_ == tls_role::server, source_);
     }
 
     VoidResult set_authorities() {

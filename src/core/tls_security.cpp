@@ -50,8 +50,8 @@ std::string identity_of(const tls_config& config) {
                                     &config.ca_file, &config.ca_path, &config.key_log_file}) {
         add_file(*each);
     }
-    for (const std::string* each :
-         {&config.identity.key_password, &config.ca_pem, &config.ciphers, &config.cipher_suites}) {
+    for (const std::string* each : {&config.identity.key_password, &config.ca_pem, &config.ciphers,
+                                    &config.cipher_suites, &config.groups}) {
         add(*each);
     }
     for (const auto* each : {&config.application_protocols, &config.pinned_certificates}) {
