@@ -64,6 +64,8 @@ public:
     void set_security_level(int level) noexcept {
         if (context_) {
             SSL_CTX_set_security_level(context_.get(), level);
+            // A name is right or wrong whatever openssl.cnf switches off.
+            SSL_CTX_clear_options(context_.get(), SSL_OP_NO_TLSv1_2 | SSL_OP_NO_TLSv1_3);
         }
     }
     [[nodiscard]] bool has(tls_version version) {
@@ -258,14 +260,20 @@ private:
         if (!has_any(true) && allows(tls_version::tls_1_3)) {
             return wrong("cipher_suites", "none is left for TLS 1.3, which max_version allows");
         }
+        if (usable.empty()) {
+            return wrong("min_version", "this OpenSSL, or openssl.cnf, has none of the versions");
+        }
         needs_group_in_1_2_ = std::all_of(usable.begin(), usable.end(), [](const SSL_CIPHER* each) {
             return is_of_tls_1_3(each) || SSL_CIPHER_get_kx_nid(each) == NID_kx_ecdhe;
         });
         return ok();
     }
+    /// What openssl.cnf switches off is not allowed either.
     [[nodiscard]] bool allows(tls_version version) {
+        const std::uint64_t off =
+            version == tls_version::tls_1_2 ? SSL_OP_NO_TLSv1_2 : SSL_OP_NO_TLSv1_3;
         return config_.min_version <= version && version <= config_.max_version &&
-               tried().has(version);
+               (SSL_CTX_get_options(context_) & off) == 0 && tried().has(version);
     }
 
     VoidResult set_groups() {

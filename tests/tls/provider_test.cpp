@@ -1,8 +1,16 @@
-// The default lists under a provider that does not have all of them.
+// The lists and versions under an OpenSSL that does not have all of them: its provider lacks
+// algorithms, or openssl.cnf switches versions off.
 #include "support/narrow_provider.h"
 #include "tls/secure_support.h"
 
+#include <openssl/ssl.h>
+
+#include <unistd.h>
+
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
 #include <iostream>
 
 namespace secure {
@@ -86,6 +94,68 @@ TEST_F(NarrowProvider, ExclusionsOfWhatIsNotThereAreFine) {
             end_with(wrong_between(serving, for_client()));
         },
         testing::ExitedWithCode(0), "");
+}
+
+class SystemConfiguration : public NarrowProvider {
+protected:
+    /// From here on this process has OpenSSL with these words about TLS in its openssl.cnf.
+    static void configure_openssl(const std::string& words) {
+        const std::string path =
+            testing::TempDir() + "network_system_openssl_" + std::to_string(::getpid()) + ".cnf";
+        std::ofstream(path) << "openssl_conf = init\n[init]\nssl_conf = ssl\n[ssl]\n"
+                               "system_default = tls\n[tls]\n"
+                            << words << '\n';
+        ::setenv("OPENSSL_CONF", path.c_str(), 1);
+        OPENSSL_init_ssl(0, nullptr);  // reads it
+        std::filesystem::remove(path);
+    }
+};
+
+TEST_F(SystemConfiguration, MayLeaveOneOfTheVersions) {
+    EXPECT_EXIT(
+        {
+            configure_openssl("Protocol = -TLSv1.3");
+            end_with(wrong_between(for_server(), for_client()));
+        },
+        testing::ExitedWithCode(0), "");
+}
+
+TEST_F(SystemConfiguration, DoesNotMakeTheNamesOfItsVersionsWrong) {
+    EXPECT_EXIT(
+        {
+            configure_openssl("Protocol = -TLSv1.2");
+            tls_config serving = for_server();
+            serving.ciphers = "ECDHE+AESGCM";
+            serving.groups = "P-256";
+            end_with(wrong_between(serving, for_client()));
+        },
+        testing::ExitedWithCode(0), "");
+}
+
+TEST_F(SystemConfiguration, WithoutTheOnlyVersionThatIsAskedForIsRefused) {
+    EXPECT_EXIT(
+        {
+            configure_openssl("Protocol = -TLSv1.3");
+            tls_config serving = for_server();
+            serving.min_version = tls_version::tls_1_3;
+            end_with(wrong_between(serving, for_client()));
+        },
+        testing::ExitedWithCode(1), "server: tls_config: min_version: this OpenSSL");
+}
+
+TEST_F(SystemConfiguration, DoesNotSetTheVersionsThatAreAskedFor) {
+    for (const char* words : {"MinProtocol = TLSv1.3", "MaxProtocol = TLSv1.2"}) {
+        for (const auto version : {tls_version::tls_1_2, tls_version::tls_1_3}) {
+            EXPECT_EXIT(
+                {
+                    configure_openssl(words);
+                    tls_config serving = for_server();
+                    serving.min_version = serving.max_version = version;
+                    end_with(wrong_between(serving, for_client()));
+                },
+                testing::ExitedWithCode(0), "");
+        }
+    }
 }
 
 }  // namespace
