@@ -1,10 +1,9 @@
 #include "core/tls_ciphers.h"
 
+#include "core/tls_errors.h"
 #include "core/tls_lists.h"
-#include "utils/failure.h"
 
 #include <fmt/format.h>
-#include <openssl/err.h>
 #include <openssl/ssl.h>
 
 #include <algorithm>
@@ -185,9 +184,7 @@ private:
         if (set_list(context_, list.c_str()) == 1) {
             return ok();
         }
-        const char* const words = ERR_reason_error_string(ERR_peek_last_error());
-        ERR_clear_error();
-        return wrong(option, words != nullptr ? words : "unknown error");
+        return wrong(option, take_error());
     }
     /// The whole list in nearly every OpenSSL, and otherwise what there is of it.
     VoidResult set_default(std::string_view option, setter set_list, const char* list,
@@ -337,14 +334,18 @@ VoidResult set_ciphers(SSL_CTX* context, const tls_config& config, bool is_serve
     return cipher_settings(context, config, source).apply();
 }
 
-bool has_cipher_for(SSL_CTX* context, const EVP_PKEY* key) {
-    const int type = EVP_PKEY_get_base_id(key);
-    const int wanted =
-        type == EVP_PKEY_RSA || type == EVP_PKEY_RSA_PSS ? NID_auth_rsa : NID_auth_ecdsa;
-    const std::vector<const SSL_CIPHER*> usable = usable_ciphers(context);
-    return std::any_of(usable.begin(), usable.end(), [wanted](const SSL_CIPHER* each) {
-        return SSL_CIPHER_get_auth_nid(each) == wanted;
-    });
+bool has_cipher_for(SSL_CTX* context, const std::vector<const EVP_PKEY*>& keys) {
+    std::vector<const SSL_CIPHER*> usable = usable_ciphers(context);
+    std::erase_if(usable, &is_of_tls_1_3);
+    const auto has_cipher = [&usable](const EVP_PKEY* key) {
+        const int type = EVP_PKEY_get_id(key);
+        const int wanted =
+            type == EVP_PKEY_RSA || type == EVP_PKEY_RSA_PSS ? NID_auth_rsa : NID_auth_ecdsa;
+        return std::any_of(usable.begin(), usable.end(), [wanted](const SSL_CIPHER* each) {
+            return SSL_CIPHER_get_auth_nid(each) == wanted;
+        });
+    };
+    return usable.empty() || std::any_of(keys.begin(), keys.end(), has_cipher);
 }
 
 }  // namespace network_system::core

@@ -3,6 +3,7 @@
 #include "core/tls_context.h"
 
 #include <string_view>
+#include <vector>
 
 struct evp_pkey_st;
 
@@ -14,7 +15,7 @@ namespace network_system::core {
 [[nodiscard]] VoidResult set_ciphers(ssl_ctx_st* context, const tls_config& config, bool is_server,
                                      std::string_view source);
 
-/// Whether a server that has only this key can use one of its context's ciphers with TLS 1.2.
-[[nodiscard]] bool has_cipher_for(ssl_ctx_st* context, const evp_pkey_st* key);
+/// Whether one of these keys has a cipher with TLS 1.2, or this version is not used.
+[[nodiscard]] bool has_cipher_for(ssl_ctx_st* context, const std::vector<const evp_pkey_st*>& keys);
 
 }  // namespace network_system::core

@@ -2,9 +2,9 @@
 
 #include "core/tls_callbacks.h"
 #include "core/tls_ciphers.h"
+#include "core/tls_errors.h"
 #include "core/tls_pins.h"
 #include "transport/tls_terms.h"
-#include "utils/failure.h"
 #include "utils/log.h"
 
 #include <fmt/format.h>
@@ -30,22 +30,6 @@ using transport::tls_role;
 // 112 bits: RSA keys from 2,048 bits on, no SHA-1 signatures.
 constexpr int security_level = 2;
 
-/// What OpenSSL says about the call that has just failed.
-std::string take_error() {
-    const unsigned long error = ERR_peek_last_error();
-    ERR_clear_error();
-    const char* const words = ERR_reason_error_string(error);
-    return words != nullptr ? words : "unknown error";
-}
-
-error_info cannot_load(std::string_view what, const std::string& file, std::string_view source) {
-    const std::string why = take_error();
-    error_info info = detail::failure(errc::certificate_load_failed,
-                                      fmt::format("{} '{}': {}", what, file, why), source);
-    info.details = why;
-    return info;
-}
-
 int to_openssl(tls_version version) noexcept {
     return version == tls_version::tls_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION;
 }
@@ -56,20 +40,18 @@ public:
     context_builder(const tls_config& config, tls_role role, std::string_view source)
         : config_(config), role_(role), source_(source) {}
 
-    Result<tls_context_ptr> build(const tls_identity& identity) {
+    Result<tls_context_ptr> build() {
         if (auto made = make(); !made) {
             return made;
         }
         for (const auto step :
              {&context_builder::set_protocols, &context_builder::set_cipher_lists,
               &context_builder::set_authorities, &context_builder::set_verification,
-              &context_builder::set_resumption, &context_builder::set_key_log}) {
+              &context_builder::set_resumption, &context_builder::set_key_log,
+              &context_builder::set_identities}) {
             if (auto result = (this->*step)(); result.is_err()) {
                 return result.error();
             }
-        }
-        if (auto result = set_identity(identity); result.is_err()) {
-            return result.error();
         }
         return context_;
     }
@@ -266,34 +248,40 @@ private:
         return ok();
     }
 
-    VoidResult set_identity(const tls_identity& identity) {
-        if (identity.certificate_file.empty()) {
+    VoidResult set_identities() {
+        if (role_ == tls_role::server) {
+            return serve_identities();
+        }
+        if (config_.identity.certificate_file.empty()) {
             return ok();
         }
-        SSL_CTX_set_default_passwd_cb(context(), &tls_callbacks::give_password);
-        SSL_CTX_set_default_passwd_cb_userdata(context(),
-                                               const_cast<std::string*>(&identity.key_password));
-        const bool has_chain =
-            SSL_CTX_use_certificate_chain_file(context(), identity.certificate_file.c_str()) == 1;
-        const bool has_key =
-            has_chain && SSL_CTX_use_PrivateKey_file(context(), identity.key_file.c_str(),
-                                                     SSL_FILETYPE_PEM) == 1;
-        SSL_CTX_set_default_passwd_cb_userdata(context(), nullptr);
-        if (!has_chain) {
-            return cannot_load("certificate", identity.certificate_file, source_);
+        const auto loaded = load_identity(config_.identity, context(), source_);
+        if (!loaded) {
+            return loaded.error();
         }
-        if (!has_key || SSL_CTX_check_private_key(context()) != 1) {
-            return cannot_load("key", identity.key_file, source_);
+        const loaded_identity& own = loaded.value();
+        return SSL_CTX_use_cert_and_key(context(), own.certificate.get(), own.key.get(),
+                                        own.chain.get(), 1) == 1
+                   ? ok()
+                   : cannot_load("certificate", own.file, source_);
+    }
+
+    VoidResult serve_identities() {
+        auto loaded = served_identities::load(config_, context(), source_);
+        if (!loaded) {
+            return loaded.error();
         }
-        if (identity.ocsp_response_file.empty()) {
-            return ok();
+        state_->identities = std::move(loaded).value();
+        if (!state_->identities.offer_default(context())) {
+            return cannot_load("certificate", config_.identity.certificate_file, source_);
         }
-        std::ifstream file(identity.ocsp_response_file, std::ios::binary);
-        state_->stapled.assign(std::istreambuf_iterator<char>(file), {});
-        if (state_->stapled.empty()) {
-            return cannot_load("OCSP response", identity.ocsp_response_file, source_);
+        if (state_->identities.depends_on_name()) {
+            SSL_CTX_set_cert_cb(context(), &tls_callbacks::choose_identities, nullptr);
+            SSL_CTX_set_tlsext_servername_callback(context(), &tls_callbacks::accept_name);
         }
-        (void)SSL_CTX_set_tlsext_status_cb(context(), &tls_callbacks::staple);
+        if (state_->identities.has_status()) {
+            (void)SSL_CTX_set_tlsext_status_cb(context(), &tls_callbacks::staple);
+        }
         return ok();
     }
 
@@ -307,26 +295,11 @@ private:
 }  // namespace
 
 Result<tls_context_ptr> make_server_context(const tls_config& config, std::string_view source) {
-    auto made = context_builder(config, tls_role::server, source).build(config.identity);
-    if (!made || config.identities_by_name.empty()) {
-        return made;
-    }
-    SSL_CTX* const first = made.value().get();
-    for (const tls_identity& each : config.identities_by_name) {
-        auto more = context_builder(config, tls_role::server, source).build(each);
-        if (!more) {
-            return more;
-        }
-        carry_ticket_keys_over(first, more.value().get());
-        state_of(first).by_name.push_back(std::move(more).value());
-    }
-    SSL_CTX_set_tlsext_servername_callback(first, &tls_callbacks::choose_identity);
-    SSL_CTX_set_tlsext_servername_arg(first, &state_of(first));
-    return made;
+    return context_builder(config, tls_role::server, source).build();
 }
 
 Result<tls_context_ptr> make_client_context(const tls_config& config, std::string_view source) {
-    return context_builder(config, tls_role::client, source).build(config.identity);
+    return context_builder(config, tls_role::client, source).build();
 }
 
 void carry_ticket_keys_over(ssl_ctx_st* from, ssl_ctx_st* to) {
@@ -339,9 +312,6 @@ void carry_ticket_keys_over(ssl_ctx_st* from, ssl_ctx_st* to) {
         (void)SSL_CTX_set_tlsext_ticket_keys(to, keys.data(), size);
     }
     OPENSSL_cleanse(keys.data(), keys.size());
-    for (const tls_context_ptr& each : state_of(to).by_name) {
-        carry_ticket_keys_over(to, each.get());
-    }
 }
 
 }  // namespace network_system::core
