@@ -37,8 +37,13 @@ struct tls_config {
     /// Servers: required. Clients: for servers that ask for a certificate.
     tls_identity identity;
 
-    /// Servers only: further certificates. A client gets the first one that covers the name it asks
-    /// for (SNI), or else `identity`.
+    /// Servers only: further certificates. A client gets those that cover the name it asks for
+    /// (SNI), one for each type of key (RSA, RSA-PSS, elliptic curve, Ed25519, Ed448): the first
+    /// one here, or else `identity`. Of elliptic curves, it is the first one that the client can
+    /// verify. A client that asks for no name, or for one that none covers, gets `identity`, or the
+    /// first one here with another type of key that has all of its names and addresses. Empty =
+    /// `identity` is for everybody (default). `invalid_argument`: one that no client could get,
+    /// because one before it covers all its names with the same type of key (and curve).
     std::vector<tls_identity> identities_by_name;
 
     /// Whom to trust: a file or a directory (`openssl rehash`) of certificates in PEM, or the
@@ -86,7 +91,8 @@ struct tls_config {
     /// that this OpenSSL and its provider have (default). `invalid_argument`: a name that OpenSSL
     /// does not know, that could not be used (it belongs to a version or a security level that is
     /// not allowed) or that is there twice, under another name too; an empty element or a blank; a
-    /// list that leaves no group for a version that is allowed.
+    /// list that leaves no group for a version that is allowed. With TLS 1.2 they are also the
+    /// curves that the other side's certificate may have.
     std::string groups;
 
     /// Names of application protocols (ALPN), the preferred first, each 1 to 255 bytes and there
