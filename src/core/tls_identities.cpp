@@ -24,6 +24,11 @@ std::vector<std::string> names_in(X509* certificate) {
     std::erase_if(names, [](const std::string& each) {
         return !each.starts_with("DNS:") && !each.starts_with("IP:");
     });
+    for (std::string& each : names) {
+        std::transform(each.begin() + 3, each.end(), each.begin() + 3, [](unsigned char letter) {
+            return static_cast<char>(letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter);
+        });
+    }
     if (names.empty()) {
         names.push_back(std::move(info.subject));
     }

@@ -119,8 +119,9 @@ TEST_P(KeyTypes, ClientsWithoutANameHaveTheChoiceToo) {
     const names covered{"DNS:localhost", "IP:127.0.0.1"};
     tls_config config;
     config.identity = rsa("default-rsa", covered);
-    config.identities_by_name = {ecdsa("elsewhere", {"DNS:elsewhere.test"}),
-                                 ecdsa("default-ecdsa", {"IP:127.0.0.1", "DNS:localhost"})};
+    config.identities_by_name = {
+        ecdsa("elsewhere", {"DNS:elsewhere.test"}),
+        ecdsa("default-ecdsa", {"IP:127.0.0.1", "DNS:LocalHost", "DNS:more.test"})};
     secure_server server(config);
     const std::uint16_t port = server.start();
     EXPECT_EQ(subjects(port, ""), (names{"default-rsa", "default-ecdsa", "default-ecdsa"}));
