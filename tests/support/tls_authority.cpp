@@ -19,11 +19,16 @@ void check(bool holds, const char* what) {
     }
 }
 
+EVP_PKEY* generate_key(const certificate_wishes& wishes) {
+    if (wishes.rsa_bits > 0) {
+        return EVP_RSA_gen(wishes.rsa_bits);
+    }
+    return wishes.curve == "ED25519" ? EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")
+                                     : EVP_EC_gen(wishes.curve.c_str());
+}
+
 std::shared_ptr<evp_pkey_st> make_key(const certificate_wishes& wishes) {
-    EVP_PKEY* const made = wishes.rsa_bits > 0 ? EVP_RSA_gen(wishes.rsa_bits)
-                           : wishes.curve == "ED25519"
-                               ? EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")
-                               : EVP_EC_gen(wishes.curve.c_str());
+    EVP_PKEY* const made = generate_key(wishes);
     check(made != nullptr, "key");
     return {made, &EVP_PKEY_free};
 }

@@ -30,13 +30,16 @@ std::string name_of_list_case(const testing::TestParamInfo<list_case>& each) {
 }
 
 list_case ciphers(const char* name, std::string list, std::string reason = {}) {
-    return {name, [list](tls_config& one) { one.ciphers = list; }, std::move(reason)};
+    return {name, [list = std::move(list)](tls_config& one) { one.ciphers = list; },
+            std::move(reason)};
 }
 list_case suites(const char* name, std::string list, std::string reason = {}) {
-    return {name, [list](tls_config& one) { one.cipher_suites = list; }, std::move(reason)};
+    return {name, [list = std::move(list)](tls_config& one) { one.cipher_suites = list; },
+            std::move(reason)};
 }
 list_case groups(const char* name, std::string list, std::string reason = {}) {
-    return {name, [list](tls_config& one) { one.groups = list; }, std::move(reason)};
+    return {name, [list = std::move(list)](tls_config& one) { one.groups = list; },
+            std::move(reason)};
 }
 
 class Lists : public testing::TestWithParam<list_case> {
@@ -242,7 +245,7 @@ TEST(DiffieHellmanCiphers, WorkWhereAListNamesThem) {
 
 TEST(KnownPart, OfADefaultListIsWhatIsLeft) {
     const auto without = [](std::string gone) {
-        return [gone](const std::string& name) {
+        return [gone = std::move(gone)](const std::string& name) {
             return name.find(gone) != std::string::npos ? "is unknown" : "";
         };
     };
