@@ -5,7 +5,6 @@
 #include "transport/tls_connection.h"
 
 #include <fmt/format.h>
-#include <openssl/x509v3.h>
 
 #include <algorithm>
 #include <chrono>
@@ -100,30 +99,26 @@ int choose_protocol(SSL* ssl, const unsigned char** chosen, unsigned char* chose
     return answer == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-int choose_identity(SSL* ssl, int*, void* state) {
-    const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    if (name == nullptr) {
-        return SSL_TLSEXT_ERR_NOACK;
-    }
-    for (const tls_context_ptr& each : static_cast<tls_context_state*>(state)->by_name) {
-        if (X509_check_host(SSL_CTX_get0_certificate(each.get()), name, 0, 0, nullptr) == 1) {
-            (void)SSL_set_SSL_CTX(ssl, each.get());
-            break;
-        }
-    }
-    return SSL_TLSEXT_ERR_OK;
+int accept_name(SSL* ssl, int*, void*) {
+    const bool asks = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) != nullptr;
+    return asks ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
+int choose_identities(SSL* ssl, void*) {
+    return state_of(SSL_get_SSL_CTX(ssl)).identities.offer(ssl) ? 1 : 0;
 }
 
 int staple(SSL* ssl, void*) {
-    const auto& response = state_of(SSL_get_SSL_CTX(ssl)).stapled;
-    if (response.empty()) {
-        return SSL_TLSEXT_ERR_NOACK;
-    }
-    void* const copy = OPENSSL_memdup(response.data(), response.size());
+    const auto& identities = state_of(SSL_get_SSL_CTX(ssl)).identities;
+    // OpenSSL has chosen the one that it sends.
+    const std::vector<unsigned char>* const response =
+        identities.status_of(SSL_get_certificate(ssl));
+    void* const copy =
+        response != nullptr ? OPENSSL_memdup(response->data(), response->size()) : nullptr;
     if (copy == nullptr) {
         return SSL_TLSEXT_ERR_NOACK;
     }
-    (void)SSL_set_tlsext_status_ocsp_resp(ssl, copy, static_cast<long>(response.size()));
+    (void)SSL_set_tlsext_status_ocsp_resp(ssl, copy, static_cast<long>(response->size()));
     return SSL_TLSEXT_ERR_OK;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/tls_context.h"
+#include "core/tls_identities.h"
 #include "core/tls_trust.h"
 
 #include <openssl/ssl.h>
@@ -25,8 +26,8 @@ struct tls_context_state {
     /// Servers.
     std::shared_ptr<tls_ticket_keys> tickets;
     std::vector<unsigned char> protocols;  // as ALPN writes them
-    std::vector<unsigned char> stapled;
-    std::vector<tls_context_ptr> by_name;
+    /// A server's.
+    served_identities identities;
     std::mutex key_log_mutex;
     std::ofstream key_log;
 };
@@ -43,8 +44,11 @@ int verify_peer(X509_STORE_CTX* store, void* unused);
 /// ALPN on a server.
 int choose_protocol(SSL* ssl, const unsigned char** chosen, unsigned char* chosen_size,
                     const unsigned char* offered, unsigned offered_size, void* unused);
-/// SNI on a server; `state` is that of the first context.
-int choose_identity(SSL* ssl, int* alert, void* state);
+/// SNI on a server: every name is accepted.
+int accept_name(SSL* ssl, int* alert, void* unused);
+/// The certificates for the name that a client asks for.
+int choose_identities(SSL* ssl, void* unused);
+/// The status of the certificate that a client gets.
 int staple(SSL* ssl, void* unused);
 /// What a server has stapled, on a client that requires it.
 int check_staple(SSL* ssl, void* unused);

@@ -13,6 +13,9 @@
 namespace network_system::core {
 namespace {
 
+/// Of all application protocols with their lengths. A client's hello holds 64 KiB of extensions.
+constexpr std::size_t max_protocols_size = 32'768;
+
 VoidResult wrong(std::string_view source, std::string what) {
     return detail::failure(errc::invalid_argument, "tls_config: " + std::move(what), source);
 }
@@ -36,6 +39,23 @@ VoidResult check_identity(const tls_identity& identity, std::string_view source)
     return ok();
 }
 
+VoidResult check_protocols(const std::vector<std::string>& protocols, std::string_view source) {
+    std::size_t size = 0;
+    for (auto each = protocols.begin(); each != protocols.end(); ++each) {
+        if (each->empty() || each->size() > 255) {
+            return wrong(source, "an application protocol has 1 to 255 bytes");
+        }
+        if (std::find(protocols.begin(), each, *each) != each) {
+            return wrong(source, fmt::format("application_protocols: '{}' is there twice", *each));
+        }
+        size += each->size() + 1;
+    }
+    if (size > max_protocols_size) {
+        return wrong(source, "application_protocols: more than a handshake can hold");
+    }
+    return ok();
+}
+
 VoidResult check_common(const tls_config& config, std::string_view source) {
     if (config.min_version > config.max_version) {
         return wrong(source, "min_version is above max_version");
@@ -48,10 +68,8 @@ VoidResult check_common(const tls_config& config, std::string_view source) {
         return wrong(source, "session_lifetime must be 1 s to 7 days; session_resumption = false "
                              "switches resumption off");
     }
-    for (const std::string& each : config.application_protocols) {
-        if (each.empty() || each.size() > 255) {
-            return wrong(source, "an application protocol has 1 to 255 bytes");
-        }
+    if (auto checked = check_protocols(config.application_protocols, source); checked.is_err()) {
+        return checked;
     }
     for (const std::string& each : config.pinned_certificates) {
         if (!parse_pin(each)) {

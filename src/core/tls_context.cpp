@@ -1,25 +1,21 @@
 #include "core/tls_context.h"
 
 #include "core/tls_callbacks.h"
+#include "core/tls_ciphers.h"
+#include "core/tls_errors.h"
 #include "core/tls_files.h"
 #include "core/tls_pins.h"
 #include "core/tls_ticket_keys.h"
 #include "core/tls_trust.h"
 #include "transport/tls_terms.h"
-#include "utils/failure.h"
 #include "utils/log.h"
 
 #include <fmt/format.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -29,30 +25,8 @@ namespace {
 
 using transport::tls_role;
 
-// AES-128 first: no attack makes the key the weakest part (X25519 and P-256 are as strong), and
-// both records and handshakes cost less, for its hash is SHA-256.
-constexpr const char* default_ciphers = "ECDHE+AESGCM+AES128:ECDHE+AESGCM:ECDHE+CHACHA20";
-constexpr const char* default_suites =
-    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
-constexpr const char* groups = "X25519:P-256:X448:P-384:P-521";
 // 112 bits: RSA keys from 2,048 bits on, no SHA-1 signatures.
 constexpr int security_level = 2;
-
-/// What OpenSSL says about the call that has just failed.
-std::string take_error() {
-    const unsigned long error = ERR_peek_last_error();
-    ERR_clear_error();
-    const char* const words = ERR_reason_error_string(error);
-    return words != nullptr ? words : "unknown error";
-}
-
-error_info cannot_load(std::string_view what, const std::string& file, std::string_view source) {
-    const std::string why = take_error();
-    error_info info = detail::failure(errc::certificate_load_failed,
-                                      fmt::format("{} '{}': {}", what, file, why), source);
-    info.details = why;
-    return info;
-}
 
 int to_openssl(tls_version version) noexcept {
     return version == tls_version::tls_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION;
@@ -66,19 +40,17 @@ public:
         : config_(config), role_(role), trust_(std::move(trust)), tickets_(std::move(tickets)),
           source_(source) {}
 
-    Result<tls_context_ptr> build(const tls_identity& identity) {
+    Result<tls_context_ptr> build() {
         if (auto made = make(); !made) {
             return made;
         }
-        for (const auto step : {&context_builder::set_protocols, &context_builder::set_ciphers,
-                                &context_builder::set_verification,
-                                &context_builder::set_resumption, &context_builder::set_key_log}) {
+        for (const auto step :
+             {&context_builder::set_protocols, &context_builder::set_cipher_lists,
+              &context_builder::set_verification, &context_builder::set_resumption,
+              &context_builder::set_key_log, &context_builder::set_identities}) {
             if (auto result = (this->*step)(); result.is_err()) {
                 return result.error();
             }
-        }
-        if (auto result = set_identity(identity); result.is_err()) {
-            return result.error();
         }
         return context_;
     }
@@ -132,33 +104,8 @@ private:
         return ok();
     }
 
-    VoidResult set_ciphers() {
-        const char* const list =
-            config_.ciphers.empty() ? default_ciphers : config_.ciphers.c_str();
-        if (SSL_CTX_set_cipher_list(context(), list) != 1) {
-            return wrong("ciphers");
-        }
-        if (SSL_CTX_set1_groups_list(context(), groups) != 1) {
-            return wrong("groups");
-        }
-        const char* const suites =
-            config_.cipher_suites.empty() ? default_suites : config_.cipher_suites.c_str();
-        if (SSL_CTX_set_ciphersuites(context(), suites) != 1) {
-            return wrong("cipher_suites");
-        }
-        const STACK_OF(SSL_CIPHER)* const all = SSL_CTX_get_ciphers(context());
-        for (int i = 0; i < sk_SSL_CIPHER_num(all); ++i) {
-            const SSL_CIPHER* const each = sk_SSL_CIPHER_value(all, i);
-            if (SSL_CIPHER_get_cipher_nid(each) == NID_undef ||
-                SSL_CIPHER_get_auth_nid(each) == NID_auth_null) {
-                return detail::failure(
-                    errc::invalid_argument,
-                    fmt::format("tls_config: ciphers: {} does not encrypt or authenticate",
-                                SSL_CIPHER_get_name(each)),
-                    source_);
-            }
-        }
-        return ok();
+    VoidResult set_cipher_lists() {
+        return set_ciphers(context(), config_, role_ == tls_role::server, source_);
     }
 
     VoidResult set_verification() {
@@ -258,34 +205,40 @@ private:
         return ok();
     }
 
-    VoidResult set_identity(const tls_identity& identity) {
-        if (identity.certificate_file.empty()) {
+    VoidResult set_identities() {
+        if (role_ == tls_role::server) {
+            return serve_identities();
+        }
+        if (config_.identity.certificate_file.empty()) {
             return ok();
         }
-        SSL_CTX_set_default_passwd_cb(context(), &tls_callbacks::give_password);
-        SSL_CTX_set_default_passwd_cb_userdata(context(),
-                                               const_cast<std::string*>(&identity.key_password));
-        const bool has_chain =
-            SSL_CTX_use_certificate_chain_file(context(), identity.certificate_file.c_str()) == 1;
-        const bool has_key =
-            has_chain && SSL_CTX_use_PrivateKey_file(context(), identity.key_file.c_str(),
-                                                     SSL_FILETYPE_PEM) == 1;
-        SSL_CTX_set_default_passwd_cb_userdata(context(), nullptr);
-        if (!has_chain) {
-            return cannot_load("certificate", identity.certificate_file, source_);
+        const auto loaded = load_identity(config_.identity, context(), source_);
+        if (!loaded) {
+            return loaded.error();
         }
-        if (!has_key || SSL_CTX_check_private_key(context()) != 1) {
-            return cannot_load("key", identity.key_file, source_);
+        const loaded_identity& own = loaded.value();
+        return SSL_CTX_use_cert_and_key(context(), own.certificate.get(), own.key.get(),
+                                        own.chain.get(), 1) == 1
+                   ? ok()
+                   : cannot_load("certificate", own.file, source_);
+    }
+
+    VoidResult serve_identities() {
+        auto loaded = served_identities::load(config_, context(), source_);
+        if (!loaded) {
+            return loaded.error();
         }
-        if (identity.ocsp_response_file.empty()) {
-            return ok();
+        state_->identities = std::move(loaded).value();
+        if (!state_->identities.offer_default(context())) {
+            return cannot_load("certificate", config_.identity.certificate_file, source_);
         }
-        std::ifstream file(identity.ocsp_response_file, std::ios::binary);
-        state_->stapled.assign(std::istreambuf_iterator<char>(file), {});
-        if (state_->stapled.empty()) {
-            return cannot_load("OCSP response", identity.ocsp_response_file, source_);
+        if (state_->identities.depends_on_name()) {
+            SSL_CTX_set_cert_cb(context(), &tls_callbacks::choose_identities, nullptr);
+            SSL_CTX_set_tlsext_servername_callback(context(), &tls_callbacks::accept_name);
         }
-        (void)SSL_CTX_set_tlsext_status_cb(context(), &tls_callbacks::staple);
+        if (state_->identities.has_status()) {
+            (void)SSL_CTX_set_tlsext_status_cb(context(), &tls_callbacks::staple);
+        }
         return ok();
     }
 
@@ -309,30 +262,13 @@ Result<tls_context_ptr> make_server_context(const tls_config& config,
                                             const std::shared_ptr<const tls_trust>& trust,
                                             const std::shared_ptr<tls_ticket_keys>& tickets,
                                             std::string_view source) {
-    const auto build = [&](const tls_identity& identity) {
-        return context_builder(config, tls_role::server, trust, tickets, source).build(identity);
-    };
-    auto made = build(config.identity);
-    if (!made || config.identities_by_name.empty()) {
-        return made;
-    }
-    SSL_CTX* const first = made.value().get();
-    for (const tls_identity& each : config.identities_by_name) {
-        auto more = build(each);
-        if (!more) {
-            return more;
-        }
-        state_of(first).by_name.push_back(std::move(more).value());
-    }
-    SSL_CTX_set_tlsext_servername_callback(first, &tls_callbacks::choose_identity);
-    SSL_CTX_set_tlsext_servername_arg(first, &state_of(first));
-    return made;
+    return context_builder(config, tls_role::server, trust, tickets, source).build();
 }
 
 Result<tls_context_ptr> make_client_context(const tls_config& config,
                                             const std::shared_ptr<const tls_trust>& trust,
                                             std::string_view source) {
-    return context_builder(config, tls_role::client, trust, nullptr, source).build(config.identity);
+    return context_builder(config, tls_role::client, trust, nullptr, source).build();
 }
 
 }  // namespace network_system::core

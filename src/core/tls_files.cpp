@@ -1,6 +1,6 @@
 #include "core/tls_files.h"
 
-#include "utils/failure.h"
+#include "core/tls_errors.h"
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
@@ -27,14 +27,6 @@ namespace {
 
 // More than the authorities of all systems together: whoever names a device gets an error.
 constexpr std::size_t max_file_size = std::size_t{64} << 20U;
-
-error_info cannot_read(std::string_view what, const std::string& path, std::string_view source,
-                       const std::string& why) {
-    error_info info = detail::failure(errc::certificate_load_failed,
-                                      fmt::format("{} '{}': {}", what, path, why), source);
-    info.details = why;
-    return info;
-}
 
 std::string reason_of(int error) {
     return std::error_code(error, std::generic_category()).message();
@@ -183,9 +175,10 @@ Result<std::string> read_tls_file(std::string_view what, const std::string& path
         bytes.append(part.data(), static_cast<std::size_t>(file.gcount()));
     }
     if (!file.eof() || file.bad()) {
-        return cannot_read(what, path, source,
+        return cannot_load(what, path,
                            bytes.size() > max_file_size ? "more than 64 MiB"
-                                                        : reason_of(errno != 0 ? errno : EIO));
+                                                        : reason_of(errno != 0 ? errno : EIO),
+                           source);
     }
     return bytes;
 }
@@ -226,7 +219,7 @@ Result<std::vector<hashed_file>> hashed_files_in(const std::string& directory,
         }
     }
     if (error) {
-        return cannot_read("CA directory", directory, source, error.message());
+        return cannot_load("CA directory", directory, error.message(), source);
     }
     std::sort(all.begin(), all.end(),
               [](const auto& one, const auto& other) { return one.path < other.path; });

@@ -1,6 +1,6 @@
 #include "core/tls_pem.h"
 
-#include "utils/failure.h"
+#include "core/tls_errors.h"
 
 #include <fmt/format.h>
 #include <openssl/bio.h>
@@ -25,12 +25,6 @@ error_info bad_text(std::string_view source, std::string what) {
     error_info info = detail::failure(errc::certificate_load_failed, what, source);
     info.details = std::move(what);
     return info;
-}
-
-std::string last_words() {
-    const char* const words = ERR_reason_error_string(ERR_peek_last_error());
-    ERR_clear_error();
-    return words != nullptr ? words : "unknown error";
 }
 
 /// OpenSSL takes a line that is not quite the begin of a block for text between blocks: a CRL
@@ -76,7 +70,7 @@ VoidResult add_block(std::string_view kind, const unsigned char* bytes, long siz
             is_trusted ? d2i_X509_AUX(nullptr, &bytes, size) : d2i_X509(nullptr, &bytes, size);
         if (read == nullptr) {
             return bad_text(source, fmt::format("certificate {} cannot be read: {}",
-                                                all.certificates.size() + 1, last_words()));
+                                                all.certificates.size() + 1, take_error()));
         }
         all.certificates.emplace_back(read);
         return ok();
@@ -88,7 +82,7 @@ VoidResult add_block(std::string_view kind, const unsigned char* bytes, long siz
     openssl_ptr<X509_CRL, &X509_CRL_free> crl(d2i_X509_CRL(nullptr, &bytes, size));
     if (!crl) {
         return bad_text(
-            source, fmt::format("CRL {} cannot be read: {}", all.crls.size() + 1, last_words()));
+            source, fmt::format("CRL {} cannot be read: {}", all.crls.size() + 1, take_error()));
     }
     if (const auto why = what_is_not_followed(crl.get()); !why.empty()) {
         return bad_text(source, fmt::format("CRL {} {}", all.crls.size() + 1, why));
@@ -121,7 +115,7 @@ Result<pem_contents> read_pem(std::string_view text, std::string_view source) {
         ++blocks;
     }
     const bool reached_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-    const std::string why = last_words();
+    const std::string why = take_error();
     if (!reached_end) {
         return bad_text(source, fmt::format("PEM block {} cannot be read: {}", blocks + 1, why));
     }

@@ -62,7 +62,7 @@ Result<std::string> identity_of(const tls_config& config, const tls_trust* trust
         add(digest.value());
     }
     for (const std::string* each : {&config.identity.key_password, &config.key_log_file,
-                                    &config.ciphers, &config.cipher_suites}) {
+                                    &config.ciphers, &config.cipher_suites, &config.groups}) {
         add(*each);
     }
     for (const auto* each : {&config.application_protocols, &config.pinned_certificates}) {

@@ -14,10 +14,10 @@ namespace network_system::core {
 namespace {
 
 // What the callback answers.
-constexpr int failed = -1;
-constexpr int unknown = 0;
-constexpr int used = 1;
-constexpr int renewed = 2;
+constexpr int no_memory = -1;
+constexpr int no_key = 0;
+constexpr int taken = 1;
+constexpr int taken_and_renewed = 2;
 
 template <std::size_t Size>
 bool fill(std::array<unsigned char, Size>& with_random) {
@@ -70,34 +70,34 @@ int tls_ticket_keys::protect(unsigned char* name, unsigned char* vector, EVP_CIP
         RAND_bytes(vector, EVP_CIPHER_get_iv_length(cipher_.get())) != 1 ||
         EVP_EncryptInit_ex2(cipher, cipher_.get(), current_.cipher.data(), vector, nullptr) != 1 ||
         !set_mac_key(mac, current_.mac)) {
-        return failed;
+        return no_memory;
     }
     std::copy(current_.name.begin(), current_.name.end(), name);
-    return used;
+    return taken;
 }
 
 int tls_ticket_keys::open(const unsigned char* name, const unsigned char* vector,
                           EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac, runtime::steady_time now) {
     const std::lock_guard lock(mutex_);
     if (!cipher_ || !rotate(now)) {
-        return failed;
+        return no_memory;
     }
     const auto is_named = [name](const key& each) {
         return each.exists && std::equal(each.name.begin(), each.name.end(), name);
     };
     const bool is_current = is_named(current_);
     if (!is_current && !is_named(former_)) {
-        return unknown;
+        return no_key;
     }
     key& found = is_current ? current_ : former_;
     if (now - found.made >= 2 * rotation) {
-        return unknown;
+        return no_key;
     }
     if (EVP_DecryptInit_ex2(cipher, cipher_.get(), found.cipher.data(), vector, nullptr) != 1 ||
         !set_mac_key(mac, found.mac)) {
-        return failed;
+        return no_memory;
     }
-    return is_current ? used : renewed;
+    return is_current ? taken : taken_and_renewed;
 }
 
 }  // namespace network_system::core

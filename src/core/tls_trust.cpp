@@ -1,5 +1,6 @@
 #include "core/tls_trust.h"
 
+#include "core/tls_errors.h"
 #include "core/tls_files.h"
 #include "core/tls_pem.h"
 #include "utils/failure.h"
@@ -215,15 +216,15 @@ private:
         const bool is_der = from.what == kind::crls && text.find("-----BEGIN") == std::string::npos;
         auto read = is_der ? read_der_crl(text, source_) : read_pem(text, source_);
         if (!read) {
-            return cannot_load(from, read.error().details);
+            return refuse(from, read.error().details);
         }
         pem_contents& contents = read.value();
         const bool wants_crl = from.what == kind::crls || from.what == kind::hashed_crl;
         if (wants_crl ? contents.crls.empty() : contents.certificates.empty()) {
-            return cannot_load(from, wants_crl ? "holds no CRL" : "holds no certificate");
+            return refuse(from, wants_crl ? "holds no CRL" : "holds no certificate");
         }
         if (from.what == kind::crls && !contents.certificates.empty()) {
-            return cannot_load(from, "holds a certificate, which belongs into ca_file");
+            return refuse(from, "holds a certificate, which belongs into ca_file");
         }
         return keep(from, contents);
     }
@@ -237,7 +238,7 @@ private:
                 continue;
             }
             if (X509_STORE_add_cert(made_->authorities(), each.get()) != 1) {
-                return cannot_load(from, "OpenSSL does not take a certificate of it");
+                return refuse(from, "OpenSSL does not take a certificate of it");
             }
             if (from.what == kind::file || from.what == kind::text) {
                 made_->named_.push_back(std::move(each));
@@ -245,22 +246,17 @@ private:
         }
         for (const auto& each : contents.crls) {
             if (X509_STORE_add_crl(made_->authorities(), each.get()) != 1) {
-                return cannot_load(from, "OpenSSL does not take a CRL of it");
+                return refuse(from, "OpenSSL does not take a CRL of it");
             }
             made_->has_crls_ = true;
         }
         return ok();
     }
 
-    [[nodiscard]] VoidResult cannot_load(const trust_source& from, const std::string& why) const {
+    [[nodiscard]] VoidResult refuse(const trust_source& from, const std::string& why) const {
         ERR_clear_error();
-        error_info info =
-            detail::failure(errc::certificate_load_failed,
-                            fmt::format("{} '{}': {}", words_for(from.what),
-                                        from.what == kind::text ? "ca_pem" : from.path, why),
-                            source_);
-        info.details = why;
-        return info;
+        return cannot_load(words_for(from.what), from.what == kind::text ? "ca_pem" : from.path,
+                           why, source_);
     }
 
     const std::string source_;

@@ -21,8 +21,16 @@ void check(bool holds, const char* what) {
     }
 }
 
-std::shared_ptr<evp_pkey_st> make_key(unsigned rsa_bits) {
-    EVP_PKEY* const made = rsa_bits > 0 ? EVP_RSA_gen(rsa_bits) : EVP_EC_gen("P-256");
+EVP_PKEY* generate_key(const certificate_wishes& wishes) {
+    if (wishes.rsa_bits > 0) {
+        return EVP_RSA_gen(wishes.rsa_bits);
+    }
+    return wishes.curve == "ED25519" ? EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")
+                                     : EVP_EC_gen(wishes.curve.c_str());
+}
+
+std::shared_ptr<evp_pkey_st> make_key(const certificate_wishes& wishes) {
+    EVP_PKEY* const made = generate_key(wishes);
     check(made != nullptr, "key");
     return {made, &EVP_PKEY_free};
 }
@@ -77,7 +85,7 @@ certificate_wishes authority_wishes(const char* name) {
 
 issued_certificate::issued_certificate(const certificate_wishes& wishes,
                                        const issued_certificate* issuer)
-    : key_(make_key(wishes.rsa_bits)), certificate_(X509_new(), &X509_free) {
+    : key_(make_key(wishes)), certificate_(X509_new(), &X509_free) {
     X509* const made = certificate_.get();
     static long serial = 1000;
     check(X509_set_version(made, 2) == 1, "version");

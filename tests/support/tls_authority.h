@@ -25,6 +25,8 @@ struct certificate_wishes {
     std::string extended_usage{};
     /// An RSA key of so many bits instead of an elliptic curve.
     unsigned rsa_bits = 0;
+    /// Without rsa_bits: the curve, or "ED25519".
+    std::string curve = "P-256";
 };
 
 class issued_certificate;

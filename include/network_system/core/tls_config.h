@@ -46,8 +46,13 @@ struct tls_config {
     /// Servers: required. Clients: for servers that ask for a certificate.
     tls_identity identity;
 
-    /// Servers only: further certificates. A client gets the first one that covers the name it asks
-    /// for (SNI), or else `identity`.
+    /// Servers only: further certificates. A client gets those that cover the name it asks for
+    /// (SNI), one for each type of key (RSA, RSA-PSS, elliptic curve, Ed25519, Ed448): the first
+    /// one here, or else `identity`. Of elliptic curves, it is the first one that the client can
+    /// verify. A client that asks for no name, or for one that none covers, gets `identity`, or the
+    /// first one here with another type of key that has all of its names and addresses. Empty =
+    /// `identity` is for everybody (default). `invalid_argument`: one that no client could get,
+    /// because one before it covers all its names with the same type of key (and curve).
     std::vector<tls_identity> identities_by_name;
 
     /// Whom to trust: a file or a directory (`openssl rehash`) of certificates in PEM, or the
@@ -86,17 +91,31 @@ struct tls_config {
     tls_version min_version = tls_version::tls_1_2;
     tls_version max_version = tls_version::tls_1_3;
 
-    /// OpenSSL's cipher list for TLS 1.2, the preferred first. Empty = ephemeral key exchange and
-    /// authenticated encryption only, in the order of `cipher_suites` (default). Ciphers that do
-    /// not encrypt or authenticate are refused.
+    /// OpenSSL's cipher list for TLS 1.2 (see ciphers(1)), the preferred first. Empty = ephemeral
+    /// key exchange and authenticated encryption only, in the order of `cipher_suites` (default).
+    /// `invalid_argument`: ciphers that do not encrypt or authenticate; a word that OpenSSL does
+    /// not know, also in an exclusion; one that names no cipher that could be used; an empty
+    /// element; a list that leaves no cipher while TLS 1.2 is allowed. An exclusion of what this
+    /// OpenSSL no longer has ("!RC4") is fine.
     std::string ciphers;
-    /// OpenSSL's list of cipher suites for TLS 1.3, the preferred first. Empty = AES-128-GCM,
-    /// AES-256-GCM, ChaCha20-Poly1305 (default). The server's preference decides; but a client that
-    /// prefers ChaCha20 gets it, for its machine has no instructions for AES.
+    /// Cipher suites for TLS 1.3, with OpenSSL's names and colons between them, the preferred
+    /// first. Empty = AES-128-GCM, AES-256-GCM, ChaCha20-Poly1305, those that this OpenSSL has
+    /// (default). `invalid_argument`: a name that OpenSSL does not know or that is there twice, an
+    /// empty element or a blank. The server's preference decides; but a client that prefers
+    /// ChaCha20 gets it, for its machine has no instructions for AES.
     std::string cipher_suites;
+    /// Groups for the key exchange (elliptic curves and others), with OpenSSL's names and colons
+    /// between them, the preferred first. Empty = "X25519:P-256:X448:P-384:P-521", those of them
+    /// that this OpenSSL and its provider have (default). `invalid_argument`: a name that OpenSSL
+    /// does not know, that could not be used (it belongs to a version or a security level that is
+    /// not allowed) or that is there twice, under another name too; an empty element or a blank; a
+    /// list that leaves no group for a version that is allowed. With TLS 1.2 they are also the
+    /// curves that the other side's certificate may have.
+    std::string groups;
 
-    /// Names of application protocols (ALPN), the preferred first, each 1 to 255 bytes. A server
-    /// refuses clients that offer only others.
+    /// Names of application protocols (ALPN), the preferred first, each 1 to 255 bytes and there
+    /// once; at most 32 KiB together, with a byte more for each. A server refuses clients that
+    /// offer only others.
     std::vector<std::string> application_protocols;
 
     /// Lets later connections resume the sessions of earlier ones. The clients of a process keep at
