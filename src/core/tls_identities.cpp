@@ -3,6 +3,7 @@
 #include "core/tls_callbacks.h"
 #include "core/tls_ciphers.h"
 #include "core/tls_errors.h"
+#include "core/tls_files.h"
 #include "transport/tls_failure.h"
 
 #include <fmt/format.h>
@@ -10,8 +11,6 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 namespace network_system::core {
@@ -111,12 +110,15 @@ std::vector<const loaded_identity*> one_of_each_type(
 }
 
 Result<std::vector<unsigned char>> read_status(const std::string& path, std::string_view source) {
-    std::ifstream file(path, std::ios::binary);
-    std::vector<unsigned char> status(std::istreambuf_iterator<char>(file), {});
-    if (status.empty()) {
-        return cannot_load("OCSP response", path, source);
+    constexpr const char* what = "OCSP response";
+    const auto bytes = read_tls_file(what, path, source);
+    if (!bytes) {
+        return bytes.error();
     }
-    return status;
+    if (bytes.value().empty()) {
+        return cannot_load(what, path, "is empty", source);
+    }
+    return std::vector<unsigned char>(bytes.value().begin(), bytes.value().end());
 }
 
 /// A context that only reads files, with the same idea of weak keys.
