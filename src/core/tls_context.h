@@ -17,6 +17,12 @@ using tls_context_ptr = std::shared_ptr<ssl_ctx_st>;
 [[nodiscard]] VoidResult check_server_config(const tls_config& config, std::string_view source);
 [[nodiscard]] VoidResult check_client_config(const tls_config& config, std::string_view source);
 
+/// The name that a client asks `host` for and verifies, as certificates have it: `server_name` or
+/// that of the host, which is empty for somebody who is not known by a host. Empty when nothing is
+/// verified and there is no name. Error: `invalid_argument`.
+[[nodiscard]] Result<std::string> name_of_server(const tls_config& config, std::string_view host,
+                                                 std::string_view source);
+
 /// Reads the files that the configuration names. Errors: `invalid_argument` (a list that OpenSSL
 /// does not understand), `certificate_load_failed` (which file, and why).
 [[nodiscard]] Result<tls_context_ptr> make_server_context(const tls_config& config,

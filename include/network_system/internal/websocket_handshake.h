@@ -110,7 +110,7 @@ using handshake_key = std::array<std::uint8_t, 16>;
 
 /// What a client asks for.
 struct client_handshake {
-    /// The value of the Host field; see `host_header`.
+    /// The value of the Host field, "host" or "host:port"; see `host_header`.
     std::string host;
     /// Path and query. Default "/".
     std::string target = "/";
@@ -119,8 +119,10 @@ struct client_handshake {
     /// Further fields, such as `Origin`, `Authorization` or `Cookie`.
     std::vector<header_field> headers;
 };
-/// "name:port", without the port where it is the default one (80, or 443 if secure), and with
-/// brackets around an IPv6 address.
+/// The Host field of a client that connects there: "name:port", without the port where it is the
+/// default one (80, or 443 if secure), with brackets around an IPv6 address, and without its zone
+/// and the dot at the end of a name. "localhost" for a Unix domain socket. What is no host stays as
+/// it is, and `encode_request` refuses it.
 [[nodiscard]] NETWORK_SYSTEM_EXPORT std::string host_header(std::string_view host,
                                                             std::uint16_t port, bool is_secure);
 /// Errors: `invalid_argument` (a host, target, subprotocol or field that HTTP does not allow; a
