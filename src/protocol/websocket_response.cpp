@@ -104,12 +104,7 @@ Result<std::string> encode_request(const client_handshake& handshake, const hand
     if (const auto added = append_subprotocols(request, handshake.subprotocols); !added) {
         return added.error();
     }
-    const auto added = protocol::append_fields(
-        request, handshake.headers,
-        {"Host", "Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version",
-         "Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions", "Content-Length",
-         "Transfer-Encoding"});
-    if (!added) {
+    if (const auto added = protocol::append_fields(request, handshake.headers); !added) {
         return added.error();
     }
     return request += "\r\n";

@@ -1,6 +1,7 @@
 // Texts that are no hosts, for the tests of every protocol.
 #pragma once
 
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,8 @@ struct wrong_host {
     std::string text;
     /// A part of what the error says.
     const char* reason;
+
+    friend void PrintTo(const wrong_host& each, std::ostream* out) { *out << each.name; }
 };
 
 /// Hosts that are none, which every protocol refuses in the same words. The empty one, which is no

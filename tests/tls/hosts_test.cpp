@@ -30,6 +30,8 @@ struct good_host {
     const char* text;
     const char* asked;
     bool needs_ipv6 = false;
+
+    friend void PrintTo(const good_host& each, std::ostream* out) { *out << each.name; }
 };
 
 class SecureHost : public testing::TestWithParam<good_host> {};

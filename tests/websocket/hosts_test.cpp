@@ -50,6 +50,8 @@ struct good_ws_host {
     const char* text;
     const char* field;
     bool needs_ipv6 = false;
+
+    friend void PrintTo(const good_ws_host& each, std::ostream* out) { *out << each.name; }
 };
 
 class WsHost : public testing::TestWithParam<good_ws_host> {};
