@@ -3,6 +3,7 @@
 #include "core/engine.h"
 #include "runtime/unix_socket.h"
 #include "utils/failure.h"
+#include "utils/host.h"
 
 #include <fmt/format.h>
 
@@ -27,21 +28,41 @@ Result<endpoint> parse_bind_address(const std::string& text, std::uint16_t port,
     if (text.empty()) {
         return endpoint{endpoint::family::unspecified, {}, port};
     }
-    auto parsed = runtime::sockets::parse_address(text, port);
-    if (parsed.kind() == endpoint::family::unspecified) {
-        return wrong(fmt::format("bind_address '{}' is no numeric address", text), source).error();
+    const auto parsed = detail::host::parse(text, source, "bind_address");
+    if (!parsed) {
+        return parsed.error();
     }
-    if (parsed.kind() == endpoint::family::unix_domain) {
-        return check_unix(parsed, port, source).map([&](const auto&) { return parsed; });
+    const detail::host& host = parsed.value();
+    if (host.is_path()) {
+        return check_unix(host.address(), port, source).map([&](const auto&) {
+            return host.address();
+        });
     }
-    return parsed;
+    if (host.is_name()) {
+        return wrong(fmt::format("the bind_address '{}' is no numeric address", text), source)
+            .error();
+    }
+    const endpoint address = runtime::sockets::address_of(host, port);
+    if (address.kind() == endpoint::family::unspecified) {
+        return wrong(fmt::format("the bind_address '{}': there is no network interface '{}'", text,
+                                 host.zone()),
+                     source)
+            .error();
+    }
+    return address;
 }
 
-VoidResult check_target(std::string_view host, std::uint16_t port, std::string_view source) {
-    if (host.starts_with("unix:")) {
-        return check_unix(runtime::sockets::parse_address(std::string(host), 0), port, source);
+Result<std::string> read_target(std::string_view host, std::uint16_t port,
+                                std::string_view source) {
+    const auto parsed = detail::host::parse(host, source);
+    if (!parsed) {
+        return parsed.error();
     }
-    return port == 0 ? wrong("port 0 cannot be connected to", source) : ok();
+    const detail::host& target = parsed.value();
+    const VoidResult checked = target.is_path() ? check_unix(target.address(), port, source)
+                               : port == 0      ? wrong("port 0 cannot be connected to", source)
+                                                : ok();
+    return checked.map([&](const auto&) { return target.text(); });
 }
 
 VoidResult check_local_address(const client_options& options, std::string_view source) {
@@ -60,7 +81,11 @@ runtime::sockets::connect_settings connect_settings_of(const client_options& opt
 }
 
 std::string describe_target(const std::string& host, std::uint16_t port) {
-    return port == 0 ? host : fmt::format("{}:{}", host, port);
+    if (port == 0) {
+        return host;
+    }
+    const auto parsed = detail::host::parse(host);
+    return fmt::format("{}:{}", parsed ? parsed.value().bracketed() : host, port);
 }
 
 }  // namespace network_system::core

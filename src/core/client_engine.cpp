@@ -252,17 +252,10 @@ void client_engine::on_gone(const session_ptr& who, std::error_code reason,
     }
 }
 
-VoidResult validate(const client_options& options, bool is_secure, std::string_view host,
-                    std::uint16_t port, std::string_view source) {
+VoidResult validate(const client_options& options, bool is_secure, std::string_view source) {
     const auto wrong = [source](const char* what) -> VoidResult {
         return detail::failure(errc::invalid_argument, what, source);
     };
-    if (host.empty()) {
-        return wrong("the host is empty");
-    }
-    if (auto checked = check_target(host, port, source); checked.is_err()) {
-        return checked;
-    }
     if (auto checked = check_local_address(options, source); checked.is_err()) {
         return checked;
     }

@@ -135,9 +135,8 @@ private:
     bool is_collected_ = true;
 };
 
-/// What is wrong with the options and the target, or ok.
+/// What is wrong with the options, or ok.
 [[nodiscard]] VoidResult validate(const client_options& options, bool is_secure,
-                                  std::string_view host, std::uint16_t port,
                                   std::string_view source);
 /// The loops that a client of these options runs on. Error: `connection_failed`.
 [[nodiscard]] Result<std::shared_ptr<runtime::io_pool>> make_pool(const client_options& options,

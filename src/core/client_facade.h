@@ -68,12 +68,15 @@ public:
     Result<std::shared_ptr<Engine>> begin(const request& what, const Make& make,
                                           start_callback& handler,
                                           std::function<void()>* canceller = nullptr) {
-        if (const auto checked =
-                validate(what.options, what.security != nullptr, what.host, what.port, id_);
+        const auto target = read_target(what.host, what.port, id_);
+        if (!target) {
+            return target.error();
+        }
+        if (const auto checked = validate(what.options, what.security != nullptr, id_);
             checked.is_err()) {
             return checked.error();
         }
-        auto transports = make_transports(what.security, what.host, what.port, id_);
+        auto transports = make_transports(what.security, target.value(), what.port, id_);
         if (!transports) {
             return transports.error();
         }
@@ -96,7 +99,7 @@ public:
                 }
             });
         }
-        engine_->start(std::string(what.host), what.port, std::move(handler), former_);
+        engine_->start(target.value(), what.port, std::move(handler), former_);
         return engine_;
     }
 

@@ -1,10 +1,12 @@
 #include "core/datagram_engine.h"
 
 #include "utils/failure.h"
+#include "utils/host.h"
 #include "utils/log.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace network_system::core {
@@ -186,39 +188,74 @@ VoidResult validate(const peer_limits& limits, std::string_view source) {
     return ok();
 }
 
+namespace {
+
+/// The index of the interface that a text names; 0 for an empty one.
+Result<std::uint32_t> interface_of(const std::string& name, std::string_view source) {
+    const std::uint32_t index = name.empty() ? 0 : runtime::sockets::find_interface(name);
+    if (index == 0 && !name.empty()) {
+        return detail::failure(errc::invalid_argument,
+                               fmt::format("there is no interface '{}'", name), source);
+    }
+    return index;
+}
+
+/// Its interface is named apart, or by the zone of an IPv6 address.
+Result<runtime::sockets::multicast_settings::group> to_runtime(const multicast_options::group& one,
+                                                               std::string_view source) {
+    const auto wrong = [&](std::string_view what) {
+        return detail::failure(errc::invalid_argument,
+                               fmt::format("the multicast group '{}' {}", one.address, what),
+                               source);
+    };
+    const auto parsed = detail::host::parse(one.address, source, "multicast group");
+    if (!parsed) {
+        return parsed.error();
+    }
+    const endpoint& address = parsed.value().address();
+    const std::uint8_t first = address.bytes()[0];
+    const bool is_multicast =
+        (address.kind() == endpoint::family::ipv4 && (first & 0xF0U) == 0xE0U) ||
+        (address.kind() == endpoint::family::ipv6 && first == 0xFFU);
+    if (!is_multicast) {
+        return wrong("is no multicast address");
+    }
+    const auto named = interface_of(one.interface_name, source);
+    const auto zoned = interface_of(parsed.value().zone(), source);
+    if (!named || !zoned) {
+        return named ? zoned.error() : named.error();
+    }
+    if (named.value() != 0 && zoned.value() != 0 && named.value() != zoned.value()) {
+        return wrong("has another interface in its zone than in its interface_name");
+    }
+    runtime::sockets::multicast_settings::group group;
+    group.address = address;
+    group.interface_index = std::max(named.value(), zoned.value());
+    return group;
+}
+
+}  // namespace
+
 Result<runtime::sockets::multicast_settings> to_runtime(const multicast_options& options,
                                                         std::string_view source) {
-    const auto wrong = [source](std::string what) {
-        return detail::failure(errc::invalid_argument, std::move(what), source);
-    };
     constexpr int most_hops = 255;
     runtime::sockets::multicast_settings settings;
     if (options.hops < 0 || options.hops > most_hops) {
-        return wrong("multicast.hops must be 0 to 255");
+        return detail::failure(errc::invalid_argument, "multicast.hops must be 0 to 255", source);
     }
     settings.hops = options.hops;
     settings.is_looped = options.is_looped;
-    const auto find = [](const std::string& name, std::uint32_t& index) {
-        index = name.empty() ? 0 : runtime::sockets::find_interface(name);
-        return name.empty() || index != 0;
-    };
-    if (!find(options.outgoing_interface, settings.outgoing_interface)) {
-        return wrong(fmt::format("there is no interface '{}'", options.outgoing_interface));
+    const auto outgoing = interface_of(options.outgoing_interface, source);
+    if (!outgoing) {
+        return outgoing.error();
     }
+    settings.outgoing_interface = outgoing.value();
     for (const auto& each : options.groups) {
-        const endpoint address = runtime::sockets::parse_address(each.address, 0);
-        const std::uint8_t first = address.bytes()[0];
-        const bool is_multicast =
-            (address.kind() == endpoint::family::ipv4 && (first & 0xF0U) == 0xE0U) ||
-            (address.kind() == endpoint::family::ipv6 && first == 0xFFU);
-        if (!is_multicast) {
-            return wrong(fmt::format("'{}' is no multicast address", each.address));
+        auto group = to_runtime(each, source);
+        if (!group) {
+            return group.error();
         }
-        auto& group = settings.groups.emplace_back();
-        group.address = address;
-        if (!find(each.interface_name, group.interface_index)) {
-            return wrong(fmt::format("there is no interface '{}'", each.interface_name));
-        }
+        settings.groups.push_back(std::move(group).value());
     }
     return settings;
 }

@@ -20,8 +20,9 @@ public:
     ~impl() { shut_down(); }
 
     Result<engine_ptr> start(std::string_view host, std::uint16_t port, start_callback& handler) {
-        if (const auto checked = check(host, port); checked.is_err()) {
-            return checked.error();
+        const auto target = check(host, port);
+        if (!target) {
+            return target.error();
         }
         const auto refusal = [this](const udp_client_engine&) {
             return detail::failure(errc::already_exists, "the client is already started", id());
@@ -33,7 +34,7 @@ public:
             auto next =
                 std::make_shared<udp_client_engine>(id(), options_, pool_, loop_, callbacks);
             next->set_owner(this);
-            next->start(std::string(host), port, std::move(handler));
+            next->start(target.value(), port, std::move(handler));
             return next;
         });
     }
@@ -57,11 +58,12 @@ public:
     }
 
     VoidResult set_target(std::string_view host, std::uint16_t port, start_callback& handler) {
-        if (auto checked = check(host, port); checked.is_err()) {
-            return checked;
+        const auto target = check(host, port);
+        if (!target) {
+            return target.error();
         }
         return while_running([&](udp_client_engine& engine) {
-            engine.set_target(std::string(host), port, std::move(handler));
+            engine.set_target(target.value(), port, std::move(handler));
             return ok();
         });
     }
@@ -88,16 +90,20 @@ public:
     }
 
 private:
-    [[nodiscard]] VoidResult check(std::string_view host, std::uint16_t port) const {
-        const auto wrong = [this](const char* what) -> VoidResult {
-            return detail::failure(errc::invalid_argument, what, id());
-        };
-        if (host.empty() || port == 0) {
-            return wrong("the target needs a host and a port");
-        }
+    /// The target, if it and the options make sense.
+    [[nodiscard]] Result<std::string> check(std::string_view host, std::uint16_t port) const {
         if (host.starts_with("unix:")) {
             return detail::failure(errc::not_supported, "datagrams to a Unix domain socket", id());
         }
+        auto target = read_target(host, port, id());
+        const auto options = target ? check_options() : VoidResult(target.error());
+        return options ? target : options.error();
+    }
+
+    [[nodiscard]] VoidResult check_options() const {
+        const auto wrong = [this](const char* what) -> VoidResult {
+            return detail::failure(errc::invalid_argument, what, id());
+        };
         const auto local = parse_bind_address(options_.bind_address, options_.bind_port, id());
         if (!local) {
             return local.error();

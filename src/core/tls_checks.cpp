@@ -2,6 +2,7 @@
 #include "core/tls_context.h"
 #include "core/tls_pins.h"
 #include "utils/failure.h"
+#include "utils/host.h"
 
 #include <network_system/utils/error_codes.h>
 
@@ -81,6 +82,13 @@ VoidResult check_common(const tls_config& config, std::string_view source) {
     return check_identity(config.identity, source);
 }
 
+Result<std::string> name_in_certificates(std::string_view text, std::string_view source,
+                                         std::string_view what) {
+    return detail::host::parse(text, source, what).map([](const detail::host& parsed) {
+        return parsed.certificate_name();
+    });
+}
+
 }  // namespace
 
 std::optional<std::string> parse_pin(std::string_view text) {
@@ -143,6 +151,24 @@ VoidResult check_client_config(const tls_config& config, std::string_view source
                              "are for servers");
     }
     return check_common(config, source);
+}
+
+Result<std::string> name_of_server(const tls_config& config, std::string_view host,
+                                   std::string_view source) {
+    const bool is_given = !config.server_name.empty();
+    auto name = name_in_certificates(host, source, "host");
+    if (host.empty() && (is_given || !config.verify_peer)) {
+        name = std::string();
+    }
+    if (name && is_given) {
+        name = name_in_certificates(config.server_name, source, "server_name");
+    }
+    if (name && name.value().empty() && (is_given || config.verify_peer)) {
+        return wrong(source, "a Unix domain socket has no name that could be verified; set "
+                             "server_name to one")
+            .error();
+    }
+    return name;
 }
 
 }  // namespace network_system::core

@@ -22,6 +22,12 @@ using tls_context_ptr = std::shared_ptr<ssl_ctx_st>;
 class tls_ticket_keys;
 class tls_trust;
 
+/// The name that a client asks `host` for and verifies, as certificates have it: `server_name` or
+/// that of the host, which is empty for somebody who is not known by a host. Empty when nothing is
+/// verified and there is no name. Error: `invalid_argument`.
+[[nodiscard]] Result<std::string> name_of_server(const tls_config& config, std::string_view host,
+                                                 std::string_view source);
+
 /// Reads the files that the configuration names. `trust` is that of the configuration, null when it
 /// verifies no chain; tickets are encrypted with `tickets`. Errors: `invalid_argument` (a list that
 /// OpenSSL does not understand), `certificate_load_failed` (which file, and why).

@@ -244,13 +244,9 @@ Result<engine::make_transport> client_tls::transports_to(std::string_view host, 
     if (auto checked = check_client_config(config_, source); checked.is_err()) {
         return checked.error();
     }
-    const std::string name(config_.server_name.empty() ? host : config_.server_name);
-    const bool is_path = config_.server_name.empty() && host.starts_with("unix:");
-    if (is_path && config_.verify_peer) {
-        return detail::failure(errc::invalid_argument,
-                               "tls_config: a Unix domain socket has no name that could be "
-                               "verified; set server_name",
-                               source);
+    const auto name = name_of_server(config_, host, source);
+    if (!name) {
+        return name.error();
     }
     if (!config_.verify_peer) {
         detail::log(log_level::warning, "{}: the certificate of {} is not verified{}", source, host,
@@ -258,13 +254,13 @@ Result<engine::make_transport> client_tls::transports_to(std::string_view host, 
     }
     tls_terms terms;
     terms.role = tls_role::client;
-    terms.server_name = is_path ? std::string() : name;
+    terms.server_name = name.value();
     terms.verifies_name = config_.verify_peer;
     terms.handshake_timeout = config_.handshake_timeout;
     terms.counters = counters_;
     terms.sessions = config_.session_resumption ? client_sessions() : nullptr;
-    auto to = std::make_shared<target>(config_, std::move(terms), fmt::format("{} {}", name, host),
-                                       source);
+    auto to = std::make_shared<target>(config_, std::move(terms),
+                                       fmt::format("{} {}", name.value(), host), source);
     if (auto read = to->read(); read.is_err()) {
         return read.error();
     }

@@ -1,5 +1,6 @@
 #include "core/ws_settings.h"
 
+#include "core/addresses.h"
 #include "utils/failure.h"
 
 #include <fmt/format.h>
@@ -59,13 +60,9 @@ session::websocket_terms common_terms_of(const ws_connection_config& config) {
 
 websocket::client_handshake handshake_of(const ws_client_config& config) {
     websocket::client_handshake asks;
-    if (!config.host_header.empty()) {
-        asks.host = config.host_header;
-    } else if (config.host.starts_with("unix:")) {
-        asks.host = "localhost";  // a socket's path is no authority
-    } else {
-        asks.host = websocket::host_header(config.host, config.port, config.tls.has_value());
-    }
+    asks.host = config.host_header.empty()
+                    ? websocket::host_header(config.host, config.port, config.tls.has_value())
+                    : config.host_header;
     asks.target = config.path;
     asks.subprotocols = config.subprotocols;
     asks.headers = config.headers;
@@ -87,9 +84,12 @@ public:
             result_ = detail::failure(errc::invalid_argument, std::string(otherwise), source_);
         }
     }
-    void must(const Result<std::string>& encoded) {
-        if (!encoded && result_) {
-            result_ = detail::failure(errc::invalid_argument, encoded.error().message, source_);
+    template <typename T>
+    void must(const Result<T>& done) {
+        if (!done && result_) {
+            error_info wrong = done.error();
+            wrong.source = source_;
+            result_ = std::move(wrong);
         }
     }
     [[nodiscard]] VoidResult result() && { return std::move(result_); }
@@ -171,7 +171,7 @@ VoidResult validate(const ws_client_config& config, std::string_view source) {
              "reconnect.restart_delay_least must be from 0 to reconnect.restart_delay_most");
     all.must(again.try_again_delay >= milliseconds{0},
              "reconnect.try_again_delay must not be negative");
-    all.must(!config.host.empty(), "the host is empty");
+    all.must(read_target(config.host, config.port, source));
     all.must(config.path.starts_with('/'), "the path must begin with '/'");
     all.must(websocket::encode_request(handshake_of(config), {}));
     return std::move(all).result();

@@ -1,6 +1,7 @@
 #include "core/stream_security.h"
 #include "internal/adopted_session.h"
 #include "session/websocket_session.h"
+#include "utils/host.h"
 
 #include <network_system/internal/websocket_socket.h>
 
@@ -11,12 +12,6 @@ namespace network_system::internal {
 namespace {
 
 constexpr const char* websocket_source = "websocket_socket";
-
-/// Without the port and the brackets that the value of a Host field may have.
-std::string_view name_in(std::string_view host) {
-    return host.starts_with('[') ? host.substr(1, host.find(']') - 1)
-                                 : host.substr(0, host.find(':'));
-}
 
 }  // namespace
 
@@ -107,9 +102,15 @@ Result<stream_kind_ptr> websocket_socket::prepare(const websocket::client_handsh
     const auto tls = core::over_http(options.tls);
     const auto security = asks != nullptr ? core::make_client_security(tls, websocket_source)
                                           : core::make_server_security(tls, websocket_source);
-    return security.and_then([asks](const auto& over) {
-        const auto host = asks != nullptr ? name_in(asks->host) : std::string_view();
-        return kind_of(core::make_transports(over.get(), host, 0, websocket_source));
+    return security.and_then([asks](const auto& over) -> Result<stream_kind_ptr> {
+        if (asks == nullptr) {
+            return kind_of(core::make_transports(over.get(), {}, 0, websocket_source));
+        }
+        const auto host = detail::host::parse_authority(asks->host, websocket_source, "Host field");
+        if (!host) {
+            return host.error();
+        }
+        return kind_of(core::make_transports(over.get(), host.value().text(), 0, websocket_source));
     });
 }
 

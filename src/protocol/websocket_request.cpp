@@ -237,11 +237,7 @@ Result<std::string> encode_accept(const handshake_request& request, std::string_
         }
         append_field(answer, "Sec-WebSocket-Protocol", subprotocol);
     }
-    const auto added = protocol::append_fields(
-        answer, headers,
-        {"Upgrade", "Connection", "Sec-WebSocket-Accept", "Sec-WebSocket-Protocol",
-         "Sec-WebSocket-Extensions", "Content-Length", "Transfer-Encoding"});
-    if (!added) {
+    if (const auto added = protocol::append_fields(answer, headers); !added) {
         return added.error();
     }
     return answer += "\r\n";
@@ -249,11 +245,14 @@ Result<std::string> encode_accept(const handshake_request& request, std::string_
 
 Result<std::string> encode_response(const http_response& response, bool is_head) {
     if (response.status < 200 || response.status > 599) {
-        return protocol::invalid_handshake("HTTP status out of range");
+        return protocol::invalid_handshake(
+            "a response has an HTTP status of 200 to 599, not status " +
+            std::to_string(response.status));
     }
     const bool is_bodiless = response.status == 204 || response.status == 304;
-    if (is_bodiless && !response.body.empty()) {
-        return protocol::invalid_handshake("body of a response that has none");
+    if ((is_bodiless || response.status == 205) && !response.body.empty()) {
+        return protocol::invalid_handshake("a response of status " +
+                                           std::to_string(response.status) + " has no body");
     }
     const bool is_upgrade_required = response.status == 426;
     std::string answer = "HTTP/1.1 " + std::to_string(response.status) + ' ';
@@ -276,14 +275,20 @@ Result<std::string> encode_response(const http_response& response, bool is_head)
             append_field(answer, "Content-Type", "text/plain; charset=utf-8");
         }
     }
-    const auto added = protocol::append_fields(
-        answer, response.headers,
-        {"Connection", "Upgrade", "Sec-WebSocket-Version", "Content-Length", "Transfer-Encoding"});
-    if (!added) {
+    if (const auto added = protocol::append_fields(answer, response.headers); !added) {
         return added.error();
     }
     answer += "\r\n";
     return is_head ? answer : answer + response.body;
+}
+
+Result<std::string> encode_rejection(const http_response& response) {
+    if (response.status < 300 || response.status > 599) {
+        return protocol::invalid_handshake(
+            "a handshake is rejected with an HTTP status of 300 to 599, not with status " +
+            std::to_string(response.status));
+    }
+    return encode_response(response);
 }
 
 std::string encode_response(const http_error& error) {

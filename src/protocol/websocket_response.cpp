@@ -3,6 +3,7 @@
 #include "protocol/control_frames.h"
 #include "protocol/http_fields.h"
 #include "protocol/http_text.h"
+#include "utils/host.h"
 
 #include <network_system/internal/websocket_handshake.h>
 
@@ -79,21 +80,17 @@ VoidResult append_subprotocols(std::string& to, const std::vector<std::string>& 
 }  // namespace
 
 std::string host_header(std::string_view host, std::uint16_t port, bool is_secure) {
-    const bool needs_brackets = host.find(':') != std::string_view::npos && !host.starts_with('[');
-    std::string text;
-    if (needs_brackets) {
-        // A zone means something on this machine only (RFC 6874 section 1).
-        text.append("[").append(host.substr(0, host.find('%'))).append("]");
-    } else {
-        text = host;
-    }
+    const auto parsed = detail::host::parse(host);
+    std::string text = parsed ? parsed.value().authority() : std::string(host);
     const unsigned default_port = is_secure ? 443 : 80;
-    return port == default_port ? text : text + ':' + std::to_string(port);
+    const bool needs_port = port != default_port && !(parsed && parsed.value().is_path());
+    return needs_port ? text + ':' + std::to_string(port) : text;
 }
 
 Result<std::string> encode_request(const client_handshake& handshake, const handshake_key& key) {
-    if (!protocol::is_authority(handshake.host)) {
-        return invalid_handshake("invalid host");
+    const auto host = detail::host::parse_authority(handshake.host, "websocket", "Host field");
+    if (!host) {
+        return host.error();
     }
     if (!handshake.target.starts_with('/') || !protocol::is_target(handshake.target)) {
         return invalid_handshake("path that does not begin with a slash, or is not encoded");
@@ -107,12 +104,7 @@ Result<std::string> encode_request(const client_handshake& handshake, const hand
     if (const auto added = append_subprotocols(request, handshake.subprotocols); !added) {
         return added.error();
     }
-    const auto added = protocol::append_fields(
-        request, handshake.headers,
-        {"Host", "Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version",
-         "Sec-WebSocket-Protocol", "Sec-WebSocket-Extensions", "Content-Length",
-         "Transfer-Encoding"});
-    if (!added) {
+    if (const auto added = protocol::append_fields(request, handshake.headers); !added) {
         return added.error();
     }
     return request += "\r\n";

@@ -43,7 +43,7 @@ std::optional<address_network> address_network::parse(const std::string& text) {
     network.family_ = parsed.kind();
     network.prefix_ = parsed.bytes();
     if ((parsed.kind() != endpoint::family::ipv4 && parsed.kind() != endpoint::family::ipv6) ||
-        address.find('%') != std::string::npos || (!is_v6_text && parsed.address() != address)) {
+        address.find('%') != std::string::npos) {
         return std::nullopt;
     }
     const unsigned skipped =

@@ -3,7 +3,6 @@
 #include "runtime/socket_platform.h"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
 #ifdef _WIN32
@@ -192,15 +191,10 @@ std::error_code apply(socket_handle handle, const multicast_settings& settings,
 }
 
 std::uint32_t find_interface(const std::string& text) {
-    std::uint32_t index = 0;
-    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), index);
-    if (failed == std::errc{} && end == text.data() + text.size()) {
+    if (const auto index = interface_index(text); index != 0) {
         return index;
     }
 #ifndef _WIN32
-    if (const auto named = ::if_nametoindex(text.c_str()); named != 0) {
-        return named;
-    }
     const endpoint wanted = parse_address(text, 0);
     ::ifaddrs* all = nullptr;
     if (wanted.kind() == endpoint::family::unspecified || ::getifaddrs(&all) != 0) {
@@ -226,7 +220,7 @@ std::uint32_t find_interface(const std::string& text) {
     ::freeifaddrs(all);
     return found;
 #else
-    return ::if_nametoindex(text.c_str());
+    return 0;
 #endif
 }
 

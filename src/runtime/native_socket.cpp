@@ -4,10 +4,17 @@
 
 #include "runtime/network.h"
 #include "runtime/socket_platform.h"
+#include "utils/host.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
-#include <string_view>
+
+#ifdef _WIN32
+#include <iphlpapi.h>
+#else
+#include <net/if.h>
+#endif
 
 namespace network_system::runtime {
 
@@ -247,22 +254,28 @@ endpoint remote_endpoint(socket_handle handle) {
                                                                       : endpoint{};
 }
 
-endpoint parse_address(const std::string& text, std::uint16_t port) {
-    constexpr std::string_view unix_prefix = "unix:";
-    if (text.starts_with(unix_prefix)) {
-        return endpoint::unix_domain(text.substr(unix_prefix.size()));
+std::uint32_t interface_index(const std::string& name) noexcept {
+    std::uint32_t index = 0;
+    const auto [end, failed] = std::from_chars(name.data(), name.data() + name.size(), index);
+    const bool is_number = failed == std::errc{} && end == name.data() + name.size();
+    return is_number ? index : ::if_nametoindex(name.c_str());
+}
+
+endpoint address_of(const detail::host& host, std::uint16_t port) {
+    const endpoint& address = host.address();
+    if (host.is_name() || host.is_path()) {
+        return address;
     }
-    ::addrinfo hints{};
-    hints.ai_family = AF_UNSPEC;
-    hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = AI_NUMERICHOST;
-    ::addrinfo* found = nullptr;
-    if (::getaddrinfo(text.c_str(), nullptr, &hints, &found) != 0) {
+    const std::uint32_t zone = host.zone().empty() ? 0 : interface_index(host.zone());
+    if (zone == 0 && !host.zone().empty()) {
         return {};
     }
-    const endpoint parsed = endpoint_of(*found, port);
-    ::freeaddrinfo(found);
-    return parsed;
+    return {address.kind(), address.bytes(), port, zone};
+}
+
+endpoint parse_address(const std::string& text, std::uint16_t port) {
+    const auto parsed = detail::host::parse(text);
+    return parsed ? address_of(parsed.value(), port) : endpoint{};
 }
 
 endpoint endpoint_of(const ::addrinfo& info, std::uint16_t port) {

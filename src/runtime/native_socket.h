@@ -16,6 +16,10 @@
 #include <sys/uio.h>
 #endif
 
+namespace network_system::detail {
+class host;
+}
+
 namespace network_system::runtime {
 
 #ifdef _WIN32
@@ -164,8 +168,13 @@ void close(socket_handle handle) noexcept;
 [[nodiscard]] endpoint local_endpoint(socket_handle handle);
 [[nodiscard]] endpoint remote_endpoint(socket_handle handle);
 
-/// A numeric address ("192.0.2.1", "2001:db8::1", "fe80::1%eth0") or a Unix domain socket
-/// ("unix:/path"); unspecified when it is neither.
+/// The index of a network interface, from its name or number; 0 when there is none of the name.
+[[nodiscard]] std::uint32_t interface_index(const std::string& name) noexcept;
+
+/// A host that needs no resolver: a numeric address or a Unix domain socket. Unspecified for a
+/// name, and for a zone that is no interface of this machine.
+[[nodiscard]] endpoint address_of(const detail::host& host, std::uint16_t port);
+/// The same of a text; unspecified also when it is no host.
 [[nodiscard]] endpoint parse_address(const std::string& text, std::uint16_t port);
 
 }  // namespace sockets

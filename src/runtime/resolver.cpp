@@ -1,6 +1,7 @@
 #include "runtime/resolver.h"
 
 #include "runtime/socket_platform.h"
+#include "utils/host.h"
 
 #include <algorithm>
 #include <list>
@@ -54,6 +55,15 @@ resolve_result look_up(const std::string& host, std::uint16_t port) {
         result.error = "the name has no IPv4 or IPv6 address";
     }
     return result;
+}
+
+/// What needs no resolver.
+resolve_result look_at(const detail::host& numeric, std::uint16_t port) {
+    const endpoint address = sockets::address_of(numeric, port);
+    if (address.kind() == endpoint::family::unspecified) {
+        return {{}, "there is no network interface '" + numeric.zone() + "'"};
+    }
+    return {{address}, {}};
 }
 
 void deliver(const std::shared_ptr<loop>& target, unique_function<void(resolve_result)> answer,
@@ -147,9 +157,13 @@ private:
 std::shared_ptr<name_question> resolve(const std::shared_ptr<loop>& target, const std::string& host,
                                        std::uint16_t port,
                                        unique_function<void(resolve_result)> answer) {
-    const endpoint numeric = sockets::parse_address(host, port);
-    if (numeric.kind() != endpoint::family::unspecified) {
-        deliver(target, std::move(answer), {{numeric}, {}});
+    const auto parsed = detail::host::parse(host);
+    if (!parsed) {
+        deliver(target, std::move(answer), {{}, parsed.error().message});
+        return nullptr;
+    }
+    if (!parsed.value().is_name()) {
+        deliver(target, std::move(answer), look_at(parsed.value(), port));
         return nullptr;
     }
     auto question = std::make_shared<name_question>();

@@ -127,8 +127,9 @@ private:
     void judge_request();
     void accept(ws_request&& request, const ws_handshake_answer& answer);
     void judge_response();
-    /// Server: the whole answer, and the end.
-    void answer_http(const http_response& response, bool is_head);
+    /// Server: the whole answer, or why there is none, and the end.
+    void answer_http(const Result<std::string>& whole, unsigned status);
+    void refuse_answer(const error_info& why);
     void answer_http(std::string_view whole, std::error_code reason);
     void open_with(ws_request&& request, std::string_view subprotocol);
     void refuse(const websocket::http_error& error, errc reason);

@@ -75,7 +75,8 @@ void websocket_session::judge_request() {
             http_response response{426, {}, "This is a WebSocket server.\n"};
             host().on_http_request(self(), request, response);
             if (takes_more()) {
-                answer_http(response, request.method() == "HEAD");
+                answer_http(websocket::encode_response(response, request.method() == "HEAD"),
+                            response.status);
             }
             return;
         }
@@ -90,7 +91,8 @@ void websocket_session::judge_request() {
             if (answer.is_accepted()) {
                 accept(std::move(request), answer);
             } else {
-                answer_http(answer.rejection(), false);
+                answer_http(websocket::encode_rejection(answer.rejection()),
+                            answer.rejection().status);
             }
         }
     }
@@ -99,8 +101,8 @@ void websocket_session::judge_request() {
 void websocket_session::accept(ws_request&& request, const ws_handshake_answer& answer) {
     const auto head = websocket::encode_accept(request, answer.subprotocol(), answer.headers());
     if (!head) {
-        detail::log(log_level::error, "{}: {}", id(), head.error().message);
-        refuse(cannot_answer, errc::handshake_rejected);
+        host().on_refused(self(), cannot_answer.status);
+        refuse_answer(head.error());
         return;
     }
     set_user_data(answer.user_data());
@@ -135,19 +137,23 @@ void websocket_session::open_with(ws_request&& request, std::string_view subprot
     open();
 }
 
-void websocket_session::answer_http(const http_response& response, bool is_head) {
-    const auto whole = websocket::encode_response(response, is_head);
+void websocket_session::answer_http(const Result<std::string>& whole, unsigned status) {
     if (!whole) {
-        detail::log(log_level::error, "{}: {}", id(), whole.error().message);
-        refuse(cannot_answer, errc::handshake_rejected);
-        return;
-    }
-    if (response.status >= 400) {
-        note_failure(fmt::format("answered HTTP {}", response.status));
+        refuse_answer(whole.error());
+    } else if (status >= 400) {
+        note_failure(fmt::format("answered HTTP {}", status));
         answer_http(whole.value(), errc::handshake_rejected);
     } else {
-        answer_http(whole.value(), {});
+        answer_http(whole.value(), std::error_code{});
     }
+}
+
+/// What the application wants to answer is nothing that HTTP knows. That is its fault, not the
+/// client's: it is told.
+void websocket_session::refuse_answer(const error_info& why) {
+    detail::log(log_level::error, "{}: {}", id(), why.message);
+    note_failure(why.message);
+    answer_http(websocket::encode_response(cannot_answer), errc::invalid_argument);
 }
 
 void websocket_session::refuse(const websocket::http_error& error, errc reason) {

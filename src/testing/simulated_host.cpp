@@ -80,7 +80,8 @@ std::error_code simulated_host::connect_result(socket_handle handle) noexcept {
 }
 
 resolve_result simulated_host::look_up(const std::string& name, std::uint16_t port) const {
-    const auto found = name == "localhost" ? number_ : fabric().find_host(name);
+    const std::string bare = name.ends_with('.') ? name.substr(0, name.size() - 1) : name;
+    const auto found = bare == "localhost" ? number_ : fabric().find_host(bare);
     if (!found) {
         return {{}, "the simulation has no host '" + name + "'"};
     }

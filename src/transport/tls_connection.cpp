@@ -1,6 +1,7 @@
 #include "transport/tls_connection.h"
 
 #include "transport/tls_calls.h"
+#include "utils/host.h"
 
 #include <fmt/format.h>
 #include <openssl/err.h>
@@ -22,23 +23,6 @@ namespace {
 // A connection that reads as often within `idle_after` is busy.
 constexpr unsigned busy_from = 16;
 constexpr std::chrono::milliseconds idle_after{1000};
-
-/// A name as certificates and SNI have it: without the dot at the end, and of an IPv6 address
-/// without the interface.
-std::string plain_name(const std::string& name) {
-    std::string plain = name.substr(0, name.find('%'));
-    if (plain.size() > 1 && plain.back() == '.') {
-        plain.pop_back();
-    }
-    return plain;
-}
-
-bool is_address(const std::string& name) {
-    const std::unique_ptr<ASN1_OCTET_STRING, decltype(&ASN1_OCTET_STRING_free)> parsed(
-        a2i_IPADDRESS(name.c_str()), &ASN1_OCTET_STRING_free);
-    ERR_clear_error();
-    return parsed != nullptr;
-}
 
 /// OpenSSL keeps them as long as the connection. Whoever reads this memory later should not be able
 /// to decrypt what was recorded before; and idle connections are 432 bytes smaller.
@@ -137,8 +121,9 @@ tls_connection::tls_connection(std::shared_ptr<const tls_terms> terms)
 bool tls_connection::set_up_client() {
     SSL* const ssl = ssl_.get();
     SSL_set_connect_state(ssl);
-    const std::string name = plain_name(terms_->server_name);
-    const bool is_numeric = is_address(name);
+    const std::string& name = terms_->server_name;
+    const auto parsed = detail::host::parse(name);
+    const bool is_numeric = parsed && !parsed.value().is_name();
     if (!name.empty() && !is_numeric && SSL_set_tlsext_host_name(ssl, name.c_str()) != 1) {
         return false;
     }

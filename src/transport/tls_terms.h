@@ -37,7 +37,8 @@ struct tls_counters {
 struct tls_terms {
     tls_role role = tls_role::server;
     std::shared_ptr<ssl_ctx_st> context;
-    /// Client: the name to ask for and to verify; a numeric address is only verified.
+    /// Client: the name to ask for and to verify, as certificates have it; a numeric address is
+    /// only verified.
     std::string server_name;
     /// Client: whether the name is verified.
     bool verifies_name = false;

@@ -38,7 +38,8 @@ std::string printable(const std::string& path) {
 
 endpoint::endpoint(family kind, const address_bytes& bytes, std::uint16_t port,
                    std::uint32_t scope_id) noexcept
-    : bytes_{}, scope_id_(kind == family::ipv6 ? scope_id : 0), port_(port), kind_(kind) {
+    : bytes_{}, scope_id_(kind == family::ipv6 ? scope_id : 0), port_(port),
+      kind_(kind == family::unix_domain ? family::unspecified : kind) {  // bytes are no path
     if (kind == family::ipv6 &&
         std::equal(mapped_prefix.begin(), mapped_prefix.end(), bytes.begin())) {
         kind_ = family::ipv4;

@@ -1,22 +1,11 @@
 // Ports and addresses: port 0, IPv6, dual stack, bind_address, restart on the same object.
 #include "loopback/support.h"
+#include "support/hosts.h"
 
 namespace loopback {
 namespace {
 
-[[nodiscard]] bool has_ipv6() {
-    const int probe = ::socket(AF_INET6, SOCK_STREAM, 0);
-    if (probe < 0) {
-        return false;
-    }
-    ::sockaddr_in6 local{};
-    local.sin6_family = AF_INET6;
-    local.sin6_addr = in6addr_loopback;
-    const bool works =
-        ::bind(probe, reinterpret_cast<const ::sockaddr*>(&local), sizeof local) == 0;
-    ::close(probe);
-    return works;
-}
+using network_system::testing::has_ipv6;
 
 class AddressTest : public BothReadiness {};
 INSTANTIATE_TEST_SUITE_P(Method, AddressTest, both_methods(), method_of);

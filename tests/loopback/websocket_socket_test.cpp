@@ -63,6 +63,19 @@ TEST_F(WebsocketSocketTest, TheServerMayReject) {
     }
 }
 
+TEST_F(WebsocketSocketTest, ARejectionWithAStatusOfSuccessIsAnError) {
+    connect();
+    (void)server_.socket->set_handshake_callback(
+        [](const ws_request&, ws_handshake_answer& answer) { answer.reject(200); });
+    start();
+    for (side* each : {&server_, &client_}) {
+        ASSERT_TRUE(each->closed.wait_for(1));
+        EXPECT_EQ(each->opened.count(), 0U);
+    }
+    EXPECT_EQ(server_.closed.at(0), errc::invalid_argument);
+    EXPECT_EQ(client_.closed.at(0), errc::handshake_rejected);
+}
+
 TEST_F(WebsocketSocketTest, MayBeDestroyedInItsOwnCallback) {
     connect();
     (void)server_.socket->set_message_callback(

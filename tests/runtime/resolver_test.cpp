@@ -42,6 +42,14 @@ TEST_F(resolving, answers_numeric_addresses_without_the_systems_resolver) {
     }
 }
 
+TEST_F(resolving, says_which_interface_there_is_not) {
+    ask("fe80::1%nowhere7");
+    EXPECT_TRUE(loop.comes_to_rest()) << "no thread to wait for";
+    ASSERT_EQ(answers.size(), 1U);
+    EXPECT_TRUE(answers[0].endpoints.empty());
+    EXPECT_EQ(answers[0].error, "there is no network interface 'nowhere7'");
+}
+
 TEST_F(resolving, finds_the_loopback_by_its_name) {
     ask("localhost", 81);
     ASSERT_TRUE(is_answered());

@@ -207,9 +207,10 @@ TEST(Simulation, KnowsNamesAndAddresses) {
         return code_of(*answer);
     };
     EXPECT_EQ(reach("client", "server", 80), 0);
+    EXPECT_EQ(reach("client", "server.", 80), 0);
     EXPECT_EQ(reach("client", "10.0.0.1", 80), 0);
     EXPECT_EQ(reach("client", "server", 81), number(errc::connection_refused));
-    EXPECT_EQ(reach("client", "[fd00::1]", 80), number(errc::resolve_failed));
+    EXPECT_EQ(reach("client", "[fd00::1]", 80), number(errc::connection_refused));
     EXPECT_EQ(reach("client", "fd00::1", 80), number(errc::connection_refused));
     EXPECT_EQ(reach("client", "10.9.9.9", 80), number(errc::connection_timeout));
     EXPECT_EQ(reach("client", "nobody", 80), number(errc::resolve_failed));

@@ -51,9 +51,22 @@ TEST_P(SecureWebsocketName, IsTheOneInTheHostField) {
 INSTANTIATE_TEST_SUITE_P(Names, SecureWebsocketName,
                          testing::Values(host_case{"name", "localhost"},
                                          host_case{"v4_and_port", "127.0.0.1:443"},
+                                         host_case{"dot_at_the_end", "localhost.:443"},
+                                         host_case{"mapped", "[::ffff:127.0.0.1]:443"},
                                          host_case{"v6", "[::1]"},
                                          host_case{"v6_and_port", "[::1]:8080"}),
                          [](const auto& each) { return std::string(each.param.name); });
+
+TEST_F(SecureWebsocketSocket, RefusesAHostFieldThatIsNone) {
+    for (const char* field : {"", "::1", "[::1", "[localhost]", "a:b", "[fe80::1%lo]", "127.1"}) {
+        auto [dialled, called] = runner_.connected_pair();
+        asks_.host = field;
+        EXPECT_TRUE(fails_with(websocket_socket::adopt_client(runner_.context, std::move(dialled),
+                                                              asks_, client_.options),
+                               errc::invalid_argument))
+            << field;
+    }
+}
 
 TEST_F(SecureWebsocketSocket, RefusesAServerOfAnotherName) {
     asks_.host = "example.org:443";

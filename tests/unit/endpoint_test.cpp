@@ -145,6 +145,14 @@ TEST(endpoint, unix_domain_sockets) {
     EXPECT_EQ(v4(1, 2, 3, 4, 5).path(), "");
 }
 
+TEST(endpoint, bytes_make_no_unix_domain_socket) {
+    endpoint::address_bytes noise;
+    noise.fill(0xAA);
+    const endpoint made{family::unix_domain, noise, 1};
+    EXPECT_EQ(made.kind(), family::unspecified);
+    EXPECT_EQ(made.path(), "");
+}
+
 TEST(endpoint, unix_domain_sockets_compare_by_their_text) {
     const endpoint one = endpoint::unix_domain("/a");
     const endpoint same = endpoint::unix_domain("/a");

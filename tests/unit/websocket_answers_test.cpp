@@ -62,6 +62,15 @@ TEST(websocket_answers, refuses_what_would_say_something_else) {
         {"Sec-WebSocket-Accept", "x"},
         {"Sec-WebSocket-Protocol", "x"},
         {"Sec-WebSocket-Extensions", "x"},
+        {"sec-websocket-version", "13"},
+        {"Host", "a"},
+        {"Keep-Alive", "5"},
+        {"Proxy-Connection", "close"},
+        {"TE", "trailers"},
+        {"Trailer", "X"},
+        {"Expect", "100-continue"},
+        {"X", std::string(70'000, 'x')},
+        {std::string(70'000, 'x'), "a"},
     };
     for (const header_field& each : bad) {
         expect_invalid(encode_accept(request, "chat", {&each, 1}));
@@ -86,10 +95,39 @@ TEST(websocket_answers, answers_to_plain_requests) {
               "HTTP/1.1 599 \r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
     expect_invalid(encode_response(http_response{101, {}, {}}));
     expect_invalid(encode_response(http_response{600, {}, {}}));
+    expect_invalid(encode_response(http_response{204, {}, "body"}));
+    expect_invalid(encode_response(http_response{205, {}, "body"}));
     expect_invalid(encode_response(http_response{304, {}, "body"}));
     expect_invalid(encode_response(http_response{200, {{"X", "a\r\n"}}, {}}));
     expect_invalid(encode_response(http_response{200, {{"Connection", "keep-alive"}}, {}}));
     expect_invalid(encode_response(http_response{200, {{"content-length", "9"}}, {}}));
+}
+
+TEST(websocket_answers, fields_that_contradict_each_other) {
+    for (const char* name : {"Content-Type", "Location", "Origin", "Authorization"}) {
+        const std::vector<header_field> once{{name, "a"}, {"X", "y"}};
+        const std::vector<header_field> twice{{name, "a"}, {"X", "y"}, {name, "b"}};
+        EXPECT_TRUE(encode_response(http_response{404, once, {}})) << name;
+        expect_invalid(encode_response(http_response{404, twice, {}}));
+    }
+    EXPECT_TRUE(encode_response(http_response{404, {{"Vary", "a"}, {"Vary", "b"}}, {}}));
+}
+
+TEST(websocket_answers, a_rejection_is_no_success) {
+    for (const unsigned status : {300U, 304U, 403U, 418U, 500U, 599U}) {
+        EXPECT_TRUE(encode_rejection(http_response{status, {}, {}})) << status;
+    }
+    for (const unsigned status :
+         {0U, 1U, 100U, 101U, 199U, 200U, 204U, 299U, 600U, 4'294'967'295U}) {
+        const auto answer = encode_rejection(http_response{status, {}, {}});
+        expect_invalid(answer);
+        EXPECT_NE(answer.error().message.find("not with status " + std::to_string(status)),
+                  std::string::npos)
+            << answer.error().message;
+    }
+    expect_invalid(encode_rejection(http_response{304, {}, "body"}));
+    EXPECT_EQ(encode_rejection(http_response{403, {}, "no"}).value(),
+              encode_response(http_response{403, {}, "no"}).value());
 }
 
 TEST(websocket_answers, answers_to_what_was_refused) {

@@ -111,7 +111,9 @@ TEST(websocket_response, requests_that_would_say_something_else) {
         ASSERT_FALSE(result);
         EXPECT_EQ(result.error().code, static_cast<int>(errc::invalid_argument));
     };
-    for (const std::string_view host : {""sv, "a b"sv, "a\r\nX: y"sv, "a/b"sv, "u@a"sv, "a\0"sv}) {
+    for (const std::string_view host :
+         {""sv, "a b"sv, "a\r\nX: y"sv, "a/b"sv, "u@a"sv, "a\0"sv, "::1"sv, "[::1"sv, "[a]"sv,
+          "a:b"sv, "[fe80::1%lo]"sv, "a..b"sv}) {
         expect_invalid([&](client_handshake& to) { to.host = host; });
     }
     for (const std::string_view target :
@@ -146,6 +148,10 @@ TEST(websocket_response, hosts) {
     EXPECT_EQ(host_header("::1", 9001, false), "[::1]:9001");
     EXPECT_EQ(host_header("[::1]", 9001, false), "[::1]:9001");
     EXPECT_EQ(host_header("fe80::1%eth0", 80, false), "[fe80::1]");
+    EXPECT_EQ(host_header("[fe80::1%eth0]", 9001, false), "[fe80::1]:9001");
+    EXPECT_EQ(host_header("::ffff:127.0.0.1", 9001, false), "127.0.0.1:9001");
+    EXPECT_EQ(host_header("example.com.", 9001, false), "example.com:9001");
+    EXPECT_EQ(host_header("unix:/run/app", 0, false), "localhost");
 }
 
 TEST(websocket_response, accept_values) {

@@ -73,9 +73,15 @@ public:
     /// side, 250 ms apart (RFC 8305), and the first to connect is used. "unix:/path" is a Unix
     /// domain socket, "unix:@name" one in Linux's abstract namespace; `port` is then 0.
     ///
-    /// Errors: `invalid_argument` (empty host, port 0, contradictory options), `already_exists`
-    /// (connecting or connected), `would_block` (inside a library callback, or on the thread that
-    /// runs the user's io_context), `resolve_failed`, `connection_refused`, `connection_timeout`,
+    /// Names are ASCII, of at most 253 characters, each label at most 63; others have an "xn--..."
+    /// form. A dot at the end keeps a name from being looked for in the machine's own domains. IPv6
+    /// addresses may have brackets, link-local ones a zone ("fe80::1%eth0"); IPv4 addresses have
+    /// four numbers, and IPv4-mapped ones are IPv4.
+    ///
+    /// Errors: `invalid_argument` (a host that is none, port 0, contradictory options: the message
+    /// says what is wrong), `already_exists` (connecting or connected), `would_block` (inside a
+    /// library callback, or on the thread that runs the user's io_context), `resolve_failed` (also
+    /// of a zone that is no interface here), `connection_refused`, `connection_timeout`,
     /// `connection_failed`, `connection_closed` (stopped meanwhile), `server_full`,
     /// `protocol_error`.
     [[nodiscard]] VoidResult start_client(std::string_view host, std::uint16_t port);

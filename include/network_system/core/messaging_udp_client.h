@@ -46,14 +46,16 @@ public:
     messaging_udp_client& operator=(const messaging_udp_client&) = delete;
     ~messaging_udp_client();
 
-    /// Resolves the target and opens a socket for it: of several addresses the first that the
+    /// Resolves the target, a host as for `messaging_client::start_client` and without Unix domain
+    /// sockets, and opens a socket for it: of several addresses the first that the
     /// machine has a way to. Whether anybody is there shows only when something comes back. Blocks
     /// until then, at most `resolve_timeout` for a name.
     ///
-    /// Errors: `invalid_argument` (empty host, port 0, contradictory options), `already_exists`,
-    /// `would_block` (inside a library callback, or on the thread that runs the user's io_context),
-    /// `resolve_failed`, `connection_timeout` (of the resolver), `connection_failed` (no way
-    /// there), `bind_failed`, `connection_closed` (stopped meanwhile).
+    /// Errors: `invalid_argument` (a host that is none, port 0, contradictory options),
+    /// `not_supported` ("unix:/path"), `already_exists`, `would_block` (inside a library callback,
+    /// or on the thread that runs the user's io_context), `resolve_failed`, `connection_timeout`
+    /// (of the resolver), `connection_failed` (no way there), `bind_failed`, `connection_closed`
+    /// (stopped meanwhile).
     [[nodiscard]] VoidResult start_client(std::string_view host, std::uint16_t port);
     /// The same without blocking; `handler` runs on the client's I/O thread. When the answer here
     /// is an error, the handler does not run.

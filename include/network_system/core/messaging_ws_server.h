@@ -51,7 +51,8 @@ struct ws_server_metrics : server_metrics {
     std::uint64_t rejected_size = 0;
     /// 408: not complete within `handshake_timeout`.
     std::uint64_t rejected_timeout = 0;
-    /// Any other status, 400 or 405 for example: not a correct request.
+    /// Any other status, 400 or 405 for example: not a correct request. Or 500: the handshake
+    /// callback threw, or accepted with what HTTP does not allow.
     std::uint64_t rejected_request = 0;
 };
 
@@ -195,12 +196,15 @@ public:
     /// anyway: malformed, too long, no room, a path that is not served.
     ///
     /// Runs on the connection's I/O thread, also with a callback pool; the connection has no id
-    /// yet. An exception is answered with 500.
+    /// yet. An exception is answered with 500, and so is an answer that HTTP does not allow, such
+    /// as a rejection with 200: the error callback then gets `invalid_argument`, and the log the
+    /// reason.
     VoidResult set_handshake_callback(handshake_callback callback);
     /// Answers plain HTTP requests, GET and HEAD, of any path: a page, a health check.
     /// `callback(request, remote, response)` fills the response, which begins as what is sent
     /// without this callback: 426 (upgrade required) where WebSockets are served, else 404. The
-    /// connection is closed after the answer. Where it runs: as above.
+    /// connection is closed after the answer. Where it runs, and what becomes of an exception or of
+    /// a response that HTTP does not allow (see `http_response`): as above.
     VoidResult set_http_callback(http_callback callback);
 
     /// Sends one message to every connection; it is encoded once and shared. The text has to be

@@ -62,7 +62,8 @@ struct proxy_protocol_options {
 /// Durations: `milliseconds::max()` means never, and a negative one is `invalid_argument` (see
 /// session_config).
 struct server_options {
-    /// A numeric IPv4 or IPv6 address. Empty = all addresses, dual stack where there is IPv6.
+    /// A numeric IPv4 or IPv6 address, with or without brackets. Empty = all addresses, dual stack
+    /// where there is IPv6.
     ///
     /// "unix:/path" is a Unix domain socket, "unix:@name" one in Linux's abstract namespace;
     /// `start_server` then takes port 0. The file of a server that is gone is replaced, and the

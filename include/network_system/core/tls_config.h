@@ -81,7 +81,8 @@ struct tls_config {
 
     /// Clients: the name to ask for and to verify, instead of the host given to `start_client`;
     /// needed for Unix domain sockets. A numeric address is verified against the certificate's IP
-    /// addresses and not asked for.
+    /// addresses and not asked for. Brackets, a zone and a dot at the end are left out; what is no
+    /// host is `invalid_argument`. Empty = the host (default).
     std::string server_name;
 
     /// SHA-256 of certificates (64 hexadecimal digits, colons allowed; see

@@ -15,9 +15,10 @@ namespace network_system::core {
 /// their addresses ("192.0.2.1"); empty = the operating system's choice.
 struct multicast_options {
     struct group {
-        /// A numeric multicast address ("239.1.2.3", "ff02::1234").
+        /// A numeric multicast address ("239.1.2.3", "ff02::1234"), which may name the interface as
+        /// its zone ("ff02::1234%eth0").
         std::string address;
-        /// Where it is received.
+        /// Where it is received. With a zone: empty, or the same.
         std::string interface_name;
     };
     /// What is joined at the start. Groups that another program has joined are not received.

@@ -174,7 +174,8 @@ struct ws_reconnect_config {
 };
 
 struct ws_client_config : ws_connection_config {
-    /// A name or a numeric address; "unix:/path" is a Unix domain socket, for which `port` is 0.
+    /// A name or a numeric address, as for `messaging_client::start_client`; "unix:/path" is a Unix
+    /// domain socket, for which `port` is 0.
     std::string host;
     /// In host byte order. 1 … 65535. Default 0, which is none: set it.
     std::uint16_t port = 0;
@@ -183,10 +184,13 @@ struct ws_client_config : ws_connection_config {
     std::string path = "/";
 
     /// Sent with the request, in this order: Authorization, Cookie, Origin, … Those that the
-    /// handshake sets itself (Host, Upgrade, Connection, Sec-WebSocket-…) are refused with
-    /// `invalid_argument`, and so is what would not be one header field.
+    /// handshake sets itself (Host, Upgrade, Connection, Sec-WebSocket-…), or that would contradict
+    /// it, are refused with `invalid_argument`, and so is what would not be one header field; see
+    /// `websocket::encode_response`.
     std::vector<http_header> headers;
-    /// What the Host header says instead of `host` and `port`. Empty = those (default).
+    /// What the Host header says instead of `host` and `port`: "name", "name:port" or
+    /// "[address]:port", without a zone. Empty = those (default), an IPv6 address in brackets and
+    /// without its zone, a name without the dot at its end.
     std::string host_header;
     /// Offered to the server, the preferred first; each a token, none twice. The server may choose
     /// one or none: see ws_connection::subprotocol. Empty = none are offered (default).

@@ -31,7 +31,9 @@ public:
         const tcp_socket_options& options = {}) {
         return adopt(context, std::move(socket), prepare_server(config), options);
     }
-    /// The same as the client. `host` is the name, or the address, that is asked for and verified.
+    /// The same as the client. `host` is the name, or the address, that is asked for and verified,
+    /// unless `tls_config::server_name` is; empty when there is none, which has to be allowed by
+    /// `verify_peer`. Errors also: `invalid_argument` (no host).
     [[nodiscard]] static Result<std::unique_ptr<secure_tcp_socket>> adopt_client(
         asio::io_context& context, asio::ip::tcp::socket&& socket, std::string_view host,
         const core::tls_config& config, const tcp_socket_options& options = {}) {

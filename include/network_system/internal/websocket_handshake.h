@@ -81,27 +81,34 @@ private:
 
 /// The answer that opens the WebSocket. `subprotocol` is one of those offered, or empty.
 ///
-/// Errors: `invalid_argument` (a subprotocol that was not offered; a field whose name or value HTTP
-/// does not allow, or that the handshake sets itself).
+/// Errors: `invalid_argument` (a subprotocol that was not offered; a field as below).
 [[nodiscard]] NETWORK_SYSTEM_EXPORT Result<std::string> encode_accept(
     const handshake_request& request, std::string_view subprotocol = {},
     std::span<const header_field> headers = {});
 
 /// Any other answer.
 struct http_response {
-    /// 200 to 599.
+    /// 200 to 599. 204, 205 and 304 have no body.
     unsigned status = 200;
-    /// `Content-Type` is "text/plain; charset=utf-8" if it is not given here.
+    /// `Content-Type` is "text/plain; charset=utf-8" if it is not given here. Those that say how
+    /// the answer is framed, what becomes of the connection, or that belong to the handshake are
+    /// not for here: see `encode_response`.
     std::vector<header_field> headers;
     std::string body;
 };
 /// The whole answer; the connection is to be closed after it. `is_head`: the answer to HEAD,
 /// without the body. 426 says which version is spoken, 405 which methods there are.
 ///
-/// Errors: `invalid_argument` (status out of range; a field that HTTP does not allow, or that the
-/// answer sets itself).
+/// Errors: `invalid_argument` (status out of range; a body where there is none; a field that HTTP
+/// does not allow, that is there twice and must not be, or that the answer sets itself: Connection,
+/// Content-Length, Expect, Host, Keep-Alive, Proxy-Connection, TE, Trailer, Transfer-Encoding,
+/// Upgrade, Sec-WebSocket-...; a head of more than 65,535 bytes).
 [[nodiscard]] NETWORK_SYSTEM_EXPORT Result<std::string> encode_response(
     const http_response& response, bool is_head = false);
+/// The same for a handshake that is not accepted: by a status below 300 the client would learn that
+/// its wish was granted. Error also: `invalid_argument` (a status that is not 300 to 599).
+[[nodiscard]] NETWORK_SYSTEM_EXPORT Result<std::string> encode_rejection(
+    const http_response& response);
 /// The answer to a refused request; its text is the body.
 [[nodiscard]] NETWORK_SYSTEM_EXPORT std::string encode_response(const http_error& error);
 
@@ -110,7 +117,7 @@ using handshake_key = std::array<std::uint8_t, 16>;
 
 /// What a client asks for.
 struct client_handshake {
-    /// The value of the Host field; see `host_header`.
+    /// The value of the Host field, "host" or "host:port"; see `host_header`.
     std::string host;
     /// Path and query. Default "/".
     std::string target = "/";
@@ -119,12 +126,14 @@ struct client_handshake {
     /// Further fields, such as `Origin`, `Authorization` or `Cookie`.
     std::vector<header_field> headers;
 };
-/// "name:port", without the port where it is the default one (80, or 443 if secure), and with
-/// brackets around an IPv6 address.
+/// The Host field of a client that connects there: "name:port", without the port where it is the
+/// default one (80, or 443 if secure), with brackets around an IPv6 address, and without its zone
+/// and the dot at the end of a name. "localhost" for a Unix domain socket. What is no host stays as
+/// it is, and `encode_request` refuses it.
 [[nodiscard]] NETWORK_SYSTEM_EXPORT std::string host_header(std::string_view host,
                                                             std::uint16_t port, bool is_secure);
-/// Errors: `invalid_argument` (a host, target, subprotocol or field that HTTP does not allow; a
-/// field that the handshake sets itself).
+/// Errors: `invalid_argument` (a host, target or subprotocol that HTTP does not allow; a field as
+/// above).
 [[nodiscard]] NETWORK_SYSTEM_EXPORT Result<std::string> encode_request(
     const client_handshake& handshake, const handshake_key& key);
 

@@ -20,18 +20,23 @@ using http_response = websocket::http_response;
 /// A server's answer to the wish to open a WebSocket. Unless told otherwise it accepts, without a
 /// subprotocol.
 ///
+/// An answer that HTTP or the handshake does not allow is not sent: the client gets 500, the log
+/// says what is wrong with it, and the error callback (of a websocket_socket, the closed callback)
+/// gets `invalid_argument`.
+///
 /// Thread-safety: none; used during the call it is given to.
 class ws_handshake_answer {
 public:
-    /// `subprotocol` is one of those the client has offered, or empty. `headers` are added to the
-    /// answer, `Set-Cookie` for example. What HTTP or the handshake does not allow is logged, and
-    /// answered with 500.
+    /// `subprotocol` is one of those the client has offered, or empty; another one is an error, as
+    /// above. `headers` are added to the answer, `Set-Cookie` for example; those that are wrong in
+    /// a response (`websocket::encode_response`) are errors here, too.
     void accept(std::string_view subprotocol = {}, std::vector<http_header> headers = {}) {
         rejection_.reset();
         subprotocol_ = subprotocol;
         headers_ = std::move(headers);
     }
-    /// Answers with a status of HTTP instead, 300 to 599, and closes the connection.
+    /// Answers with a status of HTTP instead, 300 to 599, and closes the connection. Errors, as
+    /// above: any other status; a body with 304; a header that is wrong in a response.
     void reject(http_response response) { rejection_ = std::move(response); }
     void reject(unsigned status, std::string body = {}) { reject({status, {}, std::move(body)}); }
 
