@@ -172,11 +172,12 @@ void ws_server_engine::decide(const session_ptr& who, const ws_request& request,
                               ws_handshake_answer& answer) {
     answer.accept(choose_subprotocol(request));
     callbacks_->handshake(request, who->remote_endpoint(), answer);
-    if (answer.is_accepted()) {
-        promote(who);
-    } else {
+    if (!answer.is_accepted()) {
         increment(counters_.by_callback);
+    } else if (websocket::encode_accept(request, answer.subprotocol(), answer.headers())) {
+        promote(who);
     }
+    // Else it is answered with 500, and nobody is to find it among the connections.
 }
 
 void ws_server_engine::on_http_request(const session_ptr& who, const ws_request& request,

@@ -121,7 +121,8 @@ struct simulation_counts {
 ///     sim.run_until([&] { return done; }, std::chrono::minutes{1});
 ///
 /// Hosts are made as they are named. Each has an IPv4 and an IPv6 address, which its name resolves
-/// to, and "localhost"; its clients share two loops, each of its servers has `io_threads`.
+/// to, and "localhost"; its clients share two loops, each of its servers has `io_threads`. Clients
+/// find only names that are ones: letters, digits, hyphens, underscores and dots.
 /// Nothing blocks: calls that would wait answer `would_block`, `stop_server` and `stop_client`
 /// begin the stop, and the forms with a handler tell when it is over.
 /// TLS, Unix domain sockets and listeners apart from servers are `not_supported`.

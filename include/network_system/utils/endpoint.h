@@ -26,7 +26,8 @@ public:
     endpoint(const endpoint& other) noexcept;
     endpoint& operator=(const endpoint& other) noexcept;
     ~endpoint() { release(); }
-    /// `bytes` holds 4 (IPv4) or 16 (IPv6) significant bytes in network order.
+    /// `bytes` holds 4 (IPv4) or 16 (IPv6) significant bytes in network order. Of a Unix domain
+    /// socket there are none, see `unix_domain`: that kind becomes unspecified.
     endpoint(family kind, const address_bytes& bytes, std::uint16_t port,
              std::uint32_t scope_id = 0) noexcept;
     /// A Unix domain socket. "@name" is a name in Linux's abstract namespace; empty is a socket
