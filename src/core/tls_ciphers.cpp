@@ -36,6 +36,7 @@ std::vector<const SSL_CIPHER*> usable_ciphers(SSL_CTX* context) {
     std::vector<const SSL_CIPHER*> usable;
     const ssl_owner ssl(SSL_new(context), &SSL_free);
     STACK_OF(SSL_CIPHER)* const all = ssl ? SSL_get1_supported_ciphers(ssl.get()) : nullptr;
+    usable.reserve(static_cast<std::size_t>(std::max(0, sk_SSL_CIPHER_num(all))));
     for (int i = 0; i < sk_SSL_CIPHER_num(all); ++i) {
         usable.push_back(sk_SSL_CIPHER_value(all, i));
     }

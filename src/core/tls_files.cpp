@@ -169,7 +169,7 @@ Result<std::string> read_tls_file(std::string_view what, const std::string& path
     errno = 0;
     std::ifstream file(path, std::ios::binary);
     std::string bytes;
-    std::array<char, 16 * 1024> part;
+    std::array<char, std::size_t{16} * 1024> part;
     while (file && bytes.size() <= max_file_size) {
         file.read(part.data(), part.size());
         bytes.append(part.data(), static_cast<std::size_t>(file.gcount()));

@@ -237,7 +237,7 @@ std::string wrong_in_ciphers(const cipher_list& list, const cipher_lookup& looku
         if (opens || rule.operation == '@') {
             continue;
         }
-        if (const std::string wrong = wrong_in_rule(rule, lookup); !wrong.empty()) {
+        if (std::string wrong = wrong_in_rule(rule, lookup); !wrong.empty()) {
             return wrong;
         }
     }

@@ -54,8 +54,8 @@ public:
     [[nodiscard]] std::string authority() const;
 
 private:
-    host(endpoint address, std::string zone, std::string text)
-        : address_(std::move(address)), zone_(std::move(zone)), text_(std::move(text)) {}
+    host(const endpoint& address, std::string zone, std::string text)
+        : address_(address), zone_(std::move(zone)), text_(std::move(text)) {}
 
     /// Of a text with a colon or brackets.
     [[nodiscard]] static Result<host> parse_ipv6(std::string_view text, std::string_view source,
