@@ -196,7 +196,7 @@ Result<host> host::parse_ipv6(std::string_view text, std::string_view source,
 Result<host> host::parse(std::string_view text, std::string_view source, std::string_view what) {
     if (text.starts_with(unix_prefix)) {
         auto path = endpoint::unix_domain(std::string(text.substr(unix_prefix.size())));
-        return host(std::move(path), {}, std::string(text));
+        return host(path, {}, std::string(text));
     }
     if (const auto flaw = flaw_of_characters(text); !flaw.empty()) {
         return wrong(what, text, flaw, source);
@@ -206,7 +206,7 @@ Result<host> host::parse(std::string_view text, std::string_view source, std::st
     }
     if (auto address = numeric(text, endpoint::family::ipv4)) {
         std::string canonical = address->address();
-        return host(*std::move(address), {}, std::move(canonical));
+        return host(*address, {}, std::move(canonical));
     }
     if (const auto flaw = flaw_of_name(text); !flaw.empty()) {
         return wrong(what, text, flaw, source);
