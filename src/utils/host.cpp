@@ -231,6 +231,9 @@ Result<host> host::parse_authority(std::string_view text, std::string_view sourc
     if (!parsed) {
         return parsed;
     }
+    if (parsed.value().is_path()) {
+        return wrong(what, text, "is the path of a socket, which is no authority", source);
+    }
     if (has_port && !is_port(text.substr(colon + 1))) {
         return wrong(what, text, "has a port that is none", source);
     }

@@ -157,6 +157,9 @@ TEST(host, of_a_host_field_may_have_a_port) {
                               "[fe80::1%lo]:80",
                               "127.1:80",
                               "unix:/x",
+                              "unix:x]",
+                              "unix:[x]:80",
+                              "unix:-]-",
                               "http://a"}) {
         const auto parsed = host::parse_authority(field, "test", "field");
         ASSERT_FALSE(parsed) << field;
