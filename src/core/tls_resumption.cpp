@@ -125,8 +125,11 @@ int write_ticket(SSL* ssl, void*) {
     if (!origin_of(session) && !begin_origin(ssl, session, wall_time::max())) {
         return 0;
     }
-    const auto left =
-        std::chrono::floor<std::chrono::seconds>(origin_of(session)->until - now_at(ssl));
+    const auto origin = origin_of(session);
+    // OpenSSL counts a session of TLS 1.2 from its full handshake on, one of 1.3 from each ticket.
+    const bool begins_anew = SSL_version(ssl) == TLS1_3_VERSION;
+    const auto left = std::chrono::floor<std::chrono::seconds>(
+        origin->until - (begins_anew ? now_at(ssl) : origin->since));
     (void)SSL_SESSION_set_timeout(session, std::max<long>(1, left.count()));
     return 1;
 }
