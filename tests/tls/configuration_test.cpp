@@ -73,6 +73,17 @@ INSTANTIATE_TEST_SUITE_P(
                      "min_version"},
         refused_case{"no_time", [](tls_config& one) { one.handshake_timeout = 0ms; },
                      "handshake_timeout"},
+        refused_case{"no_session_lifetime", [](tls_config& one) { one.session_lifetime = 0s; },
+                     "session_lifetime must be 1 s to 7 days"},
+        refused_case{"session_lifetime_of_more_than_a_week",
+                     [](tls_config& one) { one.session_lifetime = 7 * 24h + 1s; },
+                     "session_lifetime must be 1 s to 7 days"},
+        refused_case{"required_staple", [](tls_config& one) { one.require_ocsp_staple = true; },
+                     "for clients"},
+        refused_case{
+            "crls_required_without_asking",
+            [](tls_config& one) { one.crl_policy = network_system::core::crl_policy::require; },
+            "nothing would be verified"},
         refused_case{"empty_protocol", [](tls_config& one) { one.application_protocols = {""}; },
                      "application protocol"},
         refused_case{"unknown_cipher", [](tls_config& one) { one.ciphers = "ROT13"; }, "ciphers"},
@@ -93,6 +104,13 @@ INSTANTIATE_TEST_SUITE_P(
     All, RefusedClient,
     testing::Values(refused_case{"authorities_without_verifying",
                                  [](tls_config& one) { one.verify_peer = false; },
+                                 "verify nothing"},
+                    refused_case{"required_staple_without_verifying",
+                                 [](tls_config& one) {
+                                     one = {};
+                                     one.verify_peer = false;
+                                     one.require_ocsp_staple = true;
+                                 },
                                  "verify nothing"},
                     refused_case{"mode",
                                  [](tls_config& one) {
