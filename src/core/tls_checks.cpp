@@ -1,6 +1,7 @@
 // Which TLS configurations make sense.
 #include "core/tls_context.h"
 #include "core/tls_pins.h"
+#include "utils/ascii.h"
 #include "utils/failure.h"
 #include "utils/host.h"
 
@@ -97,12 +98,10 @@ std::optional<std::string> parse_pin(std::string_view text) {
         if (each == ':') {
             continue;
         }
-        const bool is_upper = each >= 'A' && each <= 'F';
-        const char lower = is_upper ? static_cast<char>(each - 'A' + 'a') : each;
-        if ((lower < '0' || lower > '9') && (lower < 'a' || lower > 'f')) {
+        if (!detail::is_hexadecimal(each)) {
             return std::nullopt;
         }
-        digits += lower;
+        digits += detail::to_lower(each);
     }
     return digits.size() == 64 ? std::optional(digits) : std::nullopt;
 }

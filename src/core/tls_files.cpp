@@ -1,8 +1,8 @@
 #include "core/tls_files.h"
 
 #include "core/tls_errors.h"
+#include "utils/ascii.h"
 
-#include <fmt/format.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
@@ -12,7 +12,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <mutex>
 #include <optional>
 #include <system_error>
@@ -34,14 +33,19 @@ std::string reason_of(int error) {
 
 /// What a file looks like from outside: equal looks, equal contents.
 struct file_look {
-    std::array<std::int64_t, 7> fields{};
-    std::int64_t changed = 0;
+    std::int64_t device = 0;
+    std::int64_t inode = 0;
+    std::int64_t size = 0;
+    // Seconds and nanoseconds.
+    std::array<std::int64_t, 2> modified{};
+    std::array<std::int64_t, 2> changed{};
 
     friend bool operator==(const file_look&, const file_look&) noexcept = default;
     /// Whether a later change would be seen: not within the grain of the file system's clock.
     [[nodiscard]] bool is_settled_at(std::chrono::system_clock::time_point now) const noexcept {
         constexpr std::int64_t grain = 2;
-        return std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count() - changed >
+        return std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count() -
+                   changed.front() >
                grain;
     }
 };
@@ -77,16 +81,11 @@ std::optional<file_look> look_at(const std::string& path) {
     }
     const timespec& changed = change_of(found);
     const timespec& modified = modification_of(found);
-    file_look look;
-    look.fields = {static_cast<std::int64_t>(found.st_dev),
-                   static_cast<std::int64_t>(found.st_ino),
-                   static_cast<std::int64_t>(found.st_size),
-                   static_cast<std::int64_t>(modified.tv_sec),
-                   modified.tv_nsec,
-                   static_cast<std::int64_t>(changed.tv_sec),
-                   changed.tv_nsec};
-    look.changed = changed.tv_sec;
-    return look;
+    return file_look{static_cast<std::int64_t>(found.st_dev),
+                     static_cast<std::int64_t>(found.st_ino),
+                     static_cast<std::int64_t>(found.st_size),
+                     {modified.tv_sec, modified.tv_nsec},
+                     {changed.tv_sec, changed.tv_nsec}};
 }
 
 #endif
@@ -127,15 +126,8 @@ known_digests& digests() {
     return all;
 }
 
-bool is_hex(std::string_view text) noexcept {
-    return std::all_of(text.begin(), text.end(), [](char each) {
-        return (each >= '0' && each <= '9') || (each >= 'a' && each <= 'f');
-    });
-}
-
 bool is_number(std::string_view text) noexcept {
-    return !text.empty() && std::all_of(text.begin(), text.end(),
-                                        [](char each) { return each >= '0' && each <= '9'; });
+    return !text.empty() && std::all_of(text.begin(), text.end(), &detail::is_digit);
 }
 
 /// "1a2b3c4d.0" or "1a2b3c4d.r0".
@@ -147,7 +139,10 @@ std::optional<hashed_file> as_hashed(const std::filesystem::path& path) {
     }
     const std::string hash = name.substr(0, hash_size);
     const bool is_crl = name[hash_size + 1] == 'r';
-    if (!is_hex(hash) || !is_number(std::string_view(name).substr(hash_size + (is_crl ? 2 : 1)))) {
+    const bool is_hash = std::all_of(hash.begin(), hash.end(), [](char each) {
+        return detail::is_hexadecimal(each) && detail::to_lower(each) == each;
+    });
+    if (!is_hash || !is_number(std::string_view(name).substr(hash_size + (is_crl ? 2 : 1)))) {
         return std::nullopt;
     }
     return hashed_file{path.string(), hash, is_crl};
@@ -203,7 +198,7 @@ Result<std::string> digest_of_tls_file(std::string_view what, const std::string&
     });
 }
 
-bool is_gone(const std::string& path) {
+bool is_tls_file_gone(const std::string& path) {
     std::error_code unknown;
     return !std::filesystem::exists(path, unknown) && !unknown;
 }

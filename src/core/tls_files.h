@@ -27,7 +27,7 @@ namespace network_system::core {
     std::chrono::system_clock::time_point now = std::chrono::system_clock::now());
 
 /// Whether there is no such file, or a link to none.
-[[nodiscard]] bool is_gone(const std::string& path);
+[[nodiscard]] bool is_tls_file_gone(const std::string& path);
 
 /// The files of a directory that `openssl rehash` has named, sorted. What is named otherwise is
 /// left alone.

@@ -5,6 +5,7 @@
 #include "core/tls_errors.h"
 #include "core/tls_files.h"
 #include "transport/tls_failure.h"
+#include "utils/ascii.h"
 
 #include <fmt/format.h>
 #include <openssl/x509v3.h>
@@ -24,9 +25,7 @@ std::vector<std::string> names_in(X509* certificate) {
         return !each.starts_with("DNS:") && !each.starts_with("IP:");
     });
     for (std::string& each : names) {
-        std::transform(each.begin() + 3, each.end(), each.begin() + 3, [](unsigned char letter) {
-            return static_cast<char>(letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter);
-        });
+        std::transform(each.begin() + 3, each.end(), each.begin() + 3, &detail::to_lower);
     }
     if (names.empty()) {
         names.push_back(std::move(info.subject));

@@ -1,6 +1,8 @@
 // The lists of names in a TLS configuration: what is in them, and what is wrong with it.
 #include "core/tls_lists.h"
 
+#include "utils/ascii.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -34,18 +36,7 @@ bool is_cipher_word(const std::string& word) {
 }
 
 bool is_name_character(char each) noexcept {
-    return (each >= 'A' && each <= 'Z') || (each >= 'a' && each <= 'z') ||
-           (each >= '0' && each <= '9') || each == '-' || each == '_' || each == '.';
-}
-
-/// In quotes; what cannot be printed is written in hexadecimal.
-std::string in_quotes(std::string_view name) {
-    std::string text;
-    for (const char each : name) {
-        const auto code = static_cast<unsigned char>(each);
-        text += code >= 0x20 && code < 0x7f ? std::string(1, each) : fmt::format("\\x{:02x}", code);
-    }
-    return '\'' + text + '\'';
+    return detail::is_alphanumeric(each) || each == '-' || each == '_' || each == '.';
 }
 
 std::vector<std::string> split(std::string_view text, std::string_view separators) {
@@ -102,14 +93,15 @@ std::string wrong_in_form(const cipher_rule& rule) {
                               rule.words[9] >= '0' && rule.words[9] <= '5';
         return is_level || rule.words == "STRENGTH"
                    ? std::string()
-                   : in_quotes(text_of_rule(rule)) + " is neither @STRENGTH nor @SECLEVEL=0 to 5";
+                   : detail::in_quotes(text_of_rule(rule)) +
+                         " is neither @STRENGTH nor @SECLEVEL=0 to 5";
     }
     for (const std::string& word : split(rule.words, "+")) {
         const bool is_name = std::all_of(word.begin(), word.end(), [](char each) {
             return is_name_character(each) || each == '=';  // PROFILE=SYSTEM
         });
         if (word.empty() || !is_name) {
-            return in_quotes(text_of_rule(rule)) + " is not a name";
+            return detail::in_quotes(text_of_rule(rule)) + " is not a name";
         }
     }
     return {};
@@ -132,14 +124,14 @@ bool is_gone(const std::string& name, const cipher_lookup& lookup) {
 
 std::string unknown_word(const std::string& word) {
     const bool is_suite = word.starts_with("TLS_") && word.find("_WITH_") == std::string::npos;
-    return in_quotes(word) + (is_suite ? " is not a cipher of TLS 1.2: see cipher_suites"
-                                       : fmt::format(" {}", unknown));
+    return detail::in_quotes(word) + (is_suite ? " is not a cipher of TLS 1.2: see cipher_suites"
+                                               : fmt::format(" {}", unknown));
 }
 
 std::string wrong_in_rule(const cipher_rule& rule, const cipher_lookup& lookup) {
     for (const std::string& word : split(rule.words, "+")) {
         if (opens_cipher_list(word)) {
-            return in_quotes(word) + " has to come first and alone";
+            return detail::in_quotes(word) + " has to come first and alone";
         }
         const bool is_known = lookup(word) != cipher_match::none || is_cipher_word(word) ||
                               (rule.operation != 0 && is_gone(word, lookup));
@@ -152,9 +144,10 @@ std::string wrong_in_rule(const cipher_rule& rule, const cipher_lookup& lookup) 
         return {};
     }
     switch (lookup(rule.words)) {
-        case cipher_match::none: return in_quotes(rule.words) + " names no cipher of this OpenSSL";
+        case cipher_match::none:
+            return detail::in_quotes(rule.words) + " names no cipher of this OpenSSL";
         case cipher_match::unusable:
-            return in_quotes(rule.words) + " names only ciphers that cannot be used here";
+            return detail::in_quotes(rule.words) + " names only ciphers that cannot be used here";
         case cipher_match::usable: break;
     }
     return {};
@@ -169,13 +162,13 @@ std::string wrong_in_names(std::string_view list, const name_check& check) {
             return "an element is empty";
         }
         if (!std::all_of(name.begin(), name.end(), is_name_character)) {
-            return in_quotes(name) + " is not a name";
+            return detail::in_quotes(name) + " is not a name";
         }
         if (!seen.insert(name).second) {
-            return in_quotes(name) + " is there twice";
+            return detail::in_quotes(name) + " is there twice";
         }
         if (const std::string wrong = check(name); !wrong.empty()) {
-            return in_quotes(name) + ' ' + wrong;
+            return detail::in_quotes(name) + ' ' + wrong;
         }
     }
     return {};
@@ -229,7 +222,7 @@ std::string wrong_in_ciphers(const cipher_list& list, const cipher_lookup& looku
         const bool opens = is_first && rule.operation == 0 && opens_cipher_list(rule.words);
         is_first = false;
         if (opens && rule.words.starts_with("SUITEB") && list.rules.size() > 1) {
-            return in_quotes(rule.words) + " has to be alone: OpenSSL ignores what follows";
+            return detail::in_quotes(rule.words) + " has to be alone: OpenSSL ignores what follows";
         }
         if (opens && lookup(rule.words) == cipher_match::none) {
             return unknown_word(rule.words);

@@ -6,6 +6,7 @@
 #include "core/tls_ticket_keys.h"
 #include "transport/tls_connection.h"
 #include "transport/tls_session_origin.h"
+#include "utils/ascii.h"
 
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -26,14 +27,6 @@ using transport::time_of;
 using transport::tls_connection;
 
 namespace {
-
-std::string lower_case(std::string_view name) {
-    std::string lower(name);
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](char each) {
-        return each >= 'A' && each <= 'Z' ? static_cast<char>(each - 'A' + 'a') : each;
-    });
-    return lower;
-}
 
 wall_time end_of(const STACK_OF(X509) * chain, wall_time until) {
     for (int i = 0; i < sk_X509_num(chain); ++i) {
@@ -68,7 +61,7 @@ std::string name_in_hello(SSL* ssl) {
     }
     const std::span<const unsigned char> name = std::span(data, size).subspan(name_at);
     const std::size_t name_size = std::size_t{data[3]} << 8U | data[4];
-    return lower_case(
+    return detail::lower_case(
         {reinterpret_cast<const char*>(name.data()), std::min(name_size, name.size())});
 }
 
@@ -89,7 +82,7 @@ bool begin_origin(SSL* ssl, SSL_SESSION* session, wall_time peer_until) {
     const char* const name =
         SSL_is_server(ssl) == 1 ? SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) : nullptr;
     return transport::set_origin(
-        session, {since, until, name != nullptr ? lower_case(name) : std::string()});
+        session, {since, until, name != nullptr ? detail::lower_case(name) : std::string()});
 }
 
 bool narrow_origin(SSL_SESSION* session, wall_time until) {

@@ -35,6 +35,7 @@ struct trust_source {
         hashed_crl,
         /// What the system has: OpenSSL reads it when it needs it, and we only whether it changed.
         of_system,
+        crl_of_system,
     };
     kind what;
     std::string path;
@@ -50,6 +51,7 @@ std::string_view words_for(kind what) noexcept {
         case kind::hashed_certificate: return "CA file";
         case kind::hashed_crl: return "CRL file";
         case kind::of_system: return "CA file of the system";
+        case kind::crl_of_system: return "CRL file of the system";
     }
     return {};
 }
@@ -75,11 +77,11 @@ std::vector<trust_source> sources_of_system(std::string_view source) {
         default_path(X509_get_default_cert_dir_env(), X509_get_default_cert_dir());
     while (!directories.empty()) {
         const auto end = std::min(directories.find(list_separator), directories.size());
-        const auto files = hashed_files_in(directories.substr(0, end), source);
-        for (const hashed_file& each :
-             files ? files.value()
-                   : std::vector<hashed_file>{}) {  // many systems have no directory
-            all.push_back({kind::of_system, each.path, each.is_crl ? "r" : ""});
+        // Many systems have none.
+        const auto files = hashed_files_in(directories.substr(0, end), source)
+                               .value_or(std::vector<hashed_file>{});
+        for (const hashed_file& each : files) {
+            all.push_back({each.is_crl ? kind::crl_of_system : kind::of_system, each.path});
         }
         directories.erase(0, end + 1);
     }
@@ -117,10 +119,14 @@ Result<std::vector<trust_source>> sources_of(const tls_config& config, std::stri
     return all;
 }
 
+bool is_of_system(const trust_source& which) noexcept {
+    return which.what == kind::of_system || which.what == kind::crl_of_system;
+}
+
 /// Asked of what cannot be read. Directories have links to what was removed.
 bool may_be_missing(const trust_source& which) {
     const bool is_hashed = which.what == kind::hashed_certificate || which.what == kind::hashed_crl;
-    return which.what == kind::of_system || (is_hashed && is_gone(which.path));
+    return is_of_system(which) || (is_hashed && is_tls_file_gone(which.path));
 }
 
 /// Of what the digests of the sources make one.
@@ -176,10 +182,8 @@ public:
                 return added.error();
             }
         }
-        const bool is_of_system = std::any_of(sources.begin(), sources.end(), [](const auto& each) {
-            return each.what == kind::of_system;
-        });
-        if (is_of_system && X509_STORE_set_default_paths(made_->authorities()) != 1) {
+        if (std::any_of(sources.begin(), sources.end(), &is_of_system) &&
+            X509_STORE_set_default_paths(made_->authorities()) != 1) {
             ERR_clear_error();
             return detail::failure(errc::certificate_load_failed,
                                    "the certificates that the system trusts cannot be found",
@@ -198,7 +202,7 @@ private:
         if (!bytes) {
             return may_be_missing(from) ? ok() : VoidResult(bytes.error());
         }
-        if (from.what == kind::of_system) {
+        if (is_of_system(from)) {
             note_of_system(from, bytes.value());
             return ok();
         }
@@ -206,8 +210,8 @@ private:
     }
 
     void note_of_system(const trust_source& from, const std::string& bytes) {
-        made_->has_crls_ |=
-            !from.hash.empty() || bytes.find("-----BEGIN X509 CRL-----") != std::string::npos;
+        made_->has_crls_ |= from.what == kind::crl_of_system ||
+                            bytes.find("-----BEGIN X509 CRL-----") != std::string::npos;
         sum_.add(from, sha256_of(bytes));
     }
 

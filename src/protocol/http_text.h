@@ -1,5 +1,7 @@
 #pragma once
 
+#include "utils/ascii.h"
+
 #include <algorithm>
 #include <cstddef>
 #include <string_view>
@@ -7,22 +9,15 @@
 /// The alphabets of HTTP (RFC 9110 section 5.6), whatever the locale.
 namespace network_system::protocol {
 
-[[nodiscard]] constexpr bool is_digit(char each) noexcept {
-    return each >= '0' && each <= '9';
-}
-[[nodiscard]] constexpr bool is_alphanumeric(char each) noexcept {
-    return is_digit(each) || (each >= 'A' && each <= 'Z') || (each >= 'a' && each <= 'z');
-}
-[[nodiscard]] constexpr char to_lower(char each) noexcept {
-    return each >= 'A' && each <= 'Z' ? static_cast<char>(each + ('a' - 'A')) : each;
-}
+using detail::equals_ignoring_case;
+using detail::is_alphanumeric;
+using detail::is_control_character;
+using detail::is_digit;
+using detail::to_lower;
+
 [[nodiscard]] constexpr bool is_blank(char each) noexcept {
     return each == ' ' || each == '\t';
 }
-[[nodiscard]] constexpr bool is_control_character(char each) noexcept {
-    return static_cast<unsigned char>(each) < 0x20 || each == 0x7F;
-}
-
 [[nodiscard]] constexpr bool consists_of(std::string_view text, bool (*accepts)(char)) noexcept {
     return !text.empty() && std::all_of(text.begin(), text.end(), accepts);
 }
@@ -51,11 +46,6 @@ namespace network_system::protocol {
     });
 }
 
-[[nodiscard]] constexpr bool equals_ignoring_case(std::string_view one,
-                                                  std::string_view other) noexcept {
-    return std::equal(one.begin(), one.end(), other.begin(), other.end(),
-                      [](char a, char b) { return to_lower(a) == to_lower(b); });
-}
 [[nodiscard]] constexpr std::string_view trimmed(std::string_view text) noexcept {
     while (!text.empty() && is_blank(text.front())) {
         text.remove_prefix(1);

@@ -1,5 +1,6 @@
 #include "utils/host.h"
 
+#include "utils/ascii.h"
 #include "utils/failure.h"
 
 #include <fmt/format.h>
@@ -25,36 +26,10 @@ constexpr std::size_t longest_label = 63;
 // Of what somebody else may have chosen, as much goes into an error.
 constexpr std::size_t longest_quote = 64;
 
-constexpr bool is_digit(char each) noexcept {
-    return each >= '0' && each <= '9';
-}
-constexpr bool is_hexadecimal(char each) noexcept {
-    return is_digit(each) || (each >= 'a' && each <= 'f') || (each >= 'A' && each <= 'F');
-}
 /// Letters, digits, hyphens, and the underscores that the names of services have.
 constexpr bool is_of_label(char each) noexcept {
-    return is_digit(each) || (each >= 'a' && each <= 'z') || (each >= 'A' && each <= 'Z') ||
-           each == '-' || each == '_';
+    return is_alphanumeric(each) || each == '-' || each == '_';
 }
-constexpr bool is_ascii(char each) noexcept {
-    return static_cast<unsigned char>(each) < 0x80;
-}
-constexpr bool is_control(char each) noexcept {
-    return static_cast<unsigned char>(each) < 0x20 || each == 0x7F;
-}
-
-std::string quoted(std::string_view text) {
-    std::string shown = "'";
-    for (const char each : text.substr(0, longest_quote)) {
-        if (is_ascii(each) && !is_control(each)) {
-            shown += each;
-        } else {
-            shown += fmt::format("\\x{:02x}", static_cast<unsigned char>(each));
-        }
-    }
-    return shown + (text.size() > longest_quote ? "...'" : "'");
-}
-
 /// A part of a dotted name that the system would take for a number of an IPv4 address.
 bool is_number(std::string_view label) noexcept {
     if (label.starts_with("0x") || label.starts_with("0X")) {
@@ -82,13 +57,6 @@ std::string_view without_dot(std::string_view name) noexcept {
     return name.ends_with('.') ? name.substr(0, name.size() - 1) : name;
 }
 
-bool equals_lower(std::string_view text, std::string_view lower) noexcept {
-    return std::equal(
-        text.begin(), text.end(), lower.begin(), lower.end(), [](char one, char other) {
-            return (one >= 'A' && one <= 'Z' ? static_cast<char>(one - 'A' + 'a') : one) == other;
-        });
-}
-
 /// The address in a numeric text of the family, if it is one.
 std::optional<endpoint> numeric(std::string_view text, endpoint::family family) {
     endpoint::address_bytes bytes{};
@@ -112,7 +80,7 @@ std::string_view flaw_of_characters(std::string_view text) noexcept {
     if (text.empty()) {
         return "is empty";
     }
-    if (std::any_of(text.begin(), text.end(), is_control)) {
+    if (std::any_of(text.begin(), text.end(), is_control_character)) {
         return "has a control character";
     }
     if (text.find(' ') != std::string_view::npos) {
@@ -152,8 +120,9 @@ std::string flaw_of_name(std::string_view name) {
 error_info wrong(std::string_view what, std::string_view text, std::string_view flaw,
                  std::string_view source) {
     return failure(errc::invalid_argument,
-                   text.empty() ? fmt::format("the {} {}", what, flaw)
-                                : fmt::format("the {} {} {}", what, quoted(text), flaw),
+                   text.empty()
+                       ? fmt::format("the {} {}", what, flaw)
+                       : fmt::format("the {} {} {}", what, in_quotes(text, longest_quote), flaw),
                    source);
 }
 
@@ -214,7 +183,7 @@ Result<host> host::parse(std::string_view text, std::string_view source, std::st
     // A dot keeps a name from being looked for in the domains of this machine, but also from being
     // found in its hosts file, where this one is; it is special anyway (RFC 6761 section 6.3).
     const std::string_view bare = without_dot(text);
-    return host({}, {}, std::string(equals_lower(bare, "localhost") ? bare : text));
+    return host({}, {}, std::string(equals_ignoring_case(bare, "localhost") ? bare : text));
 }
 
 Result<host> host::parse_authority(std::string_view text, std::string_view source,
