@@ -1,6 +1,7 @@
 #include "core/callback_dispatcher.h"
 
 #include "runtime/loop.h"
+#include "utils/contain.h"
 #include "utils/log.h"
 
 #include <algorithm>
@@ -96,8 +97,9 @@ void callback_dispatcher::work() {
         if (!next) {
             return;
         }
-        if (next->run()) {
-            (void)add(std::move(next));  // behind the others, for this worker or another
+        // Behind the others, for this worker or another.
+        if (next->run() && !detail::contain([&] { (void)add(next); })) {
+            next->drop();
         }
     }
 }

@@ -1,6 +1,7 @@
 #include "core/client_engine.h"
 
 #include "core/addresses.h"
+#include "utils/contain.h"
 #include "utils/failure.h"
 
 #include <fmt/format.h>
@@ -47,7 +48,13 @@ void client_engine::connect() {
         on_connected({{}, {}, errc::connection_closed, {}, {}});
         return;
     }
-    connector_ = std::make_shared<runtime::connector>(loop_, connect_settings_of(options_));
+    const bool has_begun = detail::contain([this] {
+        connector_ = std::make_shared<runtime::connector>(loop_, connect_settings_of(options_));
+    });
+    if (!has_begun) {
+        on_no_connection({{}, {}, errc::out_of_memory, {}, {}});
+        return;
+    }
     connector_->start(host_name_, port_, deadline_,
                       [keep = self(), this](runtime::connect_outcome outcome) {
                           on_connected(std::move(outcome));
@@ -60,19 +67,28 @@ void client_engine::on_connected(runtime::connect_outcome outcome) {
         on_no_connection(outcome);
         return;
     }
-    session::session_setup setup;
-    setup.role = session::session_role::client;
-    setup.drain_timeout = options_.drain_timeout;
-    setup.remote = outcome.peer;
-    setup.handshake_deadline = deadline_;
-    setup.lock_apart = connected_->lock_apart();
-    const auto created = make_session(loop_, std::move(outcome.socket), setup);
+    std::shared_ptr<session::stream_session> created;
+    if (!detail::contain([&] { created = make_session_of(std::move(outcome)); })) {
+        on_no_connection({{}, {}, errc::out_of_memory, {}, {}});
+        return;
+    }
     {
         const std::lock_guard lock(session_mutex_);
         session_ = created;
         is_collected_ = false;
     }
     created->start();
+}
+
+std::shared_ptr<session::stream_session> client_engine::make_session_of(
+    runtime::connect_outcome outcome) {
+    session::session_setup setup;
+    setup.role = session::session_role::client;
+    setup.drain_timeout = options_.drain_timeout;
+    setup.remote = outcome.peer;
+    setup.handshake_deadline = deadline_;
+    setup.lock_apart = connected_->lock_apart();
+    return make_session(loop_, std::move(outcome.socket), setup);
 }
 
 void client_engine::on_no_connection(const runtime::connect_outcome& outcome) {
@@ -101,7 +117,10 @@ void client_engine::wait_and_reconnect() {
         end_life(start_error({}));
         return;
     }
-    pause_ = std::make_shared<runtime::pause>(loop_);
+    if (!detail::insist([this] { pause_ = std::make_shared<runtime::pause>(loop_); })) {
+        end_life(start_error(errc::out_of_memory, {}, {}));
+        return;
+    }
     pause_->start(runtime::after(loop_->now(), next_pause(loop_->random())),
                   [keep = self(), this](runtime::pause::ending how) {
                       pause_.reset();
@@ -117,27 +136,33 @@ void client_engine::wait_and_reconnect() {
 void client_engine::end_life(const error_info& reason) {
     is_finished_.store(true, std::memory_order_release);
     finish(*loop_);
-    start_result_.give(reason);  // unless it was given before
+    // Unless it was given before.
+    start_result_.give(
+        detail::told_anyway(static_cast<errc>(reason.code), [&] { return reason; }));
 }
 
 error_info client_engine::start_error(errc code, std::error_code cause,
-                                      const std::string& text) const {
-    std::string message = "cannot connect to " + describe_target(host_name_, port_);
-    if (!text.empty()) {
-        return {static_cast<int>(code), message + ": " + text, name_, text};
-    }
-    if (code == errc::connection_timeout && !cause) {
-        message += fmt::format(" within {} ms", options_.connect_timeout.count());
-    }
-    return detail::failure(is_cancelled_ ? errc::cancelled : code, std::move(message), name_,
-                           cause);
+                                      const std::string& text) const noexcept {
+    const errc told = is_cancelled_ ? errc::cancelled : code;
+    return detail::told_anyway(told, [&] {
+        std::string message = "cannot connect to " + describe_target(host_name_, port_);
+        if (!text.empty()) {
+            return error_info{static_cast<int>(code), message + ": " + text, name_, text};
+        }
+        if (code == errc::connection_timeout && !cause) {
+            message += fmt::format(" within {} ms", options_.connect_timeout.count());
+        }
+        return detail::failure(told, std::move(message), name_, cause);
+    });
 }
 
-error_info client_engine::start_error(std::error_code reason) const {
+error_info client_engine::start_error(std::error_code reason) const noexcept {
     const bool is_ours = reason && reason.category() == error_category() && !is_stop_requested_;
-    const auto failed = session();
-    return start_error(is_ours ? static_cast<errc>(reason.value()) : errc::connection_closed, {},
-                       is_ours && failed ? failed->failure_text() : std::string());
+    const errc code = is_ours ? static_cast<errc>(reason.value()) : errc::connection_closed;
+    return detail::told_anyway(code, [&] {
+        const auto failed = session();
+        return start_error(code, {}, is_ours && failed ? failed->failure_text() : std::string());
+    });
 }
 
 void client_engine::refuse_start(const error_info& failure) {
@@ -247,8 +272,10 @@ void client_engine::on_gone(const session_ptr& who, std::error_code reason,
         end_life(start_error(reason));
     } else if (loop_->runs_here()) {
         wait_and_reconnect();
-    } else {
-        loop_->post([keep = self(), this] { wait_and_reconnect(); });
+    } else if (!detail::insist([this] {
+                   loop_->post([keep = self(), this] { wait_and_reconnect(); });
+               })) {
+        end_life(start_error(errc::out_of_memory, {}, {}));
     }
 }
 

@@ -92,15 +92,17 @@ protected:
 private:
     void begin();
     void connect();
+    [[nodiscard]] std::shared_ptr<session::stream_session> make_session_of(
+        runtime::connect_outcome outcome);
     void on_connected(runtime::connect_outcome outcome);
     void on_no_connection(const runtime::connect_outcome& outcome);
     void wait_and_reconnect();
     void end_life(const error_info& reason);
     void refuse_start(const error_info& failure);
     void note_failure();
-    [[nodiscard]] error_info start_error(std::error_code reason) const;
+    [[nodiscard]] error_info start_error(std::error_code reason) const noexcept;
     [[nodiscard]] error_info start_error(errc code, std::error_code cause,
-                                         const std::string& text) const;
+                                         const std::string& text) const noexcept;
     [[nodiscard]] std::shared_ptr<client_engine> self() {
         return std::static_pointer_cast<client_engine>(shared_from_this());
     }

@@ -1,5 +1,6 @@
 #include "core/life.h"
 
+#include "utils/contain.h"
 #include "utils/log.h"
 #include "utils/user_code.h"
 
@@ -57,9 +58,10 @@ void life::finish(runtime::loop& where) noexcept {
                 followers.swap(when_over_);
                 break;
             }
-            if (!where.runs_here()) {
-                // The last callback ran on a pool's thread; these belong to the loop.
-                where.post([keep = keep_alive(), this, &where] { finish(where); });
+            // The last callback ran on a pool's thread; these belong to the loop.
+            if (!where.runs_here() && detail::insist([&] {
+                    where.post([keep = keep_alive(), this, &where] { finish(where); });
+                })) {
                 return;
             }
             handlers.swap(stop_handlers_);
@@ -76,8 +78,8 @@ void life::finish(runtime::loop& where) noexcept {
 }
 
 void life::abandon() {
-    begin_stop();
     callbacks_gate()->close();
+    detail::insist([this] { begin_stop(); });
 }
 
 bool life::run_callback(runtime::loop& where, const unique_function<void()>& callback) noexcept {
@@ -90,7 +92,7 @@ bool life::run_callback(runtime::loop& where, const unique_function<void()>& cal
     const auto thrown = detail::run_user_code(callback);
     if (thrown) {
         note_callback_exception();
-        detail::log(log_level::error, "{}: a callback threw: {}", name_, *thrown);
+        detail::log(log_level::error, "{}: a callback threw: {}", name_, thrown->text);
     }
     if (!is_on_loop) {
         gate->leave();

@@ -74,7 +74,8 @@ public:
     /// Whether the calling thread may wait for this life to end: it is no I/O thread, and does not
     /// run the io_context.
     [[nodiscard]] virtual bool may_block() const noexcept;
-    /// Begins the end, whatever the state; `end()` tells when it is over. Idempotent.
+    /// Begins the end, whatever the state; `end()` tells when it is over. Idempotent. Throws
+    /// std::bad_alloc when it has not begun: it can be asked for again.
     virtual void begin_stop() = 0;
     /// Who runs a life's loops, as far as a stop can rely on it.
     enum class driven_by : std::uint8_t { own_threads, others };

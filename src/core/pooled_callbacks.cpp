@@ -1,5 +1,6 @@
 #include "core/pooled_callbacks.h"
 
+#include "utils/contain.h"
 #include "utils/log.h"
 #include "utils/user_code.h"
 
@@ -86,37 +87,59 @@ void pooled_callbacks::publish(bool is_last) {
     bool is_due = false;
     bool must_hold = false;
     bool is_end = false;
+    bool is_lost = false;
     {
         const std::lock_guard lock(mutex_);
+        is_lost = !add_staged();
         is_last_published_ = is_last;
         if (is_pool_gone_) {
             is_end = is_last;
         } else {
             is_due = !std::exchange(is_scheduled_, true);
         }
-        waiting_bytes_ += staged_.bytes();
         must_hold = !is_last && !is_held_ && waiting_bytes_ > pool_->queue_limit;
         is_held_ = is_held_ || must_hold;
-        if (published_.empty()) {
-            published_.swap(staged_);
-        } else {
-            published_.add_all(staged_);
-        }
+    }
+    if (is_lost) {
+        count_unread(staged_);
+        who_->begin_close(errc::out_of_memory);
     }
     staged_.clear();
     if (must_hold) {
         who_->set_hold(session::hold::callback_queue, true);
     }
-    const bool must_start = is_due && pool_->dispatcher->add(self());
+    if (is_due) {
+        hand_over();
+    }
     if (is_last) {
         pool_->dispatcher->start_workers();  // there may be no next round
+    }
+    if (is_end) {
+        finish();
+    }
+}
+
+/// False when there is no memory for it.
+bool pooled_callbacks::add_staged() noexcept {
+    if (published_.empty()) {
+        published_.swap(staged_);
+        waiting_bytes_ += published_.bytes();
+        return true;
+    }
+    const std::size_t more = staged_.bytes();
+    const bool is_added = detail::contain([this] { published_.add_all(staged_); });
+    waiting_bytes_ += is_added ? more : 0;
+    return is_added;
+}
+
+void pooled_callbacks::hand_over() {
+    bool must_start = false;
+    if (!detail::contain([&] { must_start = pool_->dispatcher->add(self()); })) {
+        drop();
     } else if (must_start) {
         // In the next round of this batch, when the other sessions have published too.
         must_start_workers_ = true;
         loop_->mark_dirty(*this);
-    }
-    if (is_end) {
-        finish();
     }
 }
 
@@ -182,7 +205,8 @@ pooled_callbacks::after_run pooled_callbacks::fetch() {
     }
     pool_->spare.give(std::move(done));
     if (reading) {
-        loop_->post([keep = self(), this, who = std::move(reading)] { read_again(who); });
+        detail::insist(
+            [&] { loop_->post([keep = self(), this, who = reading] { read_again(who); }); });
     }
     return next;
 }
@@ -216,7 +240,7 @@ template <typename Callback>
 void pooled_callbacks::call(const Callback& callback) {
     if (const auto thrown = detail::run_user_code(callback)) {
         has_thrown_ = true;
-        engine_->on_callback_exception(*who_, *thrown);
+        engine_->on_callback_exception(*who_, thrown->text);
         end_session(who_);
     }
 }
@@ -242,16 +266,20 @@ void pooled_callbacks::drop() noexcept {
 }
 
 void pooled_callbacks::end_session(const stream_ptr& who) const {
-    loop_->post([who] { who->begin_close(errc::internal_error); });
+    detail::insist(
+        [&] { loop_->post([who] { who->begin_close(errc::internal_error); }); });
+}
+
+void pooled_callbacks::count_unread(callback_records& lost) const noexcept {
+    while (const auto left = lost.next()) {
+        who_->count_unread(callback_records::is_message(left->what) ? 1 : 0);
+    }
 }
 
 /// The last of all: nobody publishes or delivers any more.
 void pooled_callbacks::finish() noexcept {
-    for (callback_records* const each : {&delivering_, &published_}) {
-        while (const auto left = each->next()) {
-            who_->count_unread(callback_records::is_message(left->what) ? 1 : 0);
-        }
-    }
+    count_unread(delivering_);
+    count_unread(published_);
     const stream_ptr who = std::move(who_);
     engine_->on_gone(who, reason_, who->metrics());
 }

@@ -76,6 +76,8 @@ private:
     void flush() override;
     void stage(kind what, std::uint64_t id, std::span<const std::uint8_t> data);
     void publish(bool is_last);
+    [[nodiscard]] bool add_staged() noexcept;
+    void hand_over();
     void read_again(const stream_ptr& who);
 
     // On the pool.
@@ -92,6 +94,7 @@ private:
     }
     void drop() noexcept override;
     void end_session(const stream_ptr& who) const;
+    void count_unread(callback_records& lost) const noexcept;
     void finish() noexcept;
 
     const std::shared_ptr<session::session_host> engine_;

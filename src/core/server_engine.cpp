@@ -1,7 +1,9 @@
 #include "core/server_engine.h"
 
+#include "utils/contain.h"
 #include "utils/failure.h"
 #include "utils/log.h"
+#include "utils/on_exception.h"
 
 #include <fmt/format.h>
 
@@ -70,6 +72,9 @@ void server_engine::begin_stop() {
         return;
     }
     is_stopping_ = true;
+    // Not begun, for want of memory: it can be asked for again.
+    const detail::on_exception undo([&] { ends_by_ = not_stopping; });
+    end_sessions(deadline);
     std::size_t waiting = 0;
     bool has_stopped_accepting = false;
     {
@@ -85,7 +90,6 @@ void server_engine::begin_stop() {
             release_one(*first);
         }
     });
-    end_sessions(deadline);
 }
 
 std::size_t server_engine::close_listener() {
@@ -102,6 +106,10 @@ void server_engine::stop_accepting() {
     }
     // In place of the acceptor, until the stop: a server without connections lives on.
     alive_.fetch_add(1);
+    const detail::on_exception undo([this] {
+        alive_.fetch_sub(1);
+        has_stopped_accepting_ = false;
+    });
     pool_->loops().front()->post([keep = self(), this, waiting = close_listener(),
                                   deadline = stop_deadline(options_.drain_timeout)] {
         acceptor_->close_when_empty(waiting, deadline);
@@ -130,6 +138,13 @@ void server_engine::on_accept(runtime::unique_socket socket, const endpoint& pee
     // Also while stopping: a client that was still let in is served a goodbye, and not shown the
     // door. It may come back, to the process that listens here next.
     accepted_.fetch_add(1, std::memory_order_relaxed);
+    if (!detail::contain([&] { let_in(std::move(socket), peer); })) {
+        // Closed without a word, which would need memory as well.
+        refused_.fetch_add(1, std::memory_order_relaxed);
+    }
+}
+
+void server_engine::let_in(runtime::unique_socket socket, const endpoint& peer) {
     const bool is_proxied = proxies_.trusts(peer);
     // Whose address a proxied connection counts for is not known before its header.
     if (!admit(is_proxied ? endpoint{} : peer)) {
@@ -145,6 +160,10 @@ void server_engine::on_accept(runtime::unique_socket socket, const endpoint& pee
     }
     if (is_proxied) {
         alive_.fetch_add(1);
+        const detail::on_exception undo([this] {
+            alive_.fetch_sub(1);
+            forget({});
+        });
         proxies_.receive(
             pool_->loops().front(), std::move(socket), peer,
             [keep = self(), this](proxy_outcome outcome) { on_proxy_header(std::move(outcome)); });
@@ -154,6 +173,7 @@ void server_engine::on_accept(runtime::unique_socket socket, const endpoint& pee
 }
 
 void server_engine::judge_and_hand_over(runtime::unique_socket socket, const endpoint& client) {
+    const detail::on_exception undo([&] { forget(client); });
     accept_answer answer;
     // Whom nobody could judge is not let in: the callback threw, or no callback runs any more.
     const bool is_judged =
@@ -164,15 +184,29 @@ void server_engine::judge_and_hand_over(runtime::unique_socket socket, const end
     }
     rejected_.fetch_add(1, std::memory_order_relaxed);
     forget(client);
-    refuse(std::move(socket), client, standing::rejected);
+    detail::contain([&] { refuse(std::move(socket), client, standing::rejected); });
 }
 
 void server_engine::on_proxy_header(proxy_outcome outcome) {
-    if (!outcome.error && take_place_of(outcome.client)) {
-        judge_and_hand_over(std::move(outcome.socket), outcome.client);
-        release_one(*pool_->loops().front());
-        return;
+    bool has_place = false;
+    const bool is_settled = detail::contain([&] {
+        has_place = !outcome.error && take_place_of(outcome.client);
+        if (has_place) {
+            judge_and_hand_over(std::move(outcome.socket), outcome.client);
+        } else {
+            turn_away(std::move(outcome));
+        }
+    });
+    if (!is_settled) {
+        refused_.fetch_add(1, std::memory_order_relaxed);
     }
+    if (!has_place) {
+        forget({});
+    }
+    release_one(*pool_->loops().front());
+}
+
+void server_engine::turn_away(proxy_outcome outcome) {
     if (!outcome.error) {
         refused_.fetch_add(1, std::memory_order_relaxed);
         refuse(std::move(outcome.socket), outcome.client, standing::surplus);
@@ -182,13 +216,12 @@ void server_engine::on_proxy_header(proxy_outcome outcome) {
                     outcome.client.to_string(), outcome.error.message());
         report_error(outcome.error);
     }
-    forget({});
-    release_one(*pool_->loops().front());
 }
 
 void server_engine::hand_over(runtime::unique_socket socket, const endpoint& client, standing as,
                               std::shared_ptr<void> user_data) {
     alive_.fetch_add(1);
+    const detail::on_exception undo([this] { alive_.fetch_sub(1); });
     const auto& where = pool_->next_loop();
     if (where->runs_here()) {
         serve(where, std::move(socket), client, as, std::move(user_data));
@@ -203,22 +236,51 @@ void server_engine::hand_over(runtime::unique_socket socket, const endpoint& cli
 void server_engine::serve(const std::shared_ptr<runtime::loop>& where,
                           runtime::unique_socket socket, const endpoint& peer, standing as,
                           std::shared_ptr<void> user_data) {
+    const bool is_served = detail::contain([&] {
+        const auto created =
+            begin_session(where, std::move(socket), peer, as, std::move(user_data));
+        created->start();
+        if (is_stopping_) {
+            // The stop may have looked at the connections just before this one was among them.
+            created->end_by(ends_by_);
+        }
+    });
+    if (!is_served) {
+        refused_.fetch_add(1, std::memory_order_relaxed);
+        give_back(peer, as);
+        release_one(*where);
+    }
+}
+
+/// Once it is entered, nothing fails any more: its end gives its place back.
+std::shared_ptr<session::stream_session> server_engine::begin_session(
+    const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
+    const endpoint& peer, standing as, std::shared_ptr<void> user_data) {
     session::session_setup setup;
     setup.role = session::session_role::server;
     setup.drain_timeout = options_.drain_timeout;
     setup.remote = peer;
-    const auto created = make_session(where, std::move(socket), setup);
+    auto created = make_session(where, std::move(socket), setup);
     created->set_user_data(std::move(user_data));
     enter(created, as);
-    created->start();
-    if (is_stopping_) {
-        // The stop may have looked at the connections just before this one was among them.
-        created->end_by(ends_by_);
+    return created;
+}
+
+void server_engine::give_back(const endpoint& peer, standing as) noexcept {
+    if (as == standing::admitted) {
+        forget(peer);
     }
 }
 
 void server_engine::enter(const session_ptr& who, standing) {
-    (void)sessions_.add_session(who);  // unlimited, and the id is new
+    register_session(who);
+}
+
+void server_engine::register_session(const session_ptr& who) {
+    // Unlimited, and the id is new.
+    if (!sessions_.add_session(who)) {
+        throw std::bad_alloc();
+    }
 }
 
 server_engine::standing server_engine::leave(const session_ptr& who) noexcept {
@@ -239,6 +301,7 @@ bool server_engine::admit(const endpoint& peer) {
         }
         ++admitted_;
     }
+    const detail::on_exception undo([this] { forget({}); });
     if (take_place_of(peer)) {
         return true;
     }
@@ -260,7 +323,7 @@ bool server_engine::take_place_of(const endpoint& peer) {
     return true;
 }
 
-void server_engine::forget(const endpoint& peer) {
+void server_engine::forget(const endpoint& peer) noexcept {
     const std::lock_guard lock(admission_mutex_);
     --admitted_;
     if (is_counted(peer)) {

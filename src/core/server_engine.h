@@ -69,8 +69,13 @@ protected:
                    std::shared_ptr<void> user_data);
     /// A connection that is `surplus` or `rejected`. It is told, and closed.
     virtual void refuse(runtime::unique_socket socket, const endpoint& peer, standing as);
-    /// A connection is there, and one of them is gone.
+    /// A connection is there, and one of them is gone. `enter` throws std::bad_alloc with nothing
+    /// done.
     virtual void enter(const session_ptr& who, standing as);
+    /// To the registry.
+    void register_session(const session_ptr& who);
+    /// A connection that was never entered.
+    virtual void give_back(const endpoint& peer, standing as) noexcept;
     virtual standing leave(const session_ptr& who) noexcept;
     /// Begins the end of every connection, which comes at the latest at `deadline`.
     virtual void end_sessions(runtime::steady_time deadline);
@@ -104,7 +109,12 @@ private:
     [[nodiscard]] bool is_counted(const endpoint& peer) const noexcept;
     [[nodiscard]] bool take_place_of(const endpoint& peer);
     [[nodiscard]] bool admit(const endpoint& peer);
-    void forget(const endpoint& peer);
+    void forget(const endpoint& peer) noexcept;
+    void let_in(runtime::unique_socket socket, const endpoint& peer);
+    void turn_away(proxy_outcome outcome);
+    [[nodiscard]] std::shared_ptr<session::stream_session> begin_session(
+        const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
+        const endpoint& peer, standing as, std::shared_ptr<void> user_data);
     void release_one(runtime::loop& where);
     /// Closes the listener, with its lock held: how many may wait in its queue.
     [[nodiscard]] std::size_t close_listener();

@@ -21,51 +21,57 @@ session_manager::session_manager(std::size_t max_sessions, const session_config&
       low_watermark_(config.low_watermark) {}
 
 VoidResult session_manager::add_session(const session_ptr& session) {
-    if (!session) {
-        return detail::failure(errc::invalid_session, "a null session cannot be added",
-                               "session_manager");
-    }
-    std::shared_ptr<const std::vector<session_ptr>> outdated;
-    const std::lock_guard lock(mutex_);
-    if (max_sessions_ != 0 && sessions_.size() >= max_sessions_) {
-        ++rejected_;
-        return detail::failure(errc::server_full,
-                               "limit of " + std::to_string(max_sessions_) + " sessions reached",
-                               "session_manager");
-    }
-    if (!sessions_.try_emplace(session->id(), registered{session, added_}).second) {
-        return detail::failure(errc::already_exists, "a session of this id is registered",
-                               "session_manager");
-    }
-    outdated.swap(snapshot_);
-    ++added_;
-    peak_ = std::max(peak_, sessions_.size());
-    return ok();
+    return detail::within_memory([&]() -> VoidResult {
+        if (!session) {
+            return detail::failure(errc::invalid_session, "a null session cannot be added",
+                                   "session_manager");
+        }
+        std::shared_ptr<const std::vector<session_ptr>> outdated;
+        const std::lock_guard lock(mutex_);
+        if (max_sessions_ != 0 && sessions_.size() >= max_sessions_) {
+            ++rejected_;
+            return detail::failure(errc::server_full,
+                                   "limit of " + std::to_string(max_sessions_) + " sessions reached",
+                                   "session_manager");
+        }
+        if (!sessions_.try_emplace(session->id(), registered{session, added_}).second) {
+            return detail::failure(errc::already_exists, "a session of this id is registered",
+                                   "session_manager");
+        }
+        outdated.swap(snapshot_);
+        ++added_;
+        peak_ = std::max(peak_, sessions_.size());
+        return ok();
+    });
 }
 
 VoidResult session_manager::remove_session(std::string_view id) {
-    // Destroyed after the lock is released: user data has destructors.
-    session_ptr removed;
-    std::shared_ptr<const std::vector<session_ptr>> outdated;
-    const std::lock_guard lock(mutex_);
-    const auto found = sessions_.find(id);
-    if (found == sessions_.end()) {
-        return not_found(id);
-    }
-    removed = std::move(found->second.session);
-    sessions_.erase(found);
-    outdated.swap(snapshot_);
-    ++removed_;
-    return ok();
+    return detail::within_memory([&]() -> VoidResult {
+        // Destroyed after the lock is released: user data has destructors.
+        session_ptr removed;
+        std::shared_ptr<const std::vector<session_ptr>> outdated;
+        const std::lock_guard lock(mutex_);
+        const auto found = sessions_.find(id);
+        if (found == sessions_.end()) {
+            return not_found(id);
+        }
+        removed = std::move(found->second.session);
+        sessions_.erase(found);
+        outdated.swap(snapshot_);
+        ++removed_;
+        return ok();
+    });
 }
 
 Result<session_manager::session_ptr> session_manager::find_session(std::string_view id) const {
-    const std::lock_guard lock(mutex_);
-    const auto found = sessions_.find(id);
-    if (found == sessions_.end()) {
-        return not_found(id);
-    }
-    return found->second.session;
+    return detail::within_memory([&]() -> Result<session_manager::session_ptr> {
+        const std::lock_guard lock(mutex_);
+        const auto found = sessions_.find(id);
+        if (found == sessions_.end()) {
+            return not_found(id);
+        }
+        return found->second.session;
+    });
 }
 
 std::shared_ptr<const std::vector<session_manager::session_ptr>> session_manager::snapshot() const {
@@ -122,8 +128,10 @@ backpressure_state session_manager::state_of(std::size_t queued) const noexcept 
 }
 
 Result<backpressure_state> session_manager::session_backpressure(std::string_view id) const {
-    return find_session(id).map(
-        [this](const session_ptr& found) { return state_of(found->queued_bytes()); });
+    return detail::within_memory([&]() -> Result<backpressure_state> {
+        return find_session(id).map(
+            [this](const session_ptr& found) { return state_of(found->queued_bytes()); });
+    });
 }
 
 session_manager_stats session_manager::get_stats() const {

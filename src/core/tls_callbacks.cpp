@@ -65,28 +65,30 @@ namespace tls_callbacks {
 int verify_peer(X509_STORE_CTX* store, void*) {
     SSL* const ssl =
         static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
-    tls_connection* const connection = tls_connection::of(ssl);
-    const tls_context_state& state = state_of(SSL_get_SSL_CTX(ssl));
-    if (state.trust && !verify_chain(store, *connection, state)) {
+    return from_c<int>(ssl, 0, [&]() -> int {
+        tls_connection* const connection = tls_connection::of(ssl);
+        const tls_context_state& state = state_of(SSL_get_SSL_CTX(ssl));
+        if (state.trust && !verify_chain(store, *connection, state)) {
+            connection->note_refusal(
+                transport::describe_refusal(store, connection->terms().server_name));
+            return 0;
+        }
+        if (state.trust &&
+            !begin_origin(ssl, SSL_get_session(ssl), end_of_proof(store, state.trust->has_crls()))) {
+            return 0;
+        }
+        if (state.pins.empty()) {
+            return 1;
+        }
+        const std::string fingerprint = transport::fingerprint_of(X509_STORE_CTX_get0_cert(store));
+        if (std::find(state.pins.begin(), state.pins.end(), fingerprint) != state.pins.end()) {
+            return 1;
+        }
+        X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
         connection->note_refusal(
-            transport::describe_refusal(store, connection->terms().server_name));
+            fmt::format("the certificate with SHA-256 {} is not pinned", fingerprint));
         return 0;
-    }
-    if (state.trust &&
-        !begin_origin(ssl, SSL_get_session(ssl), end_of_proof(store, state.trust->has_crls()))) {
-        return 0;
-    }
-    if (state.pins.empty()) {
-        return 1;
-    }
-    const std::string fingerprint = transport::fingerprint_of(X509_STORE_CTX_get0_cert(store));
-    if (std::find(state.pins.begin(), state.pins.end(), fingerprint) != state.pins.end()) {
-        return 1;
-    }
-    X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
-    connection->note_refusal(
-        fmt::format("the certificate with SHA-256 {} is not pinned", fingerprint));
-    return 0;
+    });
 }
 
 int choose_protocol(SSL* ssl, const unsigned char** chosen, unsigned char* chosen_size,
@@ -105,7 +107,9 @@ int accept_name(SSL* ssl, int*, void*) {
 }
 
 int choose_identities(SSL* ssl, void*) {
-    return state_of(SSL_get_SSL_CTX(ssl)).identities.offer(ssl) ? 1 : 0;
+    return from_c<int>(ssl, 0, [&]() -> int {
+        return state_of(SSL_get_SSL_CTX(ssl)).identities.offer(ssl) ? 1 : 0;
+    });
 }
 
 int staple(SSL* ssl, void*) {
@@ -123,28 +127,30 @@ int staple(SSL* ssl, void*) {
 }
 
 int check_staple(SSL* ssl, void*) {
-    if (SSL_session_reused(ssl) == 1) {
-        return 1;  // its origin says until when what was stapled then holds
-    }
-    tls_connection* const connection = tls_connection::of(ssl);
-    const STACK_OF(X509)* const chain = SSL_get0_verified_chain(ssl);
-    unsigned char* stapled = nullptr;
-    const long size = SSL_get_tlsext_status_ocsp_resp(ssl, &stapled);
-    const int depth = sk_X509_num(chain);
-    const staple_verdict verdict = judge_staple(
-        {stapled, static_cast<std::size_t>(std::max(size, 0L))}, sk_X509_value(chain, 0),
-        sk_X509_value(chain, std::min(1, depth - 1)), connection->wall_clock());
-    if (!verdict.refusal.empty()) {
-        connection->note_refusal(verdict.refusal);
-        return 0;
-    }
-    return narrow_origin(SSL_get_session(ssl), verdict.until) ? 1 : -1;
+    return from_c<int>(ssl, -1, [&]() -> int {
+        if (SSL_session_reused(ssl) == 1) {
+            return 1;  // its origin says until when what was stapled then holds
+        }
+        tls_connection* const connection = tls_connection::of(ssl);
+        const STACK_OF(X509)* const chain = SSL_get0_verified_chain(ssl);
+        unsigned char* stapled = nullptr;
+        const long size = SSL_get_tlsext_status_ocsp_resp(ssl, &stapled);
+        const int depth = sk_X509_num(chain);
+        const staple_verdict verdict = judge_staple(
+            {stapled, static_cast<std::size_t>(std::max(size, 0L))}, sk_X509_value(chain, 0),
+            sk_X509_value(chain, std::min(1, depth - 1)), connection->wall_clock());
+        if (!verdict.refusal.empty()) {
+            connection->note_refusal(verdict.refusal);
+            return 0;
+        }
+        return narrow_origin(SSL_get_session(ssl), verdict.until) ? 1 : -1;
+    });
 }
 
 void log_keys(const SSL* ssl, const char* line) {
     tls_context_state& state = state_of(SSL_get_SSL_CTX(ssl));
     const std::lock_guard lock(state.key_log_mutex);
-    state.key_log << line << std::endl;
+    state.key_log << line << std::endl;  // a stream that throws nothing
 }
 
 void note_event(const SSL* ssl, int where, int value) {

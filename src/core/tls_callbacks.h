@@ -3,6 +3,7 @@
 #include "core/tls_context.h"
 #include "core/tls_identities.h"
 #include "core/tls_trust.h"
+#include "transport/tls_connection.h"
 
 #include <openssl/ssl.h>
 
@@ -11,6 +12,7 @@
 #include <fstream>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -37,6 +39,18 @@ struct tls_context_state {
 void set_state(SSL_CTX* context, tls_context_state& state) noexcept;
 
 /// What OpenSSL calls.
+/// Runs a callback of OpenSSL's, which is C: nothing may be thrown through it. If memory runs out,
+/// it answers `otherwise`, and the connection knows why.
+template <typename Answer, typename Work>
+[[nodiscard]] Answer from_c(const SSL* ssl, Answer otherwise, const Work& work) noexcept {
+    try {
+        return work();
+    } catch (const std::bad_alloc&) {
+        transport::tls_connection::of(ssl)->note_out_of_memory();
+        return otherwise;
+    }
+}
+
 namespace tls_callbacks {
 
 /// The chain (and the pins) of the peer: what OpenSSL verifies, and why it refused.

@@ -107,48 +107,56 @@ namespace tls_callbacks {
 
 int use_ticket_key(SSL* ssl, unsigned char* name, unsigned char* vector, EVP_CIPHER_CTX* cipher,
                    EVP_MAC_CTX* mac, int is_new) {
-    tls_ticket_keys& keys = *state_of(SSL_get_SSL_CTX(ssl)).tickets;
-    const runtime::steady_time now = tls_connection::of(ssl)->clock();
-    return is_new == 1 ? keys.protect(name, vector, cipher, mac, now)
-                       : keys.open(name, vector, cipher, mac, now);
+    return from_c<int>(ssl, -1, [&]() -> int {
+        tls_ticket_keys& keys = *state_of(SSL_get_SSL_CTX(ssl)).tickets;
+        const runtime::steady_time now = tls_connection::of(ssl)->clock();
+        return is_new == 1 ? keys.protect(name, vector, cipher, mac, now)
+                           : keys.open(name, vector, cipher, mac, now);
+    });
 }
 
 int write_ticket(SSL* ssl, void*) {
-    SSL_SESSION* const session = SSL_get_session(ssl);
-    if (!origin_of(session) && !begin_origin(ssl, session, wall_time::max())) {
-        return 0;
-    }
-    const auto origin = origin_of(session);
-    // OpenSSL counts a session of TLS 1.2 from its full handshake on, one of 1.3 from each ticket.
-    const bool begins_anew = SSL_version(ssl) == TLS1_3_VERSION;
-    const auto left = std::chrono::floor<std::chrono::seconds>(
-        origin->until - (begins_anew ? now_at(ssl) : origin->since));
-    (void)SSL_SESSION_set_timeout(session, std::max<long>(1, left.count()));
-    return 1;
+    return from_c<int>(ssl, 0, [&]() -> int {
+        SSL_SESSION* const session = SSL_get_session(ssl);
+        if (!origin_of(session) && !begin_origin(ssl, session, wall_time::max())) {
+            return 0;
+        }
+        const auto origin = origin_of(session);
+        // OpenSSL counts a session of TLS 1.2 from its full handshake on, one of 1.3 from each ticket.
+        const bool begins_anew = SSL_version(ssl) == TLS1_3_VERSION;
+        const auto left = std::chrono::floor<std::chrono::seconds>(
+            origin->until - (begins_anew ? now_at(ssl) : origin->since));
+        (void)SSL_SESSION_set_timeout(session, std::max<long>(1, left.count()));
+        return 1;
+    });
 }
 
 SSL_TICKET_RETURN judge_ticket(SSL* ssl, SSL_SESSION* session, const unsigned char*, std::size_t,
                                SSL_TICKET_STATUS status, void*) {
-    if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) {
-        return SSL_TICKET_RETURN_IGNORE_RENEW;
-    }
-    const auto origin = origin_of(session);
-    if (!origin || !origin->holds_at(now_at(ssl)) || origin->server_name != name_in_hello(ssl)) {
-        return SSL_TICKET_RETURN_IGNORE_RENEW;
-    }
-    // A client offers a ticket of TLS 1.3 once.
-    const bool is_spent = SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION;
-    return is_spent || status == SSL_TICKET_SUCCESS_RENEW ? SSL_TICKET_RETURN_USE_RENEW
-                                                          : SSL_TICKET_RETURN_USE;
+    return from_c<SSL_TICKET_RETURN>(ssl, SSL_TICKET_RETURN_IGNORE_RENEW, [&]() -> SSL_TICKET_RETURN {
+        if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) {
+            return SSL_TICKET_RETURN_IGNORE_RENEW;
+        }
+        const auto origin = origin_of(session);
+        if (!origin || !origin->holds_at(now_at(ssl)) || origin->server_name != name_in_hello(ssl)) {
+            return SSL_TICKET_RETURN_IGNORE_RENEW;
+        }
+        // A client offers a ticket of TLS 1.3 once.
+        const bool is_spent = SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION;
+        return is_spent || status == SSL_TICKET_SUCCESS_RENEW ? SSL_TICKET_RETURN_USE_RENEW
+                                                              : SSL_TICKET_RETURN_USE;
+    });
 }
 
 int remember_session(SSL* ssl, SSL_SESSION* session) {
-    const auto& terms = tls_connection::of(ssl)->terms();
-    if (!terms.sessions || (!origin_of(session) && !begin_origin(ssl, session, wall_time::max()))) {
-        return 0;
-    }
-    terms.sessions->put(terms.session_key, transport::tls_session(session));
-    return 1;  // the reference is ours
+    return from_c<int>(ssl, 0, [&]() -> int {
+        const auto& terms = tls_connection::of(ssl)->terms();
+        if (!terms.sessions || (!origin_of(session) && !begin_origin(ssl, session, wall_time::max()))) {
+            return 0;
+        }
+        terms.sessions->put(terms.session_key, transport::tls_session(session));
+        return 1;  // the reference is ours
+    });
 }
 
 }  // namespace tls_callbacks

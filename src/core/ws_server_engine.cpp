@@ -2,6 +2,7 @@
 
 #include "core/ws_closing.h"
 #include "core/ws_settings.h"
+#include "utils/on_exception.h"
 
 #include <algorithm>
 #include <utility>
@@ -70,6 +71,7 @@ void ws_server_engine::refuse(runtime::unique_socket socket, const endpoint& pee
         }
         ++surplus_;
     }
+    const detail::on_exception undo([&] { give_back(peer, as); });
     hand_over(std::move(socket), peer, as, nullptr);
 }
 
@@ -78,8 +80,16 @@ void ws_server_engine::enter(const session_ptr& who, standing as) {
     arrivals_.emplace(who.get(), arrival{who, as});
 }
 
+void ws_server_engine::give_back(const endpoint& peer, standing as) noexcept {
+    if (as != standing::admitted) {
+        const std::lock_guard lock(arrivals_mutex_);
+        --surplus_;
+    }
+    server_engine::give_back(peer, as);
+}
+
 void ws_server_engine::promote(const session_ptr& who) {
-    (void)sessions().add_session(who);  // unlimited, and the id is new
+    register_session(who);
     const std::lock_guard lock(arrivals_mutex_);
     arrivals_.erase(who.get());
 }

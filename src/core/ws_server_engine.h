@@ -75,6 +75,7 @@ private:
         return callbacks_->judge;
     }
     void enter(const session_ptr& who, standing as) override;
+    void give_back(const endpoint& peer, standing as) noexcept override;
     [[nodiscard]] standing leave(const session_ptr& who) noexcept override;
     void end_sessions(runtime::steady_time deadline) override;
     void tell_error(std::error_code error) override;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
+#include <utility>
 
 namespace network_system::protocol {
 namespace {
@@ -49,40 +51,47 @@ std::size_t frame_decoder::take_header(bytes_view bytes) noexcept {
     return count;
 }
 
-void frame_decoder::begin_collecting(bytes_view first_part) {
+bool frame_decoder::begin_collecting(bytes_view first_part) noexcept {
     is_collecting_ = true;
     body_have_ = 0;
-    collect(first_part);
+    return collect(first_part);
 }
 
-void frame_decoder::collect(bytes_view part) {
-    reserve(body_have_ + part.size());
+bool frame_decoder::collect(bytes_view part) noexcept {
+    if (!reserve(body_have_ + part.size())) {
+        return false;
+    }
     if (!part.empty()) {
         std::memcpy(body_.get() + body_have_, part.data(), part.size());
         body_have_ += part.size();
     }
+    return true;
 }
 
-void frame_decoder::reserve(std::size_t wanted) {
+bool frame_decoder::reserve(std::size_t wanted) noexcept {
     if (wanted <= body_capacity_) {
-        return;
+        return true;
     }
     const std::size_t grown = std::max({wanted, 2 * body_capacity_, first_reservation});
     const std::size_t capacity = std::max(wanted, std::min(grown, current_.length));
-    auto larger = std::make_unique_for_overwrite<std::uint8_t[]>(capacity);
+    std::unique_ptr<std::uint8_t[]> larger(new (std::nothrow) std::uint8_t[capacity]);
+    if (!larger) {
+        return false;
+    }
     if (body_have_ > 0) {
         std::memcpy(larger.get(), body_.get(), body_have_);
     }
     body_ = std::move(larger);
     body_capacity_ = capacity;
+    return true;
 }
 
 std::span<std::uint8_t> frame_decoder::place() noexcept {
     if (!is_collecting_ || missing() < worth_placing) {
         return {};
     }
-    if (body_have_ == body_capacity_) {
-        reserve(body_have_ + 1);
+    if (body_have_ == body_capacity_ && !reserve(body_have_ + 1)) {
+        return {};
     }
     return {body_.get() + body_have_, std::min(missing(), body_capacity_ - body_have_)};
 }

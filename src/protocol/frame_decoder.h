@@ -34,8 +34,9 @@ public:
         : max_message_size_(max_message_size), frames_(frames) {}
 
     struct progress {
-        /// Set when the stream broke the protocol: `protocol_error` or `message_too_large`. The
-        /// decoder must not be used further.
+        /// Set when the stream broke the protocol: `protocol_error` or `message_too_large`; or when
+        /// there was no memory for a part of a frame: `out_of_memory`. The decoder must not be used
+        /// further.
         std::optional<errc> error;
         /// Bytes not looked at because the sink stopped or the stream is broken.
         std::size_t unused = 0;
@@ -45,7 +46,8 @@ public:
     [[nodiscard]] progress consume(bytes_view bytes, Sink&& sink);
 
     /// Where the rest of the frame being collected belongs, so that it can be read there without
-    /// a copy; empty when little or nothing is missing. Fill it with `placed`, or ignore it.
+    /// a copy; empty when little or nothing is missing, or there is no memory for more. Fill it with
+    /// `placed`, or ignore it.
     [[nodiscard]] std::span<std::uint8_t> place() noexcept;
     /// The first `count` bytes of `place` were filled.
     template <typename Sink>
@@ -73,9 +75,10 @@ private:
         return length <= max_message_size_ && (!is_framed || header[0] == 0);
     }
     [[nodiscard]] std::optional<errc> parse_other(const std::uint8_t* header) noexcept;
-    void begin_collecting(bytes_view first_part);
-    void collect(bytes_view part);
-    void reserve(std::size_t wanted);
+    // False when there is no memory for it.
+    [[nodiscard]] bool begin_collecting(bytes_view first_part) noexcept;
+    [[nodiscard]] bool collect(bytes_view part) noexcept;
+    [[nodiscard]] bool reserve(std::size_t wanted) noexcept;
     [[nodiscard]] std::size_t missing() const noexcept { return current_.length - body_have_; }
 
     template <typename Sink>
@@ -114,7 +117,9 @@ frame_decoder::progress frame_decoder::consume(bytes_view bytes, Sink&& sink) {
         bytes_view payload;
         if (is_collecting_) {
             const bytes_view part = bytes.first(std::min(bytes.size(), missing()));
-            collect(part);
+            if (!collect(part)) {
+                return {errc::out_of_memory, bytes.size()};
+            }
             bytes = bytes.subspan(part.size());
             if (missing() > 0) {
                 break;
@@ -138,7 +143,9 @@ frame_decoder::progress frame_decoder::consume(bytes_view bytes, Sink&& sink) {
                 }
             }
             if (bytes.size() < current_.length) {
-                begin_collecting(bytes);
+                if (!begin_collecting(bytes)) {
+                    return {errc::out_of_memory, bytes.size()};
+                }
                 break;
             }
             payload = bytes.first(current_.length);

@@ -1,6 +1,7 @@
 #include <network_system/internal/websocket_protocol.h>
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace network_system::websocket {
@@ -35,6 +36,8 @@ constexpr violation empty_fragments{errc::protocol_error, close_code::policy_vio
                                     "too many empty fragments"};
 constexpr violation bad_text{errc::protocol_error, close_code::invalid_payload,
                              "text that is not UTF-8"};
+constexpr violation no_memory{errc::out_of_memory, close_code::internal_error,
+                              "no memory for the message"};
 constexpr violation bad_code = breach("close code that may not be sent");
 constexpr violation bad_reason{errc::protocol_error, close_code::invalid_payload,
                                "close reason that is not UTF-8"};
@@ -72,7 +75,7 @@ void message_decoder::settle() noexcept {
                   !is_closed_ && error_ == nullptr;
 }
 
-message_decoder::step message_decoder::next(std::span<std::uint8_t>& bytes) {
+message_decoder::step message_decoder::next(std::span<std::uint8_t>& bytes) noexcept {
     step taken = error_ != nullptr ? step::failed : step::needs_more;
     const auto has_work = [&] { return !bytes.empty() || (is_in_frame_ && missing() == 0); };
     while (taken == step::needs_more && !is_closed_ && has_work()) {
@@ -187,7 +190,7 @@ const violation* message_decoder::begin_frame(unsigned first, std::size_t length
     return is_empty && ++empty_fragments_ > max_empty_fragments ? &empty_fragments : nullptr;
 }
 
-message_decoder::step message_decoder::take_payload(std::span<std::uint8_t>& bytes) {
+message_decoder::step message_decoder::take_payload(std::span<std::uint8_t>& bytes) noexcept {
     const auto part = bytes.first(std::min(bytes.size(), missing()));
     const bool is_alone = is_control(frame_type_) || (is_final_ && message_have_ == 0);
     const bool is_whole = frame_have_ == 0 && part.size() == frame_size_;
@@ -201,8 +204,10 @@ message_decoder::step message_decoder::take_payload(std::span<std::uint8_t>& byt
     return is_valid(part) ? end_frame(part) : fail(bad_text);
 }
 
-message_decoder::step message_decoder::collect(std::span<const std::uint8_t> part) {
-    reserve(message_have_ + frame_have_ + part.size());
+message_decoder::step message_decoder::collect(std::span<const std::uint8_t> part) noexcept {
+    if (!reserve(message_have_ + frame_have_ + part.size())) {
+        return fail(no_memory);
+    }
     if (part.empty()) {
         return fill(0);
     }
@@ -265,9 +270,9 @@ message_decoder::step message_decoder::end_control(std::span<const std::uint8_t>
     return step::delivers;
 }
 
-void message_decoder::reserve(std::size_t wanted) {
+bool message_decoder::reserve(std::size_t wanted) noexcept {
     if (wanted <= body_capacity_) {
-        return;
+        return true;
     }
     const std::size_t frame_end = message_have_ + frame_size_;
     std::size_t capacity =
@@ -276,13 +281,17 @@ void message_decoder::reserve(std::size_t wanted) {
     const bool is_last =
         is_control(frame_type_) ? message_type_ == opcode::continuation : is_final_;
     capacity = is_last ? std::min(capacity, frame_end) : std::max(capacity, first_fragments);
-    auto larger = std::make_unique_for_overwrite<std::uint8_t[]>(capacity);
+    std::unique_ptr<std::uint8_t[]> larger(new (std::nothrow) std::uint8_t[capacity]);
+    if (!larger) {
+        return false;
+    }
     const std::size_t have = message_have_ + frame_have_;
     if (have > 0) {
         std::memcpy(larger.get(), body_.get(), have);
     }
     body_ = std::move(larger);
     body_capacity_ = capacity;
+    return true;
 }
 
 std::span<std::uint8_t> message_decoder::place() noexcept {
@@ -290,8 +299,8 @@ std::span<std::uint8_t> message_decoder::place() noexcept {
         return {};
     }
     const std::size_t have = message_have_ + frame_have_;
-    if (have == body_capacity_) {
-        reserve(have + 1);
+    if (have == body_capacity_ && !reserve(have + 1)) {
+        return {};
     }
     return {body_.get() + have, std::min(missing(), body_capacity_ - have)};
 }

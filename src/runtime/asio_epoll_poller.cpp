@@ -27,12 +27,12 @@ void asio_epoll_poller::arm() {
     if (is_armed_) {
         return;
     }
-    is_armed_ = true;
     descriptor_.async_wait(
         asio::posix::descriptor_base::wait_read,
         [this, keep = owner().shared_from_this()](const std::error_code&) mutable {
             executor_.run([this, keep = std::move(keep)] { on_set_ready(*keep); });
         });
+    is_armed_ = true;
 }
 
 void asio_epoll_poller::on_set_ready(loop& owner) {

@@ -2,6 +2,7 @@
 
 #include "runtime/loop.h"
 #include "runtime/socket_platform.h"
+#include "utils/contain.h"
 
 #include <asio/basic_stream_socket.hpp>
 #include <asio/generic/stream_protocol.hpp>
@@ -39,12 +40,17 @@ std::error_code asio_poller::add(io_watch& watch, unique_socket socket, interest
         // Asio's own category knows no std::errc.
         return {error.value(), std::system_category()};
     }
+    watch.registration_ = new std::shared_ptr<registration>(entry);
     watch.handle_ = socket.release();
     watch.wanted_ = wanted;
     entry->watch = &watch;
-    watch.registration_ = new std::shared_ptr<registration>(entry);
     watches_.add(watch);
-    start_waits(entry);
+    try {
+        start_waits(entry);
+    } catch (...) {
+        remove(watch);
+        throw;
+    }
     return {};
 }
 
@@ -74,12 +80,12 @@ unique_socket asio_poller::release(io_watch& watch) {
 void asio_poller::start_waits(const std::shared_ptr<registration>& entry) {
     const interest wanted = entry->watch->wanted_;
     if (wanted.read && !entry->waits_to_read) {
-        entry->waits_to_read = true;
         start_wait(entry, false);
+        entry->waits_to_read = true;
     }
     if (wanted.write && !entry->waits_to_write) {
-        entry->waits_to_write = true;
         start_wait(entry, true);
+        entry->waits_to_write = true;
     }
 }
 
@@ -108,10 +114,10 @@ void asio_poller::on_wait_done(loop& owner, const std::shared_ptr<registration>&
         const interest wanted = entry->watch->wanted_;
         const interest ready{wanted.read && !for_write, wanted.write && for_write};
         if (ready.any()) {
-            entry->watch->on_ready(ready);
+            detail::contain([&] { entry->watch->on_ready(ready); });
         }
         if (entry->watch != nullptr) {
-            start_waits(entry);
+            detail::insist([&] { start_waits(entry); });
         }
     });
 }

@@ -1,6 +1,7 @@
 #include "runtime/connector.h"
 
 #include "runtime/address_order.h"
+#include "utils/on_exception.h"
 
 #include <fmt/format.h>
 
@@ -51,20 +52,37 @@ connector::~connector() = default;
 void connector::start(const std::string& host, std::uint16_t port, steady_time deadline,
                       handler done) {
     done_ = std::move(done);
-    host_ = host;
     deadline_ = deadline;
     state_ = state::resolving;
     loop_->deadlines().set(*this, deadline_);
     // Whoever waits for an answer gets it when the loop goes away, too.
     loop_->sockets().add_waiting(*this);
     is_waiting_ = true;
-    question_ =
-        loop_->net().resolve(loop_, host, port, [self = shared_from_this()](resolve_result result) {
-            self->on_resolved(std::move(result));
-        });
+    or_fail([&] {
+        host_ = host;
+        question_ = loop_->net().resolve(loop_, host, port,
+                                         [self = shared_from_this()](resolve_result result) {
+                                             self->on_resolved(std::move(result));
+                                         });
+    });
+}
+
+template <typename Work>
+void connector::or_fail(const Work& work) {
+    try {
+        work();
+    } catch (const std::bad_alloc&) {
+        if (state_ != state::done) {
+            fail(errc::out_of_memory, {}, {});
+        }
+    }
 }
 
 void connector::on_resolved(resolve_result result) {
+    or_fail([&] { connect_to(std::move(result)); });
+}
+
+void connector::connect_to(resolve_result result) {
     if (state_ != state::resolving) {
         return;  // cancelled or timed out meanwhile
     }
@@ -124,11 +142,13 @@ bool connector::begin_attempt(const endpoint& peer) {
     }
     if (begun.kind == sockets::outcome::would_block) {
         const auto added = std::make_shared<attempt>(*this, peer);
+        attempts_.push_back(added);
+        const detail::on_exception undo([this] { attempts_.pop_back(); });
         begun.error = loop_->sockets().add(*added, std::move(socket), {false, true});
         if (!begun.error) {
-            attempts_.push_back(added);
             return true;
         }
+        attempts_.pop_back();
     }
     if (peer.kind() == endpoint::family::unix_domain &&
         begun.error == std::errc::resource_unavailable_try_again) {
@@ -153,6 +173,10 @@ void connector::schedule() {
 }
 
 void connector::on_attempt_ready(attempt& which) {
+    or_fail([&] { end_attempt(which); });
+}
+
+void connector::end_attempt(attempt& which) {
     const std::error_code error = loop_->net().connect_result(poller::handle_of(which));
     if (error) {
         failures_.push_back({which.peer(), classify(error, errc::connection_failed), error});
@@ -170,6 +194,10 @@ void connector::on_attempt_ready(attempt& which) {
 }
 
 void connector::on_deadline(steady_time now) {
+    or_fail([&] { meet_deadline(now); });
+}
+
+void connector::meet_deadline(steady_time now) {
     if (state_ == state::resolving) {
         fail(errc::connection_timeout, {}, "the name did not resolve in time");
     } else if (now < deadline_) {

@@ -80,7 +80,13 @@ private:
         std::error_code cause;
     };
 
+    /// Runs what the connecting goes on by. If memory runs out in it, it has failed.
+    template <typename Work>
+    void or_fail(const Work& work);
     void on_resolved(resolve_result result);
+    void connect_to(resolve_result result);
+    void end_attempt(attempt& which);
+    void meet_deadline(steady_time now);
     /// False when no address is left.
     [[nodiscard]] bool keep_reachable_addresses();
     void try_next();

@@ -1,5 +1,7 @@
 #include "runtime/deadline_wheel.h"
 
+#include "utils/contain.h"
+
 #include <algorithm>
 #include <bit>
 
@@ -131,7 +133,7 @@ void deadline_wheel::drain_slot(const slot_position& position, steady_time now) 
         deadline_entry& entry = *due_.next_;
         unlink(entry);
         if (entry.tick_ <= elapsed_) {
-            entry.on_deadline(now);
+            detail::contain([&entry, now] { entry.on_deadline(now); });
         } else {
             insert(entry);
         }

@@ -3,6 +3,7 @@
 #ifdef __linux__
 
 #include "runtime/loop.h"
+#include "utils/contain.h"
 
 #include <unistd.h>
 
@@ -119,26 +120,28 @@ void epoll_poller::dispatch(int count) {
         auto* const watch = static_cast<io_watch*>(event.data.ptr);
         // Without a watch: what only wakes the thread. Without a handle: closed by an earlier
         // callback of this batch.
-        if (watch == nullptr || watch->handle_ == invalid_socket) {
-            continue;
+        if (watch != nullptr && watch->handle_ != invalid_socket) {
+            detail::contain([&] { tell(*watch, event.events); });
         }
-        const bool broken = (event.events & (EPOLLERR | EPOLLHUP)) != 0;
-        const interest ready{watch->wanted_.read &&
-                                 (broken || (event.events & (EPOLLIN | EPOLLRDHUP)) != 0),
-                             watch->wanted_.write && (broken || (event.events & EPOLLOUT) != 0)};
-        if (broken && ready.read && ready.write) {
-            // Whoever writes first would take the socket's error away from the reader.
-            watch->on_ready({true, false});
-            if (watch->handle_ != invalid_socket && watch->wanted_.write) {
-                watch->on_ready({false, true});
-            }
-        } else if (ready.any()) {
-            watch->on_ready(ready);
+    }
+}
+
+void epoll_poller::tell(io_watch& watch, std::uint32_t events) {
+    const bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
+    const interest ready{watch.wanted_.read && (broken || (events & (EPOLLIN | EPOLLRDHUP)) != 0),
+                         watch.wanted_.write && (broken || (events & EPOLLOUT) != 0)};
+    if (broken && ready.read && ready.write) {
+        // Whoever writes first would take the socket's error away from the reader.
+        watch.on_ready({true, false});
+        if (watch.handle_ != invalid_socket && watch.wanted_.write) {
+            watch.on_ready({false, true});
         }
-        // The end of a stream lies behind what was read, and is no further edge.
-        if ((broken || (event.events & EPOLLRDHUP) != 0) && watch->handle_ != invalid_socket) {
-            read_again(*watch);
-        }
+    } else if (ready.any()) {
+        watch.on_ready(ready);
+    }
+    // The end of a stream lies behind what was read, and is no further edge.
+    if ((broken || (events & EPOLLRDHUP) != 0) && watch.handle_ != invalid_socket) {
+        read_again(watch);
     }
 }
 

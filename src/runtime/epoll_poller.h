@@ -45,6 +45,7 @@ protected:
 
 private:
     [[nodiscard]] int control(int operation, io_watch& watch, interest wanted) const noexcept;
+    void tell(io_watch& watch, std::uint32_t events);
     void tell_later(io_watch& watch);
 
     // Bounds one batch: the rest is reported again, in turn, by the next one.

@@ -1,5 +1,8 @@
 #include "runtime/loop.h"
 
+#include "utils/contain.h"
+
+#include <algorithm>
 #include <utility>
 
 namespace network_system::runtime {
@@ -11,6 +14,30 @@ constexpr std::size_t read_buffer_size = std::size_t{256} * 1024;
 // Output written at the end of a batch completes sends, whose callbacks may send again: bounded,
 // so that one chatty object cannot keep the loop from its sockets.
 constexpr int flush_rounds = 4;
+// How many tasks and retired objects there is always room for, while memory lasts: what ends things
+// must not need any.
+constexpr std::size_t kept_ahead = 256;
+// What a storm has made grow is given back.
+constexpr std::size_t most_kept = 4096;
+
+template <typename T>
+void reserve_ahead(std::vector<T>& items) noexcept {
+    if (items.capacity() - items.size() < kept_ahead) {
+        try {
+            items.reserve(std::max(2 * items.capacity(), 2 * kept_ahead));
+        } catch (const std::bad_alloc&) {
+            // There may be room for this one still.
+        }
+    }
+}
+
+template <typename T>
+void empty_and_keep(std::vector<T>& items) {
+    items.clear();
+    if (items.capacity() > most_kept) {
+        items.shrink_to_fit();
+    }
+}
 
 }  // namespace
 
@@ -37,15 +64,24 @@ loop::batch_scope::~batch_scope() {
     current_ = previous_;
 }
 
-void loop::post(unique_function<void()> task) {
+void loop::post(unique_function<void()>&& task) {
     const std::lock_guard lock(mutex_);
     if (is_shut_down_) {
         return;
     }
+    reserve_ahead(tasks_);
     tasks_.push_back(std::move(task));
-    if (!std::exchange(wake_pending_, true)) {
-        driver_->wake();
+    if (wake_pending_) {
+        return;
     }
+    try {
+        driver_->wake();
+    } catch (...) {
+        task = std::move(tasks_.back());
+        tasks_.pop_back();
+        throw;
+    }
+    wake_pending_ = true;
 }
 
 bool loop::context_runs_here() const noexcept {
@@ -74,8 +110,15 @@ void loop::mark_dirty(flushable& output) noexcept {
     }
 }
 
-void loop::retire(std::shared_ptr<void> object) {
-    retired_.push_back(std::move(object));
+void loop::retire(std::shared_ptr<void> object) noexcept {
+    reserve_ahead(retired_);
+    try {
+        retired_.push_back(std::move(object));
+    } catch (const std::bad_alloc&) {
+        alignas(std::shared_ptr<void>) std::byte never_released[sizeof object];
+        ::new (static_cast<void*>(never_released)) std::shared_ptr<void>(std::move(object));
+        detail::log(log_level::error, "no memory to free an object by: it is kept for ever");
+    }
 }
 
 bool loop::enter_another(const std::shared_ptr<callback_gate>& gate) {
@@ -103,9 +146,9 @@ void loop::run_tasks() {
             wake_pending_ = false;
         }
         for (auto& task : running_tasks_) {
-            task();
+            detail::contain(task);
         }
-        running_tasks_.clear();
+        empty_and_keep(running_tasks_);
     });
 }
 
@@ -120,7 +163,7 @@ void loop::flush_dirty() {
         while (output != nullptr) {
             flushable* const next = std::exchange(output->next_dirty_, nullptr);
             output->is_dirty_ = false;
-            output->flush();
+            detail::contain([output] { output->flush(); });
             output = next;
         }
     }
@@ -130,15 +173,26 @@ void loop::finish_batch() {
     flush_dirty();
     leave_gate();
     if (!retired_.empty() && dirty_ == nullptr) {
-        // Swapped out first: destructors may run user code that retires or sends more.
-        const auto freed = std::exchange(retired_, {});
+        free_retired();
     }
     if (dirty_ != nullptr || !retired_.empty()) {
-        post([] {});
+        detail::insist([this] { post([] {}); });
     }
     if (poller_ != nullptr) {
-        request_deadline_wake();
-        poller_->arm();
+        detail::insist([this] { request_deadline_wake(); });
+        detail::insist([this] { poller_->arm(); });
+    }
+}
+
+void loop::free_retired() {
+    // Swapped out first: destructors may run user code that retires or sends more.
+    std::vector<std::shared_ptr<void>> freed;
+    freed.swap(retired_);
+    empty_and_keep(freed);
+    if (retired_.capacity() < freed.capacity()) {
+        freed.insert(freed.end(), std::make_move_iterator(retired_.begin()),
+                     std::make_move_iterator(retired_.end()));
+        freed.swap(retired_);
     }
 }
 
@@ -149,8 +203,8 @@ void loop::request_deadline_wake() {
             driver_->cancel_wake_at();
         }
     } else if (*next < wake_requested_) {
-        wake_requested_ = *next;
         driver_->wake_at(*next);
+        wake_requested_ = *next;
     }
 }
 

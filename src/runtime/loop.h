@@ -82,8 +82,10 @@ public:
     loop& operator=(const loop&) = delete;
     ~loop();
 
-    /// Runs the task in a batch; drops it when the loop has shut down.
-    void post(unique_function<void()> task);
+    /// Runs the task in a batch; drops it when the loop has shut down. Room for the next tasks is
+    /// kept ahead: where memory has run out, the first few hundred still find some. Throws
+    /// std::bad_alloc beyond that, and the task is where it was.
+    void post(unique_function<void()>&& task);
 
     /// Whether the calling thread is inside a batch of this loop.
     [[nodiscard]] bool runs_here() const noexcept { return current_ == this; }
@@ -133,8 +135,9 @@ public:
 
     /// The output is written at the end of this batch.
     void mark_dirty(flushable& output) noexcept;
-    /// Keeps an object alive until the end of this batch.
-    void retire(std::shared_ptr<void> object);
+    /// Keeps an object alive until the end of this batch. Without memory to remember it by, for
+    /// ever: it may still be in use.
+    void retire(std::shared_ptr<void> object) noexcept;
 
     /// Enters the gate of the object whose callbacks are about to run; false when it is closed.
     /// Entering the same gate again in a batch costs a comparison; entering another leaves it.
@@ -177,6 +180,7 @@ private:
 
     void finish_batch();
     void flush_dirty();
+    void free_retired();
     [[nodiscard]] bool enter_another(const std::shared_ptr<callback_gate>& gate);
     void leave_gate() noexcept;
     void request_deadline_wake();

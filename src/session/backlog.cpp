@@ -5,11 +5,20 @@
 namespace network_system::session {
 
 void backlog::push(entry&& added) {
-    bytes_ += added.size();
-    entries_.push_back(std::move(added));
-    if (const auto last = std::prev(entries_.end()); !last->key.empty()) {
-        by_key_.insert_or_assign(last->key, last);
+    const auto last = entries_.emplace(entries_.end());
+    try {
+        if (!added.key.empty()) {
+            last->key = added.key;
+            by_key_.insert_or_assign(last->key, last);
+        }
+    } catch (...) {
+        entries_.pop_back();
+        throw;
     }
+    bytes_ += added.size();
+    last->shared = std::move(added.shared);
+    last->owned = std::move(added.owned);
+    last->done = std::move(added.done);
 }
 
 std::size_t backlog::size_of(std::string_view key) const {
@@ -18,11 +27,12 @@ std::size_t backlog::size_of(std::string_view key) const {
 }
 
 void backlog::note_superseded(entry& old) {
+    if (old.done) {
+        superseded_.callbacks.emplace_back();
+        superseded_.callbacks.back() = std::move(old.done);
+    }
     bytes_ -= old.size();
     ++superseded_.messages;
-    if (old.done) {
-        superseded_.callbacks.push_back(std::move(old.done));
-    }
 }
 
 void backlog::replace(entry&& newer) {
@@ -40,12 +50,21 @@ void backlog::drop_oldest() {
     entries_.pop_front();
 }
 
-backlog::entry backlog::pop() {
+void backlog::pop(std::size_t size) noexcept {
     by_key_.erase(entries_.front().key);
-    entry oldest = std::move(entries_.front());
     entries_.pop_front();
-    bytes_ -= oldest.size();
-    return oldest;
+    bytes_ -= size;
+}
+
+transport::write_callback backlog::take_discarded() noexcept {
+    while (!discarded_.empty()) {
+        auto done = std::move(discarded_.front().done);
+        discarded_.pop_front();
+        if (done) {
+            return done;
+        }
+    }
+    return {};
 }
 
 }  // namespace network_system::session

@@ -43,7 +43,17 @@ public:
     void replace(entry&& newer);
     /// The oldest message is superseded.
     void drop_oldest();
-    [[nodiscard]] entry pop();
+    /// The oldest message; `pop` removes it, whose size was `size`.
+    [[nodiscard]] entry& front() noexcept { return entries_.front(); }
+    void pop(std::size_t size) noexcept;
+    /// All messages are lost: how many. Their callbacks are to be taken afterwards.
+    [[nodiscard]] std::uint64_t discard() noexcept {
+        bytes_ = 0;
+        by_key_.clear();
+        discarded_.swap(entries_);
+        return discarded_.size();
+    }
+    [[nodiscard]] transport::write_callback take_discarded() noexcept;
 
     /// Messages superseded, and the callbacks of those that had one, since the last call.
     struct superseded {
@@ -56,6 +66,7 @@ private:
     void note_superseded(entry& old);
 
     std::list<entry> entries_;
+    std::list<entry> discarded_;
     // Points at the keys of the entries, which stay where they are.
     std::unordered_map<std::string_view, std::list<entry>::iterator> by_key_;
     std::size_t bytes_ = 0;

@@ -212,7 +212,7 @@ void datagram_channel::ask(pull_handler handler, operation_id operation) {
         counters_.bytes_received.add(waiting->data.size());
         guarded([&] { handler(std::move(*waiting)); });
     } else {
-        pull_->note(std::move(handler), operation);
+        pull_->note(handler, operation);
     }
 }
 

@@ -196,7 +196,7 @@ private:
         const datagram_host::scope here(host_);
         const auto thrown = detail::run_user_code(callback);
         if (thrown) {
-            host_.on_callback_exception(*thrown);
+            host_.on_callback_exception(thrown->text);
         }
         return !thrown;
     }

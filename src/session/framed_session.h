@@ -73,6 +73,15 @@ private:
             return received.load(std::memory_order_relaxed) - done;
         }
         void count_answer(bool is_own) noexcept;
+
+        // Of those that are sent. Other threads hold the remote queue's lock.
+        [[nodiscard]] std::uint64_t next_id(bool is_own) noexcept;
+        /// Moves the request, or throws std::bad_alloc.
+        void enter(new_request& added, bool is_own);
+        /// The last one is not sent after all: its handler.
+        [[nodiscard]] response_handler withdraw(new_request& last, bool is_own);
+        /// The handler of any that has no answer; on the loop, without the lock.
+        [[nodiscard]] std::optional<response_handler> take_any();
     };
 
     void before_start() override;

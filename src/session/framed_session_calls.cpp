@@ -1,5 +1,6 @@
 // Requests and responses of framed_session.
 #include "session/framed_session.h"
+#include "utils/contain.h"
 #include "utils/failure.h"
 
 #include <fmt/format.h>
@@ -110,38 +111,66 @@ VoidResult framed_session::refusal_of_request(std::size_t size) const {
 VoidResult framed_session::send_request(std::span<const std::uint8_t> data,
                                         std::chrono::milliseconds timeout, operation_id operation,
                                         response_handler& handler) {
-    if (timeout < std::chrono::milliseconds{0}) {
-        return detail::failure(errc::invalid_argument, "the timeout of a request is negative",
-                               id());
-    }
-    if (!handler) {
-        return detail::failure(errc::invalid_argument, "a request has no handler for the answer",
-                               id());
-    }
-    if (auto refused = refusal_of_request(data.size()); refused.is_err()) {
-        return refused;
-    }
-    request_state& calls = requests();
-    if (config().max_pending_requests != 0 && calls.pending() >= config().max_pending_requests) {
-        return detail::failure(errc::send_buffer_full,
-                               describe(fmt::format("{} requests wait for an answer from",
-                                                    config().max_pending_requests)),
-                               id());
-    }
-    const std::size_t wire_bytes =
-        protocol::message_header_size + protocol::request_prefix_size + data.size();
-    return queue_frame(wire_bytes, [&](transport::write_queue& queue, bool is_own) {
-        new_request added{0, timeout, operation, std::move(handler)};
-        added.id = add(is_own ? calls.last_own_id : calls.last_remote_id, std::uint64_t{2});
-        const call_header header = call_header::of_request(added.id, data.size());
-        append_message(queue, is_own, header.view(), data, {});
-        if (is_own) {
-            calls.table.add(std::move(added));
-        } else {
-            calls.from_other_threads.push_back(std::move(added));
-            add(calls.not_adopted, std::size_t{1});
+    return detail::within_memory([&]() -> VoidResult {
+        if (timeout < std::chrono::milliseconds{0}) {
+            return detail::failure(errc::invalid_argument, "the timeout of a request is negative",
+                                   id());
         }
+        if (!handler) {
+            return detail::failure(errc::invalid_argument, "a request has no handler for the answer",
+                                   id());
+        }
+        if (auto refused = refusal_of_request(data.size()); refused.is_err()) {
+            return refused;
+        }
+        request_state& calls = requests();
+        if (config().max_pending_requests != 0 && calls.pending() >= config().max_pending_requests) {
+            return detail::failure(errc::send_buffer_full,
+                                   describe(fmt::format("{} requests wait for an answer from",
+                                                        config().max_pending_requests)),
+                                   id());
+        }
+        const std::size_t wire_bytes =
+            protocol::message_header_size + protocol::request_prefix_size + data.size();
+        return queue_frame(wire_bytes, [&](transport::write_queue& queue, bool is_own) {
+            new_request added{calls.next_id(is_own), timeout, operation, std::move(handler)};
+            const call_header header = call_header::of_request(added.id, data.size());
+            try {
+                calls.enter(added, is_own);
+                append_message(queue, is_own, header.view(), data, {});
+            } catch (...) {
+                handler = calls.withdraw(added, is_own);
+                throw;
+            }
+        });
     });
+}
+
+std::uint64_t framed_session::request_state::next_id(bool is_own) noexcept {
+    return add(is_own ? last_own_id : last_remote_id, std::uint64_t{2});
+}
+
+void framed_session::request_state::enter(new_request& added, bool is_own) {
+    if (is_own) {
+        table.add(std::move(added));
+    } else {
+        from_other_threads.push_back(std::move(added));
+        not_adopted.store(from_other_threads.size(), std::memory_order_relaxed);
+    }
+}
+
+response_handler framed_session::request_state::withdraw(new_request& last, bool is_own) {
+    add(is_own ? last_own_id : last_remote_id, ~std::uint64_t{1});
+    if (last.done) {
+        return std::move(last.done);  // it was not entered
+    }
+    if (is_own) {
+        return std::move(table.take(last.id)).value_or(response_handler());
+    }
+    response_handler done = std::move(from_other_threads.back().done);
+    from_other_threads.pop_back();
+    not_adopted.store(from_other_threads.size(), std::memory_order_relaxed);
+    return done;
 }
 
 void framed_session::adopt_calls() {
@@ -149,28 +178,51 @@ void framed_session::adopt_calls() {
     if (calls == nullptr || calls->from_other_threads.empty()) {
         return;
     }
-    for (new_request& each : calls->from_other_threads) {
-        calls->table.add(std::move(each));
+    auto& waiting = calls->from_other_threads;
+    auto next = waiting.begin();
+    const bool are_all_there = detail::contain([&] {
+        for (; next != waiting.end(); ++next) {
+            calls->table.add(std::move(*next));
+        }
+    });
+    waiting.erase(waiting.begin(), next);
+    calls->not_adopted.store(waiting.size(), std::memory_order_relaxed);
+    if (!are_all_there) {
+        throw std::bad_alloc();
     }
-    calls->from_other_threads.clear();
-    calls->not_adopted.store(0, std::memory_order_relaxed);
+}
+
+std::optional<response_handler> framed_session::request_state::take_any() {
+    if (auto done = table.take_any()) {
+        return done;
+    }
+    const auto held = of.acquire_remote();
+    if (from_other_threads.empty()) {
+        return std::nullopt;
+    }
+    std::optional<response_handler> done = std::move(from_other_threads.back().done);
+    from_other_threads.pop_back();
+    not_adopted.store(from_other_threads.size(), std::memory_order_relaxed);
+    return done;
 }
 
 VoidResult framed_session::send_response(std::uint64_t request_id, int code,
                                          std::span<const std::uint8_t> data) {
-    if (code != 0) {
-        data = data.first(
-            std::min(data.size(), protocol::max_control_payload - protocol::response_prefix_size));
-    }
-    if (auto refused = refusal_of_call(data.size()); refused.is_err()) {
-        return refused;
-    }
-    const call_header header = call_header::of_response(request_id, code, data.size());
-    return queue_frame(header.view().size() + data.size(),
-                       [&](transport::write_queue& queue, bool is_own) {
-                           append_message(queue, is_own, header.view(), data, {});
-                           requests().count_answer(is_own);
-                       });
+    return detail::within_memory([&]() -> VoidResult {
+        if (code != 0) {
+            data = data.first(
+                std::min(data.size(), protocol::max_control_payload - protocol::response_prefix_size));
+        }
+        if (auto refused = refusal_of_call(data.size()); refused.is_err()) {
+            return refused;
+        }
+        const call_header header = call_header::of_response(request_id, code, data.size());
+        return queue_frame(header.view().size() + data.size(),
+                           [&](transport::write_queue& queue, bool is_own) {
+                               append_message(queue, is_own, header.view(), data, {});
+                               requests().count_answer(is_own);
+                           });
+    });
 }
 
 void framed_session::settle_request(std::uint64_t request_id, int code,
@@ -198,7 +250,7 @@ void framed_session::settle_request(std::uint64_t request_id, int code,
         if (loop().runs_here()) {
             settle();
         } else {
-            where()->post([self = shared_from_this(), settle] { settle(); });
+            post_own(settle);
         }
     } catch (const std::bad_alloc&) {
         // Without memory for an answer the connection is of no use to the asker.
@@ -264,7 +316,7 @@ void framed_session::answer_request(const response_handler& done, const protocol
 
 void framed_session::on_request_expired(response_handler done) {
     count(requests().timeouts);
-    guarded([&] { done(detail::failure(errc::connection_timeout, describe("request to"), id())); });
+    guarded([&] { done(failure_of(errc::connection_timeout, "request to")); });
     end_if_done();
 }
 
@@ -274,7 +326,7 @@ bool framed_session::cancel_call(operation_id operation) {
     if (!done) {
         return false;
     }
-    guarded([&] { (*done)(detail::failure(errc::cancelled, describe("request to"), id())); });
+    guarded([&] { (*done)(failure_of(errc::cancelled, "request to")); });
     end_if_done();
     return true;
 }
@@ -282,11 +334,11 @@ bool framed_session::cancel_call(operation_id operation) {
 void framed_session::fail_calls(errc code) {
     request_state* const calls = requests_.load(std::memory_order_acquire);
     while (calls != nullptr) {
-        const auto done = calls->table.take_any();
+        const auto done = calls->take_any();
         if (!done) {
             break;
         }
-        guarded([&] { (*done)(detail::failure(code, describe("request to"), id())); });
+        guarded([&] { (*done)(failure_of(code, "request to")); });
     }
 }
 

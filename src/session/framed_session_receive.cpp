@@ -8,6 +8,19 @@ namespace network_system::session {
 
 using protocol::frame_type;
 
+namespace {
+
+/// Why the decoder has given up.
+std::string_view text_of(errc broken) noexcept {
+    switch (broken) {
+        case errc::message_too_large: return "message over the size limit";
+        case errc::out_of_memory: return "no memory for the message";
+        default: return "unknown frame type or flags";
+    }
+}
+
+}  // namespace
+
 std::span<std::uint8_t> framed_session::read_place() noexcept {
     return decoder_.place();
 }
@@ -31,9 +44,7 @@ void framed_session::decode(std::size_t placed, std::span<std::uint8_t> rest) {
     count_discarded(progress.unused);
     limit_rate(arrived);
     if (progress.error) {
-        violate(*progress.error, *progress.error == errc::message_too_large
-                                     ? "message over the size limit"
-                                     : "unknown frame type or flags");
+        violate(*progress.error, text_of(*progress.error));
     }
 }
 

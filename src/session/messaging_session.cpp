@@ -25,17 +25,21 @@ messaging_session::messaging_session(std::string id, const endpoint& remote, con
 messaging_session::~messaging_session() = default;
 
 Result<tls_info> messaging_session::tls() const {
-    return detail::failure(errc::not_supported,
-                           "no TLS on the connection to " + remote_.to_string(), id_);
+    return detail::within_memory([&]() -> Result<tls_info> {
+        return detail::failure(errc::not_supported,
+                               "no TLS on the connection to " + remote_.to_string(), id_);
+    });
 }
 
 Result<certificate_info> messaging_session::peer_certificate() const {
-    return tls().and_then([this](const tls_info& agreed) -> Result<certificate_info> {
-        if (agreed.peer) {
-            return *agreed.peer;
-        }
-        return detail::failure(errc::certificate_verification_failed,
-                               remote_.to_string() + " has sent no certificate", id_);
+    return detail::within_memory([&]() -> Result<certificate_info> {
+        return tls().and_then([this](const tls_info& agreed) -> Result<certificate_info> {
+            if (agreed.peer) {
+                return *agreed.peer;
+            }
+            return detail::failure(errc::certificate_verification_failed,
+                                   remote_.to_string() + " has sent no certificate", id_);
+        });
     });
 }
 

@@ -19,6 +19,7 @@ namespace network_system::session {
 /// Who waits for a message: for all of it, or for its bytes alone.
 class message_asker {
 public:
+    message_asker() noexcept = default;
     message_asker(receive_handler&& done) noexcept : done_(std::move(done)) {}
     message_asker(ws_receive_handler&& done) noexcept : done_(std::move(done)) {}
 
@@ -51,8 +52,9 @@ public:
         return askers_.empty() ? std::nullopt : take(askers_.begin());
     }
     void store(Message message) {
-        bytes_ += cost_of(message);
+        const std::size_t cost = cost_of(message);
         messages_.push_back(std::move(message));
+        bytes_ += cost;
         size_.store(messages_.size(), std::memory_order_relaxed);
     }
 
@@ -67,8 +69,11 @@ public:
         size_.store(messages_.size(), std::memory_order_relaxed);
         return oldest;
     }
-    void note(handler done, operation_id operation) {
-        askers_.push_back({operation, std::move(done)});
+    /// Takes what becomes a handler, or throws std::bad_alloc with nothing done.
+    template <typename Asking>
+    void note(Asking& done, operation_id operation) {
+        askers_.emplace_back();
+        askers_.back() = {operation, handler(std::move(done))};
     }
     [[nodiscard]] std::optional<handler> take_asker(operation_id operation) {
         const auto found = std::find_if(askers_.begin(), askers_.end(), [&](const asker& each) {
@@ -86,7 +91,7 @@ public:
 
 private:
     struct asker {
-        operation_id operation;
+        operation_id operation = operation_id::none;
         handler done;
     };
 

@@ -3,6 +3,7 @@
 #include "session/backlog.h"
 #include "session/waiting_senders.h"
 #include "transport/write_queue.h"
+#include "utils/contain.h"
 
 #include <atomic>
 #include <cstddef>
@@ -41,12 +42,19 @@ public:
     /// Who waits for room; hold the lock.
     [[nodiscard]] waiting_senders& senders(const lock&) noexcept { return senders_; }
     [[nodiscard]] bool is_closed(const lock&) const noexcept { return senders_.is_closed(); }
-    /// Something was appended under the lock. True when the session has to be told: once until it
-    /// takes the bytes.
-    [[nodiscard]] bool publish(const lock&) noexcept {
+    /// Runs `append()`, which appends a message or throws, and then `announce()` if the session has
+    /// to be told, which is once until it takes the bytes. Without memory to tell it, it hears of
+    /// this message with the next one.
+    template <typename Append, typename Announce>
+    void append(const lock&, const Append& append, const Announce& announce) {
+        append();
         publish_bytes();
-        return !std::exchange(is_announced_, true);
+        if (!is_announced_) {
+            is_announced_ = detail::insist(announce);
+        }
     }
+    /// Nobody could be told: whoever appends next has to.
+    void take_back_announcement(const lock&) noexcept { is_announced_ = false; }
 
     [[nodiscard]] std::size_t bytes() const noexcept {
         return bytes_.load(std::memory_order_relaxed);
@@ -62,6 +70,17 @@ public:
         publish_bytes();
         is_announced_ = false;
     }
+    /// What `take` could not move for want of memory is lost: how many messages.
+    [[nodiscard]] std::uint64_t discard(const lock&) noexcept {
+        const std::uint64_t lost = pending_.discard() + (backlog_ ? backlog_->discard() : 0);
+        publish_bytes();
+        return lost;
+    }
+    /// The callback of one of those; empty when there is none left.
+    [[nodiscard]] transport::write_callback take_any(const lock&) {
+        auto done = pending_.take_any();
+        return done || !backlog_ ? std::move(done) : backlog_->take_discarded();
+    }
     /// Later sends fail; waiting ones wake and fail.
     void close() {
         const auto held = acquire();
@@ -74,13 +93,17 @@ private:
                      std::memory_order_relaxed);
     }
     void move_oldest(transport::write_queue& queue) {
-        backlog::entry oldest = backlog_->pop();
+        backlog::entry& oldest = backlog_->front();
         if (oldest.shared) {
             queue.append_shared(oldest.shared);
-        } else {
-            queue.append_owned(std::move(oldest.owned));
-            queue.end_message(std::move(oldest.done));
+            backlog_->pop(oldest.size());
+            return;
         }
+        const std::size_t size = oldest.size();
+        queue.append_whole([&] {
+            queue.append_owned_message(std::move(oldest.owned), std::move(oldest.done));
+        });
+        backlog_->pop(size);
     }
 
     std::mutex mutex_;

@@ -35,11 +35,23 @@ void request_table::add(new_request&& request) {
     size_.store(pending_.size(), std::memory_order_relaxed);
 }
 
+/// Without, the node is freed: an answer must not need memory.
+bool request_table::has_room_for_spare() noexcept {
+    if (spare_.capacity() == spare_.size()) {
+        try {
+            spare_.reserve(std::max<std::size_t>(2 * spare_.size(), 4));
+        } catch (const std::bad_alloc&) {
+            return false;
+        }
+    }
+    return true;
+}
+
 response_handler request_table::extract(table::iterator found) {
     runtime::deadline_wheel::cancel(found->second);
     response_handler done = std::move(found->second.done);
     auto node = pending_.extract(found);
-    if (spare_.size() < spare_nodes) {
+    if (spare_.size() < spare_nodes && has_room_for_spare()) {
         spare_.push_back(std::move(node));
     }
     size_.store(pending_.size(), std::memory_order_relaxed);

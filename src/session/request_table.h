@@ -41,6 +41,7 @@ public:
     request_table& operator=(const request_table&) = delete;
     ~request_table() = default;
 
+    /// Moves the request, or throws std::bad_alloc with nothing done.
     void add(new_request&& request);
     /// Takes the handler of a request out; nothing when it is not (or no longer) pending.
     [[nodiscard]] std::optional<response_handler> take(std::uint64_t id);
@@ -64,6 +65,7 @@ private:
     using table = std::unordered_map<std::uint64_t, pending>;
 
     void expire(std::uint64_t id);
+    [[nodiscard]] bool has_room_for_spare() noexcept;
     [[nodiscard]] response_handler extract(table::iterator found);
 
     runtime::loop& loop_;

@@ -1,5 +1,6 @@
 #include "session/stream_session.h"
 
+#include "utils/contain.h"
 #include "utils/failure.h"
 #include "utils/log.h"
 
@@ -53,8 +54,11 @@ stream_session::~stream_session() = default;
 
 void stream_session::start() {
     self_ = shared_from_this();
-    before_start();
+    const bool has_begun = detail::contain([this] { before_start(); });
     transport_->start(*this);
+    if (!has_begun) {
+        abort(errc::out_of_memory);
+    }
     if (!is_closing_) {
         transport_->request_flush();
         schedule_deadline();
@@ -82,13 +86,15 @@ void stream_session::on_bytes(std::size_t placed, std::span<std::uint8_t> rest) 
 }
 
 Result<tls_info> stream_session::tls() const {
-    if (auto known = transport_->tls()) {
-        return *std::move(known);
-    }
-    if (transport_->is_secure()) {
-        return detail::failure(errc::not_initialized, describe("no TLS handshake yet with"), id());
-    }
-    return messaging_session::tls();
+    return detail::within_memory([&]() -> Result<tls_info> {
+        if (auto known = transport_->tls()) {
+            return *std::move(known);
+        }
+        if (transport_->is_secure()) {
+            return detail::failure(errc::not_initialized, describe("no TLS handshake yet with"), id());
+        }
+        return messaging_session::tls();
+    });
 }
 
 std::string stream_session::describe(std::string_view operation) const {
@@ -224,15 +230,17 @@ void stream_session::end_rate_hold() {
 }
 
 VoidResult stream_session::set_paused(bool paused) {
-    if (is_stopped()) {
-        return closed_error();
-    }
-    if (loop().runs_here()) {
-        set_hold(hold::user, paused);
-    } else {
-        where()->post([self = shared_from_this(), this, paused] { set_hold(hold::user, paused); });
-    }
-    return ok();
+    return detail::within_memory([&]() -> VoidResult {
+        if (is_stopped()) {
+            return closed_error();
+        }
+        if (loop().runs_here()) {
+            set_hold(hold::user, paused);
+        } else {
+            post_own([this, paused] { set_hold(hold::user, paused); });
+        }
+        return ok();
+    });
 }
 
 void stream_session::set_hold(hold reason, bool is_on) {
@@ -256,20 +264,23 @@ VoidResult stream_session::resume_receiving() {
 }
 
 VoidResult stream_session::ping(ping_handler&& handler, operation_id operation) {
-    if (!encoder_.has_control_frames()) {
-        return detail::failure(errc::not_supported,
-                               describe("ping needs framing::message; connection to"), id());
-    }
-    if (is_stopped()) {
-        return closed_error();
-    }
-    if (loop().runs_here()) {
-        send_ping(std::move(handler), operation);
+    return detail::within_memory([&]() -> VoidResult {
+        if (!encoder_.has_control_frames()) {
+            return detail::failure(errc::not_supported,
+                                   describe("ping needs framing::message; connection to"), id());
+        }
+        if (is_stopped()) {
+            return closed_error();
+        }
+        if (loop().runs_here()) {
+            send_ping(std::move(handler), operation);
+            return ok();
+        }
+        post_own(handler, [this, operation](ping_handler& answered) {
+            send_ping(std::move(answered), operation);
+        });
         return ok();
-    }
-    where()->post([self = shared_from_this(), this, handler = std::move(handler),
-                   operation]() mutable { send_ping(std::move(handler), operation); });
-    return ok();
+    });
 }
 
 void stream_session::send_ping(ping_handler handler, operation_id operation) {
@@ -280,10 +291,13 @@ void stream_session::send_ping(ping_handler handler, operation_id operation) {
         return;
     }
     const std::uint64_t token = loop().random();
-    if (handler) {
-        waiting().pings.push_back({token, loop().clock(), operation, std::move(handler)});
+    const auto keep = [&] {
+        waiting().pings.push_back({token, loop().clock(), operation, {}});
+        waiting().pings.back().handler = std::move(handler);
+    };
+    if (!handler || keep_handler(handler, "ping to", keep)) {
+        or_abort([&] { (void)write_ping(token); });
     }
-    (void)write_ping(token);
 }
 
 void stream_session::answer_ping(std::uint64_t token) {

@@ -9,6 +9,7 @@
 #include "transport/transport.h"
 #include "utils/compiler.h"
 #include "utils/counter.h"
+#include "utils/failure.h"
 #include "utils/user_code.h"
 
 #include <network_system/session/messaging_session.h>
@@ -19,6 +20,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -132,6 +134,10 @@ public:
                                   std::span<const std::uint8_t> data);
     /// On the loop: takes over what other threads have queued.
     void on_announced();
+    /// Any thread: `on_announced` will not be called after all.
+    void take_back_announcement() noexcept {
+        remote_.take_back_announcement(remote_.acquire());
+    }
     [[nodiscard]] bool is_gone() const noexcept { return is_gone_.load(std::memory_order_acquire); }
 
     [[nodiscard]] const std::shared_ptr<runtime::loop>& where() const noexcept {
@@ -214,11 +220,17 @@ protected:
     /// Any thread: asks for the next message. The handler is moved from on success.
     template <typename Handler>
     VoidResult pull(Handler& handler, operation_id operation) {
-        auto allowed = may_pull(static_cast<bool>(handler));
-        if (allowed) {
-            begin_pull(std::move(handler), operation);
-        }
-        return allowed;
+        return detail::within_memory([&] {
+            auto allowed = may_pull(static_cast<bool>(handler));
+            if (allowed && may_note_asker()) {
+                pull_->note(handler, operation);
+            } else if (allowed) {
+                post_own(handler, [this, operation](Handler& asking) {
+                    ask(std::move(asking), operation);
+                });
+            }
+            return allowed;
+        });
     }
     void count_received() noexcept {
         received_.store(received_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
@@ -257,8 +269,23 @@ protected:
     /// Runs user code if the host still takes callbacks; what it throws closes the session.
     template <typename Callback>
     bool guarded(const Callback& callback);
+    /// Runs what the session cannot do without. If memory runs out in it, the session ends, for the
+    /// reason that is known already, or for that.
+    template <typename Work>
+    void or_abort(const Work& work, std::error_code known = {});
+    /// The same on the loop, later. Keeps the session until then. Any thread.
+    template <typename Work>
+    void post_own(Work work);
+    /// The same of `work(handler)`. The handler is moved from unless this throws.
+    template <typename Handler, typename Work>
+    void post_own(Handler& handler, Work work);
+    /// Lets `keep()` take the handler over, or do nothing and throw std::bad_alloc: then the handler
+    /// is told. Whether it was taken.
+    template <typename Handler, typename Keep>
+    bool keep_handler(const Handler& handler, std::string_view operation, const Keep& keep);
 
     /// Queues what `append(queue, is_own_thread)` appends, if there is room for so many bytes.
+    /// `append` does all of it, or throws std::bad_alloc with nothing done.
     template <typename Append>
     VoidResult queue_frame(std::size_t wire_bytes, const Append& append);
     /// A message behind a header of its own, as it is; `done` may be empty.
@@ -300,6 +327,11 @@ protected:
     [[nodiscard]] VoidResult closed_error() const;
     [[nodiscard]] VoidResult refusal_of(std::size_t size) const;
     [[nodiscard]] std::string describe(std::string_view operation) const;
+    /// What a handler is told that waits for the end of `operation`: "ping to", for example.
+    [[nodiscard]] error_info failure_of(errc code, std::string_view operation) const noexcept {
+        return detail::told_anyway(
+            code, [&] { return detail::failure(code, describe(operation), id()); });
+    }
     [[nodiscard]] errc end_code(std::error_code reason) const noexcept;
     /// The lock under which other threads queue.
     [[nodiscard]] remote_queue::lock acquire_remote() { return remote_.acquire(); }
@@ -329,7 +361,8 @@ private:
     // stream_session_pull.cpp: messages that wait to be asked for.
     void pull_message(message_kind kind, transport::bytes_view payload);
     [[nodiscard]] VoidResult may_pull(bool has_handler) const;
-    void begin_pull(message_asker handler, operation_id operation);
+    /// Whether nothing has come, so that the handler has to wait in any case.
+    [[nodiscard]] bool may_note_asker() const noexcept;
     void ask(message_asker handler, operation_id operation);
     void end_pulling(errc code);
     void apply_cancel(operation_id operation);
@@ -355,7 +388,8 @@ private:
         }
     }
     [[nodiscard]] VoidResult refusal_of(admission refused) const;
-    void announce_remote(const remote_queue::lock& held);
+    /// Lets the loop take over what other threads queue.
+    void announce();
     NETWORK_NEVER_INLINE VoidResult send_any(std::span<const std::uint8_t> data,
                                              send_callback& done, message_kind kind);
     /// Where there is place in the queue's last chunk; false, with nothing done, where there is
@@ -426,6 +460,10 @@ private:
     /// When what is in progress is given up, so that there is time for a goodbye.
     [[nodiscard]] runtime::steady_time work_deadline() const noexcept;
     void begin_close(std::error_code reason, runtime::steady_time deadline);
+    void stop_then(stop_handler& handler);
+    void log_failure() const;
+    /// The callback of a message that is lost; empty when there is none left.
+    [[nodiscard]] send_callback take_unsent();
     void fail_sends(errc code);
     void apply_rate(std::uint64_t arrived);
     void end_rate_hold();
@@ -500,8 +538,8 @@ VoidResult stream_session::queue_frame(std::size_t wire_bytes, const Append& app
             held.unlock();
             return refusal_of(answer);
         }
-        append(remote_.pending(held), false);
-        announce_remote(held);
+        remote_.append(
+            held, [&] { append(remote_.pending(held), false); }, [this] { announce(); });
         return ok();
     }
     if (remote_.bytes() > 0) {
@@ -519,6 +557,54 @@ VoidResult stream_session::queue_frame(std::size_t wire_bytes, const Append& app
     return ok();
 }
 
+template <typename Work>
+void stream_session::or_abort(const Work& work, std::error_code known) {
+    try {
+        work();
+    } catch (const std::bad_alloc&) {
+        abort(known ? known : make_error_code(errc::out_of_memory));
+    }
+}
+
+template <typename Handler, typename Keep>
+bool stream_session::keep_handler(const Handler& handler, std::string_view operation,
+                                  const Keep& keep) {
+    try {
+        keep();
+        return true;
+    } catch (const std::bad_alloc&) {
+        guarded([&] { handler(failure_of(errc::out_of_memory, operation)); });
+        return false;
+    }
+}
+
+template <typename Work>
+void stream_session::post_own(Work work) {
+    where()->post([self = of(shared_from_this()), work = std::move(work)]() mutable {
+        self->or_abort(work);
+    });
+}
+
+template <typename Handler, typename Work>
+void stream_session::post_own(Handler& handler, Work work) {
+    struct parcel {
+        Work work;
+        Handler handler;
+    };
+    auto packed = std::make_unique<parcel>(parcel{std::move(work), Handler()});
+    parcel& inside = *packed;
+    unique_function<void()> task = [self = of(shared_from_this()), packed = std::move(packed)] {
+        self->or_abort([&] { packed->work(packed->handler); });
+    };
+    inside.handler = std::move(handler);
+    try {
+        where()->post(std::move(task));
+    } catch (...) {
+        handler = std::move(inside.handler);
+        throw;
+    }
+}
+
 template <typename Callback>
 bool stream_session::guarded(const Callback& callback) {
     if (!loop().enter(gate_)) {
@@ -527,9 +613,9 @@ bool stream_session::guarded(const Callback& callback) {
     const auto thrown = detail::run_user_code(callback);
     if (thrown) {
         if (host_) {
-            host_->on_callback_exception(*this, *thrown);
+            host_->on_callback_exception(*this, thrown->text);
         }
-        begin_close(errc::internal_error);
+        begin_close(thrown->code);
     }
     return !thrown;
 }

@@ -51,13 +51,15 @@ stream_session::admission stream_session::enter_backlog(backlog::entry& entry) {
         note_full(queued);
         return admission::full;
     }
-    if (replaced > 0) {
-        waiting.replace(std::move(entry));
-    } else {
-        waiting.push(std::move(entry));
-    }
+    const auto put = [&] {
+        if (replaced > 0) {
+            waiting.replace(std::move(entry));
+        } else {
+            waiting.push(std::move(entry));
+        }
+    };
     // On the session's own thread, too: whoever gave way has to be told, and not in this call.
-    announce_remote(held);
+    remote_.append(held, put, [this] { announce(); });
     return admission::granted;
 }
 
@@ -78,8 +80,10 @@ VoidResult stream_session::queue_behind(message_kind kind, std::string_view key,
 
 VoidResult stream_session::send_keyed(std::string_view key, std::span<const std::uint8_t> data,
                                       send_callback& done) {
-    return has_to_wait(data.size()) ? queue_behind(message_kind::binary, key, data, done)
-                                    : send_copy(data, done);
+    return detail::within_memory([&]() -> VoidResult {
+        return has_to_wait(data.size()) ? queue_behind(message_kind::binary, key, data, done)
+                                        : send_copy(data, done);
+    });
 }
 
 void stream_session::refill_from_backlog() {
@@ -101,7 +105,7 @@ void stream_session::settle_superseded() {
     dropped_.add(given_way.messages);
     for (const send_callback& each : given_way.callbacks) {
         guarded(
-            [&] { each(detail::failure(errc::message_superseded, describe("send to"), id())); });
+            [&] { each(failure_of(errc::message_superseded, "send to")); });
     }
 }
 

@@ -1,5 +1,6 @@
 // How a session ends: what the application wants, what breaks, and who has to be told.
 #include "session/stream_session.h"
+#include "utils/contain.h"
 #include "utils/failure.h"
 #include "utils/log.h"
 
@@ -11,40 +12,46 @@ namespace network_system::session {
 using std::chrono::milliseconds;
 
 VoidResult stream_session::stop_session() {
-    is_stopped_.store(true, std::memory_order_relaxed);
-    if (loop().runs_here()) {
-        wind_down(runtime::after(loop().now(), drain_timeout_));
-    } else {
-        where()->post([self = shared_from_this(), this] {
+    return detail::within_memory([this] {
+        if (loop().runs_here()) {
+            mark_stopped();
             wind_down(runtime::after(loop().now(), drain_timeout_));
-        });
-    }
-    return ok();
+        } else {
+            post_own([this] { wind_down(runtime::after(loop().now(), drain_timeout_)); });
+            mark_stopped();
+        }
+        return ok();
+    });
 }
 
 VoidResult stream_session::stop_session(stop_handler&& handler) {
-    if (is_gone_.load(std::memory_order_acquire)) {
-        return closed_error();
-    }
-    is_stopped_.store(true, std::memory_order_relaxed);
-    where()->post([self = shared_from_this(), this, handler = std::move(handler)]() mutable {
-        if (is_gone_.load(std::memory_order_relaxed)) {
-            guarded([&] { handler(ok()); });
-            return;
+    return detail::within_memory([&] {
+        if (is_gone_.load(std::memory_order_acquire)) {
+            return closed_error();
         }
-        waiting().stops.push_back(std::move(handler));
-        wind_down(runtime::after(loop().now(), drain_timeout_));
+        post_own(handler, [this](stop_handler& stopped) { stop_then(stopped); });
+        mark_stopped();
+        return ok();
     });
-    return ok();
+}
+
+void stream_session::stop_then(stop_handler& handler) {
+    if (is_gone_.load(std::memory_order_relaxed)) {
+        guarded([&] { handler(ok()); });
+        return;
+    }
+    (void)keep_handler(handler, "stop of", [&] {
+        waiting().stops.emplace_back();
+        waiting().stops.back() = std::move(handler);
+    });
+    wind_down(runtime::after(loop().now(), drain_timeout_));
 }
 
 void stream_session::answer_stops(std::error_code reason) {
     if (const auto unanswered = std::move(waiting_)) {
         for (const stop_handler& each : unanswered->stops) {
             guarded([&] {
-                each(reason
-                         ? VoidResult(detail::failure(end_code(reason), describe("stop of"), id()))
-                         : ok());
+                each(reason ? VoidResult(failure_of(end_code(reason), "stop of")) : ok());
             });
         }
     }
@@ -61,14 +68,16 @@ void stream_session::begin_close(std::error_code reason, runtime::steady_time de
     }
     is_closing_ = true;
     is_stopped_.store(true, std::memory_order_relaxed);
-    remote_.close();
-    take_remote(everything);
     due_by_ = deadline;
-    finish(reason);
+    const auto end = [&] {
+        remote_.close();
+        take_remote(everything);
+        finish(reason);
+    };
+    or_abort(end, reason);
 }
 
 void stream_session::end_by(runtime::steady_time deadline) {
-    is_stopped_.store(true, std::memory_order_relaxed);
     const auto end = [this, deadline] {
         is_end_fixed_ = true;
         wind_down(deadline);
@@ -76,8 +85,9 @@ void stream_session::end_by(runtime::steady_time deadline) {
     if (loop().runs_here()) {
         end();
     } else {
-        where()->post([self = shared_from_this(), end] { end(); });
+        post_own(end);
     }
+    mark_stopped();
 }
 
 void stream_session::wind_down(runtime::steady_time deadline) {
@@ -93,16 +103,18 @@ void stream_session::wind_down(runtime::steady_time deadline) {
         schedule_deadline();
         return;
     }
-    take_remote(everything);  // it may hold requests
+    or_abort([this] { take_remote(everything); });  // it may hold requests
     if (!is_open_ || !has_work() || drain_timeout_ == milliseconds{0}) {
         begin_close({}, deadline);
         return;
     }
     is_winding_down_ = true;
     due_by_ = deadline;
-    announce_end();
-    transport_->request_flush();
-    schedule_deadline();
+    or_abort([this] { announce_end(); });
+    if (!is_closing_) {
+        transport_->request_flush();
+        schedule_deadline();
+    }
 }
 
 void stream_session::end_if_done() {
@@ -145,8 +157,11 @@ runtime::steady_time stream_session::more_time() {
 
 void stream_session::discard_queued() {
     remote_.close();
-    take_remote(everything);
-    dropped_.add(transport_->queue().discard());
+    std::uint64_t left = 0;
+    if (!detail::contain([this] { take_remote(everything); })) {
+        left = remote_.discard(remote_.acquire());
+    }
+    dropped_.add(transport_->queue().discard() + left);
     publish_queued();
 }
 
@@ -162,12 +177,7 @@ void stream_session::on_closed(std::error_code reason) {
     discard_queued();
     run_completions();
     fail_pending(reason);
-    // A client that does not get as far as open has it in the error of its start.
-    if (const std::string text = failure_text();
-        !text.empty() && (is_open_ || role_ == session_role::server)) {
-        detail::log(log_level::warning, "{}: {}: {}", id(), remote_endpoint().to_string(), text);
-    }
-
+    detail::contain([this] { log_failure(); });
     is_gone_.store(true, std::memory_order_release);
     const session_ptr self = self_;
     guarded([&] { host_->on_closed(self, reason, is_open_); });
@@ -176,6 +186,14 @@ void stream_session::on_closed(std::error_code reason) {
     let_go();
     loop().retire(std::move(host_));
     loop().retire(std::move(self_));
+}
+
+/// A client that does not get as far as open has it in the error of its start.
+void stream_session::log_failure() const {
+    if (const std::string text = failure_text();
+        !text.empty() && (is_open_ || role_ == session_role::server)) {
+        detail::log(log_level::warning, "{}: {}: {}", id(), remote_endpoint().to_string(), text);
+    }
 }
 
 errc stream_session::end_code(std::error_code reason) const noexcept {
@@ -191,10 +209,14 @@ void stream_session::on_write_failed(errc code) {
 }
 
 void stream_session::fail_sends(errc code) {
-    transport::write_queue& queue = transport_->queue();
-    while (const send_callback done = queue.take_any()) {
-        guarded([&] { done(detail::failure(code, describe("send to"), id())); });
+    while (const send_callback done = take_unsent()) {
+        guarded([&] { done(failure_of(code, "send to")); });
     }
+}
+
+send_callback stream_session::take_unsent() {
+    auto done = transport_->queue().take_any();
+    return done ? std::move(done) : remote_.take_any(remote_.acquire());
 }
 
 void stream_session::fail_pending(std::error_code reason) {
@@ -203,7 +225,7 @@ void stream_session::fail_pending(std::error_code reason) {
     if (waiting_) {
         const auto unanswered = std::exchange(waiting_->pings, {});
         for (const pending_ping& each : unanswered) {
-            guarded([&] { each.handler(detail::failure(code, describe("ping to"), id())); });
+            guarded([&] { each.handler(failure_of(code, "ping to")); });
         }
     }
     fail_calls(code);

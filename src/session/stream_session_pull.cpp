@@ -37,13 +37,8 @@ VoidResult stream_session::may_pull(bool has_handler) const {
     return ok();
 }
 
-void stream_session::begin_pull(message_asker handler, operation_id operation) {
-    if (loop().runs_here() && pull_->size() == 0 && !is_closing_ && !has_peer_ended()) {
-        pull_->note(std::move(handler), operation);
-        return;
-    }
-    where()->post([self = shared_from_this(), this, handler = std::move(handler),
-                   operation]() mutable { ask(std::move(handler), operation); });
+bool stream_session::may_note_asker() const noexcept {
+    return loop().runs_here() && pull_->size() == 0 && !is_closing_ && !has_peer_ended();
 }
 
 void stream_session::ask(message_asker handler, operation_id operation) {
@@ -56,7 +51,8 @@ void stream_session::ask(message_asker handler, operation_id operation) {
     } else if (is_gone_.load(std::memory_order_relaxed) || has_peer_ended()) {
         guarded([&] { handler(closed_error().error()); });
     } else {
-        pull_->note(std::move(handler), operation);
+        (void)keep_handler(handler, "receive from",
+                           [&] { pull_->note(handler, operation); });
     }
 }
 
@@ -71,7 +67,7 @@ void stream_session::end_pulling(errc code) {
         if (!asker) {
             break;
         }
-        guarded([&] { (*asker)(detail::failure(code, describe("receive from"), id())); });
+        guarded([&] { (*asker)(failure_of(code, "receive from")); });
     }
 }
 
@@ -80,7 +76,7 @@ void stream_session::cancel(operation_id operation) {
         return;
     }
     // Posted even here: the handler must not run inside the caller's callback.
-    where()->post([self = shared_from_this(), this, operation] { apply_cancel(operation); });
+    post_own([this, operation] { apply_cancel(operation); });
 }
 
 void stream_session::apply_cancel(operation_id operation) {
@@ -89,9 +85,7 @@ void stream_session::apply_cancel(operation_id operation) {
     }
     if (pull_) {
         if (const auto asker = pull_->take_asker(operation)) {
-            guarded([&] {
-                (*asker)(detail::failure(errc::cancelled, describe("receive from"), id()));
-            });
+            guarded([&] { (*asker)(failure_of(errc::cancelled, "receive from")); });
             return;
         }
     }
@@ -105,13 +99,12 @@ void stream_session::apply_cancel(operation_id operation) {
     if (found != pings.end()) {
         const pending_ping given_up = std::move(*found);
         pings.erase(found);
-        guarded(
-            [&] { given_up.handler(detail::failure(errc::cancelled, describe("ping to"), id())); });
+        guarded([&] { given_up.handler(failure_of(errc::cancelled, "ping to")); });
     }
 }
 
 void stream_session::post(unique_function<void()> task) {
-    where()->post([self = shared_from_this(), this, task = std::move(task)] { guarded(task); });
+    post_own(task, [this](const unique_function<void()>& kept) { guarded(kept); });
 }
 
 }  // namespace network_system::session

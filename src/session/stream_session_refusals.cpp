@@ -41,8 +41,7 @@ void stream_session::note_full(std::size_t queued) {
         if (loop().runs_here()) {
             begin_close(errc::send_buffer_full);
         } else {
-            where()->post(
-                [self = shared_from_this(), this] { begin_close(errc::send_buffer_full); });
+            post_own([this] { begin_close(errc::send_buffer_full); });
         }
     }
 }
@@ -52,7 +51,7 @@ void stream_session::note_refused(std::size_t queued) {
     if ((before & room_wanted_by::refused) == 0 && !loop().runs_here()) {
         // The queue may have drained meanwhile: look once from the loop, which sees all of it. If
         // it has not, its next write looks; an empty one has none.
-        where()->post([self = shared_from_this(), this, queued] {
+        post_own([this, queued] {
             if (const std::size_t now = queued_bytes(); now < queued || now == 0) {
                 check_room();
             }

@@ -72,7 +72,7 @@ stream_session::admission stream_session::wait_for_room(remote_queue::lock& held
                                                         milliseconds patience) {
     const auto give_up = runtime::after(std::chrono::steady_clock::now(), patience);
     if (expect_senders(queued_bytes())) {
-        where()->post([self = shared_from_this(), this] { call_senders(); });
+        post_own([this] { call_senders(); });
     }
     if (remote_.senders(held).wait(held, wire_bytes, config_->high_watermark, give_up,
                                    [this] { return queued_bytes(); })) {
@@ -99,14 +99,12 @@ milliseconds stream_session::send_patience() const {
     return may_wait ? config_->send_wait_timeout : milliseconds{0};
 }
 
-void stream_session::announce_remote(const remote_queue::lock& held) {
-    if (remote_.publish(held)) {
-        where()->post([self = shared_from_this(), this] { on_announced(); });
-    }
+void stream_session::announce() {
+    post_own([this] { on_announced(); });
 }
 
 void stream_session::on_announced() {
-    take_remote();
+    or_abort([this] { take_remote(); });
     if (!is_closing_) {
         transport_->request_flush();
     }
@@ -168,27 +166,32 @@ VoidResult stream_session::flush_soon() {
 
 VoidResult stream_session::send_any(std::span<const std::uint8_t> data, send_callback& done,
                                     message_kind kind) {
-    if (has_to_wait(data.size())) {
-        return queue_behind(kind, {}, data, done);
-    }
-    if (!done && data.size() < direct_size) {
-        return send_message(data.size(),
-                            [&](transport::write_queue& queue, bool, std::size_t wire) {
-                                append_short(queue, wire, kind, data);
-                            });
-    }
-    return send_message(data.size(), [&](transport::write_queue& queue, bool is_own, std::size_t) {
-        const auto key = next_key();
-        const auto header = encoder_.encode_header(kind, data.size(), key);
-        if (encoder_.is_masked()) {
-            queue.append(header.view());
-            queue.append(data.size(), [&](std::uint8_t* to, std::size_t offset, std::size_t size) {
-                websocket::copy_masked(to, data.subspan(offset, size), key, offset);
-            });
-            queue.end_message(std::move(done));
-        } else {
-            append_message(queue, is_own, header.view(), data, std::move(done));
+    return detail::within_memory([&]() -> VoidResult {
+        if (has_to_wait(data.size())) {
+            return queue_behind(kind, {}, data, done);
         }
+        if (!done && data.size() < direct_size) {
+            return send_message(data.size(),
+                                [&](transport::write_queue& queue, bool, std::size_t wire) {
+                                    append_short(queue, wire, kind, data);
+                                });
+        }
+        return send_message(data.size(), [&](transport::write_queue& queue, bool is_own, std::size_t) {
+            const auto key = next_key();
+            const auto header = encoder_.encode_header(kind, data.size(), key);
+            if (encoder_.is_masked()) {
+                const auto mask = [&](std::uint8_t* to, std::size_t offset, std::size_t size) {
+                    websocket::copy_masked(to, data.subspan(offset, size), key, offset);
+                };
+                queue.append_whole([&] {
+                    queue.append(header.view());
+                    queue.append(data.size(), mask);
+                    queue.end_message(std::move(done));
+                });
+            } else {
+                append_message(queue, is_own, header.view(), data, std::move(done));
+            }
+        });
     });
 }
 
@@ -199,8 +202,9 @@ bool stream_session::send_short(const remote_queue::lock& held, message_kind kin
         !remote_.senders(held).admit(queued_bytes(), wire_bytes, config_->high_watermark)) {
         return false;
     }
-    append_short(remote_.pending(held), wire_bytes, kind, data);
-    announce_remote(held);
+    remote_.append(
+        held, [&] { append_short(remote_.pending(held), wire_bytes, kind, data); },
+        [this] { announce(); });
     return true;
 }
 
@@ -214,31 +218,43 @@ void stream_session::append_message(transport::write_queue& queue, bool is_own,
         call_senders_if_any();
         return;
     }
-    queue.append(header);
-    queue.append(data);
-    queue.end_message(std::move(done));
+    queue.append_whole([&] {
+        queue.append(header);
+        queue.append(data);
+        queue.end_message(std::move(done));
+    });
 }
 
 VoidResult stream_session::send_owned_message(std::vector<std::uint8_t>& data, send_callback& done,
                                               message_kind kind) {
-    // A short message is copied anyway: that is faster in one step.
-    if (data.size() <= transport::write_queue::copy_limit || has_to_wait(data.size())) {
-        auto sent = send_copied_message(data, done, kind);
-        if (sent) {
+    return detail::within_memory([&]() -> VoidResult {
+        // A short message is copied anyway: that is faster in one step.
+        if (data.size() <= transport::write_queue::copy_limit || has_to_wait(data.size())) {
+            auto sent = send_copied_message(data, done, kind);
+            if (sent) {
+                data.clear();
+            }
+            return sent;
+        }
+        return send_message(data.size(), [&](transport::write_queue& queue, bool, std::size_t) {
+            const auto key = next_key();
+            const auto header = encoder_.encode_header(kind, data.size(), key);
+            if (encoder_.is_masked()) {
+                websocket::apply_mask(data, key);
+            }
+            try {
+                queue.append_whole([&] {
+                    queue.append(header.view());
+                    queue.append_owned_message(std::move(data), std::move(done));
+                });
+            } catch (...) {
+                if (encoder_.is_masked()) {
+                    websocket::apply_mask(data, key);  // it stays the caller's: as it was
+                }
+                throw;
+            }
             data.clear();
-        }
-        return sent;
-    }
-    return send_message(data.size(), [&](transport::write_queue& queue, bool, std::size_t) {
-        const auto key = next_key();
-        const auto header = encoder_.encode_header(kind, data.size(), key);
-        if (encoder_.is_masked()) {
-            websocket::apply_mask(data, key);
-        }
-        queue.append(header.view());
-        queue.append_owned(std::move(data));
-        queue.end_message(std::move(done));
-        data.clear();
+        });
     });
 }
 
@@ -276,10 +292,9 @@ stream_session::admission stream_session::offer(const transport::shared_frame& f
 
 void stream_session::append_offered(const remote_queue::lock& held,
                                     const transport::shared_frame& frame, wake_list& wakes) {
-    remote_.pending(held).append_shared(frame);
-    if (remote_.publish(held)) {
-        wakes.add(of(shared_from_this()));
-    }
+    remote_.append(
+        held, [&] { remote_.pending(held).append_shared(frame); },
+        [&] { wakes.add(of(shared_from_this())); });
 }
 
 void stream_session::join_senders(waiting_sender& who, wake_list& wakes) {

@@ -1,6 +1,7 @@
 #include "session/wake_list.h"
 
 #include "session/stream_session.h"
+#include "utils/contain.h"
 
 #include <algorithm>
 #include <utility>
@@ -12,18 +13,23 @@ void wake_list::add(std::shared_ptr<stream_session> session) {
     auto found = std::find_if(groups_.begin(), groups_.end(),
                               [&](const group& each) { return each.where == where; });
     if (found == groups_.end()) {
-        found = groups_.insert(groups_.end(), {where, {}});
+        found = groups_.insert(groups_.end(), {where, std::make_shared<session_list>()});
     }
-    found->sessions.push_back(std::move(session));
+    found->sessions->push_back(std::move(session));
 }
 
-void wake_list::wake() {
-    for (group& each : std::exchange(groups_, {})) {
-        each.where->post([sessions = std::move(each.sessions)] {
-            for (const auto& session : sessions) {
+void wake_list::wake() noexcept {
+    for (const group& each : std::exchange(groups_, {})) {
+        unique_function<void()> tell = [sessions = each.sessions] {
+            for (const auto& session : *sessions) {
                 session->on_announced();
             }
-        });
+        };
+        if (!detail::insist([&] { each.where->post(std::move(tell)); })) {
+            for (const auto& session : *each.sessions) {
+                session->take_back_announcement();
+            }
+        }
     }
 }
 

@@ -19,13 +19,15 @@ public:
     ~wake_list() { wake(); }
 
     void add(std::shared_ptr<stream_session> session);
-    /// Tells all of them. What is added later is told then, or by the destructor.
-    void wake();
+    /// Tells all of them. What is added later is told then, or by the destructor. Those of a loop
+    /// that there is no memory to wake by are told with what is sent to them next.
+    void wake() noexcept;
 
 private:
+    using session_list = std::vector<std::shared_ptr<stream_session>>;
     struct group {
         std::shared_ptr<runtime::loop> where;
-        std::vector<std::shared_ptr<stream_session>> sessions;
+        std::shared_ptr<session_list> sessions;
     };
     std::vector<group> groups_;
 };

@@ -112,47 +112,50 @@ VoidResult websocket_session::send_pong(std::span<const std::uint8_t> payload) {
 
 VoidResult websocket_session::send_control_frame(opcode type,
                                                  std::span<const std::uint8_t> payload) {
-    if (payload.size() > websocket::max_control_payload) {
-        return detail::failure(errc::invalid_argument,
-                               fmt::format("a ping or pong of {} bytes, over the limit of {}",
-                                           payload.size(), websocket::max_control_payload),
-                               id());
-    }
-    if (!may_send()) {
-        return closed_error();
-    }
-    if (loop().runs_here()) {
-        (void)write_control(type, payload);
-        return ok();
-    }
-    where()->post([self = shared_from_this(), this, type,
-                   copy = std::vector<std::uint8_t>(payload.begin(), payload.end())] {
-        if (!is_closing()) {
-            (void)write_control(type, copy);
+    return detail::within_memory([&]() -> VoidResult {
+        if (payload.size() > websocket::max_control_payload) {
+            return detail::failure(errc::invalid_argument,
+                                   fmt::format("a ping or pong of {} bytes, over the limit of {}",
+                                               payload.size(), websocket::max_control_payload),
+                                   id());
         }
+        if (!may_send()) {
+            return closed_error();
+        }
+        if (loop().runs_here()) {
+            (void)write_control(type, payload);
+            return ok();
+        }
+        post_own([this, type, copy = std::vector<std::uint8_t>(payload.begin(), payload.end())] {
+            if (!is_closing()) {
+                (void)write_control(type, copy);
+            }
+        });
+        return ok();
     });
-    return ok();
 }
 
 VoidResult websocket_session::close(ws_close_code code, std::string_view reason) {
-    if (!websocket::may_be_sent(code)) {
-        return detail::failure(
-            errc::invalid_argument,
-            fmt::format("close code {} must not be sent", static_cast<unsigned>(code)), id());
-    }
-    if (reason.size() > websocket::max_close_reason || !internal::is_utf8(reason)) {
-        return detail::failure(errc::invalid_argument,
-                               "a close reason is UTF-8 of at most 123 bytes", id());
-    }
-    mark_stopped();
-    if (loop().runs_here()) {
-        end_with(code, reason, true, {});
-    } else {
-        where()->post([self = shared_from_this(), this, code, text = std::string(reason)] {
-            end_with(code, text, true, {});
-        });
-    }
-    return ok();
+    return detail::within_memory([&]() -> VoidResult {
+        if (!websocket::may_be_sent(code)) {
+            return detail::failure(
+                errc::invalid_argument,
+                fmt::format("close code {} must not be sent", static_cast<unsigned>(code)), id());
+        }
+        if (reason.size() > websocket::max_close_reason || !internal::is_utf8(reason)) {
+            return detail::failure(errc::invalid_argument,
+                                   "a close reason is UTF-8 of at most 123 bytes", id());
+        }
+        if (loop().runs_here()) {
+            mark_stopped();
+            end_with(code, reason, true, {});
+        } else {
+            post_own(
+                [this, code, text = std::string(reason)] { end_with(code, text, true, {}); });
+            mark_stopped();
+        }
+        return ok();
+    });
 }
 
 VoidResult websocket_session::send_request(std::span<const std::uint8_t>, std::chrono::milliseconds,
@@ -167,7 +170,9 @@ VoidResult websocket_session::send_response(std::uint64_t, int, std::span<const 
 void websocket_session::end_with(ws_close_code code, std::string_view text, bool waits,
                                  std::error_code reason) {
     if (!is_closing()) {
-        ending_ = std::make_unique<ending>(ending{code, std::string(text), waits});
+        or_abort([&] {
+            ending_ = std::make_unique<ending>(ending{code, std::string(text), waits});
+        });
         begin_close(reason);
     }
 }

@@ -4,6 +4,8 @@
 
 #include <network_system/utils/error_codes.h>
 
+#include <new>
+#include <optional>
 #include <utility>
 
 namespace network_system::transport {
@@ -51,6 +53,20 @@ private:
     void flush() override;
     void on_deadline(steady_time now) override;
 
+    /// Runs what has to be done for the stream. If memory runs out in it, the stream is reset.
+    template <typename Work>
+    void or_reset(const Work& work) {
+        try {
+            work();
+        } catch (const std::bad_alloc&) {
+            abort(errc::out_of_memory);
+        }
+    }
+    /// What has gone wrong, if anything.
+    [[nodiscard]] std::optional<errc> attach();
+    void handle_readiness(runtime::interest ready);
+    void flush_queue();
+    void meet_deadline(steady_time now);
     void read_some();
     void read_once();
     void deliver(std::size_t count, std::size_t place_size, std::span<std::uint8_t> buffer);
@@ -64,6 +80,9 @@ private:
     bool write_queued();
     [[nodiscard]] runtime::sockets::io_result write_gathered(
         std::span<const runtime::io_slice> slices, std::size_t bytes);
+    /// Of a message of which so much is written already.
+    void queue_rest(bytes_view header, bytes_view payload, std::size_t written,
+                    write_callback&& done);
     bool note_written(const runtime::sockets::io_result& result);
     [[nodiscard]] bool is_write_broken() const noexcept { return write_failure_ != 0; }
     void credit(std::size_t written);

@@ -22,22 +22,37 @@ void stream_transport<Stream>::start(transport_handler& handler) {
     handler_ = &handler;
     state_ = state::open;
     last_read_ = last_write_ = loop_->now();
-    if (const auto error = stream_.attach(*loop_, *this, {!is_paused_, false})) {
+    if (const auto failed = attach()) {
         state_ = state::closed;
         loop_->retire(shared_from_this());
-        std::exchange(handler_, nullptr)->on_closed(errc::connection_failed);
+        std::exchange(handler_, nullptr)->on_closed(*failed);
         return;
     }
     if constexpr (is_layered) {
         loop_->deadlines().set(*this, stream_.deadline());
         request_flush();
     } else {
-        handler.on_open();
+        or_reset([&] { handler.on_open(); });
+    }
+}
+
+template <typename Stream>
+std::optional<errc> stream_transport<Stream>::attach() {
+    try {
+        const auto error = stream_.attach(*loop_, *this, {!is_paused_, false});
+        return error ? std::optional(errc::connection_failed) : std::nullopt;
+    } catch (const std::bad_alloc&) {
+        return errc::out_of_memory;
     }
 }
 
 template <typename Stream>
 void stream_transport<Stream>::on_ready(runtime::interest ready) {
+    or_reset([&] { handle_readiness(ready); });
+}
+
+template <typename Stream>
+void stream_transport<Stream>::handle_readiness(runtime::interest ready) {
     if constexpr (is_layered) {
         if (!stream_.is_established() && !loop_->takes_long_step()) {
             return;  // it is still ready in the next batch
@@ -110,6 +125,11 @@ void stream_transport<Stream>::deliver(std::size_t count, std::size_t place_size
 
 template <typename Stream>
 void stream_transport<Stream>::flush() {
+    or_reset([this] { flush_queue(); });
+}
+
+template <typename Stream>
+void stream_transport<Stream>::flush_queue() {
     note_flush();
     if (is_write_broken()) {
         read_rest();
@@ -214,15 +234,30 @@ void stream_transport<Stream>::send_now(bytes_view header, bytes_view payload,
     const std::size_t committed = std::min(written, queued);
     queue_.commit(committed);
     written -= committed;
-    if (written == header.size() + payload.size()) {
-        queue_.end_written_message(std::move(done));
-    } else {
-        const std::size_t of_header = std::min(written, header.size());
-        queue_.append(header.subspan(of_header));
-        queue_.append(payload.subspan(written - of_header));
-        queue_.end_message(std::move(done));
+    try {
+        queue_.append_whole([&] { queue_rest(header, payload, written, std::move(done)); });
+    } catch (...) {
+        if (written > 0) {
+            // Half a message is out: nothing may follow it.
+            write_failure_ = static_cast<std::int16_t>(errc::out_of_memory);
+        }
+        request_flush();
+        throw;
     }
     request_flush();
+}
+
+template <typename Stream>
+void stream_transport<Stream>::queue_rest(bytes_view header, bytes_view payload,
+                                          std::size_t written, write_callback&& done) {
+    if (written == header.size() + payload.size()) {
+        queue_.end_written_message(std::move(done));
+        return;
+    }
+    const std::size_t of_header = std::min(written, header.size());
+    queue_.append(header.subspan(of_header));
+    queue_.append(payload.subspan(written - of_header));
+    queue_.end_message(std::move(done));
 }
 
 template <typename Stream>

@@ -60,6 +60,11 @@ void stream_transport<Stream>::abort(std::error_code reason) {
 
 template <typename Stream>
 void stream_transport<Stream>::on_deadline(steady_time now) {
+    or_reset([&] { meet_deadline(now); });
+}
+
+template <typename Stream>
+void stream_transport<Stream>::meet_deadline(steady_time now) {
     if constexpr (is_layered) {
         if (state_ == state::open && !stream_.is_established() && now >= stream_.deadline()) {
             stream_.note_timeout();

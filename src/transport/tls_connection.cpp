@@ -85,7 +85,13 @@ private:
 
     static int write(BIO* which, const char* from, std::size_t size, std::size_t* written) {
         BIO_clear_retry_flags(which);
-        owner_of(which)->output_.add({reinterpret_cast<const std::uint8_t*>(from), size});
+        tls_connection& owner = *owner_of(which);
+        try {
+            owner.output_.add({reinterpret_cast<const std::uint8_t*>(from), size});
+        } catch (const std::bad_alloc&) {
+            owner.is_out_of_memory_ = true;
+            return 0;
+        }
         *written = size;
         return 1;
     }
@@ -291,6 +297,7 @@ io_result tls_connection::fail_in_handshake(const std::error_code& error) {
 
 void tls_connection::end() {
     runtime::deadline_wheel::cancel(*this);
+    output_.drop();
     if (!is_established_ && !failure_) {
         ++terms_->counters->disconnects;
     }
@@ -299,7 +306,10 @@ void tls_connection::end() {
 io_result tls_connection::fail_with_queue() {
     tls_failure failure = take_tls_failure(terms_->role, is_established_ ? error_in_queue::last
                                                                          : error_in_queue::first);
-    if (refusal_) {
+    if (is_out_of_memory_) {
+        failure.code = errc::out_of_memory;
+        failure.text = "out of memory";
+    } else if (refusal_) {
         failure.code = errc::certificate_verification_failed;
         failure.text = std::move(*refusal_);
         failure.cause = &tls_counters::verification_failures;

@@ -100,6 +100,7 @@ public:
     /// The peer wants to renegotiate, which is answered with no.
     void note_refused_renegotiation() noexcept { ++renegotiations_; }
     /// OpenSSL takes or makes a message of the handshake; after its end: a ticket, new keys.
+    void note_out_of_memory() noexcept { is_out_of_memory_ = true; }
     void note_handshake_step() noexcept;
 
 private:
@@ -177,6 +178,8 @@ private:
     // Since the last look whether it is idle.
     unsigned reads_ = 0;
     bool is_busy_ = false;
+    // In a callback of OpenSSL's.
+    bool is_out_of_memory_ = false;
     bool needs_input_;
     bool is_established_ = false;
     bool has_received_ = false;

@@ -103,6 +103,9 @@ tls_failure take_tls_failure(tls_role role, error_in_queue which) {
         which == error_in_queue::first ? ERR_peek_error() : ERR_peek_last_error();
     ERR_clear_error();
     const int reason = ERR_GET_REASON(error);
+    if (reason == ERR_R_MALLOC_FAILURE) {
+        return {errc::out_of_memory, "out of memory"};
+    }
     const char* const words = ERR_reason_error_string(error);
     const std::string text = words != nullptr ? words : "unknown error";
     if (ERR_GET_LIB(error) != ERR_LIB_SSL) {

@@ -1,6 +1,9 @@
 #include "transport/tls_output.h"
 
+#include "utils/on_exception.h"
+
 #include <algorithm>
+#include <utility>
 
 namespace network_system::transport {
 
@@ -42,8 +45,9 @@ tls_output::batch& tls_output::current() noexcept {
 
 void tls_output::add(bytes_view ciphertext) {
     batch& now = current();
-    now.bytes.insert(now.bytes.end(), ciphertext.begin(), ciphertext.end());
     now.records.push_back({ciphertext.size(), 0});
+    const detail::on_exception undo([&now] { now.records.pop_back(); });
+    now.bytes.insert(now.bytes.end(), ciphertext.begin(), ciphertext.end());
     has_new_ = true;
 }
 
@@ -82,6 +86,13 @@ void tls_output::consume(std::size_t count) {
         batch& now = current();
         completed_ += now.pass(count);
         has_new_ = now.size() > 0;
+    }
+}
+
+void tls_output::drop() noexcept {
+    kept_.reset();
+    if (std::exchange(has_new_, false)) {
+        current().clear();
     }
 }
 

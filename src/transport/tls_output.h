@@ -49,6 +49,8 @@ public:
     }
     /// Leaves what was added for a later flush.
     void keep();
+    /// Forgets everything: the connection is gone.
+    void drop() noexcept;
     /// Bytes of the application that have gone out since the last call.
     [[nodiscard]] std::size_t take_completed() noexcept { return std::exchange(completed_, 0); }
 

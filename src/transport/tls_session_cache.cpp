@@ -1,6 +1,7 @@
 #include "transport/tls_session_cache.h"
 
 #include "transport/tls_session_origin.h"
+#include "utils/on_exception.h"
 
 #include <openssl/ssl.h>
 
@@ -20,6 +21,7 @@ void tls_session_cache::put(const std::string& key, tls_session session) {
         return;
     }
     entries_.emplace_front(key, std::move(session));
+    const detail::on_exception undo([this] { entries_.pop_front(); });
     by_key_.emplace(entries_.front().first, entries_.begin());
     if (entries_.size() > capacity) {
         by_key_.erase(entries_.back().first);

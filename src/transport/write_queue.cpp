@@ -7,10 +7,11 @@ namespace network_system::transport {
 namespace {
 
 struct owned_segment : write_segment {
-    explicit owned_segment(std::vector<std::uint8_t>&& bytes, std::size_t skip) noexcept
-        : write_segment(kind::owned), storage(std::move(bytes)) {
+    owned_segment() noexcept : write_segment(kind::owned) {}
+
+    void take(std::vector<std::uint8_t>&& bytes) noexcept {
+        storage = std::move(bytes);
         data = storage.data();
-        begin = skip;
         end = storage.size();
     }
     std::vector<std::uint8_t> storage;
@@ -84,22 +85,56 @@ write_chunk& write_queue::add_chunk() {
     return *chunk;
 }
 
-void write_queue::append_owned(std::vector<std::uint8_t>&& data, std::size_t skip) {
-    const std::size_t size = data.size() - skip;
-    if (size <= copy_limit) {
-        append(bytes_view(data).subspan(skip));
+void write_queue::append_owned_message(std::vector<std::uint8_t>&& data, write_callback&& done) {
+    if (data.size() <= copy_limit) {
+        append(data);
+        end_message(std::move(done));
         return;
     }
-    push(new owned_segment(std::move(data), skip));
-    bytes_ += size;
+    auto segment = std::make_unique<owned_segment>();
+    add_completion(queued_ + 1, std::move(done));
+    ++queued_;
+    bytes_ += data.size();
+    segment->take(std::move(data));
+    segment->messages = 1;
+    push(segment.release());
+}
+
+write_queue::position write_queue::end_position() const noexcept {
+    if (tail_ == nullptr) {
+        return {nullptr, 0, 0, 0, bytes_, queued_};
+    }
+    const bool counts = tail_->type == write_segment::kind::owned;
+    return {tail_,  tail_->end, tail_->room, counts ? static_cast<owned_segment*>(tail_)->messages : 0,
+            bytes_, queued_};
+}
+
+void write_queue::cut_back(const position& to) noexcept {
+    write_segment* extra = to.tail != nullptr ? std::exchange(to.tail->next, nullptr)
+                                              : std::exchange(head_, nullptr);
+    while (extra != nullptr) {
+        free(std::exchange(extra, extra->next));
+    }
+    tail_ = to.tail;
+    if (tail_ != nullptr) {
+        tail_->end = to.end;
+        tail_->room = to.room;
+        if (tail_->type == write_segment::kind::owned) {
+            static_cast<owned_segment*>(tail_)->messages = to.messages_of_tail;
+        }
+    }
+    bytes_ = to.bytes;
+    queued_ = to.queued;
 }
 
 void write_queue::append_shared(const shared_frame& frame) {
     // The first in an empty queue is shared whatever its size: mostly it stays the only one, and a
     // chunk for each of many connections would cost more than a segment.
     if (frame->size() <= copy_limit && head_ != nullptr) {
-        append(*frame);
-        end_message({});
+        append_whole([&] {
+            append(*frame);
+            end_message({});
+        });
         return;
     }
     push(new shared_segment(frame));
@@ -107,44 +142,45 @@ void write_queue::append_shared(const shared_frame& frame) {
     ++queued_;
 }
 
-void write_queue::end_message(write_callback done) {
+void write_queue::end_message(write_callback&& done) {
+    add_completion(queued_ + 1, std::move(done));
     ++queued_;
     if (tail_->type == write_segment::kind::chunk) {
         static_cast<write_chunk&>(*tail_).mark_end();
     } else {
         ++static_cast<owned_segment*>(tail_)->messages;
     }
-    add_completion(queued_, std::move(done));
 }
 
-void write_queue::end_written_message(write_callback done) {
+void write_queue::end_written_message(write_callback&& done) {
+    add_completion(queued_ + 1, std::move(done));
     ++queued_;
     ++written_;
-    add_completion(queued_, std::move(done));
 }
 
-void write_queue::add_completion(std::uint64_t message, write_callback done) {
+void write_queue::add_completion(std::uint64_t message, write_callback&& done) {
     if (!done) {
         return;
     }
     if (!completions_) {
         completions_ = std::make_unique<std::deque<completion>>();
     }
-    completions_->push_back({message, std::move(done)});
+    completions_->push_back({message, {}});
+    completions_->back().done = std::move(done);
 }
 
 void write_queue::splice(write_queue& other) {
+    // First, because the rest cannot fail.
+    while (other.completions_ && !other.completions_->empty()) {
+        completion& first = other.completions_->front();
+        add_completion(queued_ + first.message - other.written_, std::move(first.done));
+        other.completions_->pop_front();
+    }
     if (other.head_ != nullptr) {
         push(other.head_);
         tail_ = std::exchange(other.tail_, nullptr);
         other.head_ = nullptr;
         bytes_ += std::exchange(other.bytes_, 0);
-    }
-    if (other.completions_) {
-        for (completion& each : *other.completions_) {
-            add_completion(queued_ + each.message - other.written_, std::move(each.done));
-        }
-        other.completions_->clear();
     }
     queued_ += std::exchange(other.queued_, 0) - std::exchange(other.written_, 0);
 }

@@ -83,6 +83,9 @@ static_assert(sizeof(write_chunk) == runtime::block_pool::block_size);
 
 /// The bytes a connection still has to write, and who wants to know when they are written.
 ///
+/// What appends may run out of memory in the middle of a message: `append_whole` takes back the part
+/// that is there.
+///
 /// Thread-safety: none. `pool` outlives the queue; null allocates and frees directly.
 class write_queue {
 public:
@@ -116,8 +119,9 @@ public:
             offset += part;
         }
     }
-    /// Takes the bytes from `skip` on over without a copy when they are many.
-    void append_owned(std::vector<std::uint8_t>&& data, std::size_t skip = 0);
+    /// The end of a message, which is moved without a copy if it is long. If memory runs out, `data`
+    /// and `done` are left as they were.
+    void append_owned_message(std::vector<std::uint8_t>&& data, write_callback&& done);
     /// A whole message, counted, shared with other queues.
     void append_shared(const shared_frame& frame);
     /// The longest message `claim` takes.
@@ -136,10 +140,23 @@ public:
     }
     /// The bytes appended last end an application message. `done` (if any) is among the
     /// completions of the commit that writes the last of them.
-    void end_message(write_callback done);
+    void end_message(write_callback&& done);
     /// The same for a message that was written past the empty queue.
-    void end_written_message(write_callback done);
-    /// Appends all of `other`, which becomes empty; O(1) in its bytes.
+    void end_written_message(write_callback&& done);
+    /// Runs `append`, which appends to this queue. All of that is there afterwards, or, if it
+    /// throws, nothing.
+    template <typename Append>
+    void append_whole(const Append& append) {
+        const position before = end_position();
+        try {
+            append();
+        } catch (...) {
+            cut_back(before);
+            throw;
+        }
+    }
+    /// Appends all of `other`, which becomes empty; O(1) in its bytes. When memory runs out, some
+    /// callbacks have moved, and a further call goes on from there.
     void splice(write_queue& other);
 
     struct gathered {
@@ -173,6 +190,18 @@ private:
         write_callback done;
     };
 
+    /// Where the next byte would be appended.
+    struct position {
+        write_segment* tail;
+        std::size_t end;
+        std::size_t room;
+        std::uint64_t messages_of_tail;
+        std::size_t bytes;
+        std::uint64_t queued;
+    };
+    [[nodiscard]] position end_position() const noexcept;
+    void cut_back(const position& to) noexcept;
+
     [[nodiscard]] bool has_room(std::size_t wanted) const noexcept {
         return tail_ != nullptr && tail_->room >= wanted;
     }
@@ -187,7 +216,7 @@ private:
         ++queued_;
         return place;
     }
-    void add_completion(std::uint64_t message, write_callback done);
+    void add_completion(std::uint64_t message, write_callback&& done);
     void push(write_segment* segment) noexcept;
     void pop() noexcept;
     void free(write_segment* segment) noexcept;

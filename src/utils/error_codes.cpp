@@ -15,6 +15,7 @@ const char* describe(errc code) noexcept {
         case errc::not_supported: return "not supported";
         case errc::would_block: return "the call would block an I/O thread";
         case errc::cancelled: return "cancelled";
+        case errc::out_of_memory: return "out of memory";
         case errc::internal_error: return "internal error";
         case errc::connection_failed: return "connection failed";
         case errc::connection_refused: return "connection refused";
@@ -60,6 +61,7 @@ public:
             case errc::not_supported: return std::errc::operation_not_supported;
             case errc::would_block: return std::errc::operation_would_block;
             case errc::cancelled: return std::errc::operation_canceled;
+            case errc::out_of_memory: return std::errc::not_enough_memory;
             case errc::connection_refused: return std::errc::connection_refused;
             case errc::session_expired:
             case errc::connection_timeout: return std::errc::timed_out;

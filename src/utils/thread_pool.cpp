@@ -201,7 +201,7 @@ private:
             return;
         }
         if (const auto thrown = detail::run_user_code(task)) {
-            detail::log(log_level::error, "{}: a task threw: {}", source_name, *thrown);
+            detail::log(log_level::error, "{}: a task threw: {}", source_name, thrown->text);
         }
     }
 

@@ -1,21 +1,43 @@
 #pragma once
 
+#include <network_system/utils/error_codes.h>
+
 #include <exception>
+#include <new>
 #include <optional>
 #include <string>
 
 namespace network_system::detail {
 
-/// Runs a user's callback; what it threw, as text, or nothing.
+/// What a callback has thrown.
+struct thrown {
+    /// `internal_error`; `out_of_memory` for std::bad_alloc, which may as well be of the library's
+    /// code around the callback.
+    errc code = errc::internal_error;
+    /// Empty when there was no memory for it.
+    std::string text;
+};
+
+[[nodiscard]] inline thrown describe_thrown(const char* text) noexcept {
+    try {
+        return {errc::internal_error, text};
+    } catch (const std::bad_alloc&) {
+        return {};
+    }
+}
+
+/// Runs a user's callback; what it threw, or nothing.
 template <typename Callback>
-[[nodiscard]] std::optional<std::string> run_user_code(const Callback& callback) {
+[[nodiscard]] std::optional<thrown> run_user_code(const Callback& callback) {
     try {
         callback();
         return std::nullopt;
+    } catch (const std::bad_alloc&) {
+        return thrown{errc::out_of_memory, "out of memory"};
     } catch (const std::exception& failure) {
-        return failure.what();
+        return describe_thrown(failure.what());
     } catch (...) {
-        return "an exception that is no std::exception";
+        return describe_thrown("an exception that is no std::exception");
     }
 }
 

@@ -165,8 +165,7 @@ TEST_F(stream_transport_test, many_segments_in_bounded_calls) {
         for (std::size_t i = 0; i < 50; ++i) {
             byte_string large = pattern(3000, i);
             expected += large;
-            over->queue().append_owned(std::move(large));
-            over->queue().end_message({});
+            over->queue().append_owned_message(std::move(large), {});
         }
         over->request_flush();
     });
@@ -242,8 +241,7 @@ TEST_F(stream_transport_test, send_now_behind_many_segments_keeps_the_order) {
     loop.in_batch([&] {
         for (std::size_t i = 0; i < 30; ++i) {
             expected += pattern(3000, i);
-            over->queue().append_owned(pattern(3000, i));
-            over->queue().end_message({});
+            over->queue().append_owned_message(pattern(3000, i), {});
         }
         handler->send_now(pattern(5), pattern(30));
         expected += concat({pattern(5), pattern(30)});

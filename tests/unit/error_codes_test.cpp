@@ -26,6 +26,7 @@ const std::vector<registered>& registry() {
         {errc::not_supported, -13, std::errc::operation_not_supported},
         {errc::would_block, -14, std::errc::operation_would_block},
         {errc::cancelled, -15, std::errc::operation_canceled},
+        {errc::out_of_memory, -16, std::errc::not_enough_memory},
         {errc::internal_error, -99, {}},
         {errc::connection_failed, -600, {}},
         {errc::connection_refused, -601, std::errc::connection_refused},

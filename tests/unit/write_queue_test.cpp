@@ -42,8 +42,7 @@ public:
                 break;
             case way::owned:
                 queue.append(header);
-                queue.append_owned(byte_string(payload));
-                queue.end_message(std::move(done));
+                queue.append_owned_message(byte_string(payload), std::move(done));
                 break;
             case way::shared:
                 queue.append_shared(std::make_shared<const byte_string>(concat({header, payload})));
@@ -225,13 +224,12 @@ TEST(write_queue, large_owned_bytes_are_not_copied) {
     write_queue queue(nullptr);
     byte_string data = pattern(50'000);
     const std::uint8_t* const address = data.data();
-    queue.append_owned(std::move(data), 100);
-    queue.end_message({});
+    queue.append_owned_message(std::move(data), {});
     std::array<io_slice, 4> slices;
     const auto gathered = queue.prepare(slices);
     EXPECT_EQ(gathered.slices, 1U);
-    EXPECT_EQ(gathered.bytes, 49'900U);
-    EXPECT_EQ(slices[0].data(), address + 100);
+    EXPECT_EQ(gathered.bytes, 50'000U);
+    EXPECT_EQ(slices[0].data(), address);
 }
 
 TEST(write_queue, shared_frames_are_let_go_once_written) {

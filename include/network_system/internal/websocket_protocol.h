@@ -62,7 +62,8 @@ public:
         : max_message_size_(max_message_size), mask_bit_(side == role::server ? 0x80 : 0) {}
 
     struct progress {
-        /// Set when the peer broke a rule; lives for ever. The decoder must not be used further.
+        /// Set when the peer broke a rule, or when there was no memory for a part of a message;
+        /// lives for ever. The decoder must not be used further.
         const violation* error = nullptr;
         /// Bytes not looked at: the sink stopped, the stream is broken, or a close frame was before
         /// them. They are the last ones of those given.
@@ -74,7 +75,8 @@ public:
     [[nodiscard]] progress consume(std::span<std::uint8_t> bytes, Sink&& sink);
 
     /// Where the rest of the frame being collected belongs, so that it can be read there without a
-    /// copy; empty when little or nothing is missing. Fill it with `placed`, or ignore it.
+    /// copy; empty when little or nothing is missing, or there is no memory for more. Fill it with
+    /// `placed`, or ignore it.
     [[nodiscard]] std::span<std::uint8_t> place() noexcept;
     /// The first `count` bytes of `place` were filled. `unused` is always 0.
     template <typename Sink>
@@ -100,7 +102,7 @@ private:
     };
 
     /// The next message or control frame goes to `ready_`, whatever state the stream is in.
-    step next(std::span<std::uint8_t>& bytes);
+    step next(std::span<std::uint8_t>& bytes) noexcept;
     step fail(const violation& broken) noexcept;
     void fail_text() noexcept;
     void settle() noexcept;
@@ -113,14 +115,15 @@ private:
     [[nodiscard]] const violation* check_length(unsigned first, std::size_t extended,
                                                 std::uint64_t length) const noexcept;
     [[nodiscard]] const violation* begin_frame(unsigned first, std::size_t length) noexcept;
-    step take_payload(std::span<std::uint8_t>& bytes);
-    step collect(std::span<const std::uint8_t> part);
+    step take_payload(std::span<std::uint8_t>& bytes) noexcept;
+    step collect(std::span<const std::uint8_t> part) noexcept;
     /// So many further bytes of the frame are in `body_`, masked.
     step fill(std::size_t count) noexcept;
     [[nodiscard]] bool is_valid(std::span<const std::uint8_t> part) noexcept;
     step end_frame(std::span<const std::uint8_t> payload) noexcept;
     step end_control(std::span<const std::uint8_t> payload) noexcept;
-    void reserve(std::size_t wanted);
+    // False when there is no memory for it.
+    [[nodiscard]] bool reserve(std::size_t wanted) noexcept;
     [[nodiscard]] std::size_t missing() const noexcept { return frame_size_ - frame_have_; }
     [[nodiscard]] bool is_masked() const noexcept { return mask_bit_ != 0; }
 

@@ -22,6 +22,9 @@ enum class errc : int {
     would_block = -14,
     /// The operation was given up by who began it.
     cancelled = -15,
+    /// An allocation failed. What was asked for was not done; a connection that it happened to has
+    /// ended.
+    out_of_memory = -16,
     /// A defect here or in a user callback (an exception that left it).
     internal_error = -99,
 
