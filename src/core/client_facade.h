@@ -6,6 +6,7 @@
 #include "core/stream_security.h"
 #include "utils/failure.h"
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -56,10 +57,12 @@ public:
         return connected_->send_short(kind, data);
     }
     [[nodiscard]] Result<std::shared_ptr<session::messaging_session>> session() const {
-        if (auto current = connected_->get()) {
-            return std::shared_ptr<session::messaging_session>(std::move(current));
-        }
-        return detail::failure(errc::connection_closed, "the client is not connected", id_);
+        return detail::within_memory([&]() -> Result<std::shared_ptr<session::messaging_session>> {
+            if (auto current = connected_->get()) {
+                return std::shared_ptr<session::messaging_session>(std::move(current));
+            }
+            return detail::failure(errc::connection_closed, "the client is not connected", id_);
+        });
     }
 
     /// Begins to connect with what `make(pool, loop, transports, slot, callbacks)` makes: the
@@ -68,39 +71,43 @@ public:
     Result<std::shared_ptr<Engine>> begin(const request& what, const Make& make,
                                           start_callback& handler,
                                           std::function<void()>* canceller = nullptr) {
-        const auto target = read_target(what.host, what.port, id_);
-        if (!target) {
-            return target.error();
-        }
-        if (const auto checked = validate(what.options, what.security != nullptr, id_);
-            checked.is_err()) {
-            return checked.error();
-        }
-        auto transports = make_transports(what.security, target.value(), what.port, id_);
-        if (!transports) {
-            return transports.error();
-        }
-        // Let go after the lock: user data and captures have destructors, which are user code.
-        engine_list retired;
-        std::function<void()> former_canceller;
-        const std::lock_guard lock(mutex_);
-        if (engine_ && !engine_->is_finished()) {
-            return detail::failure(errc::already_exists, "the client is already started", id_);
-        }
-        retired = retire_engines();
-        if (const auto chosen = choose_loop(what.options); !chosen) {
-            return chosen.error();
-        }
-        engine_ = make(pool_, loop_, std::move(transports).value(), connected_, callbacks_);
-        if (canceller != nullptr) {
-            former_canceller = std::exchange(*canceller, [weak = std::weak_ptr(engine_)] {
-                if (const auto alive = weak.lock()) {
-                    alive->cancel_start();
-                }
-            });
-        }
-        engine_->start(target.value(), what.port, std::move(handler), former_);
-        return engine_;
+        return detail::within_memory([&]() -> Result<std::shared_ptr<Engine>> {
+            const auto target = read_target(what.host, what.port, id_);
+            if (!target) {
+                return target.error();
+            }
+            if (const auto checked = validate(what.options, what.security != nullptr, id_);
+                checked.is_err()) {
+                return checked.error();
+            }
+            auto transports = make_transports(what.security, target.value(), what.port, id_);
+            if (!transports) {
+                return transports.error();
+            }
+            // Let go after the lock: user data and captures have destructors, which are user code.
+            engine_pair retired;
+            std::function<void()> former_canceller;
+            const std::lock_guard lock(mutex_);
+            if (engine_ && !engine_->is_finished()) {
+                return detail::failure(errc::already_exists, "the client is already started", id_);
+            }
+            retired = retire_engines();
+            if (const auto chosen = choose_loop(what.options); !chosen) {
+                return chosen.error();
+            }
+            auto made =
+                make(pool_, loop_, std::move(transports).value(), connected_, callbacks_);
+            if (canceller != nullptr) {
+                former_canceller = std::exchange(*canceller, [weak = std::weak_ptr(made)] {
+                    if (const auto alive = weak.lock()) {
+                        alive->cancel_start();
+                    }
+                });
+            }
+            made->start(target.value(), what.port, std::move(handler), former_);
+            engine_ = std::move(made);
+            return engine_;
+        });
     }
 
     template <typename Make>
@@ -113,60 +120,68 @@ public:
 
     template <typename Make>
     VoidResult start_and_wait(const request& what, const Make& make) {
-        if (must_not_block(what.options)) {
-            return detail::failure(errc::would_block,
-                                   "start_client blocks; on an I/O thread pass a handler", id_);
-        }
-        start_callback nobody;
-        const auto begun = begin(what, make, nobody);
-        if (!begun) {
-            return begun.error();
-        }
-        const auto& current = begun.value();
-        const auto deadline = engine::give_up_after(what.options.connect_timeout);
-        if (auto result = current->wait_for_start(deadline)) {
-            return *std::move(result);
-        }
-        current->abandon();
-        // While a callback runs, the destructor has something to wait for.
-        if (current->gate()->is_idle()) {
-            forget(current);
-        }
-        return detail::failure(errc::connection_timeout,
-                               "start_client had no answer within connect_timeout; is the "
-                               "io_context running, and no callback blocking it",
-                               id_);
+        return detail::within_memory([&]() -> VoidResult {
+            if (must_not_block(what.options)) {
+                return detail::failure(errc::would_block,
+                                       "start_client blocks; on an I/O thread pass a handler", id_);
+            }
+            start_callback nobody;
+            const auto begun = begin(what, make, nobody);
+            if (!begun) {
+                return begun.error();
+            }
+            const auto& current = begun.value();
+            const auto deadline = engine::give_up_after(what.options.connect_timeout);
+            if (auto result = current->wait_for_start(deadline)) {
+                return *std::move(result);
+            }
+            current->abandon();
+            // While a callback runs, the destructor has something to wait for.
+            if (current->gate()->is_idle()) {
+                forget(current);
+            }
+            return detail::failure(errc::connection_timeout,
+                                   "start_client had no answer within connect_timeout; is the "
+                                   "io_context running, and no callback blocking it",
+                                   id_);
+        });
     }
 
     VoidResult stop() {
-        for (const auto& each : engines()) {
-            if (!each->may_block()) {
-                each->begin_stop();
-            } else if (!each->stop(each->options().drain_timeout)) {
-                forget(each);
+        return detail::within_memory([&]() -> VoidResult {
+            for (const auto& each : engines()) {
+                if (each && !each->may_block()) {
+                    each->begin_stop();
+                } else if (each && !each->stop(each->options().drain_timeout)) {
+                    forget(each);
+                }
             }
-        }
-        return ok();
+            return ok();
+        });
     }
 
     VoidResult stop(session::stop_handler& handler) {
-        const auto current = engine();
-        if (!current || !current->stop_then(handler)) {
-            return detail::failure(errc::connection_closed, "the client is not started", id_);
-        }
-        return ok();
+        return detail::within_memory([&]() -> VoidResult {
+            const auto current = engine();
+            if (!current || !current->stop_then(handler)) {
+                return detail::failure(errc::connection_closed, "the client is not started", id_);
+            }
+            return ok();
+        });
     }
 
     VoidResult wait_for_stop() {
-        const auto current = engine();
-        if (!current) {
+        return detail::within_memory([&]() -> VoidResult {
+            const auto current = engine();
+            if (!current) {
+                return ok();
+            }
+            if (!current->may_block()) {
+                return detail::failure(errc::would_block, "wait_for_stop on an I/O thread", id_);
+            }
+            current->end().wait();
             return ok();
-        }
-        if (!current->may_block()) {
-            return detail::failure(errc::would_block, "wait_for_stop on an I/O thread", id_);
-        }
-        current->end().wait();
-        return ok();
+        });
     }
 
     Result<std::chrono::microseconds> ping_and_wait() {
@@ -181,45 +196,49 @@ public:
     template <typename T, typename Begin>
     Result<T> begin_and_wait(const char* what, const std::chrono::milliseconds* limit,
                              const Begin& begin) {
-        const auto current = session();
-        const auto engine_now = engine();
-        if (!current || !engine_now) {
-            return current ? detail::failure(errc::connection_closed, "the client is not connected",
-                                             id_)
-                           : current.error();
-        }
-        if (!engine_now->may_block() || engine_now->options().environment) {
-            return detail::failure(errc::would_block,
-                                   std::string(what) + " blocks; on an I/O thread pass a handler",
+        return detail::within_memory([&]() -> Result<T> {
+            const auto current = session();
+            const auto engine_now = engine();
+            if (!current || !engine_now) {
+                return current ? detail::failure(errc::connection_closed, "the client is not connected",
+                                                 id_)
+                               : current.error();
+            }
+            if (!engine_now->may_block() || engine_now->options().environment) {
+                return detail::failure(errc::would_block,
+                                       std::string(what) + " blocks; on an I/O thread pass a handler",
+                                       id_);
+            }
+            const auto answer = std::make_shared<awaited<T>>();
+            const auto begun = begin(*current.value(),
+                                     [answer](Result<T> result) { answer->give(std::move(result)); });
+            if (!begun) {
+                return begun.error();
+            }
+            // The handler knows the deadline better; this is for loops that do not run.
+            const auto deadline = engine::give_up_after(
+                limit != nullptr ? *limit : engine_now->options().connect_timeout);
+            if (auto result = answer->wait_until(deadline)) {
+                return *std::move(result);
+            }
+            return detail::failure(errc::connection_timeout, std::string("no answer to the ") + what,
                                    id_);
-        }
-        const auto answer = std::make_shared<awaited<T>>();
-        const auto begun = begin(*current.value(),
-                                 [answer](Result<T> result) { answer->give(std::move(result)); });
-        if (!begun) {
-            return begun.error();
-        }
-        // The handler knows the deadline better; this is for loops that do not run.
-        const auto deadline = engine::give_up_after(
-            limit != nullptr ? *limit : engine_now->options().connect_timeout);
-        if (auto result = answer->wait_until(deadline)) {
-            return *std::move(result);
-        }
-        return detail::failure(errc::connection_timeout, std::string("no answer to the ") + what,
-                               id_);
+        });
     }
 
     /// `callback` gets the one it replaces: the caller destroys that, without the lock.
     template <typename Callback>
     VoidResult set_callback(Callback Callbacks::*which, Callback& callback) {
-        const std::lock_guard lock(mutex_);
-        const auto is_in_use = [](const auto& one) { return one && !one->end().is_over(); };
-        if (is_in_use(former_) || is_in_use(engine_)) {
-            return detail::failure(errc::invalid_argument, "callbacks are set before start_client",
-                                   id_);
-        }
-        std::swap((*callbacks_).*which, callback);
-        return ok();
+        return detail::within_memory([&]() -> VoidResult {
+            const std::lock_guard lock(mutex_);
+            const auto is_in_use = [](const auto& one) { return one && !one->end().is_over(); };
+            if (is_in_use(former_) || is_in_use(engine_)) {
+                return detail::failure(errc::invalid_argument, "callbacks are set before start_client",
+                                       id_);
+            }
+            std::swap((*callbacks_).*which, callback);
+            return ok();
+        });
     }
 
     [[nodiscard]] client_metrics metrics() const {
@@ -237,10 +256,12 @@ protected:
     /// The end of the object, as in a facade: first in the destructor of whoever has members that
     /// callbacks reach.
     void shut_down() {
+        const auto stop_one = [](Engine& one) {
+            (void)one.stop(one.options().drain_timeout);
+            return ok();
+        };
         for (const auto& each : engines()) {
-            if (each->may_block()) {
-                (void)each->stop(each->options().drain_timeout);
-            } else {
+            if (each && !(each->may_block() && stop_patiently([&] { return stop_one(*each); }))) {
                 each->abandon();
             }
         }
@@ -272,28 +293,28 @@ private:
         add(sum.totals, more.totals);
     }
 
-    using engine_list = std::vector<std::shared_ptr<Engine>>;
+    // Null where there is none.
+    using engine_pair = std::array<std::shared_ptr<Engine>, 2>;
 
     /// Those whose callbacks may run, in the order of their starts.
-    [[nodiscard]] engine_list engines() const {
+    [[nodiscard]] engine_pair engines() const noexcept {
         const std::lock_guard lock(mutex_);
-        engine_list all{former_, engine_};
-        std::erase(all, nullptr);
-        return all;
+        return {former_, engine_};
     }
 
     /// Makes room for the next engine, as far as it is over: the one that is not becomes the
     /// former. The caller lets the others go without the lock.
-    [[nodiscard]] engine_list retire_engines() {
-        engine_list over{std::exchange(former_, nullptr), std::exchange(engine_, nullptr)};
-        std::erase(over, nullptr);
+    [[nodiscard]] engine_pair retire_engines() {
+        engine_pair over{std::exchange(former_, nullptr), std::exchange(engine_, nullptr)};
         // If there are two, the first was over before the other began.
-        if (!over.empty() && !over.back()->end().is_over()) {
-            former_ = std::move(over.back());
-            over.pop_back();
+        auto& last = over.back() ? over.back() : over.front();
+        if (last && !last->end().is_over()) {
+            former_ = std::exchange(last, nullptr);
         }
         for (const auto& each : over) {
-            add_engine(past_, *each);
+            if (each) {
+                add_engine(past_, *each);
+            }
         }
         return over;
     }

@@ -46,82 +46,94 @@ public:
     /// What `use(engine)` answers, or that there is none running.
     template <typename Use>
     auto while_running(const Use& use) const -> std::invoke_result_t<Use, Engine&> {
-        const auto current = running();
-        if (!current) {
-            return not_started();
-        }
-        return use(*current);
+        return detail::within_memory([&]() -> std::invoke_result_t<Use, Engine&> {
+            const auto current = running();
+            if (!current) {
+                return not_started();
+            }
+            return use(*current);
+        });
     }
 
     /// Idempotent; on a thread that must not block it only begins.
     VoidResult stop() {
-        const auto current = engine();
-        if (!current) {
+        return detail::within_memory([&]() -> VoidResult {
+            const auto current = engine();
+            if (!current) {
+                return ok();
+            }
+            if (!current->may_block()) {
+                current->begin_stop();
+                return ok();
+            }
+            const auto& options = current->options();
+            const bool is_over = current->stop(options.drain_timeout, options.io_context == nullptr
+                                                                          ? life::driven_by::own_threads
+                                                                          : life::driven_by::others);
+            if (owns_pool_) {
+                current->pool().stop();
+            }
+            if (!is_over) {
+                forget(current);  // nobody runs the user's io_context: what is left goes with it
+            }
             return ok();
-        }
-        if (!current->may_block()) {
-            current->begin_stop();
-            return ok();
-        }
-        const auto& options = current->options();
-        const bool is_over = current->stop(options.drain_timeout, options.io_context == nullptr
-                                                                      ? life::driven_by::own_threads
-                                                                      : life::driven_by::others);
-        if (owns_pool_) {
-            current->pool().stop();
-        }
-        if (!is_over) {
-            forget(current);  // nobody runs the user's io_context: what is left goes with it
-        }
-        return ok();
+        });
     }
     VoidResult stop(session::stop_handler& handler) {
-        const auto current = engine();
-        if (!current || !current->stop_then(handler)) {
-            return not_started();
-        }
-        return ok();
+        return detail::within_memory([&]() -> VoidResult {
+            const auto current = engine();
+            if (!current || !current->stop_then(handler)) {
+                return not_started();
+            }
+            return ok();
+        });
     }
     VoidResult wait_for_stop() {
-        const auto current = engine();
-        if (!current) {
+        return detail::within_memory([&]() -> VoidResult {
+            const auto current = engine();
+            if (!current) {
+                return ok();
+            }
+            if (!current->may_block()) {
+                return detail::failure(errc::would_block, "wait_for_stop on an I/O thread", id_);
+            }
+            current->end().wait();
             return ok();
-        }
-        if (!current->may_block()) {
-            return detail::failure(errc::would_block, "wait_for_stop on an I/O thread", id_);
-        }
-        current->end().wait();
-        return ok();
+        });
     }
 
     /// Sets a callback unless they are in use. `callback` gets the one it replaces: the caller
     /// destroys that, without the lock.
     template <typename Callback>
     VoidResult set_callback(Callback Callbacks::*which, Callback& callback) {
-        const std::lock_guard lock(mutex_);
-        if (engine_ && !engine_->end().is_over()) {
-            return detail::failure(errc::invalid_argument, "callbacks are set before the start",
-                                   id_);
-        }
-        std::swap((*callbacks_).*which, callback);
-        return ok();
+        return detail::within_memory([&]() -> VoidResult {
+            const std::lock_guard lock(mutex_);
+            if (engine_ && !engine_->end().is_over()) {
+                return detail::failure(errc::invalid_argument, "callbacks are set before the start",
+                                       id_);
+            }
+            std::swap((*callbacks_).*which, callback);
+            return ok();
+        });
     }
 
     /// Begins the next life, which `make(callbacks)` makes and starts, unless the last one is not
     /// over: then `refusal(engine)`.
     template <typename Refusal, typename Make>
     Result<std::shared_ptr<Engine>> begin(const Refusal& refusal, const Make& make) {
-        // Let go after the lock: what is stored in it may have destructors of the application's.
-        std::shared_ptr<Engine> former;
-        const std::lock_guard lock(mutex_);
-        if (engine_ && !engine_->is_finished()) {
-            return refusal(*engine_);
-        }
-        Result<std::shared_ptr<Engine>> made = make(callbacks_);
-        if (made) {
-            former = std::exchange(engine_, made.value());
-        }
-        return made;
+        return detail::within_memory([&]() -> Result<std::shared_ptr<Engine>> {
+            // Let go after the lock: what is stored in it may have destructors of the application's.
+            std::shared_ptr<Engine> former;
+            const std::lock_guard lock(mutex_);
+            if (engine_ && !engine_->is_finished()) {
+                return refusal(*engine_);
+            }
+            Result<std::shared_ptr<Engine>> made = make(callbacks_);
+            if (made) {
+                former = std::exchange(engine_, made.value());
+            }
+            return made;
+        });
     }
     void forget(const std::shared_ptr<Engine>& one) {
         // The caller's reference is not the last one here.
@@ -136,9 +148,10 @@ protected:
     /// whoever has members that callbacks reach.
     void shut_down() {
         const auto current = engine();
-        if (current && current->may_block()) {
-            (void)stop();
-        } else if (current) {
+        if (current && current->may_block() && stop_patiently([this] { return stop(); })) {
+            return;
+        }
+        if (current) {
             current->abandon();
         }
     }

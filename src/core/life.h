@@ -3,6 +3,7 @@
 #include "runtime/callback_gate.h"
 #include "runtime/io_pool.h"
 #include "utils/deadline.h"
+#include "utils/failure.h"
 
 #include <network_system/session/messaging_session.h>
 #include <network_system/utils/unique_function.h>
@@ -14,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -129,5 +131,20 @@ private:
     bool is_finished_ = false;
     std::atomic<std::uint64_t> callback_exceptions_{0};
 };
+
+/// A stop from a destructor, which cannot report that there was no memory to begin it: that is
+/// tried again for a while. Whether it was done.
+template <typename Stop>
+[[nodiscard]] bool stop_patiently(const Stop& stop) {
+    constexpr int most_tries = 500;
+    constexpr std::chrono::milliseconds pause{10};
+    for (int i = 0; i < most_tries; ++i) {
+        if (detail::within_memory(stop)) {
+            return true;
+        }
+        std::this_thread::sleep_for(pause);
+    }
+    return false;
+}
 
 }  // namespace network_system::core

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <mutex>
+#include <new>
 #include <span>
 #include <utility>
 
@@ -40,11 +41,15 @@ public:
         return session_;
     }
 
-    /// See stream_session::send_short.
+    /// See stream_session::send_short. False also when there is no memory for it.
     [[nodiscard]] bool send_short(session::message_kind kind,
-                                  std::span<const std::uint8_t> data) const {
-        const session::remote_queue::lock held(lock_->mutex);
-        return session_ != nullptr && session_->send_short(held, kind, data);
+                                  std::span<const std::uint8_t> data) const noexcept {
+        try {
+            const session::remote_queue::lock held(lock_->mutex);
+            return session_ != nullptr && session_->send_short(held, kind, data);
+        } catch (const std::bad_alloc&) {
+            return false;
+        }
     }
 
 private:

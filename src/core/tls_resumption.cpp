@@ -154,8 +154,11 @@ int remember_session(SSL* ssl, SSL_SESSION* session) {
         if (!terms.sessions || (!origin_of(session) && !begin_origin(ssl, session, wall_time::max()))) {
             return 0;
         }
-        terms.sessions->put(terms.session_key, transport::tls_session(session));
-        return 1;  // the reference is ours
+        // A reference of our own: what fails below must not give OpenSSL's away.
+        if (SSL_SESSION_up_ref(session) == 1) {
+            terms.sessions->put(terms.session_key, transport::tls_session(session));
+        }
+        return 0;
     });
 }
 

@@ -1,11 +1,14 @@
 #include "runtime/resolver.h"
 
 #include "runtime/socket_platform.h"
+#include "utils/contain.h"
 #include "utils/host.h"
 
 #include <algorithm>
 #include <list>
+#include <memory>
 #include <mutex>
+#include <new>
 #include <thread>
 #include <utility>
 
@@ -19,6 +22,8 @@ struct name_question {
     unique_function<void(resolve_result)> answer;
     std::list<std::shared_ptr<name_question>>::iterator place;
     bool is_queued = false;
+    // On its way to the loop.
+    resolve_result result;
 };
 
 namespace {
@@ -42,6 +47,7 @@ resolve_result look_up(const std::string& host, std::uint16_t port) {
         result.error = ::gai_strerror(status);
         return result;
     }
+    const std::unique_ptr<::addrinfo, void (*)(::addrinfo*)> freed(found, &::freeaddrinfo);
     for (const ::addrinfo* each = found; each != nullptr; each = each->ai_next) {
         const endpoint address = sockets::endpoint_of(*each, port);
         if (address.kind() != endpoint::family::unspecified &&
@@ -50,7 +56,6 @@ resolve_result look_up(const std::string& host, std::uint16_t port) {
             result.endpoints.push_back(address);
         }
     }
-    ::freeaddrinfo(found);
     if (result.endpoints.empty()) {
         result.error = "the name has no IPv4 or IPv6 address";
     }
@@ -64,6 +69,15 @@ resolve_result look_at(const detail::host& numeric, std::uint16_t port) {
         return {{}, "there is no network interface '" + numeric.zone() + "'"};
     }
     return {{address}, {}};
+}
+
+/// On a thread of its own, which has nobody to throw to.
+resolve_result look_up_within_memory(const std::string& host, std::uint16_t port) noexcept {
+    try {
+        return look_up(host, port);
+    } catch (const std::bad_alloc&) {
+        return {{}, "out of memory"};  // the text fits a string that allocates nothing
+    }
 }
 
 void deliver(const std::shared_ptr<loop>& target, unique_function<void(resolve_result)> answer,
@@ -96,12 +110,12 @@ public:
         }
         try {
             std::thread([this, question] { run(question); }).detach();
+        } catch (const std::bad_alloc&) {
+            note_no_thread();
+            throw;
         } catch (const std::system_error& failure) {
-            {
-                const std::lock_guard lock(mutex_);
-                --running_;
-            }
-            answer(*question, {{}, std::string("no thread to resolve on: ") + failure.what()});
+            note_no_thread();
+            answer(question, {{}, std::string("no thread to resolve on: ") + failure.what()});
         }
     }
 
@@ -115,23 +129,33 @@ public:
     }
 
 private:
+    void note_no_thread() {
+        const std::lock_guard lock(mutex_);
+        --running_;
+    }
+
     void run(question_ptr question) {
         while (question) {
-            answer(*question, look_up(question->host, question->port));
+            answer(question, look_up_within_memory(question->host, question->port));
             question = next();
         }
     }
 
     /// Unless it was withdrawn.
-    void answer(name_question& question, resolve_result result) {
-        unique_function<void(resolve_result)> receiver;
-        {
-            const std::lock_guard lock(mutex_);
-            receiver = std::exchange(question.answer, nullptr);
-        }
-        if (receiver) {
-            deliver(question.target, std::move(receiver), std::move(result));
-        }
+    void answer(const question_ptr& question, resolve_result result) {
+        question->result = std::move(result);
+        detail::insist([&] {
+            question->target->post([this, question] {
+                if (const auto receiver = take_answer(*question)) {
+                    receiver(std::move(question->result));
+                }
+            });
+        });
+    }
+
+    [[nodiscard]] unique_function<void(resolve_result)> take_answer(name_question& question) {
+        const std::lock_guard lock(mutex_);
+        return std::exchange(question.answer, nullptr);
     }
 
     /// The next question for a thread that is free; none: the thread ends.

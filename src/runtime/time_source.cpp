@@ -17,8 +17,8 @@ public:
 
     std::uint64_t random() noexcept override {
         thread_local std::mt19937_64 generator = [] {
-            std::random_device device;
-            std::seed_seq seed{device(), device(), device(), device()};
+            std::uint64_t seed = 0;
+            detail::fill_random({reinterpret_cast<std::uint8_t*>(&seed), sizeof seed});
             return std::mt19937_64(seed);
         }();
         return generator();

@@ -254,7 +254,12 @@ void framed_session::settle_request(std::uint64_t request_id, int code,
         }
     } catch (const std::bad_alloc&) {
         // Without memory for an answer the connection is of no use to the asker.
-        (void)stop_session();
+        const auto end = [this] { abort(errc::out_of_memory); };
+        if (loop().runs_here()) {
+            end();
+        } else {
+            detail::insist([&] { post_own(end); });
+        }
     }
 }
 
@@ -302,16 +307,19 @@ void framed_session::answer_request(const response_handler& done, const protocol
         done(body);
         return;
     }
-    error_info failure;
-    failure.code = code;
-    failure.source = id();
-    failure.details =
-        protocol::printable(body.first(std::min(body.size(), protocol::max_control_payload)));
-    failure.message = describe("request answered with an error by");
-    failure.message += ": ";
-    failure.message += failure.details.empty() ? make_error_code(static_cast<errc>(code)).message()
-                                               : failure.details;
-    done(std::move(failure));
+    done(detail::told_anyway(static_cast<errc>(code), [&] {
+        error_info failure;
+        failure.code = code;
+        failure.source = id();
+        failure.details =
+            protocol::printable(body.first(std::min(body.size(), protocol::max_control_payload)));
+        failure.message = describe("request answered with an error by");
+        failure.message += ": ";
+        failure.message += failure.details.empty()
+                               ? make_error_code(static_cast<errc>(code)).message()
+                               : failure.details;
+        return failure;
+    }));
 }
 
 void framed_session::on_request_expired(response_handler done) {

@@ -76,6 +76,14 @@ VoidResult responder::fail(int code, std::string_view text) {
 
 namespace detail {
 
+Result<std::vector<std::uint8_t>> copy_answer(Result<std::span<const std::uint8_t>>&& answer) {
+    return within_memory([&] {
+        return std::move(answer).map([](std::span<const std::uint8_t> data) {
+            return std::vector<std::uint8_t>(data.begin(), data.end());
+        });
+    });
+}
+
 request_call::~request_call() {
     if (!is_settled_) {
         session_.settle_request(id_, static_cast<int>(errc::internal_error), bytes_of(unanswered));

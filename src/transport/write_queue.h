@@ -83,8 +83,7 @@ static_assert(sizeof(write_chunk) == runtime::block_pool::block_size);
 
 /// The bytes a connection still has to write, and who wants to know when they are written.
 ///
-/// What appends may run out of memory in the middle of a message: `append_whole` takes back the part
-/// that is there.
+/// What appends does all of it, or throws std::bad_alloc with nothing done.
 ///
 /// Thread-safety: none. `pool` outlives the queue; null allocates and frees directly.
 class write_queue {
@@ -109,14 +108,11 @@ public:
     /// The same with bytes that `fill(to, offset, size)` writes, in one piece or several.
     template <typename Fill>
     void append(std::size_t size, const Fill& fill) {
-        bytes_ += size;
-        for (std::size_t offset = 0; offset < size;) {
-            // Room for one byte and one mark: a message always has a chunk to record its end in.
-            write_chunk& chunk = tail_with_room(1 + sizeof(write_chunk::position));
-            const std::size_t part =
-                std::min(size - offset, chunk.room - sizeof(write_chunk::position));
-            fill(chunk.take(part), offset, part);
-            offset += part;
+        if (size != 0 && size + sizeof(write_chunk::position) <= room()) {
+            fill(static_cast<write_chunk&>(*tail_).take(size), 0, size);
+            bytes_ += size;
+        } else {
+            append_whole([&] { append_in_parts(size, fill); });
         }
     }
     /// The end of a message, which is moved without a copy if it is long. If memory runs out, `data`
@@ -190,6 +186,20 @@ private:
         write_callback done;
     };
 
+    template <typename Fill>
+    void append_in_parts(std::size_t size, const Fill& fill) {
+        bytes_ += size;
+        for (std::size_t offset = 0; offset < size;) {
+            // Room for one byte and one mark: a message always has a chunk to record its end in.
+            write_chunk& chunk = tail_with_room(1 + sizeof(write_chunk::position));
+            const std::size_t part =
+                std::min(size - offset, chunk.room - sizeof(write_chunk::position));
+            fill(chunk.take(part), offset, part);
+            offset += part;
+        }
+    }
+    [[nodiscard]] std::size_t room() const noexcept { return tail_ != nullptr ? tail_->room : 0; }
+
     /// Where the next byte would be appended.
     struct position {
         write_segment* tail;
@@ -203,7 +213,7 @@ private:
     void cut_back(const position& to) noexcept;
 
     [[nodiscard]] bool has_room(std::size_t wanted) const noexcept {
-        return tail_ != nullptr && tail_->room >= wanted;
+        return room() >= wanted;
     }
     [[nodiscard]] write_chunk& tail_with_room(std::size_t wanted) {
         return has_room(wanted) ? static_cast<write_chunk&>(*tail_) : add_chunk();

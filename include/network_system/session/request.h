@@ -105,6 +105,10 @@ auto make_request_handler(F&& handler) {
     };
 }
 
+/// The answer with its own memory. Error also: `out_of_memory`.
+[[nodiscard]] NETWORK_SYSTEM_EXPORT Result<std::vector<std::uint8_t>> copy_answer(
+    Result<std::span<const std::uint8_t>>&& answer);
+
 /// Adapts a user's response handler: one that takes `Result<std::span<const std::uint8_t>>` gets
 /// the bytes where they lie, one that takes `Result<std::vector<std::uint8_t>>` a copy.
 template <typename F>
@@ -118,8 +122,7 @@ session::response_handler make_response_handler(F&& handler) {
                       "a response handler takes Result<std::span<const std::uint8_t>> or "
                       "Result<std::vector<std::uint8_t>>");
         return [handler = std::forward<F>(handler)](Result<bytes> answer) mutable {
-            handler(
-                std::move(answer).map([](bytes data) { return buffer(data.begin(), data.end()); }));
+            handler(copy_answer(std::move(answer)));
         };
     }
 }

@@ -1,0 +1,199 @@
+// Each allocation of a conversation fails in turn, in servers and clients over streams of bytes.
+#include "memory/failing_heap.h"
+#include "tls/secure_support.h"
+
+#include <network_system/utils/error_codes.h>
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace secure;
+
+using failing_heap::exempt;
+using failing_heap::in_library;
+
+struct over_tcp {
+    using server = messaging_server;
+    using client = messaging_client;
+    static std::unique_ptr<server> make_server(const server_options& options) {
+        return std::make_unique<server>("server", options);
+    }
+    static std::unique_ptr<client> make_client(const client_options& options) {
+        return std::make_unique<client>("client", options);
+    }
+};
+
+struct over_tls {
+    using server = secure_messaging_server;
+    using client = secure_messaging_client;
+    static std::unique_ptr<server> make_server(const server_options& options) {
+        return std::make_unique<server>("server", for_server(), options);
+    }
+    static std::unique_ptr<client> make_client(const client_options& options) {
+        return std::make_unique<client>("client", for_client(), options);
+    }
+};
+
+/// What a client of the test hears, without memory of the library's.
+class hearing {
+public:
+    template <typename Client>
+    void listen_to(Client& client) {
+        const auto note = [this](std::size_t& what, std::size_t more) {
+            const exempt own;
+            const std::lock_guard lock(mutex_);
+            what += more;
+            changed_.notify_all();
+        };
+        client.set_receive_callback(
+            [this, note](std::span<const std::uint8_t> data) { note(bytes_, data.size()); });
+        client.set_disconnected_callback([this, note](auto&&...) { note(ends_, 1); });
+    }
+    /// Until so many bytes have come, or the connection has ended.
+    [[nodiscard]] bool wait_for(std::size_t bytes) {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, 30s, [&] { return bytes_ >= bytes || ends_ > 0; });
+    }
+    [[nodiscard]] bool has_heard(std::size_t bytes) {
+        const std::lock_guard lock(mutex_);
+        return bytes_ >= bytes;
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::size_t bytes_ = 0;
+    std::size_t ends_ = 0;
+};
+
+template <typename Streams>
+class FailingMemory : public ::testing::Test {
+protected:
+    static constexpr std::size_t large = 300'000;
+
+    static client_options options_of_client() {
+        client_options options;
+        options.connect_timeout = 20s;
+        options.drain_timeout = 20s;
+        options.session.high_watermark = 4 * large;
+        return options;
+    }
+
+    static std::unique_ptr<typename Streams::server> start_server() {
+        server_options options;
+        options.bind_address = "127.0.0.1";
+        options.drain_timeout = 20s;
+        options.session.high_watermark = 4 * large;
+        auto server = Streams::make_server(options);
+        server->set_receive_callback(
+            [](const session_ptr& who, std::span<const std::uint8_t> data) {
+                (void)who->send_packet(data);
+            });
+        server->set_request_callback(
+            [](const session_ptr&, std::span<const std::uint8_t> data) {
+                return Result<std::vector<std::uint8_t>>(
+                    std::vector<std::uint8_t>(data.begin(), data.end()));
+            });
+        return server;
+    }
+
+    /// Everything an application does; each of it may fail.
+    static void converse(typename Streams::server& server) {
+        hearing heard;
+        const auto client = Streams::make_client(options_of_client());
+        heard.listen_to(*client);
+        const auto started = in_library([&] {
+            return client->start_client("localhost", server.local_port());
+        });
+        if (started) {
+            std::size_t expected = 0;
+            const auto send = [&](auto&& what, std::size_t size) {
+                expected += in_library([&] { return client->send_packet(what); }) ? size : 0;
+            };
+            send(std::string_view("hello"), 5);
+            send(std::span<const std::uint8_t>(std::vector<std::uint8_t>(large, 1)), large);
+            std::vector<std::uint8_t> owned(large, 2);
+            expected +=
+                in_library([&] { return client->send_packet(std::move(owned)); }) ? large : 0;
+            EXPECT_TRUE(heard.wait_for(expected)) << "neither an answer nor an end";
+            (void)in_library([&] { return client->request("question", 20s); });
+            (void)in_library([&] { return client->ping(); });
+            for (const auto& each : server.get_sessions()) {
+                in_library([&] { return server.subscribe(each, "a topic with a long name"); });
+            }
+            (void)in_library([&] { return server.broadcast("to all"); });
+            (void)in_library([&] { return server.publish("a topic with a long name", "news"); });
+        }
+        in_library([&] { return client->stop_client(); });
+    }
+
+    /// With memory again, everything works.
+    static void expect_service(typename Streams::server& server) {
+        hearing heard;
+        const auto client = Streams::make_client(options_of_client());
+        heard.listen_to(*client);
+        const auto started = client->start_client("localhost", server.local_port());
+        ASSERT_TRUE(started) << started.error().message;
+        ASSERT_TRUE(client->send_packet("hello"));
+        ASSERT_TRUE(heard.wait_for(5));
+        EXPECT_TRUE(heard.has_heard(5));
+        const auto answer = client->request("question", 20s);
+        EXPECT_TRUE(answer) << answer.error().message;
+        EXPECT_TRUE(client->stop_client());
+    }
+};
+
+using both = ::testing::Types<over_tcp, over_tls>;
+TYPED_TEST_SUITE(FailingMemory, both);
+
+TYPED_TEST(FailingMemory, EndsWhatItHappensToAndNothingElse) {
+    const exempt own;
+    const auto server = TestFixture::start_server();
+    ASSERT_TRUE(server->start_server(0));
+    // Of several in a row, the first may be survived and the next met on the way out.
+    for (const std::size_t in_a_row : {1U, 4U}) {
+        std::size_t failed = 1;
+        for (std::size_t which = 1; failed > 0; ++which) {
+            failing_heap::fail_from(which, in_a_row);
+            TestFixture::converse(*server);
+            failed = failing_heap::stop();
+            TestFixture::expect_service(*server);
+            ASSERT_FALSE(this->HasFailure()) << "allocation " << which;
+        }
+    }
+    EXPECT_TRUE(server->stop_server());
+    const auto all = server->metrics();
+    EXPECT_EQ(all.connections_active, 0U);
+    EXPECT_EQ(all.totals.queued_bytes, 0U);
+}
+
+TYPED_TEST(FailingMemory, IsAnErrorOfTheStartOfAServer) {
+    const exempt own;
+    std::size_t failed = 1;
+    for (std::size_t which = 1; failed > 0; ++which) {
+        const auto server = TestFixture::start_server();
+        failing_heap::fail_from(which);
+        const auto started = in_library([&] { return server->start_server(0); });
+        const auto stopped = in_library([&] { return server->stop_server(); });
+        failed = failing_heap::stop();
+        if (!started) {
+            EXPECT_EQ(started.error().code, static_cast<int>(errc::out_of_memory))
+                << which << ": " << started.error().message;
+        }
+        if (!stopped) {
+            EXPECT_EQ(stopped.error().code, static_cast<int>(errc::out_of_memory));
+        }
+        EXPECT_TRUE(server->stop_server());
+        ASSERT_TRUE(server->start_server(0)) << which;
+        TestFixture::expect_service(*server);
+        EXPECT_TRUE(server->stop_server());
+        ASSERT_FALSE(this->HasFailure()) << "allocation " << which;
+    }
+}
+
+}  // namespace
