@@ -3,10 +3,12 @@
 #ifdef __linux__
 
 #include "runtime/loop.h"
+#include "utils/log.h"
 
 #include <unistd.h>
 
 #include <cerrno>
+#include <exception>
 #include <system_error>
 #include <utility>
 
@@ -110,7 +112,30 @@ unique_socket epoll_poller::release(io_watch& watch) {
 
 int epoll_poller::wait(int timeout) noexcept {
     const int count = ::epoll_wait(set_, events_.data(), static_cast<int>(events_.size()), timeout);
-    return count > 0 ? count : 0;  // interrupted by a signal: nothing is ready
+    if (count >= 0) {
+        has_failed_ = false;
+        return count;
+    }
+    if (errno == EINTR) {
+        return 0;
+    }
+    note_failure(errno);
+    return -1;
+}
+
+/// Somebody else may have closed the descriptor, or put another in its place.
+void epoll_poller::note_failure(int error) noexcept {
+    if (std::exchange(has_failed_, true)) {
+        return;
+    }
+    try {
+        detail::log(log_level::error,
+                    "a loop cannot wait for its sockets, and tries again every {} ms: {}",
+                    rest_after_failure.count(),
+                    std::error_code(error, std::system_category()).message());
+    } catch (const std::exception&) {
+        // No memory for a line of the log; the loop goes on.
+    }
 }
 
 void epoll_poller::dispatch(int count) {

@@ -7,6 +7,8 @@
 #include <sys/epoll.h>
 
 #include <array>
+#include <chrono>
+#include <cstddef>
 
 namespace network_system::runtime {
 
@@ -31,7 +33,10 @@ public:
     void rebuild_after_fork() override {}
 
     /// Waits until something is ready or `timeout` (milliseconds, -1 = for ever) is over; how much.
+    /// Negative: the set cannot be waited for, which is logged once until it can be again. Whoever
+    /// waits then rests before the next time, or would do nothing else.
     int wait(int timeout) noexcept;
+    static constexpr std::chrono::milliseconds rest_after_failure{10};
     /// Tells the watches of the last `wait` that they are ready; inside a batch.
     void dispatch(int count);
 
@@ -46,6 +51,7 @@ protected:
 private:
     [[nodiscard]] int control(int operation, io_watch& watch, interest wanted) const noexcept;
     void tell_later(io_watch& watch);
+    void note_failure(int error) noexcept;
 
     // Bounds one batch: the rest is reported again, in turn, by the next one.
     static constexpr std::size_t batch_limit = 256;
@@ -53,6 +59,7 @@ private:
     loop& owner_;
     int set_;
     std::size_t registered_ = 0;
+    bool has_failed_ = false;
     std::array<::epoll_event, batch_limit> events_{};
 };
 
