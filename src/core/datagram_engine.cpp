@@ -88,22 +88,18 @@ VoidResult datagram_engine::send(const endpoint& to, std::span<const std::uint8_
 }
 
 VoidResult datagram_engine::receive(session::datagram_channel::pull_handler&& handler,
-                                    std::function<void()>* canceller) {
+                                    session::operation_id operation) {
     // There is one in pull mode.
     if (sockets().empty()) {
         return detail::failure(not_running(), "there is no socket to receive from", name());
     }
-    const auto& channel = sockets().front();
-    const auto operation = session::next_operation_id();
-    auto begun = channel->receive(std::move(handler), operation);
-    if (begun && canceller != nullptr) {
-        *canceller = [weak = weak_from_this(), to = channel.get(), operation] {
-            if (const auto alive = weak.lock()) {
-                to->cancel(operation);
-            }
-        };
+    return sockets().front()->receive(std::move(handler), operation);
+}
+
+void datagram_engine::cancel(session::operation_id operation) {
+    if (!sockets().empty()) {
+        sockets().front()->cancel(operation);
     }
-    return begun;
 }
 
 datagram_metrics datagram_engine::metrics() const {

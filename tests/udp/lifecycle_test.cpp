@@ -71,7 +71,9 @@ TEST_P(UdpLife, AServerThatStopsRefusesAsOneThatIsNotStarted) {
     EXPECT_TRUE(
         fails_with(engine->send(loopback_v4(9), pattern(1), nobody), errc::server_not_started));
     EXPECT_TRUE(
-        fails_with(engine->receive([](Result<received_datagram>) {}), errc::server_not_started));
+        fails_with(engine->receive([](Result<received_datagram>) {},
+                                   network_system::session::operation_id::none),
+                   errc::server_not_started));
     pool->stop();
 }
 
