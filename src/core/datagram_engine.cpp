@@ -17,12 +17,28 @@ datagram_engine::channel_ptr datagram_engine::make_channel(
     const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
     const session::datagram_setup& setup, readiness method) {
     const datagram_config& config = setup.config;
-    const runtime::datagram_io_settings settings{config.batch_size, config.max_datagram_size,
-                                                 config.uses_segmentation_offload,
-                                                 config.uses_receive_offload};
+    runtime::datagram_io_settings settings{config.batch_size, config.max_datagram_size,
+                                           config.uses_segmentation_offload,
+                                           config.uses_receive_offload};
+    settings.is_connected =
+        runtime::sockets::remote_endpoint(socket.get()).kind() != endpoint::family::unspecified;
+    // Where the socket has one address, that is the source of everything.
+    settings.reports_destinations =
+        setup.sources != nullptr && runtime::sockets::is_open_to_all(socket.get()) &&
+        runtime::sockets::report_destinations(
+            socket.get(), runtime::sockets::local_endpoint(socket.get()).kind());
+    session::datagram_setup own = setup;
+    if (!settings.reports_destinations) {
+        own.sources = nullptr;
+    }
     auto io = runtime::make_datagram_io(socket.get(), settings, method == readiness::per_socket);
     return std::make_shared<session::datagram_channel>(where, *this, std::move(socket),
-                                                       std::move(io), setup);
+                                                       std::move(io), own);
+}
+
+std::shared_ptr<session::source_memory> datagram_engine::make_source_memory(runtime::loop& random) {
+    const std::uint64_t high = random.secret();
+    return std::make_shared<session::source_memory>(high << 32U | random.secret());
 }
 
 void datagram_engine::adopt(channels opened) {

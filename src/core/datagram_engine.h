@@ -82,6 +82,9 @@ protected:
     [[nodiscard]] channel_ptr make_channel(const std::shared_ptr<runtime::loop>& where,
                                            runtime::unique_socket socket,
                                            const session::datagram_setup& setup, readiness method);
+    /// For sockets that answer from the address they were asked at.
+    [[nodiscard]] static std::shared_ptr<session::source_memory> make_source_memory(
+        runtime::loop& random);
     /// The sockets from here on. They are not watched yet.
     void adopt(channels opened);
     [[nodiscard]] const channels& sockets() const noexcept;

@@ -262,10 +262,9 @@ VoidResult messaging_udp_client::send_packet(std::initializer_list<std::uint8_t>
 }
 
 VoidResult messaging_udp_client::receive_packet(receive_handler&& handler,
-                                               session::operation_id operation) {
-    return impl_->while_running([&](udp_client_engine& engine) {
-        return engine.receive(std::move(handler), operation);
-    });
+                                                session::operation_id operation) {
+    return impl_->while_running(
+        [&](udp_client_engine& engine) { return engine.receive(std::move(handler), operation); });
 }
 
 void messaging_udp_client::cancel(session::operation_id operation) {

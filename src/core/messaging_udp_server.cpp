@@ -163,10 +163,9 @@ VoidResult messaging_udp_server::send_to(std::initializer_list<std::uint8_t> dat
 }
 
 VoidResult messaging_udp_server::receive_from(receive_handler&& handler,
-                                               session::operation_id operation) {
-    return impl_->while_running([&](udp_server_engine& engine) {
-        return engine.receive(std::move(handler), operation);
-    });
+                                              session::operation_id operation) {
+    return impl_->while_running(
+        [&](udp_server_engine& engine) { return engine.receive(std::move(handler), operation); });
 }
 
 void messaging_udp_server::cancel(session::operation_id operation) {

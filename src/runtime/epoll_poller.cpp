@@ -129,10 +129,9 @@ void epoll_poller::note_failure(int error) noexcept {
         return;
     }
     try {
-        detail::log(log_level::error,
-                    "a loop cannot wait for its sockets, and tries again every {} ms: {}",
-                    rest_after_failure.count(),
-                    std::error_code(error, std::system_category()).message());
+        detail::log(
+            log_level::error, "a loop cannot wait for its sockets, and tries again every {} ms: {}",
+            rest_after_failure.count(), std::error_code(error, std::system_category()).message());
     } catch (const std::exception&) {
         // No memory for a line of the log; the loop goes on.
     }

@@ -389,9 +389,9 @@ TEST_F(connector_time, goes_on_with_the_next_address_when_one_leads_to_itself) {
     ASSERT_TRUE(from.is_answered());
     EXPECT_FALSE(from.answer().is_connected());
     const std::string at = ":" + std::to_string(port);
-    EXPECT_EQ(from.answer().text,
-              "127.0.0.1" + at + ": nobody listens there, and the connection was to itself; " +
-                  "127.0.0.2" + at + ": Connection refused");
+    EXPECT_EQ(from.answer().text, "127.0.0.1" + at +
+                                      ": nobody listens there, and the connection was to itself; " +
+                                      "127.0.0.2" + at + ": Connection refused");
 }
 
 TEST_F(connector_time, ends_when_the_name_means_nothing) {

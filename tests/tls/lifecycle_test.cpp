@@ -196,8 +196,8 @@ TEST(BadPeers, AConnectionToItselfIsARefusalAndNoHandshake) {
     client_options options;
     options.bind_port = nobody.number();
     secure_client client(for_client(), options);
-    EXPECT_TRUE(
-        fails_with(client.client.start_client("127.0.0.1", nobody.number()), errc::connection_refused));
+    EXPECT_TRUE(fails_with(client.client.start_client("127.0.0.1", nobody.number()),
+                           errc::connection_refused));
 }
 
 TEST(BadPeers, AStalledHandshakeEndsAtItsDeadlineAndHoldsNobodyUp) {

@@ -107,6 +107,24 @@ TEST(UdpAsync, ASlotMayBeUsedWhenTheObjectIsGone) {
     EXPECT_LE(watched.ended.size(), 1U);
 }
 
+TEST(UdpAsync, ASocketOfTheApplicationsAnswersFromWhereItWasAsked) {
+    using network_system::internal::udp_socket;
+    context_runner runner(1);
+    asio::ip::udp::socket theirs(runner.context, {asio::ip::udp::v4(), 0});
+    auto adopted = udp_socket::adopt(runner.context, std::move(theirs));
+    ASSERT_TRUE(is_ok(adopted));
+    auto& socket = *adopted.value();
+    ASSERT_TRUE(is_ok(socket.set_receive_callback([&](byte_view data, const endpoint& from) {
+        EXPECT_TRUE(is_ok(socket.async_send_to(data, from)));
+    })));
+    ASSERT_TRUE(is_ok(socket.start_receive()));
+    test_client client;
+    ASSERT_TRUE(is_ok(client.client.start_client("127.0.0.5", socket.local_endpoint().port())));
+    EXPECT_TRUE(client.exchange("hello"));
+    adopted.value().reset();
+    EXPECT_TRUE(runner.comes_to_rest());
+}
+
 TEST(UdpAsync, EndpointsConvertBothWays) {
     for (const endpoint& each : {loopback_v4(80), loopback_v6(443)}) {
         const auto theirs = network_system::to_asio<asio::ip::udp>(each);

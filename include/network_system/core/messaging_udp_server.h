@@ -92,8 +92,9 @@ public:
     VoidResult set_new_peer_callback(peer_callback callback);
     VoidResult set_peer_expired_callback(peer_callback callback);
 
-    /// Queues a datagram; it leaves at the end of the batch, together with others. `done` runs when
-    /// the operating system has taken it, or with the error that prevented it.
+    /// Queues a datagram; it leaves at the end of the batch, together with others, on Linux from
+    /// the address that the peer has asked (docs/UDP.md). `done` runs when the operating system has
+    /// taken it, or with the error that prevented it.
     ///
     /// Errors: `invalid_argument` (no address, port 0, or IPv6 from an IPv4 socket),
     /// `message_too_large`, `send_buffer_full` (see `datagram_config::policy`),
@@ -114,8 +115,7 @@ public:
     /// `connection_closed` at a stop, and `cancelled`.
     /// `operation` names it for `cancel`.
     [[nodiscard]] VoidResult receive_from(
-        receive_handler&& handler,
-        session::operation_id operation = session::operation_id::none);
+        receive_handler&& handler, session::operation_id operation = session::operation_id::none);
     /// Gives up a pending receive: its handler gets `cancelled`. Nothing happens when it is over.
     void cancel(session::operation_id operation);
     /// Who cancels the receives of the current run, for callers that may outlive the server;
