@@ -118,7 +118,9 @@ private:
         place.bytes = {memory_ + i * distance_, headers_[i].msg_len};
         place.segment_size = 0;
         place.is_truncated = (header.msg_flags & MSG_TRUNC) != 0;
-        place.asked = {};
+        if (reports_destinations_) {
+            place.asked = {};
+        }
         if (header.msg_controllen == 0) {
             return;
         }
