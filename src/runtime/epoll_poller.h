@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/deadline_wheel.h"
 #include "runtime/poller.h"
 
 #ifdef __linux__
@@ -49,9 +50,23 @@ protected:
     [[nodiscard]] loop& owner() const noexcept { return owner_; }
 
 private:
+    /// The loop rests before it asks again for what the system had no room for.
+    class retry final : public deadline_entry {
+    public:
+        explicit retry(epoll_poller& owner) noexcept : owner_(owner) {}
+        void on_deadline(steady_time) override { owner_.enter_left_out(); }
+
+    private:
+        epoll_poller& owner_;
+    };
+
+    /// 0, or errno.
     [[nodiscard]] int control(int operation, io_watch& watch, interest wanted) const noexcept;
+    /// Tells the system what the watch waits for.
+    void enter(int operation, io_watch& watch);
+    void enter_left_out();
     void tell_later(io_watch& watch);
-    void note_failure(int error) noexcept;
+    void note_failure(const char* what, int error, bool& is_noted) noexcept;
 
     // Bounds one batch: the rest is reported again, in turn, by the next one.
     static constexpr std::size_t batch_limit = 256;
@@ -59,7 +74,10 @@ private:
     loop& owner_;
     int set_;
     std::size_t registered_ = 0;
-    bool has_failed_ = false;
+    // What the log has said, until it is over.
+    bool cannot_wait_ = false;
+    bool lacks_room_ = false;
+    retry retry_{*this};
     std::array<::epoll_event, batch_limit> events_{};
 };
 
