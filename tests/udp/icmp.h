@@ -3,7 +3,9 @@
 
 #include "udp/support.h"
 
+#include <netinet/icmp6.h>
 #include <netinet/ip.h>
+#include <netinet/ip6.h>
 #include <netinet/ip_icmp.h>
 #include <netinet/udp.h>
 
@@ -13,10 +15,12 @@
 namespace udp {
 
 /// A socket that sends ICMP messages over the loopback interface, about datagrams that went from
-/// one port of 127.0.0.1 to another. What it sends has arrived when `tell` returns.
+/// one port of it to another. What it sends has arrived when `tell` returns.
 class icmp_sender {
 public:
-    icmp_sender() : handle_(::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP)) {
+    explicit icmp_sender(int family = AF_INET)
+        : handle_(::socket(family, SOCK_RAW | SOCK_CLOEXEC,
+                           family == AF_INET ? int{IPPROTO_ICMP} : int{IPPROTO_ICMPV6})) {
         error_ = handle_ < 0 ? errno : 0;
     }
     icmp_sender(const icmp_sender&) = delete;
@@ -54,6 +58,32 @@ public:
         ::sockaddr_in target{};
         target.sin_family = AF_INET;
         target.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        EXPECT_EQ(::sendto(handle_, &said, sizeof said, 0,
+                           reinterpret_cast<const ::sockaddr*>(&target), sizeof target),
+                  static_cast<ssize_t>(sizeof said));
+    }
+
+    /// The same from ::1 to ::1 (RFC 4443 section 3.1).
+    void tell_v6(std::uint8_t code, std::uint16_t from, std::uint16_t to) const {
+        struct message {
+            ::icmp6_hdr head{};
+            ::ip6_hdr about{};
+            ::udphdr datagram{};
+        } said;
+        said.head.icmp6_type = ICMP6_DST_UNREACH;
+        said.head.icmp6_code = code;
+        said.about.ip6_vfc = 0x60;
+        said.about.ip6_plen = htons(sizeof said.datagram);
+        said.about.ip6_nxt = IPPROTO_UDP;
+        said.about.ip6_hlim = 64;
+        said.about.ip6_src = said.about.ip6_dst = ::in6addr_loopback;
+        said.datagram.source = htons(from);
+        said.datagram.dest = htons(to);
+        said.datagram.len = htons(sizeof said.datagram);
+        ::sockaddr_in6 target{};
+        target.sin6_family = AF_INET6;
+        target.sin6_addr = ::in6addr_loopback;
+        // The system adds the checksum (RFC 3542 section 3.1).
         EXPECT_EQ(::sendto(handle_, &said, sizeof said, 0,
                            reinterpret_cast<const ::sockaddr*>(&target), sizeof target),
                   static_cast<ssize_t>(sizeof said));

@@ -82,12 +82,12 @@ TEST_P(ToldByNetwork, AnErrorOfAnEarlierDatagramCostsNoOther) {
 /// A socket with a peer, and the calls for it.
 class connected_socket {
 public:
-    explicit connected_socket(std::uint16_t peer, readiness method) {
+    connected_socket(const endpoint& peer, readiness method) {
         std::error_code error;
-        socket_ = sockets::open_datagram(loopback_v4(0), {}, error);
+        socket_ = sockets::open_datagram({peer.kind(), peer.bytes(), 0}, {}, error);
         EXPECT_FALSE(error);
-        EXPECT_FALSE(sockets::connect_datagram(
-            socket_.get(), sockets::address_for(loopback_v4(peer), endpoint::family::ipv4)));
+        EXPECT_FALSE(
+            sockets::connect_datagram(socket_.get(), sockets::address_for(peer, peer.kind())));
         io_ = runtime::make_datagram_io(socket_.get(), {}, method == readiness::per_socket);
     }
     [[nodiscard]] std::uint16_t port() const {
@@ -110,7 +110,7 @@ private:
 
 TEST_P(ToldByNetwork, InABatchAndBeforeSegmentsToo) {
     const raw_socket peer;
-    connected_socket socket(peer.port(), GetParam());
+    connected_socket socket(loopback_v4(peer.port()), GetParam());
     for (const std::size_t count : {1U, 2U, 10U}) {
         // Of one size they are one message, where the kernel cuts.
         for (const bool is_one_size : {true, false}) {
@@ -142,6 +142,35 @@ TEST_P(ToldByNetwork, InABatchAndBeforeSegmentsToo) {
         const auto sent = socket.send(std::vector<bytes>(60, pattern(1000)));
         EXPECT_EQ(sent.calls, 1U);
     }
+}
+
+TEST_P(ToldByNetwork, OfIpv6Too) {
+    auto options = for_server();
+    options.bind_address = "::1";
+    test_server server(options);
+    server.on_receive = [](byte_view, const endpoint&) {};
+    if (!server.server.start_server(0)) {
+        GTEST_SKIP() << "no IPv6 on the loopback interface";
+    }
+    const auto port = server.server.local_port();
+    connected_socket socket(loopback_v6(port), GetParam());
+    const icmp_sender icmp_v6(AF_INET6);
+    const std::vector<bytes> datagrams{pattern(6), pattern(6), pattern(7)};
+    std::size_t sent = 0;
+    // Prohibited, no port, refused by policy, rejected.
+    for (const auto& [code, error] : {std::pair{1, EACCES}, std::pair{4, ECONNREFUSED},
+                                      std::pair{5, EACCES}, std::pair{6, EACCES}}) {
+        icmp_v6.tell_v6(static_cast<std::uint8_t>(code), socket.port(), port);
+        auto told = socket.send(datagrams);
+        EXPECT_EQ(told.earlier.value(), error) << code;
+        EXPECT_FALSE(told.error) << code << ": " << told.error.message();
+        const auto rest = socket.send(
+            {datagrams.begin() + static_cast<std::ptrdiff_t>(told.sent), datagrams.end()});
+        EXPECT_FALSE(rest.error || rest.earlier) << code;
+        sent += told.sent + rest.sent;
+    }
+    EXPECT_EQ(sent, 4 * datagrams.size());
+    EXPECT_TRUE(server.received.wait_for(sent));
 }
 
 }  // namespace
