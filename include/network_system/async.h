@@ -45,36 +45,30 @@ namespace detail {
 
 using session_ptr = std::shared_ptr<session::messaging_session>;
 
-/// Lets the slot, if there is one, cancel what gets the id that this returns.
-template <typename Slot>
-session::operation_id cancel_through(Slot slot, const session_ptr& where) {
+/// Lets the slot, if there is one, cancel what gets the id that this returns. Before the operation
+/// begins: its handler may run, and the slot be used for the next, before the beginning returns.
+template <typename Slot, typename Owner>
+session::operation_id cancel_through(Slot slot, std::weak_ptr<Owner> where) {
     if (!slot.is_connected()) {
         return session::operation_id::none;
     }
     const auto id = session::next_operation_id();
-    slot.assign([weak = std::weak_ptr(where), id](asio::cancellation_type) {
-        if (const auto alive = weak.lock()) {
+    slot.assign([where = std::move(where), id](asio::cancellation_type) {
+        if (const auto alive = where.lock()) {
             alive->cancel(id);
         }
     });
     return id;
+}
+template <typename Slot, typename Owner>
+session::operation_id cancel_through(Slot slot, const std::shared_ptr<Owner>& where) {
+    return cancel_through(slot, std::weak_ptr<Owner>(where));
 }
 
 /// Begins with a client's session, if there is one.
 template <typename SessionPtr, typename Begin>
 std::optional<error_info> with_session(const Result<SessionPtr>& current, const Begin& begin) {
     return unless_begun(current ? begin(current.value()) : VoidResult(current.error()));
-}
-
-/// `begin(callback, canceller)` starts what the slot may cancel through a canceller.
-template <typename Slot, typename Callback, typename Begin>
-std::optional<error_info> begin_cancellable(Slot slot, Callback& callback, const Begin& begin) {
-    const auto canceller = std::make_shared<std::function<void()>>();
-    const auto begun = begin(std::move(callback), *canceller);
-    if (begun && slot.is_connected() && *canceller) {
-        slot.assign([canceller](asio::cancellation_type) { (*canceller)(); });
-    }
-    return unless_begun(begun);
 }
 
 // What clients call differently.
@@ -221,9 +215,8 @@ auto async_receive(core::messaging_udp_client& client, Token&& token) {
     using handler = core::messaging_udp_client::receive_handler;
     return detail::initiate<received_datagram, handler>(
         std::forward<Token>(token), [&client](auto& callback, auto slot) {
-            return detail::begin_cancellable(slot, callback, [&](handler&& done, auto& canceller) {
-                return client.receive_packet(std::move(done), canceller);
-            });
+            return detail::unless_begun(client.receive_packet(
+                std::move(callback), detail::cancel_through(slot, client.operations())));
         });
 }
 template <typename Token>
@@ -231,9 +224,8 @@ auto async_receive_from(core::messaging_udp_server& server, Token&& token) {
     using handler = core::messaging_udp_server::receive_handler;
     return detail::initiate<received_datagram, handler>(
         std::forward<Token>(token), [&server](auto& callback, auto slot) {
-            return detail::begin_cancellable(slot, callback, [&](handler&& done, auto& canceller) {
-                return server.receive_from(std::move(done), canceller);
-            });
+            return detail::unless_begun(server.receive_from(
+                std::move(callback), detail::cancel_through(slot, server.operations())));
         });
 }
 

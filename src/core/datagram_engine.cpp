@@ -17,12 +17,28 @@ datagram_engine::channel_ptr datagram_engine::make_channel(
     const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
     const session::datagram_setup& setup, readiness method) {
     const datagram_config& config = setup.config;
-    const runtime::datagram_io_settings settings{config.batch_size, config.max_datagram_size,
-                                                 config.uses_segmentation_offload,
-                                                 config.uses_receive_offload};
+    runtime::datagram_io_settings settings{config.batch_size, config.max_datagram_size,
+                                           config.uses_segmentation_offload,
+                                           config.uses_receive_offload};
+    settings.is_connected =
+        runtime::sockets::remote_endpoint(socket.get()).kind() != endpoint::family::unspecified;
+    // Where the socket has one address, that is the source of everything.
+    settings.reports_destinations =
+        setup.sources != nullptr && runtime::sockets::is_open_to_all(socket.get()) &&
+        runtime::sockets::report_destinations(
+            socket.get(), runtime::sockets::local_endpoint(socket.get()).kind());
+    session::datagram_setup own = setup;
+    if (!settings.reports_destinations) {
+        own.sources = nullptr;
+    }
     auto io = runtime::make_datagram_io(socket.get(), settings, method == readiness::per_socket);
     return std::make_shared<session::datagram_channel>(where, *this, std::move(socket),
-                                                       std::move(io), setup);
+                                                       std::move(io), own);
+}
+
+std::shared_ptr<session::source_memory> datagram_engine::make_source_memory(runtime::loop& random) {
+    const std::uint64_t high = random.secret();
+    return std::make_shared<session::source_memory>(high << 32U | random.secret());
 }
 
 void datagram_engine::adopt(channels opened) {
@@ -88,22 +104,18 @@ VoidResult datagram_engine::send(const endpoint& to, std::span<const std::uint8_
 }
 
 VoidResult datagram_engine::receive(session::datagram_channel::pull_handler&& handler,
-                                    std::function<void()>* canceller) {
+                                    session::operation_id operation) {
     // There is one in pull mode.
     if (sockets().empty()) {
         return detail::failure(not_running(), "there is no socket to receive from", name());
     }
-    const auto& channel = sockets().front();
-    const auto operation = session::next_operation_id();
-    auto begun = channel->receive(std::move(handler), operation);
-    if (begun && canceller != nullptr) {
-        *canceller = [weak = weak_from_this(), to = channel.get(), operation] {
-            if (const auto alive = weak.lock()) {
-                to->cancel(operation);
-            }
-        };
+    return sockets().front()->receive(std::move(handler), operation);
+}
+
+void datagram_engine::cancel(session::operation_id operation) {
+    if (!sockets().empty()) {
+        sockets().front()->cancel(operation);
     }
-    return begun;
 }
 
 datagram_metrics datagram_engine::metrics() const {

@@ -10,7 +10,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -35,6 +34,7 @@ struct datagram_callbacks {
 /// Thread-safety: the public members from any thread.
 class datagram_engine : public life,
                         public session::datagram_host,
+                        public session::cancellable,
                         public std::enable_shared_from_this<datagram_engine> {
 public:
     /// The engine whose callback the calling thread is inside, if it belongs to `owner`: a send
@@ -58,9 +58,9 @@ public:
     /// To the client's target when `to` is unspecified.
     [[nodiscard]] VoidResult send(const endpoint& to, std::span<const std::uint8_t> data,
                                   session::send_callback& done);
-    /// `canceller` becomes a function that gives it up.
     [[nodiscard]] VoidResult receive(session::datagram_channel::pull_handler&& handler,
-                                     std::function<void()>* canceller = nullptr);
+                                     session::operation_id operation);
+    void cancel(session::operation_id operation) override;
     [[nodiscard]] datagram_metrics metrics() const;
     /// Unspecified while there is no socket.
     [[nodiscard]] endpoint local() const;
@@ -82,6 +82,9 @@ protected:
     [[nodiscard]] channel_ptr make_channel(const std::shared_ptr<runtime::loop>& where,
                                            runtime::unique_socket socket,
                                            const session::datagram_setup& setup, readiness method);
+    /// For sockets that answer from the address they were asked at.
+    [[nodiscard]] static std::shared_ptr<session::source_memory> make_source_memory(
+        runtime::loop& random);
     /// The sockets from here on. They are not watched yet.
     void adopt(channels opened);
     [[nodiscard]] const channels& sockets() const noexcept;

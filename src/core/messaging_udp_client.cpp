@@ -261,15 +261,20 @@ VoidResult messaging_udp_client::send_packet(std::initializer_list<std::uint8_t>
     return send_packet(std::span<const std::uint8_t>(data.begin(), data.size()), std::move(done));
 }
 
-VoidResult messaging_udp_client::receive_packet(receive_handler&& handler) {
+VoidResult messaging_udp_client::receive_packet(receive_handler&& handler,
+                                                session::operation_id operation) {
     return impl_->while_running(
-        [&](udp_client_engine& engine) { return engine.receive(std::move(handler)); });
+        [&](udp_client_engine& engine) { return engine.receive(std::move(handler), operation); });
 }
 
-VoidResult messaging_udp_client::receive_packet(receive_handler&& handler,
-                                                std::function<void()>& canceller) {
-    return impl_->while_running(
-        [&](udp_client_engine& engine) { return engine.receive(std::move(handler), &canceller); });
+void messaging_udp_client::cancel(session::operation_id operation) {
+    if (const auto current = impl_->running()) {
+        current->cancel(operation);
+    }
+}
+
+std::weak_ptr<session::cancellable> messaging_udp_client::operations() const {
+    return impl_->running();
 }
 
 datagram_metrics messaging_udp_client::metrics() const {

@@ -162,15 +162,20 @@ VoidResult messaging_udp_server::send_to(std::initializer_list<std::uint8_t> dat
     return send_to(std::span<const std::uint8_t>(data.begin(), data.size()), to, std::move(done));
 }
 
-VoidResult messaging_udp_server::receive_from(receive_handler&& handler) {
+VoidResult messaging_udp_server::receive_from(receive_handler&& handler,
+                                              session::operation_id operation) {
     return impl_->while_running(
-        [&](udp_server_engine& engine) { return engine.receive(std::move(handler)); });
+        [&](udp_server_engine& engine) { return engine.receive(std::move(handler), operation); });
 }
 
-VoidResult messaging_udp_server::receive_from(receive_handler&& handler,
-                                              std::function<void()>& canceller) {
-    return impl_->while_running(
-        [&](udp_server_engine& engine) { return engine.receive(std::move(handler), &canceller); });
+void messaging_udp_server::cancel(session::operation_id operation) {
+    if (const auto current = impl_->running()) {
+        current->cancel(operation);
+    }
+}
+
+std::weak_ptr<session::cancellable> messaging_udp_server::operations() const {
+    return impl_->running();
 }
 
 datagram_metrics messaging_udp_server::metrics() const {

@@ -18,6 +18,10 @@ VoidResult validate(const server_options& options, bool is_secure, std::string_v
     if (options.backlog < 0) {
         return detail::failure(errc::invalid_argument, "backlog must not be negative", source);
     }
+    if (options.address_prefix_v6 < 1 || options.address_prefix_v6 > 128) {
+        return detail::failure(errc::invalid_argument, "address_prefix_v6 must be 1 to 128",
+                               source);
+    }
     if (auto checked = validate_callback_pool(options.callback_pool.get(),
                                               options.callback_queue_limit, source);
         checked.is_err()) {

@@ -1,6 +1,7 @@
 #include "core/server_engine.h"
 
 #include "utils/contain.h"
+#include "runtime/address_network.h"
 #include "utils/failure.h"
 #include "utils/log.h"
 #include "utils/on_exception.h"
@@ -21,13 +22,24 @@ std::size_t accept_queue_of(const server_options& options) noexcept {
     return options.backlog > 0 ? static_cast<std::size_t>(options.backlog) + 1 : of_the_system + 1;
 }
 
+/// Peers choose their addresses. Nothing is drawn where nothing is counted.
+std::uint64_t key_of_addresses(const runtime::io_pool& pool, const server_options& options) {
+    if (options.max_connections_per_address == 0) {
+        return 0;
+    }
+    runtime::loop& source = *pool.loops().front();
+    const std::uint64_t high = source.secret();
+    return high << 32U | source.secret();
+}
+
 }  // namespace
 
 server_engine::server_engine(std::string name, const server_options& options,
                              std::shared_ptr<runtime::io_pool> pool, make_transport transports)
     : engine(std::move(name), std::move(pool), std::move(transports), options.session),
       options_(options), sessions_(0, options.session),
-      topics_(options.max_subscriptions_per_session), proxies_(options.proxy_protocol) {
+      topics_(options.max_subscriptions_per_session), proxies_(options.proxy_protocol),
+      per_address_(0, session::keyed_endpoint_hash(key_of_addresses(*pool_, options))) {
     use_callback_pool(options_.callback_pool, options_.callback_queue_limit);
 }
 
@@ -293,6 +305,10 @@ bool server_engine::is_counted(const endpoint& peer) const noexcept {
            (peer.kind() == endpoint::family::ipv4 || peer.kind() == endpoint::family::ipv6);
 }
 
+endpoint server_engine::counted_as(const endpoint& peer) const noexcept {
+    return runtime::source_counted_as(peer, options_.address_prefix_v6);
+}
+
 bool server_engine::admit(const endpoint& peer) {
     {
         const std::lock_guard lock(admission_mutex_);
@@ -309,13 +325,13 @@ bool server_engine::admit(const endpoint& peer) {
     return false;
 }
 
-/// Counts the connection for its address, unless that has too many.
+/// Counts the connection for its address or network, unless that has too many.
 bool server_engine::take_place_of(const endpoint& peer) {
     if (!is_counted(peer)) {
         return true;
     }
     const std::lock_guard lock(admission_mutex_);
-    std::size_t& count = per_address_[peer.address()];
+    std::size_t& count = per_address_[counted_as(peer)];
     if (count >= options_.max_connections_per_address) {
         return false;
     }
@@ -327,7 +343,7 @@ void server_engine::forget(const endpoint& peer) noexcept {
     const std::lock_guard lock(admission_mutex_);
     --admitted_;
     if (is_counted(peer)) {
-        const auto found = per_address_.find(peer.address());
+        const auto found = per_address_.find(counted_as(peer));
         if (found != per_address_.end() && --found->second == 0) {
             per_address_.erase(found);
         }

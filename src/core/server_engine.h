@@ -6,6 +6,7 @@
 #include "core/proxy_gateway.h"
 #include "core/topic_registry.h"
 #include "runtime/acceptor.h"
+#include "session/peer_table.h"
 
 #include <network_system/core/messaging_server.h>
 #include <network_system/core/session_manager.h>
@@ -107,6 +108,7 @@ private:
     /// Whether the limit per address applies: not to the peers of a Unix domain socket, and not yet
     /// to a proxy's client while it is unspecified.
     [[nodiscard]] bool is_counted(const endpoint& peer) const noexcept;
+    [[nodiscard]] endpoint counted_as(const endpoint& peer) const noexcept;
     [[nodiscard]] bool take_place_of(const endpoint& peer);
     [[nodiscard]] bool admit(const endpoint& peer);
     void forget(const endpoint& peer) noexcept;
@@ -149,7 +151,7 @@ private:
     // On the acceptor's loop and, when a session ends, on its own.
     std::mutex admission_mutex_;
     std::size_t admitted_ = 0;
-    std::unordered_map<std::string, std::size_t> per_address_;
+    std::unordered_map<endpoint, std::size_t, session::keyed_endpoint_hash> per_address_;
 };
 
 /// What is wrong with the options, or ok.

@@ -49,6 +49,7 @@ VoidResult udp_server_engine::start(std::uint16_t port) {
     setup.peers = options_.peers;
     setup.total_peers = std::make_shared<std::atomic<std::size_t>>(0);
     setup.drain_timeout = options_.drain_timeout;
+    setup.sources = make_source_memory(*pool().loops().front());
     channels opened;
     for (const auto& each : pool().loops()) {
         // All have the port that the system picked for the first; which is the one that joins, or a

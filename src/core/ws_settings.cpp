@@ -116,6 +116,7 @@ server_options server_options_of(const ws_server_config& config) {
     options.io_threads = config.io_threads;
     options.max_connections = config.max_connections;
     options.max_connections_per_address = config.max_connections_per_address;
+    options.address_prefix_v6 = config.address_prefix_v6;
     options.max_subscriptions_per_session = config.max_subscriptions_per_session;
     options.backlog = config.backlog;
     options.proxy_protocol = config.proxy_protocol;

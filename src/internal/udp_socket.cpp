@@ -27,11 +27,13 @@ public:
         setup.config = options.datagrams;
         setup.config.receiving = receive_mode::callback;
         setup.drain_timeout = options.drain_timeout;
+        setup.sources = make_source_memory(*pool().loops().front());
+        local_ = runtime::sockets::local_endpoint(socket.get());
         channel_ = make_channel(pool().loops().front(), std::move(socket), setup,
                                 core::readiness::automatic);
     }
 
-    [[nodiscard]] session::datagram_channel& channel() const noexcept { return *channel_; }
+    [[nodiscard]] const endpoint& bound_to() const noexcept { return local_; }
     [[nodiscard]] bool is_started() const noexcept { return is_started_; }
 
     VoidResult start() {
@@ -73,6 +75,7 @@ public:
 private:
     const std::shared_ptr<core::datagram_callbacks> callbacks_;
     std::shared_ptr<session::datagram_channel> channel_;
+    endpoint local_;
     std::atomic<bool> is_started_{false};
 };
 
@@ -128,7 +131,7 @@ bool udp_socket::is_open() const noexcept {
     return impl_->is_running();
 }
 const endpoint& udp_socket::local_endpoint() const noexcept {
-    return impl_->channel().local();
+    return impl_->bound_to();
 }
 datagram_metrics udp_socket::metrics() const {
     return impl_->metrics();

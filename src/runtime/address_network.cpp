@@ -75,4 +75,19 @@ bool address_network::contains(const endpoint& peer) const noexcept {
     return true;
 }
 
+endpoint source_counted_as(const endpoint& peer, unsigned prefix_v6) noexcept {
+    if (peer.kind() != endpoint::family::ipv4 && peer.kind() != endpoint::family::ipv6) {
+        return peer;
+    }
+    endpoint::address_bytes network = peer.bytes();
+    // fe80::/10 (RFC 4291 section 2.5.6)
+    const bool is_link_local = network[0] == 0xFE && (network[1] & 0xC0U) == 0x80U;
+    if (peer.kind() == endpoint::family::ipv6 && !is_link_local) {
+        for (std::size_t i = 0; i < network.size(); ++i) {
+            network[i] &= mask_of(prefix_v6, i);
+        }
+    }
+    return {peer.kind(), network, 0, peer.scope_id()};
+}
+
 }  // namespace network_system::runtime

@@ -24,4 +24,9 @@ private:
     endpoint::family family_ = endpoint::family::unspecified;
 };
 
+/// Who counts as one where a limit is per address: the peer without its port, and of IPv6 the
+/// network of `prefix_v6` bits, of which a subscriber has a whole one. Link-local neighbours, which
+/// share one network, count one by one. Other kinds of endpoints stay as they are.
+[[nodiscard]] endpoint source_counted_as(const endpoint& peer, unsigned prefix_v6) noexcept;
+
 }  // namespace network_system::runtime

@@ -37,7 +37,15 @@ void asio_epoll_poller::arm() {
 
 void asio_epoll_poller::on_set_ready(loop& owner) {
     is_armed_ = false;
-    owner.run_batch([this] { dispatch(wait(0)); });
+    owner.run_batch([&] {
+        const int ready = wait(0);
+        if (ready < 0) {
+            is_armed_ = true;
+            owner.deadlines().set(*this, after(owner.now(), rest_after_failure));
+        } else {
+            dispatch(ready);
+        }
+    });
 }
 
 void asio_epoll_poller::rebuild_after_fork() {
@@ -46,6 +54,7 @@ void asio_epoll_poller::rebuild_after_fork() {
     renew_set();
     descriptor_.assign(native_set());
     is_armed_ = false;
+    deadline_wheel::cancel(*this);
 }
 
 }  // namespace network_system::runtime

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/deadline_wheel.h"
 #include "runtime/epoll_poller.h"
 #include "runtime/serial_executor.h"
 
@@ -11,7 +12,7 @@ namespace network_system::runtime {
 
 /// An epoll set that an io_context waits for: to Asio it is one descriptor, so one wake of its
 /// reactor serves every socket that is ready.
-class asio_epoll_poller final : public epoll_poller {
+class asio_epoll_poller final : public epoll_poller, private deadline_entry {
 public:
     asio_epoll_poller(loop& owner, const serial_executor& executor);
     ~asio_epoll_poller() override;
@@ -23,9 +24,12 @@ public:
 
 private:
     void on_set_ready(loop& owner);
+    /// The rest after a failed wait is over.
+    void on_deadline(steady_time) override { is_armed_ = false; }
 
     serial_executor executor_;
     asio::posix::basic_stream_descriptor<asio::io_context::executor_type> descriptor_;
+    // Waits, or rests before it does.
     bool is_armed_ = false;
 };
 

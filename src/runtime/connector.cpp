@@ -25,6 +25,12 @@ int weight(errc code) noexcept {
     }
 }
 
+/// Whether a connected socket is its own peer. To connect to "any address" reaches the local one.
+bool is_same_socket(const endpoint& local, const endpoint& peer) noexcept {
+    return peer.kind() != endpoint::family::unix_domain && local.port() == peer.port() &&
+           (local == peer || peer.bytes() == endpoint::address_bytes{});
+}
+
 }  // namespace
 
 errc classify(std::error_code error, errc otherwise) noexcept {
@@ -137,8 +143,7 @@ bool connector::begin_attempt(const endpoint& peer) {
     unique_socket socket;
     auto begun = loop_->net().connect(peer, settings_, socket);
     if (begun.kind == sockets::outcome::done) {
-        finish({std::move(socket), peer, {}, {}, {}});
-        return true;
+        return accept(std::move(socket), peer);
     }
     if (begun.kind == sockets::outcome::would_block) {
         const auto added = std::make_shared<attempt>(*this, peer);
@@ -190,7 +195,22 @@ void connector::end_attempt(attempt& which) {
         fail(errc::connection_failed, {}, "the system cannot hand the socket over");
         return;
     }
-    finish({std::move(socket), peer, {}, {}, {}});
+    drop(which);
+    if (!accept(std::move(socket), peer)) {
+        try_next();
+    }
+}
+
+bool connector::accept(unique_socket socket, const endpoint& peer) {
+    if (!is_same_socket(loop_->net().local_endpoint(socket.get()), peer)) {
+        finish({std::move(socket), peer, {}, {}, {}});
+        return true;
+    }
+    loop_->net().reset_on_close(socket.get());
+    failures_.push_back({peer, errc::connection_refused,
+                         std::make_error_code(std::errc::connection_refused),
+                         "nobody listens there, and the connection was to itself"});
+    return false;
 }
 
 void connector::on_deadline(steady_time now) {
@@ -247,13 +267,15 @@ void connector::stop_waiting() noexcept {
 std::string connector::describe_failures() const {
     if (addresses_.size() == 1 &&
         (addresses_.front().address() == host_ || addresses_.front().to_string() == host_)) {
-        return {};
+        return failures_.empty() ? std::string() : failures_.back().text;
     }
     std::string text;
     for (std::size_t i = 0; i < std::min(failures_.size(), most_named); ++i) {
         const failed_attempt& each = failures_[i];
         text += fmt::format("{}{}: {}", i == 0 ? "" : "; ", each.peer.to_string(),
-                            each.cause ? each.cause.message() : "no answer");
+                            !each.text.empty() ? each.text
+                            : each.cause       ? each.cause.message()
+                                               : "no answer");
     }
     if (failures_.size() > most_named) {
         text += fmt::format("; and {} more", failures_.size() - most_named);

@@ -36,6 +36,10 @@ struct connect_outcome {
 ///         |      an attempt fails, or the delay is over: the next address
 ///         +-- no address --+-- none left, deadline or cancel --> done
 ///
+/// A connection to itself is a refusal: TCP opens it (RFC 9293 section 3.5, simultaneous open) when
+/// nobody listens at the target and the socket has got the target's port. It is reset, which leaves
+/// the port to whoever wants to listen there.
+///
 /// Thread-safety: none; used on the loop's executor. Answers exactly once, never from inside
 /// `start`.
 ///
@@ -78,6 +82,8 @@ private:
         endpoint peer;
         errc code;
         std::error_code cause;
+        /// In place of what the cause says.
+        std::string text{};
     };
 
     /// Runs what the connecting goes on by. If memory runs out in it, it has failed.
@@ -93,6 +99,8 @@ private:
     [[nodiscard]] bool begin_attempt(const endpoint& peer);
     void schedule();
     void on_attempt_ready(attempt& which);
+    /// Takes a connected socket, unless it is its own peer; false then.
+    [[nodiscard]] bool accept(unique_socket socket, const endpoint& peer);
     void note_silence(const attempt& which);
     void drop(attempt& which);
     void stop_waiting() noexcept;

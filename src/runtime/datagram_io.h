@@ -10,10 +10,11 @@
 
 namespace network_system::runtime {
 
-/// A datagram to be sent; `to` is null on a connected socket.
+/// A datagram to be sent; `to` is null on a connected socket, and `from` where the system chooses.
 struct outgoing_datagram {
     const datagram_address* to = nullptr;
     std::span<const std::uint8_t> bytes;
+    const datagram_source* from = nullptr;
 };
 
 /// What one place of a receive got: a datagram, or several of one peer that the system has put
@@ -23,6 +24,8 @@ struct incoming_datagrams {
     /// The size of each but the last, which may be shorter; 0 = there is one.
     std::size_t segment_size = 0;
     datagram_address* from = nullptr;
+    /// What they were sent to, as the source of the answers; see `reports_destinations`.
+    datagram_source asked{};
     /// The system cut off what did not fit.
     bool is_truncated = false;
 };
@@ -35,6 +38,13 @@ struct datagram_send_result {
     bool would_block = false;
     /// System calls made.
     std::size_t calls = 0;
+    /// What the network has said of a datagram that was sent before; none of these is harmed. There
+    /// may be more to send.
+    std::error_code earlier{};
+    /// How many have left without the source they were to have, which is gone, and their peer.
+    /// There may be more to send.
+    std::size_t without_source = 0;
+    const datagram_address* source_gone = nullptr;
 };
 
 struct datagram_receive_result {
@@ -52,6 +62,10 @@ struct datagram_io_settings {
     std::size_t max_datagram_size = 65'507;
     bool uses_segmentation = true;
     bool uses_coalescing = true;
+    /// Datagrams are received with what they were sent to, and may be given a source.
+    bool reports_destinations = false;
+    /// The socket has a peer already, whatever address a datagram has.
+    bool is_connected = false;
 };
 
 /// The system calls of one UDP socket, many datagrams a call where the system can.
@@ -71,7 +85,7 @@ public:
     [[nodiscard]] virtual std::size_t memory_size() const noexcept = 0;
     [[nodiscard]] virtual datagram_receive_result receive(socket_handle handle,
                                                           std::span<std::uint8_t> memory) = 0;
-    /// Sends until the system takes no more.
+    /// Sends until the system takes no more, or there is something to tell.
     [[nodiscard]] virtual datagram_send_result send(socket_handle handle,
                                                     std::span<const outgoing_datagram> what) = 0;
 
@@ -92,7 +106,7 @@ public:
 /// recvmmsg and sendmmsg. Null where they do not exist.
 [[nodiscard]] std::unique_ptr<datagram_io> make_batched_datagram_io(
     socket_handle handle, const datagram_io_settings& settings);
-/// recvfrom and sendto.
+/// recvfrom and sendto; recvmsg and sendmsg with destinations.
 [[nodiscard]] std::unique_ptr<datagram_io> make_portable_datagram_io(
     const datagram_io_settings& settings);
 

@@ -4,6 +4,8 @@
 
 #ifdef __linux__
 
+#include "runtime/datagram_control.h"
+#include "runtime/send_recovery.h"
 #include "runtime/socket_platform.h"
 
 #include <algorithm>
@@ -52,9 +54,10 @@ int uninterrupted(const Call& call) noexcept {
 /// The receiving half: places in the loop's memory, and their headers.
 class receive_places {
 public:
-    receive_places(std::size_t count, std::size_t size)
-        : size_(size), distance_(stagger(size)), headers_(count), slices_(count), names_(count),
-          controls_(count), received_(count) {
+    receive_places(std::size_t count, std::size_t size, bool reports_destinations)
+        : size_(size), distance_(stagger(size)), reports_destinations_(reports_destinations),
+          control_size_(reports_destinations ? sizeof(control) : coalesced_space), headers_(count),
+          slices_(count), names_(count), controls_(count), received_(count) {
         for (std::size_t i = 0; i < count; ++i) {
             ::msghdr& header = headers_[i].msg_hdr;
             header.msg_name = names_[i].bytes.data();
@@ -86,9 +89,11 @@ public:
     }
 
 private:
-    /// Room for the size of coalesced datagrams.
+    static constexpr std::size_t coalesced_space = CMSG_SPACE(sizeof(int));
+    /// Room for the size of coalesced datagrams, and for where they went.
     struct control {
-        alignas(::cmsghdr) std::uint8_t bytes[CMSG_SPACE(sizeof(int))];
+        alignas(
+            ::cmsghdr) std::uint8_t bytes[coalesced_space + datagram_control::destination_space];
     };
 
     /// Whatever the kernel has written to since the last call is set again.
@@ -102,7 +107,7 @@ private:
         }
         for (std::size_t i = 0; i < used_; ++i) {
             headers_[i].msg_hdr.msg_namelen = datagram_address::capacity;
-            headers_[i].msg_hdr.msg_controllen = sizeof controls_[i].bytes;
+            headers_[i].msg_hdr.msg_controllen = control_size_;
         }
     }
 
@@ -113,21 +118,28 @@ private:
         place.bytes = {memory_ + i * distance_, headers_[i].msg_len};
         place.segment_size = 0;
         place.is_truncated = (header.msg_flags & MSG_TRUNC) != 0;
+        if (reports_destinations_) {
+            place.asked = {};
+        }
         if (header.msg_controllen == 0) {
             return;
         }
         for (::cmsghdr* each = CMSG_FIRSTHDR(&header); each != nullptr;
              each = CMSG_NXTHDR(&header, each)) {
-            int value = 0;
-            std::memcpy(&value, CMSG_DATA(each), sizeof value);
-            if (each->cmsg_level == IPPROTO_UDP && each->cmsg_type == UDP_GRO && value > 0) {
-                place.segment_size = static_cast<std::size_t>(value);
+            if (each->cmsg_level == IPPROTO_UDP && each->cmsg_type == UDP_GRO) {
+                int value = 0;
+                std::memcpy(&value, CMSG_DATA(each), sizeof value);
+                place.segment_size = value > 0 ? static_cast<std::size_t>(value) : 0;
+            } else if (reports_destinations_) {
+                datagram_control::read_destination(*each, place.asked);
             }
         }
     }
 
     const std::size_t size_;
     const std::size_t distance_;
+    const bool reports_destinations_;
+    const std::size_t control_size_;
     std::vector<::mmsghdr> headers_;
     std::vector<::iovec> slices_;
     std::vector<datagram_address> names_;
@@ -137,17 +149,20 @@ private:
     std::size_t used_ = 0;
 };
 
-/// The sending half: datagrams of one size to one peer become segments of one message.
+/// The sending half: datagrams of one size to one peer, from one source, become segments of one
+/// message.
 class send_messages {
 public:
-    send_messages(std::size_t count, bool segments)
-        : headers_(count), slices_(datagram_io::max_send), controls_(segments ? count : 0),
-          counts_(count), segment_limit_(segments ? max_payload : 0) {}
+    send_messages(std::size_t count, bool segments, const datagram_io_settings& settings)
+        : headers_(count), slices_(datagram_io::max_send),
+          controls_(segments || settings.reports_destinations ? count : 0), counts_(count),
+          segment_limit_(segments ? max_payload : 0), recovery_(settings.is_connected) {}
 
     [[nodiscard]] bool segments() const noexcept { return segment_limit_ != 0; }
 
     datagram_send_result send(socket_handle handle, std::span<const outgoing_datagram> what) {
         datagram_send_result result;
+        recovery_.begin();
         while (result.sent < what.size()) {
             const auto rest = what.subspan(result.sent);
             const std::size_t messages = gather(rest);
@@ -157,19 +172,17 @@ public:
             });
             ++result.calls;
             if (done < 0) {
-                const int error = errno;
-                if (error == EAGAIN || error == EWOULDBLOCK) {
-                    result.would_block = true;
+                if (ends_at(rest[0], errno, result)) {
                     break;
                 }
-                if (counts_[0] == 1 || !give_up_segments(error, rest[0].bytes.size())) {
-                    result.error = {error, std::system_category()};
-                    break;
-                }
+                continue;
             }
             // Fewer than asked for: the next call says why.
             for (int i = 0; i < done; ++i) {
                 result.sent += counts_[static_cast<std::size_t>(i)];
+            }
+            if (recovery_.on_success(rest[0], counts_[0], result)) {
+                break;
             }
         }
         return result;
@@ -177,8 +190,29 @@ public:
 
 private:
     struct control {
-        alignas(::cmsghdr) std::uint8_t bytes[CMSG_SPACE(sizeof(std::uint16_t))];
+        alignas(::cmsghdr)
+            std::uint8_t bytes[CMSG_SPACE(sizeof(std::uint16_t)) + datagram_control::source_space];
     };
+
+    /// A call was refused that began with this datagram: whether the send is over.
+    [[nodiscard]] bool ends_at(const outgoing_datagram& first, int error,
+                               datagram_send_result& result) noexcept {
+        if (error == EAGAIN || error == EWOULDBLOCK) {
+            result.would_block = true;
+            return true;
+        }
+        const std::error_code cause(error, std::system_category());
+        switch (recovery_.on_failure(first, cause, result)) {
+            case send_recovery::verdict::again: return false;
+            case send_recovery::verdict::tell: return true;
+            case send_recovery::verdict::own: break;
+        }
+        if (counts_[0] > 1 && give_up_segments(error, first.bytes.size())) {
+            return false;
+        }
+        result.error = cause;
+        return true;
+    }
 
     /// A network interface may refuse segments although the kernel has them (EIO), or their size
     /// although it would take it as fragments (EINVAL, EMSGSIZE): they go one by one then, and from
@@ -213,10 +247,8 @@ private:
             }
             header.msg_iov = &slices_[next];
             header.msg_iovlen = count;
-            if (count > 1) {
-                set_segment_size(header, controls_[message],
-                                 static_cast<std::uint16_t>(what[next].bytes.size()));
-            }
+            const bool leaves_source_out = message == 0 && recovery_.leaves_source_out();
+            add_control(header, message, count, what[next], leaves_source_out);
             counts_[message] = count;
             next += count;
             ++message;
@@ -234,21 +266,35 @@ private:
             std::min({what.size(), max_segments, std::max<std::size_t>(max_payload / size, 1)});
         std::size_t count = 1;
         while (count < most && what[count].bytes.size() == size &&
-               (what[count].to == what[0].to ||
-                (what[0].to != nullptr && *what[count].to == *what[0].to))) {
+               is_same(what[count].to, what[0].to) && is_same(what[count].from, what[0].from)) {
             ++count;
         }
         return count;
     }
 
-    static void set_segment_size(::msghdr& header, control& place, std::uint16_t size) noexcept {
-        header.msg_control = place.bytes;
-        header.msg_controllen = sizeof place.bytes;
-        ::cmsghdr* const message = CMSG_FIRSTHDR(&header);
-        message->cmsg_level = IPPROTO_UDP;
-        message->cmsg_type = UDP_SEGMENT;
-        message->cmsg_len = CMSG_LEN(sizeof size);
-        std::memcpy(CMSG_DATA(message), &size, sizeof size);
+    template <typename Address>
+    static bool is_same(const Address* one, const Address* other) noexcept {
+        return one == other || (one != nullptr && other != nullptr && *one == *other);
+    }
+
+    /// The size of the segments and the source, of a message that has one of them.
+    void add_control(::msghdr& header, std::size_t message, std::size_t count,
+                     const outgoing_datagram& first, bool leaves_source_out) noexcept {
+        const bool has_source = first.from != nullptr && !leaves_source_out;
+        if (count == 1 && !has_source) {
+            return;
+        }
+        std::uint8_t* const place = controls_[message].bytes;
+        std::size_t size = 0;
+        if (count > 1) {
+            size = datagram_control::put(place, IPPROTO_UDP, UDP_SEGMENT,
+                                         static_cast<std::uint16_t>(first.bytes.size()));
+        }
+        if (has_source) {
+            size += datagram_control::put_source(place + size, *first.from);
+        }
+        header.msg_control = place;
+        header.msg_controllen = size;
     }
 
     std::vector<::mmsghdr> headers_;
@@ -256,6 +302,7 @@ private:
     std::vector<control> controls_;
     std::vector<std::size_t> counts_;
     std::size_t segment_limit_;
+    send_recovery recovery_;
 };
 
 class batched_datagram_io final : public datagram_io {
@@ -263,8 +310,9 @@ public:
     batched_datagram_io(const datagram_io_settings& settings, bool segments, bool coalesces)
         : coalesces_(coalesces),
           places_(settings.batch_size,
-                  coalesces ? largest_coalesced : settings.max_datagram_size + 1),
-          messages_(std::min(settings.batch_size, max_messages), segments) {}
+                  coalesces ? largest_coalesced : settings.max_datagram_size + 1,
+                  settings.reports_destinations),
+          messages_(std::min(settings.batch_size, max_messages), segments, settings) {}
 
     std::size_t memory_size() const noexcept override { return places_.memory_size(); }
     datagram_receive_result receive(socket_handle handle, std::span<std::uint8_t> memory) override {

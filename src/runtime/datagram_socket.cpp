@@ -110,6 +110,29 @@ void take_joined_groups_only([[maybe_unused]] socket_handle handle,
 #endif
 }
 
+std::error_code connect_to(socket_handle handle, const datagram_address& peer) noexcept {
+    return ::connect(handle, reinterpret_cast<const ::sockaddr*>(peer.bytes.data()),
+                     static_cast<socklen_type>(peer.length)) == 0
+               ? std::error_code{}
+               : last_error();
+}
+
+/// POSIX connect(): a null address dissolves the association. `local`: as it was with the peer.
+void leave_peer(socket_handle handle, const endpoint& local) {
+    socket_address nobody = to_native({local.kind(), {}, 0});
+#ifndef _WIN32
+    nobody.storage.ss_family = AF_UNSPEC;
+#endif
+    // BSDs dissolve it and answer EAFNOSUPPORT.
+    (void)::connect(handle, nobody.get(), nobody.length);
+    const endpoint left = local_endpoint(handle);
+    if (left.port() == 0 && left.kind() == local.kind()) {
+        // Linux gives back a port that it had chosen itself.
+        socket_address own = to_native({left.kind(), left.bytes(), local.port(), left.scope_id()});
+        (void)::bind(handle, own.get(), own.length);
+    }
+}
+
 /// `index` as the interface that IPv4 multicast leaves through.
 std::error_code set_outgoing_v4(socket_handle handle, std::uint32_t index) noexcept {
 #ifdef _WIN32
@@ -146,11 +169,26 @@ unique_socket open_datagram(const endpoint& local, const datagram_settings& sett
     return open_on({endpoint::family::ipv4, {}, local.port()}, settings, std::nullopt, error);
 }
 
-std::error_code connect_datagram(socket_handle handle, const datagram_address& peer) noexcept {
-    return ::connect(handle, reinterpret_cast<const ::sockaddr*>(peer.bytes.data()),
-                     static_cast<socklen_type>(peer.length)) == 0
-               ? std::error_code{}
-               : last_error();
+std::error_code connect_datagram(socket_handle handle, const datagram_address& peer) {
+    const endpoint former = remote_endpoint(handle);
+    if (former.kind() == endpoint::family::unspecified) {
+        return connect_to(handle, peer);
+    }
+    const endpoint local = local_endpoint(handle);
+    leave_peer(handle, local);
+    const auto error = connect_to(handle, peer);
+    if (error) {
+        (void)connect_to(handle, address_for(former, local.kind()));
+    }
+    return error;
+}
+
+bool is_open_to_all(socket_handle handle) {
+    const endpoint local = local_endpoint(handle);
+    const bool is_ip =
+        local.kind() == endpoint::family::ipv4 || local.kind() == endpoint::family::ipv6;
+    return is_ip && local.bytes() == endpoint::address_bytes{} &&
+           remote_endpoint(handle).kind() == endpoint::family::unspecified;
 }
 
 std::error_code apply(socket_handle handle, const multicast_settings& settings,

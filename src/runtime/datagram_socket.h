@@ -29,6 +29,18 @@ struct datagram_address {
     std::uint32_t length = 0;
 };
 
+/// The address of this machine that a peer has asked, and so expects answers from (RFC 1122 section
+/// 4.1.3.5).
+struct datagram_source {
+    [[nodiscard]] bool is_set() const noexcept { return *this != datagram_source{}; }
+    friend bool operator==(const datagram_source&, const datagram_source&) = default;
+
+    /// IPv4 as a mapped address. All zero: the system chooses.
+    std::array<std::uint8_t, 16> address{};
+    /// Where the address alone does not tell the interface: link-local, multicast. 0 = any.
+    std::uint32_t interface_index = 0;
+};
+
 namespace sockets {
 
 struct datagram_settings {
@@ -59,9 +71,17 @@ struct multicast_settings {
 [[nodiscard]] unique_socket open_datagram(const endpoint& local, const datagram_settings& settings,
                                           std::error_code& error);
 
-/// Only the peer's datagrams arrive from here on, and its refusals.
-[[nodiscard]] std::error_code connect_datagram(socket_handle handle,
-                                               const datagram_address& peer) noexcept;
+/// Only the peer's datagrams arrive from here on, and its refusals. A socket that has a peer leaves
+/// it first, so that the system chooses the source anew; an address and a port that it was bound to
+/// stay, and so does the port that the system chose, if nobody takes it in that moment. On an error
+/// the socket keeps its peer.
+[[nodiscard]] std::error_code connect_datagram(socket_handle handle, const datagram_address& peer);
+
+/// Whether the socket receives what is sent to any address of the machine, from anybody.
+[[nodiscard]] bool is_open_to_all(socket_handle handle);
+/// The local address that each datagram was sent to is received with it; false where the system
+/// cannot do that.
+[[nodiscard]] bool report_destinations(socket_handle handle, endpoint::family family) noexcept;
 
 /// The options of multicast. `joins`: whether this socket is the one that receives the groups.
 [[nodiscard]] std::error_code apply(socket_handle handle, const multicast_settings& settings,

@@ -29,7 +29,7 @@ constexpr std::uint8_t received_mark = 'K';
 constexpr std::size_t most_descriptors = 4;
 constexpr int retry_interval_ms = 10;
 
-/// Waits for the events; false at the deadline.
+/// Waits for the events; false at the deadline, and when the system cannot wait.
 bool wait_for(socket_handle handle, short events, steady_time deadline) {
     for (;;) {
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(
@@ -39,8 +39,9 @@ bool wait_for(socket_handle handle, short events, steady_time deadline) {
         }
         constexpr std::chrono::milliseconds most{60'000};
         ::pollfd watched{handle, events, 0};
-        if (::poll(&watched, 1, static_cast<int>(std::min(left, most).count())) > 0) {
-            return true;
+        const int ready = ::poll(&watched, 1, static_cast<int>(std::min(left, most).count()));
+        if (ready != 0 && !(ready < 0 && errno == EINTR)) {
+            return ready > 0;
         }
     }
 }
@@ -189,7 +190,12 @@ handed_socket receive_socket(const endpoint& local, steady_time deadline, std::e
         }
         unique_socket channel;
         endpoint sender;
-        if (sockets::accept(waiting.get(), channel, sender).kind != outcome::done) {
+        const auto accepted = sockets::accept(waiting.get(), channel, sender);
+        if (accepted.kind != outcome::done) {
+            if (accepted.kind == outcome::failed) {
+                // Without descriptors the sender stays in the queue, and the listener is ready.
+                (void)::poll(nullptr, 0, retry_interval_ms);
+            }
             continue;
         }
         handed = read_handover(channel.get(), deadline);

@@ -4,10 +4,12 @@
 
 #include "runtime/loop.h"
 #include "utils/contain.h"
+#include "utils/log.h"
 
 #include <unistd.h>
 
 #include <cerrno>
+#include <exception>
 #include <system_error>
 #include <utility>
 
@@ -36,17 +38,22 @@ int epoll_poller::control(int operation, io_watch& watch, interest wanted) const
                    (wanted.write ? std::uint32_t{EPOLLOUT} : 0U) |
                    (watch.reads_all_ ? std::uint32_t{EPOLLET} : 0U);
     event.data.ptr = &watch;
-    return ::epoll_ctl(set_, operation, watch.handle_, &event);
+    int failed = ::epoll_ctl(set_, operation, watch.handle_, &event);
+    if (failed != 0 && operation == EPOLL_CTL_MOD && errno == ENOENT) {
+        // There was no room for it when it was to be added.
+        failed = ::epoll_ctl(set_, EPOLL_CTL_ADD, watch.handle_, &event);
+    }
+    return failed != 0 ? errno : 0;
 }
 
 std::error_code epoll_poller::add(io_watch& watch, unique_socket socket, interest wanted) {
     watch.handle_ = socket.release();
     watch.wanted_ = {};
     watches_.add(watch);
-    if (wanted.any() && control(EPOLL_CTL_ADD, watch, wanted) != 0) {
-        const std::error_code error(errno, std::system_category());
+    watch.is_left_out_ = false;
+    if (const int error = wanted.any() ? control(EPOLL_CTL_ADD, watch, wanted) : 0; error != 0) {
         remove(watch);
-        return error;
+        return {error, std::system_category()};
     }
     watch.wanted_ = wanted;
     registered_ += wanted.any() ? 1 : 0;
@@ -68,20 +75,44 @@ void epoll_poller::set_interest(io_watch& watch, interest wanted) {
         --registered_;
     }
     watch.wanted_ = wanted;
-    if (control(operation, watch, wanted) != 0 && operation != EPOLL_CTL_DEL) {
+    if (operation == EPOLL_CTL_DEL) {
+        watch.is_left_out_ = false;
+        (void)control(operation, watch, wanted);
+    } else {
+        enter(operation, watch);
+    }
+}
+
+void epoll_poller::enter(int operation, io_watch& watch) {
+    const int error = control(operation, watch, watch.wanted_);
+    watch.is_left_out_ = error == ENOMEM || error == ENOSPC;
+    if (watch.is_left_out_) {
+        note_failure("watch a socket", error, lacks_room_);
+        owner_.deadlines().set(retry_, after(owner_.now(), rest_after_failure));
+    } else if (error != 0) {
         tell_later(watch);
     }
+}
+
+void epoll_poller::enter_left_out() {
+    bool is_any_left = false;
+    for (io_watch* watch = watches_.first(); watch != nullptr; watch = watch_list::next(*watch)) {
+        if (watch->is_left_out_) {
+            enter(EPOLL_CTL_MOD, *watch);
+            is_any_left |= watch->is_left_out_;
+        }
+    }
+    lacks_room_ = is_any_left;
 }
 
 void epoll_poller::read_again(io_watch& watch) {
     // The system looks at a socket whenever its interest is set.
-    if (watch.reads_all_ && watch.wanted_.read &&
-        control(EPOLL_CTL_MOD, watch, watch.wanted_) != 0) {
-        tell_later(watch);
+    if (watch.reads_all_ && watch.wanted_.read) {
+        enter(EPOLL_CTL_MOD, watch);
     }
 }
 
-/// Out of kernel memory: lets the connection find out by itself in the next batch.
+/// The socket is none any more: lets its owner find out by itself in the next batch.
 void epoll_poller::tell_later(io_watch& watch) {
     owner_.post([keep = owner_.shared_from_this(), this, target = &watch] {
         for (io_watch* each = watches_.first(); each != nullptr; each = watch_list::next(*each)) {
@@ -106,12 +137,35 @@ unique_socket epoll_poller::release(io_watch& watch) {
     }
     watches_.remove(watch);
     watch.wanted_ = {};
+    watch.is_left_out_ = false;
     return unique_socket(std::exchange(watch.handle_, invalid_socket));
 }
 
 int epoll_poller::wait(int timeout) noexcept {
     const int count = ::epoll_wait(set_, events_.data(), static_cast<int>(events_.size()), timeout);
-    return count > 0 ? count : 0;  // interrupted by a signal: nothing is ready
+    if (count >= 0) {
+        cannot_wait_ = false;
+        return count;
+    }
+    if (errno == EINTR) {
+        return 0;
+    }
+    note_failure("wait for its sockets", errno, cannot_wait_);
+    return -1;
+}
+
+/// No room in the kernel; or somebody else has closed the set, or put another file in its place.
+void epoll_poller::note_failure(const char* what, int error, bool& is_noted) noexcept {
+    if (std::exchange(is_noted, true)) {
+        return;
+    }
+    try {
+        detail::log(log_level::error, "a loop cannot {}, and tries again every {} ms: {}", what,
+                    rest_after_failure.count(),
+                    std::error_code(error, std::system_category()).message());
+    } catch (const std::exception&) {
+        // No memory for a line of the log; the loop goes on.
+    }
 }
 
 void epoll_poller::dispatch(int count) {

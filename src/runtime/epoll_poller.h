@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/deadline_wheel.h"
 #include "runtime/poller.h"
 
 #ifdef __linux__
@@ -7,6 +8,8 @@
 #include <sys/epoll.h>
 
 #include <array>
+#include <chrono>
+#include <cstddef>
 
 namespace network_system::runtime {
 
@@ -31,7 +34,10 @@ public:
     void rebuild_after_fork() override {}
 
     /// Waits until something is ready or `timeout` (milliseconds, -1 = for ever) is over; how much.
+    /// Negative: the set cannot be waited for, which is logged once until it can be again. Whoever
+    /// waits then rests before the next time, or would do nothing else.
     int wait(int timeout) noexcept;
+    static constexpr std::chrono::milliseconds rest_after_failure{10};
     /// Tells the watches of the last `wait` that they are ready; inside a batch.
     void dispatch(int count);
 
@@ -44,9 +50,24 @@ protected:
     [[nodiscard]] loop& owner() const noexcept { return owner_; }
 
 private:
+    /// The loop rests before it asks again for what the system had no room for.
+    class retry final : public deadline_entry {
+    public:
+        explicit retry(epoll_poller& owner) noexcept : owner_(owner) {}
+        void on_deadline(steady_time) override { owner_.enter_left_out(); }
+
+    private:
+        epoll_poller& owner_;
+    };
+
+    /// 0, or errno.
     [[nodiscard]] int control(int operation, io_watch& watch, interest wanted) const noexcept;
     void tell(io_watch& watch, std::uint32_t events);
+    /// Tells the system what the watch waits for.
+    void enter(int operation, io_watch& watch);
+    void enter_left_out();
     void tell_later(io_watch& watch);
+    void note_failure(const char* what, int error, bool& is_noted) noexcept;
 
     // Bounds one batch: the rest is reported again, in turn, by the next one.
     static constexpr std::size_t batch_limit = 256;
@@ -54,6 +75,10 @@ private:
     loop& owner_;
     int set_;
     std::size_t registered_ = 0;
+    // What the log has said, until it is over.
+    bool cannot_wait_ = false;
+    bool lacks_room_ = false;
+    retry retry_{*this};
     std::array<::epoll_event, batch_limit> events_{};
 };
 

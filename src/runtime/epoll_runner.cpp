@@ -55,6 +55,9 @@ public:
             const int ready = sockets_->wait(timeout_from(now));
             if (ready > 0) {
                 owner.run_batch([&] { sockets_->dispatch(ready); });
+            } else if (ready < 0) {
+                // Tasks and deadlines go on, as does the wish to stop.
+                std::this_thread::sleep_for(epoll_poller::rest_after_failure);
             }
             if (are_tasks_due_.load(std::memory_order_relaxed) &&
                 are_tasks_due_.exchange(false, std::memory_order_acquire)) {

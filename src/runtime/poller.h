@@ -51,6 +51,8 @@ private:
     socket_handle handle_ = invalid_socket;
     interest wanted_{};
     bool reads_all_ = false;
+    // The system had no room for it; see epoll_poller.
+    bool is_left_out_ = false;
 };
 
 /// The watches of a poller, in no order.

@@ -28,6 +28,35 @@ struct name_question {
 
 namespace {
 
+/// Whether a name that was not found may have an address of the family that was not asked for,
+/// because no interface but the loopback has one of it. A name that does not exist has none, and a
+/// name server that does not answer does not answer the second time either.
+bool may_have_other_family(int status, const std::string& host) noexcept {
+    switch (status) {
+#ifdef EAI_NODATA
+        case EAI_NODATA: return true;
+#endif
+#ifdef EAI_ADDRFAMILY
+        case EAI_ADDRFAMILY: return true;
+#endif
+        // RFC 6761 section 6.3: it always exists. The others are what Debian calls it.
+        case EAI_NONAME:
+            return host == "localhost" || host.ends_with(".localhost") || host == "ip6-localhost" ||
+                   host == "ip6-loopback";
+        default: return false;
+    }
+}
+
+/// What getaddrinfo has answered, in words. Called before anything else can change errno.
+std::string describe_status(int status) {
+#ifdef EAI_SYSTEM
+    if (status == EAI_SYSTEM) {
+        return sockets::last_error().message();
+    }
+#endif
+    return ::gai_strerror(status);
+}
+
 resolve_result look_up(const std::string& host, std::uint16_t port) {
     ::addrinfo hints{};
     hints.ai_family = AF_UNSPEC;
@@ -37,14 +66,13 @@ resolve_result look_up(const std::string& host, std::uint16_t port) {
 #endif
     ::addrinfo* found = nullptr;
     int status = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
-    if (status != 0) {
-        // A machine whose only interface is the loopback has no "configured" address at all.
+    if (hints.ai_flags != 0 && may_have_other_family(status, host)) {
         hints.ai_flags = 0;
         status = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
     }
     resolve_result result;
     if (status != 0) {
-        result.error = ::gai_strerror(status);
+        result.error = describe_status(status);
         return result;
     }
     const std::unique_ptr<::addrinfo, void (*)(::addrinfo*)> freed(found, &::freeaddrinfo);

@@ -1,6 +1,7 @@
 // The life of a channel, and its receiving half.
 #include "session/datagram_channel.h"
 
+#include "runtime/send_recovery.h"
 #include "utils/failure.h"
 #include "utils/log.h"
 #include "utils/user_code.h"
@@ -16,6 +17,9 @@ namespace {
 constexpr int receive_rounds = 4;
 // How often the kernel is asked how many datagrams it has dropped.
 constexpr std::chrono::milliseconds drops_interval{10};
+constexpr runtime::backoff_settings receive_rests{.initial = std::chrono::milliseconds{10},
+                                                  .cap = std::chrono::milliseconds{1000},
+                                                  .floor = std::chrono::milliseconds{10}};
 
 }  // namespace
 
@@ -27,12 +31,13 @@ datagram_channel::datagram_channel(std::shared_ptr<runtime::loop> where, datagra
                                    const datagram_setup& setup)
     : loop_(std::move(where)), host_(host), gate_(host.gate()), keep_(host.keep_alive()),
       config_(setup.config), drain_timeout_(setup.drain_timeout), socket_(std::move(socket)),
-      local_(runtime::sockets::local_endpoint(socket_.get())), io_(std::move(io)),
+      family_(runtime::sockets::local_endpoint(socket_.get()).kind()), io_(std::move(io)),
       send_buffer_size_(
           static_cast<std::size_t>(runtime::sockets::send_buffer_size(socket_.get()))),
       receive_buffer_size_(
           static_cast<std::size_t>(runtime::sockets::receive_buffer_size(socket_.get()))),
-      queue_(&loop_->blocks()) {
+      rests_(receive_rests), sources_(setup.sources), queue_(&loop_->blocks()),
+      local_(runtime::sockets::local_endpoint(socket_.get())) {
     counters_.has_segmentation = io_->has_segmentation();
     if (config_.receiving == receive_mode::pull) {
         pull_ = std::make_unique<datagram_pull_queue>(config_.receive_queue_limit);
@@ -67,7 +72,7 @@ void datagram_channel::report(errc code) {
 }
 
 std::error_code datagram_channel::set_target(const endpoint& target, bool connects) {
-    const auto address = runtime::sockets::address_for(target, local_.kind());
+    const auto address = runtime::sockets::address_for(target, family_);
     if (!address.is_set()) {
         return std::make_error_code(std::errc::address_family_not_supported);
     }
@@ -77,7 +82,9 @@ std::error_code datagram_channel::set_target(const endpoint& target, bool connec
             return error;
         }
     }
+    const endpoint local = runtime::sockets::local_endpoint(handle);
     const remote_lock held(remote_mutex_);
+    local_ = local;
     target_ = connects ? runtime::datagram_address{} : address;
     return {};
 }
@@ -103,8 +110,11 @@ void datagram_channel::receive_batches() {
         }
         if (batch.error) {
             on_receive_error(batch.error);
+        } else {
+            is_receive_failure_logged_ = false;
+            rests_.reset();
         }
-        if (!batch.may_have_more) {
+        if (!batch.may_have_more || rest_) {
             break;
         }
     }
@@ -120,20 +130,57 @@ void datagram_channel::look_at_drops() {
 }
 
 void datagram_channel::on_receive_error(std::error_code error) {
+    if (runtime::may_concern_earlier(error)) {
+        on_told_by_network(error);
+        return;
+    }
+    counters_.receive_errors.add(1);
+    report(errc::receive_failed);
+    rest_from_receiving(error);
+}
+
+/// What became of a datagram that was sent before. Whoever can send ICMP can cause it: no line of
+/// the log.
+void datagram_channel::on_told_by_network(std::error_code error) {
     if (error == std::errc::connection_refused || error == std::errc::connection_reset) {
         counters_.refusals.add(1);
         report(errc::connection_refused);
-    } else {
-        counters_.receive_errors.add(1);
-        detail::log(log_level::warning, "{}: receive failed: {}", host_.name(), error.message());
-        report(errc::receive_failed);
+        return;
     }
+    counters_.undelivered.add(1);
+    report(error == std::errc::message_size ? errc::message_too_large : errc::send_failed);
+}
+
+/// The socket may fail in the same way at once: without a rest the loop would do nothing else.
+void datagram_channel::rest_from_receiving(std::error_code error) {
+    if (rest_ || is_closing_) {
+        return;
+    }
+    const auto pause = rests_.next(loop_->random());
+    if (!std::exchange(is_receive_failure_logged_, true)) {
+        detail::log(log_level::warning, "{}: receive failed, trying again in {} ms: {}",
+                    host_.name(), pause.count(), error.message());
+    }
+    rest_ = std::make_shared<runtime::pause>(loop_);
+    update_interest();
+    rest_->start(runtime::after(loop_->now(), pause),
+                 [this, keep = host_.keep_alive()](runtime::pause::ending how) {
+                     rest_.reset();
+                     if (how == runtime::pause::ending::over) {
+                         update_interest();
+                     }
+                 });
 }
 
 void datagram_channel::deliver(const runtime::incoming_datagrams& place) {
     if (!(*place.from == sender_)) {
         sender_ = *place.from;
         sender_endpoint_ = runtime::sockets::endpoint_of(sender_);
+        is_asked_noted_ = false;
+    }
+    if (sources_ && asked_ != place.asked) {
+        asked_ = place.asked;
+        is_asked_noted_ = false;
     }
     auto rest = place.bytes;
     do {
@@ -153,6 +200,9 @@ void datagram_channel::deliver_one(std::span<const std::uint8_t> data) {
     if (peers_ && !admit_peer()) {
         counters_.limited.add(1);
         return;
+    }
+    if (sources_ && !is_asked_noted_) {
+        remember_source();
     }
     if (pull_) {
         if (const auto asker = pull_->take_asker()) {
@@ -178,13 +228,18 @@ void datagram_channel::deliver_one(std::span<const std::uint8_t> data) {
 }
 
 bool datagram_channel::admit_peer() {
-    switch (peers_->note(sender_endpoint_)) {
+    switch (peers_->note(sender_endpoint_, asked_)) {
         case peer_table::verdict::known: return true;
         case peer_table::verdict::is_new:
             guarded([&] { host_.on_new_peer(sender_endpoint_); });
             return true;
         default: return false;
     }
+}
+
+void datagram_channel::remember_source() {
+    is_asked_noted_ = true;
+    sources_->note(sender_endpoint_, asked_);
 }
 
 VoidResult datagram_channel::receive(pull_handler&& handler, operation_id operation) {
@@ -257,7 +312,7 @@ void datagram_channel::on_deadline(runtime::steady_time) {
 
 void datagram_channel::update_interest() {
     if (is_watched_) {
-        loop_->sockets().set_interest(*this, {!is_closing_, is_blocked_});
+        loop_->sockets().set_interest(*this, {!is_closing_ && !rest_, is_blocked_});
     }
 }
 
@@ -271,6 +326,9 @@ void datagram_channel::finish() {
         loop_->sockets().remove(*this);
     }
     close();
+    if (rest_) {
+        rest_->cancel();
+    }
     leave();
 }
 
@@ -312,6 +370,8 @@ void datagram_channel::add_metrics(datagram_metrics& sum) const {
     sum.failed_no_buffers += own.no_buffers;
     sum.failed_unreachable += own.unreachable;
     sum.failed_not_permitted += own.not_permitted;
+    sum.datagrams_undelivered += own.undelivered;
+    sum.sent_without_source += own.without_source;
     sum.send_stalls += own.stalls;
     sum.refusals += own.refusals;
     sum.datagrams_truncated += own.truncated;

@@ -1,10 +1,13 @@
 #pragma once
 
+#include "runtime/backoff.h"
 #include "runtime/callback_gate.h"
 #include "runtime/datagram_io.h"
 #include "runtime/loop.h"
+#include "runtime/pause.h"
 #include "session/peer_table.h"
 #include "session/pull_queue.h"
+#include "session/source_memory.h"
 #include "session/waiting_senders.h"
 #include "transport/datagram_queue.h"
 #include "utils/counter.h"
@@ -85,6 +88,9 @@ struct datagram_setup {
     peer_limits peers;
     /// The peers of all channels of a server.
     std::shared_ptr<std::atomic<std::size_t>> total_peers;
+    /// What they have asked, of all channels of a server that answers from the address that was
+    /// asked. Null: the system chooses.
+    std::shared_ptr<source_memory> sources;
     std::chrono::milliseconds drain_timeout{};
 };
 
@@ -128,7 +134,11 @@ public:
     [[nodiscard]] bool is_open() const noexcept {
         return !is_stopped_.load(std::memory_order_acquire);
     }
-    [[nodiscard]] const endpoint& local() const noexcept { return local_; }
+    /// Changes with the target of a connected socket.
+    [[nodiscard]] endpoint local() const {
+        const std::lock_guard held(remote_mutex_);
+        return local_;
+    }
     [[nodiscard]] const std::shared_ptr<runtime::loop>& where() const noexcept { return loop_; }
     /// `callback_exceptions` is the host's.
     void add_metrics(datagram_metrics& sum) const;
@@ -151,13 +161,19 @@ private:
     void deliver(const runtime::incoming_datagrams& place);
     void deliver_one(std::span<const std::uint8_t> data);
     void on_receive_error(std::error_code error);
+    void on_told_by_network(std::error_code error);
+    void rest_from_receiving(std::error_code error);
     void look_at_drops();
     [[nodiscard]] bool admit_peer();
+    void remember_source();
     void ask(pull_handler handler, operation_id operation);
 
     // Sending: datagram_channel_send.cpp.
     [[nodiscard]] VoidResult refusal(errc code, const endpoint& to, std::size_t size) const;
     [[nodiscard]] error_info closed(errc code) const;
+    /// What answers to the peer leave from; not set: the system chooses.
+    [[nodiscard]] runtime::datagram_source source_for(const runtime::datagram_address& to) const;
+    void forget_source(const runtime::datagram_address& peer);
     [[nodiscard]] VoidResult send_here(const runtime::datagram_address& to,
                                        std::span<const std::uint8_t> data, send_callback& done);
     [[nodiscard]] VoidResult send_from_other_thread(const runtime::datagram_address* to,
@@ -220,7 +236,7 @@ private:
     const datagram_config config_;
     const std::chrono::milliseconds drain_timeout_;
     runtime::unique_socket socket_;  // until `start`
-    const endpoint local_;
+    const endpoint::family family_;
     const std::unique_ptr<runtime::datagram_io> io_;
     const std::size_t send_buffer_size_;
     const std::size_t receive_buffer_size_;
@@ -230,11 +246,18 @@ private:
     bool is_closing_ = false;
     bool is_gone_ = false;
     bool is_blocked_ = false;
-    bool was_refused_by_peer_ = false;
+    // Receiving fails for another reason than what the network said.
+    std::shared_ptr<runtime::pause> rest_;
+    runtime::backoff rests_;
+    bool is_receive_failure_logged_ = false;
     runtime::steady_time next_look_at_drops_{};
-    // Who sent what is being delivered.
+    // Who sent what is being delivered, and where to.
     runtime::datagram_address sender_;
     endpoint sender_endpoint_;
+    runtime::datagram_source asked_;
+    bool is_asked_noted_ = false;
+    // Null unless answers leave from where the peer has asked.
+    std::shared_ptr<source_memory> sources_;
     std::unique_ptr<peer_table> peers_;
     std::unique_ptr<datagram_pull_queue> pull_;
 
@@ -249,19 +272,21 @@ private:
     std::atomic<bool> are_senders_waiting_{false};
 
     // The sends of other threads; see take_remote.
-    std::mutex remote_mutex_;
+    mutable std::mutex remote_mutex_;
     transport::datagram_queue remote_{nullptr};
     std::vector<completion> dropped_remotely_;
     waiting_senders senders_;
     bool is_announced_ = false;
     // Written on the loop under the lock, so that the loop reads it without.
     runtime::datagram_address target_;
+    endpoint local_;
     std::atomic<std::size_t> remote_bytes_{0};
     std::atomic<std::size_t> remote_count_{0};
 
     struct counters {
         detail::counter sent, bytes_sent, received, bytes_received;
         detail::counter failures, too_large, no_buffers, unreachable, not_permitted;
+        detail::counter undelivered, without_source;
         detail::counter stalls, refusals, truncated, kernel_drops, limited, unread, receive_errors;
         detail::counter send_calls, receive_calls;
         std::atomic<std::uint64_t> rejected{0}, dropped{0};

@@ -34,10 +34,10 @@ VoidResult datagram_channel::refusal(errc code, const endpoint& to, std::size_t 
                                                config_.high_watermark),
                                    host_.name());
         default:
-            return detail::failure(
-                code,
-                fmt::format("a socket at {} cannot send to {}", local_.to_string(), to.to_string()),
-                host_.name());
+            return detail::failure(code,
+                                   fmt::format("a socket at {} cannot send to {}",
+                                               local().to_string(), to.to_string()),
+                                   host_.name());
     }
 }
 
@@ -56,7 +56,7 @@ VoidResult datagram_channel::send(const endpoint& to, std::span<const std::uint8
     runtime::datagram_address address;
     const bool has_address = to.kind() != endpoint::family::unspecified;
     if (has_address) {
-        address = runtime::sockets::address_for(to, local_.kind());
+        address = runtime::sockets::address_for(to, family_);
         if (!address.is_set() || to.port() == 0) {
             return refusal(errc::invalid_argument, to, data.size());
         }
@@ -65,6 +65,29 @@ VoidResult datagram_channel::send(const endpoint& to, std::span<const std::uint8
         return send_here(has_address ? address : target_, data, done);
     }
     return send_from_other_thread(has_address ? &address : nullptr, data, done);
+}
+
+runtime::datagram_source datagram_channel::source_for(const runtime::datagram_address& to) const {
+    if (!sources_) {
+        return {};
+    }
+    if (to == sender_) {
+        return asked_;
+    }
+    const endpoint peer = runtime::sockets::endpoint_of(to);
+    const auto* const known = peers_ ? peers_->asked_by(peer) : nullptr;
+    return known != nullptr ? *known : sources_->find(peer);
+}
+
+void datagram_channel::forget_source(const runtime::datagram_address& peer) {
+    const endpoint gone = runtime::sockets::endpoint_of(peer);
+    if (peer == sender_) {
+        asked_ = {};
+    }
+    if (peers_) {
+        peers_->forget_source(gone);
+    }
+    sources_->note(gone, {});
 }
 
 VoidResult datagram_channel::send_here(const runtime::datagram_address& to,
@@ -80,7 +103,7 @@ VoidResult datagram_channel::send_here(const runtime::datagram_address& to,
         }
         drop_oldest(queue_, room_for(cost), completions_);
     }
-    queue_.append(to, data, std::move(done));
+    queue_.append(to, data, std::move(done), source_for(to));
     publish_queued();
     loop_->mark_dirty(*this);
     // Bounded, so that a sender who goes on until the queue is full comes to an end.
@@ -171,6 +194,7 @@ void datagram_channel::note_full() {
 }
 
 void datagram_channel::take_remote() {
+    const auto before = queue_.end();
     {
         const remote_lock held(remote_mutex_);
         queue_.splice(remote_);
@@ -182,6 +206,10 @@ void datagram_channel::take_remote() {
         remote_count_.store(0, std::memory_order_relaxed);
         // Before the lock is free: nobody may see room that these datagrams take.
         publish_queued();
+    }
+    if (sources_) {
+        // Not where they were sent: what peers have asked is known here.
+        queue_.find_sources(before, [this](const auto& to) { return source_for(to); });
     }
     if (config_.policy == send_policy::drop_oldest && queue_.bytes() > config_.high_watermark) {
         drop_oldest(queue_, config_.high_watermark, completions_);
@@ -223,14 +251,18 @@ void datagram_channel::write_queued() {
         const auto result = io_->send(runtime::poller::handle_of(*this), {batch.data(), count});
         counters_.send_calls.add(result.calls);
         counters_.sent.add(result.sent);
+        if (result.without_source > 0) {
+            counters_.without_source.add(result.without_source);
+            forget_source(*result.source_gone);
+        }
         for (std::size_t i = 0; i < result.sent; ++i) {
             counters_.bytes_sent.add(batch[i].bytes.size());
             if (auto done = queue_.pop()) {
                 completions_.push_back({std::move(done), ok()});
             }
         }
-        if (result.sent > 0) {
-            was_refused_by_peer_ = false;
+        if (result.earlier) {
+            on_told_by_network(result.earlier);
         }
         if (result.would_block) {
             counters_.stalls.add(1);
@@ -249,11 +281,6 @@ void datagram_channel::write_queued() {
 
 void datagram_channel::on_send_error(std::error_code error) {
     using std::errc;
-    if (error == errc::connection_refused && !std::exchange(was_refused_by_peer_, true)) {
-        // The answer to an earlier datagram; this one has not been tried.
-        on_receive_error(error);
-        return;
-    }
     counters_.failures.add(1);
     const bool is_too_large = error == errc::message_size;
     if (is_too_large) {

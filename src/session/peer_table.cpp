@@ -39,7 +39,19 @@ peer_table::~peer_table() {
     clear();
 }
 
-peer_table::verdict peer_table::note(const endpoint& peer) {
+const runtime::datagram_source* peer_table::asked_by(const endpoint& peer) const {
+    const auto found = peers_.find(peer);
+    return found == peers_.end() ? nullptr : &found->second.asked;
+}
+
+void peer_table::forget_source(const endpoint& peer) {
+    const auto found = peers_.find(peer);
+    if (found != peers_.end()) {
+        found->second.asked = {};
+    }
+}
+
+peer_table::verdict peer_table::note(const endpoint& peer, const runtime::datagram_source& asked) {
     // Most datagrams come from whom the last one came from.
     node* known = newest_ != nullptr && newest_->first == peer ? newest_ : nullptr;
     if (known == nullptr) {
@@ -59,6 +71,7 @@ peer_table::verdict peer_table::note(const endpoint& peer) {
         append(*known);
     }
     known->second.last_seen = loop_->now();
+    known->second.asked = asked;
     schedule();
     if (!is_within_rate(known->second)) {
         return verdict::over_rate;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/datagram_socket.h"
 #include "runtime/loop.h"
 
 #include <network_system/session/datagram_config.h>
@@ -42,8 +43,11 @@ public:
     peer_table& operator=(const peer_table&) = delete;
     ~peer_table();
 
-    /// A datagram of the peer has arrived.
-    [[nodiscard]] verdict note(const endpoint& peer);
+    /// A datagram of the peer has arrived, and asked an address of this machine.
+    [[nodiscard]] verdict note(const endpoint& peer, const runtime::datagram_source& asked = {});
+    /// What the peer has asked last; null when it is not known.
+    [[nodiscard]] const runtime::datagram_source* asked_by(const endpoint& peer) const;
+    void forget_source(const endpoint& peer);
     void clear() noexcept;
 
     [[nodiscard]] std::size_t size() const noexcept {
@@ -60,6 +64,7 @@ private:
         node* older = nullptr;
         node* newer = nullptr;
         runtime::steady_time last_seen{};
+        runtime::datagram_source asked{};
         // When what was sent so far would have been due at the permitted rate.
         runtime::steady_time due{};
     };

@@ -16,8 +16,9 @@ constexpr std::size_t aligned(std::size_t size) noexcept {
 
 /// A datagram; its bytes follow.
 struct datagram_queue::record {
-    record(const runtime::datagram_address& peer, write_callback callback) noexcept
-        : to(peer), done(std::move(callback)) {}
+    record(const runtime::datagram_address& peer, const runtime::datagram_source& source,
+           write_callback callback) noexcept
+        : to(peer), from(source), done(std::move(callback)) {}
 
     [[nodiscard]] std::uint8_t* data() noexcept {
         return reinterpret_cast<std::uint8_t*>(this + 1);
@@ -29,6 +30,7 @@ struct datagram_queue::record {
     record* next = nullptr;
     std::size_t size = 0;
     runtime::datagram_address to;
+    runtime::datagram_source from;
     write_callback done;
 };
 
@@ -73,9 +75,9 @@ datagram_queue::record* datagram_queue::allocate(std::size_t size) {
 }
 
 void datagram_queue::append(const runtime::datagram_address& to, bytes_view data,
-                            write_callback done) {
+                            write_callback done, const runtime::datagram_source& from) {
     auto* const added =
-        ::new (static_cast<void*>(allocate(data.size()))) record(to, std::move(done));
+        ::new (static_cast<void*>(allocate(data.size()))) record(to, from, std::move(done));
     added->size = data.size();
     if (!data.empty()) {
         std::memcpy(added->data(), data.data(), data.size());
@@ -100,10 +102,21 @@ void datagram_queue::splice(datagram_queue& other) noexcept {
     other.first_block_ = other.last_block_ = nullptr;
 }
 
+void datagram_queue::find_sources(position behind, const source_finder& find) {
+    record* each = behind.last != nullptr ? behind.last->next : first_;
+    for (; each != nullptr; each = each->next) {
+        if (each->to.is_set() && !each->from.is_set()) {
+            each->from = find(each->to);
+        }
+    }
+}
+
 std::size_t datagram_queue::prepare(std::span<runtime::outgoing_datagram> into) const noexcept {
     std::size_t count = 0;
     for (record* each = first_; each != nullptr && count < into.size(); each = each->next) {
-        into[count++] = {each->to.is_set() ? &each->to : nullptr, {each->data(), each->size}};
+        into[count++] = {each->to.is_set() ? &each->to : nullptr,
+                         {each->data(), each->size},
+                         each->from.is_set() ? &each->from : nullptr};
     }
     return count;
 }

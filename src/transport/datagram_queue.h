@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <utility>
 
@@ -17,15 +18,27 @@ namespace network_system::transport {
 ///
 /// Thread-safety: none. `pool` outlives the queue; null allocates and frees directly.
 class datagram_queue {
+    struct record;
+    struct block;
+
 public:
     explicit datagram_queue(runtime::block_pool* pool) noexcept : pool_(pool) {}
     datagram_queue(const datagram_queue&) = delete;
     datagram_queue& operator=(const datagram_queue&) = delete;
     ~datagram_queue();
 
-    void append(const runtime::datagram_address& to, bytes_view data, write_callback done);
+    void append(const runtime::datagram_address& to, bytes_view data, write_callback done,
+                const runtime::datagram_source& from = {});
     /// Moves everything to the end of this queue.
     void splice(datagram_queue& other) noexcept;
+    /// The place behind what is queued; while that is.
+    struct position {
+        record* last = nullptr;
+    };
+    [[nodiscard]] position end() const noexcept { return {last_}; }
+    /// Asks for the source of each datagram behind the place that has an address and no source.
+    using source_finder = std::function<runtime::datagram_source(const runtime::datagram_address&)>;
+    void find_sources(position behind, const source_finder& find);
 
     [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
     [[nodiscard]] std::size_t count() const noexcept { return count_; }
@@ -44,9 +57,6 @@ public:
     write_callback pop() noexcept;
 
 private:
-    struct record;
-    struct block;
-
     [[nodiscard]] record* allocate(std::size_t size);
     void free_first_block() noexcept;
 

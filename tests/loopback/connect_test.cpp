@@ -46,6 +46,25 @@ TEST_P(ConnectTest, RefusedSaysSo) {
     EXPECT_TRUE(is_ok(client.connect(server.start())));
 }
 
+TEST_P(ConnectTest, AConnectionToItselfIsARefusalAndLeavesThePortToTheServer) {
+    auto kept = std::make_unique<refusing_port>(true);
+    const auto port = kept->number();
+    client_options options = for_client();
+    options.bind_port = port;
+    test_client client(options);
+    const auto result = client.connect(port);
+    ASSERT_TRUE(fails_with(result, errc::connection_refused));
+    EXPECT_NE(result.error().message.find("nobody listens there"), std::string::npos)
+        << result.error().message;
+    EXPECT_EQ(client.connected.count(), 0U);
+    kept.reset();
+    server_options at_once = for_server();
+    at_once.bind_address = "127.0.0.1";
+    at_once.socket.reuse_address = false;
+    test_server server(at_once);
+    EXPECT_TRUE(is_ok(server.server.start_server(port)));
+}
+
 TEST_P(ConnectTest, AnUnresolvableHostSaysSo) {
     test_client client(with_timeout(patience));
     // RFC 6761: "invalid" never resolves.

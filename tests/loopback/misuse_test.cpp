@@ -125,6 +125,8 @@ TEST_P(MisuseTest, ContradictoryOptionsAreRefused) {
     EXPECT_TRUE(refused([](auto& o) { o.io_threads = 257; }));
     EXPECT_TRUE(refused([](auto& o) { o.drain_timeout = -1ms; }));
     EXPECT_TRUE(refused([](auto& o) { o.backlog = -1; }));
+    EXPECT_TRUE(refused([](auto& o) { o.address_prefix_v6 = 0; }));
+    EXPECT_TRUE(refused([](auto& o) { o.address_prefix_v6 = 129; }));
     EXPECT_TRUE(refused([](auto& o) { o.session.max_message_size = 0; }));
     EXPECT_TRUE(refused([](auto& o) { o.session.max_message_size = std::size_t{1} << 31U; }));
     EXPECT_TRUE(refused([](auto& o) { o.session.high_watermark = 0; }));

@@ -159,6 +159,38 @@ TEST_P(ProxyProtocolTest, AHeaderHasItsTime) {
     EXPECT_TRUE(is_served(quick)) << "it is over with the header";
 }
 
+/// One subscriber has 2^64 addresses.
+TEST_P(ProxyProtocolTest, LimitsPerAddressCountANetworkOfIpv6) {
+    server_options options = behind_proxies({"127.0.0.1"});
+    options.max_connections_per_address = 1;
+    options.address_prefix_v6 = 56;
+    test_server server(options);
+    const auto port = server.start();
+    // 2001:db8:0:<network>::<last>
+    const auto connect_as = [&](std::uint8_t network, std::uint8_t last) {
+        bytes block = network_system::testing::proxy_tcp6_block();
+        block[6] = network;
+        block[15] = last;
+        raw_peer peer = raw_peer::connect(port);
+        EXPECT_TRUE(peer.send(network_system::testing::proxy_wire(
+            network_system::testing::proxy_proxy, network_system::testing::proxy_tcp6, block)));
+        return peer;
+    };
+    raw_peer first = connect_as(1, 1);
+    ASSERT_TRUE(is_served(first));
+    raw_peer neighbour = connect_as(1, 2);
+    const auto goodbye = neighbour.receive_frame();
+    ASSERT_TRUE(goodbye);
+    EXPECT_EQ(goodbye->type, unsigned{type_goodbye});
+    EXPECT_EQ(reason_of(goodbye->payload), static_cast<int>(errc::server_full));
+    raw_peer other = connect_as(2, 2);
+    EXPECT_TRUE(is_served(other)) << "another network";
+    first.close();
+    ASSERT_TRUE(eventually([&] { return server.server.connection_count() == 1; }));
+    raw_peer next = connect_as(1, 2);
+    EXPECT_TRUE(is_served(next)) << "the place is given back to the network";
+}
+
 TEST_P(ProxyProtocolTest, LimitsCountTheClient) {
     server_options options = behind_proxies({"127.0.0.1"});
     options.max_connections_per_address = 1;

@@ -92,6 +92,25 @@ TEST_P(connectors, say_that_they_were_refused) {
     EXPECT_EQ(connecting.answer().cause, std::errc::connection_refused);
 }
 
+/// The kernel opens a connection from a port to itself when nobody listens there.
+TEST_P(connectors, are_refused_by_themselves_and_leave_the_port) {
+    for (const char* target : {"127.0.0.1", "0.0.0.0"}) {
+        auto kept = std::make_unique<loopback::refusing_port>(true);
+        const std::uint16_t port = kept->number();
+        attempt connecting(loop, {{}, ipv4_loopback(port)});
+        connecting.start(target, port);
+        ASSERT_TRUE(connecting.is_answered());
+        EXPECT_FALSE(connecting.answer().is_connected()) << target;
+        EXPECT_EQ(connecting.answer().code, errc::connection_refused);
+        EXPECT_NE(connecting.answer().text.find("to itself"), std::string::npos)
+            << connecting.answer().text;
+        kept.reset();
+        std::error_code error;
+        const auto listener = sockets::listen(ipv4_loopback(port), {false, false, 0}, error);
+        EXPECT_FALSE(error) << "nothing is left of it: " << error.message();
+    }
+}
+
 TEST_P(connectors, can_be_cancelled_while_they_connect) {
     const silent_listener silent(ipv4_loopback());
     attempt connecting(loop);
@@ -359,6 +378,20 @@ TEST_F(connector_time, ends_when_every_address_refuses) {
     const std::string at = ":" + std::to_string(port);
     EXPECT_EQ(connecting.answer().text,
               "127.0.0.2" + at + ": Connection refused; 127.0.0.1" + at + ": Connection refused");
+}
+
+TEST_F(connector_time, goes_on_with_the_next_address_when_one_leads_to_itself) {
+    const scripted_name name("two.test", {"127.0.0.1", "127.0.0.2"});
+    const loopback::refusing_port nobody(true);
+    const std::uint16_t port = nobody.number();
+    attempt from(loop, {{}, endpoint(endpoint::family::unspecified, {}, port)});
+    from.start(name.text(), port);
+    ASSERT_TRUE(from.is_answered());
+    EXPECT_FALSE(from.answer().is_connected());
+    const std::string at = ":" + std::to_string(port);
+    EXPECT_EQ(from.answer().text, "127.0.0.1" + at +
+                                      ": nobody listens there, and the connection was to itself; " +
+                                      "127.0.0.2" + at + ": Connection refused");
 }
 
 TEST_F(connector_time, ends_when_the_name_means_nothing) {

@@ -3,6 +3,10 @@
 
 #include "stepped_loop.h"
 
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <future>
 
 namespace network_system::runtime {
@@ -253,6 +257,53 @@ TEST_P(runners, keep_what_is_posted_before_they_run) {
     runner->where()->post([&] { runner->stop(); });
     runner->run();
     EXPECT_EQ(ran, 1);
+}
+
+/// How often the calling thread has given its processor away by itself.
+[[nodiscard]] long rests_of_this_thread() {
+    ::rusage used{};
+    EXPECT_EQ(::getrusage(RUSAGE_THREAD, &used), 0);
+    return used.ru_nvcsw;
+}
+
+TEST(epoll_runners, rest_and_say_so_once_when_their_set_cannot_be_waited_for) {
+    loopback::collector<std::string> lines;
+    set_log_level(log_level::error);
+    set_log_sink([&](log_level, std::string_view line) { lines.add(std::string(line)); });
+    on_a_runner loop(readiness_method::automatic);
+    int set = -1;
+    loop.run([&] { set = dynamic_cast<epoll_poller&>(loop->sockets()).native_set(); });
+    const int kept = ::dup(set);
+    const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    ASSERT_GE(::dup2(nothing, set), 0) << "as by a program that closes what is not its own";
+    // The thread waits in the old set until it is woken.
+    long before = 0;
+    loop.run([&] { before = rests_of_this_thread(); });
+    EXPECT_TRUE(lines.wait_for(1));
+    EXPECT_TRUE(loopback::eventually([&] {
+        long now = 0;
+        loop.run([&] { now = rests_of_this_thread(); });
+        return now > before + 5;
+    })) << "it spins";
+    event_counter fired;
+    class timer final : public deadline_entry {
+    public:
+        explicit timer(event_counter& fired) : fired_(fired) {}
+        void on_deadline(steady_time) override { fired_.add(); }
+
+    private:
+        event_counter& fired_;
+    } deadline(fired);
+    loop.run([&] { loop->deadlines().set(deadline, loop->now()); });
+    EXPECT_TRUE(fired.wait_for(1)) << "deadlines go on";
+    EXPECT_EQ(lines.size(), 1U);
+    EXPECT_NE(lines.at(0).find("cannot wait for its sockets"), std::string::npos) << lines.at(0);
+    ASSERT_GE(::dup2(kept, set), 0);
+    ::close(kept);
+    ::close(nothing);
+    loop.stop();
+    set_log_sink({});
+    set_log_level(log_level::off);
 }
 
 }  // namespace

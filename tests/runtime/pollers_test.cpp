@@ -1,7 +1,10 @@
 // One table of cases for everything that tells a loop which of its sockets are ready.
 #include "stepped_loop.h"
 
+#include <fcntl.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -315,6 +318,38 @@ TEST_P(pollers, refuse_what_is_no_socket) {
     EXPECT_EQ(error, std::errc::bad_file_descriptor);
     EXPECT_FALSE(watch.is_watched());
     EXPECT_TRUE(loop.comes_to_rest());
+}
+
+/// As where the system had no room for it when it was to be added.
+TEST(epoll_pollers, add_again_what_is_not_in_their_set) {
+    stepped_epoll loop;
+    connection pair;
+    recording_watch watch(loop);
+    ASSERT_FALSE(watch.add(std::move(pair.ours), to_read));
+    const int set = dynamic_cast<epoll_poller&>(loop->sockets()).native_set();
+    ASSERT_EQ(::epoll_ctl(set, EPOLL_CTL_DEL, watch.handle(), nullptr), 0);
+    watch.action = [&](interest) { loop->sockets().set_interest(watch, to_read); };
+    loop.in_batch([&] { loop->sockets().set_interest(watch, both); });
+    ASSERT_TRUE(loop.run_until([&] { return watch.calls > 0; }));
+    EXPECT_EQ(watch.seen, to_write) << "it is told what is so, and not to find out";
+    ASSERT_TRUE(pair.theirs.send(bytes{1, 2, 3}));
+    EXPECT_TRUE(loop.run_until([&] { return watch.seen.read; })) << "and hears of what comes";
+}
+
+TEST(epoll_pollers, let_a_socket_find_out_that_it_is_none) {
+    stepped_epoll loop;
+    connection pair;
+    recording_watch watch(loop);
+    ASSERT_FALSE(watch.add(std::move(pair.ours), to_read));
+    const int kept = ::dup(watch.handle());
+    const int nothing_there = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    ASSERT_GE(::dup2(nothing_there, watch.handle()), 0) << "as by a program that mixes them up";
+    loop.in_batch([&] { loop->sockets().set_interest(watch, both); });
+    ASSERT_TRUE(loop.comes_to_rest());
+    EXPECT_EQ(watch.calls, 1);
+    ASSERT_GE(::dup2(kept, watch.handle()), 0);
+    ::close(kept);
+    ::close(nothing_there);
 }
 
 }  // namespace

@@ -80,6 +80,42 @@ TEST_F(resolving, says_why_there_is_nothing) {
     EXPECT_EQ(answers[0].error, ::gai_strerror(EAI_NONAME));
 }
 
+TEST_F(resolving, says_what_the_system_said_and_not_that_it_was_the_system) {
+    scripted_name name("broken.test", {});
+    name.fail_with(EAI_SYSTEM, EMFILE);
+    ask(name.text());
+    ASSERT_TRUE(is_answered());
+    EXPECT_EQ(answers[0].error, std::error_code(EMFILE, std::system_category()).message());
+}
+
+struct asking_case {
+    const char* name;
+    int status;
+    int times;
+};
+
+TEST_F(resolving, asks_again_only_for_what_may_have_an_address_of_another_family) {
+    for (const asking_case& each : {
+             asking_case{"no-such.test", EAI_NONAME, 1},
+             asking_case{"silent.test", EAI_AGAIN, 1},
+             asking_case{"broken.test", EAI_SYSTEM, 1},
+             asking_case{"refused.test", EAI_FAIL, 1},
+             asking_case{"only6.test", EAI_NODATA, 2},
+             asking_case{"only4.test", EAI_ADDRFAMILY, 2},
+             asking_case{"localhost", EAI_NONAME, 2},
+             asking_case{"app.localhost", EAI_NONAME, 2},
+             asking_case{"notlocalhost", EAI_NONAME, 1},
+         }) {
+        scripted_name name(each.name, {});
+        name.fail_with(each.status);
+        answers.clear();
+        ask(name.text());
+        ASSERT_TRUE(is_answered());
+        EXPECT_TRUE(answers[0].endpoints.empty());
+        EXPECT_EQ(name.asked(), each.times) << each.name << ": " << answers[0].error;
+    }
+}
+
 TEST_F(resolving, holds_up_neither_the_loop_nor_other_names) {
     scripted_name slow("slow.test", {"127.0.0.1"});
     const scripted_name quick("quick.test", {"127.0.0.2"});

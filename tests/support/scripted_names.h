@@ -30,6 +30,11 @@ public:
     }
 
     [[nodiscard]] const std::string& text() const noexcept { return name_; }
+    /// From now on the resolver answers with this status and this errno instead.
+    void fail_with(int status, int error = 0) {
+        const std::lock_guard lock(script().mutex);
+        failure_ = {status, error};
+    }
     /// From now on who asks has to wait, as for a name server that does not answer.
     void hold() {
         const std::lock_guard lock(script().mutex);
@@ -50,8 +55,14 @@ public:
         return asked_;
     }
 
-    /// Whether the name is a scripted one; waits for its addresses.
-    [[nodiscard]] static bool answer(const std::string& name, std::vector<std::string>& addresses) {
+    /// A status of getaddrinfo, 0 = none, and errno.
+    struct failure {
+        int status = 0;
+        int error = 0;
+    };
+    /// Whether the name is a scripted one; waits for its addresses, or for how it fails.
+    [[nodiscard]] static bool answer(const std::string& name, std::vector<std::string>& addresses,
+                                     failure& failed) {
         std::unique_lock lock(script().mutex);
         const auto found = script().names.find(name);
         if (found == script().names.end()) {
@@ -63,6 +74,7 @@ public:
         script().changed.notify_all();
         script().changed.wait(lock, [&] { return !self.is_held_; });
         addresses = self.addresses_;
+        failed = self.failure_;
         --self.inside_;
         script().changed.notify_all();
         return true;
@@ -82,6 +94,7 @@ private:
 
     std::string name_;
     std::vector<std::string> addresses_;
+    failure failure_;
     bool is_held_ = false;
     int inside_ = 0;
     int asked_ = 0;

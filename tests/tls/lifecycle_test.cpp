@@ -191,6 +191,15 @@ TEST(BadPeers, APlainServerIsNotTakenForASecureOne) {
         << started.error().message;
 }
 
+TEST(BadPeers, AConnectionToItselfIsARefusalAndNoHandshake) {
+    const refusing_port nobody(true);
+    client_options options;
+    options.bind_port = nobody.number();
+    secure_client client(for_client(), options);
+    EXPECT_TRUE(fails_with(client.client.start_client("127.0.0.1", nobody.number()),
+                           errc::connection_refused));
+}
+
 TEST(BadPeers, AStalledHandshakeEndsAtItsDeadlineAndHoldsNobodyUp) {
     tls_config config = for_server();
     config.handshake_timeout = is_sanitized ? 8000ms : 1500ms;  // enough for who is not silent

@@ -6,6 +6,7 @@
 #include <network_system/internal/asio_endpoint.h>
 #include <network_system/internal/udp_socket.h>
 
+#include <asio/cancellation_signal.hpp>
 #include <asio/use_future.hpp>
 
 #include <future>
@@ -48,6 +49,80 @@ TEST(UdpAsync, StartSendReceiveAndStop) {
     EXPECT_TRUE(is_ok(get(async_stop(client, asio::use_future))));
     EXPECT_TRUE(is_ok(get(async_stop(server, asio::use_future))));
     EXPECT_TRUE(fails_with(get(async_receive(client, asio::use_future)), errc::connection_closed));
+}
+
+/// A handler with a slot.
+struct watched_slot {
+    struct handler {
+        using cancellation_slot_type = asio::cancellation_slot;
+        [[nodiscard]] cancellation_slot_type get_cancellation_slot() const { return slot; }
+        void operator()(Result<received_datagram> result) const {
+            EXPECT_FALSE(slot.has_handler()) << "the next operation may take it";
+            ended->add(result.is_ok() ? 0 : result.error().code);
+        }
+
+        asio::cancellation_slot slot;
+        collector<int>* ended;
+    };
+
+    asio::cancellation_signal signal;
+    collector<int> ended;
+
+    [[nodiscard]] handler make() { return {signal.slot(), &ended}; }
+};
+
+TEST(UdpAsync, ASlotIsAssignedBeforeItsReceiveBegins) {
+    udp_server_options pulling;
+    pulling.datagrams.receiving = receive_mode::pull;
+    messaging_udp_server server("server", pulling);
+    ASSERT_TRUE(is_ok(server.start_server(0)));
+    const raw_socket peer;
+    // What waits already completes on the I/O thread while the receive is still beginning.
+    constexpr std::size_t rounds = 500;
+    for (std::size_t i = 0; i < rounds; ++i) {
+        peer.send(pattern(1), server.local_port());
+    }
+    watched_slot watched;
+    for (std::size_t i = 0; i < rounds; ++i) {
+        async_receive_from(server, watched.make());
+        ASSERT_TRUE(watched.ended.wait_for(i + 1));
+        EXPECT_EQ(watched.ended.at(i), 0);
+        ASSERT_FALSE(watched.signal.slot().has_handler()) << "assigned after the end";
+    }
+    async_receive_from(server, watched.make());
+    watched.signal.emit(asio::cancellation_type::all);
+    ASSERT_TRUE(watched.ended.wait_for(rounds + 1));
+    EXPECT_EQ(watched.ended.at(rounds), static_cast<int>(errc::cancelled));
+}
+
+TEST(UdpAsync, ASlotMayBeUsedWhenTheObjectIsGone) {
+    udp_client_options pulling;
+    pulling.datagrams.receiving = receive_mode::pull;
+    auto client = std::make_unique<messaging_udp_client>("client", pulling);
+    ASSERT_TRUE(is_ok(client->start_client("127.0.0.1", 9)));
+    watched_slot watched;
+    async_receive(*client, watched.make());
+    client.reset();
+    watched.signal.emit(asio::cancellation_type::all);
+    EXPECT_LE(watched.ended.size(), 1U);
+}
+
+TEST(UdpAsync, ASocketOfTheApplicationsAnswersFromWhereItWasAsked) {
+    using network_system::internal::udp_socket;
+    context_runner runner(1);
+    asio::ip::udp::socket theirs(runner.context, {asio::ip::udp::v4(), 0});
+    auto adopted = udp_socket::adopt(runner.context, std::move(theirs));
+    ASSERT_TRUE(is_ok(adopted));
+    auto& socket = *adopted.value();
+    ASSERT_TRUE(is_ok(socket.set_receive_callback([&](byte_view data, const endpoint& from) {
+        EXPECT_TRUE(is_ok(socket.async_send_to(data, from)));
+    })));
+    ASSERT_TRUE(is_ok(socket.start_receive()));
+    test_client client;
+    ASSERT_TRUE(is_ok(client.client.start_client("127.0.0.5", socket.local_endpoint().port())));
+    EXPECT_TRUE(client.exchange("hello"));
+    adopted.value().reset();
+    EXPECT_TRUE(runner.comes_to_rest());
 }
 
 TEST(UdpAsync, EndpointsConvertBothWays) {

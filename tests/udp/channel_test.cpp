@@ -21,6 +21,9 @@ namespace runtime = network_system::runtime;
 /// What the next sends answer; when none is left, everything is taken.
 struct script {
     std::deque<datagram_send_result> sends;
+    /// What every receive fails with; 0 = there is nothing.
+    int receive_error = 0;
+    std::atomic<int> receives{0};
     std::vector<bytes> taken;
 };
 
@@ -30,7 +33,8 @@ public:
 
     std::size_t memory_size() const noexcept override { return 1; }
     datagram_receive_result receive(runtime::socket_handle, std::span<std::uint8_t>) override {
-        return {};
+        ++plan_->receives;
+        return {{}, {plan_->receive_error, std::system_category()}, plan_->receive_error != 0};
     }
     datagram_send_result send(runtime::socket_handle,
                               std::span<const outgoing_datagram> what) override {
@@ -125,6 +129,12 @@ protected:
     static datagram_send_result failure(std::errc code, std::size_t sent = 0) {
         return {sent, {static_cast<int>(code), std::system_category()}, false, 1};
     }
+    /// The network has said this of an earlier datagram.
+    static datagram_send_result told(int error, std::size_t sent = 0) {
+        datagram_send_result result{sent, {}, false, 1};
+        result.earlier = {error, std::system_category()};
+        return result;
+    }
     static datagram_send_result blocked(std::size_t sent) { return {sent, {}, true, 1}; }
 
     struct outcome {
@@ -202,8 +212,7 @@ TEST_F(ScriptedChannel, EachFailureHasItsCounterAndHurtsOneDatagram) {
 }
 
 TEST_F(ScriptedChannel, ARefusalOfAnEarlierDatagramCostsNoOther) {
-    plan->sends = {failure(std::errc::connection_refused),
-                   failure(std::errc::connection_refused, 1)};
+    plan->sends = {told(ECONNREFUSED), told(ECONNREFUSED, 1)};
     on_loop([this] {
         EXPECT_TRUE(is_ok(send(100, 0)));
         EXPECT_TRUE(is_ok(send(100, 1)));
@@ -214,6 +223,41 @@ TEST_F(ScriptedChannel, ARefusalOfAnEarlierDatagramCostsNoOther) {
     EXPECT_EQ(metrics().refusals, 2U);
     EXPECT_EQ(metrics().send_failures, 0U);
     EXPECT_TRUE(host->errors.wait_for(1));
+}
+
+TEST_F(ScriptedChannel, WhatTheNetworkSaysOfEarlierOnesIsReported) {
+    plan->sends = {told(EHOSTUNREACH, 1), told(EMSGSIZE), told(EACCES, 1)};
+    on_loop([this] {
+        for (int i = 0; i < 3; ++i) {
+            EXPECT_TRUE(is_ok(send(6, i)));
+        }
+    });
+    ASSERT_TRUE(results.wait_for(3));
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_EQ(results.at(static_cast<std::size_t>(i)), (outcome{i, 0}));
+    }
+    ASSERT_TRUE(host->errors.wait_for(2));
+    EXPECT_EQ(host->errors.at(0), errc::send_failed);
+    EXPECT_EQ(host->errors.at(1), errc::message_too_large);
+    EXPECT_EQ(metrics().datagrams_undelivered, 3U);
+    EXPECT_EQ(metrics().send_failures, 0U);
+    EXPECT_EQ(metrics().datagrams_sent, 3U);
+}
+
+TEST_F(ScriptedChannel, ASocketThatCannotBeReadIsLeftAloneForAWhile) {
+    on_loop([this] { plan->receive_error = EBADF; });
+    const raw_socket peer;
+    peer.send(pattern(1), host->channel->local().port());  // it stays readable
+    ASSERT_TRUE(host->errors.wait_for(1));
+    EXPECT_EQ(host->errors.at(0), errc::receive_failed);
+    // The loop looks at its sockets before each.
+    for (int i = 0; i < 100; ++i) {
+        on_loop([] {});
+    }
+    EXPECT_LT(plan->receives, 50) << "the rests grow";
+    EXPECT_EQ(metrics().receive_errors, static_cast<std::uint64_t>(plan->receives.load()));
+    ASSERT_TRUE(host->errors.wait_for(2)) << "it is tried again";
+    on_loop([this] { plan->receive_error = 0; });
 }
 
 TEST_F(ScriptedChannel, WhatIsNotSentByTheDeadlineIsDroppedAndSaid) {

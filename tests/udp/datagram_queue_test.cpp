@@ -28,6 +28,36 @@ bytes content(std::size_t size, std::size_t seed) {
     return made;
 }
 
+TEST(DatagramQueue, AsksForTheSourcesOfWhatCameBehindAPlace) {
+    datagram_queue first(nullptr);
+    datagram_queue more(nullptr);
+    const runtime::datagram_source known{{1}, 0};
+    const runtime::datagram_source found{{2}, 7};
+    first.append(address(1), content(1, 0), {});
+    more.append(address(2), content(1, 0), {}, known);
+    more.append(address(3), content(1, 0), {});
+    more.append({}, content(1, 0), {});
+    const auto before = first.end();
+    first.splice(more);
+    int asked = 0;
+    first.find_sources(before, [&](const runtime::datagram_address& to) {
+        EXPECT_EQ(to, address(3));
+        ++asked;
+        return found;
+    });
+    EXPECT_EQ(asked, 1);
+    std::array<runtime::outgoing_datagram, 4> all;
+    ASSERT_EQ(first.prepare(all), 4U);
+    EXPECT_EQ(all[0].from, nullptr);
+    EXPECT_EQ(*all[1].from, known);
+    EXPECT_EQ(*all[2].from, found);
+    EXPECT_EQ(all[3].from, nullptr);
+    first.find_sources(datagram_queue(nullptr).end(), [&](const auto& to) {
+        EXPECT_EQ(to, address(1)) << "from the beginning";
+        return runtime::datagram_source{};
+    });
+}
+
 TEST(DatagramQueue, KeepsOrderAddressesAndSizes) {
     runtime::block_pool pool;
     datagram_queue queue(&pool);

@@ -33,6 +33,19 @@ TEST_P(UdpLife, StartsStopsAndStartsAgain) {
     }
 }
 
+TEST_P(UdpLife, AConnectedClientKnowsWhereItsDatagramsComeFrom) {
+    test_server server(for_server());
+    collector<endpoint> askers;
+    server.on_receive = [&](byte_view, const endpoint& from) { askers.add(from); };
+    test_client client(for_client());
+    ASSERT_TRUE(is_ok(client.client.start_client("127.0.0.1", server.start())));
+    const endpoint own = client.client.local_endpoint();
+    EXPECT_EQ(own.address(), "127.0.0.1");
+    ASSERT_TRUE(is_ok(client.client.send_packet("x")));
+    ASSERT_TRUE(askers.wait_for(1));
+    EXPECT_EQ(askers.at(0), own);
+}
+
 TEST_P(UdpLife, CallsBeforeTheStartAndAfterTheStopFail) {
     test_server server(for_server());
     test_client client(for_client());
@@ -70,8 +83,9 @@ TEST_P(UdpLife, AServerThatStopsRefusesAsOneThatIsNotStarted) {
     network_system::session::send_callback nobody;
     EXPECT_TRUE(
         fails_with(engine->send(loopback_v4(9), pattern(1), nobody), errc::server_not_started));
-    EXPECT_TRUE(
-        fails_with(engine->receive([](Result<received_datagram>) {}), errc::server_not_started));
+    EXPECT_TRUE(fails_with(engine->receive([](Result<received_datagram>) {},
+                                           network_system::session::operation_id::none),
+                           errc::server_not_started));
     pool->stop();
 }
 

@@ -73,5 +73,37 @@ TEST(address_network, takes_nothing_else) {
     }
 }
 
+TEST(source_counted_as, takes_the_network_of_ipv6_and_the_address_of_the_rest) {
+    struct row {
+        const char* peer;
+        unsigned prefix;
+        const char* counted;
+    };
+    for (const row& each : {
+             row{"2001:db8:1:2:3:4:5:6", 64, "2001:db8:1:2::"},
+             row{"2001:db8:1:2:3:4:5:6", 56, "2001:db8:1::"},
+             row{"2001:db8:1:ff02::6", 49, "2001:db8:1:8000::"},
+             row{"2001:db8::6", 1, "::"},
+             row{"a001:db8::6", 1, "8000::"},
+             row{"2001:db8::6", 127, "2001:db8::6"},
+             row{"2001:db8::7", 127, "2001:db8::6"},
+             row{"2001:db8::7", 128, "2001:db8::7"},
+             row{"::ffff:192.0.2.1", 64, "192.0.2.1"},
+             row{"192.0.2.1", 1, "192.0.2.1"},
+             row{"fe80::1", 64, "fe80::1"},
+             row{"febf::1", 8, "febf::1"},
+             row{"fec0::1", 64, "fec0::"},
+         }) {
+        const auto counted =
+            source_counted_as(sockets::parse_address(each.peer, 4711), each.prefix);
+        EXPECT_EQ(counted, sockets::parse_address(each.counted, 0))
+            << each.peer << "/" << each.prefix << ": " << counted.to_string();
+    }
+    const auto path = endpoint::unix_domain("/run/x");
+    EXPECT_EQ(source_counted_as(path, 64), path);
+    const endpoint zoned(endpoint::family::ipv6, {0xFE, 0x80}, 80, 3);
+    EXPECT_EQ(source_counted_as(zoned, 64).scope_id(), 3U);
+}
+
 }  // namespace
 }  // namespace network_system::runtime

@@ -117,6 +117,13 @@ TEST(Closing, AnExceptionClosesThatConnectionWith1011) {
     EXPECT_EQ(server.server.metrics().callback_exceptions, 1U);
 }
 
+TEST(Starting, AConnectionToItselfIsARefusalAndNoHandshake) {
+    const loopback::refusing_port nobody(true);
+    ws_test_client client;
+    client.config.bind_port = nobody.number();
+    EXPECT_TRUE(fails_with(client.connect(nobody.number()), errc::connection_refused));
+}
+
 TEST(Stopping, AServerSaysGoingAwayAndClientsNormal) {
     ws_test_server server;
     ws_test_client client;

@@ -42,6 +42,9 @@ INSTANTIATE_TEST_SUITE_P(
                                        }},
         wrong_config<ws_server_config>{"time", [](auto& all) { all.handshake_timeout = 0ms; }},
         wrong_config<ws_server_config>{"threads", [](auto& all) { all.io_threads = 0; }},
+        wrong_config<ws_server_config>{"prefix_0", [](auto& all) { all.address_prefix_v6 = 0; }},
+        wrong_config<ws_server_config>{"prefix_129",
+                                       [](auto& all) { all.address_prefix_v6 = 129; }},
         wrong_config<ws_server_config>{"drain", [](auto& all) { all.drain_timeout = -1ms; }}),
     [](const auto& chosen) { return std::string(chosen.param.name); });
 

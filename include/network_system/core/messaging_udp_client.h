@@ -68,8 +68,9 @@ public:
                                           std::function<void()>& canceller);
 
     /// From now on sends go elsewhere, and with a connected socket so do those that are queued. The
-    /// target has to be of the same family, IPv4 or IPv6. Errors: as for `start_client`, and
-    /// `connection_closed` (not running); the old target stays.
+    /// target has to be of the same family, IPv4 or IPv6. A connected socket keeps its port, and
+    /// its address if `bind_address` gave it one; else the system chooses that anew. Errors: as for
+    /// `start_client`, and `connection_closed` (not running); the old target stays.
     [[nodiscard]] VoidResult set_target(std::string_view host, std::uint16_t port);
     [[nodiscard]] VoidResult set_target(std::string_view host, std::uint16_t port,
                                         start_callback&& handler);
@@ -85,7 +86,8 @@ public:
     VoidResult wait_for_stop();
 
     [[nodiscard]] bool is_running() const noexcept;
-    /// Unspecified when not running.
+    /// Unspecified when not running. With a connected socket where its datagrams come from, which
+    /// may change with the target.
     [[nodiscard]] endpoint local_endpoint() const;
     [[nodiscard]] const std::string& client_id() const noexcept;
 
@@ -100,7 +102,9 @@ public:
         return assign_receive_callback(detail::make_datagram_handler(std::forward<F>(callback)));
     }
     /// Once for each kind of error in a batch; `metrics` counts each. `connection_refused` (nobody
-    /// is there), `message_too_large`, `send_failed`, `receive_failed`, `internal_error`.
+    /// is there), `message_too_large`, `send_failed`, `receive_failed`, `internal_error`. With a
+    /// connected socket the first three may be what the network says of a datagram that was sent
+    /// before (ICMP).
     VoidResult set_error_callback(error_callback callback);
     /// Runs when the queue has fallen to the low watermark after a send was refused.
     VoidResult set_writable_callback(writable_callback callback);
@@ -119,10 +123,14 @@ public:
     /// The next datagram; needs `receive_mode::pull`. Errors:
     /// `not_supported`, `invalid_argument`, `connection_closed`; the handler gets
     /// `connection_closed` at a stop, and `cancelled`.
-    [[nodiscard]] VoidResult receive_packet(receive_handler&& handler);
-    /// The same; `canceller` becomes a function that gives it up.
-    [[nodiscard]] VoidResult receive_packet(receive_handler&& handler,
-                                            std::function<void()>& canceller);
+    /// `operation` names it for `cancel`.
+    [[nodiscard]] VoidResult receive_packet(
+        receive_handler&& handler, session::operation_id operation = session::operation_id::none);
+    /// Gives up a pending receive: its handler gets `cancelled`. Nothing happens when it is over.
+    void cancel(session::operation_id operation);
+    /// Who cancels the receives of the current run, for callers that may outlive the client;
+    /// expired when it is not running.
+    [[nodiscard]] std::weak_ptr<session::cancellable> operations() const;
 
     /// Of the current run, or of the last.
     [[nodiscard]] datagram_metrics metrics() const;

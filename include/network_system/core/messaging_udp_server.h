@@ -10,7 +10,6 @@
 #include <network_system/utils/unique_function.h>
 
 #include <cstdint>
-#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <span>
@@ -93,8 +92,9 @@ public:
     VoidResult set_new_peer_callback(peer_callback callback);
     VoidResult set_peer_expired_callback(peer_callback callback);
 
-    /// Queues a datagram; it leaves at the end of the batch, together with others. `done` runs when
-    /// the operating system has taken it, or with the error that prevented it.
+    /// Queues a datagram; it leaves at the end of the batch, together with others, on Linux from
+    /// the address that the peer has asked (docs/UDP.md). `done` runs when the operating system has
+    /// taken it, or with the error that prevented it.
     ///
     /// Errors: `invalid_argument` (no address, port 0, or IPv6 from an IPv4 socket),
     /// `message_too_large`, `send_buffer_full` (see `datagram_config::policy`),
@@ -113,10 +113,14 @@ public:
     /// The next datagram; needs `receive_mode::pull`, which needs one I/O thread. Errors:
     /// `not_supported`, `invalid_argument`, `server_not_started`; the handler gets
     /// `connection_closed` at a stop, and `cancelled`.
-    [[nodiscard]] VoidResult receive_from(receive_handler&& handler);
-    /// The same; `canceller` becomes a function that gives it up.
-    [[nodiscard]] VoidResult receive_from(receive_handler&& handler,
-                                          std::function<void()>& canceller);
+    /// `operation` names it for `cancel`.
+    [[nodiscard]] VoidResult receive_from(
+        receive_handler&& handler, session::operation_id operation = session::operation_id::none);
+    /// Gives up a pending receive: its handler gets `cancelled`. Nothing happens when it is over.
+    void cancel(session::operation_id operation);
+    /// Who cancels the receives of the current run, for callers that may outlive the server;
+    /// expired when it is not running.
+    [[nodiscard]] std::weak_ptr<session::cancellable> operations() const;
 
     /// Of the current run, or of the last.
     [[nodiscard]] datagram_metrics metrics() const;

@@ -107,9 +107,14 @@ struct server_options {
     /// Connections beyond this are told `server_full` and closed. 0 = no limit. Default 10,000.
     std::size_t max_connections = 10'000;
 
-    /// The same for the connections of one peer address. 0 = no limit (default). Does not apply to
-    /// the peers of a Unix domain socket, which have no address of their own.
+    /// The same for the connections of one peer address, of IPv6 one network (see below). 0 = no
+    /// limit (default). Does not apply to the peers of a Unix domain socket, which have no address
+    /// of their own.
     std::size_t max_connections_per_address = 0;
+    /// How many bits of an IPv6 address count for `max_connections_per_address`, 1 … 128: a peer
+    /// has a whole network of addresses, mostly 64 bits of it. Link-local addresses (fe80::/10)
+    /// count one by one; IPv4 addresses, mapped ones included, always do. Default 64.
+    unsigned address_prefix_v6 = 64;
 
     /// Topics that one session may subscribe to; the next one fails with `rate_limited`.
     /// 0 = no limit. Default 1,000.

@@ -122,9 +122,13 @@ struct ws_server_config : ws_connection_config {
     /// Connections beyond this are refused with 503. Connections whose handshake is not complete
     /// count. 0 = no limit. Default 1,000.
     std::size_t max_connections = 1'000;
-    /// The same for the connections of one peer address. 0 = no limit (default). Does not apply to
-    /// the peers of a Unix domain socket.
+    /// The same for the connections of one peer address, of IPv6 one network (see below). 0 = no
+    /// limit (default). Does not apply to the peers of a Unix domain socket.
     std::size_t max_connections_per_address = 0;
+    /// How many bits of an IPv6 address count for `max_connections_per_address`, 1 … 128: a peer
+    /// has a whole network of addresses, mostly 64 bits of it. Link-local addresses (fe80::/10)
+    /// count one by one; IPv4 addresses, mapped ones included, always do. Default 64.
+    unsigned address_prefix_v6 = 64;
     /// Topics that one connection may subscribe to; the next one fails with `rate_limited`. 0 = no
     /// limit. Default 1,000.
     std::size_t max_subscriptions_per_session = 1'000;

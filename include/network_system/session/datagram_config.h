@@ -91,6 +91,13 @@ struct datagram_metrics {
     std::uint64_t send_stalls = 0;
     /// Refusals by the peer of a connected socket (ICMP port unreachable).
     std::uint64_t refusals = 0;
+    /// What else the network has told a connected socket of a datagram that had been sent: that it
+    /// is prohibited, too large for the way, or its protocol unknown there (ICMP). The error
+    /// callback gets `message_too_large` or `send_failed`; no send fails for it.
+    std::uint64_t datagrams_undelivered = 0;
+    /// Answers whose source, the address that the peer had asked, was gone: they have left from the
+    /// address that the system chose. Part of `datagrams_sent`.
+    std::uint64_t sent_without_source = 0;
 
     /// Longer than `max_datagram_size`, and not delivered.
     std::uint64_t datagrams_truncated = 0;
