@@ -3,6 +3,7 @@
 #include "core/addresses.h"
 #include "core/awaited.h"
 #include "core/client_engine.h"
+#include "core/facade.h"
 #include "core/stream_security.h"
 #include "utils/failure.h"
 
@@ -46,16 +47,29 @@ public:
 
     [[nodiscard]] const std::string& id() const noexcept { return id_; }
 
+    /// As in a facade.
+    [[nodiscard]] bool is_left_behind() const {
+        return is_of_another_process(made_in_, mutex_, [this] {
+            return (engine_ && engine_->is_left_behind()) ||
+                   (former_ && former_->is_left_behind());
+        });
+    }
     [[nodiscard]] std::shared_ptr<Engine> engine() const {
+        if (is_left_behind()) {
+            return nullptr;
+        }
         const std::lock_guard lock(mutex_);
         return engine_;
     }
 
     [[nodiscard]] bool send_short(session::message_kind kind,
                                   std::span<const std::uint8_t> data) const {
-        return connected_->send_short(kind, data);
+        return !is_left_behind() && connected_->send_short(kind, data);
     }
     [[nodiscard]] Result<std::shared_ptr<session::messaging_session>> session() const {
+        if (is_left_behind()) {
+            return made_before_fork(id_);
+        }
         if (auto current = connected_->get()) {
             return std::shared_ptr<session::messaging_session>(std::move(current));
         }
@@ -68,6 +82,9 @@ public:
     Result<std::shared_ptr<Engine>> begin(const request& what, const Make& make,
                                           start_callback& handler,
                                           std::function<void()>* canceller = nullptr) {
+        if (is_left_behind()) {
+            return made_before_fork(id_);
+        }
         const auto target = read_target(what.host, what.port, id_);
         if (!target) {
             return target.error();
@@ -113,6 +130,9 @@ public:
 
     template <typename Make>
     VoidResult start_and_wait(const request& what, const Make& make) {
+        if (is_left_behind()) {
+            return made_before_fork(id_);
+        }
         if (must_not_block(what.options)) {
             return detail::failure(errc::would_block,
                                    "start_client blocks; on an I/O thread pass a handler", id_);
@@ -139,6 +159,9 @@ public:
     }
 
     VoidResult stop() {
+        if (is_left_behind()) {
+            return made_before_fork(id_);
+        }
         for (const auto& each : engines()) {
             if (!each->may_block()) {
                 each->begin_stop();
@@ -150,6 +173,9 @@ public:
     }
 
     VoidResult stop(session::stop_handler& handler) {
+        if (is_left_behind()) {
+            return made_before_fork(id_);
+        }
         const auto current = engine();
         if (!current || !current->stop_then(handler)) {
             return detail::failure(errc::connection_closed, "the client is not started", id_);
@@ -158,6 +184,9 @@ public:
     }
 
     VoidResult wait_for_stop() {
+        if (is_left_behind()) {
+            return made_before_fork(id_);
+        }
         const auto current = engine();
         if (!current) {
             return ok();
@@ -212,6 +241,9 @@ public:
     /// `callback` gets the one it replaces: the caller destroys that, without the lock.
     template <typename Callback>
     VoidResult set_callback(Callback Callbacks::*which, Callback& callback) {
+        if (is_left_behind()) {
+            return made_before_fork(id_);
+        }
         const std::lock_guard lock(mutex_);
         const auto is_in_use = [](const auto& one) { return one && !one->end().is_over(); };
         if (is_in_use(former_) || is_in_use(engine_)) {
@@ -223,6 +255,9 @@ public:
     }
 
     [[nodiscard]] client_metrics metrics() const {
+        if (is_left_behind()) {
+            return {};
+        }
         const std::lock_guard lock(mutex_);
         client_metrics all = past_;
         for (const auto& each : {former_, engine_}) {
@@ -237,6 +272,11 @@ protected:
     /// The end of the object, as in a facade: first in the destructor of whoever has members that
     /// callbacks reach.
     void shut_down() {
+        if (is_left_behind()) {
+            detail::keep_for_ever(std::move(engine_));
+            detail::keep_for_ever(std::move(former_));
+            return;
+        }
         for (const auto& each : engines()) {
             if (each->may_block()) {
                 (void)each->stop(each->options().drain_timeout);
@@ -318,7 +358,7 @@ private:
 
     /// Where the options say, and once and for all while they say the same.
     VoidResult choose_loop(const client_options& options) {
-        if (pool_ && options.io_context == context_ && options.environment == environment_) {
+        if (pool_ && pool_->belongs_here() && options.io_context == context_ && options.environment == environment_) {
             return ok();
         }
         auto made = make_pool(options, id_);
@@ -333,6 +373,7 @@ private:
     }
 
     const std::string id_;
+    mutable detail::origin made_in_;
     mutable std::mutex mutex_;
     std::shared_ptr<runtime::io_pool> pool_;
     std::shared_ptr<runtime::loop> loop_;

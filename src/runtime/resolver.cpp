@@ -2,11 +2,13 @@
 
 #include "runtime/socket_platform.h"
 #include "utils/host.h"
+#include "utils/process.h"
+#include "utils/threads.h"
 
 #include <algorithm>
 #include <list>
 #include <mutex>
-#include <thread>
+#include <system_error>
 #include <utility>
 
 namespace network_system::runtime {
@@ -80,8 +82,7 @@ public:
 
     /// Never destroyed: its threads may outlive every static object.
     [[nodiscard]] static resolver_threads& instance() {
-        static auto* const threads = new resolver_threads;
-        return *threads;
+        return detail::per_process<resolver_threads>::get();
     }
 
     void ask(const question_ptr& question) {
@@ -95,7 +96,7 @@ public:
             ++running_;
         }
         try {
-            std::thread([this, question] { run(question); }).detach();
+            detail::make_thread([this, question] { run(question); }).detach();
         } catch (const std::system_error& failure) {
             {
                 const std::lock_guard lock(mutex_);

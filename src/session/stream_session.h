@@ -307,6 +307,10 @@ protected:
     // transport_handler, where all protocols agree.
     void on_bytes(std::size_t placed, std::span<std::uint8_t> rest) override;
     void on_write_failed(errc code) override;
+    void on_left_behind() noexcept override {
+        mark_stopped();
+        forbid_sends();
+    }
     void on_deadline() override;
     runtime::steady_time on_close_deadline() override { return more_time(); }
 

@@ -11,6 +11,9 @@ namespace network_system::session {
 using std::chrono::milliseconds;
 
 VoidResult stream_session::stop_session() {
+    if (!loop().belongs_here()) {
+        return closed_error();
+    }
     is_stopped_.store(true, std::memory_order_relaxed);
     if (loop().runs_here()) {
         wind_down(runtime::after(loop().now(), drain_timeout_));
@@ -23,7 +26,7 @@ VoidResult stream_session::stop_session() {
 }
 
 VoidResult stream_session::stop_session(stop_handler&& handler) {
-    if (is_gone_.load(std::memory_order_acquire)) {
+    if (is_gone_.load(std::memory_order_acquire) || !loop().belongs_here()) {
         return closed_error();
     }
     is_stopped_.store(true, std::memory_order_relaxed);

@@ -22,7 +22,7 @@ void stream_transport<Stream>::start(transport_handler& handler) {
     handler_ = &handler;
     state_ = state::open;
     last_read_ = last_write_ = loop_->now();
-    if (const auto error = stream_.attach(*loop_, *this, {!is_paused_, false})) {
+    if (const auto error = stream_.attach(*loop_, *this, {wants_to_read(), false, is_held()})) {
         state_ = state::closed;
         loop_->retire(shared_from_this());
         std::exchange(handler_, nullptr)->on_closed(errc::connection_failed);
@@ -41,6 +41,12 @@ void stream_transport<Stream>::on_ready(runtime::interest ready) {
     if constexpr (is_layered) {
         if (!stream_.is_established() && !loop_->takes_long_step()) {
             return;  // it is still ready in the next batch
+        }
+    }
+    if (ready.failure && is_held()) {
+        on_failure();
+        if (state_ == state::closed) {
+            return;
         }
     }
     if (ready.write) {
@@ -243,7 +249,7 @@ void stream_transport<Stream>::update_interest() {
     if (state_ == state::idle || state_ == state::closed) {
         return;
     }
-    stream_.set_interest(*loop_, *this, {wants_to_read(), is_write_blocked_});
+    stream_.set_interest(*loop_, *this, {wants_to_read(), is_write_blocked_, is_held()});
 }
 
 template <typename Stream>

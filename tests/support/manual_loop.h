@@ -133,7 +133,8 @@ public:
         for (const watched& each : streams_) {
             const runtime::interest is = each.probe->readiness();
             const runtime::interest both{each.wanted.read && is.read,
-                                         each.wanted.write && is.write};
+                                         each.wanted.write && is.write,
+                                         each.wanted.failure && is.failure};
             if (both.any()) {
                 ready.emplace_back(each.watch, both);
             }
