@@ -50,8 +50,7 @@ public:
     /// As in a facade.
     [[nodiscard]] bool is_left_behind() const {
         return is_of_another_process(made_in_, mutex_, [this] {
-            return (engine_ && engine_->is_left_behind()) ||
-                   (former_ && former_->is_left_behind());
+            return (engine_ && engine_->is_left_behind()) || (former_ && former_->is_left_behind());
         });
     }
     [[nodiscard]] std::shared_ptr<Engine> engine() const {
@@ -358,7 +357,8 @@ private:
 
     /// Where the options say, and once and for all while they say the same.
     VoidResult choose_loop(const client_options& options) {
-        if (pool_ && pool_->belongs_here() && options.io_context == context_ && options.environment == environment_) {
+        if (pool_ && pool_->belongs_here() && options.io_context == context_ &&
+            options.environment == environment_) {
             return ok();
         }
         auto made = make_pool(options, id_);

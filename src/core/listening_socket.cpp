@@ -46,10 +46,9 @@ Result<listening_socket> listening_socket::open(runtime::network& net,
             opened.file_, error);
     } else {
         opened.socket_ = net.listen(local.value(),
-                                    runtime::sockets::listen_settings{options.socket.reuse_address,
-                                                                      options.socket.reuse_port,
-                                                                      options.backlog,
-                                                                      options.socket.receive_buffer_size},
+                                    runtime::sockets::listen_settings{
+                                        options.socket.reuse_address, options.socket.reuse_port,
+                                        options.backlog, options.socket.receive_buffer_size},
                                     error);
     }
     if (error) {

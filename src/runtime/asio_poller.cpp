@@ -84,6 +84,17 @@ unique_socket asio_poller::release(io_watch& watch) {
     return failure ? unique_socket() : unique_socket(handle);
 }
 
+void asio_poller::close_copies() noexcept {
+    // Asio's sockets stay: as they end, they would take themselves out of the parent's reactor, and
+    // close a descriptor that is another one by then.
+    for (io_watch* watch = watches_.first(); watch != nullptr; watch = watch_list::next(*watch)) {
+        if (watch->registration_ != nullptr) {
+            detail::keep_for_ever(entry_of(*watch));
+        }
+    }
+    poller::close_copies();
+}
+
 void asio_poller::start_waits(const std::shared_ptr<registration>& entry) {
     const interest wanted = entry->watch->wanted_;
     if (wanted.read) {

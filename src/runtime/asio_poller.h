@@ -20,6 +20,7 @@ public:
     unique_socket release(io_watch& watch) override;
     void arm() override;
     void rebuild_after_fork() override;
+    void close_copies() noexcept override;
 
 private:
     struct registration;

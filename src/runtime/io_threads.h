@@ -21,8 +21,8 @@ namespace io_threads {
 struct io_thread;
 using handle = std::shared_ptr<io_thread>;
 
-/// Starts a thread that runs a loop, and takes no signals (see detail::make_thread). Throws std::system_error when the process is out of threads or
-/// descriptors.
+/// Starts a thread that runs a loop, and takes no signals (see detail::make_thread). Throws
+/// std::system_error when the process is out of threads or descriptors.
 [[nodiscard]] handle start(readiness_method method);
 /// Before `end`.
 [[nodiscard]] std::shared_ptr<loop> loop_of(const handle& which);

@@ -67,8 +67,9 @@ enum class readiness_method : std::uint8_t { automatic, per_socket };
 ///
 /// In a forked child a loop is its parent's, until `rebuild_after_fork`: it takes no more tasks.
 ///
-/// Thread-safety: `post`, `runs_here`, `belongs_here`, `is_on_io_thread`, `net`, `clock`, `wall_clock`, `secret`,
-/// `silence` and `is_silenced` from any thread; the rest inside a batch only.
+/// Thread-safety: `post`, `runs_here`, `belongs_here`, `is_on_io_thread`, `net`, `clock`,
+/// `wall_clock`, `secret`, `silence` and `is_silenced` from any thread; the rest inside a batch
+/// only.
 class loop : public std::enable_shared_from_this<loop> {
 public:
     /// The loop of an io_context, made at first use with what is given then. It lives as a service

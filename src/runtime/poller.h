@@ -126,7 +126,8 @@ public:
 
     /// See loop::close_copies.
     virtual void close_copies() noexcept {
-        for (io_watch* watch = watches_.first(); watch != nullptr; watch = watch_list::next(*watch)) {
+        for (io_watch* watch = watches_.first(); watch != nullptr;
+             watch = watch_list::next(*watch)) {
             if (watch->handle_ != invalid_socket) {
                 sockets::close(std::exchange(watch->handle_, invalid_socket));
                 watch->on_left_behind();

@@ -498,6 +498,9 @@ private:
 template <typename Append>
 VoidResult stream_session::queue_frame(std::size_t wire_bytes, const Append& append) {
     if (!loop().runs_here()) {
+        if (!loop().belongs_here()) {
+            return closed_error();
+        }
         auto held = remote_.acquire();
         if (const auto answer = admit_from_other_thread(held, wire_bytes);
             answer != admission::granted) {

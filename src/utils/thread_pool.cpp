@@ -196,12 +196,13 @@ private:
         auto& all = abandoned_threads::instance();
         all.note_started(*crew_);
         try {
-            threads_.push_back(detail::make_thread([self = shared_from_this(), crew = crew_]() mutable {
-                current_ = self.get();
-                self->workers_.attach();
-                self.reset();
-                abandoned_threads::instance().note_ended(*crew);
-            }));
+            threads_.push_back(
+                detail::make_thread([self = shared_from_this(), crew = crew_]() mutable {
+                    current_ = self.get();
+                    self->workers_.attach();
+                    self.reset();
+                    abandoned_threads::instance().note_ended(*crew);
+                }));
         } catch (...) {
             all.note_ended(*crew_);
             throw;

@@ -13,13 +13,15 @@ using network_system::receive_mode;
 
 // NOLINTNEXTLINE(readability-identifier-naming): the suite bears the name of what it lists
 class field_faults_held : public field_faults {};
-INSTANTIATE_TEST_SUITE_P(
-    Everywhere, field_faults_held,
-    testing::Combine(both_methods(), testing::Values(driver::own_threads, driver::io_context)),
-    [](const auto& which) {
-        return readiness_name(std::get<readiness>(which.param)) +
-               (std::get<driver>(which.param) == driver::io_context ? "_io_context" : "_own_threads");
-    });
+INSTANTIATE_TEST_SUITE_P(Everywhere, field_faults_held,
+                         testing::Combine(both_methods(),
+                                          testing::Values(driver::own_threads, driver::io_context)),
+                         [](const auto& which) {
+                             return readiness_name(std::get<readiness>(which.param)) +
+                                    (std::get<driver>(which.param) == driver::io_context
+                                         ? "_io_context"
+                                         : "_own_threads");
+                         });
 
 /// What holds a session from reading, once it has got the first messages.
 enum class held_by : std::uint8_t { pull_queue, rate, application, callback_queue };

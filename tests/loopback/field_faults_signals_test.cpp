@@ -154,9 +154,8 @@ TEST(SignalsTest, a_profiler_is_as_the_creator_has_it) {
     for (const bool is_blocked : {false, true}) {
         const masked profiler(is_blocked ? std::vector<int>{SIGPROF} : std::vector<int>{});
         bool blocks_it = !is_blocked;
-        auto made = network_system::detail::make_thread([&] {
-            blocks_it = (blocked_by(std::to_string(::gettid())) & bit(SIGPROF)) != 0;
-        });
+        auto made = network_system::detail::make_thread(
+            [&] { blocks_it = (blocked_by(std::to_string(::gettid())) & bit(SIGPROF)) != 0; });
         made.join();
         EXPECT_EQ(blocks_it, is_blocked);
     }

@@ -13,7 +13,6 @@ using loopback::bytes;
 using loopback::stream_end;
 
 constexpr interest nothing{};
-constexpr interest to_read{true, false};
 constexpr interest to_write{false, true};
 constexpr interest both{true, true};
 constexpr interest to_fail{false, false, true};

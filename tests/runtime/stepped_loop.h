@@ -23,6 +23,8 @@ using runtime::readiness_method;
 using runtime::unique_socket;
 using std::chrono::milliseconds;
 
+inline constexpr interest to_read{true, false};
+
 class stepped_loop {
 public:
     stepped_loop() = default;

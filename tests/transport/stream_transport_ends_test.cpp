@@ -17,8 +17,7 @@ constexpr runtime::interest only_failure{false, false, true};
 class stream_transport_ends_test : public transport_fixture {
 protected:
     /// The peer has said its last words, and has reset the connection before they were read.
-    void break_behind(const byte_string& last_words,
-                      std::errc how = std::errc::connection_reset) {
+    void break_behind(const byte_string& last_words, std::errc how = std::errc::connection_reset) {
         script->feed(last_words);
         script->write_broken = std::make_error_code(how);
         loop.in_batch([this] { handler->send(pattern(10)); });
@@ -89,7 +88,8 @@ TEST_F(stream_transport_ends_test, what_has_arrived_waits_for_a_paused_reader) {
     break_behind(pattern(20), std::errc::broken_pipe);
     EXPECT_EQ(handler->closed, 0);
     EXPECT_EQ(handler->write_failure, errc::connection_closed) << "who sends is told at once";
-    EXPECT_EQ(interest(), only_failure) << "a broken socket that is watched wakes the loop for ever";
+    EXPECT_EQ(interest(), only_failure)
+        << "a broken socket that is watched wakes the loop for ever";
     // What is queued meanwhile is not kept.
     loop.in_batch([this] { handler->send(pattern(10)); });
     EXPECT_TRUE(over->queue().empty());

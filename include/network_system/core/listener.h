@@ -30,8 +30,8 @@ class listening_socket;
 /// Object lifetimes: the destructor closes this process's descriptor. Others keep theirs, and as
 /// long as one is open connections are queued. The file of a Unix domain socket stays; the server
 /// that serves a received or shared listener removes it at its stop, an adopted one's stays with
-/// whoever made it. A child of fork() has the listener as well, and may serve it; the file stays with
-/// the parent.
+/// whoever made it. A child of fork() has the listener as well, and may serve it; the file stays
+/// with the parent.
 class NETWORK_SYSTEM_EXPORT listener {
 public:
     /// None: not open.

@@ -1,6 +1,6 @@
 /// Makes linking fail when a translation unit and the library were compiled with Asios that differ
-/// in what they share, an `asio::io_context` and its services: in version, or in a macro that changes
-/// their layout or what their functions do. The linker then reports
+/// in what they share, an `asio::io_context` and its services: in version, or in a macro that
+/// changes their layout or what their functions do. The linker then reports
 /// `library_built_with_asio_<ASIO_VERSION><what was chosen>` as undefined.
 ///
 /// Works in every translation unit that includes Asio and, after it, a header of the library that
@@ -101,12 +101,12 @@
     a##b##c##d##e##f##g##h##i##j##k##l##m
 #define NETWORK_SYSTEM_JOIN(a, b, c, d, e, f, g, h, i, j, k, l, m) \
     NETWORK_SYSTEM_JOINED(a, b, c, d, e, f, g, h, i, j, k, l, m)
-#define NETWORK_SYSTEM_ASIO_MARK                                                                 \
-    NETWORK_SYSTEM_JOIN(library_built_with_asio_, ASIO_VERSION, NETWORK_SYSTEM_ASIO_TRACKING,    \
-                        NETWORK_SYSTEM_ASIO_THREADS, NETWORK_SYSTEM_ASIO_REACTOR,                \
-                        NETWORK_SYSTEM_ASIO_WAKING, NETWORK_SYSTEM_ASIO_TIMING,                  \
-                        NETWORK_SYSTEM_ASIO_EXCEPTIONS, NETWORK_SYSTEM_ASIO_RECYCLING,           \
-                        NETWORK_SYSTEM_ASIO_ALIGNMENT, NETWORK_SYSTEM_ASIO_STRANDS,              \
+#define NETWORK_SYSTEM_ASIO_MARK                                                              \
+    NETWORK_SYSTEM_JOIN(library_built_with_asio_, ASIO_VERSION, NETWORK_SYSTEM_ASIO_TRACKING, \
+                        NETWORK_SYSTEM_ASIO_THREADS, NETWORK_SYSTEM_ASIO_REACTOR,             \
+                        NETWORK_SYSTEM_ASIO_WAKING, NETWORK_SYSTEM_ASIO_TIMING,               \
+                        NETWORK_SYSTEM_ASIO_EXCEPTIONS, NETWORK_SYSTEM_ASIO_RECYCLING,        \
+                        NETWORK_SYSTEM_ASIO_ALIGNMENT, NETWORK_SYSTEM_ASIO_STRANDS,           \
                         NETWORK_SYSTEM_ASIO_FENCES, NETWORK_SYSTEM_ASIO_EXECUTORS)
 
 namespace network_system::detail {
