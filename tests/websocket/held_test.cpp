@@ -22,8 +22,8 @@ TEST(field_faults_held_ws, a_connection_that_is_held_from_reading_does_not_notic
             ASSERT_TRUE(peer.send_frame(op_binary, pattern(std::size_t{64} * 1024)));
         }
         ASSERT_TRUE(eventually([&] {
-            const auto metrics = connection->metrics();
-            return by_pull_queue ? metrics.messages_unread > 0 : metrics.rate_pauses > 0;
+            const auto now = connection->metrics();
+            return by_pull_queue ? now.messages_unread > 0 : now.rate_pauses > 0;
         }));
         peer.reset();
         ASSERT_TRUE(server.errors.wait_for(1));
