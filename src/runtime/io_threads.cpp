@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <list>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -103,6 +104,8 @@ private:
         }
         // Kept: nobody can join them, or end what they were doing.
         left_behind_.splice(left_behind_.end(), threads_);
+        // Who waited for it does not exist, and would be waited for.
+        std::construct_at(&done_);
         mutex_.unlock();
     }
 
