@@ -135,7 +135,8 @@ TEST_P(field_faults_fork, a_child_cannot_start_what_was_made_and_stopped_before)
 }
 
 TEST_P(field_faults_fork, the_exit_of_a_child_waits_for_threads_that_it_does_not_have) {
-    // In a program that has nothing else: other tests leave statics of Asio's behind, which do wait.
+    // In a program that has nothing else: other tests leave statics of Asio's behind, which do
+    // wait.
     GTEST_FLAG_SET(death_test_style, "threadsafe");
     EXPECT_EXIT(
         {
