@@ -85,10 +85,3 @@ template <typename Work>
 }
 
 }  // namespace network_system::testing
-
-/// Asked by LeakSanitizer, where there is one: what only threads of the parent could reach is no
-/// leak of the child's.
-// NOLINTNEXTLINE(bugprone-reserved-identifier,readability-identifier-naming): its name
-extern "C" [[gnu::used]] inline int __lsan_is_turned_off() {
-    return network_system::testing::is_forked_child ? 1 : 0;
-}
