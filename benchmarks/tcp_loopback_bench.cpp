@@ -80,9 +80,9 @@ void echo(benchmark::State& state, std::size_t window, std::size_t size) {
     bench::require(server.start_server(0));
     echo_client client(server.local_port(), window, size);
     // Many round trips a time, so that waking this thread does not count.
-    const std::int64_t batch = size < 16 * 1024 ? 2048 : 256;
-    while (state.KeepRunningBatch(batch)) {
-        client.run(batch);
+    const std::int64_t at_once = size < 16 * 1024 ? 2048 : 256;
+    while (state.KeepRunningBatch(at_once)) {
+        client.run(at_once);
     }
     state.SetItemsProcessed(state.iterations());
     state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(size));

@@ -12,15 +12,27 @@ if(NETWORK_IS_TOP_LEVEL)
     set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 endif()
 
+# network_shared_option(<name> <text> <default>): an option whose name any project may have. At the top
+# level it is ours; a parent means itself by it, and asks us with NETWORK_SYSTEM_<name>, which is the
+# variable to look at in either case.
+macro(network_shared_option name text default)
+    if(NETWORK_IS_TOP_LEVEL)
+        option(${name} "${text}" ${default})
+        set(NETWORK_SYSTEM_${name} ${${name}})
+    else()
+        option(NETWORK_SYSTEM_${name} "network_system: ${text}" OFF)
+    endif()
+endmacro()
+
 # For those who work on the library.
-option(BUILD_TESTS "Build the unit, loopback and integration tests" ${NETWORK_IS_TOP_LEVEL})
-option(BUILD_SAMPLES "Build the samples" ${NETWORK_IS_TOP_LEVEL})
+network_shared_option(BUILD_TESTS "Build the unit, loopback and integration tests" ON)
+network_shared_option(BUILD_SAMPLES "Build the samples" ON)
+network_shared_option(ENABLE_COVERAGE "Instrument for a coverage report" OFF)
 option(NETWORK_WERROR "Treat warnings as errors" ${NETWORK_IS_TOP_LEVEL})
 option(NETWORK_INSTALL "Create install rules" ${NETWORK_IS_TOP_LEVEL})
 option(NETWORK_BUILD_BENCHMARKS "Build the benchmarks (needs Google Benchmark)" OFF)
 option(NETWORK_BUILD_FUZZERS "Build the fuzzers (needs Clang with libFuzzer)" OFF)
 option(NETWORK_BUILD_DOCS "Add the target docs (needs Doxygen)" OFF)
-option(ENABLE_COVERAGE "Instrument for a coverage report" OFF)
 option(NETWORK_GROUP_TESTS "Run the tests of one program in one process, not each in its own" OFF)
 set(NETWORK_SANITIZE "" CACHE STRING "Sanitizers: empty, 'address' (with undefined behaviour), or 'thread'")
 set_property(CACHE NETWORK_SANITIZE PROPERTY STRINGS "" address thread)

@@ -45,6 +45,8 @@ project() {
 # These two compile the library themselves.
 subproject=(add_subdirectory -DNETWORK_SYSTEM_SOURCE="$ROOT" -DCMAKE_UNITY_BUILD=ON)
 project add_subdirectory "${subproject[@]}"
+# All files at once, in which names of unnamed namespaces must not clash.
+project unity "${subproject[@]}" -DCMAKE_UNITY_BUILD_BATCH_SIZE=0 -DNETWORK_SYSTEM_BUILD_SAMPLES=ON
 project fetch_content "${subproject[@]}" -DUSE_FETCHCONTENT=ON -DBUILD_SHARED_LIBS=ON
 
 for kind in static shared; do
@@ -100,6 +102,17 @@ for kind in static shared; do
         die "linking with another Asio failed for another reason than the version"
     }
     checks=$((checks + 1))
+    for macro in ASIO_ENABLE_HANDLER_TRACKING ASIO_DISABLE_EPOLL ASIO_DISABLE_THREADS; do
+        if "${CXX:-c++}" -std=c++20 tests/consumer/asio_mismatch/main.cpp "${flags[@]}" \
+            -DSAME_ASIO_VERSION -D$macro -o "$work/projects/asio_mismatch" >"$log" 2>&1; then
+            die "a program compiled with $macro links with the $kind library"
+        fi
+        grep -q 'library_built_with_asio_' "$log" || {
+            cat "$log" >&2
+            die "linking with $macro failed for another reason than that"
+        }
+        checks=$((checks + 1))
+    done
 done
 
 proved "$checks" "consumer checks passed"

@@ -3,10 +3,10 @@
 #include "core/addresses.h"
 #include "core/awaited.h"
 #include "core/client_engine.h"
+#include "core/facade.h"
 #include "core/stream_security.h"
 #include "utils/failure.h"
 
-#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -47,22 +47,32 @@ public:
 
     [[nodiscard]] const std::string& id() const noexcept { return id_; }
 
+    /// As in a facade.
+    [[nodiscard]] bool is_left_behind() const {
+        return is_of_another_process(made_in_, mutex_, [this] {
+            return (engine_ && engine_->is_left_behind()) || (former_ && former_->is_left_behind());
+        });
+    }
     [[nodiscard]] std::shared_ptr<Engine> engine() const {
+        if (is_left_behind()) {
+            return nullptr;
+        }
         const std::lock_guard lock(mutex_);
         return engine_;
     }
 
     [[nodiscard]] bool send_short(session::message_kind kind,
                                   std::span<const std::uint8_t> data) const {
-        return connected_->send_short(kind, data);
+        return !is_left_behind() && connected_->send_short(kind, data);
     }
     [[nodiscard]] Result<std::shared_ptr<session::messaging_session>> session() const {
-        return detail::within_memory([&]() -> Result<std::shared_ptr<session::messaging_session>> {
-            if (auto current = connected_->get()) {
-                return std::shared_ptr<session::messaging_session>(std::move(current));
-            }
-            return detail::failure(errc::connection_closed, "the client is not connected", id_);
-        });
+        if (is_left_behind()) {
+            return made_before_fork(id_);
+        }
+        if (auto current = connected_->get()) {
+            return std::shared_ptr<session::messaging_session>(std::move(current));
+        }
+        return detail::failure(errc::connection_closed, "the client is not connected", id_);
     }
 
     /// Begins to connect with what `make(pool, loop, transports, slot, callbacks)` makes: the
@@ -71,43 +81,42 @@ public:
     Result<std::shared_ptr<Engine>> begin(const request& what, const Make& make,
                                           start_callback& handler,
                                           std::function<void()>* canceller = nullptr) {
-        return detail::within_memory([&]() -> Result<std::shared_ptr<Engine>> {
-            const auto target = read_target(what.host, what.port, id_);
-            if (!target) {
-                return target.error();
-            }
-            if (const auto checked = validate(what.options, what.security != nullptr, id_);
-                checked.is_err()) {
-                return checked.error();
-            }
-            auto transports = make_transports(what.security, target.value(), what.port, id_);
-            if (!transports) {
-                return transports.error();
-            }
-            // Let go after the lock: user data and captures have destructors, which are user code.
-            engine_pair retired;
-            std::function<void()> former_canceller;
-            const std::lock_guard lock(mutex_);
-            if (engine_ && !engine_->is_finished()) {
-                return detail::failure(errc::already_exists, "the client is already started", id_);
-            }
-            retired = retire_engines();
-            if (const auto chosen = choose_loop(what.options); !chosen) {
-                return chosen.error();
-            }
-            auto made =
-                make(pool_, loop_, std::move(transports).value(), connected_, callbacks_);
-            if (canceller != nullptr) {
-                former_canceller = std::exchange(*canceller, [weak = std::weak_ptr(made)] {
-                    if (const auto alive = weak.lock()) {
-                        alive->cancel_start();
-                    }
-                });
-            }
-            made->start(target.value(), what.port, std::move(handler), former_);
-            engine_ = std::move(made);
-            return engine_;
-        });
+        if (is_left_behind()) {
+            return made_before_fork(id_);
+        }
+        const auto target = read_target(what.host, what.port, id_);
+        if (!target) {
+            return target.error();
+        }
+        if (const auto checked = validate(what.options, what.security != nullptr, id_);
+            checked.is_err()) {
+            return checked.error();
+        }
+        auto transports = make_transports(what.security, target.value(), what.port, id_);
+        if (!transports) {
+            return transports.error();
+        }
+        // Let go after the lock: user data and captures have destructors, which are user code.
+        engine_list retired;
+        std::function<void()> former_canceller;
+        const std::lock_guard lock(mutex_);
+        if (engine_ && !engine_->is_finished()) {
+            return detail::failure(errc::already_exists, "the client is already started", id_);
+        }
+        retired = retire_engines();
+        if (const auto chosen = choose_loop(what.options); !chosen) {
+            return chosen.error();
+        }
+        engine_ = make(pool_, loop_, std::move(transports).value(), connected_, callbacks_);
+        if (canceller != nullptr) {
+            former_canceller = std::exchange(*canceller, [weak = std::weak_ptr(engine_)] {
+                if (const auto alive = weak.lock()) {
+                    alive->cancel_start();
+                }
+            });
+        }
+        engine_->start(target.value(), what.port, std::move(handler), former_);
+        return engine_;
     }
 
     template <typename Make>
@@ -120,68 +129,72 @@ public:
 
     template <typename Make>
     VoidResult start_and_wait(const request& what, const Make& make) {
-        return detail::within_memory([&]() -> VoidResult {
-            if (must_not_block(what.options)) {
-                return detail::failure(errc::would_block,
-                                       "start_client blocks; on an I/O thread pass a handler", id_);
-            }
-            start_callback nobody;
-            const auto begun = begin(what, make, nobody);
-            if (!begun) {
-                return begun.error();
-            }
-            const auto& current = begun.value();
-            const auto deadline = engine::give_up_after(what.options.connect_timeout);
-            if (auto result = current->wait_for_start(deadline)) {
-                return *std::move(result);
-            }
-            current->abandon();
-            // While a callback runs, the destructor has something to wait for.
-            if (current->gate()->is_idle()) {
-                forget(current);
-            }
-            return detail::failure(errc::connection_timeout,
-                                   "start_client had no answer within connect_timeout; is the "
-                                   "io_context running, and no callback blocking it",
-                                   id_);
-        });
+        if (is_left_behind()) {
+            return made_before_fork(id_);
+        }
+        if (must_not_block(what.options)) {
+            return detail::failure(errc::would_block,
+                                   "start_client blocks; on an I/O thread pass a handler", id_);
+        }
+        start_callback nobody;
+        const auto begun = begin(what, make, nobody);
+        if (!begun) {
+            return begun.error();
+        }
+        const auto& current = begun.value();
+        const auto deadline = engine::give_up_after(what.options.connect_timeout);
+        if (auto result = current->wait_for_start(deadline)) {
+            return *std::move(result);
+        }
+        current->abandon();
+        // While a callback runs, the destructor has something to wait for.
+        if (current->gate()->is_idle()) {
+            forget(current);
+        }
+        return detail::failure(errc::connection_timeout,
+                               "start_client had no answer within connect_timeout; is the "
+                               "io_context running, and no callback blocking it",
+                               id_);
     }
 
     VoidResult stop() {
-        return detail::within_memory([&]() -> VoidResult {
-            for (const auto& each : engines()) {
-                if (each && !each->may_block()) {
-                    each->begin_stop();
-                } else if (each && !each->stop(each->options().drain_timeout)) {
-                    forget(each);
-                }
+        if (is_left_behind()) {
+            return made_before_fork(id_);
+        }
+        for (const auto& each : engines()) {
+            if (!each->may_block()) {
+                each->begin_stop();
+            } else if (!each->stop(each->options().drain_timeout)) {
+                forget(each);
             }
-            return ok();
-        });
+        }
+        return ok();
     }
 
     VoidResult stop(session::stop_handler& handler) {
-        return detail::within_memory([&]() -> VoidResult {
-            const auto current = engine();
-            if (!current || !current->stop_then(handler)) {
-                return detail::failure(errc::connection_closed, "the client is not started", id_);
-            }
-            return ok();
-        });
+        if (is_left_behind()) {
+            return made_before_fork(id_);
+        }
+        const auto current = engine();
+        if (!current || !current->stop_then(handler)) {
+            return detail::failure(errc::connection_closed, "the client is not started", id_);
+        }
+        return ok();
     }
 
     VoidResult wait_for_stop() {
-        return detail::within_memory([&]() -> VoidResult {
-            const auto current = engine();
-            if (!current) {
-                return ok();
-            }
-            if (!current->may_block()) {
-                return detail::failure(errc::would_block, "wait_for_stop on an I/O thread", id_);
-            }
-            current->end().wait();
+        if (is_left_behind()) {
+            return made_before_fork(id_);
+        }
+        const auto current = engine();
+        if (!current) {
             return ok();
-        });
+        }
+        if (!current->may_block()) {
+            return detail::failure(errc::would_block, "wait_for_stop on an I/O thread", id_);
+        }
+        current->end().wait();
+        return ok();
     }
 
     Result<std::chrono::microseconds> ping_and_wait() {
@@ -196,52 +209,54 @@ public:
     template <typename T, typename Begin>
     Result<T> begin_and_wait(const char* what, const std::chrono::milliseconds* limit,
                              const Begin& begin) {
-        return detail::within_memory([&]() -> Result<T> {
-            const auto current = session();
-            const auto engine_now = engine();
-            if (!current || !engine_now) {
-                return current ? detail::failure(errc::connection_closed, "the client is not connected",
-                                                 id_)
-                               : current.error();
-            }
-            if (!engine_now->may_block() || engine_now->options().environment) {
-                return detail::failure(errc::would_block,
-                                       std::string(what) + " blocks; on an I/O thread pass a handler",
-                                       id_);
-            }
-            const auto answer = std::make_shared<awaited<T>>();
-            const auto begun = begin(*current.value(),
-                                     [answer](Result<T> result) { answer->give(std::move(result)); });
-            if (!begun) {
-                return begun.error();
-            }
-            // The handler knows the deadline better; this is for loops that do not run.
-            const auto deadline = engine::give_up_after(
-                limit != nullptr ? *limit : engine_now->options().connect_timeout);
-            if (auto result = answer->wait_until(deadline)) {
-                return *std::move(result);
-            }
-            return detail::failure(errc::connection_timeout, std::string("no answer to the ") + what,
+        const auto current = session();
+        const auto engine_now = engine();
+        if (!current || !engine_now) {
+            return current ? detail::failure(errc::connection_closed, "the client is not connected",
+                                             id_)
+                           : current.error();
+        }
+        if (!engine_now->may_block() || engine_now->options().environment) {
+            return detail::failure(errc::would_block,
+                                   std::string(what) + " blocks; on an I/O thread pass a handler",
                                    id_);
-        });
+        }
+        const auto answer = std::make_shared<awaited<T>>();
+        const auto begun = begin(*current.value(),
+                                 [answer](Result<T> result) { answer->give(std::move(result)); });
+        if (!begun) {
+            return begun.error();
+        }
+        // The handler knows the deadline better; this is for loops that do not run.
+        const auto deadline = engine::give_up_after(
+            limit != nullptr ? *limit : engine_now->options().connect_timeout);
+        if (auto result = answer->wait_until(deadline)) {
+            return *std::move(result);
+        }
+        return detail::failure(errc::connection_timeout, std::string("no answer to the ") + what,
+                               id_);
     }
 
     /// `callback` gets the one it replaces: the caller destroys that, without the lock.
     template <typename Callback>
     VoidResult set_callback(Callback Callbacks::*which, Callback& callback) {
-        return detail::within_memory([&]() -> VoidResult {
-            const std::lock_guard lock(mutex_);
-            const auto is_in_use = [](const auto& one) { return one && !one->end().is_over(); };
-            if (is_in_use(former_) || is_in_use(engine_)) {
-                return detail::failure(errc::invalid_argument, "callbacks are set before start_client",
-                                       id_);
-            }
-            std::swap((*callbacks_).*which, callback);
-            return ok();
-        });
+        if (is_left_behind()) {
+            return made_before_fork(id_);
+        }
+        const std::lock_guard lock(mutex_);
+        const auto is_in_use = [](const auto& one) { return one && !one->end().is_over(); };
+        if (is_in_use(former_) || is_in_use(engine_)) {
+            return detail::failure(errc::invalid_argument, "callbacks are set before start_client",
+                                   id_);
+        }
+        std::swap((*callbacks_).*which, callback);
+        return ok();
     }
 
     [[nodiscard]] client_metrics metrics() const {
+        if (is_left_behind()) {
+            return {};
+        }
         const std::lock_guard lock(mutex_);
         client_metrics all = past_;
         for (const auto& each : {former_, engine_}) {
@@ -256,12 +271,15 @@ protected:
     /// The end of the object, as in a facade: first in the destructor of whoever has members that
     /// callbacks reach.
     void shut_down() {
-        const auto stop_one = [](Engine& one) {
-            (void)one.stop(one.options().drain_timeout);
-            return ok();
-        };
+        if (is_left_behind()) {
+            detail::keep_for_ever(std::move(engine_));
+            detail::keep_for_ever(std::move(former_));
+            return;
+        }
         for (const auto& each : engines()) {
-            if (each && !(each->may_block() && stop_patiently([&] { return stop_one(*each); }))) {
+            if (each->may_block()) {
+                (void)each->stop(each->options().drain_timeout);
+            } else {
                 each->abandon();
             }
         }
@@ -293,28 +311,28 @@ private:
         add(sum.totals, more.totals);
     }
 
-    // Null where there is none.
-    using engine_pair = std::array<std::shared_ptr<Engine>, 2>;
+    using engine_list = std::vector<std::shared_ptr<Engine>>;
 
     /// Those whose callbacks may run, in the order of their starts.
-    [[nodiscard]] engine_pair engines() const noexcept {
+    [[nodiscard]] engine_list engines() const {
         const std::lock_guard lock(mutex_);
-        return {former_, engine_};
+        engine_list all{former_, engine_};
+        std::erase(all, nullptr);
+        return all;
     }
 
     /// Makes room for the next engine, as far as it is over: the one that is not becomes the
     /// former. The caller lets the others go without the lock.
-    [[nodiscard]] engine_pair retire_engines() {
-        engine_pair over{std::exchange(former_, nullptr), std::exchange(engine_, nullptr)};
+    [[nodiscard]] engine_list retire_engines() {
+        engine_list over{std::exchange(former_, nullptr), std::exchange(engine_, nullptr)};
+        std::erase(over, nullptr);
         // If there are two, the first was over before the other began.
-        auto& last = over.back() ? over.back() : over.front();
-        if (last && !last->end().is_over()) {
-            former_ = std::exchange(last, nullptr);
+        if (!over.empty() && !over.back()->end().is_over()) {
+            former_ = std::move(over.back());
+            over.pop_back();
         }
         for (const auto& each : over) {
-            if (each) {
-                add_engine(past_, *each);
-            }
+            add_engine(past_, *each);
         }
         return over;
     }
@@ -339,7 +357,8 @@ private:
 
     /// Where the options say, and once and for all while they say the same.
     VoidResult choose_loop(const client_options& options) {
-        if (pool_ && options.io_context == context_ && options.environment == environment_) {
+        if (pool_ && pool_->belongs_here() && options.io_context == context_ &&
+            options.environment == environment_) {
             return ok();
         }
         auto made = make_pool(options, id_);
@@ -354,6 +373,7 @@ private:
     }
 
     const std::string id_;
+    mutable detail::origin made_in_;
     mutable std::mutex mutex_;
     std::shared_ptr<runtime::io_pool> pool_;
     std::shared_ptr<runtime::loop> loop_;

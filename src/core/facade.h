@@ -3,15 +3,41 @@
 #include "core/engine.h"
 #include "runtime/io_threads.h"
 #include "utils/failure.h"
+#include "utils/process.h"
 
 #include <network_system/utils/result_types.h>
 
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace network_system::core {
+
+/// What calls answer in a forked child.
+[[nodiscard]] inline error_info made_before_fork(std::string_view source) {
+    return detail::failure(errc::not_supported,
+                           "it was made before fork(), and goes on in the parent only", source);
+}
+
+/// Whether an object that `mutex` guards is another process's: it was made there, and is
+/// `left_behind()`, which is asked under the lock. What is not (it was not started, or is on an
+/// io_context that was told of the fork) belongs to this process from then on.
+template <typename LeftBehind>
+[[nodiscard]] bool is_of_another_process(detail::origin& made_in, std::mutex& mutex,
+                                         const LeftBehind& left_behind) {
+    if (made_in.is_here()) [[likely]] {
+        return false;
+    }
+    // A thread that does not exist here may hold it.
+    const std::unique_lock lock(mutex, std::try_to_lock);
+    if (!lock || left_behind()) {
+        return true;
+    }
+    made_in.renew();
+    return false;
+}
 
 /// What a facade has: its current (or last) life, and the callbacks for the next. `Engine` is a
 /// `life` with `is_running`, `is_finished` and the `options` it was started with.
@@ -33,6 +59,9 @@ public:
     [[nodiscard]] const std::string& id() const noexcept { return id_; }
 
     [[nodiscard]] std::shared_ptr<Engine> engine() const {
+        if (is_left_behind()) {
+            return nullptr;
+        }
         const std::lock_guard lock(mutex_);
         return engine_;
     }
@@ -40,100 +69,108 @@ public:
         auto current = engine();
         return current && current->is_running() ? current : nullptr;
     }
+    /// In a forked child, of what its parent has started: see life::is_left_behind.
+    [[nodiscard]] bool is_left_behind() const {
+        return is_of_another_process(made_in_, mutex_,
+                                     [this] { return engine_ && engine_->is_left_behind(); });
+    }
     [[nodiscard]] error_info not_started() const {
+        if (is_left_behind()) {
+            return made_before_fork(id_);
+        }
         return detail::failure(not_started_, "it is not running", id_);
     }
     /// What `use(engine)` answers, or that there is none running.
     template <typename Use>
     auto while_running(const Use& use) const -> std::invoke_result_t<Use, Engine&> {
-        return detail::within_memory([&]() -> std::invoke_result_t<Use, Engine&> {
-            const auto current = running();
-            if (!current) {
-                return not_started();
-            }
-            return use(*current);
-        });
+        const auto current = running();
+        if (!current) {
+            return not_started();
+        }
+        return use(*current);
     }
 
     /// Idempotent; on a thread that must not block it only begins.
     VoidResult stop() {
-        return detail::within_memory([&]() -> VoidResult {
-            const auto current = engine();
-            if (!current) {
-                return ok();
-            }
-            if (!current->may_block()) {
-                current->begin_stop();
-                return ok();
-            }
-            const auto& options = current->options();
-            const bool is_over = current->stop(options.drain_timeout, options.io_context == nullptr
-                                                                          ? life::driven_by::own_threads
-                                                                          : life::driven_by::others);
-            if (owns_pool_) {
-                current->pool().stop();
-            }
-            if (!is_over) {
-                forget(current);  // nobody runs the user's io_context: what is left goes with it
-            }
+        if (is_left_behind()) {
+            return made_before_fork(id_);
+        }
+        const auto current = engine();
+        if (!current) {
             return ok();
-        });
+        }
+        if (!current->may_block()) {
+            current->begin_stop();
+            return ok();
+        }
+        const auto& options = current->options();
+        const bool is_over = current->stop(options.drain_timeout, options.io_context == nullptr
+                                                                      ? life::driven_by::own_threads
+                                                                      : life::driven_by::others);
+        if (owns_pool_) {
+            current->pool().stop();
+        }
+        if (!is_over) {
+            forget(current);  // nobody runs the user's io_context: what is left goes with it
+        }
+        return ok();
     }
     VoidResult stop(session::stop_handler& handler) {
-        return detail::within_memory([&]() -> VoidResult {
-            const auto current = engine();
-            if (!current || !current->stop_then(handler)) {
-                return not_started();
-            }
-            return ok();
-        });
+        const auto current = engine();
+        if (!current || !current->stop_then(handler)) {
+            return not_started();
+        }
+        return ok();
     }
     VoidResult wait_for_stop() {
-        return detail::within_memory([&]() -> VoidResult {
-            const auto current = engine();
-            if (!current) {
-                return ok();
-            }
-            if (!current->may_block()) {
-                return detail::failure(errc::would_block, "wait_for_stop on an I/O thread", id_);
-            }
-            current->end().wait();
+        if (is_left_behind()) {
+            return made_before_fork(id_);
+        }
+        const auto current = engine();
+        if (!current) {
             return ok();
-        });
+        }
+        if (!current->may_block()) {
+            return detail::failure(errc::would_block, "wait_for_stop on an I/O thread", id_);
+        }
+        current->end().wait();
+        return ok();
     }
 
     /// Sets a callback unless they are in use. `callback` gets the one it replaces: the caller
     /// destroys that, without the lock.
     template <typename Callback>
     VoidResult set_callback(Callback Callbacks::*which, Callback& callback) {
-        return detail::within_memory([&]() -> VoidResult {
-            const std::lock_guard lock(mutex_);
-            if (engine_ && !engine_->end().is_over()) {
-                return detail::failure(errc::invalid_argument, "callbacks are set before the start",
-                                       id_);
-            }
-            std::swap((*callbacks_).*which, callback);
-            return ok();
-        });
+        if (is_left_behind()) {
+            return made_before_fork(id_);
+        }
+        const std::lock_guard lock(mutex_);
+        if (engine_ && !engine_->end().is_over()) {
+            return detail::failure(errc::invalid_argument, "callbacks are set before the start",
+                                   id_);
+        }
+        std::swap((*callbacks_).*which, callback);
+        return ok();
     }
 
     /// Begins the next life, which `make(callbacks)` makes and starts, unless the last one is not
     /// over: then `refusal(engine)`.
     template <typename Refusal, typename Make>
     Result<std::shared_ptr<Engine>> begin(const Refusal& refusal, const Make& make) {
-        return detail::within_memory([&]() -> Result<std::shared_ptr<Engine>> {
-            // Let go after the lock: what is stored in it may have destructors of the application's.
-            std::shared_ptr<Engine> former;
-            const std::lock_guard lock(mutex_);
-            if (engine_ && !engine_->is_finished()) {
-                return refusal(*engine_);
-            }
-            Result<std::shared_ptr<Engine>> made = make(callbacks_);
-            if (made) {
-                former = std::exchange(engine_, made.value());
-            }
-            return made;
-        });
+        if (is_left_behind()) {
+            return made_before_fork(id_);
+        }
+        // Let go after the lock: what is stored in it may have destructors of the application's.
+        std::shared_ptr<Engine> former;
+        const std::lock_guard lock(mutex_);
+        if (engine_ && !engine_->is_finished()) {
+            return refusal(*engine_);
+        }
+        Result<std::shared_ptr<Engine>> made = make(callbacks_);
+        if (made) {
+            former = std::exchange(engine_, made.value());
+        }
+        return made;
     }
     void forget(const std::shared_ptr<Engine>& one) {
         // The caller's reference is not the last one here.
@@ -147,11 +184,14 @@ protected:
     /// The end of the object: a stop if the thread may wait for it. First in the destructor of
     /// whoever has members that callbacks reach.
     void shut_down() {
-        const auto current = engine();
-        if (current && current->may_block() && stop_patiently([this] { return stop(); })) {
+        if (is_left_behind()) {
+            detail::keep_for_ever(std::move(engine_));
             return;
         }
-        if (current) {
+        const auto current = engine();
+        if (current && current->may_block()) {
+            (void)stop();
+        } else if (current) {
             current->abandon();
         }
     }
@@ -160,6 +200,7 @@ private:
     const std::string id_;
     const errc not_started_;
     const bool owns_pool_;
+    mutable detail::origin made_in_;
     mutable std::mutex mutex_;
     std::shared_ptr<Callbacks> callbacks_ = std::make_shared<Callbacks>();
     std::shared_ptr<Engine> engine_;

@@ -29,27 +29,24 @@ public:
     void announce() {
         {
             const std::lock_guard lock(mutex_);
-            is_over_ = true;
+            is_over_.store(true, std::memory_order_release);
         }
         over_.notify_all();
     }
-    [[nodiscard]] bool is_over() const {
-        const std::lock_guard lock(mutex_);
-        return is_over_;
-    }
+    [[nodiscard]] bool is_over() const noexcept { return is_over_.load(std::memory_order_acquire); }
     void wait() const {
         std::unique_lock lock(mutex_);
-        over_.wait(lock, [this] { return is_over_; });
+        over_.wait(lock, [this] { return is_over(); });
     }
     bool wait_until(detail::steady_time deadline) const {
         std::unique_lock lock(mutex_);
-        return detail::wait_until(over_, lock, deadline, [this] { return is_over_; });
+        return detail::wait_until(over_, lock, deadline, [this] { return is_over(); });
     }
 
 private:
     mutable std::mutex mutex_;
     mutable std::condition_variable over_;
-    bool is_over_ = false;
+    std::atomic<bool> is_over_{false};
 };
 
 /// One life of a server or client, from a start to the end of the last thing it has on its loops;
@@ -65,6 +62,12 @@ public:
     virtual ~life() = default;
 
     [[nodiscard]] const end_of_life& end() const noexcept { return end_; }
+    /// In a forked child: it is its parent's, which goes on with it. Its locks may be held by
+    /// threads that do not exist here, so nothing else of it may be called, its destructor
+    /// included.
+    [[nodiscard]] bool is_left_behind() const noexcept {
+        return !end_.is_over() && !pool_->belongs_here();
+    }
     /// Grace for a drain that ends exactly at its deadline.
     static constexpr std::chrono::milliseconds stop_grace{100};
     /// When a thread that waits for something with a timeout of its own gives up.

@@ -3,6 +3,7 @@
 #include "runtime/loop.h"
 #include "utils/deadline.h"
 #include "utils/failure.h"
+#include "utils/process.h"
 
 #include <network_system/core/listener.h>
 
@@ -64,11 +65,21 @@ void close_descriptor(int& descriptor) noexcept {
 
 }  // namespace
 
+listener::listener(int descriptor, bool owns_file) noexcept
+    : descriptor_(descriptor),
+      file_owner_(owns_file ? detail::fork_depth.load(std::memory_order_relaxed) + 1 : 0) {
+    detail::watch_forks();
+}
+
+bool listener::owns_file() const noexcept {
+    return file_owner_ == detail::fork_depth.load(std::memory_order_relaxed) + 1;
+}
+
 listener& listener::operator=(listener&& other) noexcept {
     if (this != &other) {
         close_descriptor(descriptor_);
         descriptor_ = std::exchange(other.descriptor_, -1);
-        owns_file_ = std::exchange(other.owns_file_, false);
+        file_owner_ = std::exchange(other.file_owner_, 0U);
     }
     return *this;
 }
@@ -125,14 +136,14 @@ VoidResult listener::send_to(std::string_view address, std::chrono::milliseconds
     }
     const auto error =
         runtime::send_socket(place.value(), static_cast<runtime::socket_handle>(descriptor_),
-                             owns_file_ ? owns_file_flag : std::uint8_t{0},
+                             owns_file() ? owns_file_flag : std::uint8_t{0},
                              detail::after(std::chrono::steady_clock::now(), timeout));
     if (error) {
         return detail::failure(code_of(error, errc::connection_failed),
                                fmt::format("cannot send a listener to {}", address),
                                listener_source, error);
     }
-    owns_file_ = false;
+    file_owner_ = 0;
     return ok();
 }
 

@@ -46,9 +46,9 @@ Result<listening_socket> listening_socket::open(runtime::network& net,
             opened.file_, error);
     } else {
         opened.socket_ = net.listen(local.value(),
-                                    runtime::sockets::listen_settings{options.socket.reuse_address,
-                                                                      options.socket.reuse_port,
-                                                                      options.backlog},
+                                    runtime::sockets::listen_settings{
+                                        options.socket.reuse_address, options.socket.reuse_port,
+                                        options.backlog, options.socket.receive_buffer_size},
                                     error);
     }
     if (error) {
@@ -60,7 +60,8 @@ Result<listening_socket> listening_socket::open(runtime::network& net,
     return opened;
 }
 
-Result<listening_socket> listening_socket::adopt(const runtime::network& net, listener&& taken,
+Result<listening_socket> listening_socket::adopt(const runtime::network& net,
+                                                 const server_options& options, listener&& taken,
                                                  std::string_view source) {
     if (!net.is_native()) {
         return not_simulated("listeners apart from servers", source);
@@ -68,10 +69,16 @@ Result<listening_socket> listening_socket::adopt(const runtime::network& net, li
     if (!taken.is_open()) {
         return detail::failure(errc::invalid_argument, "the listener is not open", source);
     }
+    const auto size = options.socket.receive_buffer_size;
+    if (const auto error = runtime::sockets::set_receive_buffer(
+            static_cast<runtime::socket_handle>(taken.descriptor_), size)) {
+        return detail::failure(errc::bind_failed, "cannot set receive_buffer_size of the listener",
+                               source, error);
+    }
     listening_socket adopted;
     adopted.may_be_shared_ = true;
     adopted.local_ = taken.local_endpoint();
-    if (taken.owns_file_ && adopted.local_.kind() == endpoint::family::unix_domain) {
+    if (taken.owns_file() && adopted.local_.kind() == endpoint::family::unix_domain) {
         adopted.file_ = runtime::unix_socket_file::at(adopted.local_.path());
     }
     adopted.handle_ = static_cast<runtime::socket_handle>(std::exchange(taken.descriptor_, -1));

@@ -31,6 +31,7 @@ public:
 
     /// What another process or a supervisor has opened; it stays open, and `taken`'s, on error.
     [[nodiscard]] static Result<listening_socket> adopt(const runtime::network& net,
+                                                        const server_options& options,
                                                         listener&& taken, std::string_view source);
 
     /// A duplicate of the socket, with which the file of a Unix domain socket goes. Only until

@@ -86,7 +86,7 @@ public:
     template <typename Use>
     auto while_here(const Use& use) const {
         auto* const here = datagram_engine::inside_callback_of<udp_client_engine>(this);
-        return here != nullptr ? use(*here) : while_running(use);
+        return here != nullptr && !is_left_behind() ? use(*here) : while_running(use);
     }
 
 private:
@@ -148,7 +148,7 @@ private:
     }
     /// Once and for all: the callbacks of two lives on two loops could overlap.
     [[nodiscard]] VoidResult find_loop() {
-        if (pool_) {
+        if (pool_ && pool_->belongs_here()) {
             return ok();
         }
         const auto method = to_runtime(options_.readiness_method);

@@ -34,7 +34,7 @@ public:
     template <typename Use>
     auto while_here(const Use& use) const {
         auto* const here = datagram_engine::inside_callback_of<udp_server_engine>(this);
-        return here != nullptr ? use(*here) : while_running(use);
+        return here != nullptr && !is_left_behind() ? use(*here) : while_running(use);
     }
 
 private:

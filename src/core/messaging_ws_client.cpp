@@ -39,6 +39,9 @@ public:
     }
 
     [[nodiscard]] client_metrics metrics() const {
+        if (is_left_behind()) {
+            return {};
+        }
         client_metrics all = client_facade::metrics();
         const std::lock_guard lock(security_mutex_);
         if (security_) {

@@ -51,6 +51,9 @@ public:
     }
 
     [[nodiscard]] ws_server_metrics metrics() const {
+        if (is_left_behind()) {
+            return {};
+        }
         const auto current = engine();
         ws_server_metrics all = current ? current->ws_metrics() : ws_server_metrics{};
         if (const auto secured = security()) {

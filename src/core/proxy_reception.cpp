@@ -5,7 +5,6 @@
 #include <network_system/utils/error_codes.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace network_system::core {
@@ -27,7 +26,7 @@ void proxy_reception::on_ready(runtime::interest) {
 }
 
 bool proxy_reception::read_some() {
-    std::array<std::uint8_t, 512> buffer;
+    const std::span<std::uint8_t> buffer = loop_->read_buffer();
     const runtime::io_slice slice(buffer.data(), std::min(buffer.size(), parser_.wanted()));
     const auto result = loop_->net().read(runtime::poller::handle_of(*this), {&slice, 1});
     switch (result.kind) {
@@ -38,7 +37,7 @@ bool proxy_reception::read_some() {
             return false;
         case outcome::done: break;
     }
-    (void)parser_.consume(std::span(buffer).first(result.bytes));
+    (void)parser_.consume(buffer.first(result.bytes));
     switch (parser_.state()) {
         case protocol::proxy_header_parser::status::complete: release(); break;
         case protocol::proxy_header_parser::status::malformed: fail(errc::protocol_error); break;

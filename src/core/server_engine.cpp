@@ -49,7 +49,7 @@ VoidResult server_engine::start(std::uint16_t port) {
 }
 
 VoidResult server_engine::start(listener&& taken) {
-    auto adopted = listening_socket::adopt(net(), std::move(taken), name_);
+    auto adopted = listening_socket::adopt(net(), options_, std::move(taken), name_);
     return adopted ? start(std::move(adopted).value()) : VoidResult(adopted.error());
 }
 

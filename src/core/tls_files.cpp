@@ -2,6 +2,7 @@
 
 #include "core/tls_errors.h"
 #include "utils/ascii.h"
+#include "utils/process.h"
 
 #include <openssl/evp.h>
 
@@ -121,9 +122,7 @@ private:
 };
 
 known_digests& digests() {
-    // Never destroyed: clients may start while the process exits.
-    static auto& all = *new known_digests;
-    return all;
+    return detail::per_process<known_digests>::get();
 }
 
 bool is_number(std::string_view text) noexcept {

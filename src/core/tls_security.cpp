@@ -8,6 +8,7 @@
 #include "transport/tls_transport.h"
 #include "utils/failure.h"
 #include "utils/log.h"
+#include "utils/process.h"
 
 #include <fmt/format.h>
 #include <openssl/ssl.h>
@@ -91,8 +92,7 @@ public:
         if (!identity) {
             return identity.error();
         }
-        // Never destroyed: clients may start while the process exits.
-        static auto& all = *new client_contexts;
+        auto& all = detail::per_process<client_contexts>::get();
         if (auto known = all.find(identity.value())) {
             return client_context{std::move(known), std::move(identity).value()};
         }
@@ -124,10 +124,15 @@ private:
     std::unordered_map<std::string, std::weak_ptr<ssl_ctx_st>> by_identity_;
 };
 
+struct client_session_cache {
+    std::shared_ptr<transport::tls_session_cache> sessions =
+        std::make_shared<transport::tls_session_cache>();
+};
+
 /// The sessions of all clients of this process: they outlive the clients.
 const std::shared_ptr<transport::tls_session_cache>& client_sessions() {
-    static auto& all = *new auto(std::make_shared<transport::tls_session_cache>());
-    return all;
+    // A forked child begins anew: of a session that both resume, an observer could tell that.
+    return detail::per_process<client_session_cache>::get().sessions;
 }
 
 }  // namespace

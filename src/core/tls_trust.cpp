@@ -5,6 +5,7 @@
 #include "core/tls_pem.h"
 #include "utils/failure.h"
 #include "utils/log.h"
+#include "utils/process.h"
 
 #include <fmt/format.h>
 #include <openssl/err.h>
@@ -287,6 +288,9 @@ public:
         recent_[next_++ % recent_.size()] = trust;
     }
 
+    /// Held by who reads what is not known yet.
+    std::mutex reading;
+
 private:
     std::mutex mutex_;
     std::unordered_map<std::string, std::weak_ptr<const tls_trust>> by_digest_;
@@ -295,9 +299,7 @@ private:
 };
 
 known_trusts& trusts() {
-    // Never destroyed: clients may start while the process exits.
-    static auto& all = *new known_trusts;
-    return all;
+    return detail::per_process<known_trusts>::get();
 }
 
 Result<std::shared_ptr<const tls_trust>> known_or_read(const std::vector<trust_source>& sources,
@@ -311,8 +313,7 @@ Result<std::shared_ptr<const tls_trust>> known_or_read(const std::vector<trust_s
         return known;
     }
     // One reads for all who start at the same time.
-    static std::mutex reading;
-    const std::lock_guard lock(reading);
+    const std::lock_guard lock(trusts().reading);
     if (auto known = trusts().find(digest.value())) {
         return known;
     }

@@ -6,6 +6,7 @@
 #include "session/stream_session.h"
 #include "utils/failure.h"
 #include "utils/log.h"
+#include "utils/process.h"
 
 #include <network_system/internal/adopted_socket.h>
 
@@ -67,6 +68,11 @@ public:
 
     /// No callback after it, if the calling thread may wait.
     void abandon() {
+        if (!session_->where()->belongs_here()) {
+            // Of a forked child's parent: it goes with the io_context.
+            detail::keep_for_ever(std::move(session_));
+            return;
+        }
         close();
         gate()->close();
         if (!runtime::loop::is_on_io_thread() && !session_->where()->context_runs_here()) {

@@ -1,5 +1,6 @@
 #include "core/datagram_engine.h"
 #include "utils/failure.h"
+#include "utils/process.h"
 
 #include <network_system/internal/udp_socket.h>
 
@@ -83,6 +84,10 @@ udp_socket::udp_socket(std::shared_ptr<impl> implementation) noexcept
     : impl_(std::move(implementation)) {}
 
 udp_socket::~udp_socket() {
+    if (impl_->is_left_behind()) {
+        detail::keep_for_ever(std::move(impl_));
+        return;
+    }
     impl_->end();
 }
 

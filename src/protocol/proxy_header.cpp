@@ -116,10 +116,7 @@ bool proxy_header_parser::is_well_begun() const noexcept {
         bytes_[command_at] != proxy_command) {
         return false;
     }
-    if (count > family_at && !has_known_family()) {
-        return false;
-    }
-    return count < fixed_size || total_size() <= max_size;
+    return count <= family_at || has_known_family();
 }
 
 bool proxy_header_parser::has_known_family() const noexcept {

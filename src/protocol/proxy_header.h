@@ -30,8 +30,9 @@ class proxy_header_parser {
 public:
     /// Signature, version, command, family and length.
     static constexpr std::size_t fixed_size = 16;
-    /// The whole header with its extensions.
-    static constexpr std::size_t max_size = 4096;
+    /// The whole header with its extensions: no more can be announced (section 2.2, "len"). Memory
+    /// grows with what has arrived.
+    static constexpr std::size_t max_size = fixed_size + 0xFFFF;
 
     enum class status : std::uint8_t { incomplete, complete, malformed };
 

@@ -95,8 +95,12 @@ private:
     }
 
     void shutdown() override {
-        if (loop_) {
-            loop_->shutdown();
+        if (!loop_) {
+            return;
+        }
+        loop_->shutdown();
+        if (!loop_->belongs_here()) {
+            detail::keep_for_ever(loop_);  // what is left in it belongs to the parent
         }
     }
 

@@ -22,6 +22,17 @@ struct asio_poller::registration {
     io_watch* watch = nullptr;
     bool waits_to_read = false;
     bool waits_to_write = false;
+    // Until the interest in it ends: a hang-up that is no failure would be told for ever.
+    bool waits_for_failure = false;
+    bool has_told_failure = false;
+
+    [[nodiscard]] bool& waits_for(asio::socket_base::wait_type what) noexcept {
+        switch (what) {
+            case asio::socket_base::wait_read: return waits_to_read;
+            case asio::socket_base::wait_write: return waits_to_write;
+            default: return waits_for_failure;
+        }
+    }
 };
 
 asio_poller::asio_poller(loop& owner, const serial_executor& executor)
@@ -57,7 +68,9 @@ std::error_code asio_poller::add(io_watch& watch, unique_socket socket, interest
 void asio_poller::set_interest(io_watch& watch, interest wanted) {
     // A wait that is no longer wanted is left to end by itself; its result is then ignored.
     watch.wanted_ = wanted;
-    start_waits(entry_of(watch));
+    const auto& entry = entry_of(watch);
+    entry->has_told_failure = entry->has_told_failure && wanted.failure;
+    start_waits(entry);
 }
 
 void asio_poller::remove(io_watch& watch) {
@@ -77,42 +90,58 @@ unique_socket asio_poller::release(io_watch& watch) {
     return failure ? unique_socket() : unique_socket(handle);
 }
 
+void asio_poller::close_copies() noexcept {
+    // Asio's sockets stay: as they end, they would take themselves out of the parent's reactor, and
+    // close a descriptor that is another one by then.
+    for (io_watch* watch = watches_.first(); watch != nullptr; watch = watch_list::next(*watch)) {
+        if (watch->registration_ != nullptr) {
+            detail::keep_for_ever(entry_of(*watch));
+        }
+    }
+    poller::close_copies();
+}
+
 void asio_poller::start_waits(const std::shared_ptr<registration>& entry) {
     const interest wanted = entry->watch->wanted_;
-    if (wanted.read && !entry->waits_to_read) {
-        start_wait(entry, false);
-        entry->waits_to_read = true;
+    if (wanted.read) {
+        start_wait(entry, asio::socket_base::wait_read);
     }
-    if (wanted.write && !entry->waits_to_write) {
-        start_wait(entry, true);
-        entry->waits_to_write = true;
+    if (wanted.write) {
+        start_wait(entry, asio::socket_base::wait_write);
+    }
+    if (wanted.failure && !entry->has_told_failure) {
+        start_wait(entry, asio::socket_base::wait_error);
     }
 }
 
-void asio_poller::start_wait(const std::shared_ptr<registration>& entry, bool for_write) {
-    using socket = asio::socket_base;
-    entry->socket.async_wait(
-        for_write ? socket::wait_write : socket::wait_read,
-        [this, entry = entry, for_write,
-         owner = owner_.shared_from_this()](const std::error_code&) mutable {
-            if (owner->is_shut_down()) {
-                return;
-            }
-            executor_.run([this, entry = std::move(entry), for_write, owner = std::move(owner)] {
-                on_wait_done(*owner, entry, for_write);
-            });
+void asio_poller::start_wait(const std::shared_ptr<registration>& entry, wait_type what) {
+    if (entry->waits_for(what)) {
+        return;
+    }
+    entry->socket.async_wait(what, [this, entry = entry, what, owner = owner_.shared_from_this()](
+                                       const std::error_code&) mutable {
+        if (owner->is_shut_down()) {
+            return;
+        }
+        executor_.run([this, entry = std::move(entry), what, owner = std::move(owner)] {
+            on_wait_done(*owner, entry, what);
         });
+    });
+    entry->waits_for(what) = true;
 }
 
 void asio_poller::on_wait_done(loop& owner, const std::shared_ptr<registration>& entry,
-                               bool for_write) {
-    (for_write ? entry->waits_to_write : entry->waits_to_read) = false;
+                               wait_type what) {
+    entry->waits_for(what) = false;
     if (owner.is_shut_down() || entry->watch == nullptr) {
         return;
     }
     owner.run_batch([&] {
         const interest wanted = entry->watch->wanted_;
-        const interest ready{wanted.read && !for_write, wanted.write && for_write};
+        const interest ready{wanted.read && what == asio::socket_base::wait_read,
+                             wanted.write && what == asio::socket_base::wait_write,
+                             wanted.failure && what == asio::socket_base::wait_error};
+        entry->has_told_failure = entry->has_told_failure || ready.failure;
         if (ready.any()) {
             detail::contain([&] { entry->watch->on_ready(ready); });
         }

@@ -3,6 +3,8 @@
 #include "runtime/poller.h"
 #include "runtime/serial_executor.h"
 
+#include <asio/socket_base.hpp>
+
 namespace network_system::runtime {
 
 class loop;
@@ -18,13 +20,15 @@ public:
     unique_socket release(io_watch& watch) override;
     void arm() override;
     void rebuild_after_fork() override;
+    void close_copies() noexcept override;
 
 private:
     struct registration;
+    using wait_type = asio::socket_base::wait_type;
 
     void start_waits(const std::shared_ptr<registration>& entry);
-    void start_wait(const std::shared_ptr<registration>& entry, bool for_write);
-    void on_wait_done(loop& owner, const std::shared_ptr<registration>& entry, bool for_write);
+    void start_wait(const std::shared_ptr<registration>& entry, wait_type what);
+    void on_wait_done(loop& owner, const std::shared_ptr<registration>& entry, wait_type what);
     [[nodiscard]] static std::shared_ptr<registration>& entry_of(io_watch& watch) noexcept;
 
     loop& owner_;

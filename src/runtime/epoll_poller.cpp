@@ -32,11 +32,18 @@ epoll_poller::~epoll_poller() {
     (void)::close(set_);
 }
 
+void epoll_poller::close_copies() noexcept {
+    poller::close_copies();
+    (void)::close(std::exchange(set_, -1));
+}
+
 int epoll_poller::control(int operation, io_watch& watch, interest wanted) const noexcept {
     ::epoll_event event{};
+    // Failures and hang-ups are told whatever is asked for; to who asks for nothing else, once.
+    const bool by_edges = watch.reads_all_ || !(wanted.read || wanted.write);
     event.events = (wanted.read ? std::uint32_t{EPOLLIN} | std::uint32_t{EPOLLRDHUP} : 0U) |
                    (wanted.write ? std::uint32_t{EPOLLOUT} : 0U) |
-                   (watch.reads_all_ ? std::uint32_t{EPOLLET} : 0U);
+                   (by_edges ? std::uint32_t{EPOLLET} : 0U);
     event.data.ptr = &watch;
     int failed = ::epoll_ctl(set_, operation, watch.handle_, &event);
     if (failed != 0 && operation == EPOLL_CTL_MOD && errno == ENOENT) {
@@ -129,7 +136,8 @@ void epoll_poller::remove(io_watch& watch) {
 }
 
 unique_socket epoll_poller::release(io_watch& watch) {
-    if (watch.wanted_.any()) {
+    // The set is the parent's as well: a child must not take anything out of it.
+    if (watch.wanted_.any() && owner_.belongs_here()) {
         // Closing is not enough: a duplicate of the descriptor, in a forked child for example,
         // would keep it in the set.
         (void)control(EPOLL_CTL_DEL, watch, {});
@@ -183,10 +191,11 @@ void epoll_poller::dispatch(int count) {
 void epoll_poller::tell(io_watch& watch, std::uint32_t events) {
     const bool broken = (events & (EPOLLERR | EPOLLHUP)) != 0;
     const interest ready{watch.wanted_.read && (broken || (events & (EPOLLIN | EPOLLRDHUP)) != 0),
-                         watch.wanted_.write && (broken || (events & EPOLLOUT) != 0)};
-    if (broken && ready.read && ready.write) {
+                         watch.wanted_.write && (broken || (events & EPOLLOUT) != 0),
+                         watch.wanted_.failure && broken};
+    if (broken && ready.write && (ready.read || ready.failure)) {
         // Whoever writes first would take the socket's error away from the reader.
-        watch.on_ready({true, false});
+        watch.on_ready({ready.read, false, ready.failure});
         if (watch.handle_ != invalid_socket && watch.wanted_.write) {
             watch.on_ready({false, true});
         }

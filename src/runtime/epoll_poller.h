@@ -32,6 +32,7 @@ public:
     void arm() override {}
     /// The thread that waits on the set does not exist in the child.
     void rebuild_after_fork() override {}
+    void close_copies() noexcept override;
 
     /// Waits until something is ready or `timeout` (milliseconds, -1 = for ever) is over; how much.
     /// Negative: the set cannot be waited for, which is logged once until it can be again. Whoever

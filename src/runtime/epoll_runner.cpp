@@ -27,6 +27,10 @@ public:
     driver(const driver&) = delete;
     driver& operator=(const driver&) = delete;
     ~driver() override { (void)::close(event_); }
+    void close_copies() noexcept override {
+        (void)::close(event_);
+        is_stopping_.store(true, std::memory_order_relaxed);  // if the child returns to it
+    }
 
     void watch(epoll_poller& sockets) {
         sockets_ = &sockets;

@@ -9,6 +9,11 @@ namespace {
 // Two, so that one client's long callback does not hold up every other client of the process.
 constexpr std::size_t shared_client_threads = 2;
 
+struct client_pools {
+    std::mutex mutex;
+    std::array<std::weak_ptr<io_pool>, 2> pools;
+};
+
 }  // namespace
 
 io_pool::io_pool(std::size_t threads, readiness_method method) {
@@ -34,6 +39,9 @@ io_pool::~io_pool() {
 }
 
 void io_pool::stop() {
+    if (!made_in_.is_here()) {
+        return;  // a forked child does not have the threads
+    }
     // Everybody waits for who joins, except the threads that may be the ones to be joined.
     std::unique_lock lock(stop_mutex_, std::defer_lock);
     if (!loop::is_on_io_thread()) {
@@ -46,10 +54,9 @@ void io_pool::stop() {
 
 std::shared_ptr<io_pool> io_pool::shared_for_clients(readiness_method method) {
     // Never destroyed: a static client may be destroyed after anything in here.
-    static auto* const mutex = new std::mutex;
-    static auto* const pools = new std::array<std::weak_ptr<io_pool>, 2>;
-    const std::lock_guard lock(*mutex);
-    std::weak_ptr<io_pool>& slot = (*pools)[method == readiness_method::automatic ? 0 : 1];
+    auto& all = detail::per_process<client_pools>::get();
+    const std::lock_guard lock(all.mutex);
+    std::weak_ptr<io_pool>& slot = all.pools[method == readiness_method::automatic ? 0 : 1];
     auto pool = slot.lock();
     if (!pool) {
         pool = std::make_shared<io_pool>(shared_client_threads, method);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "runtime/io_threads.h"
+#include "utils/process.h"
 
 #include <atomic>
 #include <cstddef>
@@ -35,8 +36,11 @@ public:
     [[nodiscard]] const std::vector<std::shared_ptr<loop>>& loops() const noexcept {
         return loops_;
     }
+    /// See loop::belongs_here.
+    [[nodiscard]] bool belongs_here() const noexcept { return loops_.front()->belongs_here(); }
     [[nodiscard]] bool can_be_waited_for() const noexcept { return !is_stepped_; }
-    /// Ends and joins own threads; on an I/O thread they end by themselves. Idempotent.
+    /// Ends and joins own threads; on an I/O thread they end by themselves. Idempotent. Nothing in
+    /// a forked child.
     void stop();
 
     /// The loops in turn.
@@ -46,6 +50,7 @@ private:
     std::vector<std::shared_ptr<loop>> loops_;
     std::vector<io_threads::handle> threads_;
     std::atomic<std::size_t> next_{0};
+    const detail::origin made_in_;
     std::mutex stop_mutex_;
     const bool is_stepped_ = false;
 };

@@ -1,14 +1,21 @@
 #include "runtime/io_threads.h"
 
-#include "runtime/process_id.h"
+#include "utils/process.h"
+#include "utils/threads.h"
 
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
+#include <list>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#ifndef _WIN32
+#include <pthread.h>
+#endif
 
 namespace network_system::runtime::io_threads {
 namespace {
@@ -25,7 +32,8 @@ struct io_thread {
     // The loop is gone too, with all that was left in it: who joins the thread waits for no user
     // code, and may hold locks.
     bool is_done = false;
-    std::thread thread;
+    detail::thread thread;
+    detail::origin made_in;
 };
 
 namespace {
@@ -34,7 +42,16 @@ class registry {
 public:
     static registry& instance() {
         // Never destroyed: objects that nobody destroys use it while the process exits.
-        static auto* const all = new registry;
+        static auto* const all = [] {
+            auto* const made = new registry;
+#ifndef _WIN32
+            // Held while the process forks, so that the child finds the list whole.
+            (void)::pthread_atfork([] { instance().mutex_.lock(); },
+                                   [] { instance().mutex_.unlock(); },
+                                   [] { instance().begin_child(); });
+#endif
+            return made;
+        }();
         [[maybe_unused]] static const int status = std::atexit([] { all->end_all(); });
         return *all;
     }
@@ -44,28 +61,32 @@ public:
         auto made = std::make_shared<io_thread>();
         made->runner = loop_runner::make(method);
         const std::lock_guard lock(mutex_);
-        threads_.reserve(threads_.size() + 1);
+        // First, so that nothing can fail once the thread runs.
+        std::list<handle> added{made};
         // The runner's last reference is the thread's own: it shuts the loop down as it goes.
-        made->thread = std::thread([this, made, runner = made->runner]() mutable {
+        made->thread = detail::make_thread([this, made, runner = made->runner]() mutable {
             runner->run();
             forget_runner(*made);
             runner.reset();
             note_done(*made);
         });
-        threads_.push_back(made);
+        threads_.splice(threads_.end(), added);
         return made;
     }
 
     void end(const handle& which) {
+        if (!which->made_in.is_here()) {
+            return;
+        }
         const bool may_wait = !loop::is_on_io_thread();
-        std::thread ending;
+        detail::thread ending;
         {
             const std::lock_guard lock(mutex_);
             if (which->runner) {
                 which->runner->stop();
             }
             // Not found when it was ended before.
-            if (may_wait && std::erase(threads_, which) > 0) {
+            if (may_wait && threads_.remove(which) > 0) {
                 ending = std::move(which->thread);
             }
         }
@@ -75,6 +96,19 @@ public:
     }
 
 private:
+    void begin_child() noexcept {
+        for (const auto& each : threads_) {
+            if (each->runner) {
+                each->runner->where()->close_copies();
+            }
+        }
+        // Kept: nobody can join them, or end what they were doing.
+        left_behind_.splice(left_behind_.end(), threads_);
+        // Who waited for it does not exist, and would be waited for.
+        std::construct_at(&done_);
+        mutex_.unlock();
+    }
+
     void forget_runner(io_thread& which) {
         const std::lock_guard lock(mutex_);
         which.runner.reset();
@@ -89,7 +123,7 @@ private:
         std::vector<handle> done;
         {
             const std::lock_guard lock(mutex_);
-            std::erase_if(threads_, [&](const handle& each) {
+            threads_.remove_if([&](const handle& each) {
                 // What an ending thread destroys last, its thread-locals, may start another: it
                 // cannot join itself.
                 const bool is_own = each->thread.get_id() == std::this_thread::get_id();
@@ -102,9 +136,6 @@ private:
     }
 
     void end_all() {
-        if (process_id() != process_) {
-            return;  // the child of a fork has none of these threads
-        }
         std::unique_lock lock(mutex_);
         const auto ending = std::exchange(threads_, {});
         for (const auto& each : ending) {
@@ -128,10 +159,11 @@ private:
         }
     }
 
-    const long process_ = process_id();
     std::mutex mutex_;
     std::condition_variable done_;
-    std::vector<handle> threads_;
+    std::list<handle> threads_;
+    // A parent's.
+    std::list<handle> left_behind_;
 };
 
 }  // namespace

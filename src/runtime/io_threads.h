@@ -11,14 +11,18 @@ namespace network_system::runtime {
 /// exits, all that still run are ended: none may run on when statics are destroyed or the library
 /// is unloaded.
 ///
+/// A forked child has none of them: as it begins, its copies of their descriptors are closed, so
+/// that it keeps no connection of its parent's alive. What is on its way from one thread to another
+/// at that moment stays open in the child.
+///
 /// Thread-safety: every function may be called from any thread.
 namespace io_threads {
 
 struct io_thread;
 using handle = std::shared_ptr<io_thread>;
 
-/// Starts a thread that runs a loop. Throws std::system_error when the process is out of threads or
-/// descriptors.
+/// Starts a thread that runs a loop, and takes no signals (see detail::make_thread). Throws
+/// std::system_error when the process is out of threads or descriptors.
 [[nodiscard]] handle start(readiness_method method);
 /// Before `end`.
 [[nodiscard]] std::shared_ptr<loop> loop_of(const handle& which);

@@ -65,6 +65,9 @@ loop::batch_scope::~batch_scope() {
 }
 
 void loop::post(unique_function<void()>&& task) {
+    if (!belongs_here()) {
+        return;
+    }
     const std::lock_guard lock(mutex_);
     if (is_shut_down_) {
         return;
@@ -87,6 +90,9 @@ void loop::post(unique_function<void()>&& task) {
 bool loop::context_runs_here() const noexcept {
     if (runs_here()) {
         return true;
+    }
+    if (!belongs_here()) {
+        return false;
     }
     const std::lock_guard lock(mutex_);
     return driver_ != nullptr && driver_->runs_in_this_thread();
@@ -209,6 +215,13 @@ void loop::request_deadline_wake() {
 }
 
 void loop::shutdown() noexcept {
+    if (!belongs_here()) {
+        close_copies();
+        // They would say goodbye, or wait.
+        (void)poller_.release();
+        (void)driver_.release();
+        return;
+    }
     std::vector<unique_function<void()>> dropped;
     {
         const std::lock_guard lock(mutex_);
@@ -228,7 +241,22 @@ void loop::shutdown() noexcept {
     driver_.reset();
 }
 
+void loop::close_copies() noexcept {
+    if (poller_ != nullptr) {
+        poller_->close_copies();
+    }
+    if (driver_ != nullptr) {
+        driver_->close_copies();
+    }
+    if (current_ == this) {
+        // Forked inside a callback: the only thread of the child is no I/O thread any more.
+        current_ = nullptr;
+        runs_callbacks_ = false;
+    }
+}
+
 void loop::rebuild_after_fork() {
+    made_in_.renew();
     poller_->rebuild_after_fork();
     run_batch([] {});
 }

@@ -7,6 +7,7 @@
 #include "runtime/poller.h"
 #include "runtime/time_source.h"
 #include "utils/compiler.h"
+#include "utils/process.h"
 
 #include <network_system/utils/unique_function.h>
 
@@ -54,6 +55,8 @@ public:
     virtual void cancel_wake_at() = 0;
     /// Whether the calling thread is running the underlying io_context.
     [[nodiscard]] virtual bool runs_in_this_thread() const noexcept = 0;
+    /// In a forked child: see loop::close_copies.
+    virtual void close_copies() noexcept {}
 };
 
 enum class readiness_method : std::uint8_t { automatic, per_socket };
@@ -62,8 +65,11 @@ enum class readiness_method : std::uint8_t { automatic, per_socket };
 /// runs here, in batches: handle what is ready, write what was queued (each connection once),
 /// then free what was closed.
 ///
-/// Thread-safety: `post`, `runs_here`, `is_on_io_thread`, `net`, `clock`, `wall_clock`, `secret`,
-/// `silence` and `is_silenced` from any thread; the rest inside a batch only.
+/// In a forked child a loop is its parent's, until `rebuild_after_fork`: it takes no more tasks.
+///
+/// Thread-safety: `post`, `runs_here`, `belongs_here`, `is_on_io_thread`, `net`, `clock`,
+/// `wall_clock`, `secret`, `silence` and `is_silenced` from any thread; the rest inside a batch
+/// only.
 class loop : public std::enable_shared_from_this<loop> {
 public:
     /// The loop of an io_context, made at first use with what is given then. It lives as a service
@@ -107,6 +113,9 @@ public:
     };
     /// Whether the calling thread is inside io_context::run of this loop's context.
     [[nodiscard]] bool context_runs_here() const noexcept;
+
+    /// False in a forked child, whose parent has made the loop and goes on with it.
+    [[nodiscard]] bool belongs_here() const noexcept { return made_in_.is_here(); }
 
     [[nodiscard]] network& net() const noexcept { return net_; }
     [[nodiscard]] poller& sockets() noexcept { return *poller_; }
@@ -164,6 +173,10 @@ public:
     void shutdown() noexcept;
     [[nodiscard]] bool is_shut_down() const noexcept { return poller_ == nullptr; }
     void rebuild_after_fork();
+    /// In the child, where the loop's thread does not exist: closes this process's copies of its
+    /// descriptors, tells the watches, and does nothing else. Takes no lock, and makes do with a
+    /// list that the thread was just changing. For loops on the machine's sockets.
+    void close_copies() noexcept;
 
 private:
     class batch_scope {
@@ -193,6 +206,7 @@ private:
 
     time_source& time_;
     network& net_;
+    detail::origin made_in_;
     steady_time now_;
     unsigned long_steps_ = 0;
     deadline_wheel deadlines_;

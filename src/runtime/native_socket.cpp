@@ -110,6 +110,9 @@ std::error_code prepare_listener(socket_handle handle, const listen_settings& se
         return std::make_error_code(std::errc::operation_not_supported);
 #endif
     }
+    if (const auto error = set_receive_buffer(handle, settings.receive_buffer_size)) {
+        return error;
+    }
     return dual_stack ? set_option(handle, IPPROTO_IPV6, IPV6_V6ONLY, 0) : std::error_code{};
 }
 
@@ -154,6 +157,10 @@ std::error_code bind_local(socket_handle handle, const endpoint& wanted,
 }
 
 }  // namespace
+
+std::error_code set_receive_buffer(socket_handle listener, int size) noexcept {
+    return size > 0 ? set_option(listener, SOL_SOCKET, SO_RCVBUF, size) : std::error_code{};
+}
 
 unique_socket listen(const endpoint& local, const listen_settings& settings,
                      std::error_code& error) {

@@ -113,6 +113,9 @@ struct listen_settings {
     bool reuse_address = true;
     bool reuse_port = false;
     int backlog = 0;
+    /// 0 = the system's choice. Accepted connections inherit it, and with it the scale of their
+    /// window, which the handshake fixes: set on them it comes too late (RFC 7323, section 2.2).
+    int receive_buffer_size = 0;
 };
 
 enum class outcome : std::uint8_t { done, would_block, end, failed };
@@ -133,6 +136,10 @@ struct io_result {
 [[nodiscard]] unique_socket listen(const endpoint& local, const listen_settings& settings,
                                    std::error_code& error);
 
+/// See listen_settings::receive_buffer_size; for one that listens already, of the connections that
+/// come from now on.
+[[nodiscard]] std::error_code set_receive_buffer(socket_handle listener, int size) noexcept;
+
 /// `done` fills `accepted` and `peer`; `would_block` when the queue is empty.
 [[nodiscard]] io_result accept(socket_handle listener, unique_socket& accepted, endpoint& peer);
 
@@ -140,7 +147,8 @@ struct io_result {
 /// server whose queue is full fails it with `resource_unavailable_try_again`.
 [[nodiscard]] io_result connect(const endpoint& peer, const connect_settings& settings,
                                 unique_socket& connecting) noexcept;
-/// How a connect that became writable ended.
+/// How a connect that became writable ended; of a connected socket, what broke it (SO_ERROR). Takes
+/// it away: it is told once.
 [[nodiscard]] std::error_code connect_result(socket_handle handle) noexcept;
 
 /// Of the settings those that a socket of this family has.

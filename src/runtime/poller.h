@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace network_system::runtime {
 
@@ -11,8 +12,11 @@ namespace network_system::runtime {
 struct interest {
     bool read = false;
     bool write = false;
+    /// That the connection breaks, told once: for who reads nothing for now. Bytes and an orderly
+    /// end do not wake it. Who reads or writes learns of it there.
+    bool failure = false;
 
-    [[nodiscard]] bool any() const noexcept { return read || write; }
+    [[nodiscard]] bool any() const noexcept { return read || write || failure; }
     friend bool operator==(const interest&, const interest&) = default;
 };
 
@@ -28,6 +32,8 @@ public:
 
     /// The socket is ready, or has failed: the next read or write tells which.
     virtual void on_ready(interest ready) = 0;
+    /// In a forked child, whose copy of the socket was closed: no lock, no user code.
+    virtual void on_left_behind() noexcept {}
     /// The loop is going away with its io_context: forget it, and run no user code.
     virtual void on_loop_shutdown() = 0;
 
@@ -117,6 +123,17 @@ public:
                 remove_waiting(*watch);
             }
             watch->on_loop_shutdown();
+        }
+    }
+
+    /// See loop::close_copies.
+    virtual void close_copies() noexcept {
+        for (io_watch* watch = watches_.first(); watch != nullptr;
+             watch = watch_list::next(*watch)) {
+            if (watch->handle_ != invalid_socket) {
+                sockets::close(std::exchange(watch->handle_, invalid_socket));
+                watch->on_left_behind();
+            }
         }
     }
 

@@ -3,13 +3,15 @@
 #include "runtime/socket_platform.h"
 #include "utils/contain.h"
 #include "utils/host.h"
+#include "utils/process.h"
+#include "utils/threads.h"
 
 #include <algorithm>
 #include <list>
 #include <memory>
 #include <mutex>
 #include <new>
-#include <thread>
+#include <system_error>
 #include <utility>
 
 namespace network_system::runtime {
@@ -122,8 +124,7 @@ public:
 
     /// Never destroyed: its threads may outlive every static object.
     [[nodiscard]] static resolver_threads& instance() {
-        static auto* const threads = new resolver_threads;
-        return *threads;
+        return detail::per_process<resolver_threads>::get();
     }
 
     void ask(const question_ptr& question) {
@@ -137,7 +138,7 @@ public:
             ++running_;
         }
         try {
-            std::thread([this, question] { run(question); }).detach();
+            detail::make_thread([this, question] { run(question); }).detach();
         } catch (const std::bad_alloc&) {
             note_no_thread();
             throw;

@@ -1,12 +1,12 @@
 #include "runtime/slow_close.h"
 
-#include "runtime/process_id.h"
+#include "utils/process.h"
+#include "utils/threads.h"
 
 #include <cstddef>
 #include <cstdlib>
 #include <exception>
 #include <mutex>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -23,16 +23,17 @@ class closer {
 public:
     static closer& instance() {
         // Never destroyed: sockets are closed while the process exits, too.
-        static auto* const only = new closer;
-        [[maybe_unused]] static const int status = std::atexit([] { only->finish(); });
-        return *only;
+        auto& only = detail::per_process<closer>::get();
+        [[maybe_unused]] static const int status = std::atexit([] {
+            if (closer* const left = detail::per_process<closer>::find()) {
+                left->finish();
+            }
+        });
+        return only;
     }
 
     /// Takes the socket; leaves it where it is if it cannot.
     void take(unique_socket& socket) {
-        if (process_id() != process_) {
-            return;  // the child of a fork does not have the thread, and may find the lock taken
-        }
         const std::lock_guard lock(mutex_);
         if (is_finished_ || waiting_.size() >= most_waiting) {
             return;
@@ -42,7 +43,7 @@ public:
             if (thread_.joinable()) {
                 thread_.join();  // it has nothing left to do but to end
             }
-            thread_ = std::thread([this] { run(); });
+            thread_ = detail::make_thread([this] { run(); });
             is_running_ = true;
         }
         waiting_.push_back(std::move(socket));
@@ -62,10 +63,7 @@ private:
         }
     }
     void finish() {
-        if (process_id() != process_) {
-            return;
-        }
-        std::thread last;
+        detail::thread last;
         {
             const std::lock_guard lock(mutex_);
             is_finished_ = true;
@@ -76,9 +74,8 @@ private:
         }
     }
 
-    const long process_ = process_id();
     std::mutex mutex_;
-    std::thread thread_;
+    detail::thread thread_;
     std::vector<unique_socket> waiting_;
     bool is_running_ = false;
     bool is_finished_ = false;

@@ -1,5 +1,6 @@
 #include "runtime/time_source.h"
 
+#include "utils/process.h"
 #include "utils/random.h"
 
 #include <array>
@@ -16,11 +17,17 @@ public:
     wall_time wall() noexcept override { return std::chrono::system_clock::now(); }
 
     std::uint64_t random() noexcept override {
-        thread_local std::mt19937_64 generator = [] {
+        const auto seeded = [] {
             std::uint64_t seed = 0;
             detail::fill_random({reinterpret_cast<std::uint8_t*>(&seed), sizeof seed});
             return std::mt19937_64(seed);
-        }();
+        };
+        thread_local std::mt19937_64 generator = seeded();
+        thread_local detail::origin seeded_in;
+        if (!seeded_in.is_here()) {
+            generator = seeded();
+            seeded_in.renew();
+        }
         return generator();
     }
 
@@ -28,9 +35,12 @@ public:
         // By the page: a system call for each would cost more than what it is for.
         thread_local std::array<std::uint32_t, 256> batch;
         thread_local std::size_t used = batch.size();
-        if (used == batch.size()) {
+        // A forked child must not use what its parent does.
+        thread_local detail::origin drawn_in;
+        if (used == batch.size() || !drawn_in.is_here()) {
             detail::fill_random({reinterpret_cast<std::uint8_t*>(batch.data()), sizeof batch});
             used = 0;
+            drawn_in.renew();
         }
         return batch[used++];
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "runtime/native_socket.h"
+#include "utils/process.h"
 
 #include <network_system/utils/endpoint.h>
 #include <network_system/utils/result_types.h>
@@ -13,7 +14,8 @@
 namespace network_system::runtime {
 
 /// The file of a listening Unix domain socket, while it is this process's to remove. Empty for
-/// names in the abstract namespace, which have no file.
+/// names in the abstract namespace, which have no file. A forked child has none either: its parent
+/// listens on.
 ///
 /// Object lifetimes: dropping it leaves the file.
 class unix_socket_file {
@@ -30,6 +32,7 @@ public:
 
 private:
     std::string path_;
+    detail::origin found_in_;
     std::uint64_t device_ = 0;
     std::uint64_t inode_ = 0;
 };

@@ -30,7 +30,7 @@ unix_socket_file unix_socket_file::at(const std::string& path) {
 
 bool unix_socket_file::is_there() const {
     const unix_socket_file now = at(path_);
-    return !is_empty() && now.device_ == device_ && now.inode_ == inode_;
+    return !is_empty() && found_in_.is_here() && now.device_ == device_ && now.inode_ == inode_;
 }
 
 void unix_socket_file::remove() noexcept {

@@ -153,6 +153,7 @@ private:
 
     void on_ready(runtime::interest ready) override;
     void on_loop_shutdown() override;
+    void on_left_behind() noexcept override { is_stopped_.store(true, std::memory_order_relaxed); }
     void on_deadline(runtime::steady_time now) override;
     void flush() override;
 

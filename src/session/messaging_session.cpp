@@ -1,4 +1,5 @@
 #include "utils/failure.h"
+#include "utils/process.h"
 
 #include <network_system/session/messaging_session.h>
 
@@ -10,10 +11,14 @@
 namespace network_system::session {
 namespace {
 
+struct user_data_mutexes {
+    std::array<std::mutex, 16> all;
+};
+
 /// Guards the user data of the sessions that hash to it: a mutex in each would weigh on every
 /// idle connection, and is held for two pointer copies.
-std::mutex& user_data_mutex(const messaging_session* session) noexcept {
-    static std::array<std::mutex, 16> mutexes;
+std::mutex& user_data_mutex(const messaging_session* session) {
+    auto& mutexes = detail::per_process<user_data_mutexes>::get().all;
     return mutexes[std::hash<const messaging_session*>{}(session) / 64 % mutexes.size()];
 }
 

@@ -231,7 +231,7 @@ void stream_session::end_rate_hold() {
 
 VoidResult stream_session::set_paused(bool paused) {
     return detail::within_memory([&]() -> VoidResult {
-        if (is_stopped()) {
+        if (is_stopped() || !loop().belongs_here()) {
             return closed_error();
         }
         if (loop().runs_here()) {
@@ -269,7 +269,7 @@ VoidResult stream_session::ping(ping_handler&& handler, operation_id operation) 
             return detail::failure(errc::not_supported,
                                    describe("ping needs framing::message; connection to"), id());
         }
-        if (is_stopped()) {
+        if (is_stopped() || !loop().belongs_here()) {
             return closed_error();
         }
         if (loop().runs_here()) {

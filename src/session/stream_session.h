@@ -339,6 +339,10 @@ protected:
     // transport_handler, where all protocols agree.
     void on_bytes(std::size_t placed, std::span<std::uint8_t> rest) override;
     void on_write_failed(errc code) override;
+    void on_left_behind() noexcept override {
+        mark_stopped();
+        forbid_sends();
+    }
     void on_deadline() override;
     runtime::steady_time on_close_deadline() override { return more_time(); }
 
@@ -532,6 +536,9 @@ private:
 template <typename Append>
 VoidResult stream_session::queue_frame(std::size_t wire_bytes, const Append& append) {
     if (!loop().runs_here()) {
+        if (!loop().belongs_here()) {
+            return closed_error();
+        }
         auto held = remote_.acquire();
         if (const auto answer = admit_from_other_thread(held, wire_bytes);
             answer != admission::granted) {

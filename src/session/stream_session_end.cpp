@@ -13,6 +13,9 @@ using std::chrono::milliseconds;
 
 VoidResult stream_session::stop_session() {
     return detail::within_memory([this] {
+        if (!loop().belongs_here()) {
+            return closed_error();
+        }
         if (loop().runs_here()) {
             mark_stopped();
             wind_down(runtime::after(loop().now(), drain_timeout_));
@@ -26,7 +29,7 @@ VoidResult stream_session::stop_session() {
 
 VoidResult stream_session::stop_session(stop_handler&& handler) {
     return detail::within_memory([&] {
-        if (is_gone_.load(std::memory_order_acquire)) {
+        if (is_gone_.load(std::memory_order_acquire) || !loop().belongs_here()) {
             return closed_error();
         }
         post_own(handler, [this](stop_handler& stopped) { stop_then(stopped); });

@@ -31,7 +31,8 @@ VoidResult stream_session::may_pull(bool has_handler) const {
                                describe("a message has to be given to a handler; connection to"),
                                id());
     }
-    if (is_gone_.load(std::memory_order_acquire) && pull_->size() == 0) {
+    if ((is_gone_.load(std::memory_order_acquire) && pull_->size() == 0) ||
+        !loop().belongs_here()) {
         return closed_error();
     }
     return ok();

@@ -8,6 +8,12 @@
 namespace network_system::session {
 
 VoidResult stream_session::closed_error() const {
+    if (!loop().belongs_here()) {
+        return detail::failure(errc::not_supported,
+                               describe("made before fork(), and goes on in the parent only: "
+                                        "connection to"),
+                               id());
+    }
     return detail::failure(errc::connection_closed, describe("connection to"), id());
 }
 

@@ -262,7 +262,7 @@ stream_session::admission stream_session::offer(const transport::shared_frame& f
                                                 std::size_t payload_size, std::string_view key,
                                                 wake_list& wakes, bool may_wait) {
     // A peer that has not finished its handshake is sent nothing, and cannot make us keep it.
-    if (!may_send() || !is_open_) {
+    if (!may_send() || !is_open_ || !loop().belongs_here()) {
         return admission::closed;
     }
     if (has_to_wait(payload_size)) {

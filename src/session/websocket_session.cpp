@@ -146,6 +146,9 @@ VoidResult websocket_session::close(ws_close_code code, std::string_view reason)
             return detail::failure(errc::invalid_argument,
                                    "a close reason is UTF-8 of at most 123 bytes", id());
         }
+        if (!loop().belongs_here()) {
+            return closed_error();
+        }
         if (loop().runs_here()) {
             mark_stopped();
             end_with(code, reason, true, {});

@@ -105,7 +105,7 @@ interest simulated_network::readiness(const simulated_socket& of) const noexcept
         case role::connected: break;
     }
     if (of.failure) {
-        return {true, true};
+        return {true, true, true};
     }
     const auto& pipes = of.connection->from;
     const pipe& in = pipes[1 - of.side];

@@ -52,7 +52,7 @@ interest simulated_poller::readiness(socket_handle handle) const {
     }
     const interest wanted = interest_of(*found->watch);
     const interest is = host_.fabric().readiness(*found);
-    return {wanted.read && is.read, wanted.write && is.write};
+    return {wanted.read && is.read, wanted.write && is.write, wanted.failure && is.failure};
 }
 
 void simulated_poller::check(socket_handle handle) {

@@ -62,6 +62,9 @@ public:
             return calls_.count_unacknowledged(handle_, all, known);
         });
     }
+    /// What broke the connection, once; nothing when it is not broken, or was read or written
+    /// since.
+    [[nodiscard]] std::error_code take_error() const noexcept { return calls_.take_error(handle_); }
     void shutdown_write() const { calls_.shutdown_write(handle_); }
     /// The coming `detach` resets the connection instead of ending it in order.
     void prepare_reset() noexcept {

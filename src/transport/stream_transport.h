@@ -50,6 +50,11 @@ private:
 
     void on_ready(runtime::interest ready) override;
     void on_loop_shutdown() override;
+    void on_left_behind() noexcept override {
+        if (handler_ != nullptr) {
+            handler_->on_left_behind();
+        }
+    }
     void flush() override;
     void on_deadline(steady_time now) override;
 
@@ -72,6 +77,8 @@ private:
     void deliver(std::size_t count, std::size_t place_size, std::span<std::uint8_t> buffer);
     void on_end_of_stream();
     void on_read_failed(errc code);
+    /// The connection has failed while it was not read.
+    void on_failure();
     void on_nothing_to_read();
     void on_write_failed(const std::error_code& error);
     /// Writing has failed: reads once more, and ends when there is no more.
@@ -89,6 +96,9 @@ private:
     void continue_close();
     [[nodiscard]] bool wants_to_read() const noexcept {
         return !has_ended_ && (!is_paused_ || state_ != state::open);
+    }
+    [[nodiscard]] bool is_held() const noexcept {
+        return !has_ended_ && is_paused_ && state_ == state::open;
     }
     void update_interest();
     // Layered streams only.

@@ -39,7 +39,7 @@ void stream_transport<Stream>::start(transport_handler& handler) {
 template <typename Stream>
 std::optional<errc> stream_transport<Stream>::attach() {
     try {
-        const auto error = stream_.attach(*loop_, *this, {!is_paused_, false});
+        const auto error = stream_.attach(*loop_, *this, {wants_to_read(), false, is_held()});
         return error ? std::optional(errc::connection_failed) : std::nullopt;
     } catch (const std::bad_alloc&) {
         return errc::out_of_memory;
@@ -56,6 +56,12 @@ void stream_transport<Stream>::handle_readiness(runtime::interest ready) {
     if constexpr (is_layered) {
         if (!stream_.is_established() && !loop_->takes_long_step()) {
             return;  // it is still ready in the next batch
+        }
+    }
+    if (ready.failure && is_held()) {
+        on_failure();
+        if (state_ == state::closed) {
+            return;
         }
     }
     if (ready.write) {
@@ -278,7 +284,7 @@ void stream_transport<Stream>::update_interest() {
     if (state_ == state::idle || state_ == state::closed) {
         return;
     }
-    stream_.set_interest(*loop_, *this, {wants_to_read(), is_write_blocked_});
+    stream_.set_interest(*loop_, *this, {wants_to_read(), is_write_blocked_, is_held()});
 }
 
 template <typename Stream>

@@ -273,7 +273,7 @@ runtime::interest tls_connection::below(runtime::interest wanted) const noexcept
     if (!is_established_) {
         return {true, output_.is_blocked()};
     }
-    return {wanted.read, wanted.write || output_.is_blocked()};
+    return {wanted.read, wanted.write || output_.is_blocked(), wanted.failure};
 }
 
 void tls_connection::note_timeout() {

@@ -43,6 +43,8 @@ public:
     /// The deadline of a close has passed: when to ask again. A moment that is past resets the
     /// connection.
     virtual steady_time on_close_deadline() { return {}; }
+    /// In a forked child, of a connection of its parent's: no lock, no user code.
+    virtual void on_left_behind() noexcept {}
     /// Exactly once, last. `reason` is what `close` or `abort` gave, or what went wrong since.
     virtual void on_closed(std::error_code reason) = 0;
 

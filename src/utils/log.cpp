@@ -8,6 +8,10 @@
 #include <mutex>
 #include <utility>
 
+#ifndef _WIN32
+#include <pthread.h>
+#endif
+
 namespace network_system {
 namespace {
 
@@ -18,7 +22,15 @@ struct sink_slot {
 
 // Never destroyed: threads may still log while the process exits.
 sink_slot& slot() {
-    static auto* const instance = new sink_slot;
+    static auto* const instance = [] {
+        auto* const made = new sink_slot;
+#ifndef _WIN32
+        // Held while the process forks: the child goes on with the sink, and finds the lock free.
+        (void)::pthread_atfork([] { slot().mutex.lock(); }, [] { slot().mutex.unlock(); },
+                               [] { slot().mutex.unlock(); });
+#endif
+        return made;
+    }();
     return *instance;
 }
 

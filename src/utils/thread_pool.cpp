@@ -2,6 +2,8 @@
 // wait for them.
 #include "utils/failure.h"
 #include "utils/log.h"
+#include "utils/process.h"
+#include "utils/threads.h"
 #include "utils/user_code.h"
 
 #include <network_system/utils/thread_pool.h>
@@ -38,10 +40,13 @@ public:
     };
 
     static abandoned_threads& instance() {
-        // Never destroyed: threads use it while the process exits.
-        static auto* const all = new abandoned_threads;
-        [[maybe_unused]] static const int status = std::atexit([] { all->wait(); });
-        return *all;
+        auto& all = detail::per_process<abandoned_threads>::get();
+        [[maybe_unused]] static const int status = std::atexit([] {
+            if (auto* const left = detail::per_process<abandoned_threads>::find()) {
+                left->wait();
+            }
+        });
+        return all;
     }
 
     void note_started(crew& of) {
@@ -97,6 +102,9 @@ public:
     }
 
     VoidResult submit(unique_function<void()>& task) {
+        if (is_left_behind()) {
+            return refusal({errc::not_supported, "the pool was made before fork()"});
+        }
         const std::lock_guard lock(mutex_);
         if (!is_running_.load(std::memory_order_relaxed)) {
             return refusal(why_refused_);
@@ -125,12 +133,15 @@ public:
     }
 
     void stop() {
+        if (is_left_behind()) {
+            return;
+        }
         begin_stop();
         if (runs_here()) {
             return;
         }
         const std::lock_guard lock(join_mutex_);
-        for (std::thread& each : threads_) {
+        for (detail::thread& each : threads_) {
             if (each.joinable()) {
                 each.join();
             }
@@ -145,7 +156,7 @@ public:
         }
         begin_stop();
         abandoned_threads::instance().abandon(*crew_);
-        for (std::thread& each : threads_) {
+        for (detail::thread& each : threads_) {
             if (each.joinable()) {
                 each.detach();
             }
@@ -157,9 +168,11 @@ public:
         return pending_.load(std::memory_order_relaxed);
     }
     [[nodiscard]] bool is_running() const noexcept {
-        return is_running_.load(std::memory_order_relaxed);
+        return is_running_.load(std::memory_order_relaxed) && !is_left_behind();
     }
     [[nodiscard]] bool runs_here() const noexcept { return current_ == this; }
+    /// In a forked child, which has none of the threads.
+    [[nodiscard]] bool is_left_behind() const noexcept { return !made_in_.is_here(); }
 
 private:
     struct refused {
@@ -183,12 +196,13 @@ private:
         auto& all = abandoned_threads::instance();
         all.note_started(*crew_);
         try {
-            threads_.emplace_back([self = shared_from_this(), crew = crew_]() mutable {
-                current_ = self.get();
-                self->workers_.attach();
-                self.reset();
-                abandoned_threads::instance().note_ended(*crew);
-            });
+            threads_.push_back(
+                detail::make_thread([self = shared_from_this(), crew = crew_]() mutable {
+                    current_ = self.get();
+                    self->workers_.attach();
+                    self.reset();
+                    abandoned_threads::instance().note_ended(*crew);
+                }));
         } catch (...) {
             all.note_ended(*crew_);
             throw;
@@ -207,6 +221,7 @@ private:
 
     static thread_local const impl* current_;
 
+    const detail::origin made_in_;
     const std::size_t max_pending_;
     const std::shared_ptr<abandoned_threads::crew> crew_ =
         std::make_shared<abandoned_threads::crew>();
@@ -219,7 +234,7 @@ private:
     bool is_ending_ = false;
     refused why_refused_{errc::not_initialized, "the pool has stopped"};
     std::mutex join_mutex_;
-    std::vector<std::thread> threads_;
+    std::vector<detail::thread> threads_;
     asio::thread_pool workers_{0};
 };
 
@@ -231,6 +246,10 @@ thread_pool::thread_pool(std::size_t threads, std::size_t max_pending)
 }
 
 thread_pool::~thread_pool() {
+    if (impl_->is_left_behind()) {
+        detail::keep_for_ever(std::move(impl_));
+        return;
+    }
     impl_->end();
 }
 

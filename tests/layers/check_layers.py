@@ -14,6 +14,7 @@ Rules:
   6. A quoted include names a file that exists; a public header includes no private one.
   7. src/CMakeLists.txt lists exactly the .cpp files under src/.
   8. A duration is added to a time by utils/deadline.h: a plain sum of one of a user's would overflow.
+  9. Threads are made by utils/threads.cpp, which blocks the signals that are not ours.
 """
 
 import argparse
@@ -99,6 +100,8 @@ _INCLUDE = re.compile(r'^\s*#\s*include\s*(<[^>]+>|"[^"]+")')
 _PLAIN_SUM = re.compile(
     r"\b(now|clock)\(\)\s*\+(?!\+)|(?<!\+)\+\s*[\w.:>()-]*(_timeout|_interval|_delay|_patience|_grace)_?\b"
 )
+_THREAD = re.compile(r"\bstd::(thread\b(?!::id)|jthread\b|async\b)|\bpthread_create\b")
+_MAKES_THREADS = re.compile(r"src/utils/threads\.(h|cpp)$")
 _COMMENT = re.compile(r"//[^\n]*")
 
 
@@ -143,6 +146,7 @@ class Checker:
         for path in self.files:
             self._check_file(path)
             self._check_sums(path)
+            self._check_threads(path)
         for path in self.files:
             if _LIGHT.match(path):
                 self._check_light(path)
@@ -178,6 +182,14 @@ class Checker:
         for match in _PLAIN_SUM.finditer(text):
             line = text.count("\n", 0, match.start()) + 1
             self.error(path, line, f"a plain sum ({' '.join(match.group().split())}); use after of utils/deadline.h")
+
+    def _check_threads(self, path):
+        if _MAKES_THREADS.match(path):
+            return
+        text = _COMMENT.sub("", (self.root / path).read_text(encoding="utf-8"))
+        for match in _THREAD.finditer(text):
+            line = text.count("\n", 0, match.start()) + 1
+            self.error(path, line, f"{match.group()}; threads are made by make_thread of utils/threads.h")
 
     def _check_light(self, path):
         """Follows the project's own headers from a light public header."""
@@ -255,6 +267,13 @@ _SELF_TEST = [
     ({"src/core/a.cpp": "d = loop.now() +\n    options.drain_timeout;"}, "src/core/a.cpp:1: a plain sum"),
     ({"src/core/a.cpp": "d = last_ + config_->idle_timeout;"}, "a plain sum"),
     ({"src/core/a.cpp": "d = after(clock(), x); ++all.request_timeouts; y = now() - b; // now() + c"}, None),
+    ({"src/core/a.cpp": "std::thread work([] {});"}, "threads are made by make_thread"),
+    ({"src/core/a.cpp": "std::vector<std::thread> all; all.emplace_back([] {});"}, "threads are made by"),
+    ({"src/core/a.cpp": "std::jthread work([] {});"}, "threads are made by make_thread"),
+    ({"src/core/a.cpp": "auto f = std::async(work);"}, "threads are made by make_thread"),
+    ({"src/core/a.cpp": "pthread_create(&id, nullptr, run, nullptr);"}, "threads are made by make_thread"),
+    ({"src/core/a.cpp": "std::thread::id a = std::this_thread::get_id(); // std::thread"}, None),
+    ({"src/utils/threads.cpp": "std::thread work([] {});"}, None),
     ({"src/CMakeLists.txt": "utils/a.cpp"}, "lists src/utils/a.cpp"),
 ]
 

@@ -11,7 +11,7 @@
 namespace loopback {
 namespace {
 
-constexpr std::size_t crowd = 5;
+constexpr std::size_t crowd_size = 5;
 
 /// A server whose loop is held up while others connect, and is stopped then.
 class busy_server {
@@ -81,7 +81,7 @@ TEST_P(field_faults, stop_that_resets_the_accept_queue) {
     options.drain_timeout = patience;
     busy_server busy(options);
     busy.hold_up(frame_of(type_data, pattern(1)));
-    auto peers = busy.connect_many(crowd);
+    auto peers = busy.connect_many(crowd_size);
     std::thread reads([&] {
         for (auto& each : peers) {
             EXPECT_EQ(reason_of_end(each), 0);
@@ -91,7 +91,7 @@ TEST_P(field_faults, stop_that_resets_the_accept_queue) {
     busy.stop();
     reads.join();
     const auto metrics = busy.server.server.metrics();
-    EXPECT_EQ(metrics.connections_accepted, 1 + crowd);
+    EXPECT_EQ(metrics.connections_accepted, 1 + crowd_size);
     EXPECT_EQ(metrics.connections_refused, 0U);
     EXPECT_EQ(busy.server.closed.size(), busy.server.sessions.size());
 }
@@ -103,7 +103,7 @@ TEST_P(field_faults, stop_that_resets_the_accept_queue_without_goodbyes) {
         options.drain_timeout = patience;
         busy_server busy(options);
         busy.hold_up(length_prefixed(pattern(1)));
-        auto peers = busy.connect_many(crowd);
+        auto peers = busy.connect_many(crowd_size);
         for (const auto& each : peers) {
             EXPECT_TRUE(each.send(length_prefixed(pattern(100)))) << "which nobody will read";
         }
@@ -115,7 +115,7 @@ TEST_P(field_faults, stop_that_resets_the_accept_queue_without_goodbyes) {
         });
         busy.stop();
         reads.join();
-        EXPECT_EQ(busy.server.server.metrics().connections_accepted, 1 + crowd);
+        EXPECT_EQ(busy.server.server.metrics().connections_accepted, 1 + crowd_size);
     }
 }
 
@@ -125,12 +125,12 @@ TEST_P(field_faults, stop_that_forgets_its_limits_for_the_accept_queue) {
     options.max_connections = 1;
     busy_server busy(options);
     busy.hold_up(frame_of(type_data, pattern(1)));
-    auto peers = busy.connect_many(crowd);
+    auto peers = busy.connect_many(crowd_size);
     busy.stop();
     for (auto& each : peers) {
         EXPECT_EQ(reason_of_end(each), static_cast<int>(errc::server_full));
     }
-    EXPECT_EQ(busy.server.server.metrics().connections_refused, crowd);
+    EXPECT_EQ(busy.server.server.metrics().connections_refused, crowd_size);
 }
 
 TEST_P(field_faults, stop_that_takes_the_queue_of_who_listens_on) {
@@ -140,7 +140,7 @@ TEST_P(field_faults, stop_that_takes_the_queue_of_who_listens_on) {
     busy.hold_up(frame_of(type_data, pattern(1)));
     auto shared = busy.server.server.share_listener();
     ASSERT_TRUE(is_ok(shared));
-    auto peers = busy.connect_many(crowd);
+    auto peers = busy.connect_many(crowd_size);
     busy.stop();
     // Asio may look at the listener once more before it runs what ends it.
     const bool is_exact = GetParam() == std::tuple(readiness::automatic, driver::own_threads);
@@ -156,7 +156,7 @@ TEST_P(field_faults, stop_that_takes_the_queue_of_who_listens_on) {
         const auto answer = each.receive_frame();
         served += answer && answer->type == type_data ? 1U : 0U;
     }
-    EXPECT_EQ(served + taken, crowd);
+    EXPECT_EQ(served + taken, crowd_size);
 }
 
 TEST_P(field_faults, stop_that_resets_proxied_connections) {

@@ -11,7 +11,7 @@ namespace {
 
 using network_system::testing::scripted_name;
 
-constexpr std::size_t header_size = 5;
+constexpr std::size_t frame_header_size = 5;
 
 TEST_P(field_faults, unbounded_queue_with_a_slow_reader) {
     constexpr std::size_t high = 256 * 1024;
@@ -47,7 +47,7 @@ TEST_P(field_faults, unbounded_queue_with_a_slow_reader) {
 
 TEST_P(field_faults, queue_check_ignoring_other_threads_writes) {
     constexpr std::size_t high = 64 * 1024;
-    constexpr std::size_t frame = 1000 + header_size;
+    constexpr std::size_t frame = 1000 + frame_header_size;
     server_options narrow = for_server();
     narrow.session.high_watermark = high;
     narrow.session.low_watermark = high / 4;

@@ -4,7 +4,7 @@
 namespace loopback {
 namespace {
 
-constexpr std::size_t high_mark = 100'000;
+constexpr std::size_t wait_mark = 100'000;
 constexpr std::size_t message_size = 1000;
 constexpr std::size_t frame_size = message_size + 5;
 
@@ -44,7 +44,7 @@ private:
                                                std::chrono::milliseconds wait) {
         options.session.policy = send_policy::wait;
         options.session.send_wait_timeout = wait;
-        options.session.high_watermark = high_mark;
+        options.session.high_watermark = wait_mark;
         options.session.low_watermark = 0;
         options.socket.send_buffer_size = 4096;
         options.drain_timeout = 0ms;
@@ -76,13 +76,13 @@ TEST_P(field_faults, wait_that_sleeps_until_the_low_watermark) {
     std::thread waiting(
         [&, &to = session] { sent.add(to->send_packet(pattern(message_size)).is_ok()); });
     // A part of what is queued, and the queue is far from empty.
-    for (std::size_t read = 0; read < high_mark / 2 && sent.size() == 0; read += frame_size) {
+    for (std::size_t read = 0; read < wait_mark / 2 && sent.size() == 0; read += frame_size) {
         EXPECT_TRUE(peer.receive_frame_of(type_data));
     }
     EXPECT_TRUE(sent.wait_for(1, patience / 2));
     waiting.join();
     EXPECT_EQ(sent.all(), std::vector{true});
-    EXPECT_GT(session->queued_bytes(), high_mark / 4);
+    EXPECT_GT(session->queued_bytes(), wait_mark / 4);
     EXPECT_EQ(server->writable.count(), 0U) << "that is for the low watermark";
     EXPECT_EQ(session->metrics().sends_rejected, refused);
 }
@@ -130,7 +130,7 @@ TEST_P(field_faults, broadcast_held_up_by_stalled_receivers) {
     EXPECT_EQ(slow.session->metrics().sends_rejected, refused_slow);
     for (std::size_t i = 0; i < stalled.size(); ++i) {
         EXPECT_EQ(stalled[i].session->metrics().sends_rejected, refused[i] + 1);
-        EXPECT_GT(stalled[i].session->queued_bytes(), high_mark - frame_size);
+        EXPECT_GT(stalled[i].session->queued_bytes(), wait_mark - frame_size);
     }
 }
 

@@ -1,26 +1,15 @@
 // fork() with io_context::notify_fork: parent and child each go on with what is theirs.
 #include "loopback/support.h"
+#include "support/child_process.h"
 
 #include <asio/io_context.hpp>
-
-#include <sys/wait.h>
-
-#include <filesystem>
-#include <fstream>
-
-// ThreadSanitizer does not follow threads that are made after a fork.
-#if defined(__SANITIZE_THREAD__)
-#define NETWORK_TEST_NO_FORK 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define NETWORK_TEST_NO_FORK 1
-#endif
-#endif
 
 #ifndef NETWORK_TEST_NO_FORK
 
 namespace loopback {
 namespace {
+
+using network_system::testing::watched_descriptors;
 
 class ForkTest : public BothReadiness {};
 INSTANTIATE_TEST_SUITE_P(Method, ForkTest, both_methods(), method_of);
@@ -40,18 +29,6 @@ INSTANTIATE_TEST_SUITE_P(Method, ForkTest, both_methods(), method_of);
     context.poll();
     const auto answer = peer.receive_frame_of(type_data);
     return answer && answer->payload == message;
-}
-
-/// The sockets and timers that the process's epoll sets watch.
-[[nodiscard]] std::size_t watched_descriptors() {
-    std::size_t count = 0;
-    for (const auto& each : std::filesystem::directory_iterator("/proc/self/fdinfo")) {
-        std::ifstream info(each.path());
-        for (std::string line; std::getline(info, line);) {
-            count += line.starts_with("tfd:") ? 1U : 0U;
-        }
-    }
-    return count;
 }
 
 TEST_P(ForkTest, BothSidesGoOn) {

@@ -74,6 +74,24 @@ TEST_P(ProxyProtocolTest, WhatFollowsTheHeaderIsTheSessions) {
     }
 }
 
+TEST_P(ProxyProtocolTest, field_fault_a_header_over_4096_bytes_is_refused) {
+    test_server server(behind_proxies({"127.0.0.1"}));
+    const auto port = server.start();
+    std::size_t served = 0;
+    for (const std::size_t size : {std::size_t{4097}, std::size_t{16 + 65'535}}) {
+        const bytes addresses = proxy_tcp4_block(5);
+        const bytes header =
+            proxy_wire(proxy_proxy, proxy_tcp4,
+                       concat({addresses, proxy_tlv(0x20, size - 16 - addresses.size() - 3)}));
+        ASSERT_EQ(header.size(), size);
+        raw_peer peer = raw_peer::connect(port);
+        ASSERT_TRUE(peer.send(header));
+        EXPECT_TRUE(is_served(peer)) << size;
+        EXPECT_EQ(server.sessions.at(served++)->remote_endpoint().address(), "192.0.2.5");
+    }
+    EXPECT_EQ(server.server.metrics().proxy_errors, 0U);
+}
+
 TEST_P(ProxyProtocolTest, AProxyMaySpeakForItself) {
     test_server server(behind_proxies({"127.0.0.0/8"}));
     const auto port = server.start();

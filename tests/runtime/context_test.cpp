@@ -7,8 +7,6 @@ namespace {
 using namespace network_system::testing;
 using loopback::bytes;
 
-constexpr interest to_read{true, false};
-
 class contexts : public every_loop {
 protected:
     [[nodiscard]] asio::io_context& context() {

@@ -16,9 +16,9 @@ using loopback::bytes;
 using loopback::stream_end;
 
 constexpr interest nothing{};
-constexpr interest to_read{true, false};
 constexpr interest to_write{false, true};
 constexpr interest both{true, true};
+constexpr interest to_fail{false, false, true};
 
 class pollers : public every_loop {};
 INSTANTIATE_TEST_SUITE_P(every, pollers, every_loop_kind(), kind_name);
@@ -114,6 +114,58 @@ TEST_P(pollers, tell_a_watch_that_reads_all_of_what_came_while_it_did_not_want_i
     EXPECT_FALSE(watch.seen.read);
     watch.want(to_read);
     ASSERT_TRUE(loop.run_until([&] { return watch.seen.read; }));
+}
+
+TEST_P(pollers, tell_a_failure_once_to_who_reads_and_writes_nothing) {
+    connection pair;
+    recording_watch watch(loop, reading::all);
+    ASSERT_FALSE(watch.add(std::move(pair.ours), to_fail));
+    ASSERT_TRUE(pair.theirs.send(bytes{1, 2, 3}));
+    ASSERT_TRUE(arrives(watch.handle(), POLLIN));
+    ASSERT_TRUE(loop.comes_to_rest());
+    EXPECT_EQ(watch.calls, 0) << "bytes are no failure";
+    pair.theirs.reset();
+    ASSERT_TRUE(loop.run_until([&] { return watch.calls > 0; }));
+    EXPECT_EQ(watch.seen, to_fail);
+    ASSERT_TRUE(loop.comes_to_rest()) << "or the loop would spin";
+    EXPECT_EQ(watch.calls, 1);
+    EXPECT_EQ(sockets::connect_result(watch.handle()), std::errc::connection_reset);
+}
+
+TEST_P(pollers, an_orderly_end_is_no_failure) {
+    connection pair;
+    recording_watch watch(loop, reading::all);
+    ASSERT_FALSE(watch.add(std::move(pair.ours), to_fail));
+    ASSERT_TRUE(pair.theirs.send(bytes{1, 2, 3}));
+    pair.theirs.close();
+    ASSERT_TRUE(arrives(watch.handle(), POLLRDHUP));
+    ASSERT_TRUE(loop.comes_to_rest());
+    EXPECT_EQ(watch.calls, 0);
+    watch.want(to_read);
+    ASSERT_TRUE(loop.run_until([&] { return watch.seen.read; }));
+    EXPECT_EQ(read_all(watch.handle()), 3U);
+}
+
+TEST_P(pollers, tell_a_failure_before_a_write_takes_the_error_away) {
+    connection pair;
+    recording_watch watch(loop, reading::all);
+    std::error_code told;
+    // A full socket: what can be written is nothing, until it fails.
+    fill(pair.ours);
+    watch.action = [&](interest is) {
+        if (is.failure) {
+            told = sockets::connect_result(watch.handle());
+        }
+        loop->sockets().set_interest(watch, nothing);
+    };
+    ASSERT_FALSE(watch.add(std::move(pair.ours), {false, true, true}));
+    ASSERT_TRUE(loop.comes_to_rest());
+    ASSERT_EQ(watch.calls, 0);
+    pair.theirs.reset();
+    ASSERT_TRUE(loop.run_until([&] { return watch.calls > 0; }));
+    if (std::string_view(GetParam().name).starts_with("asio_epoll") || !GetParam().is_on_asio) {
+        EXPECT_EQ(told, std::errc::connection_reset);
+    }
 }
 
 TEST_P(pollers, follow_an_interest_that_changes_outside_callbacks) {

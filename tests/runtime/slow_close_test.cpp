@@ -13,13 +13,6 @@ using namespace network_system::testing;
 using loopback::bytes;
 using loopback::stream_end;
 
-/// As much as the system takes.
-void fill(const unique_socket& socket) {
-    const bytes data(std::size_t{64} * 1024);
-    const io_slice slice{data.data(), data.size()};
-    while (sockets::write(socket.get(), {&slice, 1}).kind == sockets::outcome::done) {}
-}
-
 TEST(slow_close, is_for_sockets_with_much_that_the_peer_did_not_take) {
     const connection pair;
     EXPECT_FALSE(closes_slowly(pair.ours.get()));

@@ -23,6 +23,8 @@ using runtime::readiness_method;
 using runtime::unique_socket;
 using std::chrono::milliseconds;
 
+inline constexpr interest to_read{true, false};
+
 class stepped_loop {
 public:
     stepped_loop() = default;
@@ -211,6 +213,7 @@ public:
         ++calls;
         seen.read = seen.read || ready.read;
         seen.write = seen.write || ready.write;
+        seen.failure = seen.failure || ready.failure;
         if (action) {
             action(ready);
         }
@@ -254,6 +257,14 @@ struct connection {
     unique_socket ours;
     loopback::raw_peer theirs;
 };
+
+/// Writes as much as the system takes.
+inline void fill(const unique_socket& socket) {
+    const loopback::bytes data(std::size_t{64} * 1024);
+    const runtime::io_slice slice{data.data(), data.size()};
+    while (runtime::sockets::write(socket.get(), {&slice, 1}).kind ==
+           runtime::sockets::outcome::done) {}
+}
 
 /// Waits for the system to report any of the poll events.
 [[nodiscard]] inline bool arrives(runtime::socket_handle handle, short events) {

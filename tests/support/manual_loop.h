@@ -132,8 +132,8 @@ public:
         std::vector<std::pair<runtime::io_watch*, runtime::interest>> ready;
         for (const watched& each : streams_) {
             const runtime::interest is = each.probe->readiness();
-            const runtime::interest both{each.wanted.read && is.read,
-                                         each.wanted.write && is.write};
+            const runtime::interest both{each.wanted.read && is.read, each.wanted.write && is.write,
+                                         each.wanted.failure && is.failure};
             if (both.any()) {
                 ready.emplace_back(each.watch, both);
             }

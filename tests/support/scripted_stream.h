@@ -56,6 +56,8 @@ public:
     std::error_code broken;
     // Of writing only: what was fed can still be read.
     std::error_code write_broken;
+    // The error of the socket, until somebody takes it.
+    std::error_code failure;
     std::shared_ptr<fault_plan> faults;
     stream_script* peer = nullptr;
 
@@ -85,7 +87,8 @@ public:
     }
 
     [[nodiscard]] runtime::interest readiness() const override {
-        return {broken || !unread().empty() || has_end, broken || write_broken || write_budget > 0};
+        return {broken || !unread().empty() || has_end, broken || write_broken || write_budget > 0,
+                static_cast<bool>(failure)};
     }
 
     static void wire(stream_script& one, stream_script& other) {
@@ -186,6 +189,7 @@ public:
     [[nodiscard]] transport::peer_progress take_progress(std::uint32_t, bool) {
         return {std::exchange(script_->taken, 0), script_->is_behind};
     }
+    [[nodiscard]] std::error_code take_error() { return std::exchange(script_->failure, {}); }
     void shutdown_write() {
         script_->was_shut_down = true;
         end_of_writing();

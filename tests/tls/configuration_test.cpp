@@ -8,11 +8,11 @@
 namespace secure {
 namespace {
 
-using change = std::function<void(tls_config&)>;
+using config_change = std::function<void(tls_config&)>;
 
 struct refused_case {
     const char* name;
-    change change_config;
+    config_change change_config;
     const char* reason;
 };
 

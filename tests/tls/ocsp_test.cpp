@@ -10,7 +10,7 @@ namespace {
 
 using network_system::testing::status_wishes;
 
-constexpr int revoked = 1;
+constexpr int status_revoked = 1;
 constexpr int unknown = 2;
 
 certificate_wishes leaf_wishes() {
@@ -107,7 +107,8 @@ INSTANTIATE_TEST_SUITE_P(
             // OCSPResponse { responseStatus tryLater }
             status_case{"error_of_the_responder",
                         [] { return std::string("\x30\x03\x0a\x01\x03", 5); }, "trylater"},
-            status_case{"revoked", [] { return status([](auto& one) { one.status = revoked; }); },
+            status_case{"revoked",
+                        [] { return status([](auto& one) { one.status = status_revoked; }); },
                         "\"revoked\""},
             status_case{"unknown", [] { return status([](auto& one) { one.status = unknown; }); },
                         "\"unknown\""},

@@ -30,14 +30,15 @@ class listening_socket;
 /// Object lifetimes: the destructor closes this process's descriptor. Others keep theirs, and as
 /// long as one is open connections are queued. The file of a Unix domain socket stays; the server
 /// that serves a received or shared listener removes it at its stop, an adopted one's stays with
-/// whoever made it.
+/// whoever made it. A child of fork() has the listener as well, and may serve it; the file stays
+/// with the parent.
 class NETWORK_SYSTEM_EXPORT listener {
 public:
     /// None: not open.
     listener() noexcept = default;
     listener(listener&& other) noexcept
         : descriptor_(std::exchange(other.descriptor_, -1)),
-          owns_file_(std::exchange(other.owns_file_, false)) {}
+          file_owner_(std::exchange(other.file_owner_, 0U)) {}
     listener& operator=(listener&& other) noexcept;
     listener(const listener&) = delete;
     listener& operator=(const listener&) = delete;
@@ -70,12 +71,13 @@ public:
 
 private:
     friend class listening_socket;
-    listener(int descriptor, bool owns_file) noexcept
-        : descriptor_(descriptor), owns_file_(owns_file) {}
+    listener(int descriptor, bool owns_file) noexcept;
+    [[nodiscard]] bool owns_file() const noexcept;
 
     int descriptor_ = -1;
     // Whether the server that serves it removes the file of a Unix domain socket.
-    bool owns_file_ = false;
+    // 0, or one more than the depth of the process it does so in: a forked child does not.
+    unsigned file_owner_ = 0;
 };
 
 }  // namespace network_system::core

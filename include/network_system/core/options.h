@@ -40,7 +40,9 @@ struct socket_options {
     bool reuse_address = true;
     /// SO_REUSEPORT: several sockets may listen on the port. An error where it does not exist.
     bool reuse_port = false;
-    /// SO_SNDBUF and SO_RCVBUF in bytes; 0 = the operating system's choice (autotuned on Linux).
+    /// SO_SNDBUF and SO_RCVBUF in bytes; 0 = the operating system's choice (autotuned on Linux). A
+    /// server sets the latter on its listener as well, one that was handed to it included: only
+    /// there the handshake knows of it, which fixes how far the window can open (RFC 7323).
     int send_buffer_size = 0;
     int receive_buffer_size = 0;
 };
@@ -56,6 +58,8 @@ struct proxy_protocol_options {
     std::vector<std::string> trusted;
 
     /// A connection whose header is not complete by then is closed. At least 1 ms. Default 10 s.
+    /// Until then it may take up to 64 KiB of memory, as much as has arrived: a header has at most
+    /// 65,551 bytes, all of which the protocol allows for extensions.
     std::chrono::milliseconds header_timeout{10'000};
 };
 

@@ -16,6 +16,9 @@ namespace network_system {
 /// Object lifetimes: the destructor stops the pool and joins its threads. The pool may also be
 /// destroyed inside one of its own tasks: the threads then end by themselves, each after the task
 /// it is running.
+///
+/// A child of fork() has none of the threads: there `submit` answers `not_supported`, and the
+/// destructor waits for nobody.
 class NETWORK_SYSTEM_EXPORT thread_pool final : public thread_pool_interface {
 public:
     /// `threads`: 1 … 256. `max_pending`: tasks that may wait to begin; one more is refused. 0 = no

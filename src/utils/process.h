@@ -1,0 +1,83 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+namespace network_system::detail {
+
+/// How many forks lie between this process and the one that the library was loaded into.
+extern std::atomic<unsigned> fork_depth;
+
+/// Counts forks from now on. Any thread, any number of times.
+void watch_forks() noexcept;
+
+/// In which process something was made. A child of fork() has copies of its parent's objects, and
+/// none of the threads that they count on: locks may be held for ever, and what is shared with the
+/// parent (an epoll set, the file of a Unix domain socket) is not the child's to change.
+///
+/// Thread-safety: every member may be called from any thread; `is_here` costs two loads.
+class origin {
+public:
+    origin() noexcept {
+        watch_forks();
+        renew();
+    }
+
+    origin(const origin& other) noexcept : depth_(other.depth_.load(std::memory_order_relaxed)) {}
+    origin& operator=(const origin& other) noexcept {
+        depth_.store(other.depth_.load(std::memory_order_relaxed), std::memory_order_relaxed);
+        return *this;
+    }
+    ~origin() = default;
+
+    [[nodiscard]] bool is_here() const noexcept {
+        return depth_.load(std::memory_order_relaxed) == fork_depth.load(std::memory_order_relaxed);
+    }
+    /// It belongs to this process from now on.
+    void renew() noexcept {
+        depth_.store(fork_depth.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    }
+
+private:
+    std::atomic<unsigned> depth_{0};
+};
+
+/// Keeps an object for as long as the process lives: its destructor would wait for threads, or take
+/// locks, that a forked child does not have.
+void keep_for_ever(std::shared_ptr<void> object);
+
+/// The one `T` of this process, made at first use and never destroyed. A forked child gets one of
+/// its own: the parent's may have been locked, or half changed, at that moment.
+template <typename T>
+class per_process {
+public:
+    [[nodiscard]] static T& get() {
+        holder* const found = latest_.load(std::memory_order_acquire);
+        return found != nullptr && found->made_in.is_here() ? found->value : make(found);
+    }
+    /// Null when nobody has asked for it in this process.
+    [[nodiscard]] static T* find() noexcept {
+        holder* const found = latest_.load(std::memory_order_acquire);
+        return found != nullptr && found->made_in.is_here() ? &found->value : nullptr;
+    }
+
+private:
+    struct holder {
+        origin made_in;
+        holder* former = nullptr;
+        T value;
+    };
+
+    static T& make(holder* former) {
+        auto made = std::make_unique<holder>();
+        made->former = former;
+        // Who loses the race finds what the winner has made.
+        return latest_.compare_exchange_strong(former, made.get(), std::memory_order_acq_rel)
+                   ? made.release()->value
+                   : former->value;
+    }
+
+    static constinit inline std::atomic<holder*> latest_{nullptr};
+};
+
+}  // namespace network_system::detail

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <network_system/utils/unique_function.h>
+
+#include <thread>
+
+namespace network_system::detail {
+
+/// A thread of the library's. To be joined or detached before it is dropped.
+class thread {
+public:
+    thread() = default;
+
+    [[nodiscard]] bool joinable() const noexcept { return thread_.joinable(); }
+    [[nodiscard]] std::thread::id get_id() const noexcept { return thread_.get_id(); }
+    void join() { thread_.join(); }
+    void detach() { thread_.detach(); }
+    void swap(thread& other) noexcept { thread_.swap(other.thread_); }
+
+private:
+    friend thread make_thread(unique_function<void()> work);
+    explicit thread(std::thread made) noexcept : thread_(std::move(made)) {}
+
+    std::thread thread_;
+};
+
+/// Makes a thread that takes none of the application's signals: from its first instruction on, all
+/// asynchronous ones are blocked but SIGPROF, which a profiler sends to every thread, and is as its
+/// creator has it. What a fault of the thread itself raises (SIGSEGV, SIGABRT, ...) is not blocked.
+/// Every thread of the library is made here.
+///
+/// Throws std::system_error when the system has no more threads.
+[[nodiscard]] thread make_thread(unique_function<void()> work);
+
+}  // namespace network_system::detail
