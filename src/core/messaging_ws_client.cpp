@@ -193,6 +193,11 @@ Result<messaging_ws_client::connection_ptr> messaging_ws_client::get_connection(
     return impl_->connection();
 }
 
+std::shared_ptr<const ws_rejection> messaging_ws_client::rejection() const {
+    const auto engine = impl_->engine();
+    return engine ? engine->rejection() : nullptr;
+}
+
 client_metrics messaging_ws_client::metrics() const {
     return impl_->metrics();
 }

@@ -234,7 +234,9 @@ protected:
     void count_discarded(std::size_t bytes) noexcept { discarded_.add(bytes); }
     /// The pong to a ping of this session; others are ignored.
     void answer_ping(std::uint64_t token);
-    /// Whether an answer the peer has asked for may go over the high watermark; closes if not.
+    /// Whether an answer the peer has asked for may go over the high watermark.
+    [[nodiscard]] bool has_control_room() const noexcept;
+    /// The same, and closes if not.
     bool may_send_control();
     bool send_control(transport::bytes_view frame);
     /// The end of everything that is sent; see transport::close.
@@ -247,8 +249,9 @@ protected:
     }
     /// Closing: when to look next at what the peer takes; `more_time` then.
     [[nodiscard]] runtime::steady_time first_look() const noexcept;
-    /// Until when the close may go on: later as long as the peer takes what it is sent.
-    [[nodiscard]] runtime::steady_time more_time();
+    /// Until when the close may go on: later as long as the peer takes what it is sent. Of that,
+    /// `answers` bytes are no progress: the peer has asked for them meanwhile.
+    [[nodiscard]] runtime::steady_time more_time(std::uint64_t answers = 0);
     /// The deadline of the close has moved.
     virtual void limit_end(runtime::steady_time deadline) { transport_->limit_close(deadline); }
     /// Takes over what other threads have queued, and counts all that is not written as lost.

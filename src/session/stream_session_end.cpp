@@ -134,10 +134,10 @@ std::uint64_t stream_session::least_taken() const noexcept {
     return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::min(wanted, most)));
 }
 
-runtime::steady_time stream_session::more_time() {
+runtime::steady_time stream_session::more_time(std::uint64_t answers) {
     const auto now = loop().now();
     const std::uint64_t taken = transport_->take_progress().taken;
-    if (now >= due_by_ && !is_end_fixed_ && taken >= least_taken()) {
+    if (now >= due_by_ && !is_end_fixed_ && taken >= answers && taken - answers >= least_taken()) {
         due_by_ = runtime::after(now, drain_timeout_);
     }
     return due_by_;

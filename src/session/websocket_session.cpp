@@ -218,7 +218,8 @@ void websocket_session::limit_end(runtime::steady_time deadline) {
 
 void websocket_session::on_deadline() {
     if (is_waiting()) {
-        if (const auto next = more_time(); next > loop().now()) {
+        const auto answers = std::exchange(ending_->answers, 0);
+        if (const auto next = more_time(answers); next > loop().now()) {
             under().set_deadline(next);
             return;
         }

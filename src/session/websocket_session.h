@@ -62,10 +62,10 @@ public:
     }
     [[nodiscard]] std::string close_reason() const override;
     [[nodiscard]] std::string failure_text() const override;
-    /// Client: the status with which the server has rejected the handshake; 0 when it has not. For
-    /// the host, in its callbacks.
-    [[nodiscard]] unsigned http_status() const noexcept { return http_status_; }
-    /// Whether it ends because the application wanted it. As above.
+    [[nodiscard]] std::shared_ptr<const ws_rejection> rejection() const override {
+        return is_gone() ? rejection_ : nullptr;
+    }
+    /// Whether it ends because the application wanted it. For the host, in its callbacks.
     [[nodiscard]] bool was_closed_here() const noexcept { return was_closed_here_; }
 
 protected:
@@ -104,6 +104,8 @@ private:
         /// Whether the peer's close is waited for.
         bool waits;
         std::error_code reason = {};
+        /// Bytes of pongs since the last look at what the peer takes.
+        std::uint64_t answers = 0;
     };
 
     void before_start() override;
@@ -145,8 +147,13 @@ private:
     void note_failure(std::string text) { words().failure = std::move(text); }
     [[nodiscard]] last_words& words();
     void violate(const websocket::violation& broken);
-    /// What arrives while the peer's close is waited for.
+    /// What arrives while the peer's close is waited for: messages are discarded, pings answered
+    /// (RFC 6455 section 5.5.2).
     void skim(std::size_t placed, std::span<std::uint8_t> rest);
+    void skim_frame(const websocket::message& frame);
+    /// Ends the wait when the peer asks and does not read.
+    void answer_late_ping(std::span<const std::uint8_t> payload);
+    void on_pong(std::span<const std::uint8_t> payload);
 
     bool is_waiting() const noexcept { return ending_ != nullptr && ending_->waits; }
     void end_with(ws_close_code code, std::string_view text, bool waits, std::error_code reason);
@@ -165,7 +172,8 @@ private:
     // Read by other threads once there is a code, or the session is gone.
     std::unique_ptr<last_words> last_words_;
     std::atomic<ws_close_code> peer_code_{ws_close_code::abnormal};
-    unsigned http_status_ = 0;
+    // Read by other threads once the session is gone.
+    std::shared_ptr<const ws_rejection> rejection_;
     bool was_closed_here_ = false;
 };
 

@@ -119,7 +119,11 @@ void websocket_session::judge_response() {
         case status::incomplete: return;
         case status::rejected:
             note_failure(parser.reason());
-            http_status_ = parser.http_status();
+            if (parser.http_status() != 0) {
+                auto retry_after = parser.retry_after(loop().wall_clock());
+                rejection_ = std::make_shared<const ws_rejection>(
+                    ws_rejection{parser.http_status(), parser.take_head(), retry_after});
+            }
             begin_close(errc::handshake_rejected);
             return;
         case status::accepted:

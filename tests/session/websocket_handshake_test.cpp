@@ -193,7 +193,8 @@ TEST_F(websocket_handshake, a_client_says_why_it_was_rejected) {
     expect_closed(errc::handshake_rejected);
     EXPECT_EQ(host->opened, 0);
     EXPECT_EQ(session->failure_text(), "HTTP 401 Unauthorized");
-    EXPECT_EQ(socket->http_status(), 401U);
+    ASSERT_NE(socket->rejection(), nullptr);
+    EXPECT_EQ(socket->rejection()->status, 401U);
 }
 
 TEST_F(websocket_handshake, a_client_checks_the_accept) {

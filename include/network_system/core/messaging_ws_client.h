@@ -7,6 +7,7 @@
 #include <network_system/core/ws_options.h>
 #include <network_system/export.h>
 #include <network_system/session/ws_connection.h>
+#include <network_system/session/ws_handshake.h>
 #include <network_system/utils/error_codes.h>
 #include <network_system/utils/result_types.h>
 #include <network_system/utils/unique_function.h>
@@ -137,6 +138,11 @@ public:
     [[nodiscard]] const std::string& client_id() const noexcept;
     /// The current connection. Error: `connection_closed`.
     [[nodiscard]] Result<connection_ptr> get_connection() const;
+    /// How the server has answered the last handshake since `start_client`, when that was not with
+    /// 101: the status, the header fields, Retry-After. Null when it has accepted it, or has not
+    /// answered. To be asked when a start has failed with `handshake_rejected`, or in the error
+    /// callback of an attempt to reconnect.
+    [[nodiscard]] std::shared_ptr<const ws_rejection> rejection() const;
     /// Since the client was constructed. `connects` counts each connection made;
     /// `connect_failures` each attempt that failed, those of reconnecting included.
     [[nodiscard]] client_metrics metrics() const;
