@@ -45,19 +45,24 @@ namespace detail {
 
 using session_ptr = std::shared_ptr<session::messaging_session>;
 
-/// Lets the slot, if there is one, cancel what gets the id that this returns.
-template <typename Slot>
-session::operation_id cancel_through(Slot slot, const session_ptr& where) {
+/// Lets the slot, if there is one, cancel what gets the id that this returns. Before the operation
+/// begins: its handler may run, and the slot be used for the next, before the beginning returns.
+template <typename Slot, typename Owner>
+session::operation_id cancel_through(Slot slot, std::weak_ptr<Owner> where) {
     if (!slot.is_connected()) {
         return session::operation_id::none;
     }
     const auto id = session::next_operation_id();
-    slot.assign([weak = std::weak_ptr(where), id](asio::cancellation_type) {
-        if (const auto alive = weak.lock()) {
+    slot.assign([where = std::move(where), id](asio::cancellation_type) {
+        if (const auto alive = where.lock()) {
             alive->cancel(id);
         }
     });
     return id;
+}
+template <typename Slot, typename Owner>
+session::operation_id cancel_through(Slot slot, const std::shared_ptr<Owner>& where) {
+    return cancel_through(slot, std::weak_ptr<Owner>(where));
 }
 
 /// Begins with a client's session, if there is one.
@@ -293,17 +298,13 @@ auto async_ping(Client& client, Token&& token) {
 
 namespace detail {
 
-/// `begin(client, handler)` or, when it may be cancelled, `begin(client, handler, canceller)`.
+/// `begin(client, handler, operation)`.
 template <typename Client, typename Token, typename Begin>
 auto start_client(Client& client, Token&& token, Begin begin) {
     return initiate<std::monostate, typename Client::start_callback>(
         std::forward<Token>(token), [&client, begin = std::move(begin)](auto& callback, auto slot) {
-            if (slot.is_connected()) {
-                const auto canceller = std::make_shared<std::function<void()>>();
-                slot.assign([canceller](asio::cancellation_type) { (*canceller)(); });
-                return unless_begun(begin(client, std::move(callback), *canceller));
-            }
-            return unless_begun(begin(client, std::move(callback)));
+            const auto operation = cancel_through(slot, client.starts());
+            return unless_begun(begin(client, std::move(callback), operation));
         });
 }
 template <typename Client, typename Token>

@@ -3,12 +3,14 @@
 #include "core/addresses.h"
 #include "core/awaited.h"
 #include "core/client_engine.h"
+#include "core/pending_start.h"
 #include "core/stream_security.h"
 #include "utils/failure.h"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -67,7 +69,7 @@ public:
     template <typename Make>
     Result<std::shared_ptr<Engine>> begin(const request& what, const Make& make,
                                           start_callback& handler,
-                                          std::function<void()>* canceller = nullptr) {
+                                          session::operation_id operation) {
         const auto target = read_target(what.host, what.port, id_);
         if (!target) {
             return target.error();
@@ -82,7 +84,6 @@ public:
         }
         // Let go after the lock: user data and captures have destructors, which are user code.
         engine_list retired;
-        std::function<void()> former_canceller;
         const std::lock_guard lock(mutex_);
         if (engine_ && !engine_->is_finished()) {
             return detail::failure(errc::already_exists, "the client is already started", id_);
@@ -92,21 +93,15 @@ public:
             return chosen.error();
         }
         engine_ = make(pool_, loop_, std::move(transports).value(), connected_, callbacks_);
-        if (canceller != nullptr) {
-            former_canceller = std::exchange(*canceller, [weak = std::weak_ptr(engine_)] {
-                if (const auto alive = weak.lock()) {
-                    alive->cancel_start();
-                }
-            });
-        }
+        starts_->set(operation, engine_);
         engine_->start(target.value(), what.port, std::move(handler), former_);
         return engine_;
     }
 
     template <typename Make>
     VoidResult start(const request& what, const Make& make, start_callback& handler,
-                     std::function<void()>* canceller = nullptr) {
-        return begin(what, make, handler, canceller).map([](const auto&) {
+                     session::operation_id operation) {
+        return begin(what, make, handler, operation).map([](const auto&) {
             return std::monostate{};
         });
     }
@@ -118,7 +113,7 @@ public:
                                    "start_client blocks; on an I/O thread pass a handler", id_);
         }
         start_callback nobody;
-        const auto begun = begin(what, make, nobody);
+        const auto begun = begin(what, make, nobody, session::operation_id::none);
         if (!begun) {
             return begun.error();
         }
@@ -137,6 +132,14 @@ public:
                                "io_context running, and no callback blocking it",
                                id_);
     }
+
+    void cancel(session::operation_id operation) {
+        starts_->cancel(operation);
+        if (const auto current = connected_->get()) {
+            current->cancel(operation);
+        }
+    }
+    [[nodiscard]] std::weak_ptr<session::cancellable> starts() const noexcept { return starts_; }
 
     VoidResult stop() {
         for (const auto& each : engines()) {
@@ -200,26 +203,24 @@ public:
             return begun.error();
         }
         // The handler knows the deadline better; this is for loops that do not run.
-        const auto deadline = engine::give_up_after(
-            limit != nullptr ? *limit : engine_now->options().connect_timeout);
-        if (auto result = answer->wait_until(deadline)) {
+        const auto patience = limit != nullptr ? *limit : engine_now->options().connect_timeout;
+        if (auto result = answer->wait_until(engine::give_up_after(patience))) {
             return *std::move(result);
         }
-        return detail::failure(errc::connection_timeout, std::string("no answer to the ") + what,
-                               id_);
+        return detail::failure_in_words(errc::connection_timeout,
+                                        fmt::format("no answer to the {} within {} ms{}", what,
+                                                    patience.count(),
+                                                    limit != nullptr ? "" : " (connect_timeout)"),
+                                        id_);
     }
 
     /// `callback` gets the one it replaces: the caller destroys that, without the lock.
     template <typename Callback>
     VoidResult set_callback(Callback Callbacks::*which, Callback& callback) {
-        const std::lock_guard lock(mutex_);
-        const auto is_in_use = [](const auto& one) { return one && !one->end().is_over(); };
-        if (is_in_use(former_) || is_in_use(engine_)) {
-            return detail::failure(errc::invalid_argument, "callbacks are set before start_client",
-                                   id_);
+        if (exchange_callback(which, callback)) {
+            return ok();
         }
-        std::swap((*callbacks_).*which, callback);
-        return ok();
+        return late_callback(id_, "callbacks are set before start_client");
     }
 
     [[nodiscard]] client_metrics metrics() const {
@@ -247,6 +248,18 @@ protected:
     }
 
 private:
+    /// Unless callbacks are in use.
+    template <typename Callback>
+    [[nodiscard]] bool exchange_callback(Callback Callbacks::*which, Callback& callback) {
+        const std::lock_guard lock(mutex_);
+        const auto is_in_use = [](const auto& one) { return one && !one->end().is_over(); };
+        if (is_in_use(former_) || is_in_use(engine_)) {
+            return false;
+        }
+        std::swap((*callbacks_).*which, callback);
+        return true;
+    }
+
     [[nodiscard]] bool must_not_block(const client_options& options) {
         return runtime::loop::is_on_io_thread() || options.environment ||
                user_context_runs_here(options) ||
@@ -341,6 +354,8 @@ private:
     std::shared_ptr<runtime::environment> environment_;
     std::shared_ptr<Callbacks> callbacks_ = std::make_shared<Callbacks>();
     const std::shared_ptr<session_slot> connected_ = std::make_shared<session_slot>();
+    const std::shared_ptr<pending_start<Engine>> starts_ =
+        std::make_shared<pending_start<Engine>>();
     // The connection before, while its last callbacks run.
     std::shared_ptr<Engine> former_;
     std::shared_ptr<Engine> engine_;

@@ -98,13 +98,10 @@ public:
     /// destroys that, without the lock.
     template <typename Callback>
     VoidResult set_callback(Callback Callbacks::*which, Callback& callback) {
-        const std::lock_guard lock(mutex_);
-        if (engine_ && !engine_->end().is_over()) {
-            return detail::failure(errc::invalid_argument, "callbacks are set before the start",
-                                   id_);
+        if (exchange_callback(which, callback)) {
+            return ok();
         }
-        std::swap((*callbacks_).*which, callback);
-        return ok();
+        return late_callback(id_, "callbacks are set before the start");
     }
 
     /// Begins the next life, which `make(callbacks)` makes and starts, unless the last one is not
@@ -144,6 +141,17 @@ protected:
     }
 
 private:
+    /// Unless callbacks are in use.
+    template <typename Callback>
+    [[nodiscard]] bool exchange_callback(Callback Callbacks::*which, Callback& callback) {
+        const std::lock_guard lock(mutex_);
+        if (engine_ && !engine_->end().is_over()) {
+            return false;
+        }
+        std::swap((*callbacks_).*which, callback);
+        return true;
+    }
+
     const std::string id_;
     const errc not_started_;
     const bool owns_pool_;

@@ -56,9 +56,14 @@ std::shared_ptr<const ws_rejection> ws_client_engine::rejection() const {
     return last ? session::websocket_session::of(*last).rejection() : nullptr;
 }
 
-void ws_client_engine::on_message(const session_ptr&, session::message_kind kind,
+void ws_client_engine::on_message(const session_ptr& who, session::message_kind kind,
                                   std::span<const std::uint8_t> data) {
     const ws_message message{kind, data};
+    if (!reads(*callbacks_, message)) {
+        note_unread(who,
+                    message.is_text() ? "message or text message" : "message or binary message");
+        return;
+    }
     callbacks_->message(message);
     if (message.is_text()) {
         callbacks_->text(message.text());

@@ -87,9 +87,8 @@ private:
 
 /// The year of two digits is in the past if it would be more than 50 years ahead.
 int full_year(int two_digits, sys_seconds now) noexcept {
-    const int this_year =
-        static_cast<int>(std::chrono::year_month_day(std::chrono::floor<std::chrono::days>(now))
-                             .year());
+    const int this_year = static_cast<int>(
+        std::chrono::year_month_day(std::chrono::floor<std::chrono::days>(now)).year());
     const int year = this_year - this_year % 100 + two_digits;
     return year > this_year + 50 ? year - 100 : year;
 }

@@ -262,9 +262,15 @@ void framed_session::answer_request(const response_handler& done, const protocol
     done(std::move(failure));
 }
 
-void framed_session::on_request_expired(response_handler done) {
+void framed_session::on_request_expired(response_handler done, std::chrono::milliseconds timeout) {
     count(requests().timeouts);
-    guarded([&] { done(detail::failure(errc::connection_timeout, describe("request to"), id())); });
+    guarded([&] {
+        done(detail::failure_in_words(
+            errc::connection_timeout,
+            fmt::format("{}: no response within {} ms, the timeout of the request",
+                        describe("request to"), timeout.count()),
+            id()));
+    });
     end_if_done();
 }
 

@@ -3,8 +3,11 @@
 #include "utils/failure.h"
 #include "utils/log.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace network_system::session {
 
@@ -32,21 +35,27 @@ VoidResult stream_session::stop_session(stop_handler&& handler) {
             guarded([&] { handler(ok()); });
             return;
         }
-        waiting().stops.push_back(std::move(handler));
+        rare().stops.push_back(std::move(handler));
         wind_down(runtime::after(loop().now(), drain_timeout_));
     });
     return ok();
 }
 
+error_info stream_session::stop_failure(std::error_code reason) const {
+    if (reason == errc::connection_timeout) {
+        return detail::failure_in_words(
+            errc::connection_timeout,
+            fmt::format("{}: the peer has not ended it within drain_timeout ({} ms)",
+                        describe("stop of"), drain_timeout_.count()),
+            id());
+    }
+    return detail::failure(end_code(reason), describe("stop of"), id());
+}
+
 void stream_session::answer_stops(std::error_code reason) {
-    if (const auto unanswered = std::move(waiting_)) {
-        for (const stop_handler& each : unanswered->stops) {
-            guarded([&] {
-                each(reason
-                         ? VoidResult(detail::failure(end_code(reason), describe("stop of"), id()))
-                         : ok());
-            });
-        }
+    const auto unanswered = rare_ ? std::move(rare_->stops) : std::vector<stop_handler>{};
+    for (const stop_handler& each : unanswered) {
+        guarded([&] { each(reason ? VoidResult(stop_failure(reason)) : ok()); });
     }
 }
 
@@ -64,6 +73,9 @@ void stream_session::begin_close(std::error_code reason, runtime::steady_time de
     remote_.close();
     take_remote(everything);
     due_by_ = deadline;
+    if (!is_open_ && role_ == session_role::client) {
+        give_no_time();  // a start that has failed has nothing to drain
+    }
     finish(reason);
 }
 
@@ -200,8 +212,8 @@ void stream_session::fail_sends(errc code) {
 void stream_session::fail_pending(std::error_code reason) {
     const errc code = end_code(reason);
     fail_sends(code);
-    if (waiting_) {
-        const auto unanswered = std::exchange(waiting_->pings, {});
+    if (rare_) {
+        const auto unanswered = std::exchange(rare_->pings, {});
         for (const pending_ping& each : unanswered) {
             guarded([&] { each.handler(detail::failure(code, describe("ping to"), id())); });
         }

@@ -62,9 +62,7 @@ public:
     }
     [[nodiscard]] std::string close_reason() const override;
     [[nodiscard]] std::string failure_text() const override;
-    [[nodiscard]] std::shared_ptr<const ws_rejection> rejection() const override {
-        return is_gone() ? rejection_ : nullptr;
-    }
+    [[nodiscard]] std::shared_ptr<const ws_rejection> rejection() const override;
     /// Whether it ends because the application wanted it. For the host, in its callbacks.
     [[nodiscard]] bool was_closed_here() const noexcept { return was_closed_here_; }
 
@@ -84,17 +82,12 @@ protected:
     void settle_request(std::uint64_t, int, std::span<const std::uint8_t>) noexcept override {}
 
 private:
-    /// Only until the handshake is over.
+    /// Only until the handshake is over; for ever when a client's was refused.
     struct opening;
     /// What the handshake has left behind; nothing when that is nothing.
     struct agreement {
         ws_request request;
         std::string subprotocol;
-    };
-    /// What there is to say of the end, beside codes.
-    struct last_words {
-        std::string of_peer;
-        std::string failure;
     };
     /// How the session ends.
     struct ending {
@@ -129,6 +122,11 @@ private:
     void judge_request();
     void accept(ws_request&& request, const ws_handshake_answer& answer);
     void judge_response();
+    /// What a client that gets no answer, or none of HTTP, has got instead.
+    [[nodiscard]] std::string no_answer(std::string_view what) const;
+    [[nodiscard]] bool awaits_answer() const noexcept {
+        return role() == session_role::client && !is_open();
+    }
     /// Server: the whole answer, or why there is none, and the end.
     void answer_http(const Result<std::string>& whole, unsigned status);
     void refuse_answer(const error_info& why);
@@ -144,8 +142,6 @@ private:
     void on_end() override;
     bool on_control(const websocket::message& frame);
     void note_close(const websocket::close_frame& said);
-    void note_failure(std::string text) { words().failure = std::move(text); }
-    [[nodiscard]] last_words& words();
     void violate(const websocket::violation& broken);
     /// What arrives while the peer's close is waited for: messages are discarded, pings answered
     /// (RFC 6455 section 5.5.2).
@@ -170,10 +166,8 @@ private:
     std::shared_ptr<ws_connection> connection_;
     std::unique_ptr<ending> ending_;
     // Read by other threads once there is a code, or the session is gone.
-    std::unique_ptr<last_words> last_words_;
+    std::unique_ptr<const std::string> peer_reason_;
     std::atomic<ws_close_code> peer_code_{ws_close_code::abnormal};
-    // Read by other threads once the session is gone.
-    std::shared_ptr<const ws_rejection> rejection_;
     bool was_closed_here_ = false;
 };
 

@@ -116,7 +116,7 @@ bool websocket_session::on_control(const websocket::message& frame) {
 }
 
 void websocket_session::note_close(const websocket::close_frame& said) {
-    words().of_peer = said.reason;
+    peer_reason_ = std::make_unique<const std::string>(said.reason);
     peer_code_.store(said.code, std::memory_order_release);
 }
 
@@ -132,7 +132,11 @@ void websocket_session::on_end() {
         return;
     }
     // Nobody is there to be told anything.
-    const bool is_cut = is_open() ? decoder_.is_inside_message() : opening_ != nullptr;
+    const bool is_cut = is_open() ? decoder_.is_inside_message() : !first_bytes().empty();
+    if (awaits_answer()) {
+        note_failure(
+            no_answer("the server ended the connection before it answered the HTTP request"));
+    }
     opening_.reset();
     end_with(ws_close_code::abnormal, {}, false,
              is_cut ? errc::connection_truncated : errc::connection_closed);

@@ -26,4 +26,9 @@ inline error_info failure(errc code, std::string message, std::string_view sourc
     return info;
 }
 
+/// The same with a message that says all: the code's own words would add nothing.
+inline error_info failure_in_words(errc code, std::string message, std::string_view source) {
+    return {static_cast<int>(code), std::move(message), std::string(source), {}};
+}
+
 }  // namespace network_system::detail

@@ -42,8 +42,8 @@ TEST_P(websocket_close, a_ping_is_answered_until_the_peers_close) {
     expect_sent({{close_frame, 0, close_payload(1000)}});
     feed(concat({frame(ping_frame, "1"), frame(text_frame, "too late"), frame(ping_frame)}));
     expect_sent({{pong_frame, 0, text_bytes("1")}, {pong_frame, 0, {}}});
-    feed(concat({frame(ping_frame, "2"), frame(close_frame, close_payload(1000)),
-                 frame(ping_frame, "3")}));
+    feed(concat(
+        {frame(ping_frame, "2"), frame(close_frame, close_payload(1000)), frame(ping_frame, "3")}));
     expect_sent({{pong_frame, 0, text_bytes("2")}});
     feed(frame(ping_frame, "4"));
     feed_end();

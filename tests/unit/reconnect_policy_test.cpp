@@ -12,9 +12,9 @@
 namespace network_system::core {
 namespace {
 
+using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using std::chrono::hours;
 
 constexpr std::uint64_t largest = std::numeric_limits<std::uint64_t>::max();
 
@@ -62,21 +62,29 @@ TEST(reconnect_policy, success_is_when_it_has_lasted) {
         reconnect_settings settings;
         std::vector<step> steps;
     } const cases[] = {
-        {"the ceiling grows up to the cap", settings(),
+        {"the ceiling grows up to the cap",
+         settings(),
          {connects(), fails(100, hours(1)), fails(200), fails(350), fails(350)}},
-        {"a connection that is dropped at once is one more failure", settings(),
+        {"a connection that is dropped at once is one more failure",
+         settings(),
          {connects(), fails(100), connects(), fails(200), connects(), fails(350)}},
-        {"one that has nearly lasted, too", settings(),
+        {"one that has nearly lasted, too",
+         settings(),
          {connects(), fails(100), connects(), fails(200, milliseconds(9'999))}},
-        {"one that has lasted begins again", settings(),
+        {"one that has lasted begins again",
+         settings(),
          {connects(), fails(100), connects(), fails(100, seconds(10)), fails(200)}},
-        {"what lasts is the connection, not the time since the first one", settings(),
+        {"what lasts is the connection, not the time since the first one",
+         settings(),
          {connects(), fails(100), fails(200, hours(1)), connects(), fails(350)}},
-        {"attempts end while nobody answers", attempts(2),
+        {"attempts end while nobody answers",
+         attempts(2),
          {connects(), fails(100, hours(1)), fails(200), fails(gives_up)}},
-        {"attempts end where they are accepted and dropped", attempts(2),
+        {"attempts end where they are accepted and dropped",
+         attempts(2),
          {connects(), fails(100), connects(), fails(200), connects(), fails(gives_up)}},
-        {"attempts begin anew after a stable one", attempts(1),
+        {"attempts begin anew after a stable one",
+         attempts(1),
          {connects(), fails(100), connects(), fails(100, seconds(10)), fails(gives_up)}},
         {"everything is stable if that is wanted",
          with([](auto& all) { all.stable_after = milliseconds(0); }),

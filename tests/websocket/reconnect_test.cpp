@@ -18,7 +18,8 @@ constexpr std::uint64_t largest = ~std::uint64_t{0};
 
 constexpr std::chrono::steady_clock::time_point start{};
 
-[[nodiscard]] ws_rejection answered(unsigned status, std::optional<std::chrono::seconds> after = {}) {
+[[nodiscard]] ws_rejection answered(unsigned status,
+                                    std::optional<std::chrono::seconds> after = {}) {
     return {status, {}, after};
 }
 
@@ -290,8 +291,8 @@ TEST(field_faults, a_server_that_accepts_and_then_drops_is_given_up_after_max_at
 
 /// A server for byte-by-byte answers; the first connection is accepted and dropped.
 [[nodiscard]] std::string answer_with(std::string_view status, std::string_view fields = {}) {
-    return "HTTP/1.1 " + std::string(status) + "\r\nContent-Length: 0\r\n" +
-           std::string(fields) + "\r\n";
+    return "HTTP/1.1 " + std::string(status) + "\r\nContent-Length: 0\r\n" + std::string(fields) +
+           "\r\n";
 }
 
 TEST(field_faults, a_redirect_ends_reconnecting_and_names_its_location) {
