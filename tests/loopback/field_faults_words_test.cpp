@@ -101,15 +101,15 @@ TEST_P(OtherServer, a_peer_that_says_no_hello_is_described) {
 TEST(field_faults, a_start_that_has_failed_has_nothing_to_drain) {
     for (const bool is_waiting : {true, false}) {
         const raw_listener listener;
-        std::thread speaking([&] {
-            raw_peer peer = listener.accept();
-            (void)peer.send(bytes_of("HTTP/1.1 400 Bad Request\r\n\r\n"));
-            (void)peer.drain();  // reads on, and closes when the client has
-        });
         client_options options;
         options.drain_timeout = std::chrono::milliseconds::max();
         options.connect_timeout = 3'000ms;
         test_client client(options);
+        raw_peer stays;  // whatever the client does
+        std::thread speaking([&] {
+            stays = listener.accept();
+            (void)stays.send(bytes_of("HTTP/1.1 400 Bad Request\r\n\r\n"));
+        });
         if (is_waiting) {
             EXPECT_TRUE(fails_with(client.connect(listener.port()), errc::protocol_error));
         } else {
@@ -118,10 +118,13 @@ TEST(field_faults, a_start_that_has_failed_has_nothing_to_drain) {
                 client.client.start_client("127.0.0.1", listener.port(), [&](VoidResult answer) {
                     answers.add(std::move(answer));
                 })));
-            ASSERT_TRUE(answers.wait_for(1));
-            EXPECT_TRUE(fails_with(answers.at(0), errc::protocol_error));
+            EXPECT_TRUE(answers.wait_for(1));
+            EXPECT_TRUE(answers.size() == 1 && fails_with(answers.at(0), errc::protocol_error));
         }
         speaking.join();
+        if (HasFailure()) {
+            return;  // the client is still draining
+        }
         EXPECT_TRUE(is_ok(client.client.wait_for_stop()));
         EXPECT_EQ(client.client.metrics().connect_failures, 1U);
     }

@@ -1,6 +1,7 @@
 // What errors of WebSocket clients say: what was expected, what came, and where to look.
 #include "websocket/support.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -60,16 +61,16 @@ TEST(field_faults, a_server_that_speaks_no_http_is_described) {
 TEST(field_faults, a_websocket_start_that_has_failed_has_nothing_to_drain) {
     for (const bool is_waiting : {true, false}) {
         const raw_listener listener;
-        std::thread speaking([&] {
-            ws_peer peer(listener.accept());
-            (void)peer.receive_head();
-            (void)peer.say("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
-            (void)peer.drain();  // reads on, and closes when the client has
-        });
         ws_client_config config;
         config.drain_timeout = std::chrono::milliseconds::max();
         config.connect_timeout = 3'000ms;
         ws_test_client client(config);
+        std::optional<ws_peer> stays;  // whatever the client does
+        std::thread speaking([&] {
+            stays.emplace(listener.accept());
+            (void)stays->receive_head();
+            (void)stays->say("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        });
         if (is_waiting) {
             EXPECT_TRUE(fails_with(client.connect(listener.port()), errc::handshake_rejected));
         } else {
@@ -77,10 +78,13 @@ TEST(field_faults, a_websocket_start_that_has_failed_has_nothing_to_drain) {
             client.config.port = listener.port();
             ASSERT_TRUE(is_ok(client.client.start_client(
                 client.config, [&](VoidResult answer) { answers.add(std::move(answer)); })));
-            ASSERT_TRUE(answers.wait_for(1));
-            EXPECT_TRUE(fails_with(answers.at(0), errc::handshake_rejected));
+            EXPECT_TRUE(answers.wait_for(1));
+            EXPECT_TRUE(answers.size() == 1 && fails_with(answers.at(0), errc::handshake_rejected));
         }
         speaking.join();
+        if (HasFailure()) {
+            return;  // the client is still draining
+        }
         EXPECT_TRUE(is_ok(client.client.wait_for_stop()));
         ASSERT_NE(client.client.rejection(), nullptr);
         EXPECT_EQ(client.client.rejection()->status, 400U);
