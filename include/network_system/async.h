@@ -285,17 +285,13 @@ auto async_ping(Client& client, Token&& token) {
 
 namespace detail {
 
-/// `begin(client, handler)` or, when it may be cancelled, `begin(client, handler, canceller)`.
+/// `begin(client, handler, operation)`.
 template <typename Client, typename Token, typename Begin>
 auto start_client(Client& client, Token&& token, Begin begin) {
     return initiate<std::monostate, typename Client::start_callback>(
         std::forward<Token>(token), [&client, begin = std::move(begin)](auto& callback, auto slot) {
-            if (slot.is_connected()) {
-                const auto canceller = std::make_shared<std::function<void()>>();
-                slot.assign([canceller](asio::cancellation_type) { (*canceller)(); });
-                return unless_begun(begin(client, std::move(callback), *canceller));
-            }
-            return unless_begun(begin(client, std::move(callback)));
+            const auto operation = cancel_through(slot, client.starts());
+            return unless_begun(begin(client, std::move(callback), operation));
         });
 }
 template <typename Client, typename Token>

@@ -66,6 +66,8 @@ public:
 protected:
     using session_ptr = session::session_ptr;
 
+    [[nodiscard]] const runtime::loop& where() const noexcept { return *loop_; }
+
     // The callbacks of the application.
     virtual void tell_connected() = 0;
     virtual void tell_failed(std::error_code reason) = 0;

@@ -4,12 +4,15 @@
 #include "core/awaited.h"
 #include "core/client_engine.h"
 #include "core/facade.h"
+#include "core/pending_start.h"
 #include "core/stream_security.h"
 #include "utils/failure.h"
 
+#include <fmt/format.h>
+
+#include <array>
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -66,13 +69,12 @@ public:
         return !is_left_behind() && connected_->send_short(kind, data);
     }
     [[nodiscard]] Result<std::shared_ptr<session::messaging_session>> session() const {
-        if (is_left_behind()) {
-            return made_before_fork(id_);
-        }
-        if (auto current = connected_->get()) {
-            return std::shared_ptr<session::messaging_session>(std::move(current));
-        }
-        return detail::failure(errc::connection_closed, "the client is not connected", id_);
+        return answer_of(*this, [&]() -> Result<std::shared_ptr<session::messaging_session>> {
+            if (auto current = connected_->get()) {
+                return std::shared_ptr<session::messaging_session>(std::move(current));
+            }
+            return detail::failure(errc::connection_closed, "the client is not connected", id_);
+        });
     }
 
     /// Begins to connect with what `make(pool, loop, transports, slot, callbacks)` makes: the
@@ -80,121 +82,119 @@ public:
     template <typename Make>
     Result<std::shared_ptr<Engine>> begin(const request& what, const Make& make,
                                           start_callback& handler,
-                                          std::function<void()>* canceller = nullptr) {
-        if (is_left_behind()) {
-            return made_before_fork(id_);
-        }
-        const auto target = read_target(what.host, what.port, id_);
-        if (!target) {
-            return target.error();
-        }
-        if (const auto checked = validate(what.options, what.security != nullptr, id_);
-            checked.is_err()) {
-            return checked.error();
-        }
-        auto transports = make_transports(what.security, target.value(), what.port, id_);
-        if (!transports) {
-            return transports.error();
-        }
-        // Let go after the lock: user data and captures have destructors, which are user code.
-        engine_list retired;
-        std::function<void()> former_canceller;
-        const std::lock_guard lock(mutex_);
-        if (engine_ && !engine_->is_finished()) {
-            return detail::failure(errc::already_exists, "the client is already started", id_);
-        }
-        retired = retire_engines();
-        if (const auto chosen = choose_loop(what.options); !chosen) {
-            return chosen.error();
-        }
-        engine_ = make(pool_, loop_, std::move(transports).value(), connected_, callbacks_);
-        if (canceller != nullptr) {
-            former_canceller = std::exchange(*canceller, [weak = std::weak_ptr(engine_)] {
-                if (const auto alive = weak.lock()) {
-                    alive->cancel_start();
-                }
-            });
-        }
-        engine_->start(target.value(), what.port, std::move(handler), former_);
-        return engine_;
+                                          session::operation_id operation) {
+        return answer_of(*this, [&]() -> Result<std::shared_ptr<Engine>> {
+            const auto target = read_target(what.host, what.port, id_);
+            if (!target) {
+                return target.error();
+            }
+            if (const auto checked = validate(what.options, what.security != nullptr, id_);
+                checked.is_err()) {
+                return checked.error();
+            }
+            auto transports = make_transports(what.security, target.value(), what.port, id_);
+            if (!transports) {
+                return transports.error();
+            }
+            // Let go after the lock: user data and captures have destructors, which are user code.
+            engine_pair retired;
+            const std::lock_guard lock(mutex_);
+            if (engine_ && !engine_->is_finished()) {
+                return detail::failure(errc::already_exists, "the client is already started", id_);
+            }
+            retired = retire_engines();
+            if (const auto chosen = choose_loop(what.options); !chosen) {
+                return chosen.error();
+            }
+            auto made =
+                make(pool_, loop_, std::move(transports).value(), connected_, callbacks_);
+            starts_->set(operation, made);
+            made->start(target.value(), what.port, std::move(handler), former_);
+            engine_ = std::move(made);
+            return engine_;
+        });
     }
 
     template <typename Make>
     VoidResult start(const request& what, const Make& make, start_callback& handler,
-                     std::function<void()>* canceller = nullptr) {
-        return begin(what, make, handler, canceller).map([](const auto&) {
+                     session::operation_id operation) {
+        return begin(what, make, handler, operation).map([](const auto&) {
             return std::monostate{};
         });
     }
 
     template <typename Make>
     VoidResult start_and_wait(const request& what, const Make& make) {
-        if (is_left_behind()) {
-            return made_before_fork(id_);
-        }
-        if (must_not_block(what.options)) {
-            return detail::failure(errc::would_block,
-                                   "start_client blocks; on an I/O thread pass a handler", id_);
-        }
-        start_callback nobody;
-        const auto begun = begin(what, make, nobody);
-        if (!begun) {
-            return begun.error();
-        }
-        const auto& current = begun.value();
-        const auto deadline = engine::give_up_after(what.options.connect_timeout);
-        if (auto result = current->wait_for_start(deadline)) {
-            return *std::move(result);
-        }
-        current->abandon();
-        // While a callback runs, the destructor has something to wait for.
-        if (current->gate()->is_idle()) {
-            forget(current);
-        }
-        return detail::failure(errc::connection_timeout,
-                               "start_client had no answer within connect_timeout; is the "
-                               "io_context running, and no callback blocking it",
-                               id_);
+        return answer_of(*this, [&]() -> VoidResult {
+            if (must_not_block(what.options)) {
+                return detail::failure(errc::would_block,
+                                       "start_client blocks; on an I/O thread pass a handler", id_);
+            }
+            start_callback nobody;
+            const auto begun = begin(what, make, nobody, session::operation_id::none);
+            if (!begun) {
+                return begun.error();
+            }
+            const auto& current = begun.value();
+            const auto deadline = engine::give_up_after(what.options.connect_timeout);
+            if (auto result = current->wait_for_start(deadline)) {
+                return *std::move(result);
+            }
+            current->abandon();
+            // While a callback runs, the destructor has something to wait for.
+            if (current->gate()->is_idle()) {
+                forget(current);
+            }
+            return detail::failure(errc::connection_timeout,
+                                   "start_client had no answer within connect_timeout; is the "
+                                   "io_context running, and no callback blocking it",
+                                   id_);
+        });
     }
 
+    void cancel(session::operation_id operation) {
+        starts_->cancel(operation);
+        if (const auto current = connected_->get()) {
+            current->cancel(operation);
+        }
+    }
+    [[nodiscard]] std::weak_ptr<session::cancellable> starts() const noexcept { return starts_; }
+
     VoidResult stop() {
-        if (is_left_behind()) {
-            return made_before_fork(id_);
-        }
-        for (const auto& each : engines()) {
-            if (!each->may_block()) {
-                each->begin_stop();
-            } else if (!each->stop(each->options().drain_timeout)) {
-                forget(each);
+        return answer_of(*this, [&]() -> VoidResult {
+            for (const auto& each : engines()) {
+                if (each && !each->may_block()) {
+                    each->begin_stop();
+                } else if (each && !each->stop(each->options().drain_timeout)) {
+                    forget(each);
+                }
             }
-        }
-        return ok();
+            return ok();
+        });
     }
 
     VoidResult stop(session::stop_handler& handler) {
-        if (is_left_behind()) {
-            return made_before_fork(id_);
-        }
-        const auto current = engine();
-        if (!current || !current->stop_then(handler)) {
-            return detail::failure(errc::connection_closed, "the client is not started", id_);
-        }
-        return ok();
+        return answer_of(*this, [&]() -> VoidResult {
+            const auto current = engine();
+            if (!current || !current->stop_then(handler)) {
+                return detail::failure(errc::connection_closed, "the client is not started", id_);
+            }
+            return ok();
+        });
     }
 
     VoidResult wait_for_stop() {
-        if (is_left_behind()) {
-            return made_before_fork(id_);
-        }
-        const auto current = engine();
-        if (!current) {
+        return answer_of(*this, [&]() -> VoidResult {
+            const auto current = engine();
+            if (!current) {
+                return ok();
+            }
+            if (!current->may_block()) {
+                return detail::failure(errc::would_block, "wait_for_stop on an I/O thread", id_);
+            }
+            current->end().wait();
             return ok();
-        }
-        if (!current->may_block()) {
-            return detail::failure(errc::would_block, "wait_for_stop on an I/O thread", id_);
-        }
-        current->end().wait();
-        return ok();
+        });
     }
 
     Result<std::chrono::microseconds> ping_and_wait() {
@@ -209,48 +209,47 @@ public:
     template <typename T, typename Begin>
     Result<T> begin_and_wait(const char* what, const std::chrono::milliseconds* limit,
                              const Begin& begin) {
-        const auto current = session();
-        const auto engine_now = engine();
-        if (!current || !engine_now) {
-            return current ? detail::failure(errc::connection_closed, "the client is not connected",
-                                             id_)
-                           : current.error();
-        }
-        if (!engine_now->may_block() || engine_now->options().environment) {
-            return detail::failure(errc::would_block,
-                                   std::string(what) + " blocks; on an I/O thread pass a handler",
-                                   id_);
-        }
-        const auto answer = std::make_shared<awaited<T>>();
-        const auto begun = begin(*current.value(),
-                                 [answer](Result<T> result) { answer->give(std::move(result)); });
-        if (!begun) {
-            return begun.error();
-        }
-        // The handler knows the deadline better; this is for loops that do not run.
-        const auto deadline = engine::give_up_after(
-            limit != nullptr ? *limit : engine_now->options().connect_timeout);
-        if (auto result = answer->wait_until(deadline)) {
-            return *std::move(result);
-        }
-        return detail::failure(errc::connection_timeout, std::string("no answer to the ") + what,
-                               id_);
+        return answer_of(*this, [&]() -> Result<T> {
+            const auto current = session();
+            const auto engine_now = engine();
+            if (!current || !engine_now) {
+                return current ? detail::failure(errc::connection_closed, "the client is not connected",
+                                                 id_)
+                               : current.error();
+            }
+            if (!engine_now->may_block() || engine_now->options().environment) {
+                return detail::failure(errc::would_block,
+                                       std::string(what) + " blocks; on an I/O thread pass a handler",
+                                       id_);
+            }
+            const auto answer = std::make_shared<awaited<T>>();
+            const auto begun = begin(*current.value(),
+                                     [answer](Result<T> result) { answer->give(std::move(result)); });
+            if (!begun) {
+                return begun.error();
+            }
+            // The handler knows the deadline better; this is for loops that do not run.
+            const auto patience = limit != nullptr ? *limit : engine_now->options().connect_timeout;
+            if (auto result = answer->wait_until(engine::give_up_after(patience))) {
+                return *std::move(result);
+            }
+            return detail::failure_in_words(errc::connection_timeout,
+                                            fmt::format("no answer to the {} within {} ms{}", what,
+                                                        patience.count(),
+                                                        limit != nullptr ? "" : " (connect_timeout)"),
+                                            id_);
+        });
     }
 
     /// `callback` gets the one it replaces: the caller destroys that, without the lock.
     template <typename Callback>
     VoidResult set_callback(Callback Callbacks::*which, Callback& callback) {
-        if (is_left_behind()) {
-            return made_before_fork(id_);
-        }
-        const std::lock_guard lock(mutex_);
-        const auto is_in_use = [](const auto& one) { return one && !one->end().is_over(); };
-        if (is_in_use(former_) || is_in_use(engine_)) {
-            return detail::failure(errc::invalid_argument, "callbacks are set before start_client",
-                                   id_);
-        }
-        std::swap((*callbacks_).*which, callback);
-        return ok();
+        return answer_of(*this, [&]() -> VoidResult {
+            if (exchange_callback(which, callback)) {
+                return ok();
+            }
+            return late_callback(id_, "callbacks are set before start_client");
+        });
     }
 
     [[nodiscard]] client_metrics metrics() const {
@@ -277,15 +276,29 @@ protected:
             return;
         }
         for (const auto& each : engines()) {
-            if (each->may_block()) {
+            const auto stop_it = [&] {
                 (void)each->stop(each->options().drain_timeout);
-            } else {
+                return ok();
+            };
+            if (each && !(each->may_block() && stop_patiently(stop_it))) {
                 each->abandon();
             }
         }
     }
 
 private:
+    /// Unless callbacks are in use.
+    template <typename Callback>
+    [[nodiscard]] bool exchange_callback(Callback Callbacks::*which, Callback& callback) {
+        const std::lock_guard lock(mutex_);
+        const auto is_in_use = [](const auto& one) { return one && !one->end().is_over(); };
+        if (is_in_use(former_) || is_in_use(engine_)) {
+            return false;
+        }
+        std::swap((*callbacks_).*which, callback);
+        return true;
+    }
+
     [[nodiscard]] bool must_not_block(const client_options& options) {
         return runtime::loop::is_on_io_thread() || options.environment ||
                user_context_runs_here(options) ||
@@ -311,28 +324,28 @@ private:
         add(sum.totals, more.totals);
     }
 
-    using engine_list = std::vector<std::shared_ptr<Engine>>;
+    // Null where there is none.
+    using engine_pair = std::array<std::shared_ptr<Engine>, 2>;
 
     /// Those whose callbacks may run, in the order of their starts.
-    [[nodiscard]] engine_list engines() const {
+    [[nodiscard]] engine_pair engines() const noexcept {
         const std::lock_guard lock(mutex_);
-        engine_list all{former_, engine_};
-        std::erase(all, nullptr);
-        return all;
+        return {former_, engine_};
     }
 
     /// Makes room for the next engine, as far as it is over: the one that is not becomes the
     /// former. The caller lets the others go without the lock.
-    [[nodiscard]] engine_list retire_engines() {
-        engine_list over{std::exchange(former_, nullptr), std::exchange(engine_, nullptr)};
-        std::erase(over, nullptr);
+    [[nodiscard]] engine_pair retire_engines() {
+        engine_pair over{std::exchange(former_, nullptr), std::exchange(engine_, nullptr)};
         // If there are two, the first was over before the other began.
-        if (!over.empty() && !over.back()->end().is_over()) {
-            former_ = std::move(over.back());
-            over.pop_back();
+        auto& last = over.back() ? over.back() : over.front();
+        if (last && !last->end().is_over()) {
+            former_ = std::exchange(last, nullptr);
         }
         for (const auto& each : over) {
-            add_engine(past_, *each);
+            if (each) {
+                add_engine(past_, *each);
+            }
         }
         return over;
     }
@@ -382,6 +395,8 @@ private:
     std::shared_ptr<runtime::environment> environment_;
     std::shared_ptr<Callbacks> callbacks_ = std::make_shared<Callbacks>();
     const std::shared_ptr<session_slot> connected_ = std::make_shared<session_slot>();
+    const std::shared_ptr<pending_start<Engine>> starts_ =
+        std::make_shared<pending_start<Engine>>();
     // The connection before, while its last callbacks run.
     std::shared_ptr<Engine> former_;
     std::shared_ptr<Engine> engine_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/life.h"
+#include "core/unread_notice.h"
 #include "session/datagram_channel.h"
 
 #include <network_system/core/options.h>
@@ -98,7 +99,11 @@ protected:
     virtual void stop_starting() {}
 
 private:
+    [[nodiscard]] bool reads_datagrams() const noexcept override {
+        return static_cast<bool>(callbacks_->received);
+    }
     void on_datagram(std::span<const std::uint8_t> data, const endpoint& from) override;
+    void on_unread() override { unread_notice_.tell(life::name(), "receive"); }
     void on_error(std::error_code error) override;
     void on_writable() override;
     void on_new_peer(const endpoint& peer) override;
@@ -115,6 +120,7 @@ private:
     const std::shared_ptr<runtime::callback_gate> gate_ =
         std::make_shared<runtime::callback_gate>();
     const std::shared_ptr<const datagram_callbacks> callbacks_;
+    unread_notice unread_notice_;
     std::atomic<bool> is_stopping_{false};
     // The start, and each channel.
     std::atomic<std::size_t> alive_{1};

@@ -63,6 +63,11 @@ void engine::on_callback_exception(const session::messaging_session& who,
                 who.id(), who.remote_endpoint().to_string(), what);
 }
 
+void engine::note_unread(const session::session_ptr& who, std::string_view missing) {
+    session::stream_session::of(*who).count_unread(1);
+    unread_notice_.tell(name_, missing);
+}
+
 void add(session::session_metrics& sum, const session::session_metrics& more) noexcept {
     sum.messages_sent += more.messages_sent;
     sum.messages_received += more.messages_received;

@@ -2,6 +2,7 @@
 
 #include "core/life.h"
 #include "core/pooled_callbacks.h"
+#include "core/unread_notice.h"
 #include "runtime/environment.h"
 #include "runtime/native_socket.h"
 #include "session/session_host.h"
@@ -66,6 +67,10 @@ protected:
     void on_callback_exception(const session::messaging_session& who,
                                std::string_view what) noexcept override;
 
+    /// A message, or a request, for which there is no callback: it is counted as unread, and the
+    /// first one is told.
+    void note_unread(const session::session_ptr& who, std::string_view missing);
+
 private:
     [[nodiscard]] const std::shared_ptr<runtime::callback_gate>& callbacks_gate()
         const noexcept override {
@@ -84,6 +89,7 @@ private:
     mutable std::mutex totals_mutex_;
     session::session_metrics totals_;
     std::atomic<std::uint64_t> failed_sessions_{0};
+    unread_notice unread_notice_;
 };
 
 /// Adds the counters of `more` to `sum`.

@@ -39,6 +39,17 @@ template <typename LeftBehind>
     return false;
 }
 
+/// What `call` answers, unless the facade belongs to another process. Memory that runs out in it is
+/// an error of the call.
+template <typename Facade, typename Call>
+[[nodiscard]] auto answer_of(const Facade& asked, const Call& call)
+    -> std::invoke_result_t<const Call&> {
+    if (asked.is_left_behind()) {
+        return made_before_fork(asked.id());
+    }
+    return detail::within_memory(call);
+}
+
 /// What a facade has: its current (or last) life, and the callbacks for the next. `Engine` is a
 /// `life` with `is_running`, `is_finished` and the `options` it was started with.
 ///
@@ -83,94 +94,91 @@ public:
     /// What `use(engine)` answers, or that there is none running.
     template <typename Use>
     auto while_running(const Use& use) const -> std::invoke_result_t<Use, Engine&> {
-        const auto current = running();
-        if (!current) {
-            return not_started();
-        }
-        return use(*current);
+        return answer_of(*this, [&]() -> std::invoke_result_t<Use, Engine&> {
+            const auto current = running();
+            if (!current) {
+                return not_started();
+            }
+            return use(*current);
+        });
     }
 
     /// Idempotent; on a thread that must not block it only begins.
     VoidResult stop() {
-        if (is_left_behind()) {
-            return made_before_fork(id_);
-        }
-        const auto current = engine();
-        if (!current) {
+        return answer_of(*this, [&]() -> VoidResult {
+            const auto current = engine();
+            if (!current) {
+                return ok();
+            }
+            if (!current->may_block()) {
+                current->begin_stop();
+                return ok();
+            }
+            const auto& options = current->options();
+            const bool is_over = current->stop(options.drain_timeout, options.io_context == nullptr
+                                                                          ? life::driven_by::own_threads
+                                                                          : life::driven_by::others);
+            if (owns_pool_) {
+                current->pool().stop();
+            }
+            if (!is_over) {
+                forget(current);  // nobody runs the user's io_context: what is left goes with it
+            }
             return ok();
-        }
-        if (!current->may_block()) {
-            current->begin_stop();
-            return ok();
-        }
-        const auto& options = current->options();
-        const bool is_over = current->stop(options.drain_timeout, options.io_context == nullptr
-                                                                      ? life::driven_by::own_threads
-                                                                      : life::driven_by::others);
-        if (owns_pool_) {
-            current->pool().stop();
-        }
-        if (!is_over) {
-            forget(current);  // nobody runs the user's io_context: what is left goes with it
-        }
-        return ok();
+        });
     }
     VoidResult stop(session::stop_handler& handler) {
-        const auto current = engine();
-        if (!current || !current->stop_then(handler)) {
-            return not_started();
-        }
-        return ok();
+        return answer_of(*this, [&]() -> VoidResult {
+            const auto current = engine();
+            if (!current || !current->stop_then(handler)) {
+                return not_started();
+            }
+            return ok();
+        });
     }
     VoidResult wait_for_stop() {
-        if (is_left_behind()) {
-            return made_before_fork(id_);
-        }
-        const auto current = engine();
-        if (!current) {
+        return answer_of(*this, [&]() -> VoidResult {
+            const auto current = engine();
+            if (!current) {
+                return ok();
+            }
+            if (!current->may_block()) {
+                return detail::failure(errc::would_block, "wait_for_stop on an I/O thread", id_);
+            }
+            current->end().wait();
             return ok();
-        }
-        if (!current->may_block()) {
-            return detail::failure(errc::would_block, "wait_for_stop on an I/O thread", id_);
-        }
-        current->end().wait();
-        return ok();
+        });
     }
 
     /// Sets a callback unless they are in use. `callback` gets the one it replaces: the caller
     /// destroys that, without the lock.
     template <typename Callback>
     VoidResult set_callback(Callback Callbacks::*which, Callback& callback) {
-        if (is_left_behind()) {
-            return made_before_fork(id_);
-        }
-        const std::lock_guard lock(mutex_);
-        if (engine_ && !engine_->end().is_over()) {
-            return detail::failure(errc::invalid_argument, "callbacks are set before the start",
-                                   id_);
-        }
-        std::swap((*callbacks_).*which, callback);
-        return ok();
+        return answer_of(*this, [&]() -> VoidResult {
+            if (exchange_callback(which, callback)) {
+                return ok();
+            }
+            return late_callback(id_, "callbacks are set before the start");
+        });
     }
 
     /// Begins the next life, which `make(callbacks)` makes and starts, unless the last one is not
     /// over: then `refusal(engine)`.
     template <typename Refusal, typename Make>
     Result<std::shared_ptr<Engine>> begin(const Refusal& refusal, const Make& make) {
-        if (is_left_behind()) {
-            return made_before_fork(id_);
-        }
-        // Let go after the lock: what is stored in it may have destructors of the application's.
-        std::shared_ptr<Engine> former;
-        const std::lock_guard lock(mutex_);
-        if (engine_ && !engine_->is_finished()) {
-            return refusal(*engine_);
-        }
-        Result<std::shared_ptr<Engine>> made = make(callbacks_);
-        if (made) {
-            former = std::exchange(engine_, made.value());
-        }
-        return made;
+        return answer_of(*this, [&]() -> Result<std::shared_ptr<Engine>> {
+            // Let go after the lock: what is stored in it may have destructors of the application's.
+            std::shared_ptr<Engine> former;
+            const std::lock_guard lock(mutex_);
+            if (engine_ && !engine_->is_finished()) {
+                return refusal(*engine_);
+            }
+            Result<std::shared_ptr<Engine>> made = make(callbacks_);
+            if (made) {
+                former = std::exchange(engine_, made.value());
+            }
+            return made;
+        });
     }
     void forget(const std::shared_ptr<Engine>& one) {
         // The caller's reference is not the last one here.
@@ -189,14 +197,23 @@ protected:
             return;
         }
         const auto current = engine();
-        if (current && current->may_block()) {
-            (void)stop();
-        } else if (current) {
+        if (current && !(current->may_block() && stop_patiently([this] { return stop(); }))) {
             current->abandon();
         }
     }
 
 private:
+    /// Unless callbacks are in use.
+    template <typename Callback>
+    [[nodiscard]] bool exchange_callback(Callback Callbacks::*which, Callback& callback) {
+        const std::lock_guard lock(mutex_);
+        if (engine_ && !engine_->end().is_over()) {
+            return false;
+        }
+        std::swap((*callbacks_).*which, callback);
+        return true;
+    }
+
     const std::string id_;
     const errc not_started_;
     const bool owns_pool_;

@@ -24,9 +24,13 @@ void framed_client_engine::tell_disconnected(const session_ptr&, std::error_code
     callbacks_->disconnected();
 }
 
-void framed_client_engine::on_message(const session_ptr&, session::message_kind,
+void framed_client_engine::on_message(const session_ptr& who, session::message_kind,
                                       std::span<const std::uint8_t> data) {
-    callbacks_->received(data);
+    if (callbacks_->received) {
+        callbacks_->received(data);
+    } else {
+        note_unread(who, "receive");
+    }
 }
 
 void framed_client_engine::on_request(const session_ptr& who, std::span<const std::uint8_t> data,
@@ -34,6 +38,7 @@ void framed_client_engine::on_request(const session_ptr& who, std::span<const st
     if (callbacks_->requested) {
         callbacks_->requested(data, call);
     } else {
+        note_unread(who, "request");
         session_host::on_request(who, data, call);
     }
 }

@@ -50,6 +50,8 @@ void framed_server_engine::on_message(const session_ptr& who, session::message_k
                                       std::span<const std::uint8_t> data) {
     if (callbacks_->received) {
         callbacks_->received(who, data);
+    } else {
+        note_unread(who, "receive");
     }
 }
 
@@ -58,6 +60,7 @@ void framed_server_engine::on_request(const session_ptr& who, std::span<const st
     if (callbacks_->requested) {
         callbacks_->requested(who, data, call);
     } else {
+        note_unread(who, "request");
         session_host::on_request(who, data, call);
     }
 }

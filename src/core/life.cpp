@@ -6,6 +6,12 @@
 
 namespace network_system::core {
 
+error_info late_callback(std::string_view source, const char* rule) {
+    detail::log(log_level::warning, "{}: a callback was set too late, and is not used: {}", source,
+                rule);
+    return detail::failure(errc::invalid_argument, rule, source);
+}
+
 bool life::may_block() const noexcept {
     return !runtime::loop::is_on_io_thread() && pool_->can_be_waited_for() &&
            !pool_->loops().front()->context_runs_here();

@@ -6,6 +6,7 @@
 #include "utils/failure.h"
 
 #include <network_system/session/messaging_session.h>
+#include <network_system/utils/result_types.h>
 #include <network_system/utils/unique_function.h>
 
 #include <atomic>
@@ -16,10 +17,15 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace network_system::core {
+
+/// What a setter answers that comes too late, which the log says too: its answer is often dropped.
+/// Not under a lock.
+[[nodiscard]] error_info late_callback(std::string_view source, const char* rule);
 
 /// The waiting part of a start-stop life: threads that wait until it is over.
 ///

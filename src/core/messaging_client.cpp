@@ -32,8 +32,8 @@ public:
         return client_facade::start_and_wait(to(host, port), maker());
     }
     VoidResult start(std::string_view host, std::uint16_t port, start_callback& handler,
-                     std::function<void()>* canceller = nullptr) {
-        return client_facade::start(to(host, port), maker(), handler, canceller);
+                     session::operation_id operation) {
+        return client_facade::start(to(host, port), maker(), handler, operation);
     }
 
     Result<std::vector<std::uint8_t>> request_and_wait(std::span<const std::uint8_t> data,
@@ -77,13 +77,21 @@ VoidResult messaging_client::start_client(std::string_view host, std::uint16_t p
 
 VoidResult messaging_client::start_client(std::string_view host, std::uint16_t port,
                                           start_callback&& handler) {
-    return impl_->start(host, port, handler);
+    return impl_->start(host, port, handler, session::operation_id::none);
 }
 
 VoidResult messaging_client::start_client(std::string_view host, std::uint16_t port,
                                           start_callback&& handler,
-                                          std::function<void()>& canceller) {
-    return impl_->start(host, port, handler, &canceller);
+                                          session::operation_id operation) {
+    return impl_->start(host, port, handler, operation);
+}
+
+void messaging_client::cancel(session::operation_id operation) {
+    impl_->cancel(operation);
+}
+
+std::weak_ptr<session::cancellable> messaging_client::starts() const {
+    return impl_->starts();
 }
 
 VoidResult messaging_client::stop_client() {

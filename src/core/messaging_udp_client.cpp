@@ -1,5 +1,6 @@
 #include "core/addresses.h"
 #include "core/facade.h"
+#include "core/pending_start.h"
 #include "core/text.h"
 #include "core/udp_client_engine.h"
 
@@ -19,7 +20,8 @@ public:
     impl& operator=(const impl&) = delete;
     ~impl() { shut_down(); }
 
-    Result<engine_ptr> start(std::string_view host, std::uint16_t port, start_callback& handler) {
+    Result<engine_ptr> start(std::string_view host, std::uint16_t port, start_callback& handler,
+                             session::operation_id operation) {
         const auto target = check(host, port);
         if (!target) {
             return target.error();
@@ -34,6 +36,7 @@ public:
             auto next =
                 std::make_shared<udp_client_engine>(id(), options_, pool_, loop_, callbacks);
             next->set_owner(this);
+            starts_->set(operation, next);
             next->start(target.value(), port, std::move(handler));
             return next;
         });
@@ -45,7 +48,7 @@ public:
                                    "start_client blocks; on an I/O thread pass a handler", id());
         }
         start_callback nobody;
-        const auto begun = start(host, port, nobody);
+        const auto begun = start(host, port, nobody, session::operation_id::none);
         if (!begun) {
             return begun.error();
         }
@@ -81,6 +84,8 @@ public:
         auto result = answer->wait_until(give_up_at());
         return result ? *std::move(result) : no_answer("set_target");
     }
+
+    [[nodiscard]] std::weak_ptr<session::cancellable> starts() const noexcept { return starts_; }
 
     /// As while_running, and without its cost inside a callback of this object.
     template <typename Use>
@@ -168,6 +173,8 @@ private:
     }
 
     const udp_client_options options_;
+    const std::shared_ptr<pending_start<udp_client_engine>> starts_ =
+        std::make_shared<pending_start<udp_client_engine>>();
     std::mutex loop_mutex_;
     std::shared_ptr<runtime::io_pool> pool_;
     std::shared_ptr<runtime::loop> loop_;
@@ -184,20 +191,19 @@ VoidResult messaging_udp_client::start_client(std::string_view host, std::uint16
 
 VoidResult messaging_udp_client::start_client(std::string_view host, std::uint16_t port,
                                               start_callback&& handler) {
-    return impl_->start(host, port, handler).map([](const auto&) { return std::monostate{}; });
+    return start_client(host, port, std::move(handler), session::operation_id::none);
 }
 
 VoidResult messaging_udp_client::start_client(std::string_view host, std::uint16_t port,
                                               start_callback&& handler,
-                                              std::function<void()>& canceller) {
-    return impl_->start(host, port, handler).map([&](const auto& engine) {
-        canceller = [weak = std::weak_ptr(engine)] {
-            if (const auto alive = weak.lock()) {
-                alive->cancel_start();
-            }
-        };
+                                              session::operation_id operation) {
+    return impl_->start(host, port, handler, operation).map([](const auto&) {
         return std::monostate{};
     });
+}
+
+std::weak_ptr<session::cancellable> messaging_udp_client::starts() const {
+    return impl_->starts();
 }
 
 VoidResult messaging_udp_client::set_target(std::string_view host, std::uint16_t port) {

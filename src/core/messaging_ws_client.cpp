@@ -25,9 +25,9 @@ public:
         });
     }
     VoidResult start(const ws_client_config& config, messaging_ws_client::start_callback& handler,
-                     std::function<void()>* canceller = nullptr) {
+                     session::operation_id operation) {
         return with_request(config, [&](const request& what, const auto& make) {
-            return client_facade::start(what, make, handler, canceller);
+            return client_facade::start(what, make, handler, operation);
         });
     }
 
@@ -88,13 +88,13 @@ VoidResult messaging_ws_client::start_client(const ws_client_config& config) {
 
 VoidResult messaging_ws_client::start_client(const ws_client_config& config,
                                              start_callback&& handler) {
-    return impl_->start(config, handler);
+    return impl_->start(config, handler, session::operation_id::none);
 }
 
 VoidResult messaging_ws_client::start_client(const ws_client_config& config,
                                              start_callback&& handler,
-                                             std::function<void()>& canceller) {
-    return impl_->start(config, handler, &canceller);
+                                             session::operation_id operation) {
+    return impl_->start(config, handler, operation);
 }
 
 VoidResult messaging_ws_client::start_client(std::string_view host, std::uint16_t port,
@@ -104,6 +104,14 @@ VoidResult messaging_ws_client::start_client(std::string_view host, std::uint16_
     config.port = port;
     config.path = path;
     return start_client(config);
+}
+
+void messaging_ws_client::cancel(session::operation_id operation) {
+    impl_->cancel(operation);
+}
+
+std::weak_ptr<session::cancellable> messaging_ws_client::starts() const {
+    return impl_->starts();
 }
 
 VoidResult messaging_ws_client::stop_client() {
@@ -194,6 +202,11 @@ const std::string& messaging_ws_client::client_id() const noexcept {
 
 Result<messaging_ws_client::connection_ptr> messaging_ws_client::get_connection() const {
     return impl_->connection();
+}
+
+std::shared_ptr<const ws_rejection> messaging_ws_client::rejection() const {
+    const auto engine = impl_->engine();
+    return engine ? engine->rejection() : nullptr;
 }
 
 client_metrics messaging_ws_client::metrics() const {

@@ -4,6 +4,7 @@
 #include "core/tls_lists.h"
 
 #include <fmt/format.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 
 #include <algorithm>

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "transport/tls_failure.h"
 #include "utils/failure.h"
 
 #include <fmt/format.h>
-#include <openssl/err.h>
 
 #include <string>
 #include <string_view>
@@ -12,10 +12,7 @@ namespace network_system::core {
 
 /// What OpenSSL says about the call that has just failed.
 inline std::string take_error() {
-    const unsigned long error = ERR_peek_last_error();
-    ERR_clear_error();
-    const char* const words = ERR_reason_error_string(error);
-    return words != nullptr ? words : "unknown error";
+    return transport::take_openssl_error(transport::error_in_queue::last);
 }
 
 /// "CA file 'root.pem': holds no certificate".

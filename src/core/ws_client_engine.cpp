@@ -25,7 +25,7 @@ std::shared_ptr<session::stream_session> ws_client_engine::new_session(
 }
 
 void ws_client_engine::tell_connected() {
-    reconnection_.connected();
+    reconnection_.connected(where().clock());
     callbacks_->connected();
 }
 
@@ -42,17 +42,28 @@ bool ws_client_engine::reconnects_after(const session_ptr& who, bool was_open) {
     if (!auto_reconnect_) {
         return false;
     }
+    const auto now = where().clock();
     if (who == nullptr) {
-        return reconnection_.failed(0);
+        return reconnection_.failed(nullptr, now);
     }
     const auto& ended = session::websocket_session::of(*who);
-    return was_open ? reconnection_.lost(ended.was_closed_here(), ended.close_code())
-                    : reconnection_.failed(ended.http_status());
+    return was_open ? reconnection_.lost(ended.was_closed_here(), ended.close_code(), now)
+                    : reconnection_.failed(ended.rejection().get(), now);
 }
 
-void ws_client_engine::on_message(const session_ptr&, session::message_kind kind,
+std::shared_ptr<const ws_rejection> ws_client_engine::rejection() const {
+    const auto last = session();
+    return last ? session::websocket_session::of(*last).rejection() : nullptr;
+}
+
+void ws_client_engine::on_message(const session_ptr& who, session::message_kind kind,
                                   std::span<const std::uint8_t> data) {
     const ws_message message{kind, data};
+    if (!reads(*callbacks_, message)) {
+        note_unread(who,
+                    message.is_text() ? "message or text message" : "message or binary message");
+        return;
+    }
     callbacks_->message(message);
     if (message.is_text()) {
         callbacks_->text(message.text());

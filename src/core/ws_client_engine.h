@@ -32,6 +32,9 @@ public:
                      make_transport transports, std::shared_ptr<session_slot> connected,
                      std::shared_ptr<const ws_client_callbacks> callbacks);
 
+    /// How the server has refused the last handshake; null when it has not.
+    [[nodiscard]] std::shared_ptr<const ws_rejection> rejection() const;
+
 private:
     [[nodiscard]] std::shared_ptr<session::stream_session> new_session(
         std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,

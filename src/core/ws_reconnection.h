@@ -1,50 +1,46 @@
 #pragma once
 
-#include "runtime/backoff.h"
+#include "core/reconnect_policy.h"
 
 #include <network_system/core/ws_options.h>
 #include <network_system/session/ws_connection.h>
+#include <network_system/session/ws_handshake.h>
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 
 namespace network_system::core {
 
-/// Whether and when a WebSocket client that has lost its connection makes a new one.
+/// What the ends and answers of WebSocket mean for a reconnect_policy.
 ///
-/// Pure: randomness is the caller's.
+/// Pure: time and randomness are the caller's.
 class ws_reconnection {
 public:
-    explicit ws_reconnection(const ws_reconnect_config& config) noexcept
-        : config_(config), backoff_({config.initial_delay, config.max_delay, config.factor}) {}
+    explicit ws_reconnection(const ws_reconnect_config& config) noexcept;
 
-    /// A connection was made: what follows is another loss.
-    void connected() noexcept {
-        backoff_.reset();
-        attempts_ = 0;
-        wait_ = wait::backoff;
-    }
+    void connected(detail::steady_time now) noexcept { policy_.connected(now); }
 
     // Each answers whether to try (again), and then `next_pause` is asked.
 
     /// The connection was lost; `is_own`: by a close of the application.
-    [[nodiscard]] bool lost(bool is_own, ws_close_code code) noexcept;
-    /// An attempt has failed; `http_status` is what the server answered, 0 when it did not.
-    [[nodiscard]] bool failed(unsigned http_status) noexcept;
+    [[nodiscard]] bool lost(bool is_own, ws_close_code code, detail::steady_time now) noexcept;
+    /// An attempt has failed; `answer` is what the server has said instead of 101, null when it has
+    /// said nothing of HTTP.
+    [[nodiscard]] bool failed(const ws_rejection* answer, detail::steady_time now) noexcept;
 
     /// `random` is uniform over all 64-bit numbers.
     [[nodiscard]] std::chrono::milliseconds next_pause(std::uint64_t random) noexcept;
 
 private:
-    /// What the next pause follows.
-    enum class wait : std::uint8_t { backoff, restart, try_again };
-
-    [[nodiscard]] bool has_attempts_left() noexcept;
+    [[nodiscard]] requested_pause try_again() const noexcept;
+    [[nodiscard]] std::optional<requested_pause> pause_after(
+        const ws_rejection& answer) const noexcept;
 
     const ws_reconnect_config config_;
-    runtime::backoff backoff_;
-    unsigned attempts_ = 0;
-    wait wait_ = wait::backoff;
+    reconnect_policy policy_;
+    // What the last end or answer has asked for.
+    std::optional<requested_pause> requested_;
 };
 
 }  // namespace network_system::core

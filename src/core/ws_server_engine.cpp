@@ -220,10 +220,15 @@ void ws_server_engine::on_message(const session_ptr& who, session::message_kind 
     });
 }
 
-void ws_server_engine::on_ws_message(const session_ptr&, const connection_ptr& from,
+void ws_server_engine::on_ws_message(const session_ptr& who, const connection_ptr& from,
                                      session::message_kind kind,
                                      std::span<const std::uint8_t> data) {
     const ws_message message{kind, data};
+    if (!reads(*callbacks_, message)) {
+        note_unread(who,
+                    message.is_text() ? "message or text message" : "message or binary message");
+        return;
+    }
     callbacks_->message(from, message);
     if (message.is_text()) {
         callbacks_->text(from, message.text());

@@ -172,6 +172,9 @@ VoidResult validate(const ws_client_config& config, std::string_view source) {
              "reconnect.restart_delay_least must be from 0 to reconnect.restart_delay_most");
     all.must(again.try_again_delay >= milliseconds{0},
              "reconnect.try_again_delay must not be negative");
+    all.must(again.stable_after >= milliseconds{0}, "reconnect.stable_after must not be negative");
+    all.must(again.max_retry_after >= milliseconds{0},
+             "reconnect.max_retry_after must not be negative");
     all.must(read_target(config.host, config.port, source));
     all.must(config.path.starts_with('/'), "the path must begin with '/'");
     all.must(websocket::encode_request(handshake_of(config), {}));

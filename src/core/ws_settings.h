@@ -27,4 +27,12 @@ namespace network_system::core {
 [[nodiscard]] VoidResult validate(const ws_server_config& config, std::string_view source);
 [[nodiscard]] VoidResult validate(const ws_client_config& config, std::string_view source);
 
+/// Whether there is a callback for the message, among those of a server or client.
+template <typename Callbacks>
+[[nodiscard]] bool reads(const Callbacks& callbacks, const ws_message& message) noexcept {
+    return static_cast<bool>(callbacks.message) ||
+           (message.is_text() ? static_cast<bool>(callbacks.text)
+                              : static_cast<bool>(callbacks.binary));
+}
+
 }  // namespace network_system::core

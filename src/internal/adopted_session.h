@@ -84,8 +84,7 @@ public:
     template <typename Callback>
     VoidResult set(Callback& to, Callback callback) {
         if (is_started()) {
-            return detail::failure(errc::invalid_argument, "callbacks are set before the start",
-                                   source_);
+            return core::late_callback(source_, "callbacks are set before the start");
         }
         to = std::move(callback);
         return ok();
@@ -97,6 +96,11 @@ public:
 protected:
     explicit adopted_session(std::string_view source) noexcept : source_(source) {}
 
+    /// A message for which there is no callback.
+    void note_unread(const session::session_ptr& who) {
+        session::stream_session::of(*who).count_unread(1);
+        unread_notice_.tell(source_, "receive");
+    }
     /// Apart from the constructor, because the session refers to its host.
     void own(std::shared_ptr<session::stream_session> made) { session_ = std::move(made); }
 
@@ -123,6 +127,7 @@ private:
     }
 
     const std::string_view source_;
+    core::unread_notice unread_notice_;
     std::atomic<state> state_{state::idle};
     std::shared_ptr<session::stream_session> session_;
 };

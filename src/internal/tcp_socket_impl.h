@@ -30,10 +30,12 @@ public:
 
 private:
     void on_open(const session::session_ptr&) override {}
-    void on_message(const session::session_ptr&, session::message_kind,
+    void on_message(const session::session_ptr& who, session::message_kind,
                     std::span<const std::uint8_t> data) override {
         if (received) {
             received(data);
+        } else {
+            note_unread(who);
         }
     }
 };

@@ -66,8 +66,7 @@ public:
     template <typename Assign>
     VoidResult set(const Assign& assign) {
         if (is_started_) {
-            return detail::failure(errc::invalid_argument, "callbacks are set before start_receive",
-                                   udp_source);
+            return core::late_callback(udp_source, "callbacks are set before start_receive");
         }
         assign(*callbacks_);
         return ok();

@@ -61,10 +61,12 @@ private:
             opened();
         }
     }
-    void on_message(const session::session_ptr&, session::message_kind kind,
+    void on_message(const session::session_ptr& who, session::message_kind kind,
                     std::span<const std::uint8_t> data) override {
         if (received) {
             received({kind, data});
+        } else {
+            note_unread(who);
         }
     }
 };

@@ -63,7 +63,9 @@ bool http_head::list_contains(std::string_view name, std::string_view element) c
                        [&](std::string_view each) { return equals_ignoring_case(each, element); });
 }
 
-http_head_parser::http_head_parser(const handshake_limits& limits) noexcept : limits_(limits) {
+http_head_parser::http_head_parser(const handshake_limits& limits,
+                                   before_start_line skipped) noexcept
+    : limits_(limits), may_be_empty_(skipped == before_start_line::one_empty_line) {
     // Positions in a head are kept in 16 bits.
     limits_.max_head_bytes =
         std::min<std::size_t>(limits_.max_head_bytes, std::numeric_limits<std::uint16_t>::max());
@@ -132,6 +134,9 @@ void http_head_parser::end_line() {
     const std::string_view line = std::string_view(head_.text_).substr(line_begin_);
     const std::size_t begin = std::exchange(line_begin_, head_.text_.size());
     if (!has_start_line_) {
+        if (line.empty() && std::exchange(may_be_empty_, false)) {
+            return;
+        }
         if (line.empty()) {
             return fail(status_bad_request, "no start line");
         }

@@ -1,6 +1,7 @@
 // The client's side of the opening handshake: the request out, the answer in.
 #include "protocol/base64.h"
 #include "protocol/control_frames.h"
+#include "protocol/http_date.h"
 #include "protocol/http_fields.h"
 #include "protocol/http_text.h"
 #include "utils/host.h"
@@ -55,7 +56,7 @@ std::string describe(const status_line& line, const http_head& head) {
     }
     const auto location = head.find("Location");
     if (line.status / 100 == 3 && location) {
-        text += ", to " + quote(*location);
+        text += ", Location: " + quote(*location) + "; redirects are not followed";
     }
     return text;
 }
@@ -152,6 +153,18 @@ void response_parser::judge() {
         return reject(std::string(flaw));
     }
     state_ = status::accepted;
+}
+
+std::optional<std::chrono::seconds> response_parser::retry_after(
+    std::chrono::system_clock::time_point now) const {
+    const auto value = head().find("Retry-After");
+    if (!value) {
+        return std::nullopt;
+    }
+    const auto date = head().find("Date");
+    const auto arrived = std::chrono::floor<std::chrono::seconds>(now);
+    const auto sent = date ? protocol::parse_http_date(*date, arrived) : std::nullopt;
+    return protocol::parse_retry_after(*value, sent.value_or(arrived));
 }
 
 std::string_view response_parser::flaw_of_upgrade() const {

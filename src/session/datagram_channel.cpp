@@ -55,6 +55,7 @@ std::error_code datagram_channel::start() {
     if (is_gone_) {
         return {};
     }
+    is_read_ = host_.reads_datagrams();
     const auto error = loop_->sockets().add(*this, std::move(socket_), {true, false});
     is_watched_ = !error;
     if (error) {
@@ -220,6 +221,11 @@ void datagram_channel::deliver_one(std::span<const std::uint8_t> data) {
     }
     if (!gate_->is_open()) {
         counters_.unread.add(1);  // the object was stopped in a callback of this batch
+        return;
+    }
+    if (!is_read_) {
+        counters_.unread.add(1);
+        host_.on_unread();
         return;
     }
     counters_.received.add(1);

@@ -67,7 +67,11 @@ public:
     /// Guards the callbacks that run user code: all but the last two.
     [[nodiscard]] virtual const std::shared_ptr<runtime::callback_gate>& gate() const noexcept = 0;
 
+    /// Whether there is a callback for datagrams; it stays so once the channel has started.
+    [[nodiscard]] virtual bool reads_datagrams() const noexcept { return true; }
     virtual void on_datagram(std::span<const std::uint8_t> data, const endpoint& from) = 0;
+    /// One was counted as unread, for want of a callback.
+    virtual void on_unread() {}
     virtual void on_error(std::error_code error) = 0;
     virtual void on_writable() = 0;
     virtual void on_new_peer(const endpoint& peer) = 0;
@@ -244,6 +248,8 @@ private:
 
     std::atomic<bool> is_stopped_{false};
     bool is_watched_ = false;
+    // Whether there is a callback for datagrams.
+    bool is_read_ = true;
     bool is_closing_ = false;
     bool is_gone_ = false;
     bool is_blocked_ = false;

@@ -30,6 +30,8 @@ public:
         return !is_peer_draining_.load(std::memory_order_relaxed);
     }
 
+    [[nodiscard]] std::string failure_text() const override;
+
 protected:
     VoidResult send_request(std::span<const std::uint8_t> data, std::chrono::milliseconds timeout,
                             operation_id operation, response_handler& handler) override;
@@ -43,8 +45,8 @@ private:
     struct request_state final : request_table::owner {
         explicit request_state(framed_session& session)
             : of(session), table(session.loop(), *this) {}
-        void on_request_expired(response_handler done) override {
-            of.on_request_expired(std::move(done));
+        void on_request_expired(response_handler done, std::chrono::milliseconds timeout) override {
+            of.on_request_expired(std::move(done), timeout);
         }
 
         framed_session& of;
@@ -111,7 +113,14 @@ private:
     bool on_error_frame(transport::bytes_view payload);
     bool on_request_frame(const protocol::frame& frame);
     bool on_response_frame(const protocol::frame& frame);
-    bool violate(errc code, std::string_view text);
+    /// `received`: what has arrived instead of the first frame; empty when that was in order.
+    bool violate(errc code, std::string_view text, transport::bytes_view received = {});
+    /// A client whose server has not said yet that it is one.
+    [[nodiscard]] bool awaits_hello() const noexcept {
+        return role() == session_role::client && is_framed() && !is_open();
+    }
+    void explain_no_hello(std::string_view what);
+    void give_up() override;
 
     // framed_session_calls.cpp: requests and their answers.
     [[nodiscard]] request_state& requests();
@@ -120,7 +129,7 @@ private:
     void adopt_calls() override;
     void answer_request(const response_handler& done, const protocol::frame& frame);
     void fail_calls(errc code) override;
-    void on_request_expired(response_handler done);
+    void on_request_expired(response_handler done, std::chrono::milliseconds timeout);
     bool cancel_call(operation_id operation) override;
 
     [[nodiscard]] bool is_framed() const noexcept { return encoder().has_control_frames(); }

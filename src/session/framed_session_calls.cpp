@@ -322,9 +322,17 @@ void framed_session::answer_request(const response_handler& done, const protocol
     }));
 }
 
-void framed_session::on_request_expired(response_handler done) {
+void framed_session::on_request_expired(response_handler done, std::chrono::milliseconds timeout) {
     count(requests().timeouts);
-    guarded([&] { done(failure_of(errc::connection_timeout, "request to")); });
+    guarded([&] {
+        done(detail::told_anyway(errc::connection_timeout, [&] {
+            return detail::failure_in_words(
+                errc::connection_timeout,
+                fmt::format("{}: no response within {} ms, the timeout of the request",
+                            describe("request to"), timeout.count()),
+                id());
+        }));
+    });
     end_if_done();
 }
 

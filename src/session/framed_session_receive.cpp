@@ -1,6 +1,9 @@
 // The receiving half of framed_session: frames in, callbacks out.
 #include "session/framed_session.h"
+#include "utils/first_bytes.h"
 #include "utils/log.h"
+
+#include <fmt/format.h>
 
 #include <utility>
 
@@ -26,6 +29,9 @@ std::span<std::uint8_t> framed_session::read_place() noexcept {
 }
 
 void framed_session::decode(std::size_t placed, std::span<std::uint8_t> rest) {
+    if (awaits_hello()) {
+        keep_first_bytes(rest);
+    }
     std::uint64_t arrived = 0;
     const auto sink = [this, &arrived](const protocol::frame& each) {
         if (each.type == frame_type::data && each.flags == 0 && is_open()) {
@@ -44,8 +50,35 @@ void framed_session::decode(std::size_t placed, std::span<std::uint8_t> rest) {
     count_discarded(progress.unused);
     limit_rate(arrived);
     if (progress.error) {
-        violate(*progress.error, text_of(*progress.error));
+        const bool is_first = under().counters().bytes_read == rest.size();
+        violate(*progress.error, text_of(*progress.error),
+                is_first ? rest : transport::bytes_view{});
     }
+}
+
+void framed_session::explain_no_hello(std::string_view what) {
+    note_failure(fmt::format("{}: {}; check the port, session.frames, and whether the server "
+                             "expects TLS",
+                             what, detail::describe_received(first_bytes())));
+}
+
+void framed_session::give_up() {
+    if (is_tls_pending()) {
+        note_failure(no_tls_yet());
+    } else if (awaits_hello()) {
+        explain_no_hello("no hello of framing::message before connect_timeout");
+    }
+    stream_session::give_up();
+}
+
+std::string framed_session::failure_text() const {
+    std::string text = stream_session::failure_text();
+    if (text.empty() && awaits_hello() && !peer_said_goodbye_ && !is_tls_pending()) {
+        text = fmt::format("the connection ended before the hello of framing::message: {}; check "
+                           "the port, session.frames, and whether the server expects TLS",
+                           detail::describe_received(first_bytes()));
+    }
+    return text;
 }
 
 void framed_session::on_end() {
@@ -172,15 +205,24 @@ bool framed_session::on_error_frame(transport::bytes_view payload) {
     detail::log(log_level::warning, "{}: {} reports an error ({}): {}", id(),
                 remote_endpoint().to_string(), code.value_or(0),
                 protocol::decode_error_text(payload));
+    if (awaits_hello()) {
+        note_failure("the server reports an error: " + protocol::decode_error_text(payload));
+    }
     begin_close(code.value_or(0) != 0 ? static_cast<errc>(*code) : errc::protocol_error);
     return false;
 }
 
-bool framed_session::violate(errc code, std::string_view text) {
+bool framed_session::violate(errc code, std::string_view text, transport::bytes_view received) {
+    const std::string whole =
+        received.empty() ? std::string(text)
+                         : fmt::format("{}: {}", text, detail::describe_received(received));
+    if (awaits_hello()) {
+        explain_no_hello(text);
+    }
     detail::log(log_level::warning, "{}: closing {}: {}", id(), remote_endpoint().to_string(),
-                text);
+                whole);
     if (is_framed() && !is_closing()) {
-        under().queue().append(protocol::encode_error(static_cast<int>(code), text));
+        under().queue().append(protocol::encode_error(static_cast<int>(code), whole));
     }
     begin_close(code);
     return false;

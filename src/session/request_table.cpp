@@ -28,6 +28,7 @@ void request_table::add(new_request&& request) {
     added.table = this;
     added.id = request.id;
     added.operation = request.operation;
+    added.timeout = request.timeout;
     added.done = std::move(request.done);
     if (request.timeout > std::chrono::milliseconds{0}) {
         loop_.deadlines().set(added, runtime::after(loop_.now(), request.timeout));
@@ -75,8 +76,9 @@ std::optional<response_handler> request_table::take_any() {
 }
 
 void request_table::expire(std::uint64_t id) {
-    if (auto done = take(id)) {
-        owner_.on_request_expired(std::move(*done));
+    if (const auto found = pending_.find(id); found != pending_.end()) {
+        const auto timeout = found->second.timeout;
+        owner_.on_request_expired(extract(found), timeout);
     }
 }
 

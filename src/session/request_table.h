@@ -6,6 +6,7 @@
 #include <network_system/session/request.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -29,8 +30,10 @@ class request_table {
 public:
     class owner {
     public:
-        /// The deadline of a request has passed; it is no longer in the table.
-        virtual void on_request_expired(response_handler done) = 0;
+        /// The deadline of a request, `timeout` after it was sent, has passed; it is no longer in
+        /// the table.
+        virtual void on_request_expired(response_handler done,
+                                        std::chrono::milliseconds timeout) = 0;
 
     protected:
         ~owner() = default;
@@ -60,6 +63,7 @@ private:
         request_table* table = nullptr;
         std::uint64_t id = 0;
         operation_id operation = operation_id::none;
+        std::chrono::milliseconds timeout{0};
         response_handler done;
     };
     using table = std::unordered_map<std::uint64_t, pending>;

@@ -2,6 +2,7 @@
 
 #include "utils/contain.h"
 #include "utils/failure.h"
+#include "utils/first_bytes.h"
 #include "utils/log.h"
 
 #include <fmt/format.h>
@@ -65,8 +66,35 @@ void stream_session::start() {
     }
 }
 
+void stream_session::keep_first_bytes(transport::bytes_view bytes) {
+    std::string& kept = rare().first_bytes;
+    const auto room =
+        detail::kept_first_bytes + 1 - std::min(kept.size(), detail::kept_first_bytes + 1);
+    kept.append(reinterpret_cast<const char*>(bytes.data()), std::min(bytes.size(), room));
+}
+
+std::string_view stream_session::first_bytes() const noexcept {
+    return rare_ ? std::string_view(rare_->first_bytes) : std::string_view{};
+}
+
+void stream_session::note_failure(std::string text) {
+    rare().failure = std::move(text);
+}
+
+std::string stream_session::no_tls_yet() {
+    return "no complete TLS handshake before the deadline; check the port, and whether the peer "
+           "speaks TLS there";
+}
+
+std::string stream_session::failure_text() const {
+    return rare_ && !rare_->failure.empty() ? rare_->failure : transport_->failure_text();
+}
+
 void stream_session::open() {
     is_open_ = true;
+    if (rare_ && rare_->pings.empty() && rare_->stops.empty()) {
+        rare_.reset();  // an idle session is small
+    }
     schedule_deadline();
     host_->on_open(self_);
 }
@@ -292,8 +320,8 @@ void stream_session::send_ping(ping_handler handler, operation_id operation) {
     }
     const std::uint64_t token = loop().random();
     const auto keep = [&] {
-        waiting().pings.push_back({token, loop().clock(), operation, {}});
-        waiting().pings.back().handler = std::move(handler);
+        rare().pings.push_back({token, loop().clock(), operation, {}});
+        rare().pings.back().handler = std::move(handler);
     };
     if (!handler || keep_handler(handler, "ping to", keep)) {
         or_abort([&] { (void)write_ping(token); });
@@ -301,10 +329,10 @@ void stream_session::send_ping(ping_handler handler, operation_id operation) {
 }
 
 void stream_session::answer_ping(std::uint64_t token) {
-    if (!waiting_) {
+    if (!rare_) {
         return;
     }
-    auto& pings = waiting_->pings;
+    auto& pings = rare_->pings;
     const auto found = std::find_if(pings.begin(), pings.end(),
                                     [&](const pending_ping& each) { return each.token == token; });
     if (found != pings.end()) {
@@ -315,11 +343,11 @@ void stream_session::answer_ping(std::uint64_t token) {
     }
 }
 
-stream_session::waiting_handlers& stream_session::waiting() {
-    if (!waiting_) {
-        waiting_ = std::make_unique<waiting_handlers>();
+stream_session::rare_state& stream_session::rare() {
+    if (!rare_) {
+        rare_ = std::make_unique<rare_state>();
     }
-    return *waiting_;
+    return *rare_;
 }
 
 session_metrics stream_session::metrics() const noexcept {

@@ -22,6 +22,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace network_system::session {
@@ -146,7 +147,7 @@ public:
     /// On the loop: does not read while there is a reason not to.
     void set_hold(hold reason, bool is_on);
     /// Once the session has failed: what there is to say about it beyond the code.
-    [[nodiscard]] virtual std::string failure_text() const { return transport_->failure_text(); }
+    [[nodiscard]] virtual std::string failure_text() const;
     /// Any thread: messages that were handed to the host, and whose callbacks will never run.
     void count_unread(std::uint64_t more) noexcept {
         unread_.fetch_add(more, std::memory_order_release);
@@ -203,6 +204,17 @@ protected:
     /// Whether more callbacks may follow the one that has just run.
     [[nodiscard]] bool takes_more() const noexcept { return !is_closing_ && gate_->is_open(); }
 
+    /// Not open yet: keeps the first of all bytes that arrive for an error text.
+    void keep_first_bytes(transport::bytes_view bytes);
+    [[nodiscard]] std::string_view first_bytes() const noexcept;
+    /// What `failure_text` says; else it asks the transport.
+    void note_failure(std::string text);
+    [[nodiscard]] std::string noted_failure() const { return rare_ ? rare_->failure : ""; }
+    /// What there is to say when a deadline passes meanwhile.
+    [[nodiscard]] static std::string no_tls_yet();
+    [[nodiscard]] bool is_tls_pending() const {
+        return transport_->is_secure() && !transport_->tls();
+    }
     /// The handshake is done: the host hears of the session. Inside a guard.
     void open();
     /// One message of the application, for the host or for whoever asks. Whether more callbacks may
@@ -246,7 +258,9 @@ protected:
     void count_discarded(std::size_t bytes) noexcept { discarded_.add(bytes); }
     /// The pong to a ping of this session; others are ignored.
     void answer_ping(std::uint64_t token);
-    /// Whether an answer the peer has asked for may go over the high watermark; closes if not.
+    /// Whether an answer the peer has asked for may go over the high watermark.
+    [[nodiscard]] bool has_control_room() const noexcept;
+    /// The same, and closes if not.
     bool may_send_control();
     bool send_control(transport::bytes_view frame);
     /// The end of everything that is sent; see transport::close.
@@ -259,8 +273,9 @@ protected:
     }
     /// Closing: when to look next at what the peer takes; `more_time` then.
     [[nodiscard]] runtime::steady_time first_look() const noexcept;
-    /// Until when the close may go on: later as long as the peer takes what it is sent.
-    [[nodiscard]] runtime::steady_time more_time();
+    /// Until when the close may go on: later as long as the peer takes what it is sent. Of that,
+    /// `answers` bytes are no progress: the peer has asked for them meanwhile.
+    [[nodiscard]] runtime::steady_time more_time(std::uint64_t answers = 0);
     /// The deadline of the close has moved.
     virtual void limit_end(runtime::steady_time deadline) { transport_->limit_close(deadline); }
     /// Takes over what other threads have queued, and counts all that is not written as lost.
@@ -354,10 +369,13 @@ private:
         ping_handler handler;
     };
 
-    /// Who waits for something that few sessions are asked for; made at the first one.
-    struct waiting_handlers {
+    /// What few sessions have, or none for long; made when it is needed.
+    struct rare_state {
         std::vector<pending_ping> pings;
         std::vector<stop_handler> stops;
+        /// What the peer has said first, while it has not said what it should.
+        std::string first_bytes;
+        std::string failure;
     };
 
     [[nodiscard]] stream_session& stream() noexcept final { return *this; }
@@ -477,10 +495,11 @@ private:
     void on_closed(std::error_code reason) override;
     void fail_pending(std::error_code reason);
     void answer_stops(std::error_code reason);
+    [[nodiscard]] error_info stop_failure(std::error_code reason) const noexcept;
     VoidResult set_paused(bool paused);
     [[nodiscard]] bool is_paused() const noexcept { return holds_ != 0; }
     void send_ping(ping_handler handler, operation_id operation);
-    [[nodiscard]] waiting_handlers& waiting();
+    [[nodiscard]] rare_state& rare();
 
     const std::shared_ptr<const session_config> config_;
     const std::chrono::milliseconds drain_timeout_;
@@ -512,7 +531,7 @@ private:
     // Set while the transport is alive: the session keeps itself until it is closed, and callbacks
     // are given this without touching the reference count.
     session_ptr self_;
-    std::unique_ptr<waiting_handlers> waiting_;
+    std::unique_ptr<rare_state> rare_;
     const std::unique_ptr<message_pull_queue> pull_;
     const std::unique_ptr<rate_limit> rate_;
     detail::counter discarded_;

@@ -4,8 +4,11 @@
 #include "utils/failure.h"
 #include "utils/log.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace network_system::session {
 
@@ -44,19 +47,29 @@ void stream_session::stop_then(stop_handler& handler) {
         return;
     }
     (void)keep_handler(handler, "stop of", [&] {
-        waiting().stops.emplace_back();
-        waiting().stops.back() = std::move(handler);
+        rare().stops.emplace_back();
+        rare().stops.back() = std::move(handler);
     });
     wind_down(runtime::after(loop().now(), drain_timeout_));
 }
 
+error_info stream_session::stop_failure(std::error_code reason) const noexcept {
+    if (reason != errc::connection_timeout) {
+        return failure_of(end_code(reason), "stop of");
+    }
+    return detail::told_anyway(errc::connection_timeout, [this] {
+        return detail::failure_in_words(
+            errc::connection_timeout,
+            fmt::format("{}: the peer has not ended it within drain_timeout ({} ms)",
+                        describe("stop of"), drain_timeout_.count()),
+            id());
+    });
+}
+
 void stream_session::answer_stops(std::error_code reason) {
-    if (const auto unanswered = std::move(waiting_)) {
-        for (const stop_handler& each : unanswered->stops) {
-            guarded([&] {
-                each(reason ? VoidResult(failure_of(end_code(reason), "stop of")) : ok());
-            });
-        }
+    const auto unanswered = rare_ ? std::move(rare_->stops) : std::vector<stop_handler>{};
+    for (const stop_handler& each : unanswered) {
+        guarded([&] { each(reason ? VoidResult(stop_failure(reason)) : ok()); });
     }
 }
 
@@ -72,6 +85,9 @@ void stream_session::begin_close(std::error_code reason, runtime::steady_time de
     is_closing_ = true;
     is_stopped_.store(true, std::memory_order_relaxed);
     due_by_ = deadline;
+    if (!is_open_ && role_ == session_role::client) {
+        give_no_time();  // a start that has failed has nothing to drain
+    }
     const auto end = [&] {
         remote_.close();
         take_remote(everything);
@@ -149,10 +165,10 @@ std::uint64_t stream_session::least_taken() const noexcept {
     return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::min(wanted, most)));
 }
 
-runtime::steady_time stream_session::more_time() {
+runtime::steady_time stream_session::more_time(std::uint64_t answers) {
     const auto now = loop().now();
     const std::uint64_t taken = transport_->take_progress().taken;
-    if (now >= due_by_ && !is_end_fixed_ && taken >= least_taken()) {
+    if (now >= due_by_ && !is_end_fixed_ && taken >= answers && taken - answers >= least_taken()) {
         due_by_ = runtime::after(now, drain_timeout_);
     }
     return due_by_;
@@ -225,8 +241,8 @@ send_callback stream_session::take_unsent() {
 void stream_session::fail_pending(std::error_code reason) {
     const errc code = end_code(reason);
     fail_sends(code);
-    if (waiting_) {
-        const auto unanswered = std::exchange(waiting_->pings, {});
+    if (rare_) {
+        const auto unanswered = std::exchange(rare_->pings, {});
         for (const pending_ping& each : unanswered) {
             guarded([&] { each.handler(failure_of(code, "ping to")); });
         }

@@ -90,10 +90,10 @@ void stream_session::apply_cancel(operation_id operation) {
             return;
         }
     }
-    if (!waiting_) {
+    if (!rare_) {
         return;
     }
-    auto& pings = waiting_->pings;
+    auto& pings = rare_->pings;
     const auto found = std::find_if(pings.begin(), pings.end(), [&](const pending_ping& each) {
         return each.operation == operation;
     });

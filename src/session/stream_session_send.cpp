@@ -386,8 +386,12 @@ void stream_session::call_senders() {
     }
 }
 
+bool stream_session::has_control_room() const noexcept {
+    return transport_->queue().bytes() <= config_->high_watermark + control_allowance;
+}
+
 bool stream_session::may_send_control() {
-    if (transport_->queue().bytes() > config_->high_watermark + control_allowance) {
+    if (!has_control_room()) {
         begin_close(errc::send_buffer_full);
         return false;
     }

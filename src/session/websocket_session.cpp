@@ -69,23 +69,19 @@ std::string_view websocket_session::subprotocol() const noexcept {
     return agreed_ ? std::string_view(agreed_->subprotocol) : std::string_view{};
 }
 
-websocket_session::last_words& websocket_session::words() {
-    if (!last_words_) {
-        last_words_ = std::make_unique<last_words>();
-    }
-    return *last_words_;
-}
-
 std::string websocket_session::close_reason() const {
     if (close_code() != ws_close_code::abnormal) {
-        return last_words_->of_peer;
+        return *peer_reason_;
     }
-    return is_gone() && last_words_ ? last_words_->failure : std::string{};
+    return is_gone() ? noted_failure() : std::string{};
 }
 
 std::string websocket_session::failure_text() const {
-    return last_words_ && !last_words_->failure.empty() ? last_words_->failure
-                                                        : stream_session::failure_text();
+    std::string text = stream_session::failure_text();
+    if (text.empty() && awaits_answer() && !is_tls_pending()) {
+        text = no_answer("the connection ended before the answer to the HTTP request");
+    }
+    return text;
 }
 
 std::optional<websocket::masking_key> websocket_session::key() const noexcept {
@@ -226,7 +222,8 @@ void websocket_session::limit_end(runtime::steady_time deadline) {
 
 void websocket_session::on_deadline() {
     if (is_waiting()) {
-        if (const auto next = more_time(); next > loop().now()) {
+        const auto answers = std::exchange(ending_->answers, 0);
+        if (const auto next = more_time(answers); next > loop().now()) {
             under().set_deadline(next);
             return;
         }
@@ -244,8 +241,13 @@ std::chrono::milliseconds websocket_session::pong_patience() const noexcept {
 }
 
 void websocket_session::give_up() {
-    note_failure(is_open() ? fmt::format("no pong within {} ms", pong_patience().count())
-                           : "the handshake took too long");
+    if (is_open()) {
+        note_failure(fmt::format("no pong within {} ms", pong_patience().count()));
+    } else if (awaits_answer() && !is_tls_pending()) {
+        note_failure(no_answer("no answer to the HTTP request before connect_timeout"));
+    } else {
+        note_failure(is_tls_pending() ? no_tls_yet() : "no complete request before the deadline");
+    }
     if (role() == session_role::server && opening_) {
         refuse({408, "The request took too long."}, errc::connection_timeout);
         return;

@@ -62,10 +62,8 @@ public:
     }
     [[nodiscard]] std::string close_reason() const override;
     [[nodiscard]] std::string failure_text() const override;
-    /// Client: the status with which the server has rejected the handshake; 0 when it has not. For
-    /// the host, in its callbacks.
-    [[nodiscard]] unsigned http_status() const noexcept { return http_status_; }
-    /// Whether it ends because the application wanted it. As above.
+    [[nodiscard]] std::shared_ptr<const ws_rejection> rejection() const override;
+    /// Whether it ends because the application wanted it. For the host, in its callbacks.
     [[nodiscard]] bool was_closed_here() const noexcept { return was_closed_here_; }
 
 protected:
@@ -84,17 +82,12 @@ protected:
     void settle_request(std::uint64_t, int, std::span<const std::uint8_t>) noexcept override {}
 
 private:
-    /// Only until the handshake is over.
+    /// Only until the handshake is over; for ever when a client's was refused.
     struct opening;
     /// What the handshake has left behind; nothing when that is nothing.
     struct agreement {
         ws_request request;
         std::string subprotocol;
-    };
-    /// What there is to say of the end, beside codes.
-    struct last_words {
-        std::string of_peer;
-        std::string failure;
     };
     /// How the session ends.
     struct ending {
@@ -104,6 +97,8 @@ private:
         /// Whether the peer's close is waited for.
         bool waits;
         std::error_code reason = {};
+        /// Bytes of pongs since the last look at what the peer takes.
+        std::uint64_t answers = 0;
     };
 
     void before_start() override;
@@ -127,6 +122,11 @@ private:
     void judge_request();
     void accept(ws_request&& request, const ws_handshake_answer& answer);
     void judge_response();
+    /// What a client that gets no answer, or none of HTTP, has got instead.
+    [[nodiscard]] std::string no_answer(std::string_view what) const;
+    [[nodiscard]] bool awaits_answer() const noexcept {
+        return role() == session_role::client && !is_open();
+    }
     /// Server: the whole answer, or why there is none, and the end.
     void answer_http(const Result<std::string>& whole, unsigned status);
     void refuse_answer(const error_info& why);
@@ -142,11 +142,14 @@ private:
     void on_end() override;
     bool on_control(const websocket::message& frame);
     void note_close(const websocket::close_frame& said);
-    void note_failure(std::string text) { words().failure = std::move(text); }
-    [[nodiscard]] last_words& words();
     void violate(const websocket::violation& broken);
-    /// What arrives while the peer's close is waited for.
+    /// What arrives while the peer's close is waited for: messages are discarded, pings answered
+    /// (RFC 6455 section 5.5.2).
     void skim(std::size_t placed, std::span<std::uint8_t> rest);
+    void skim_frame(const websocket::message& frame);
+    /// Ends the wait when the peer asks and does not read.
+    void answer_late_ping(std::span<const std::uint8_t> payload);
+    void on_pong(std::span<const std::uint8_t> payload);
 
     bool is_waiting() const noexcept { return ending_ != nullptr && ending_->waits; }
     void end_with(ws_close_code code, std::string_view text, bool waits, std::error_code reason);
@@ -163,9 +166,8 @@ private:
     std::shared_ptr<ws_connection> connection_;
     std::unique_ptr<ending> ending_;
     // Read by other threads once there is a code, or the session is gone.
-    std::unique_ptr<last_words> last_words_;
+    std::unique_ptr<const std::string> peer_reason_;
     std::atomic<ws_close_code> peer_code_{ws_close_code::abnormal};
-    unsigned http_status_ = 0;
     bool was_closed_here_ = false;
 };
 

@@ -1,6 +1,7 @@
 // The opening handshake of a WebSocket, on both sides.
 #include "session/websocket_opening.h"
 #include "utils/failure.h"
+#include "utils/first_bytes.h"
 #include "utils/log.h"
 
 #include <fmt/format.h>
@@ -54,6 +55,7 @@ void websocket_session::begin_asking() {
 }
 
 std::span<std::uint8_t> websocket_session::take_handshake(std::span<std::uint8_t> bytes) {
+    keep_first_bytes(bytes);
     const std::size_t used =
         std::visit([bytes](auto& parser) { return parser.consume(bytes); }, opening_->parser);
     if (role() == session_role::server) {
@@ -112,14 +114,30 @@ void websocket_session::accept(ws_request&& request, const ws_handshake_answer& 
     open_with(std::move(request), answer.subprotocol());
 }
 
+std::shared_ptr<const ws_rejection> websocket_session::rejection() const {
+    return is_gone() && opening_ ? opening_->rejection : nullptr;
+}
+
+std::string websocket_session::no_answer(std::string_view what) const {
+    return fmt::format("{}: {}; check the port, and whether the server speaks TLS there "
+                       "(ws_client_config::tls)",
+                       what, detail::describe_received(first_bytes()));
+}
+
 void websocket_session::judge_response() {
     auto& parser = std::get<websocket::response_parser>(opening_->parser);
     using status = websocket::response_parser::status;
     switch (parser.state()) {
         case status::incomplete: return;
         case status::rejected:
-            note_failure(parser.reason());
-            http_status_ = parser.http_status();
+            note_failure(detail::protocol_begun_by(first_bytes()) == "HTTP"
+                             ? parser.reason()
+                             : no_answer(parser.reason()));
+            if (parser.http_status() != 0) {
+                auto retry_after = parser.retry_after(loop().wall_clock());
+                opening_->rejection = std::make_shared<const ws_rejection>(
+                    ws_rejection{parser.http_status(), parser.take_head(), retry_after});
+            }
             begin_close(errc::handshake_rejected);
             return;
         case status::accepted:
@@ -159,7 +177,10 @@ void websocket_session::refuse_answer(const error_info& why) {
 void websocket_session::refuse(const websocket::http_error& error, errc reason) {
     // The text may be the parser's, which goes with the answer.
     const std::string whole = websocket::encode_response(error);
-    note_failure(fmt::format("answered HTTP {}: {}", error.status, error.text));
+    const auto spoken = detail::protocol_begun_by(first_bytes());
+    note_failure(fmt::format(
+        "answered HTTP {}: {}{}", error.status, error.text,
+        spoken.empty() || spoken == "HTTP" ? "" : ": " + detail::describe_received(first_bytes())));
     host().on_refused(self(), error.status);
     answer_http(whole, reason);
 }
@@ -177,10 +198,6 @@ void websocket_session::finish_handshake(std::error_code reason) {
             reason ? cannot_answer : websocket::http_error{503, "The server is stopping."};
         host().on_refused(self(), error.status);
         under().queue().append(bytes_of(websocket::encode_response(error)));
-    }
-    // A client that gives up has nothing on its way.
-    if (role() == session_role::client && !reason) {
-        give_no_time();
     }
     close_stream(reason);
 }

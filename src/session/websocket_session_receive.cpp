@@ -55,11 +55,8 @@ void websocket_session::skim(std::size_t placed, std::span<std::uint8_t> rest) {
         return;
     }
     const auto sink = [this](const websocket::message& each) {
-        if (each.type == opcode::close) {
-            note_close(websocket::decode_close(each.payload));
-            stop_waiting(ending_->reason);
-        }
-        return true;
+        skim_frame(each);
+        return is_waiting();
     };
     auto progress = decoder_.placed(placed, sink);
     if (progress.error == nullptr) {
@@ -71,6 +68,35 @@ void websocket_session::skim(std::size_t placed, std::span<std::uint8_t> rest) {
     }
 }
 
+void websocket_session::skim_frame(const websocket::message& frame) {
+    switch (frame.type) {
+        case opcode::ping: answer_late_ping(frame.payload); break;
+        case opcode::pong: guarded([&] { on_pong(frame.payload); }); break;
+        case opcode::close:
+            note_close(websocket::decode_close(frame.payload));
+            stop_waiting(ending_->reason);
+            break;
+        default: break;
+    }
+}
+
+void websocket_session::answer_late_ping(std::span<const std::uint8_t> payload) {
+    if (!has_control_room()) {
+        stop_waiting(ending_->reason ? ending_->reason : make_error_code(errc::send_buffer_full));
+        return;
+    }
+    const auto pong = websocket::encode_control(opcode::pong, payload, key());
+    ending_->answers += pong.view().size();
+    under().queue().append(pong.view());
+    under().request_flush();
+}
+
+void websocket_session::on_pong(std::span<const std::uint8_t> payload) {
+    if (payload.size() == sizeof(std::uint64_t)) {
+        answer_ping(protocol::get<std::uint64_t>(payload.data()));
+    }
+}
+
 bool websocket_session::on_control(const websocket::message& frame) {
     switch (frame.type) {
         case opcode::ping:
@@ -79,11 +105,7 @@ bool websocket_session::on_control(const websocket::message& frame) {
                 return takes_more();
             }
             return write_control(opcode::pong, frame.payload);
-        case opcode::pong:
-            if (frame.payload.size() == sizeof(std::uint64_t)) {
-                answer_ping(protocol::get<std::uint64_t>(frame.payload.data()));
-            }
-            return takes_more();
+        case opcode::pong: on_pong(frame.payload); return takes_more();
         default: {
             const auto said = websocket::decode_close(frame.payload);
             note_close(said);
@@ -94,7 +116,7 @@ bool websocket_session::on_control(const websocket::message& frame) {
 }
 
 void websocket_session::note_close(const websocket::close_frame& said) {
-    words().of_peer = said.reason;
+    peer_reason_ = std::make_unique<const std::string>(said.reason);
     peer_code_.store(said.code, std::memory_order_release);
 }
 
@@ -110,7 +132,11 @@ void websocket_session::on_end() {
         return;
     }
     // Nobody is there to be told anything.
-    const bool is_cut = is_open() ? decoder_.is_inside_message() : opening_ != nullptr;
+    const bool is_cut = is_open() ? decoder_.is_inside_message() : !first_bytes().empty();
+    if (awaits_answer()) {
+        note_failure(
+            no_answer("the server ended the connection before it answered the HTTP request"));
+    }
     opening_.reset();
     end_with(ws_close_code::abnormal, {}, false,
              is_cut ? errc::connection_truncated : errc::connection_closed);

@@ -278,7 +278,8 @@ runtime::interest tls_connection::below(runtime::interest wanted) const noexcept
 
 void tls_connection::note_timeout() {
     (void)fail({errc::connection_timeout,
-                fmt::format("no complete handshake within {} ms", handshake_timeout().count()),
+                fmt::format("no complete handshake within handshake_timeout ({} ms){}",
+                            handshake_timeout().count(), hint_at_silence()),
                 &tls_counters::timeouts});
 }
 
@@ -290,9 +291,16 @@ void tls_connection::note_broken() {
 
 io_result tls_connection::fail_in_handshake(const std::error_code& error) {
     return fail({errc::tls_handshake_failed,
-                 error ? "the connection was lost during the handshake: " + error.message()
-                       : "the peer closed the connection during the handshake",
+                 (error ? "the connection was lost during the handshake: " + error.message()
+                        : "the peer closed the connection during the handshake") +
+                     hint_at_silence(),
                  &tls_counters::disconnects});
+}
+
+const char* tls_connection::hint_at_silence() const noexcept {
+    return reads_ > 0 ? ""
+                      : ": nothing was received; check the port, and whether the peer speaks TLS "
+                        "there";
 }
 
 void tls_connection::end() {

@@ -149,6 +149,8 @@ private:
     [[nodiscard]] io_result encrypt(std::span<const runtime::io_slice> from, std::size_t skipped,
                                     position where);
     void say_goodbye();
+    /// Before the end of the handshake: what to look at when the peer has said nothing at all.
+    [[nodiscard]] const char* hint_at_silence() const noexcept;
     /// Says what is wrong with a peer that only costs time.
     [[nodiscard]] const char* nuisance() const noexcept;
     [[nodiscard]] io_result defer(const io_result& result, std::size_t delivered);

@@ -1,6 +1,7 @@
 // The two directions of tls_connection: records in, records out.
 #include "transport/tls_calls.h"
 #include "transport/tls_connection.h"
+#include "utils/first_bytes.h"
 
 #include <openssl/ssl.h>
 
@@ -94,6 +95,10 @@ io_result tls_connection::read(std::span<const io_slice> into) {
     const bool was_established = is_established_;
     const io_result result =
         decrypt({into.data(), into.size() - 1}, scratch.first(scratch.size() - ciphertext_size));
+    if (failure_ && !was_established && failure_->is_other_protocol) {
+        failure_->text += ": " + detail::describe_received(ciphertext.first(arrived.bytes)) +
+                          "; check the port, and whether the peer speaks TLS there";
+    }
     const bool is_stuck = !std::exchange(window_, {}).empty() && !failure_ && !has_deferred_ &&
                           result.kind != outcome::end;
     const bool has_just_begun = is_established_ && !was_established;

@@ -1,5 +1,7 @@
 #include "transport/tls_failure.h"
 
+#include "transport/tls_alerts.h"
+
 #include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -10,6 +12,7 @@
 #include <chrono>
 #include <ctime>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace network_system::transport {
@@ -80,6 +83,8 @@ std::string serial_of(X509* certificate) {
     return digits.text != nullptr ? digits.text : std::string();
 }
 
+constexpr std::string_view no_tls = "the peer does not seem to speak TLS";
+
 /// The reasons for which a word of ours helps more than OpenSSL's.
 std::string_view hint_for(int reason) noexcept {
     switch (reason) {
@@ -87,7 +92,7 @@ std::string_view hint_for(int reason) noexcept {
         case SSL_R_HTTPS_PROXY_REQUEST:
         case SSL_R_WRONG_VERSION_NUMBER:
         case SSL_R_UNKNOWN_PROTOCOL:
-        case SSL_R_PACKET_LENGTH_TOO_LONG: return "the peer does not seem to speak TLS";
+        case SSL_R_PACKET_LENGTH_TOO_LONG: return no_tls;
         case SSL_R_UNSUPPORTED_PROTOCOL:
         case SSL_R_NO_PROTOCOLS_AVAILABLE: return "no TLS version in common";
         case SSL_R_NO_SHARED_CIPHER: return "no cipher in common";
@@ -96,18 +101,40 @@ std::string_view hint_for(int reason) noexcept {
     }
 }
 
+/// The system's error in OpenSSL's queue, 0 when there is none. What was made of it on the way up
+/// only says "system lib".
+int system_error_in_queue() noexcept {
+    int found = 0;
+    while (const unsigned long error = ERR_get_error()) {
+        found = found == 0 && ERR_SYSTEM_ERROR(error) ? ERR_GET_REASON(error) : found;
+    }
+    return found;
+}
+
 }  // namespace
+
+std::string take_openssl_error(error_in_queue which) {
+    const unsigned long error =
+        which == error_in_queue::first ? ERR_peek_error() : ERR_peek_last_error();
+    // Before the reasons are asked for, which may add to the queue.
+    const int system_error = system_error_in_queue();
+    const bool is_of_system = ERR_SYSTEM_ERROR(error) || ERR_GET_REASON(error) == ERR_R_SYS_LIB;
+    if (is_of_system && system_error != 0) {
+        return std::error_code(system_error, std::generic_category()).message();
+    }
+    const char* const words = ERR_reason_error_string(error);
+    return words != nullptr ? words : "unknown error";
+}
 
 tls_failure take_tls_failure(tls_role role, error_in_queue which) {
     const unsigned long error =
         which == error_in_queue::first ? ERR_peek_error() : ERR_peek_last_error();
-    ERR_clear_error();
     const int reason = ERR_GET_REASON(error);
     if (reason == ERR_R_MALLOC_FAILURE) {
+        ERR_clear_error();
         return {errc::out_of_memory, "out of memory"};
     }
-    const char* const words = ERR_reason_error_string(error);
-    const std::string text = words != nullptr ? words : "unknown error";
+    const std::string text = take_openssl_error(which);
     if (ERR_GET_LIB(error) != ERR_LIB_SSL) {
         return {errc::tls_handshake_failed, text};
     }
@@ -120,15 +147,17 @@ tls_failure take_tls_failure(tls_role role, error_in_queue which) {
     if (reason > SSL_AD_REASON_OFFSET) {
         const int alert = reason - SSL_AD_REASON_OFFSET;
         return {errc::tls_handshake_failed,
-                fmt::format("the peer refused with alert {} ({})", alert,
-                            SSL_alert_desc_string_long(alert)),
+                fmt::format("the peer refused with alert {} ({})", alert, name_of_tls_alert(alert)),
                 &tls_counters::peer_alerts};
     }
     if (reason == SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC || reason == SSL_R_BAD_RECORD_TYPE) {
         return {errc::decryption_failed, text};
     }
     const std::string_view hint = hint_for(reason);
-    return {errc::tls_handshake_failed, hint.empty() ? text : fmt::format("{} ({})", hint, text)};
+    tls_failure failure{errc::tls_handshake_failed,
+                        hint.empty() ? text : fmt::format("{} ({})", hint, text)};
+    failure.is_other_protocol = hint == no_tls;
+    return failure;
 }
 
 std::string describe_refusal(x509_store_ctx_st* store, const std::string& expected) {
@@ -140,8 +169,11 @@ std::string describe_refusal(x509_store_ctx_st* store, const std::string& expect
         return text;
     }
     if (error == X509_V_ERR_HOSTNAME_MISMATCH || error == X509_V_ERR_IP_ADDRESS_MISMATCH) {
-        text += fmt::format(": the certificate is not for {}, but for {}", expected,
-                            fmt::join(alternative_names_of(certificate), ", "));
+        const auto names = alternative_names_of(certificate);
+        text += fmt::format(": the certificate is not for {}, ", expected);
+        text += names.empty()
+                    ? "it names nobody (no subject alternative name; the subject does not count)"
+                    : fmt::format("but for {}", fmt::join(names, ", "));
     }
     return text + fmt::format(" (depth {}, subject {}, issuer {})", depth,
                               name_of(X509_get_subject_name(certificate)),

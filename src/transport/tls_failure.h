@@ -20,13 +20,19 @@ struct tls_failure {
     std::string text;
     /// What it counts as when it ends a handshake.
     std::atomic<std::uint64_t> tls_counters::*cause = &tls_counters::protocol_failures;
+    /// The peer seems to speak something else.
+    bool is_other_protocol = false;
 };
 
 /// Of the errors of a call, the first is the cause; the last is its own even where somebody has
 /// left others in the queue before.
 enum class error_in_queue : std::uint8_t { first, last };
 
-/// What OpenSSL's error queue of this thread says about the call that has just failed.
+/// What OpenSSL's error queue of this thread says about the call that has just failed, in its words
+/// or, of what the system has refused, the system's: "No such file or directory". Empties it.
+[[nodiscard]] std::string take_openssl_error(error_in_queue which);
+
+/// The same of a connection.
 [[nodiscard]] tls_failure take_tls_failure(tls_role role, error_in_queue which);
 
 /// Which check refused which certificate: "certificate has expired (depth 0, subject CN=…)".

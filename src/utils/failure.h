@@ -28,6 +28,11 @@ inline error_info failure(errc code, std::string message, std::string_view sourc
     return info;
 }
 
+/// The same with a message that says all: the code's own words would add nothing.
+inline error_info failure_in_words(errc code, std::string message, std::string_view source) {
+    return {static_cast<int>(code), std::move(message), std::string(source), {}};
+}
+
 /// An error without the memory to say more about it. The text fits a string that allocates nothing.
 inline error_info failure_without_words(errc code) noexcept {
     return {static_cast<int>(code), "out of memory", {}, {}};

@@ -2,6 +2,7 @@
 #include "loopback/support.h"
 
 #include <network_system/async.h>
+#include <network_system/core/messaging_udp_client.h>
 
 #include <asio/awaitable.hpp>
 #include <asio/bind_cancellation_slot.hpp>
@@ -323,6 +324,59 @@ TEST_F(async_cancellation, of_start) {
     signal.emit(asio::cancellation_type::terminal);
     EXPECT_TRUE(is_ok(client.ping()));
     EXPECT_TRUE(is_ok(client.stop_client()));
+}
+
+TEST(field_faults, the_slot_of_a_start_that_fails_at_once_throws) {
+    messaging_client client("client");
+    network_system::core::messaging_udp_client datagrams("datagrams");
+    const auto start_twice = [](auto& starting, const char* host, std::uint16_t port) {
+        asio::io_context context;
+        asio::cancellation_signal signal;
+        int failed = 0;
+        for (int i = 0; i < 2; ++i) {
+            async_start(starting, host, port,
+                        asio::bind_cancellation_slot(
+                            signal.slot(), asio::bind_executor(context, [&](const auto& result) {
+                                failed += fails_with(result, errc::invalid_argument) ? 1 : 0;
+                            })));
+            // Before the handler has run: the slot is still the operation's.
+            EXPECT_NO_THROW(signal.emit(asio::cancellation_type::terminal));
+        }
+        context.run();
+        EXPECT_EQ(failed, 2);
+        EXPECT_NO_THROW(signal.emit(asio::cancellation_type::terminal));
+    };
+    start_twice(client, "localhost", 0);
+    start_twice(datagrams, "localhost", 0);
+}
+
+TEST(field_faults, a_start_is_cancelled_by_its_id_also_when_the_client_is_gone) {
+    const raw_listener silent;
+    collector<VoidResult> answers;
+    std::weak_ptr<network_system::session::cancellable> starts;
+    const auto operation = network_system::session::next_operation_id();
+    {
+        client_options options;
+        options.connect_timeout = 1h;
+        messaging_client client("client", options);
+        starts = client.starts();
+        const auto start = [&] {
+            return client.start_client(
+                "127.0.0.1", silent.port(),
+                [&](VoidResult answer) { answers.add(std::move(answer)); }, operation);
+        };
+        client.cancel(operation);  // not begun yet
+        ASSERT_TRUE(is_ok(start()));
+        client.cancel(network_system::session::operation_id::none);
+        client.cancel(network_system::session::next_operation_id());
+        EXPECT_EQ(answers.size(), 0U) << "others are not meant";
+        client.cancel(operation);
+        ASSERT_TRUE(answers.wait_for(1));
+        EXPECT_TRUE(fails_with(answers.at(0), errc::cancelled));
+        client.cancel(operation);  // over
+        EXPECT_TRUE(is_ok(client.wait_for_stop()));
+    }
+    EXPECT_TRUE(starts.expired());
 }
 
 TEST(async, stopping_a_session) {

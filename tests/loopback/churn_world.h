@@ -320,12 +320,12 @@ inline void churn_world::connect(const client_ptr& client, dice& rolls) {
         const auto note = [this, watch = client->watch, token = token_](VoidResult) {
             visit(*watch);
         };
-        std::function<void()> give_up;
         switch (rolls.below(4)) {
             case 0: (void)client->object->start_client("127.0.0.1", port, note); break;
             case 1:
-                if (client->object->start_client("127.0.0.1", port, note, give_up)) {
-                    give_up();
+                if (const auto start = network_system::session::next_operation_id();
+                    client->object->start_client("127.0.0.1", port, note, start)) {
+                    client->object->cancel(start);
                 }
                 break;
             default: (void)client->object->start_client("127.0.0.1", port); break;

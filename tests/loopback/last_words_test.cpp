@@ -106,17 +106,6 @@ TEST_P(LastWords, OfTheUserDataOfAnEarlierConnection) {
     EXPECT_EQ(said.count(), 1U) << "the new connection lets the old one go";
 }
 
-TEST_P(LastWords, OfAFormerCanceller) {
-    const raw_listener silent;
-    client_options hasty = for_client();
-    hasty.drain_timeout = 0ms;
-    messaging_client client("cancels", hasty);
-    std::function<void()> canceller = [kept = about(client)] {};
-    ASSERT_TRUE(is_ok(client.start_client(
-        "127.0.0.1", silent.port(), [](VoidResult) {}, canceller)));
-    EXPECT_EQ(said.count(), 1U);
-}
-
 TEST_P(LastWords, OfUserDataWhileItsServerStartsAgain) {
     late_words late;
     messaging_server server("again", for_server());

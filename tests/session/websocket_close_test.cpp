@@ -23,7 +23,7 @@ TEST_P(websocket_close, the_one_who_begins_waits_for_the_answer) {
     expect_sent({{close_frame, 0, close_payload(4001, "done")}});
     EXPECT_TRUE(session->is_stopped());
     EXPECT_FALSE(script->was_shut_down);
-    feed(concat({frame(text_frame, "too late"), frame(ping_frame, "too")}));
+    feed(concat({frame(text_frame, "too late"), frame(binary_frame, "too")}));
     EXPECT_FALSE(script->was_shut_down);
     feed(frame(close_frame, close_payload(4001)));
     EXPECT_TRUE(script->was_shut_down);
@@ -33,6 +33,87 @@ TEST_P(websocket_close, the_one_who_begins_waits_for_the_answer) {
     EXPECT_TRUE(host->messages.empty());
     EXPECT_GT(session->metrics().bytes_discarded, 0U);
     EXPECT_EQ(static_cast<unsigned>(socket->close_code()), 4001U);
+}
+
+/// RFC 6455 section 5.5.2: a ping is answered unless a close has been received.
+TEST_P(websocket_close, a_ping_is_answered_until_the_peers_close) {
+    open(GetParam());
+    close();
+    expect_sent({{close_frame, 0, close_payload(1000)}});
+    feed(concat({frame(ping_frame, "1"), frame(text_frame, "too late"), frame(ping_frame)}));
+    expect_sent({{pong_frame, 0, text_bytes("1")}, {pong_frame, 0, {}}});
+    feed(concat(
+        {frame(ping_frame, "2"), frame(close_frame, close_payload(1000)), frame(ping_frame, "3")}));
+    expect_sent({{pong_frame, 0, text_bytes("2")}});
+    feed(frame(ping_frame, "4"));
+    feed_end();
+    expect_sent({});
+    expect_closed({});
+    EXPECT_TRUE(host->messages.empty());
+}
+
+TEST_P(websocket_close, a_ping_is_answered_also_where_the_application_did_that_before) {
+    terms.auto_pong = false;
+    open(GetParam());
+    close();
+    feed(frame(ping_frame, "1"));
+    expect_sent({{close_frame, 0, close_payload(1000)}, {pong_frame, 0, text_bytes("1")}});
+    EXPECT_TRUE(host->pings.empty()) << "it could not answer any more";
+}
+
+TEST_P(websocket_close, a_ping_in_the_read_that_made_us_close_is_answered) {
+    open(GetParam());
+    host->when_message = [this](const session_ptr&, byte_span) {
+        EXPECT_TRUE(socket->close(ws_close_code::normal, {}).is_ok());
+    };
+    feed(concat({frame(text_frame, "close!"), frame(ping_frame, "1")}));
+    expect_sent({{close_frame, 0, close_payload(1000)}, {pong_frame, 0, text_bytes("1")}});
+}
+
+TEST_P(websocket_close, a_pong_still_answers_a_ping_of_ours) {
+    open(GetParam());
+    int measured = 0;
+    loop.in_batch([&] {
+        (void)session->ping([&](const auto& time) { measured += time.is_ok() ? 1 : -1; });
+        EXPECT_TRUE(socket->close(ws_close_code::normal, {}).is_ok());
+    });
+    loop.run();
+    const auto said = sent_frames();
+    ASSERT_EQ(said.size(), 2U);
+    ASSERT_EQ(said[0].type, ping_frame);
+    feed(frame(pong_frame, said[0].payload));
+    EXPECT_EQ(measured, 1);
+    feed(frame(close_frame, close_payload(1000)));
+    feed_end();
+    expect_closed({});
+    EXPECT_EQ(measured, 1);
+}
+
+TEST_P(websocket_close, pings_without_end_do_not_put_off_the_end) {
+    open(GetParam());
+    close();
+    for (int i = 0; i < 20 && host->gone == 0; ++i) {
+        feed(frame(ping_frame, pattern(125)));
+        feed(frame(ping_frame, pattern(125)));
+        script->taken += script->take_written().size();
+        loop.advance(milliseconds{100});
+    }
+    expect_closed(errc::connection_timeout);
+}
+
+TEST_P(websocket_close, pings_of_a_peer_that_does_not_read_are_not_answered_for_ever) {
+    open(GetParam());
+    close();
+    (void)sent_frames();
+    script->write_budget = 0;
+    byte_string pings;
+    for (int i = 0; i < 700; ++i) {
+        pings += frame(ping_frame, pattern(125));
+    }
+    feed(pings);
+    EXPECT_LE(session->queued_bytes(), config.high_watermark + 66'000);
+    loop.advance(milliseconds{2'100});
+    EXPECT_EQ(host->gone, 1);
 }
 
 TEST_P(websocket_close, the_peers_is_answered_with_its_code) {

@@ -80,13 +80,15 @@ void client_actor::start() {
         return;
     }
     const auto question = in_.question();
+    const auto operation = session::next_operation_id();
     const auto result = client_->start_client(in_.one_in(20) ? "nobody" : in_.any_server(),
                                               in_.one_in(20) ? 1 : port,
                                               guarded([this, question](const VoidResult&) {
                                                   ++question->answers;
                                                   --starting_;
                                               }),
-                                              cancel_);
+                                              operation);
+    last_start_ = result ? operation : last_start_;
     question->was_accepted = result.is_ok();
     starting_ += result ? 1 : 0;
     const bool is_known = result || result.error().code == static_cast<int>(errc::already_exists);
@@ -115,8 +117,8 @@ void client_actor::act() {
     switch (in_.below(10)) {
         case 0: in_.one_in(2) ? stop() : stop_and_tell(); break;
         case 1:
-            if (cancel_ && in_.one_in(4)) {
-                cancel_();
+            if (last_start_ != session::operation_id::none && in_.one_in(4)) {
+                client_->cancel(last_start_);
             }
             break;
         case 2:
@@ -143,7 +145,7 @@ void client_actor::destroy() {
     }
     connected_.reset();
     starting_ = 0;
-    cancel_ = nullptr;
+    last_start_ = session::operation_id::none;
     end_life();
     client_.reset();
 }

@@ -126,7 +126,7 @@ private:
 
     std::unique_ptr<messaging_client> client_;
     session_ptr connected_;
-    std::function<void()> cancel_;
+    session::operation_id last_start_ = session::operation_id::none;
     // Starts that have not been answered; of the object that exists now.
     int starting_ = 0;
 };

@@ -137,6 +137,64 @@ TEST(SimulatedWebSocket, ComesBackAfterARestartInItsTime) {
     }
 }
 
+TEST(field_faults, a_server_that_accepts_and_then_drops_is_not_stormed) {
+    ws_pair pair(1);
+    pair.at_client.auto_reconnect = true;
+    (void)pair.server.set_connection_callback(
+        [](const auto& made) { (void)made->close(ws_close_code::going_away); });
+    ASSERT_TRUE(pair.start());
+    EXPECT_TRUE(pair.sim.run_for(hours(1)));
+    // Pauses are 15 s on average once the ceiling is at its default cap of 30 s.
+    const auto in_an_hour = pair.server.metrics().handshakes;
+    EXPECT_GE(in_an_hour, 180U);
+    EXPECT_LE(in_an_hour, 320U);
+}
+
+TEST(field_faults, max_attempts_counts_until_a_connection_has_lasted) {
+    ws_pair pair(1);
+    pair.at_client.auto_reconnect = true;
+    pair.at_client.reconnect.max_attempts = 3;
+    (void)pair.server.set_connection_callback([&](const auto& made) {
+        pair.connection = made;
+        (void)made->close(ws_close_code::going_away);
+    });
+    ASSERT_TRUE(pair.start());
+    EXPECT_TRUE(pair.sim.run_for(hours(1)));
+    EXPECT_EQ(pair.connected, 4) << "the start, and three attempts";
+    EXPECT_FALSE(pair.client.is_connected());
+}
+
+TEST(field_faults, a_connection_that_has_lasted_makes_attempts_count_anew) {
+    ws_pair pair(1);
+    pair.at_client.auto_reconnect = true;
+    pair.at_client.reconnect.max_attempts = 1;
+    ASSERT_TRUE(pair.start());
+    for (int lost = 1; lost <= 5; ++lost) {
+        EXPECT_TRUE(pair.sim.run_for(seconds(11)));
+        ASSERT_TRUE(pair.connection->close(ws_close_code::going_away));
+        ASSERT_TRUE(pair.wait([&] { return pair.connected == lost + 1; }));
+        EXPECT_LE(pair.sim.now() - pair.closed_at, seconds(1)) << "each time the first pause";
+    }
+}
+
+TEST(field_faults, retry_after_is_heeded_in_time) {
+    ws_pair pair(1);
+    pair.at_client.auto_reconnect = true;
+    int asked = 0;
+    (void)pair.server.set_handshake_callback(
+        [&](const ws_request&, const endpoint&, ws_handshake_answer& answer) {
+            if (++asked == 2) {
+                answer.reject({429, {{"Retry-After", "600"}}, {}});
+            }
+        });
+    ASSERT_TRUE(pair.start());
+    ASSERT_TRUE(pair.connection->close(ws_close_code::going_away));
+    EXPECT_TRUE(pair.wait([&] { return pair.connected == 2; }));
+    EXPECT_EQ(asked, 3);
+    EXPECT_GE(pair.sim.now() - pair.closed_at, seconds(600));
+    EXPECT_LE(pair.sim.now() - pair.closed_at, seconds(603));
+}
+
 /// A duration of WebSocket's, and where it is set.
 struct ws_duration {
     const char* name;

@@ -73,7 +73,7 @@ INSTANTIATE_TEST_SUITE_P(
                               one.common_name = "test";
                               one.names = {};
                           }),
-                          "test", "ostname mismatch"},
+                          "test", "not for test, it names nobody (no subject alternative name"},
         verification_case{"wildcard", with([](auto& one) { one.names = {"DNS:*.example.org"}; }),
                           "www.example.org", ""},
         verification_case{"wildcard_two_levels",

@@ -7,6 +7,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -201,7 +203,7 @@ TEST(websocket_response, what_is_rejected) {
         {"with an unknown status", "HTTP/1.0 499 \r\n\r\n", "HTTP 499", 499},
         {"with a hostile phrase", "HTTP/1.1 400 \xFF\tx\r\n\r\n", "HTTP 400 ??x", 400},
         {"a redirection", "HTTP/1.1 301 Moved\r\nLocation: http://a/\r\n\r\n",
-         "HTTP 301 Moved, to http://a/", 301},
+         "HTTP 301 Moved, Location: http://a/; redirects are not followed", 301},
         {"4.1: no upgrade", with("Upgrade: websocket\r\n", ""),
          "the server upgrades to something else"},
         {"4.1: another upgrade", with("websocket", "h2c"), "the server upgrades to something else"},
@@ -270,6 +272,37 @@ TEST(websocket_response, informational_responses_share_one_limit) {
     const answer seen = judge(many, {1000, 100, 100});
     EXPECT_EQ(seen.state, status::rejected);
     EXPECT_EQ(seen.used, 1001U);
+}
+
+/// A date is compared with the server's own, so that a clock that is wrong here does no harm.
+TEST(websocket_response, retry_after_is_counted_from_the_answers_own_date) {
+    using std::chrono::seconds;
+    const auto now = std::chrono::system_clock::time_point{} + std::chrono::hours(24 * 365 * 40) +
+                     std::chrono::milliseconds(700);
+    struct {
+        const char* what;
+        std::string_view fields;
+        std::optional<seconds> expected;
+    } const cases[] = {
+        {"none", "", {}},
+        {"seconds", "Retry-After: 120\r\n", seconds(120)},
+        {"in any case", "retry-after:  120 \r\n", seconds(120)},
+        {"seconds, whatever the date", "Date: nonsense\r\nRetry-After: 120\r\n", seconds(120)},
+        {"a date behind the server's",
+         "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nRetry-After: Sun, 06 Nov 1994 08:50:37 GMT\r\n",
+         seconds(60)},
+        {"a date, and none of the server's", "Retry-After: Thu, 22 Dec 2009 00:01:00 GMT\r\n",
+         seconds(60)},
+        {"a date that is past", "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n", seconds(0)},
+        {"nonsense", "Retry-After: soon\r\n", {}},
+    };
+    for (const auto& each : cases) {
+        response_parser parser(chat(), key);
+        const byte_string all =
+            text_bytes("HTTP/1.1 503 Later\r\n" + std::string(each.fields) + "\r\n");
+        EXPECT_EQ(parser.consume(all), all.size());
+        EXPECT_EQ(parser.retry_after(now), each.expected) << each.what;
+    }
 }
 
 }  // namespace

@@ -186,6 +186,25 @@ TEST_F(CoroutineWebSocket, GivesUpAReceive) {
     expect_the_server_to_end_its_coroutine();
 }
 
+TEST(field_faults, the_slot_of_a_websocket_start_that_fails_at_once_throws) {
+    messaging_ws_client client("client");
+    ws_client_config config;
+    config.host = "127.0.0.1";
+    config.path = "no slash";
+    config.port = 1;
+    asio::io_context context;
+    asio::cancellation_signal signal;
+    bool has_failed = false;
+    async_start(client, config,
+                asio::bind_cancellation_slot(
+                    signal.slot(), asio::bind_executor(context, [&](const VoidResult& result) {
+                        has_failed = fails_with(result, errc::invalid_argument);
+                    })));
+    EXPECT_NO_THROW(signal.emit(asio::cancellation_type::terminal));
+    context.run();
+    EXPECT_TRUE(has_failed);
+}
+
 TEST(AsyncWebSocket, AStartThatFailsSaysWhy) {
     messaging_ws_client client("client");
     ws_client_config config;

@@ -54,7 +54,9 @@ INSTANTIATE_TEST_SUITE_P(
                      NETWORK_TEST_OPTION(reconnect.restart_delay_least)),
         of_ws_client("reconnect.restart_delay_most",
                      NETWORK_TEST_OPTION(reconnect.restart_delay_most)),
-        of_ws_client("reconnect.try_again_delay", NETWORK_TEST_OPTION(reconnect.try_again_delay))),
+        of_ws_client("reconnect.try_again_delay", NETWORK_TEST_OPTION(reconnect.try_again_delay)),
+        of_ws_client("reconnect.stable_after", NETWORK_TEST_OPTION(reconnect.stable_after)),
+        of_ws_client("reconnect.max_retry_after", NETWORK_TEST_OPTION(reconnect.max_retry_after))),
     name_of_option);
 
 }  // namespace

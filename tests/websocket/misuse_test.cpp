@@ -161,10 +161,10 @@ TEST(Misuse, AStartThatIsGivenUpIsCancelled) {
     ws_test_client client;
     client.config.port = silent.port();
     collector<VoidResult> answers;
-    std::function<void()> cancel;
+    const auto start = network_system::session::next_operation_id();
     ASSERT_TRUE(is_ok(client.client.start_client(
-        client.config, [&](VoidResult result) { answers.add(std::move(result)); }, cancel)));
-    cancel();
+        client.config, [&](VoidResult result) { answers.add(std::move(result)); }, start)));
+    client.client.cancel(start);
     ASSERT_TRUE(answers.wait_for(1));
     EXPECT_TRUE(fails_with(answers.at(0), errc::cancelled));
 }

@@ -2,76 +2,118 @@
 #include "core/ws_reconnection.h"
 #include "websocket/support.h"
 
+#include <chrono>
+#include <optional>
+#include <string>
+#include <thread>
+
 namespace ws {
 namespace {
 
+using network_system::ws_rejection;
 using network_system::core::ws_reconnect_config;
 using network_system::core::ws_reconnection;
 
 constexpr std::uint64_t largest = ~std::uint64_t{0};
 
+constexpr std::chrono::steady_clock::time_point start{};
+
+[[nodiscard]] ws_rejection answered(unsigned status,
+                                    std::optional<std::chrono::seconds> after = {}) {
+    return {status, {}, after};
+}
+
 TEST(Reconnection, IsNotTriedAfterAnEndThatWasMeant) {
     ws_reconnection after{ws_reconnect_config{}};
-    EXPECT_FALSE(after.lost(true, ws_close_code::abnormal));
-    EXPECT_FALSE(after.lost(false, ws_close_code::normal));
-    EXPECT_TRUE(after.lost(false, ws_close_code::abnormal));
-    EXPECT_TRUE(after.lost(false, ws_close_code::going_away));
+    EXPECT_FALSE(after.lost(true, ws_close_code::abnormal, start));
+    EXPECT_FALSE(after.lost(false, ws_close_code::normal, start));
+    EXPECT_TRUE(after.lost(false, ws_close_code::abnormal, start));
+    EXPECT_TRUE(after.lost(false, ws_close_code::going_away, start));
 }
 
-TEST(Reconnection, IsNotTriedAfterARejectionUnlessWanted) {
-    ws_reconnect_config config;
-    ws_reconnection strict(config);
-    EXPECT_FALSE(strict.failed(401));
-    EXPECT_TRUE(strict.failed(500));
-    EXPECT_TRUE(strict.failed(0));
-    config.after_rejection = true;
-    EXPECT_TRUE(ws_reconnection(config).failed(401));
-}
-
-TEST(Reconnection, PausesGrowAndBeginAgainAfterASuccess) {
-    ws_reconnect_config config;
-    config.initial_delay = 100ms;
-    config.max_delay = 350ms;
-    ws_reconnection after(config);
-    const auto longest = [&] {
-        EXPECT_TRUE(after.failed(0));
-        // Uniform from 0 to the ceiling: a number whose rest is the ceiling draws it.
-        std::chrono::milliseconds most{0};
-        ws_reconnection copy = after;
-        for (std::uint64_t random = 0; random < 400; ++random) {
-            ws_reconnection drawing = copy;
-            most = std::max(most, drawing.next_pause(random));
-        }
-        (void)after.next_pause(0);
-        return most;
+TEST(field_faults, an_http_status_is_not_one_number) {
+    struct {
+        unsigned status;
+        bool is_tried_again;
+        bool after_rejection;
+    } const cases[] = {
+        {200, false, false}, {204, false, false}, {301, false, false}, {302, false, false},
+        {307, false, false}, {308, false, false}, {400, false, true},  {401, false, true},
+        {403, false, true},  {404, false, true},  {407, false, true},  {408, true, true},
+        {410, false, true},  {421, false, true},  {425, true, true},   {426, false, true},
+        {429, true, true},   {431, false, true},  {500, true, true},   {502, true, true},
+        {503, true, true},   {504, true, true},
     };
-    EXPECT_EQ(longest(), 100ms);
-    EXPECT_EQ(longest(), 200ms);
-    EXPECT_EQ(longest(), 350ms);
-    EXPECT_EQ(longest(), 350ms);
-    after.connected();
-    EXPECT_EQ(longest(), 100ms);
+    for (const auto& each : cases) {
+        SCOPED_TRACE(each.status);
+        const ws_rejection answer = answered(each.status);
+        ws_reconnect_config config;
+        EXPECT_EQ(ws_reconnection(config).failed(&answer, start), each.is_tried_again);
+        config.after_rejection = true;
+        EXPECT_EQ(ws_reconnection(config).failed(&answer, start), each.after_rejection);
+    }
+    EXPECT_TRUE(ws_reconnection(ws_reconnect_config{}).failed(nullptr, start)) << "no answer";
+}
+
+TEST(field_faults, retry_after_is_heeded) {
+    const ws_reconnect_config standard;
+    struct {
+        const char* name;
+        ws_rejection answer;
+        std::chrono::milliseconds limit;
+        std::chrono::milliseconds least;
+        std::chrono::milliseconds most;
+    } const cases[] = {
+        {"of 503", answered(503, 7s), 1h, 7s, 7s + standard.initial_delay},
+        {"of 429", answered(429, 7s), 1h, 7s, 7s + standard.initial_delay},
+        {"of 408", answered(408, 7s), 1h, 7s, 7s + standard.initial_delay},
+        {"of 425", answered(425, 7s), 1h, 7s, 7s + standard.initial_delay},
+        {"of 500", answered(500, 7s), 1h, 7s, 7s + standard.initial_delay},
+        {"at most so long", answered(503, 7s), 3s, 3s, 3s + standard.initial_delay},
+        {"at most a part of a second", answered(503, 7s), 300ms, 300ms,
+         300ms + standard.initial_delay},
+        {"of a thousand years", answered(503, std::chrono::seconds::max()), 1h, 1h,
+         1h + standard.initial_delay},
+        {"without a limit", answered(503, std::chrono::seconds::max()),
+         std::chrono::milliseconds::max(), std::chrono::milliseconds::max(),
+         std::chrono::milliseconds::max()},
+        {"not if that is not wanted", answered(503, 7s), 0ms, 60s, 120s},
+        {"503 without it", answered(503), 1h, 60s, 120s},
+        {"429 without it", answered(429), 1h, 60s, 120s},
+        {"408 without it", answered(408), 1h, 0s, standard.initial_delay},
+    };
+    for (const auto& each : cases) {
+        SCOPED_TRACE(each.name);
+        for (const std::uint64_t random : {std::uint64_t{0}, std::uint64_t{12'345}, largest}) {
+            ws_reconnect_config config;
+            config.max_retry_after = each.limit;
+            ws_reconnection after(config);
+            ASSERT_TRUE(after.failed(&each.answer, start));
+            const auto pause = after.next_pause(random);
+            EXPECT_GE(pause, each.least);
+            EXPECT_LE(pause, each.most);
+            ASSERT_TRUE(after.failed(nullptr, start));
+            EXPECT_LE(after.next_pause(random), 2 * config.initial_delay) << "once only";
+        }
+    }
 }
 
 TEST(Reconnection, HonoursARestartAndAnOverload) {
     ws_reconnect_config config;
     for (const std::uint64_t random : {std::uint64_t{0}, std::uint64_t{12'345}, largest}) {
         ws_reconnection after(config);
-        ASSERT_TRUE(after.lost(false, ws_close_code::service_restart));
+        ASSERT_TRUE(after.lost(false, ws_close_code::service_restart, start));
         const auto restart = after.next_pause(random);
         EXPECT_GE(restart, 5s);
         EXPECT_LE(restart, 30s);
-        ASSERT_TRUE(after.failed(0));
+        ASSERT_TRUE(after.failed(nullptr, start));
         EXPECT_LE(after.next_pause(random), config.initial_delay) << "the first pause only";
 
-        for (const bool is_close : {true, false}) {
-            ws_reconnection later(config);
-            ASSERT_TRUE(is_close ? later.lost(false, ws_close_code::try_again_later)
-                                 : later.failed(503));
-            const auto pause = later.next_pause(random);
-            EXPECT_GE(pause, 60s);
-            EXPECT_LE(pause, 120s);
-        }
+        ws_reconnection later(config);
+        ASSERT_TRUE(later.lost(false, ws_close_code::try_again_later, start));
+        const auto pause = later.next_pause(random);
+        EXPECT_GE(pause, 60s);
+        EXPECT_LE(pause, 120s);
     }
 }
 
@@ -79,11 +121,14 @@ TEST(Reconnection, GivesUpAfterSoManyAttempts) {
     ws_reconnect_config config;
     config.max_attempts = 2;
     ws_reconnection after(config);
-    EXPECT_TRUE(after.lost(false, ws_close_code::abnormal));
-    EXPECT_TRUE(after.failed(0));
-    EXPECT_FALSE(after.failed(0));
-    after.connected();
-    EXPECT_TRUE(after.lost(false, ws_close_code::abnormal));
+    after.connected(start);
+    EXPECT_TRUE(after.lost(false, ws_close_code::abnormal, start));
+    EXPECT_TRUE(after.failed(nullptr, start));
+    EXPECT_FALSE(after.failed(nullptr, start));
+    after.connected(start);
+    EXPECT_FALSE(after.lost(false, ws_close_code::abnormal, start)) << "it has not lasted";
+    after.connected(start);
+    EXPECT_TRUE(after.lost(false, ws_close_code::abnormal, start + config.stable_after));
 }
 
 /// A client that comes back quickly.
@@ -228,6 +273,107 @@ TEST(Reconnecting, StopsFromItsCallbacks) {
     EXPECT_TRUE(is_ok(server.server.stop_server()));
     EXPECT_TRUE(is_ok(client.client.wait_for_stop()));
     EXPECT_EQ(client.connected.count(), 1U);
+}
+
+TEST(field_faults, a_server_that_accepts_and_then_drops_is_given_up_after_max_attempts) {
+    ws_client_config config = reconnecting();
+    config.reconnect.max_attempts = 4;
+    ws_test_server server;
+    server.on_connect = [](const connection_ptr& made) {
+        (void)made->close(ws_close_code::going_away, "not now");
+    };
+    ws_test_client client(config);
+    ASSERT_TRUE(is_ok(client.connect(server.start())));
+    EXPECT_TRUE(is_ok(client.client.wait_for_stop()));
+    EXPECT_EQ(client.connected.count(), 5U) << "the start, and four attempts";
+    EXPECT_EQ(server.server.metrics().handshakes, 5U);
+}
+
+/// A server for byte-by-byte answers; the first connection is accepted and dropped.
+[[nodiscard]] std::string answer_with(std::string_view status, std::string_view fields = {}) {
+    return "HTTP/1.1 " + std::string(status) + "\r\nContent-Length: 0\r\n" + std::string(fields) +
+           "\r\n";
+}
+
+TEST(field_faults, a_redirect_ends_reconnecting_and_names_its_location) {
+    const raw_listener listener;
+    ws_test_client client(reconnecting());
+    std::thread server([&] {
+        {
+            ws_peer first(listener.accept());
+            first.accept_websocket();
+        }
+        ws_peer second(listener.accept());
+        (void)second.receive_head();
+        EXPECT_TRUE(second.say(answer_with("302 Found", "Location: ws://elsewhere/\r\n")));
+        (void)second.receive(1);
+    });
+    ASSERT_TRUE(is_ok(client.connect(listener.port())));
+    EXPECT_TRUE(is_ok(client.client.wait_for_stop())) << "one attempt, which was final";
+    server.join();
+    ASSERT_NE(client.client.rejection(), nullptr);
+    EXPECT_EQ(client.client.rejection()->status, 302U);
+    EXPECT_EQ(client.client.rejection()->head.find("location"), "ws://elsewhere/");
+}
+
+TEST(field_faults, a_server_that_is_busy_is_asked_again) {
+    for (const char* const status : {"408 Request Timeout", "425 Too Early",
+                                     "429 Too Many Requests", "503 Service Unavailable"}) {
+        SCOPED_TRACE(status);
+        const raw_listener listener;
+        ws_test_client client(reconnecting());
+        std::optional<unsigned> seen;
+        std::optional<std::chrono::seconds> pause;
+        std::thread server([&] {
+            {
+                ws_peer first(listener.accept());
+                first.accept_websocket();
+            }
+            {
+                ws_peer second(listener.accept());
+                (void)second.receive_head();
+                EXPECT_TRUE(second.say(answer_with(status, "Retry-After: 0\r\n")));
+                (void)second.receive(1);
+            }
+            ws_peer third(listener.accept());
+            third.accept_websocket();
+            (void)third.receive(1);
+        });
+        (void)client.client.set_error_callback([&](std::error_code why) {
+            if (why == errc::handshake_rejected) {
+                const auto answer = client.client.rejection();
+                ASSERT_NE(answer, nullptr);
+                seen = answer->status;
+                pause = answer->retry_after;
+            }
+        });
+        ASSERT_TRUE(is_ok(client.connect(listener.port())));
+        EXPECT_TRUE(client.connected.wait_for(2));
+        EXPECT_TRUE(is_ok(client.client.stop_client()));
+        server.join();
+        ASSERT_TRUE(seen.has_value());
+        EXPECT_EQ(std::to_string(*seen), std::string(status).substr(0, 3));
+        EXPECT_EQ(pause, 0s);
+        EXPECT_EQ(client.client.rejection(), nullptr) << "the last handshake was accepted";
+    }
+}
+
+TEST(field_faults, a_program_can_tell_401_from_403) {
+    for (const unsigned status : {301U, 401U, 403U, 404U, 429U, 503U}) {
+        ws_test_server server;
+        (void)server.server.set_handshake_callback(
+            [&](const ws_request&, const endpoint&, ws_handshake_answer& answer) {
+                answer.reject({status, {{"Retry-After", "17"}, {"X-Why", "because"}}, "no"});
+            });
+        ws_test_client client;
+        EXPECT_EQ(client.client.rejection(), nullptr);
+        EXPECT_TRUE(fails_with(client.connect(server.start()), errc::handshake_rejected));
+        const auto answer = client.client.rejection();
+        ASSERT_NE(answer, nullptr);
+        EXPECT_EQ(answer->status, status);
+        EXPECT_EQ(answer->retry_after, 17s);
+        EXPECT_EQ(answer->head.find("X-Why"), "because");
+    }
 }
 
 }  // namespace

@@ -89,12 +89,16 @@ public:
     /// is an error, the handler does not run.
     [[nodiscard]] VoidResult start_client(std::string_view host, std::uint16_t port,
                                           start_callback&& handler);
-    /// The same; `canceller` becomes a function that gives the attempt up, after which `handler`
-    /// gets `cancelled`. It may be called from any thread, at any time, also when the attempt or
-    /// the client is over: then it does nothing.
+    /// The same; `operation` names the start for `cancel`.
     [[nodiscard]] VoidResult start_client(std::string_view host, std::uint16_t port,
                                           start_callback&& handler,
-                                          std::function<void()>& canceller);
+                                          session::operation_id operation);
+    /// Gives up the start, or the ping, request or receive of the current connection, that has this
+    /// id: its handler gets `cancelled`. Nothing happens when it is over.
+    void cancel(session::operation_id operation);
+    /// Who cancels a start by its id, after which its handler gets `cancelled`: for callers that
+    /// may outlive the client.
+    [[nodiscard]] std::weak_ptr<session::cancellable> starts() const;
 
     /// Sends what is queued, tells the server, and closes within `client_options::drain_timeout`.
     /// Idempotent: ok when stopped. The disconnected callback runs before it returns. Inside a

@@ -61,11 +61,13 @@ public:
     /// is an error, the handler does not run.
     [[nodiscard]] VoidResult start_client(std::string_view host, std::uint16_t port,
                                           start_callback&& handler);
-    /// The same; `canceller` becomes a function that gives the start up, after which `handler` gets
-    /// `cancelled`.
+    /// The same; `operation` names the start for `starts`.
     [[nodiscard]] VoidResult start_client(std::string_view host, std::uint16_t port,
                                           start_callback&& handler,
-                                          std::function<void()>& canceller);
+                                          session::operation_id operation);
+    /// Who cancels a start by its id, after which its handler gets `cancelled`: for callers that
+    /// may outlive the client.
+    [[nodiscard]] std::weak_ptr<session::cancellable> starts() const;
 
     /// From now on sends go elsewhere, and with a connected socket so do those that are queued. The
     /// target has to be of the same family, IPv4 or IPv6. A connected socket keeps its port, and

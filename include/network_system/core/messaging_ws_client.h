@@ -7,6 +7,7 @@
 #include <network_system/core/ws_options.h>
 #include <network_system/export.h>
 #include <network_system/session/ws_connection.h>
+#include <network_system/session/ws_handshake.h>
 #include <network_system/utils/error_codes.h>
 #include <network_system/utils/result_types.h>
 #include <network_system/utils/unique_function.h>
@@ -80,11 +81,15 @@ public:
     /// The same without blocking; `handler` runs on the client's I/O thread. When the answer here
     /// is an error, the handler does not run.
     [[nodiscard]] VoidResult start_client(const ws_client_config& config, start_callback&& handler);
-    /// The same; `canceller` becomes a function that gives the attempt up, after which `handler`
-    /// gets `cancelled`. It may be called from any thread, at any time, also when the attempt or
-    /// the client is over: then it does nothing.
+    /// The same; `operation` names the start for `cancel`.
     [[nodiscard]] VoidResult start_client(const ws_client_config& config, start_callback&& handler,
-                                          std::function<void()>& canceller);
+                                          session::operation_id operation);
+    /// Gives up the start, or the ping or receive of the current connection, that has this id: its
+    /// handler gets `cancelled`. Nothing happens when it is over.
+    void cancel(session::operation_id operation);
+    /// Who cancels a start by its id, after which its handler gets `cancelled`: for callers that
+    /// may outlive the client.
+    [[nodiscard]] std::weak_ptr<session::cancellable> starts() const;
     /// The same as the first with the defaults, over plain TCP.
     [[nodiscard]] VoidResult start_client(std::string_view host, std::uint16_t port,
                                           std::string_view path = "/");
@@ -137,6 +142,11 @@ public:
     [[nodiscard]] const std::string& client_id() const noexcept;
     /// The current connection. Error: `connection_closed`.
     [[nodiscard]] Result<connection_ptr> get_connection() const;
+    /// How the server has answered the last handshake since `start_client`, when that was not with
+    /// 101: the status, the header fields, Retry-After. Null when it has accepted it, or has not
+    /// answered. To be asked when a start has failed with `handshake_rejected`, or in the error
+    /// callback of an attempt to reconnect.
+    [[nodiscard]] std::shared_ptr<const ws_rejection> rejection() const;
     /// Since the client was constructed. `connects` counts each connection made;
     /// `connect_failures` each attempt that failed, those of reconnecting included.
     [[nodiscard]] client_metrics metrics() const;

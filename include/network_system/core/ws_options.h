@@ -151,8 +151,9 @@ struct ws_server_config : ws_connection_config {
 /// When and how a client that has lost its connection makes a new one.
 ///
 /// It does not: after `stop_client`, after a `close` of its own, after the server closed with 1000
-/// (normal closure), and after a handshake that was rejected with a status of 4xx, unless
-/// `after_rejection`.
+/// (normal closure), and after an answer to the handshake that would be the same again: 2xx, 3xx
+/// (redirects are not followed), and 4xx unless `after_rejection`. 408, 425, 429 and 5xx are
+/// temporary.
 struct ws_reconnect_config {
     /// The pause before an attempt is random, up to a ceiling that begins here and is multiplied
     /// with `factor` after each failure. At least 1 ms. Default 500 ms.
@@ -161,19 +162,28 @@ struct ws_reconnect_config {
     std::chrono::milliseconds max_delay{30'000};
     /// At least 1. Default 2.
     double factor = 2.0;
-    /// Attempts after one loss before the client gives up; 0 = no limit (default).
+    /// Attempts before the client gives up, counted until a connection has lasted for
+    /// `stable_after`; 0 = no limit (default).
     unsigned max_attempts = 0;
+    /// A connection is a success once it has lasted for this long: then pauses begin at
+    /// `initial_delay` again, and attempts are counted anew. One that is lost before counts as an
+    /// attempt that failed. 0 = every connection made is a success. Default 10 s.
+    std::chrono::milliseconds stable_after{10'000};
 
     /// After the server closed with 1012 (service restart) the first pause is random between these:
     /// its clients come back neither at once nor together. `restart_delay_least` at most
     /// `restart_delay_most`. Defaults 5 s and 30 s, the values registered with IANA.
     std::chrono::milliseconds restart_delay_least{5'000};
     std::chrono::milliseconds restart_delay_most{30'000};
-    /// After the server closed with 1013 (try again later) or answered 503, no pause is shorter
-    /// than this; up to as much is added at random. Default 60 s.
+    /// After the server closed with 1013 (try again later), or answered 429 or 503 without a
+    /// Retry-After, no pause is shorter than this; up to as much is added at random. Default 60 s.
     std::chrono::milliseconds try_again_delay{60'000};
+    /// A server that says Retry-After (RFC 9110 section 10.2.3) is not asked before, but at the
+    /// latest after this time; the usual pause is added. 0 = Retry-After is not heeded. Default
+    /// 1 h.
+    std::chrono::milliseconds max_retry_after{3'600'000};
 
-    /// Also try again after a handshake that was rejected with 4xx. Default false.
+    /// Also try again after a handshake that was rejected with any other 4xx. Default false.
     bool after_rejection = false;
 };
 

@@ -96,7 +96,12 @@ class NETWORK_SYSTEM_EXPORT http_head_parser {
 public:
     enum class status : std::uint8_t { incomplete, complete, malformed };
 
-    explicit http_head_parser(const handshake_limits& limits = {}) noexcept;
+    /// A server lets one empty line stand before a request line (RFC 9112 section 2.2): old clients
+    /// send one behind a body.
+    enum class before_start_line : std::uint8_t { nothing, one_empty_line };
+
+    explicit http_head_parser(const handshake_limits& limits = {},
+                              before_start_line skipped = before_start_line::nothing) noexcept;
 
     /// Takes the bytes that belong to the head; how many.
     std::size_t consume(std::span<const std::uint8_t> bytes);
@@ -125,6 +130,7 @@ private:
     status state_ = status::incomplete;
     bool had_cr_ = false;
     bool has_start_line_ = false;
+    bool may_be_empty_;
 };
 
 }  // namespace network_system::websocket

@@ -5,8 +5,10 @@
 #include <network_system/utils/result_types.h>
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -58,7 +60,8 @@ public:
         refused,
     };
 
-    explicit request_parser(const handshake_limits& limits = {}) noexcept : parser_(limits) {}
+    explicit request_parser(const handshake_limits& limits = {}) noexcept
+        : parser_(limits, http_head_parser::before_start_line::one_empty_line) {}
 
     /// Takes the bytes that belong to the request; how many. What follows is the WebSocket's.
     std::size_t consume(std::span<const std::uint8_t> bytes);
@@ -152,14 +155,21 @@ public:
     std::size_t consume(std::span<const std::uint8_t> bytes);
 
     [[nodiscard]] status state() const noexcept { return state_; }
-    /// Once rejected: why, such as "HTTP 401 Unauthorized". Printable ASCII.
+    /// Once rejected: why, such as "HTTP 401 Unauthorized", of a redirection with its Location.
+    /// Printable ASCII.
     [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
     /// Once rejected by the server's status: that, else 0.
     [[nodiscard]] unsigned http_status() const noexcept { return http_status_; }
+    /// Once rejected: what the server asks for with Retry-After (RFC 9110 section 10.2.3), 0 for a
+    /// time that is past; nothing when it does not, or not in a form that HTTP knows. A date is
+    /// compared with the answer's own Date, without one with `now`.
+    [[nodiscard]] std::optional<std::chrono::seconds> retry_after(
+        std::chrono::system_clock::time_point now) const;
     /// Once accepted: what the server has chosen; empty for none.
     [[nodiscard]] std::string_view subprotocol() const noexcept;
     /// Once there is a response, rejected ones included unless malformed.
     [[nodiscard]] const http_head& head() const noexcept { return parser_.head(); }
+    [[nodiscard]] http_head take_head() noexcept { return parser_.take_head(); }
 
 private:
     void judge();

@@ -106,7 +106,8 @@ struct datagram_metrics {
     std::uint64_t kernel_drops = 0;
     /// Over a peer's rate, or from a new peer when there were too many.
     std::uint64_t datagrams_limited = 0;
-    /// Arrived in pull mode when the queue was full, or were never asked for.
+    /// Arrived in pull mode when the queue was full, or were never asked for; or there is no
+    /// receive callback.
     std::uint64_t datagrams_unread = 0;
     /// Other errors of receiving.
     std::uint64_t receive_errors = 0;

@@ -63,7 +63,8 @@ struct session_metrics {
     /// How often reading was paused because the peer exceeded `max_messages_per_second`.
     std::uint64_t rate_pauses = 0;
     /// Messages in pull mode that nobody has asked for yet; when the session is gone, ever. With a
-    /// callback pool, messages whose callbacks will never run.
+    /// callback pool, messages whose callbacks will never run. Messages, and requests, for which
+    /// the application has set no callback.
     std::uint64_t messages_unread = 0;
     /// Bytes waiting to be handed to the kernel, those of other threads included.
     std::size_t queued_bytes = 0;

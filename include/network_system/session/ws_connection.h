@@ -103,6 +103,9 @@ public:
     /// (1006) while there was none.
     [[nodiscard]] virtual ws_close_code close_code() const noexcept = 0;
     [[nodiscard]] virtual std::string close_reason() const = 0;
+    /// Client: how the server has refused the handshake, in and after the closed callback; null
+    /// when it has not.
+    [[nodiscard]] virtual std::shared_ptr<const ws_rejection> rejection() const = 0;
 
 protected:
     ws_connection() = default;

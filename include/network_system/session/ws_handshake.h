@@ -2,6 +2,7 @@
 
 #include <network_system/internal/websocket_handshake.h>
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <span>
@@ -16,6 +17,19 @@ namespace network_system {
 using ws_request = websocket::handshake_request;
 using http_header = websocket::header_field;
 using http_response = websocket::http_response;
+
+/// How a server has answered the wish to open a WebSocket, other than with 101.
+///
+/// Thread-safety: as a value type.
+struct ws_rejection {
+    /// 200 to 999; mostly 3xx, 4xx or 5xx.
+    unsigned status = 0;
+    /// The header fields: `head.find("WWW-Authenticate")`, `head.find("Location")`, …
+    websocket::http_head head;
+    /// What the server asks for with Retry-After (RFC 9110 section 10.2.3), counted from the moment
+    /// its answer arrived; nothing when it does not, or not in a form that HTTP knows.
+    std::optional<std::chrono::seconds> retry_after;
+};
 
 /// A server's answer to the wish to open a WebSocket. Unless told otherwise it accepts, without a
 /// subprotocol.

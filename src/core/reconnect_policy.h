@@ -1,0 +1,63 @@
+#pragma once
+
+#include "runtime/backoff.h"
+#include "utils/deadline.h"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+namespace network_system::core {
+
+struct reconnect_settings {
+    /// The ceiling of the first pause. At least 1 ms.
+    std::chrono::milliseconds initial_delay;
+    /// The ceiling of every pause. At least `initial_delay`.
+    std::chrono::milliseconds max_delay;
+    /// What the ceiling is multiplied with after each pause. At least 1.
+    double factor;
+    /// Attempts between two stable connections; 0 = no limit.
+    unsigned max_attempts;
+    /// A connection that has lasted for this long was stable. 0 = every one is; `max()` = none.
+    std::chrono::milliseconds stable_after;
+};
+
+/// A pause that the server has asked for, instead of the next one of the backoff.
+struct requested_pause {
+    std::chrono::milliseconds least;
+    /// The pause is drawn from `least` to this. Nothing: the pause of the backoff is added to
+    /// `least`, so that a server that asks for no time at all is not asked again and again.
+    std::optional<std::chrono::milliseconds> most;
+};
+
+/// Whether and when a client that has lost its connection makes a new one.
+///
+/// Pauses are random up to a ceiling that grows with each attempt ("full jitter"). A connection
+/// counts as a success once it has lasted: what breaks before that is one more failed attempt, so
+/// that a server that accepts and drops is treated like one that refuses.
+///
+/// Pure: time and randomness are the caller's.
+class reconnect_policy {
+public:
+    explicit reconnect_policy(const reconnect_settings& settings) noexcept
+        : settings_(settings),
+          backoff_({settings.initial_delay, settings.max_delay, settings.factor}) {}
+
+    void connected(detail::steady_time now) noexcept { connected_at_ = now; }
+    /// The connection is lost, or an attempt to make one has failed. Whether to make another
+    /// attempt: after `next_pause`.
+    [[nodiscard]] bool failed(detail::steady_time now) noexcept;
+    /// `random` is uniform over all 64-bit numbers.
+    [[nodiscard]] std::chrono::milliseconds next_pause(
+        std::uint64_t random, const std::optional<requested_pause>& requested = {}) noexcept;
+
+private:
+    const reconnect_settings settings_;
+    runtime::backoff backoff_;
+    // Of the present connection.
+    std::optional<detail::steady_time> connected_at_;
+    // Since the last stable connection.
+    unsigned attempts_ = 0;
+};
+
+}  // namespace network_system::core
