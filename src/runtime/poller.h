@@ -56,9 +56,10 @@ private:
     void* registration_ = nullptr;
     socket_handle handle_ = invalid_socket;
     interest wanted_{};
-    bool reads_all_ = false;
+    // One byte for both: there is one of these in every connection.
+    bool reads_all_ : 1 = false;
     // The system had no room for it; see epoll_poller.
-    bool is_left_out_ = false;
+    bool is_left_out_ : 1 = false;
 };
 
 /// The watches of a poller, in no order.

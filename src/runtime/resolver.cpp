@@ -158,6 +158,33 @@ public:
     }
 
 private:
+    /// Answers on the loop. Dropped by a loop that has shut down, it lets go of what would have
+    /// been told.
+    class delivery {
+    public:
+        delivery(resolver_threads& owner, question_ptr question) noexcept
+            : owner_(owner), question_(std::move(question)) {}
+        delivery(delivery&&) noexcept = default;
+        delivery(const delivery&) = delete;
+        delivery& operator=(delivery&&) = delete;
+        delivery& operator=(const delivery&) = delete;
+        ~delivery() {
+            if (question_) {
+                (void)owner_.take_answer(*question_);
+            }
+        }
+
+        void operator()() {
+            if (const auto receiver = owner_.take_answer(*question_)) {
+                receiver(std::move(question_->result));
+            }
+        }
+
+    private:
+        resolver_threads& owner_;
+        question_ptr question_;
+    };
+
     void note_no_thread() {
         const std::lock_guard lock(mutex_);
         --running_;
@@ -173,13 +200,8 @@ private:
     /// Unless it was withdrawn.
     void answer(const question_ptr& question, resolve_result result) {
         question->result = std::move(result);
-        detail::insist([&] {
-            question->target->post([this, question] {
-                if (const auto receiver = take_answer(*question)) {
-                    receiver(std::move(question->result));
-                }
-            });
-        });
+        unique_function<void()> task = delivery(*this, question);
+        detail::insist([&] { question->target->post(std::move(task)); });
     }
 
     [[nodiscard]] unique_function<void(resolve_result)> take_answer(name_question& question) {

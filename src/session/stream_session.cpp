@@ -272,15 +272,35 @@ VoidResult stream_session::set_paused(bool paused) {
 }
 
 void stream_session::set_hold(hold reason, bool is_on) {
-    const auto bit = static_cast<std::uint8_t>(reason);
-    const bool was_paused = is_paused();
-    holds_ = static_cast<std::uint8_t>(is_on ? holds_ | bit : holds_ & ~unsigned{bit});
-    if (is_closing_ || was_paused == is_paused()) {
+    // What is left to read of a broken connection is little, and has nobody to slow down.
+    if (!is_on || !is_broken_ || reason == hold::user) {
+        const auto bit = static_cast<std::uint8_t>(reason);
+        change_holds(static_cast<std::uint8_t>(is_on ? holds_ | bit : holds_ & ~unsigned{bit}));
+    }
+}
+
+void stream_session::on_broken() {
+    is_broken_ = true;
+    change_holds(holds_ & static_cast<std::uint8_t>(hold::user));
+}
+
+void stream_session::change_holds(std::uint8_t holds) {
+    const transport::reading before = wanted_reading();
+    holds_ = holds;
+    if (is_closing_ || before == wanted_reading()) {
         return;
     }
     resumed_at_ = loop().now();
-    transport_->pause_reading(is_paused());
+    transport_->set_reading(wanted_reading());
     schedule_deadline();
+}
+
+/// The application alone decides whether it is told of more; other reasons end with the connection.
+transport::reading stream_session::wanted_reading() const noexcept {
+    if (is_held_for(hold::user)) {
+        return transport::reading::off;
+    }
+    return is_paused() ? transport::reading::until_broken : transport::reading::on;
 }
 
 VoidResult stream_session::pause_receiving() {

@@ -497,6 +497,9 @@ private:
     void answer_stops(std::error_code reason);
     [[nodiscard]] error_info stop_failure(std::error_code reason) const noexcept;
     VoidResult set_paused(bool paused);
+    void on_broken() override;
+    void change_holds(std::uint8_t holds);
+    [[nodiscard]] transport::reading wanted_reading() const noexcept;
     [[nodiscard]] bool is_paused() const noexcept { return holds_ != 0; }
     void send_ping(ping_handler handler, operation_id operation);
     [[nodiscard]] rare_state& rare();
@@ -511,6 +514,7 @@ private:
     std::atomic<bool> is_open_{false};
     bool is_closing_ : 1 = false;
     bool is_winding_down_ : 1 = false;
+    bool is_broken_ : 1 = false;
     // Whether `due_by_` stays where it is.
     bool is_end_fixed_ : 1 = false;
     // Whether, at the last ping or sign of life, the peer had not taken everything.

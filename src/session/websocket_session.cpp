@@ -195,7 +195,7 @@ void websocket_session::finish(std::error_code reason) {
         return;
     }
     publish_queued();
-    under().pause_reading(false);
+    under().set_reading(transport::reading::on);
     under().set_deadline(first_look());
     under().request_flush();
 }

@@ -24,9 +24,6 @@ public:
         runtime::sockets::unacknowledged::unit known) const noexcept {
         return net_->count_unacknowledged(handle, written, known);
     }
-    [[nodiscard]] std::error_code take_error(runtime::socket_handle handle) const noexcept {
-        return net_->connect_result(handle);
-    }
     void shutdown_write(runtime::socket_handle handle) const { net_->shutdown_write(handle); }
     void reset_on_close(runtime::socket_handle handle) const noexcept {
         net_->reset_on_close(handle);

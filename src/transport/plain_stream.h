@@ -20,9 +20,6 @@ struct machine_calls {
         runtime::sockets::unacknowledged::unit known) noexcept {
         return runtime::sockets::count_unacknowledged(handle, written, known);
     }
-    static std::error_code take_error(runtime::socket_handle handle) noexcept {
-        return runtime::sockets::connect_result(handle);
-    }
     static void shutdown_write(runtime::socket_handle handle) noexcept {
         runtime::sockets::shutdown_write(handle);
     }

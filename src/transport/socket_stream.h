@@ -64,7 +64,6 @@ public:
     }
     /// What broke the connection, once; nothing when it is not broken, or was read or written
     /// since.
-    [[nodiscard]] std::error_code take_error() const noexcept { return calls_.take_error(handle_); }
     void shutdown_write() const { calls_.shutdown_write(handle_); }
     /// The coming `detach` resets the connection instead of ending it in order.
     void prepare_reset() noexcept {

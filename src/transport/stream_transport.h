@@ -32,7 +32,7 @@ public:
 
     void start(transport_handler& handler) override;
     void send_now(bytes_view header, bytes_view payload, write_callback done) override;
-    void pause_reading(bool paused) override;
+    void set_reading(reading how) override;
     void close(steady_time deadline, std::error_code reason, peer_state peer) override;
     void limit_close(steady_time deadline) override;
     void abort(std::error_code reason) override;
@@ -77,8 +77,6 @@ private:
     void deliver(std::size_t count, std::size_t place_size, std::span<std::uint8_t> buffer);
     void on_end_of_stream();
     void on_read_failed(errc code);
-    /// The connection has failed while it was not read.
-    void on_failure();
     void on_nothing_to_read();
     void on_write_failed(const std::error_code& error);
     /// Writing has failed: reads once more, and ends when there is no more.
@@ -95,10 +93,10 @@ private:
     void credit(std::size_t written);
     void continue_close();
     [[nodiscard]] bool wants_to_read() const noexcept {
-        return !has_ended_ && (!is_paused_ || state_ != state::open);
+        return !has_ended_ && (reading_ == reading::on || state_ != state::open);
     }
     [[nodiscard]] bool is_held() const noexcept {
-        return !has_ended_ && is_paused_ && state_ == state::open;
+        return !has_ended_ && reading_ == reading::until_broken && state_ == state::open;
     }
     void update_interest();
     // Layered streams only.
@@ -118,7 +116,7 @@ private:
     // Why nothing can be written any more (errc); 0 while it can.
     std::int16_t write_failure_ = 0;
     state state_ = state::idle;
-    bool is_paused_ : 1 = false;
+    reading reading_ : 2 = reading::on;
     bool has_ended_ : 1 = false;
     bool is_write_blocked_ : 1 = false;
     bool is_announced_ : 1 = false;

@@ -59,10 +59,7 @@ void stream_transport<Stream>::handle_readiness(runtime::interest ready) {
         }
     }
     if (ready.failure && is_held()) {
-        on_failure();
-        if (state_ == state::closed) {
-            return;
-        }
+        handler_->on_broken();
     }
     if (ready.write) {
         is_write_blocked_ = false;
@@ -267,14 +264,14 @@ void stream_transport<Stream>::queue_rest(bytes_view header, bytes_view payload,
 }
 
 template <typename Stream>
-void stream_transport<Stream>::pause_reading(bool paused) {
-    is_paused_ = paused;
+void stream_transport<Stream>::set_reading(reading how) {
+    reading_ = how;
     update_interest();
     bool has_rest = is_write_broken();
     if constexpr (is_layered) {
         has_rest = has_rest || stream_.has_more_to_read();
     }
-    if (!paused && has_rest) {
+    if (how == reading::on && has_rest) {
         request_flush();
     }
 }

@@ -111,19 +111,6 @@ void stream_transport<Stream>::on_read_failed(errc code) {
     }
 }
 
-/// Whether an error says that the connection is gone, so that nothing of what the peer has said is
-/// certain. A pipe that is broken is none: the peer has ended in order, and does not listen.
-[[nodiscard]] inline bool is_fatal(const std::error_code& error) noexcept {
-    return error && error != std::errc::broken_pipe;
-}
-
-template <typename Stream>
-void stream_transport<Stream>::on_failure() {
-    if (const std::error_code error = stream_.take_error(); is_fatal(error)) {
-        fail(runtime::classify(error, errc::receive_failed));
-    }
-}
-
 template <typename Stream>
 void stream_transport<Stream>::on_nothing_to_read() {
     if (!is_write_broken()) {
@@ -143,14 +130,6 @@ template <typename Stream>
 void stream_transport<Stream>::on_write_failed(const std::error_code& error) {
     write_failure_ = static_cast<std::int16_t>(runtime::classify(error, errc::send_failed));
     is_write_blocked_ = false;
-    if (is_held() && is_fatal(error)) {
-        // The error of the socket has come to the writer: no reader will be told.
-        if (state_ == state::open) {
-            handler_->on_write_failed(static_cast<errc>(write_failure_));
-        }
-        fail(static_cast<errc>(write_failure_));
-        return;
-    }
     read_rest();
 }
 
@@ -165,6 +144,10 @@ void stream_transport<Stream>::read_rest() {
     if (has_ended_) {
         fail(static_cast<errc>(write_failure_));
         return;
+    }
+    if (is_held()) {
+        // The error of the socket has come to the writer: no reader would be told.
+        handler_->on_broken();
     }
     update_interest();
     if (!wants_to_read()) {

@@ -58,7 +58,6 @@ public:
         const runtime::io_slice into{scratch.data(), scratch.size()};
         (void)lower_.try_read({&into, 1});
     }
-    [[nodiscard]] std::error_code take_error() noexcept { return lower_.take_error(); }
     void shutdown_write() { lower_.shutdown_write(); }
     void prepare_reset() { lower_.prepare_reset(); }
 

@@ -36,6 +36,9 @@ public:
     /// Nothing can be written any more. What has arrived is still read; after it comes the end.
     /// Called again when more has been queued.
     virtual void on_write_failed(errc) {}
+    /// The connection is broken, and was not read `until_broken`: what has arrived is there for a
+    /// handler that goes on reading, and behind it the cause.
+    virtual void on_broken() {}
     /// Something was written: completions may be due, and there is more room.
     virtual void on_written() = 0;
     /// The deadline set with `set_deadline` has passed while the transport is open.
@@ -58,6 +61,9 @@ struct transport_counters {
     detail::counter bytes_written;
     detail::counter bytes_discarded;
 };
+
+/// Whether a transport reads, and if not, whether it still hears that the connection is broken.
+enum class reading : std::uint8_t { on, until_broken, off };
 
 /// Whether the peer may still say something that matters, or has said its last word: then a reset
 /// ends the connection as well as an end of the stream does.
@@ -110,7 +116,7 @@ public:
     virtual void send_now(bytes_view header, bytes_view payload, write_callback done) = 0;
 
     /// Stops reading from the stream, or goes on.
-    virtual void pause_reading(bool paused) = 0;
+    virtual void set_reading(reading how) = 0;
 
     /// Ends gracefully; at `deadline` the handler is asked for more time. `reason` is reported
     /// unless something worse happens.

@@ -56,7 +56,7 @@ public:
     std::error_code broken;
     // Of writing only: what was fed can still be read.
     std::error_code write_broken;
-    // The error of the socket, until somebody takes it.
+    // The error of the socket, which a read finds behind what has arrived.
     std::error_code failure;
     std::shared_ptr<fault_plan> faults;
     stream_script* peer = nullptr;
@@ -87,7 +87,7 @@ public:
     }
 
     [[nodiscard]] runtime::interest readiness() const override {
-        return {broken || !unread().empty() || has_end, broken || write_broken || write_budget > 0,
+        return {broken || failure || !unread().empty() || has_end, broken || write_broken || write_budget > 0,
                 static_cast<bool>(failure)};
     }
 
@@ -131,6 +131,9 @@ public:
     [[nodiscard]] io_result try_read(std::span<const runtime::io_slice> into) {
         if (strikes() || script_->broken) {
             return {outcome::failed, 0, script_->broken};
+        }
+        if (script_->failure && script_->unread().empty()) {
+            return {outcome::failed, 0, script_->failure};
         }
         if (script_->spurious_reads > 0) {
             --script_->spurious_reads;

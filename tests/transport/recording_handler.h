@@ -15,6 +15,8 @@
 
 namespace network_system::testing {
 
+using transport::reading;
+
 class recording_handler final : public transport::transport_handler {
 public:
     explicit recording_handler(std::shared_ptr<transport::transport> over)
@@ -49,6 +51,10 @@ public:
     void on_write_failed(errc code) override {
         write_failure = code;
         lost += transport->queue().discard();
+    }
+    void on_broken() override {
+        ++broken;
+        transport->set_reading(transport::reading::on);
     }
     transport::steady_time on_close_deadline() override {
         return when_close_deadline ? when_close_deadline() : transport::steady_time{};
@@ -110,6 +116,7 @@ public:
     std::size_t placed_bytes = 0;
     int reads = 0;
     int ends = 0;
+    int broken = 0;
     int deadlines = 0;
     int closed = 0;
     std::error_code reason;

@@ -29,7 +29,7 @@ protected:
         loop.in_batch([this] {
             over->close(loop->now(), errc::internal_error);
             over->abort(errc::internal_error);
-            over->pause_reading(true);
+            over->set_reading(reading::off);
             over->set_deadline(loop->now());
             over->request_flush();
         });
@@ -105,7 +105,7 @@ TEST_F(stream_transport_close_test, what_arrives_meanwhile_is_read_and_discarded
 
 TEST_F(stream_transport_close_test, a_paused_one_reads_while_it_closes) {
     start();
-    loop.in_batch([this] { over->pause_reading(true); });
+    loop.in_batch([this] { over->set_reading(reading::off); });
     script->feed(pattern(100));
     close_in(milliseconds{1000});
     script->feed_end();

@@ -266,14 +266,14 @@ TEST_F(stream_transport_test, a_failing_send_now_closes_at_the_end_of_the_batch)
 
 TEST_F(stream_transport_test, paused_it_does_not_read_but_writes) {
     start();
-    loop.in_batch([this] { over->pause_reading(true); });
+    loop.in_batch([this] { over->set_reading(reading::off); });
     script->feed(pattern(10));
     loop.in_batch([this] { handler->send(pattern(4)); });
     loop.run();
     EXPECT_EQ(handler->reads, 0);
     EXPECT_EQ(script->written, pattern(4));
-    EXPECT_EQ(interest(), (runtime::interest{false, false, true})) << "a failure, and no more";
-    loop.in_batch([this] { over->pause_reading(false); });
+    EXPECT_EQ(interest(), (runtime::interest{false, false}));
+    loop.in_batch([this] { over->set_reading(reading::on); });
     loop.run();
     EXPECT_EQ(handler->received, pattern(10));
 }
@@ -281,21 +281,21 @@ TEST_F(stream_transport_test, paused_it_does_not_read_but_writes) {
 TEST_F(stream_transport_test, pausing_inside_on_bytes_stops_after_that_read) {
     script->read_limit = 3;
     script->feed(pattern(9));
-    handler->when_bytes = [this] { over->pause_reading(true); };
+    handler->when_bytes = [this] { over->set_reading(reading::off); };
     start();
     loop.run();
     EXPECT_EQ(handler->received, pattern(3));
-    loop.in_batch([this] { over->pause_reading(false); });
+    loop.in_batch([this] { over->set_reading(reading::on); });
     loop.run();
     EXPECT_EQ(handler->received, pattern(6));
 }
 
 TEST_F(stream_transport_test, paused_before_the_start) {
     loop.in_batch([this] {
-        over->pause_reading(true);
+        over->set_reading(reading::off);
         over->start(*handler);
     });
-    EXPECT_EQ(interest(), (runtime::interest{false, false, true})) << "a failure, and no more";
+    EXPECT_EQ(interest(), (runtime::interest{false, false}));
     EXPECT_EQ(script->attached, 1);
 }
 

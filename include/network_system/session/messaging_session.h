@@ -181,10 +181,9 @@ public:
     [[nodiscard]] virtual bool runs_here() const noexcept = 0;
 
     /// Stops reading from the socket, so that the peer is slowed down by TCP itself. Messages
-    /// already read are still delivered. A paused session is not pinged, and an orderly end of the
-    /// peer waits behind what is unread; a reset ends it at once, and what is unread is lost. The
-    /// same holds for a session that is held by a full queue or by its message rate. Error:
-    /// `connection_closed`.
+    /// already read are still delivered. A paused session does not notice that its peer went
+    /// away, and is not pinged. (One that is held by a full queue or by its message rate does: it
+    /// then gets what has arrived, and ends.) Error: `connection_closed`.
     virtual VoidResult pause_receiving() = 0;
     virtual VoidResult resume_receiving() = 0;
 
