@@ -89,62 +89,68 @@ listener::~listener() {
 }
 
 Result<listener> listener::adopt(int descriptor) {
-#ifdef _WIN32
-    (void)descriptor;
-    return not_supported();
-#else
-    if (descriptor < 0 || !runtime::sockets::is_listening(descriptor)) {
-        return detail::failure(
-            errc::invalid_argument,
-            fmt::format("descriptor {} is no listening stream socket", descriptor),
-            listener_source);
-    }
-    if (const auto error = runtime::sockets::make_private_and_non_blocking(descriptor)) {
-        return detail::failure(errc::invalid_argument,
-                               fmt::format("descriptor {} cannot be taken over", descriptor),
-                               listener_source, error);
-    }
-    return listener(descriptor, false);
-#endif
+    return detail::within_memory([&]() -> Result<listener> {
+    #ifdef _WIN32
+        (void)descriptor;
+        return not_supported();
+    #else
+        if (descriptor < 0 || !runtime::sockets::is_listening(descriptor)) {
+            return detail::failure(
+                errc::invalid_argument,
+                fmt::format("descriptor {} is no listening stream socket", descriptor),
+                listener_source);
+        }
+        if (const auto error = runtime::sockets::make_private_and_non_blocking(descriptor)) {
+            return detail::failure(errc::invalid_argument,
+                                   fmt::format("descriptor {} cannot be taken over", descriptor),
+                                   listener_source, error);
+        }
+        return listener(descriptor, false);
+    #endif
+    });
 }
 
 Result<listener> listener::receive_from(std::string_view address,
                                         std::chrono::milliseconds timeout) {
-    const auto place = meeting_place(address, timeout);
-    if (!place) {
-        return place.error();
-    }
-    std::error_code error;
-    auto handed = runtime::receive_socket(
-        place.value(), detail::after(std::chrono::steady_clock::now(), timeout), error);
-    if (error) {
-        return detail::failure(code_of(error, errc::bind_failed),
-                               fmt::format("cannot receive a listener at {}", address),
-                               listener_source, error);
-    }
-    return listener(static_cast<int>(handed.socket.release()),
-                    (handed.flags & owns_file_flag) != 0);
+    return detail::within_memory([&]() -> Result<listener> {
+        const auto place = meeting_place(address, timeout);
+        if (!place) {
+            return place.error();
+        }
+        std::error_code error;
+        auto handed = runtime::receive_socket(
+            place.value(), detail::after(std::chrono::steady_clock::now(), timeout), error);
+        if (error) {
+            return detail::failure(code_of(error, errc::bind_failed),
+                                   fmt::format("cannot receive a listener at {}", address),
+                                   listener_source, error);
+        }
+        return listener(static_cast<int>(handed.socket.release()),
+                        (handed.flags & owns_file_flag) != 0);
+    });
 }
 
 VoidResult listener::send_to(std::string_view address, std::chrono::milliseconds timeout) {
-    const auto place = meeting_place(address, timeout);
-    if (!place) {
-        return place.error();
-    }
-    if (!is_open()) {
-        return detail::failure(errc::invalid_argument, "the listener is not open", listener_source);
-    }
-    const auto error =
-        runtime::send_socket(place.value(), static_cast<runtime::socket_handle>(descriptor_),
-                             owns_file() ? owns_file_flag : std::uint8_t{0},
-                             detail::after(std::chrono::steady_clock::now(), timeout));
-    if (error) {
-        return detail::failure(code_of(error, errc::connection_failed),
-                               fmt::format("cannot send a listener to {}", address),
-                               listener_source, error);
-    }
-    file_owner_ = 0;
-    return ok();
+    return detail::within_memory([&]() -> VoidResult {
+        const auto place = meeting_place(address, timeout);
+        if (!place) {
+            return place.error();
+        }
+        if (!is_open()) {
+            return detail::failure(errc::invalid_argument, "the listener is not open", listener_source);
+        }
+        const auto error =
+            runtime::send_socket(place.value(), static_cast<runtime::socket_handle>(descriptor_),
+                                 owns_file() ? owns_file_flag : std::uint8_t{0},
+                                 detail::after(std::chrono::steady_clock::now(), timeout));
+        if (error) {
+            return detail::failure(code_of(error, errc::connection_failed),
+                                   fmt::format("cannot send a listener to {}", address),
+                                   listener_source, error);
+        }
+        file_owner_ = 0;
+        return ok();
+    });
 }
 
 endpoint listener::local_endpoint() const {

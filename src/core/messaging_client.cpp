@@ -38,14 +38,16 @@ public:
 
     Result<std::vector<std::uint8_t>> request_and_wait(std::span<const std::uint8_t> data,
                                                        std::chrono::milliseconds timeout) {
-        if (timeout < std::chrono::milliseconds{1}) {
-            return detail::failure(errc::invalid_argument,
-                                   "a request that blocks needs a timeout of at least 1 ms", id());
-        }
-        return begin_and_wait<std::vector<std::uint8_t>>(
-            "request", &timeout, [&](session::messaging_session& current, auto handler) {
-                return current.request(data, timeout, std::move(handler));
-            });
+        return detail::within_memory([&]() -> Result<std::vector<std::uint8_t>> {
+            if (timeout < std::chrono::milliseconds{1}) {
+                return detail::failure(errc::invalid_argument,
+                                       "a request that blocks needs a timeout of at least 1 ms", id());
+            }
+            return begin_and_wait<std::vector<std::uint8_t>>(
+                "request", &timeout, [&](session::messaging_session& current, auto handler) {
+                    return current.request(data, timeout, std::move(handler));
+                });
+        });
     }
 
     [[nodiscard]] client_metrics metrics() const {

@@ -22,67 +22,75 @@ public:
 
     Result<engine_ptr> start(std::string_view host, std::uint16_t port, start_callback& handler,
                              session::operation_id operation) {
-        const auto target = check(host, port);
-        if (!target) {
-            return target.error();
-        }
-        const auto refusal = [this](const udp_client_engine&) {
-            return detail::failure(errc::already_exists, "the client is already started", id());
-        };
-        return begin(refusal, [&](const auto& callbacks) -> Result<engine_ptr> {
-            if (const auto chosen = choose_loop(); !chosen) {
-                return chosen.error();
+        return detail::within_memory([&]() -> Result<engine_ptr> {
+            const auto target = check(host, port);
+            if (!target) {
+                return target.error();
             }
-            auto next =
-                std::make_shared<udp_client_engine>(id(), options_, pool_, loop_, callbacks);
-            next->set_owner(this);
-            starts_->set(operation, next);
-            next->start(target.value(), port, std::move(handler));
-            return next;
+            const auto refusal = [this](const udp_client_engine&) {
+                return detail::failure(errc::already_exists, "the client is already started", id());
+            };
+            return begin(refusal, [&](const auto& callbacks) -> Result<engine_ptr> {
+                if (const auto chosen = choose_loop(); !chosen) {
+                    return chosen.error();
+                }
+                auto next =
+                    std::make_shared<udp_client_engine>(id(), options_, pool_, loop_, callbacks);
+                next->set_owner(this);
+                starts_->set(operation, next);
+                next->start(target.value(), port, std::move(handler));
+                return next;
+            });
         });
     }
 
     VoidResult start_and_wait(std::string_view host, std::uint16_t port) {
-        if (must_not_block()) {
-            return detail::failure(errc::would_block,
-                                   "start_client blocks; on an I/O thread pass a handler", id());
-        }
-        start_callback nobody;
-        const auto begun = start(host, port, nobody, session::operation_id::none);
-        if (!begun) {
-            return begun.error();
-        }
-        if (auto result = begun.value()->wait_for_start(give_up_at())) {
-            return *std::move(result);
-        }
-        begun.value()->abandon();
-        forget(begun.value());
-        return no_answer("start_client");
+        return detail::within_memory([&]() -> VoidResult {
+            if (must_not_block()) {
+                return detail::failure(errc::would_block,
+                                       "start_client blocks; on an I/O thread pass a handler", id());
+            }
+            start_callback nobody;
+            const auto begun = start(host, port, nobody, session::operation_id::none);
+            if (!begun) {
+                return begun.error();
+            }
+            if (auto result = begun.value()->wait_for_start(give_up_at())) {
+                return *std::move(result);
+            }
+            begun.value()->abandon();
+            forget(begun.value());
+            return no_answer("start_client");
+        });
     }
 
     VoidResult set_target(std::string_view host, std::uint16_t port, start_callback& handler) {
-        const auto target = check(host, port);
-        if (!target) {
-            return target.error();
-        }
-        return while_running([&](udp_client_engine& engine) {
-            engine.set_target(target.value(), port, std::move(handler));
-            return ok();
+        return detail::within_memory([&]() -> VoidResult {
+            const auto target = check(host, port);
+            if (!target) {
+                return target.error();
+            }
+            return while_running([&](udp_client_engine& engine) {
+                engine.set_target(target.value(), port, std::move(handler));
+                return ok();
+            });
         });
     }
 
     VoidResult set_target_and_wait(std::string_view host, std::uint16_t port) {
-        if (must_not_block()) {
-            return detail::failure(errc::would_block,
-                                   "set_target blocks; on an I/O thread pass a handler", id());
-        }
-        const auto answer = std::make_shared<awaited<std::monostate>>();
-        start_callback give = [answer](VoidResult result) { answer->give(std::move(result)); };
-        if (auto begun = set_target(host, port, give); !begun) {
-            return begun;
-        }
-        auto result = answer->wait_until(give_up_at());
-        return result ? *std::move(result) : no_answer("set_target");
+        return detail::within_memory([&]() -> VoidResult {
+            if (must_not_block()) {
+                return detail::failure(errc::would_block,
+                                       "set_target blocks; on an I/O thread pass a handler", id());
+            }
+            const auto answer = std::make_shared<awaited<std::monostate>>();
+            start_callback give = [answer](VoidResult result) { answer->give(std::move(result)); };
+            if (auto begun = set_target(host, port, give); !begun) {
+                return begun;
+            }
+            auto result = answer->wait_until(give_up_at());
+            return result ? *std::move(result) : no_answer("set_target");
+        });
     }
 
     [[nodiscard]] std::weak_ptr<session::cancellable> starts() const noexcept { return starts_; }
@@ -97,32 +105,36 @@ public:
 private:
     /// The target, if it and the options make sense.
     [[nodiscard]] Result<std::string> check(std::string_view host, std::uint16_t port) const {
-        if (host.starts_with("unix:")) {
-            return detail::failure(errc::not_supported, "datagrams to a Unix domain socket", id());
-        }
-        auto target = read_target(host, port, id());
-        const auto options = target ? check_options() : VoidResult(target.error());
-        return options ? target : options.error();
+        return detail::within_memory([&]() -> Result<std::string> {
+            if (host.starts_with("unix:")) {
+                return detail::failure(errc::not_supported, "datagrams to a Unix domain socket", id());
+            }
+            auto target = read_target(host, port, id());
+            const auto options = target ? check_options() : VoidResult(target.error());
+            return options ? target : options.error();
+        });
     }
 
     [[nodiscard]] VoidResult check_options() const {
-        const auto wrong = [this](const char* what) -> VoidResult {
-            return detail::failure(errc::invalid_argument, what, id());
-        };
-        const auto local = parse_bind_address(options_.bind_address, options_.bind_port, id());
-        if (!local) {
-            return local.error();
-        }
-        if (local.value().kind() == endpoint::family::unix_domain) {
-            return wrong("a client's bind_address is a numeric address");
-        }
-        if (options_.resolve_timeout < std::chrono::milliseconds{1}) {
-            return wrong("resolve_timeout must be at least 1 ms");
-        }
-        if (options_.drain_timeout < std::chrono::milliseconds{0}) {
-            return wrong("drain_timeout must not be negative");
-        }
-        return validate(options_.datagrams, id());
+        return detail::within_memory([&]() -> VoidResult {
+            const auto wrong = [this](const char* what) -> VoidResult {
+                return detail::failure(errc::invalid_argument, what, id());
+            };
+            const auto local = parse_bind_address(options_.bind_address, options_.bind_port, id());
+            if (!local) {
+                return local.error();
+            }
+            if (local.value().kind() == endpoint::family::unix_domain) {
+                return wrong("a client's bind_address is a numeric address");
+            }
+            if (options_.resolve_timeout < std::chrono::milliseconds{1}) {
+                return wrong("resolve_timeout must be at least 1 ms");
+            }
+            if (options_.drain_timeout < std::chrono::milliseconds{0}) {
+                return wrong("drain_timeout must not be negative");
+            }
+            return validate(options_.datagrams, id());
+        });
     }
 
     [[nodiscard]] bool must_not_block() {
@@ -148,28 +160,32 @@ private:
     }
 
     [[nodiscard]] VoidResult choose_loop() {
-        const std::lock_guard lock(loop_mutex_);
-        return find_loop();
+        return detail::within_memory([&]() -> VoidResult {
+            const std::lock_guard lock(loop_mutex_);
+            return find_loop();
+        });
     }
     /// Once and for all: the callbacks of two lives on two loops could overlap.
     [[nodiscard]] VoidResult find_loop() {
-        if (pool_ && pool_->belongs_here()) {
+        return detail::within_memory([&]() -> VoidResult {
+            if (pool_ && pool_->belongs_here()) {
+                return ok();
+            }
+            const auto method = to_runtime(options_.readiness_method);
+            auto made = make_pool(
+                [&] {
+                    return options_.io_context != nullptr
+                               ? std::make_shared<runtime::io_pool>(*options_.io_context, method)
+                               : runtime::io_pool::shared_for_clients(method);
+                },
+                errc::connection_failed, id());
+            if (!made) {
+                return made.error();
+            }
+            pool_ = std::move(made).value();
+            loop_ = pool_->next_loop();
             return ok();
-        }
-        const auto method = to_runtime(options_.readiness_method);
-        auto made = make_pool(
-            [&] {
-                return options_.io_context != nullptr
-                           ? std::make_shared<runtime::io_pool>(*options_.io_context, method)
-                           : runtime::io_pool::shared_for_clients(method);
-            },
-            errc::connection_failed, id());
-        if (!made) {
-            return made.error();
-        }
-        pool_ = std::move(made).value();
-        loop_ = pool_->next_loop();
-        return ok();
+        });
     }
 
     const udp_client_options options_;

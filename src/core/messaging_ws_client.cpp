@@ -54,22 +54,24 @@ private:
     /// What `begin(request, make)` answers for a configuration that is right.
     template <typename Begin>
     VoidResult with_request(const ws_client_config& config, const Begin& begin) {
-        if (auto checked = validate(config, id()); checked.is_err()) {
-            return checked;
-        }
-        const auto security = make_client_security(over_http(config.tls), id());
-        if (!security) {
-            return security.error();
-        }
-        const auto make = [&](auto pool, auto where, auto transports, auto slot, auto callbacks) {
-            const std::lock_guard lock(security_mutex_);
-            security_ = security.value();
-            return std::make_shared<ws_client_engine>(id(), config, std::move(pool),
-                                                      std::move(where), std::move(transports),
-                                                      std::move(slot), std::move(callbacks));
-        };
-        const client_options options = client_options_of(config);
-        return begin(request{options, security.value().get(), config.host, config.port}, make);
+        return detail::within_memory([&]() -> VoidResult {
+            if (auto checked = validate(config, id()); checked.is_err()) {
+                return checked;
+            }
+            const auto security = make_client_security(over_http(config.tls), id());
+            if (!security) {
+                return security.error();
+            }
+            const auto make = [&](auto pool, auto where, auto transports, auto slot, auto callbacks) {
+                const std::lock_guard lock(security_mutex_);
+                security_ = security.value();
+                return std::make_shared<ws_client_engine>(id(), config, std::move(pool),
+                                                          std::move(where), std::move(transports),
+                                                          std::move(slot), std::move(callbacks));
+            };
+            const client_options options = client_options_of(config);
+            return begin(request{options, security.value().get(), config.host, config.port}, make);
+        });
     }
 
     mutable std::mutex security_mutex_;
@@ -99,11 +101,13 @@ VoidResult messaging_ws_client::start_client(const ws_client_config& config,
 
 VoidResult messaging_ws_client::start_client(std::string_view host, std::uint16_t port,
                                              std::string_view path) {
-    ws_client_config config;
-    config.host = host;
-    config.port = port;
-    config.path = path;
-    return start_client(config);
+    return detail::within_memory([&]() -> VoidResult {
+        ws_client_config config;
+        config.host = host;
+        config.port = port;
+        config.path = path;
+        return start_client(config);
+    });
 }
 
 void messaging_ws_client::cancel(session::operation_id operation) {
@@ -131,11 +135,13 @@ VoidResult messaging_ws_client::close(ws_close_code code, std::string_view reaso
 }
 
 VoidResult messaging_ws_client::send_text(std::string_view text, session::send_callback&& done) {
-    if (!done && impl_->send_short(ws_message_type::text, bytes_of(text))) {
-        return ok();
-    }
-    return impl_->with_connection(
-        [&](auto& current) { return current.send_text(text, std::move(done)); });
+    return detail::within_memory([&]() -> VoidResult {
+        if (!done && impl_->send_short(ws_message_type::text, bytes_of(text))) {
+            return ok();
+        }
+        return impl_->with_connection(
+            [&](auto& current) { return current.send_text(text, std::move(done)); });
+    });
 }
 
 VoidResult messaging_ws_client::send_binary(std::vector<std::uint8_t>&& data,
@@ -146,11 +152,13 @@ VoidResult messaging_ws_client::send_binary(std::vector<std::uint8_t>&& data,
 
 VoidResult messaging_ws_client::send_binary(std::span<const std::uint8_t> data,
                                             session::send_callback&& done) {
-    if (!done && impl_->send_short(ws_message_type::binary, data)) {
-        return ok();
-    }
-    return impl_->with_connection(
-        [&](auto& current) { return current.send_binary(data, std::move(done)); });
+    return detail::within_memory([&]() -> VoidResult {
+        if (!done && impl_->send_short(ws_message_type::binary, data)) {
+            return ok();
+        }
+        return impl_->with_connection(
+            [&](auto& current) { return current.send_binary(data, std::move(done)); });
+    });
 }
 
 VoidResult messaging_ws_client::send_binary(std::initializer_list<std::uint8_t> data,

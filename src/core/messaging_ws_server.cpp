@@ -20,24 +20,26 @@ public:
 
     template <typename Where>
     VoidResult start(const ws_server_config& config, Where&& where) {
-        if (auto checked = validate(config, id()); checked.is_err()) {
-            return checked;
-        }
-        const auto security = make_server_security(over_http(config.tls), id());
-        if (!security) {
-            return security.error();
-        }
-        auto started = server_facade::start(
-            server_options_of(config), security.value().get(), std::forward<Where>(where),
-            [&](auto pool, auto transports, const auto& callbacks) {
-                return std::make_shared<ws_server_engine>(id(), config, std::move(pool),
-                                                          std::move(transports), callbacks);
-            });
-        if (started) {
-            const std::lock_guard lock(security_mutex_);
-            security_ = security.value();
-        }
-        return started;
+        return detail::within_memory([&]() -> VoidResult {
+            if (auto checked = validate(config, id()); checked.is_err()) {
+                return checked;
+            }
+            const auto security = make_server_security(over_http(config.tls), id());
+            if (!security) {
+                return security.error();
+            }
+            auto started = server_facade::start(
+                server_options_of(config), security.value().get(), std::forward<Where>(where),
+                [&](auto pool, auto transports, const auto& callbacks) {
+                    return std::make_shared<ws_server_engine>(id(), config, std::move(pool),
+                                                              std::move(transports), callbacks);
+                });
+            if (started) {
+                const std::lock_guard lock(security_mutex_);
+                security_ = security.value();
+            }
+            return started;
+        });
     }
 
     VoidResult reload_certificates() {
@@ -96,10 +98,12 @@ VoidResult messaging_ws_server::start_server(const ws_server_config& config) {
 }
 
 VoidResult messaging_ws_server::start_server(std::uint16_t port, std::string_view path) {
-    ws_server_config config;
-    config.port = port;
-    config.path = path;
-    return start_server(config);
+    return detail::within_memory([&]() -> VoidResult {
+        ws_server_config config;
+        config.port = port;
+        config.path = path;
+        return start_server(config);
+    });
 }
 
 VoidResult messaging_ws_server::start_server(const ws_server_config& config, listener&& taken) {

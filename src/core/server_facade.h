@@ -25,35 +25,37 @@ public:
     template <typename Where, typename Make>
     VoidResult start(const server_options& options, stream_security* security, Where&& where,
                      const Make& make) {
-        if (auto checked = validate(options, security != nullptr, base::id()); checked.is_err()) {
-            return checked;
-        }
-        const auto refusal = [this](const Engine& last) {
-            return detail::failure(errc::server_already_running,
-                                   last.is_running() ? "the server is listening"
-                                                     : "the server is still stopping",
-                                   base::id());
-        };
-        // One that cannot start is let go after the lock.
-        std::shared_ptr<Engine> next;
-        const auto make_and_start = [&](const auto& callbacks) -> Result<std::shared_ptr<Engine>> {
-            auto transports = make_transports(security, {}, 0, base::id());
-            if (!transports) {
-                return transports.error();
+        return detail::within_memory([&]() -> VoidResult {
+            if (auto checked = validate(options, security != nullptr, base::id()); checked.is_err()) {
+                return checked;
             }
-            auto pool = make_pool(options, base::id());
-            if (!pool) {
-                return pool.error();
-            }
-            next = make(std::move(pool).value(), std::move(transports).value(), callbacks);
-            if (security != nullptr) {
-                next->refuse_with(security->refusal(), security->refusal());
-            }
-            const auto started = next->start(std::forward<Where>(where));
-            return started ? Result<std::shared_ptr<Engine>>(next) : started.error();
-        };
-        return base::begin(refusal, make_and_start).map([](const auto&) {
-            return std::monostate{};
+            const auto refusal = [this](const Engine& last) {
+                return detail::failure(errc::server_already_running,
+                                       last.is_running() ? "the server is listening"
+                                                         : "the server is still stopping",
+                                       base::id());
+            };
+            // One that cannot start is let go after the lock.
+            std::shared_ptr<Engine> next;
+            const auto make_and_start = [&](const auto& callbacks) -> Result<std::shared_ptr<Engine>> {
+                auto transports = make_transports(security, {}, 0, base::id());
+                if (!transports) {
+                    return transports.error();
+                }
+                auto pool = make_pool(options, base::id());
+                if (!pool) {
+                    return pool.error();
+                }
+                next = make(std::move(pool).value(), std::move(transports).value(), callbacks);
+                if (security != nullptr) {
+                    next->refuse_with(security->refusal(), security->refusal());
+                }
+                const auto started = next->start(std::forward<Where>(where));
+                return started ? Result<std::shared_ptr<Engine>>(next) : started.error();
+            };
+            return base::begin(refusal, make_and_start).map([](const auto&) {
+                return std::monostate{};
+            });
         });
     }
 

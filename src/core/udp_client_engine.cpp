@@ -1,6 +1,7 @@
 #include "core/udp_client_engine.h"
 
 #include "core/addresses.h"
+#include "utils/contain.h"
 #include "utils/failure.h"
 
 #include <algorithm>
@@ -13,7 +14,7 @@ void udp_client_engine::start(const std::string& host, std::uint16_t port, start
     target->done = [this, done = std::move(done)](VoidResult result) {
         if (result.is_err()) {
             has_failed_ = true;
-            begin_stop();
+            detail::insist([this] { begin_stop(); });
         }
         if (done) {
             run_callback(*loop_, [&] { done(result); });
@@ -42,16 +43,25 @@ void udp_client_engine::look_up(const std::shared_ptr<pending_target>& target, u
         target->done(failed(errc::connection_closed, {}, {}));
         return;
     }
-    const auto lookup = std::make_shared<runtime::name_lookup>(loop_);
-    lookups_.push_back(lookup);
+    std::shared_ptr<runtime::name_lookup> lookup;
+    runtime::name_lookup::handler answer;
+    const bool is_ready = detail::contain([&] {
+        lookup = std::make_shared<runtime::name_lookup>(loop_);
+        answer = [keep = shared_from_this(), this, target, use,
+                  which = lookup.get()](const runtime::lookup_outcome& found) {
+            std::erase_if(lookups_, [&](const auto& each) { return each.get() == which; });
+            target->done(detail::within_memory(
+                [&] { return try_addresses(*target, found, use); }));
+        };
+        lookups_.push_back(lookup);
+    });
+    if (!is_ready) {
+        target->done(detail::failure_without_words(errc::out_of_memory));
+        return;
+    }
     lookup->start(target->host, target->port,
                   runtime::after(std::chrono::steady_clock::now(), options_.resolve_timeout),
-                  [keep = shared_from_this(), this, target, use,
-                   which = lookup.get()](const runtime::lookup_outcome& found) {
-                      std::erase_if(lookups_,
-                                    [&](const auto& each) { return each.get() == which; });
-                      target->done(try_addresses(*target, found, use));
-                  });
+                  std::move(answer));
 }
 
 VoidResult udp_client_engine::try_addresses(const pending_target& target,

@@ -48,14 +48,16 @@ public:
     }
 
     VoidResult start() {
-        auto expected = state::idle;
-        if (!state_.compare_exchange_strong(expected, state::started, std::memory_order_acq_rel)) {
-            return expected == state::started
-                       ? detail::failure(errc::already_exists, "it was started before", source_)
-                       : detail::failure(errc::connection_closed, "the socket was closed", source_);
-        }
-        session_->where()->post([keep = session_] { keep->start(); });
-        return ok();
+        return detail::within_memory([&]() -> VoidResult {
+            auto expected = state::idle;
+            if (!state_.compare_exchange_strong(expected, state::started, std::memory_order_acq_rel)) {
+                return expected == state::started
+                           ? detail::failure(errc::already_exists, "it was started before", source_)
+                           : detail::failure(errc::connection_closed, "the socket was closed", source_);
+            }
+            session_->where()->post([keep = session_] { keep->start(); });
+            return ok();
+        });
     }
 
     void close() {
@@ -83,11 +85,13 @@ public:
 
     template <typename Callback>
     VoidResult set(Callback& to, Callback callback) {
-        if (is_started()) {
-            return core::late_callback(source_, "callbacks are set before the start");
-        }
-        to = std::move(callback);
-        return ok();
+        return detail::within_memory([&]() -> VoidResult {
+            if (is_started()) {
+                return core::late_callback(source_, "callbacks are set before the start");
+            }
+            to = std::move(callback);
+            return ok();
+        });
     }
 
     closed_callback closed;

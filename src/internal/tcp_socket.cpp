@@ -12,8 +12,10 @@ tcp_socket::~tcp_socket() {
 }
 
 VoidResult tcp_socket::check(const tcp_socket_options& options) {
-    const auto checked = check_drain_timeout(options.drain_timeout, impl::source);
-    return checked ? core::validate(options.limits, impl::source) : checked;
+    return detail::within_memory([&]() -> VoidResult {
+        const auto checked = check_drain_timeout(options.drain_timeout, impl::source);
+        return checked ? core::validate(options.limits, impl::source) : checked;
+    });
 }
 
 std::shared_ptr<tcp_socket::impl> tcp_socket::make_impl(asio::io_context& context,

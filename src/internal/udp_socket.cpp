@@ -38,18 +38,20 @@ public:
     [[nodiscard]] bool is_started() const noexcept { return is_started_; }
 
     VoidResult start() {
-        if (is_stopping()) {
-            return detail::failure(errc::connection_closed, "the socket was closed", udp_source);
-        }
-        if (is_started_.exchange(true)) {
-            return detail::failure(errc::already_exists, "start_receive was called before",
-                                   udp_source);
-        }
-        adopt({channel_});
-        const auto& where = pool().loops().front();
-        where->post([keep = shared_from_this(), this] { watch(channel_); });
-        release_one(*where);
-        return ok();
+        return detail::within_memory([&]() -> VoidResult {
+            if (is_stopping()) {
+                return detail::failure(errc::connection_closed, "the socket was closed", udp_source);
+            }
+            if (is_started_.exchange(true)) {
+                return detail::failure(errc::already_exists, "start_receive was called before",
+                                       udp_source);
+            }
+            adopt({channel_});
+            const auto& where = pool().loops().front();
+            where->post([keep = shared_from_this(), this] { watch(channel_); });
+            release_one(*where);
+            return ok();
+        });
     }
 
     /// No callback after it, if the calling thread may wait.
@@ -65,11 +67,13 @@ public:
 
     template <typename Assign>
     VoidResult set(const Assign& assign) {
-        if (is_started_) {
-            return core::late_callback(udp_source, "callbacks are set before start_receive");
-        }
-        assign(*callbacks_);
-        return ok();
+        return detail::within_memory([&]() -> VoidResult {
+            if (is_started_) {
+                return core::late_callback(udp_source, "callbacks are set before start_receive");
+            }
+            assign(*callbacks_);
+            return ok();
+        });
     }
 
 private:
@@ -91,21 +95,25 @@ udp_socket::~udp_socket() {
 }
 
 VoidResult udp_socket::check(const udp_socket_options& options) {
-    if (options.drain_timeout < std::chrono::milliseconds{0}) {
-        return detail::failure(errc::invalid_argument, "drain_timeout must not be negative",
-                               udp_source);
-    }
-    return core::validate(options.datagrams, udp_source);
+    return detail::within_memory([&]() -> VoidResult {
+        if (options.drain_timeout < std::chrono::milliseconds{0}) {
+            return detail::failure(errc::invalid_argument, "drain_timeout must not be negative",
+                                   udp_source);
+        }
+        return core::validate(options.datagrams, udp_source);
+    });
 }
 
 Result<std::unique_ptr<udp_socket>> udp_socket::make(asio::io_context& context,
                                                      native_handle handle,
                                                      const udp_socket_options& options) {
-    auto made = std::make_shared<impl>(
-        std::make_shared<runtime::io_pool>(context, runtime::readiness_method::automatic),
-        std::make_shared<core::datagram_callbacks>());
-    made->make_socket(runtime::unique_socket(handle), options);
-    return std::unique_ptr<udp_socket>(new udp_socket(std::move(made)));
+    return detail::within_memory([&]() -> Result<std::unique_ptr<udp_socket>> {
+        auto made = std::make_shared<impl>(
+            std::make_shared<runtime::io_pool>(context, runtime::readiness_method::automatic),
+            std::make_shared<core::datagram_callbacks>());
+        made->make_socket(runtime::unique_socket(handle), options);
+        return std::unique_ptr<udp_socket>(new udp_socket(std::move(made)));
+    });
 }
 
 VoidResult udp_socket::assign_receive_callback(receive_callback callback) {

@@ -81,38 +81,42 @@ websocket_socket::~websocket_socket() {
 
 VoidResult websocket_socket::check(const websocket::client_handshake* asks,
                                    const websocket_socket_options& options) {
-    if (options.handshake_timeout <= std::chrono::milliseconds{0}) {
-        return detail::failure(errc::invalid_argument, "handshake_timeout must be positive",
-                               websocket_source);
-    }
-    if (auto checked = check_drain_timeout(options.drain_timeout, websocket_source); !checked) {
-        return checked;
-    }
-    if (asks != nullptr) {
-        if (const auto encoded = websocket::encode_request(*asks, {}); !encoded) {
-            return encoded.error();
+    return detail::within_memory([&]() -> VoidResult {
+        if (options.handshake_timeout <= std::chrono::milliseconds{0}) {
+            return detail::failure(errc::invalid_argument, "handshake_timeout must be positive",
+                                   websocket_source);
         }
-    }
-    return core::validate(options.limits, websocket_source);
+        if (auto checked = check_drain_timeout(options.drain_timeout, websocket_source); !checked) {
+            return checked;
+        }
+        if (asks != nullptr) {
+            if (const auto encoded = websocket::encode_request(*asks, {}); !encoded) {
+                return encoded.error();
+            }
+        }
+        return core::validate(options.limits, websocket_source);
+    });
 }
 
 Result<stream_kind_ptr> websocket_socket::prepare(const websocket::client_handshake* asks,
                                                   const websocket_socket_options& options) {
-    if (const auto checked = check(asks, options); !checked) {
-        return checked.error();
-    }
-    const auto tls = core::over_http(options.tls);
-    const auto security = asks != nullptr ? core::make_client_security(tls, websocket_source)
-                                          : core::make_server_security(tls, websocket_source);
-    return security.and_then([asks](const auto& over) -> Result<stream_kind_ptr> {
-        if (asks == nullptr) {
-            return kind_of(core::make_transports(over.get(), {}, 0, websocket_source));
+    return detail::within_memory([&]() -> Result<stream_kind_ptr> {
+        if (const auto checked = check(asks, options); !checked) {
+            return checked.error();
         }
-        const auto host = detail::host::parse_authority(asks->host, websocket_source, "Host field");
-        if (!host) {
-            return host.error();
-        }
-        return kind_of(core::make_transports(over.get(), host.value().text(), 0, websocket_source));
+        const auto tls = core::over_http(options.tls);
+        const auto security = asks != nullptr ? core::make_client_security(tls, websocket_source)
+                                              : core::make_server_security(tls, websocket_source);
+        return security.and_then([asks](const auto& over) -> Result<stream_kind_ptr> {
+            if (asks == nullptr) {
+                return kind_of(core::make_transports(over.get(), {}, 0, websocket_source));
+            }
+            const auto host = detail::host::parse_authority(asks->host, websocket_source, "Host field");
+            if (!host) {
+                return host.error();
+            }
+            return kind_of(core::make_transports(over.get(), host.value().text(), 0, websocket_source));
+        });
     });
 }
 

@@ -1,5 +1,7 @@
 #include "runtime/name_lookup.h"
 
+#include "utils/contain.h"
+
 #include <utility>
 
 namespace network_system::runtime {
@@ -10,10 +12,15 @@ void name_lookup::start(const std::string& host, std::uint16_t port, steady_time
     loop_->sockets().add_waiting(*this);
     is_waiting_ = true;
     loop_->deadlines().set(*this, deadline);
-    question_ =
-        resolve(loop_, host, port, [self = shared_from_this(), this](resolve_result result) {
-            on_resolved(std::move(result));
-        });
+    const bool is_asked = detail::contain([&] {
+        question_ =
+            resolve(loop_, host, port, [self = shared_from_this(), this](resolve_result result) {
+                on_resolved(std::move(result));
+            });
+    });
+    if (!is_asked) {
+        finish({{}, errc::out_of_memory, {}});
+    }
 }
 
 void name_lookup::on_resolved(resolve_result result) {

@@ -22,8 +22,8 @@ struct lookup_outcome {
 
 /// Resolves a name within a time.
 ///
-/// Thread-safety: none; used on the loop's executor. Answers exactly once, never from inside
-/// `start`.
+/// Thread-safety: none; used on the loop's executor. Answers exactly once; from inside `start` only
+/// when there is no memory for the question.
 ///
 /// Object lifetimes: its owner keeps it until it has answered.
 class name_lookup final : public std::enable_shared_from_this<name_lookup>,

@@ -1,5 +1,6 @@
 // The life of a channel, and its receiving half.
 #include "session/datagram_channel.h"
+#include "utils/contain.h"
 
 #include "runtime/send_recovery.h"
 #include "utils/failure.h"
@@ -107,7 +108,9 @@ void datagram_channel::receive_batches() {
         const auto batch = io_->receive(runtime::poller::handle_of(*this), memory);
         counters_.receive_calls.add(1);
         for (const auto& place : batch.received) {
-            deliver(place);
+            if (!detail::contain([&] { deliver(place); })) {
+                counters_.unread.add(1);
+            }
         }
         if (batch.error) {
             on_receive_error(batch.error);

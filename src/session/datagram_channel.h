@@ -160,6 +160,8 @@ private:
     void on_left_behind() noexcept override { is_stopped_.store(true, std::memory_order_relaxed); }
     void on_deadline(runtime::steady_time now) override;
     void flush() override;
+    void take_and_write();
+    [[nodiscard]] error_info failed_send(errc code) const noexcept;
 
     // Receiving: datagram_channel.cpp.
     void receive_batches();

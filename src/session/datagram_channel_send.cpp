@@ -1,5 +1,6 @@
 // The sending half of datagram_channel: admission, the two ways in, what became of each datagram.
 #include "session/datagram_channel.h"
+#include "utils/contain.h"
 #include "utils/failure.h"
 
 #include <fmt/format.h>
@@ -179,8 +180,11 @@ VoidResult datagram_channel::send_from_other_thread(const runtime::datagram_addr
     remote_.append(to != nullptr ? *to : target_, data, std::move(done));
     remote_bytes_.store(remote_.bytes(), std::memory_order_relaxed);
     remote_count_.store(remote_.count(), std::memory_order_relaxed);
-    if (!std::exchange(is_announced_, true)) {
-        loop_->post([keep = host_.keep_alive(), this] { loop_->mark_dirty(*this); });
+    if (!is_announced_) {
+        // Without memory to tell the loop, it hears of this datagram with the next one.
+        is_announced_ = detail::insist([this] {
+            loop_->post([keep = host_.keep_alive(), this] { loop_->mark_dirty(*this); });
+        });
     }
     return ok();
 }
@@ -197,6 +201,7 @@ void datagram_channel::take_remote() {
     const auto before = queue_.end();
     {
         const remote_lock held(remote_mutex_);
+        completions_.reserve(completions_.size() + dropped_remotely_.size());
         queue_.splice(remote_);
         std::move(dropped_remotely_.begin(), dropped_remotely_.end(),
                   std::back_inserter(completions_));
@@ -220,22 +225,26 @@ void datagram_channel::take_remote() {
 /// Until the queue has `most` bytes.
 void datagram_channel::drop_oldest(transport::datagram_queue& queue, std::size_t most,
                                    std::vector<completion>& completions) {
+    if (queue.bytes() > most) {
+        completions.reserve(completions.size() + queue.count());
+    }
     while (queue.bytes() > most && !queue.empty()) {
         counters_.dropped.fetch_add(1, std::memory_order_relaxed);
         if (auto done = queue.pop()) {
-            completions.push_back(
-                {std::move(done), detail::failure(errc::message_superseded, "send", host_.name())});
+            completions.push_back({std::move(done), failed_send(errc::message_superseded)});
         }
     }
 }
 
+error_info datagram_channel::failed_send(errc code) const noexcept {
+    return detail::told_anyway(code,
+                               [&] { return detail::failure(code, "send", host_.name()); });
+}
+
 void datagram_channel::flush() {
     written_early_ = 0;
-    if (!is_gone_) {
-        take_remote();
-        if (!is_blocked_) {
-            write_queued();
-        }
+    if (!is_gone_ && !detail::contain([this] { take_and_write(); })) {
+        loop_->mark_dirty(*this);  // again in the next batch
     }
     finish_sends();
     check_room();
@@ -244,10 +253,19 @@ void datagram_channel::flush() {
     }
 }
 
+void datagram_channel::take_and_write() {
+    take_remote();
+    if (!is_blocked_) {
+        write_queued();
+    }
+}
+
 void datagram_channel::write_queued() {
     std::array<runtime::outgoing_datagram, runtime::datagram_io::max_send> batch;
     for (int round = 0; round < write_rounds && !queue_.empty() && !is_blocked_; ++round) {
         const std::size_t count = queue_.prepare(batch);
+        // First: once they are sent, each has to be told.
+        completions_.reserve(completions_.size() + count);
         const auto result = io_->send(runtime::poller::handle_of(*this), {batch.data(), count});
         counters_.send_calls.add(result.calls);
         counters_.sent.add(result.sent);
@@ -298,9 +316,11 @@ void datagram_channel::on_send_error(std::error_code error) {
     report(code);
     const std::size_t size = queue_.first_size();
     if (auto done = queue_.pop()) {
-        completions_.push_back(
-            {std::move(done), detail::failure(code, fmt::format("datagram of {} bytes", size),
-                                              host_.name(), error)});
+        completions_.push_back({std::move(done), detail::told_anyway(code, [&] {
+                                    return detail::failure(
+                                        code, fmt::format("datagram of {} bytes", size),
+                                        host_.name(), error);
+                                })});
     }
 }
 
@@ -333,11 +353,16 @@ void datagram_channel::publish_queued() noexcept {
 }
 
 void datagram_channel::drop_queued() {
-    take_remote();
+    detail::insist([this] { take_remote(); });
     counters_.dropped.fetch_add(queue_.count(), std::memory_order_relaxed);
+    const bool has_room =
+        detail::insist([this] { completions_.reserve(completions_.size() + queue_.count()); });
     while (!queue_.empty()) {
-        if (auto done = queue_.pop()) {
-            completions_.push_back({std::move(done), closed(errc::connection_closed)});
+        auto done = queue_.pop();
+        if (done && has_room) {
+            completions_.push_back({std::move(done), failed_send(errc::connection_closed)});
+        } else if (done) {
+            guarded([&] { done(failed_send(errc::connection_closed)); });
         }
     }
     publish_queued();

@@ -1,0 +1,128 @@
+// Each allocation of a WebSocket conversation fails in turn.
+#include "memory/failing_heap.h"
+#include "websocket/support.h"
+
+#include <network_system/core/messaging_ws_client.h>
+#include <network_system/core/messaging_ws_server.h>
+
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace ws {
+namespace {
+
+using failing_heap::exempt;
+using failing_heap::in_library;
+using network_system::core::messaging_ws_client;
+using network_system::core::messaging_ws_server;
+
+constexpr std::size_t large = 300'000;
+
+std::unique_ptr<messaging_ws_server> start_server() {
+    auto server = std::make_unique<messaging_ws_server>("server");
+    (void)server->set_message_callback([](const connection_ptr& who, const ws_message& message) {
+        (void)(message.is_text() ? who->send_text(message.text())
+                                 : who->send_binary(message.data));
+    });
+    ws_server_config config;
+    config.bind_address = "127.0.0.1";
+    config.port = 0;
+    config.drain_timeout = 20s;
+    EXPECT_TRUE(server->start_server(config));
+    return server;
+}
+
+/// A client of the test's, whose own notes need no memory of the library's.
+class client_under_test {
+public:
+    explicit client_under_test(std::uint16_t port) {
+        config_.host = "127.0.0.1";
+        config_.port = port;
+        config_.connect_timeout = 20s;
+        config_.drain_timeout = 20s;
+        client = std::make_unique<messaging_ws_client>("client");
+        (void)client->set_message_callback(
+            [this](const ws_message& message) { note(bytes_, message.data.size()); });
+        (void)client->set_disconnected_callback([this](auto&&...) { note(ends_, 1); });
+    }
+    client_under_test(const client_under_test&) = delete;
+    client_under_test& operator=(const client_under_test&) = delete;
+    ~client_under_test() { client.reset(); }
+
+    [[nodiscard]] VoidResult start() { return client->start_client(config_); }
+    /// Until so many bytes have come, or the connection has ended.
+    [[nodiscard]] bool wait_for(std::size_t bytes) {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, 30s, [&] { return bytes_ >= bytes || ends_ > 0; });
+    }
+    [[nodiscard]] bool has_heard(std::size_t bytes) {
+        const std::lock_guard lock(mutex_);
+        return bytes_ >= bytes;
+    }
+
+    std::unique_ptr<messaging_ws_client> client;
+
+private:
+    void note(std::size_t& what, std::size_t more) {
+        const exempt own;
+        const std::lock_guard lock(mutex_);
+        what += more;
+        changed_.notify_all();
+    }
+
+    network_system::core::ws_client_config config_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::size_t bytes_ = 0;
+    std::size_t ends_ = 0;
+};
+
+void converse(messaging_ws_server& server) {
+    client_under_test peer(server.local_port());
+    messaging_ws_client& client = *peer.client;
+    if (in_library([&] { return peer.start(); })) {
+        std::size_t expected = 0;
+        const std::vector<std::uint8_t> bytes(large, 1);
+        expected += in_library([&] { return client.send_text("hello"); }) ? 5 : 0;
+        expected += in_library([&] { return client.send_binary(bytes); }) ? large : 0;
+        EXPECT_TRUE(peer.wait_for(expected)) << "neither an answer nor an end";
+        (void)in_library([&] { return client.ping(); });
+        (void)in_library([&] { return server.broadcast_text("to all"); });
+    }
+    in_library([&] { return client.stop_client(); });
+}
+
+void expect_service(messaging_ws_server& server) {
+    client_under_test peer(server.local_port());
+    const auto started = peer.start();
+    ASSERT_TRUE(started) << started.error().message;
+    ASSERT_TRUE(peer.client->send_text("hello"));
+    ASSERT_TRUE(peer.wait_for(5));
+    EXPECT_TRUE(peer.has_heard(5));
+    EXPECT_TRUE(peer.client->stop_client());
+}
+
+TEST(FailingMemoryOfWebSockets, EndsWhatItHappensToAndNothingElse) {
+    const exempt own;
+    const auto server = start_server();
+    for (const std::size_t in_a_row : {1U, 4U}) {
+        std::size_t failed = 1;
+        for (std::size_t which = 1; failed > 0; ++which) {
+            failing_heap::fail_from(which, in_a_row);
+            converse(*server);
+            failed = failing_heap::stop();
+            expect_service(*server);
+            ASSERT_FALSE(testing::Test::HasFailure()) << "allocation " << which;
+        }
+    }
+    EXPECT_TRUE(server->stop_server());
+    EXPECT_EQ(server->metrics().connections_active, 0U);
+}
+
+}  // namespace
+}  // namespace ws
