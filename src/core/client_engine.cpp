@@ -137,8 +137,7 @@ void client_engine::end_life(const error_info& reason) {
     is_finished_.store(true, std::memory_order_release);
     finish(*loop_);
     // Unless it was given before.
-    start_result_.give(
-        detail::told_anyway(static_cast<errc>(reason.code), [&] { return reason; }));
+    start_result_.give(detail::told_anyway(static_cast<errc>(reason.code), [&] { return reason; }));
 }
 
 error_info client_engine::start_error(errc code, std::error_code cause,
@@ -272,9 +271,8 @@ void client_engine::on_gone(const session_ptr& who, std::error_code reason,
         end_life(start_error(reason));
     } else if (loop_->runs_here()) {
         wait_and_reconnect();
-    } else if (!detail::insist([this] {
-                   loop_->post([keep = self(), this] { wait_and_reconnect(); });
-               })) {
+    } else if (!detail::insist(
+                   [this] { loop_->post([keep = self(), this] { wait_and_reconnect(); }); })) {
         end_life(start_error(errc::out_of_memory, {}, {}));
     }
 }

@@ -3,6 +3,7 @@
 #include "utils/failure.h"
 #include "utils/host.h"
 #include "utils/log.h"
+#include "utils/on_exception.h"
 
 #include <fmt/format.h>
 
@@ -67,6 +68,8 @@ void datagram_engine::begin_stop() {
     if (is_stopping_.exchange(true)) {
         return;
     }
+    // Not begun, for want of memory: it can be asked for again.
+    const detail::on_exception undo([this] { is_stopping_ = false; });
     stop_starting();
     for (const auto& each : sockets()) {
         each->where()->post([keep = shared_from_this(), each] { each->close(); });

@@ -90,10 +90,10 @@ listener::~listener() {
 
 Result<listener> listener::adopt(int descriptor) {
     return detail::within_memory([&]() -> Result<listener> {
-    #ifdef _WIN32
+#ifdef _WIN32
         (void)descriptor;
         return not_supported();
-    #else
+#else
         if (descriptor < 0 || !runtime::sockets::is_listening(descriptor)) {
             return detail::failure(
                 errc::invalid_argument,
@@ -106,7 +106,7 @@ Result<listener> listener::adopt(int descriptor) {
                                    listener_source, error);
         }
         return listener(descriptor, false);
-    #endif
+#endif
     });
 }
 
@@ -137,7 +137,8 @@ VoidResult listener::send_to(std::string_view address, std::chrono::milliseconds
             return place.error();
         }
         if (!is_open()) {
-            return detail::failure(errc::invalid_argument, "the listener is not open", listener_source);
+            return detail::failure(errc::invalid_argument, "the listener is not open",
+                                   listener_source);
         }
         const auto error =
             runtime::send_socket(place.value(), static_cast<runtime::socket_handle>(descriptor_),

@@ -41,7 +41,8 @@ public:
         return detail::within_memory([&]() -> Result<std::vector<std::uint8_t>> {
             if (timeout < std::chrono::milliseconds{1}) {
                 return detail::failure(errc::invalid_argument,
-                                       "a request that blocks needs a timeout of at least 1 ms", id());
+                                       "a request that blocks needs a timeout of at least 1 ms",
+                                       id());
             }
             return begin_and_wait<std::vector<std::uint8_t>>(
                 "request", &timeout, [&](session::messaging_session& current, auto handler) {

@@ -48,7 +48,8 @@ public:
         return detail::within_memory([&]() -> VoidResult {
             if (must_not_block()) {
                 return detail::failure(errc::would_block,
-                                       "start_client blocks; on an I/O thread pass a handler", id());
+                                       "start_client blocks; on an I/O thread pass a handler",
+                                       id());
             }
             start_callback nobody;
             const auto begun = start(host, port, nobody, session::operation_id::none);
@@ -107,7 +108,8 @@ private:
     [[nodiscard]] Result<std::string> check(std::string_view host, std::uint16_t port) const {
         return detail::within_memory([&]() -> Result<std::string> {
             if (host.starts_with("unix:")) {
-                return detail::failure(errc::not_supported, "datagrams to a Unix domain socket", id());
+                return detail::failure(errc::not_supported, "datagrams to a Unix domain socket",
+                                       id());
             }
             auto target = read_target(host, port, id());
             const auto options = target ? check_options() : VoidResult(target.error());

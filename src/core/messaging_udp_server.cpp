@@ -153,7 +153,8 @@ VoidResult messaging_udp_server::send_to(std::span<const std::uint8_t> data, con
                                          send_callback&& done) {
     return detail::within_memory([&]() -> VoidResult {
         if (to.kind() == endpoint::family::unspecified) {
-            return detail::failure(errc::invalid_argument, "a datagram needs an address", impl_->id());
+            return detail::failure(errc::invalid_argument, "a datagram needs an address",
+                                   impl_->id());
         }
         return impl_->while_here(
             [&](udp_server_engine& engine) { return engine.send(to, data, done); });

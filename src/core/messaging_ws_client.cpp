@@ -62,7 +62,8 @@ private:
             if (!security) {
                 return security.error();
             }
-            const auto make = [&](auto pool, auto where, auto transports, auto slot, auto callbacks) {
+            const auto make = [&](auto pool, auto where, auto transports, auto slot,
+                                  auto callbacks) {
                 const std::lock_guard lock(security_mutex_);
                 security_ = security.value();
                 return std::make_shared<ws_client_engine>(id(), config, std::move(pool),

@@ -26,7 +26,8 @@ public:
     VoidResult start(const server_options& options, stream_security* security, Where&& where,
                      const Make& make) {
         return detail::within_memory([&]() -> VoidResult {
-            if (auto checked = validate(options, security != nullptr, base::id()); checked.is_err()) {
+            if (auto checked = validate(options, security != nullptr, base::id());
+                checked.is_err()) {
                 return checked;
             }
             const auto refusal = [this](const Engine& last) {
@@ -37,7 +38,8 @@ public:
             };
             // One that cannot start is let go after the lock.
             std::shared_ptr<Engine> next;
-            const auto make_and_start = [&](const auto& callbacks) -> Result<std::shared_ptr<Engine>> {
+            const auto make_and_start =
+                [&](const auto& callbacks) -> Result<std::shared_ptr<Engine>> {
                 auto transports = make_transports(security, {}, 0, base::id());
                 if (!transports) {
                     return transports.error();

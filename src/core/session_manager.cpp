@@ -31,7 +31,8 @@ VoidResult session_manager::add_session(const session_ptr& session) {
         if (max_sessions_ != 0 && sessions_.size() >= max_sessions_) {
             ++rejected_;
             return detail::failure(errc::server_full,
-                                   "limit of " + std::to_string(max_sessions_) + " sessions reached",
+                                   "limit of " + std::to_string(max_sessions_) +
+                                       " sessions reached",
                                    "session_manager");
         }
         if (!sessions_.try_emplace(session->id(), registered{session, added_}).second) {

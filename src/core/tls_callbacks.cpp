@@ -73,8 +73,8 @@ int verify_peer(X509_STORE_CTX* store, void*) {
                 transport::describe_refusal(store, connection->terms().server_name));
             return 0;
         }
-        if (state.trust &&
-            !begin_origin(ssl, SSL_get_session(ssl), end_of_proof(store, state.trust->has_crls()))) {
+        if (state.trust && !begin_origin(ssl, SSL_get_session(ssl),
+                                         end_of_proof(store, state.trust->has_crls()))) {
             return 0;
         }
         if (state.pins.empty()) {

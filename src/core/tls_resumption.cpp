@@ -122,7 +122,8 @@ int write_ticket(SSL* ssl, void*) {
             return 0;
         }
         const auto origin = origin_of(session);
-        // OpenSSL counts a session of TLS 1.2 from its full handshake on, one of 1.3 from each ticket.
+        // OpenSSL counts a session of TLS 1.2 from its full handshake on, one of 1.3 from each
+        // ticket.
         const bool begins_anew = SSL_version(ssl) == TLS1_3_VERSION;
         const auto left = std::chrono::floor<std::chrono::seconds>(
             origin->until - (begins_anew ? now_at(ssl) : origin->since));
@@ -133,25 +134,28 @@ int write_ticket(SSL* ssl, void*) {
 
 SSL_TICKET_RETURN judge_ticket(SSL* ssl, SSL_SESSION* session, const unsigned char*, std::size_t,
                                SSL_TICKET_STATUS status, void*) {
-    return from_c<SSL_TICKET_RETURN>(ssl, SSL_TICKET_RETURN_IGNORE_RENEW, [&]() -> SSL_TICKET_RETURN {
-        if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) {
-            return SSL_TICKET_RETURN_IGNORE_RENEW;
-        }
-        const auto origin = origin_of(session);
-        if (!origin || !origin->holds_at(now_at(ssl)) || origin->server_name != name_in_hello(ssl)) {
-            return SSL_TICKET_RETURN_IGNORE_RENEW;
-        }
-        // A client offers a ticket of TLS 1.3 once.
-        const bool is_spent = SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION;
-        return is_spent || status == SSL_TICKET_SUCCESS_RENEW ? SSL_TICKET_RETURN_USE_RENEW
-                                                              : SSL_TICKET_RETURN_USE;
-    });
+    return from_c<SSL_TICKET_RETURN>(
+        ssl, SSL_TICKET_RETURN_IGNORE_RENEW, [&]() -> SSL_TICKET_RETURN {
+            if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) {
+                return SSL_TICKET_RETURN_IGNORE_RENEW;
+            }
+            const auto origin = origin_of(session);
+            if (!origin || !origin->holds_at(now_at(ssl)) ||
+                origin->server_name != name_in_hello(ssl)) {
+                return SSL_TICKET_RETURN_IGNORE_RENEW;
+            }
+            // A client offers a ticket of TLS 1.3 once.
+            const bool is_spent = SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION;
+            return is_spent || status == SSL_TICKET_SUCCESS_RENEW ? SSL_TICKET_RETURN_USE_RENEW
+                                                                  : SSL_TICKET_RETURN_USE;
+        });
 }
 
 int remember_session(SSL* ssl, SSL_SESSION* session) {
     return from_c<int>(ssl, 0, [&]() -> int {
         const auto& terms = tls_connection::of(ssl)->terms();
-        if (!terms.sessions || (!origin_of(session) && !begin_origin(ssl, session, wall_time::max()))) {
+        if (!terms.sessions ||
+            (!origin_of(session) && !begin_origin(ssl, session, wall_time::max()))) {
             return 0;
         }
         // A reference of our own: what fails below must not give OpenSSL's away.

@@ -50,8 +50,7 @@ void udp_client_engine::look_up(const std::shared_ptr<pending_target>& target, u
         answer = [keep = shared_from_this(), this, target, use,
                   which = lookup.get()](const runtime::lookup_outcome& found) {
             std::erase_if(lookups_, [&](const auto& each) { return each.get() == which; });
-            target->done(detail::within_memory(
-                [&] { return try_addresses(*target, found, use); }));
+            target->done(detail::within_memory([&] { return try_addresses(*target, found, use); }));
         };
         lookups_.push_back(lookup);
     });

@@ -50,10 +50,12 @@ public:
     VoidResult start() {
         return detail::within_memory([&]() -> VoidResult {
             auto expected = state::idle;
-            if (!state_.compare_exchange_strong(expected, state::started, std::memory_order_acq_rel)) {
+            if (!state_.compare_exchange_strong(expected, state::started,
+                                                std::memory_order_acq_rel)) {
                 return expected == state::started
                            ? detail::failure(errc::already_exists, "it was started before", source_)
-                           : detail::failure(errc::connection_closed, "the socket was closed", source_);
+                           : detail::failure(errc::connection_closed, "the socket was closed",
+                                             source_);
             }
             session_->where()->post([keep = session_] { keep->start(); });
             return ok();

@@ -40,7 +40,8 @@ public:
     VoidResult start() {
         return detail::within_memory([&]() -> VoidResult {
             if (is_stopping()) {
-                return detail::failure(errc::connection_closed, "the socket was closed", udp_source);
+                return detail::failure(errc::connection_closed, "the socket was closed",
+                                       udp_source);
             }
             if (is_started_.exchange(true)) {
                 return detail::failure(errc::already_exists, "start_receive was called before",

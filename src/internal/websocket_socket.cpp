@@ -111,11 +111,13 @@ Result<stream_kind_ptr> websocket_socket::prepare(const websocket::client_handsh
             if (asks == nullptr) {
                 return kind_of(core::make_transports(over.get(), {}, 0, websocket_source));
             }
-            const auto host = detail::host::parse_authority(asks->host, websocket_source, "Host field");
+            const auto host =
+                detail::host::parse_authority(asks->host, websocket_source, "Host field");
             if (!host) {
                 return host.error();
             }
-            return kind_of(core::make_transports(over.get(), host.value().text(), 0, websocket_source));
+            return kind_of(
+                core::make_transports(over.get(), host.value().text(), 0, websocket_source));
         });
     });
 }

@@ -46,8 +46,8 @@ public:
     [[nodiscard]] progress consume(bytes_view bytes, Sink&& sink);
 
     /// Where the rest of the frame being collected belongs, so that it can be read there without
-    /// a copy; empty when little or nothing is missing, or there is no memory for more. Fill it with
-    /// `placed`, or ignore it.
+    /// a copy; empty when little or nothing is missing, or there is no memory for more. Fill it
+    /// with `placed`, or ignore it.
     [[nodiscard]] std::span<std::uint8_t> place() noexcept;
     /// The first `count` bytes of `place` were filled.
     template <typename Sink>

@@ -1,8 +1,8 @@
 // The life of a channel, and its receiving half.
 #include "session/datagram_channel.h"
-#include "utils/contain.h"
 
 #include "runtime/send_recovery.h"
+#include "utils/contain.h"
 #include "utils/failure.h"
 #include "utils/log.h"
 #include "utils/user_code.h"

@@ -237,8 +237,7 @@ void datagram_channel::drop_oldest(transport::datagram_queue& queue, std::size_t
 }
 
 error_info datagram_channel::failed_send(errc code) const noexcept {
-    return detail::told_anyway(code,
-                               [&] { return detail::failure(code, "send", host_.name()); });
+    return detail::told_anyway(code, [&] { return detail::failure(code, "send", host_.name()); });
 }
 
 void datagram_channel::flush() {

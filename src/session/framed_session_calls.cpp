@@ -117,14 +117,15 @@ VoidResult framed_session::send_request(std::span<const std::uint8_t> data,
                                    id());
         }
         if (!handler) {
-            return detail::failure(errc::invalid_argument, "a request has no handler for the answer",
-                                   id());
+            return detail::failure(errc::invalid_argument,
+                                   "a request has no handler for the answer", id());
         }
         if (auto refused = refusal_of_request(data.size()); refused.is_err()) {
             return refused;
         }
         request_state& calls = requests();
-        if (config().max_pending_requests != 0 && calls.pending() >= config().max_pending_requests) {
+        if (config().max_pending_requests != 0 &&
+            calls.pending() >= config().max_pending_requests) {
             return detail::failure(errc::send_buffer_full,
                                    describe(fmt::format("{} requests wait for an answer from",
                                                         config().max_pending_requests)),
@@ -210,8 +211,8 @@ VoidResult framed_session::send_response(std::uint64_t request_id, int code,
                                          std::span<const std::uint8_t> data) {
     return detail::within_memory([&]() -> VoidResult {
         if (code != 0) {
-            data = data.first(
-                std::min(data.size(), protocol::max_control_payload - protocol::response_prefix_size));
+            data = data.first(std::min(data.size(), protocol::max_control_payload -
+                                                        protocol::response_prefix_size));
         }
         if (auto refused = refusal_of_call(data.size()); refused.is_err()) {
             return refused;

@@ -100,9 +100,8 @@ private:
             return;
         }
         const std::size_t size = oldest.size();
-        queue.append_whole([&] {
-            queue.append_owned_message(std::move(oldest.owned), std::move(oldest.done));
-        });
+        queue.append_whole(
+            [&] { queue.append_owned_message(std::move(oldest.owned), std::move(oldest.done)); });
         backlog_->pop(size);
     }
 

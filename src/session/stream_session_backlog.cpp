@@ -104,8 +104,7 @@ void stream_session::settle_superseded() {
     }
     dropped_.add(given_way.messages);
     for (const send_callback& each : given_way.callbacks) {
-        guarded(
-            [&] { each(failure_of(errc::message_superseded, "send to")); });
+        guarded([&] { each(failure_of(errc::message_superseded, "send to")); });
     }
 }
 

@@ -1,5 +1,6 @@
 // Pull mode, and the operations of stream_session that can be given up.
 #include "session/stream_session.h"
+#include "utils/contain.h"
 #include "utils/failure.h"
 
 #include <algorithm>
@@ -52,8 +53,7 @@ void stream_session::ask(message_asker handler, operation_id operation) {
     } else if (is_gone_.load(std::memory_order_relaxed) || has_peer_ended()) {
         guarded([&] { handler(closed_error().error()); });
     } else {
-        (void)keep_handler(handler, "receive from",
-                           [&] { pull_->note(handler, operation); });
+        (void)keep_handler(handler, "receive from", [&] { pull_->note(handler, operation); });
     }
 }
 
@@ -77,7 +77,7 @@ void stream_session::cancel(operation_id operation) {
         return;
     }
     // Posted even here: the handler must not run inside the caller's callback.
-    post_own([this, operation] { apply_cancel(operation); });
+    detail::insist([&] { post_own([this, operation] { apply_cancel(operation); }); });
 }
 
 void stream_session::apply_cancel(operation_id operation) {
@@ -104,8 +104,11 @@ void stream_session::apply_cancel(operation_id operation) {
     }
 }
 
-void stream_session::post(unique_function<void()> task) {
-    post_own(task, [this](const unique_function<void()>& kept) { guarded(kept); });
+VoidResult stream_session::post(unique_function<void()> task) {
+    return detail::within_memory([&] {
+        post_own(task, [this](const unique_function<void()>& kept) { guarded(kept); });
+        return ok();
+    });
 }
 
 }  // namespace network_system::session

@@ -176,22 +176,23 @@ VoidResult stream_session::send_any(std::span<const std::uint8_t> data, send_cal
                                     append_short(queue, wire, kind, data);
                                 });
         }
-        return send_message(data.size(), [&](transport::write_queue& queue, bool is_own, std::size_t) {
-            const auto key = next_key();
-            const auto header = encoder_.encode_header(kind, data.size(), key);
-            if (encoder_.is_masked()) {
-                const auto mask = [&](std::uint8_t* to, std::size_t offset, std::size_t size) {
-                    websocket::copy_masked(to, data.subspan(offset, size), key, offset);
-                };
-                queue.append_whole([&] {
-                    queue.append(header.view());
-                    queue.append(data.size(), mask);
-                    queue.end_message(std::move(done));
-                });
-            } else {
-                append_message(queue, is_own, header.view(), data, std::move(done));
-            }
-        });
+        return send_message(
+            data.size(), [&](transport::write_queue& queue, bool is_own, std::size_t) {
+                const auto key = next_key();
+                const auto header = encoder_.encode_header(kind, data.size(), key);
+                if (encoder_.is_masked()) {
+                    const auto mask = [&](std::uint8_t* to, std::size_t offset, std::size_t size) {
+                        websocket::copy_masked(to, data.subspan(offset, size), key, offset);
+                    };
+                    queue.append_whole([&] {
+                        queue.append(header.view());
+                        queue.append(data.size(), mask);
+                        queue.end_message(std::move(done));
+                    });
+                } else {
+                    append_message(queue, is_own, header.view(), data, std::move(done));
+                }
+            });
     });
 }
 

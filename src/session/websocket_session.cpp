@@ -149,8 +149,7 @@ VoidResult websocket_session::close(ws_close_code code, std::string_view reason)
             mark_stopped();
             end_with(code, reason, true, {});
         } else {
-            post_own(
-                [this, code, text = std::string(reason)] { end_with(code, text, true, {}); });
+            post_own([this, code, text = std::string(reason)] { end_with(code, text, true, {}); });
             mark_stopped();
         }
         return ok();

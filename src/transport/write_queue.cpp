@@ -105,13 +105,14 @@ write_queue::position write_queue::end_position() const noexcept {
         return {nullptr, 0, 0, 0, bytes_, queued_};
     }
     const bool counts = tail_->type == write_segment::kind::owned;
-    return {tail_,  tail_->end, tail_->room, counts ? static_cast<owned_segment*>(tail_)->messages : 0,
-            bytes_, queued_};
+    return {tail_,       tail_->end,
+            tail_->room, counts ? static_cast<owned_segment*>(tail_)->messages : 0,
+            bytes_,      queued_};
 }
 
 void write_queue::cut_back(const position& to) noexcept {
-    write_segment* extra = to.tail != nullptr ? std::exchange(to.tail->next, nullptr)
-                                              : std::exchange(head_, nullptr);
+    write_segment* extra =
+        to.tail != nullptr ? std::exchange(to.tail->next, nullptr) : std::exchange(head_, nullptr);
     while (extra != nullptr) {
         free(std::exchange(extra, extra->next));
     }

@@ -115,8 +115,8 @@ public:
             append_whole([&] { append_in_parts(size, fill); });
         }
     }
-    /// The end of a message, which is moved without a copy if it is long. If memory runs out, `data`
-    /// and `done` are left as they were.
+    /// The end of a message, which is moved without a copy if it is long. If memory runs out,
+    /// `data` and `done` are left as they were.
     void append_owned_message(std::vector<std::uint8_t>&& data, write_callback&& done);
     /// A whole message, counted, shared with other queues.
     void append_shared(const shared_frame& frame);
@@ -212,9 +212,7 @@ private:
     [[nodiscard]] position end_position() const noexcept;
     void cut_back(const position& to) noexcept;
 
-    [[nodiscard]] bool has_room(std::size_t wanted) const noexcept {
-        return room() >= wanted;
-    }
+    [[nodiscard]] bool has_room(std::size_t wanted) const noexcept { return room() >= wanted; }
     [[nodiscard]] write_chunk& tail_with_room(std::size_t wanted) {
         return has_room(wanted) ? static_cast<write_chunk&>(*tail_) : add_chunk();
     }

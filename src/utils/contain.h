@@ -7,8 +7,8 @@
 
 namespace network_system::detail {
 
-/// Runs what one of many objects has to do. Memory that runs out there, and is not dealt with there,
-/// is logged, and the others go on. Whether it ran to its end.
+/// Runs what one of many objects has to do. Memory that runs out there, and is not dealt with
+/// there, is logged, and the others go on. Whether it ran to its end.
 template <typename Work>
 bool contain(const Work& work) {
     try {

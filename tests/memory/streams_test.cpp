@@ -94,11 +94,10 @@ protected:
             [](const session_ptr& who, std::span<const std::uint8_t> data) {
                 (void)who->send_packet(data);
             });
-        server->set_request_callback(
-            [](const session_ptr&, std::span<const std::uint8_t> data) {
-                return Result<std::vector<std::uint8_t>>(
-                    std::vector<std::uint8_t>(data.begin(), data.end()));
-            });
+        server->set_request_callback([](const session_ptr&, std::span<const std::uint8_t> data) {
+            return Result<std::vector<std::uint8_t>>(
+                std::vector<std::uint8_t>(data.begin(), data.end()));
+        });
         return server;
     }
 
@@ -107,9 +106,8 @@ protected:
         hearing heard;
         const auto client = Streams::make_client(options_of_client());
         heard.listen_to(*client);
-        const auto started = in_library([&] {
-            return client->start_client("localhost", server.local_port());
-        });
+        const auto started =
+            in_library([&] { return client->start_client("localhost", server.local_port()); });
         if (started) {
             std::size_t expected = 0;
             const auto send = [&](auto&& what, std::size_t size) {

@@ -26,8 +26,7 @@ constexpr std::size_t large = 300'000;
 std::unique_ptr<messaging_ws_server> start_server() {
     auto server = std::make_unique<messaging_ws_server>("server");
     (void)server->set_message_callback([](const connection_ptr& who, const ws_message& message) {
-        (void)(message.is_text() ? who->send_text(message.text())
-                                 : who->send_binary(message.data));
+        (void)(message.is_text() ? who->send_text(message.text()) : who->send_binary(message.data));
     });
     ws_server_config config;
     config.bind_address = "127.0.0.1";

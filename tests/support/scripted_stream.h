@@ -87,8 +87,8 @@ public:
     }
 
     [[nodiscard]] runtime::interest readiness() const override {
-        return {broken || failure || !unread().empty() || has_end, broken || write_broken || write_budget > 0,
-                static_cast<bool>(failure)};
+        return {broken || failure || !unread().empty() || has_end,
+                broken || write_broken || write_budget > 0, static_cast<bool>(failure)};
     }
 
     static void wire(stream_script& one, stream_script& other) {

@@ -32,7 +32,7 @@ public:
         return error_void(-13, "not part of this test");
     }
     void cancel(session::operation_id) override {}
-    void post(unique_function<void()>) override {}
+    VoidResult post(unique_function<void()>) override { return ok(); }
     bool runs_here() const noexcept override { return false; }
     VoidResult ping(session::ping_handler&&, session::operation_id) override {
         return error_void(static_cast<int>(errc::not_supported), "fake");

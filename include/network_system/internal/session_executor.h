@@ -7,6 +7,7 @@
 #include <asio/execution_context.hpp>
 
 #include <memory>
+#include <new>
 #include <utility>
 
 namespace network_system {
@@ -31,7 +32,9 @@ public:
             std::decay_t<Work> here(std::forward<Work>(work));
             here();
         } else {
-            session_->post(std::forward<Work>(work));
+            if (!session_->post(std::forward<Work>(work))) {
+                throw std::bad_alloc();  // as executors say it
+            }
         }
     }
 
