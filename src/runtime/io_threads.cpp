@@ -11,7 +11,6 @@
 #include <mutex>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #ifndef _WIN32
 #include <pthread.h>
@@ -120,15 +119,19 @@ private:
     }
 
     void join_done() {
-        std::vector<handle> done;
+        // Moved without memory: a thread that is forgotten is not joined.
+        std::list<handle> done;
         {
             const std::lock_guard lock(mutex_);
-            threads_.remove_if([&](const handle& each) {
+            for (auto next = threads_.begin(); next != threads_.end();) {
+                const auto each = next++;
                 // What an ending thread destroys last, its thread-locals, may start another: it
                 // cannot join itself.
-                const bool is_own = each->thread.get_id() == std::this_thread::get_id();
-                return each->is_done && !is_own && (done.push_back(each), true);
-            });
+                const bool is_own = (*each)->thread.get_id() == std::this_thread::get_id();
+                if ((*each)->is_done && !is_own) {
+                    done.splice(done.end(), threads_, each);
+                }
+            }
         }
         for (const auto& each : done) {
             each->thread.join();
