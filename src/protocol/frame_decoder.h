@@ -2,12 +2,12 @@
 
 #include "protocol/frame.h"
 
+#include <network_system/internal/message_memory.h>
 #include <network_system/utils/error_codes.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 
@@ -46,8 +46,8 @@ public:
     [[nodiscard]] progress consume(bytes_view bytes, Sink&& sink);
 
     /// Where the rest of the frame being collected belongs, so that it can be read there without
-    /// a copy; empty when little or nothing is missing, or there is no memory for more. Fill it with
-    /// `placed`, or ignore it.
+    /// a copy; empty when little or nothing is missing, or there is no memory for more. Fill it
+    /// with `placed`, or ignore it.
     [[nodiscard]] std::span<std::uint8_t> place() noexcept;
     /// The first `count` bytes of `place` were filled.
     template <typename Sink>
@@ -93,8 +93,7 @@ private:
     std::size_t take_header(bytes_view bytes) noexcept;
 
     std::size_t max_message_size_;
-    std::unique_ptr<std::uint8_t[]> body_;
-    std::size_t body_capacity_ = 0;
+    internal::message_memory body_;
     std::size_t body_have_ = 0;
     parsed_header current_{};
     framing frames_;
