@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <new>
 #include <utility>
 
 namespace network_system::protocol {
@@ -69,37 +68,27 @@ bool frame_decoder::collect(bytes_view part) noexcept {
 }
 
 bool frame_decoder::reserve(std::size_t wanted) noexcept {
-    if (wanted <= body_capacity_) {
+    if (wanted <= body_.capacity()) {
         return true;
     }
-    const std::size_t grown = std::max({wanted, 2 * body_capacity_, first_reservation});
+    const std::size_t grown = std::max({wanted, 2 * body_.capacity(), first_reservation});
     const std::size_t capacity = std::max(wanted, std::min(grown, current_.length));
-    std::unique_ptr<std::uint8_t[]> larger(new (std::nothrow) std::uint8_t[capacity]);
-    if (!larger) {
-        return false;
-    }
-    if (body_have_ > 0) {
-        std::memcpy(larger.get(), body_.get(), body_have_);
-    }
-    body_ = std::move(larger);
-    body_capacity_ = capacity;
-    return true;
+    return body_.grow(capacity, body_have_);
 }
 
 std::span<std::uint8_t> frame_decoder::place() noexcept {
     if (!is_collecting_ || missing() < worth_placing) {
         return {};
     }
-    if (body_have_ == body_capacity_ && !reserve(body_have_ + 1)) {
+    if (body_have_ == body_.capacity() && !reserve(body_have_ + 1)) {
         return {};
     }
-    return {body_.get() + body_have_, std::min(missing(), body_capacity_ - body_have_)};
+    return {body_.get() + body_have_, std::min(missing(), body_.capacity() - body_have_)};
 }
 
 void frame_decoder::trim() noexcept {
     if (!is_collecting_) {
-        body_.reset();
-        body_capacity_ = 0;
+        body_.release();
     }
 }
 

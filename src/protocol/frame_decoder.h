@@ -2,12 +2,12 @@
 
 #include "protocol/frame.h"
 
+#include <network_system/internal/message_memory.h>
 #include <network_system/utils/error_codes.h>
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <span>
 
@@ -93,8 +93,7 @@ private:
     std::size_t take_header(bytes_view bytes) noexcept;
 
     std::size_t max_message_size_;
-    std::unique_ptr<std::uint8_t[]> body_;
-    std::size_t body_capacity_ = 0;
+    internal::message_memory body_;
     std::size_t body_have_ = 0;
     parsed_header current_{};
     framing frames_;

@@ -1,7 +1,6 @@
 #include <network_system/internal/websocket_protocol.h>
 
 #include <algorithm>
-#include <new>
 #include <utility>
 
 namespace network_system::websocket {
@@ -271,27 +270,17 @@ message_decoder::step message_decoder::end_control(std::span<const std::uint8_t>
 }
 
 bool message_decoder::reserve(std::size_t wanted) noexcept {
-    if (wanted <= body_capacity_) {
+    if (wanted <= body_.capacity()) {
         return true;
     }
     const std::size_t frame_end = message_have_ + frame_size_;
     std::size_t capacity =
-        std::max({wanted, 2 * body_capacity_, std::min(frame_end, first_reservation)});
+        std::max({wanted, 2 * body_.capacity(), std::min(frame_end, first_reservation)});
     // The last frame of a message says how long that is; else there is more to come.
     const bool is_last =
         is_control(frame_type_) ? message_type_ == opcode::continuation : is_final_;
     capacity = is_last ? std::min(capacity, frame_end) : std::max(capacity, first_fragments);
-    std::unique_ptr<std::uint8_t[]> larger(new (std::nothrow) std::uint8_t[capacity]);
-    if (!larger) {
-        return false;
-    }
-    const std::size_t have = message_have_ + frame_have_;
-    if (have > 0) {
-        std::memcpy(larger.get(), body_.get(), have);
-    }
-    body_ = std::move(larger);
-    body_capacity_ = capacity;
-    return true;
+    return body_.grow(capacity, message_have_ + frame_have_);
 }
 
 std::span<std::uint8_t> message_decoder::place() noexcept {
@@ -299,16 +288,15 @@ std::span<std::uint8_t> message_decoder::place() noexcept {
         return {};
     }
     const std::size_t have = message_have_ + frame_have_;
-    if (have == body_capacity_ && !reserve(have + 1)) {
+    if (have == body_.capacity() && !reserve(have + 1)) {
         return {};
     }
-    return {body_.get() + have, std::min(missing(), body_capacity_ - have)};
+    return {body_.get() + have, std::min(missing(), body_.capacity() - have)};
 }
 
 void message_decoder::trim() noexcept {
     if (message_have_ == 0 && (!is_in_frame_ || frame_have_ == 0)) {
-        body_.reset();
-        body_capacity_ = 0;
+        body_.release();
     }
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "utils/memory_return.h"
+
 #include <cstddef>
 #include <new>
 #include <utility>
@@ -26,7 +28,9 @@ public:
     /// `block_size` bytes with fundamental alignment. A null pool allocates directly.
     [[nodiscard]] static void* take(block_pool* pool) {
         if (pool == nullptr || pool->free_ == nullptr) {
-            return ::operator new(block_size);
+            void* const block = ::operator new(block_size);
+            detail::note_taken(block_size);
+            return block;
         }
         --pool->count_;
         return std::exchange(pool->free_, pool->free_->next);
@@ -48,7 +52,10 @@ private:
     // One megabyte a loop.
     static constexpr std::size_t kept = 64;
 
-    static void release(void* block) noexcept { ::operator delete(block); }
+    static void release(void* block) noexcept {
+        ::operator delete(block);
+        detail::note_freed(block_size);
+    }
 
     free_block* free_ = nullptr;
     std::size_t count_ = 0;

@@ -1,10 +1,8 @@
 #include "runtime/slow_close.h"
 
-#include "utils/process.h"
-#include "utils/threads.h"
+#include "utils/transient_thread.h"
 
 #include <cstddef>
-#include <cstdlib>
 #include <exception>
 #include <mutex>
 #include <utility>
@@ -21,32 +19,26 @@ constexpr std::size_t most_waiting = 4096;
 
 class closer {
 public:
-    static closer& instance() {
-        // Never destroyed: sockets are closed while the process exits, too.
-        auto& only = detail::per_process<closer>::get();
-        [[maybe_unused]] static const int status = std::atexit([] {
-            if (closer* const left = detail::per_process<closer>::find()) {
-                left->finish();
-            }
-        });
-        return only;
-    }
-
     /// Takes the socket; leaves it where it is if it cannot.
     void take(unique_socket& socket) {
         const std::lock_guard lock(mutex_);
-        if (is_finished_ || waiting_.size() >= most_waiting) {
+        if (waiting_.size() >= most_waiting) {
             return;
         }
         waiting_.reserve(waiting_.size() + 1);
-        if (!is_running_) {
-            if (thread_.joinable()) {
-                thread_.join();  // it has nothing left to do but to end
-            }
-            thread_ = detail::make_thread([this] { run(); });
-            is_running_ = true;
+        if (thread_.ensure([this] { run(); })) {
+            waiting_.push_back(std::move(socket));
         }
-        waiting_.push_back(std::move(socket));
+    }
+    void finish() {
+        detail::thread last;
+        {
+            const std::lock_guard lock(mutex_);
+            last = thread_.finish();
+        }
+        if (last.joinable()) {
+            last.join();
+        }
     }
 
 private:
@@ -55,30 +47,17 @@ private:
             // Closed at the end of the round, after the lock is free.
             std::vector<unique_socket> closing;
             const std::lock_guard lock(mutex_);
-            is_running_ = !waiting_.empty();
-            if (!is_running_) {
+            if (waiting_.empty()) {
+                thread_.end();
                 return;
             }
             closing.swap(waiting_);
         }
     }
-    void finish() {
-        detail::thread last;
-        {
-            const std::lock_guard lock(mutex_);
-            is_finished_ = true;
-            last.swap(thread_);
-        }
-        if (last.joinable()) {
-            last.join();
-        }
-    }
 
     std::mutex mutex_;
-    detail::thread thread_;
+    detail::transient_thread thread_;
     std::vector<unique_socket> waiting_;
-    bool is_running_ = false;
-    bool is_finished_ = false;
 };
 
 }  // namespace
@@ -95,7 +74,7 @@ bool closes_slowly([[maybe_unused]] socket_handle handle) noexcept {
 
 void close_aside(unique_socket socket) noexcept {
     try {
-        closer::instance().take(socket);
+        detail::finished_at_exit<closer>().take(socket);
     } catch (const std::exception&) {
         // No memory or no thread: it is closed here.
     }

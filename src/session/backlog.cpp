@@ -16,6 +16,7 @@ void backlog::push(entry&& added) {
         throw;
     }
     bytes_ += added.size();
+    detail::note_taken(added.size());
     last->shared = std::move(added.shared);
     last->owned = std::move(added.owned);
     last->done = std::move(added.done);
@@ -32,6 +33,7 @@ void backlog::note_superseded(entry& old) {
         superseded_.callbacks.back() = std::move(old.done);
     }
     bytes_ -= old.size();
+    detail::note_freed(old.size());
     ++superseded_.messages;
 }
 
@@ -39,6 +41,7 @@ void backlog::replace(entry&& newer) {
     const auto place = by_key_.find(newer.key)->second;
     note_superseded(*place);
     bytes_ += newer.size();
+    detail::note_taken(newer.size());
     place->shared = std::move(newer.shared);
     place->owned = std::move(newer.owned);
     place->done = std::move(newer.done);
@@ -54,6 +57,7 @@ void backlog::pop(std::size_t size) noexcept {
     by_key_.erase(entries_.front().key);
     entries_.pop_front();
     bytes_ -= size;
+    detail::note_freed(size);
 }
 
 transport::write_callback backlog::take_discarded() noexcept {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "transport/write_queue.h"
+#include "utils/memory_return.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -9,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace network_system::session {
@@ -20,6 +22,11 @@ namespace network_system::session {
 /// Thread-safety: none; guarded by the lock of the remote_queue it belongs to.
 class backlog {
 public:
+    backlog() = default;
+    backlog(const backlog&) = delete;
+    backlog& operator=(const backlog&) = delete;
+    ~backlog() { detail::note_freed(bytes_); }
+
     struct entry {
         // One of the two.
         transport::shared_frame shared;
@@ -48,7 +55,7 @@ public:
     void pop(std::size_t size) noexcept;
     /// All messages are lost: how many. Their callbacks are to be taken afterwards.
     [[nodiscard]] std::uint64_t discard() noexcept {
-        bytes_ = 0;
+        detail::note_freed(std::exchange(bytes_, 0));
         by_key_.clear();
         discarded_.swap(entries_);
         return discarded_.size();

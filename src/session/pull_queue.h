@@ -1,5 +1,7 @@
 #pragma once
 
+#include "utils/memory_return.h"
+
 #include <network_system/session/datagram_config.h>
 #include <network_system/session/messaging_session.h>
 #include <network_system/session/ws_connection.h>
@@ -46,6 +48,9 @@ public:
     using handler = Handler;
 
     explicit basic_pull_queue(std::size_t byte_limit) noexcept : limit_(byte_limit) {}
+    basic_pull_queue(const basic_pull_queue&) = delete;
+    basic_pull_queue& operator=(const basic_pull_queue&) = delete;
+    ~basic_pull_queue() { detail::note_freed(bytes_); }
 
     /// The first asker, if there is one: give it the message instead of storing it.
     [[nodiscard]] std::optional<handler> take_asker() {
@@ -55,6 +60,7 @@ public:
         const std::size_t cost = cost_of(message);
         messages_.push_back(std::move(message));
         bytes_ += cost;
+        detail::note_taken(cost);
         size_.store(messages_.size(), std::memory_order_relaxed);
     }
 
@@ -66,6 +72,7 @@ public:
         Message oldest = std::move(messages_.front());
         messages_.pop_front();
         bytes_ -= cost_of(oldest);
+        detail::note_freed(cost_of(oldest));
         size_.store(messages_.size(), std::memory_order_relaxed);
         return oldest;
     }

@@ -4,6 +4,7 @@
 #include "utils/failure.h"
 #include "utils/first_bytes.h"
 #include "utils/log.h"
+#include "utils/memory_return.h"
 
 #include <fmt/format.h>
 
@@ -18,6 +19,8 @@ namespace {
 
 // Of bytes taken in one ping interval.
 constexpr std::uint64_t sign_of_life = 1024;
+// Of a connection that has nothing to do, with what belongs to it.
+constexpr std::size_t assumed_size = std::size_t{4} * 1024;
 
 /// Of a part of the interval, as where pongs are waited for a shorter time, as large a part.
 std::uint64_t sign_of_life_in(runtime::steady_time::duration elapsed, milliseconds interval) {
@@ -48,10 +51,13 @@ stream_session::stream_session(std::shared_ptr<transport::transport> over,
                 : nullptr),
       remote_(setup.lock_apart, config_->policy == send_policy::drop_oldest ||
                                     config_->policy == send_policy::conflate) {
+    detail::note_taken(assumed_size);
     allow_sends();
 }
 
-stream_session::~stream_session() = default;
+stream_session::~stream_session() {
+    detail::note_freed(assumed_size);
+}
 
 void stream_session::start() {
     self_ = shared_from_this();

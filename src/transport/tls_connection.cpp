@@ -2,6 +2,7 @@
 
 #include "transport/tls_calls.h"
 #include "utils/host.h"
+#include "utils/memory_return.h"
 
 #include <fmt/format.h>
 #include <openssl/err.h>
@@ -19,6 +20,9 @@ using runtime::sockets::io_result;
 using runtime::sockets::outcome;
 
 namespace {
+
+// Of OpenSSL during a handshake; some 15 KiB are left after it.
+constexpr std::size_t assumed_size = std::size_t{32} * 1024;
 
 // A connection that reads as often within `idle_after` is busy.
 constexpr unsigned busy_from = 16;
@@ -112,6 +116,7 @@ void tls_connection::deleter::operator()(x509_st* certificate) const noexcept {
 tls_connection::tls_connection(std::shared_ptr<const tls_terms> terms)
     : terms_(std::move(terms)), ssl_(SSL_new(terms_->context.get())),
       needs_input_(terms_->role == tls_role::server) {
+    detail::note_taken(assumed_size);
     BIO* const below = ssl_ ? bio::make(*this) : nullptr;
     if (below != nullptr) {
         SSL_set_bio(ssl_.get(), below, below);
@@ -122,6 +127,10 @@ tls_connection::tls_connection(std::shared_ptr<const tls_terms> terms)
     } else if (terms_->role == tls_role::server) {
         SSL_set_accept_state(ssl_.get());
     }
+}
+
+tls_connection::~tls_connection() {
+    detail::note_freed(assumed_size);
 }
 
 bool tls_connection::set_up_client() {

@@ -45,7 +45,7 @@ public:
     explicit tls_connection(std::shared_ptr<const tls_terms> terms);
     tls_connection(const tls_connection&) = delete;
     tls_connection& operator=(const tls_connection&) = delete;
-    ~tls_connection() = default;
+    ~tls_connection();
 
     /// From now on the stream below stays where it is.
     void begin(const lower_stream& below, runtime::loop& where);

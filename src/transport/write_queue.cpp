@@ -1,6 +1,9 @@
 #include "transport/write_queue.h"
 
+#include "utils/memory_return.h"
+
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace network_system::transport {
@@ -52,6 +55,16 @@ std::uint64_t messages_passed(write_segment& segment) noexcept {
 
 }  // namespace
 
+void write_chunk::append(const write_chunk& other) noexcept {
+    const std::size_t base = end;
+    std::memcpy(take(other.end), other.bytes, other.end);
+    for (std::size_t i = 0; i < other.marks(); ++i) {
+        room -= sizeof(position);
+        const auto here = static_cast<position>(base + other.mark(i));
+        std::memcpy(bytes + end + room, &here, sizeof here);
+    }
+}
+
 write_queue::~write_queue() {
     discard();
 }
@@ -66,8 +79,15 @@ void write_queue::free(write_segment* segment) noexcept {
         case write_segment::kind::chunk:
             runtime::block_pool::give_back(pool_, static_cast<write_chunk*>(segment));
             break;
-        case write_segment::kind::owned: delete static_cast<owned_segment*>(segment); break;
-        case write_segment::kind::shared: delete static_cast<shared_segment*>(segment); break;
+        case write_segment::kind::owned:
+            detail::note_freed(segment->end);
+            delete static_cast<owned_segment*>(segment);
+            break;
+        case write_segment::kind::shared:
+            // By each queue that has it, as it was noted.
+            detail::note_freed(segment->end);
+            delete static_cast<shared_segment*>(segment);
+            break;
     }
 }
 
@@ -77,6 +97,29 @@ void write_queue::pop() noexcept {
         tail_ = nullptr;
     }
     free(first);
+}
+
+bool write_queue::take_in(const write_segment& more) noexcept {
+    constexpr std::size_t mark = sizeof(write_chunk::position);
+    if (more.begin != 0) {
+        return false;
+    }
+    if (more.type == write_segment::kind::chunk) {
+        const auto& chunk = static_cast<const write_chunk&>(more);
+        if (!has_room(chunk.end + chunk.marks() * mark)) {
+            return false;
+        }
+        static_cast<write_chunk&>(*tail_).append(chunk);
+        return true;
+    }
+    if (more.type != write_segment::kind::shared || more.end > copy_limit ||
+        !has_room(more.end + mark)) {
+        return false;
+    }
+    auto& chunk = static_cast<write_chunk&>(*tail_);
+    std::memcpy(chunk.take(more.end), more.data, more.end);
+    chunk.mark_end();
+    return true;
 }
 
 write_chunk& write_queue::add_chunk() {
@@ -97,6 +140,7 @@ void write_queue::append_owned_message(std::vector<std::uint8_t>&& data, write_c
     bytes_ += data.size();
     segment->take(std::move(data));
     segment->messages = 1;
+    detail::note_taken(segment->end);
     push(segment.release());
 }
 
@@ -139,6 +183,7 @@ void write_queue::append_shared(const shared_frame& frame) {
         return;
     }
     push(new shared_segment(frame));
+    detail::note_taken(frame->size());
     bytes_ += frame->size();
     ++queued_;
 }
@@ -178,10 +223,15 @@ void write_queue::splice(write_queue& other) {
         other.completions_->pop_front();
     }
     if (other.head_ != nullptr) {
-        push(other.head_);
-        tail_ = std::exchange(other.tail_, nullptr);
-        other.head_ = nullptr;
         bytes_ += std::exchange(other.bytes_, 0);
+        while (other.head_ != nullptr && take_in(*other.head_)) {
+            free(std::exchange(other.head_, other.head_->next));
+        }
+        if (other.head_ != nullptr) {
+            push(std::exchange(other.head_, nullptr));
+            tail_ = other.tail_;
+        }
+        other.tail_ = nullptr;
     }
     queued_ += std::exchange(other.queued_, 0) - std::exchange(other.written_, 0);
 }

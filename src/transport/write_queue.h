@@ -75,6 +75,9 @@ struct write_chunk : write_segment {
         return at;
     }
 
+    /// Appends all of another one, for which there is room; of that, nothing has been written.
+    void append(const write_chunk& other) noexcept;
+
     std::size_t passed = 0;
     // Left uninitialized: 16 KiB of zeroes a message would cost more than the message.
     std::uint8_t bytes[capacity];
@@ -151,7 +154,8 @@ public:
             throw;
         }
     }
-    /// Appends all of `other`, which becomes empty; O(1) in its bytes. When memory runs out, some
+    /// Appends all of `other`, which becomes empty. Its bytes stay where they are, unless they are
+    /// few: what comes one by one would take a chunk for each. When memory runs out, some
     /// callbacks have moved, and a further call goes on from there.
     void splice(write_queue& other);
 
@@ -212,6 +216,8 @@ private:
     [[nodiscard]] position end_position() const noexcept;
     void cut_back(const position& to) noexcept;
 
+    /// Copies a segment of another queue to the end, if it is a small one and there is room for it.
+    [[nodiscard]] bool take_in(const write_segment& more) noexcept;
     [[nodiscard]] bool has_room(std::size_t wanted) const noexcept { return room() >= wanted; }
     [[nodiscard]] write_chunk& tail_with_room(std::size_t wanted) {
         return has_room(wanted) ? static_cast<write_chunk&>(*tail_) : add_chunk();

@@ -330,6 +330,36 @@ TEST(write_queue, splice_keeps_order_counts_and_completions) {
     }
 }
 
+TEST(write_queue, what_comes_one_by_one_shares_its_chunks) {
+    constexpr int messages = 600;
+    modelled_queue main;
+    modelled_queue sender;
+    main.send(modelled_queue::way::owned, 5000, false);
+    for (int i = 0; i < messages; ++i) {
+        sender.total = main.total;
+        sender.bytes.clear();
+        sender.ends.clear();
+        sender.send(i % 3 == 0 ? modelled_queue::way::shared : modelled_queue::way::copied, 20,
+                    false);
+        if (i % 2 == 0) {
+            sender.send(modelled_queue::way::copied, 30, false);
+        }
+        main.queue.splice(sender.queue);
+        EXPECT_TRUE(sender.queue.empty());
+        main.bytes += sender.bytes;
+        main.total = sender.total;
+        main.ends.insert(main.ends.end(), sender.ends.begin(), sender.ends.end());
+    }
+    std::array<io_slice, 100> slices;
+    // The first message's two, one that is shared, and chunks that are half full at least.
+    EXPECT_LE(main.queue.prepare(slices).slices, 3 + 2 * main.bytes.size() / write_chunk::capacity);
+    while (!main.bytes.empty()) {
+        main.check_prepared(3);
+        main.commit(std::min<std::size_t>(7, main.bytes.size()));
+        main.check_counts();
+    }
+}
+
 TEST(write_queue, discard_counts_what_was_not_written_completely) {
     modelled_queue probe;
     const auto fill = [](modelled_queue& model) {

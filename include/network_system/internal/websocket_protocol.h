@@ -1,6 +1,7 @@
 #pragma once
 
 #include <network_system/export.h>
+#include <network_system/internal/message_memory.h>
 #include <network_system/internal/utf8.h>
 #include <network_system/internal/websocket_frame.h>
 #include <network_system/utils/error_codes.h>
@@ -8,7 +9,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <span>
 #include <string_view>
 
@@ -129,8 +129,7 @@ private:
 
     std::size_t max_message_size_;
     // The fragments of the message so far, then what has arrived of the present frame.
-    std::unique_ptr<std::uint8_t[]> body_;
-    std::size_t body_capacity_ = 0;
+    internal::message_memory body_;
     std::size_t message_have_ = 0;
     std::size_t frame_have_ = 0;
     std::size_t frame_size_ = 0;
