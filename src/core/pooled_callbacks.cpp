@@ -255,8 +255,9 @@ void pooled_callbacks::drop() noexcept {
         who = who_;
     }
     if (!loop_->is_silenced()) {
-        detail::log(log_level::error, "{}: the callback pool has dropped the session's callbacks",
-                    who->id());
+        detail::log_limited(detail::log_kind::callback_pool,
+                            writer().about(who->id(), who->remote_endpoint()),
+                            "the callback pool has dropped the session's callbacks");
     }
     if (is_end) {
         finish();

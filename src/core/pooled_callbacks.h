@@ -73,6 +73,7 @@ private:
                  const session::session_metrics& totals) noexcept override;
     void on_callback_exception(const session::messaging_session& who,
                                std::string_view what) noexcept override;
+    [[nodiscard]] detail::log_source writer() const noexcept override { return engine_->writer(); }
     void flush() override;
     void stage(kind what, std::uint64_t id, std::span<const std::uint8_t> data);
     void publish(bool is_last);

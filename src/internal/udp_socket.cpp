@@ -66,13 +66,16 @@ public:
     template <typename Assign>
     VoidResult set(const Assign& assign) {
         if (is_started_) {
-            return core::late_callback(udp_source, "callbacks are set before start_receive");
+            return core::late_callback(udp_source, {}, "callbacks are set before start_receive");
         }
         assign(*callbacks_);
         return ok();
     }
 
 private:
+    [[nodiscard]] std::string_view component() const noexcept override { return udp_source; }
+    [[nodiscard]] std::string_view object_id() const noexcept override { return {}; }
+
     const std::shared_ptr<core::datagram_callbacks> callbacks_;
     std::shared_ptr<session::datagram_channel> channel_;
     endpoint local_;

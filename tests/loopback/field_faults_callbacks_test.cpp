@@ -19,9 +19,9 @@ using network_system::core::messaging_udp_server;
 class heard_log {
 public:
     heard_log() {
-        network_system::set_log_sink([this](network_system::log_level, std::string_view line) {
+        network_system::set_log_sink([this](const network_system::log_record& record) {
             const std::lock_guard lock(mutex_);
-            lines_.emplace_back(line);
+            lines_.push_back(to_string(record));
         });
         network_system::set_log_level(network_system::log_level::warning);
     }

@@ -18,8 +18,8 @@ class SecureLog : public testing::Test {
 protected:
     void SetUp() override {
         network_system::set_log_sink(
-            [lines = lines_](network_system::log_level level, std::string_view message) {
-                lines->add({level, std::string(message)});
+            [lines = lines_](const network_system::log_record& record) {
+                lines->add({record.level, to_string(record)});
             });
         network_system::set_log_level(network_system::log_level::trace);
     }
