@@ -188,8 +188,9 @@ void client_engine::note_failure() {
 
 void client_engine::begin_stop() {
     loop_->post([keep = self(), this] {
-        is_stop_requested_ = true;
-        detail::log(log_level::info, writer(), "stop begun");
+        if (!is_stop_requested_.exchange(true) && !end().is_over()) {
+            detail::log(log_level::info, writer(), "stop begun");
+        }
         if (connector_) {
             connector_->cancel();
         } else if (pause_) {
