@@ -103,7 +103,9 @@ private:
     const std::shared_ptr<runtime::loop> loop_;
     // Set on the loop before anything is published; let go at the end.
     stream_ptr who_;
+    // What the end was to the callbacks, and what it is in the books.
     std::error_code reason_;
+    std::error_code counted_;
     bool has_closed_callback_ = false;
     bool was_open_ = false;
 

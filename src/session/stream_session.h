@@ -492,8 +492,8 @@ private:
     void begin_close(std::error_code reason, runtime::steady_time deadline);
     void stop_then(stop_handler& handler);
     void log_end(std::error_code reason) const;
-    /// Whether it has ended before the peer, a client, has said a single byte, and through that:
-    /// health checks look whether somebody listens, and go.
+    /// Whether the peer, a client, has ended it without a single byte of its own, and without a
+    /// message of the application's: health checks look whether somebody listens, and go.
     [[nodiscard]] bool was_visit(std::error_code reason) const noexcept;
     /// The callback of a message that is lost; empty when there is none left.
     [[nodiscard]] send_callback take_unsent();

@@ -210,10 +210,9 @@ void stream_session::on_closed(std::error_code reason) {
 }
 
 bool stream_session::was_visit(std::error_code reason) const noexcept {
-    const bool is_of_peer =
-        reason == errc::connection_closed || reason == errc::connection_truncated ||
-        reason == errc::connection_timeout || reason == errc::session_expired ||
-        reason == errc::tls_handshake_failed;
+    const bool is_of_peer = reason == errc::connection_closed ||
+                            reason == errc::connection_truncated ||
+                            reason == errc::tls_handshake_failed;
     return is_of_peer && role_ == session_role::server && !transport_->has_received() &&
            sent_.load(std::memory_order_relaxed) == 0 && dropped_ == 0;
 }

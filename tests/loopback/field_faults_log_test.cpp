@@ -3,8 +3,12 @@
 #include "loopback/support.h"
 #include "support/heard_log.h"
 
+#include <network_system/utils/thread_pool.h>
+
 #include <algorithm>
 #include <chrono>
+#include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -62,6 +66,19 @@ TEST(field_faults_log, a_health_check_is_no_session_error_and_no_warning) {
             EXPECT_TRUE(are(heard.warnings(), {}));
         }
     }
+}
+
+TEST(field_faults_log, a_health_check_on_a_callback_pool_ends_like_one_without) {
+    const auto pool = std::make_shared<network_system::thread_pool>(1);
+    server_options options = with(framing::message);
+    options.callback_pool = pool;
+    test_server server(options);
+    connect_and_go(server.start(), false);
+    ASSERT_TRUE(server.closed.wait_for(1));
+    ASSERT_TRUE(is_ok(server.server.stop_server()));
+    EXPECT_EQ(server.server.metrics().session_errors, 0U);
+    ASSERT_EQ(server.errors.size(), 1U) << "the callbacks hear of it";
+    EXPECT_EQ(server.errors.at(0).code, errc::connection_closed);
 }
 
 TEST(field_faults_log, a_peer_that_has_said_something_and_goes_is_a_session_error) {
