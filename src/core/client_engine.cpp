@@ -56,7 +56,8 @@ void client_engine::connect() {
         on_no_connection({{}, {}, errc::out_of_memory, {}, {}});
         return;
     }
-    detail::log(log_level::info, writer(), "connecting to {} port {}", host_name_, port_);
+    detail::log_limited(detail::log_kind::connecting, writer(), "connecting to {} port {}",
+                        host_name_, port_);
     connector_->start(host_name_, port_, deadline_,
                       [keep = self(), this](runtime::connect_outcome outcome) {
                           on_connected(std::move(outcome));
@@ -95,7 +96,7 @@ std::shared_ptr<session::stream_session> client_engine::make_session_of(
 
 void client_engine::on_no_connection(const runtime::connect_outcome& outcome) {
     const auto failure = start_error(outcome.code, outcome.cause, outcome.text);
-    detail::log(log_level::info, writer(), "{}", failure.message);
+    detail::log_limited(detail::log_kind::not_connected, writer(), "{}", failure.message);
     note_failure();
     if (!was_connected_) {
         is_finished_.store(true, std::memory_order_release);
@@ -145,8 +146,7 @@ void client_engine::end_life(const error_info& reason) {
     detail::log(log_level::info, writer(), "ended");
     finish(*loop_);
     // Unless it was given before.
-    start_result_.give(
-        detail::told_anyway(static_cast<errc>(reason.code), [&] { return reason; }));
+    start_result_.give(detail::told_anyway(static_cast<errc>(reason.code), [&] { return reason; }));
 }
 
 error_info client_engine::start_error(errc code, std::error_code cause,
@@ -235,7 +235,8 @@ void client_engine::on_open(const session_ptr& who) {
     was_connected_ = true;
     attempts_ = 0;
     connects_.fetch_add(1, std::memory_order_relaxed);
-    detail::log(log_level::info, writer().about(who->id(), who->remote_endpoint()), "connected");
+    detail::log_limited(detail::log_kind::connected,
+                        writer().about(who->id(), who->remote_endpoint()), "connected");
     tell_connected();
     // The connected callback may have destroyed the client.
     if (const auto done = std::move(done_); done && gate()->is_open()) {
@@ -269,9 +270,9 @@ void client_engine::on_gone(const session_ptr& who, std::error_code reason,
         collect(totals, reason);
         is_collected_ = true;
     }
-    detail::log(log_level::info,
-                writer().about(who->id(), who->remote_endpoint()).because(reason), "{}",
-                is_open_ ? "disconnected" : "the connection ended before it was open");
+    detail::log_limited(detail::log_kind::disconnected,
+                        writer().about(who->id(), who->remote_endpoint()).because(reason), "{}",
+                        is_open_ ? "disconnected" : "the connection ended before it was open");
     if (is_open_ && reason) {
         session_errors_.fetch_add(1, std::memory_order_relaxed);
     }
@@ -287,9 +288,8 @@ void client_engine::on_gone(const session_ptr& who, std::error_code reason,
         end_life(start_error(reason));
     } else if (loop_->runs_here()) {
         wait_and_reconnect();
-    } else if (!detail::insist([this] {
-                   loop_->post([keep = self(), this] { wait_and_reconnect(); });
-               })) {
+    } else if (!detail::insist(
+                   [this] { loop_->post([keep = self(), this] { wait_and_reconnect(); }); })) {
         end_life(start_error(errc::out_of_memory, {}, {}));
     }
 }

@@ -106,8 +106,7 @@ public:
             if (const auto chosen = choose_loop(what.options); !chosen) {
                 return chosen.error();
             }
-            auto made =
-                make(pool_, loop_, std::move(transports).value(), connected_, callbacks_);
+            auto made = make(pool_, loop_, std::move(transports).value(), connected_, callbacks_);
             starts_->set(operation, made);
             made->start(target.value(), what.port, std::move(handler), former_);
             engine_ = std::move(made);
@@ -213,18 +212,18 @@ public:
             const auto current = session();
             const auto engine_now = engine();
             if (!current || !engine_now) {
-                return current ? detail::failure(errc::connection_closed, "the client is not connected",
-                                                 id_)
+                return current ? detail::failure(errc::connection_closed,
+                                                 "the client is not connected", id_)
                                : current.error();
             }
             if (!engine_now->may_block() || engine_now->options().environment) {
-                return detail::failure(errc::would_block,
-                                       std::string(what) + " blocks; on an I/O thread pass a handler",
-                                       id_);
+                return detail::failure(
+                    errc::would_block,
+                    std::string(what) + " blocks; on an I/O thread pass a handler", id_);
             }
             const auto answer = std::make_shared<awaited<T>>();
-            const auto begun = begin(*current.value(),
-                                     [answer](Result<T> result) { answer->give(std::move(result)); });
+            const auto begun = begin(
+                *current.value(), [answer](Result<T> result) { answer->give(std::move(result)); });
             if (!begun) {
                 return begun.error();
             }
@@ -233,11 +232,11 @@ public:
             if (auto result = answer->wait_until(engine::give_up_after(patience))) {
                 return *std::move(result);
             }
-            return detail::failure_in_words(errc::connection_timeout,
-                                            fmt::format("no answer to the {} within {} ms{}", what,
-                                                        patience.count(),
-                                                        limit != nullptr ? "" : " (connect_timeout)"),
-                                            id_);
+            return detail::failure_in_words(
+                errc::connection_timeout,
+                fmt::format("no answer to the {} within {} ms{}", what, patience.count(),
+                            limit != nullptr ? "" : " (connect_timeout)"),
+                id_);
         });
     }
 
@@ -248,7 +247,8 @@ public:
             if (exchange_callback(which, callback)) {
                 return ok();
             }
-            return late_callback(Engine::component_name, id_, "callbacks are set before start_client");
+            return late_callback(Engine::component_name, id_,
+                                 "callbacks are set before start_client");
         });
     }
 

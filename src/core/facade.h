@@ -115,9 +115,9 @@ public:
                 return ok();
             }
             const auto& options = current->options();
-            const bool is_over = current->stop(options.drain_timeout, options.io_context == nullptr
-                                                                          ? life::driven_by::own_threads
-                                                                          : life::driven_by::others);
+            const bool is_over = current->stop(
+                options.drain_timeout, options.io_context == nullptr ? life::driven_by::own_threads
+                                                                     : life::driven_by::others);
             if (owns_pool_) {
                 current->pool().stop();
             }
@@ -167,7 +167,8 @@ public:
     template <typename Refusal, typename Make>
     Result<std::shared_ptr<Engine>> begin(const Refusal& refusal, const Make& make) {
         return answer_of(*this, [&]() -> Result<std::shared_ptr<Engine>> {
-            // Let go after the lock: what is stored in it may have destructors of the application's.
+            // Let go after the lock: what is stored in it may have destructors of the
+            // application's.
             std::shared_ptr<Engine> former;
             const std::lock_guard lock(mutex_);
             if (engine_ && !engine_->is_finished()) {

@@ -35,9 +35,7 @@ public:
           callbacks_(std::move(callbacks)) {}
 
 private:
-    [[nodiscard]] std::string_view component() const noexcept override {
-        return component_name;
-    }
+    [[nodiscard]] std::string_view component() const noexcept override { return component_name; }
     [[nodiscard]] std::shared_ptr<session::stream_session> new_session(
         std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
         session::session_setup& setup) override;

@@ -30,9 +30,7 @@ public:
                          std::shared_ptr<const server_callbacks> callbacks);
 
 private:
-    [[nodiscard]] std::string_view component() const noexcept override {
-        return component_name;
-    }
+    [[nodiscard]] std::string_view component() const noexcept override { return component_name; }
     [[nodiscard]] std::shared_ptr<session::stream_session> new_session(
         std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
         session::session_setup& setup) override;

@@ -268,8 +268,7 @@ void pooled_callbacks::drop() noexcept {
 }
 
 void pooled_callbacks::end_session(const stream_ptr& who) const {
-    detail::insist(
-        [&] { loop_->post([who] { who->begin_close(errc::internal_error); }); });
+    detail::insist([&] { loop_->post([who] { who->begin_close(errc::internal_error); }); });
 }
 
 void pooled_callbacks::count_unread(callback_records& lost) const noexcept {

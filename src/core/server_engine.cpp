@@ -1,7 +1,7 @@
 #include "core/server_engine.h"
 
-#include "utils/contain.h"
 #include "runtime/address_network.h"
+#include "utils/contain.h"
 #include "utils/failure.h"
 #include "utils/log.h"
 #include "utils/on_exception.h"

@@ -5,7 +5,6 @@
 #include "runtime/name_lookup.h"
 
 #include <optional>
-
 #include <string_view>
 
 namespace network_system::core {
@@ -46,9 +45,7 @@ public:
     }
 
 private:
-    [[nodiscard]] std::string_view component() const noexcept override {
-        return component_name;
-    }
+    [[nodiscard]] std::string_view component() const noexcept override { return component_name; }
     /// A name that is being resolved, and what follows.
     struct pending_target {
         std::string host;

@@ -22,9 +22,7 @@ public:
     [[nodiscard]] const udp_server_options& options() const noexcept { return options_; }
 
 private:
-    [[nodiscard]] std::string_view component() const noexcept override {
-        return component_name;
-    }
+    [[nodiscard]] std::string_view component() const noexcept override { return component_name; }
     [[nodiscard]] Result<runtime::unique_socket> open(
         const endpoint& local, const runtime::sockets::multicast_settings& multicast,
         bool joins) const;

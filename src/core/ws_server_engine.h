@@ -46,9 +46,7 @@ public:
     [[nodiscard]] ws_server_metrics ws_metrics() const;
 
 private:
-    [[nodiscard]] std::string_view component() const noexcept override {
-        return component_name;
-    }
+    [[nodiscard]] std::string_view component() const noexcept override { return component_name; }
     using connection_ptr = messaging_ws_server::connection_ptr;
 
     /// What is to be refused may go through its handshake to be told; so many at a time.

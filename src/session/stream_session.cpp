@@ -125,7 +125,8 @@ Result<tls_info> stream_session::tls() const {
             return *std::move(known);
         }
         if (transport_->is_secure()) {
-            return detail::failure(errc::not_initialized, describe("no TLS handshake yet with"), id());
+            return detail::failure(errc::not_initialized, describe("no TLS handshake yet with"),
+                                   id());
         }
         return messaging_session::tls();
     });

@@ -137,9 +137,7 @@ public:
     /// On the loop: takes over what other threads have queued.
     void on_announced();
     /// Any thread: `on_announced` will not be called after all.
-    void take_back_announcement() noexcept {
-        remote_.take_back_announcement(remote_.acquire());
-    }
+    void take_back_announcement() noexcept { remote_.take_back_announcement(remote_.acquire()); }
     [[nodiscard]] bool is_gone() const noexcept { return is_gone_.load(std::memory_order_acquire); }
 
     [[nodiscard]] const std::shared_ptr<runtime::loop>& where() const noexcept {
@@ -244,9 +242,8 @@ protected:
             if (allowed && may_note_asker()) {
                 pull_->note(handler, operation);
             } else if (allowed) {
-                post_own(handler, [this, operation](Handler& asking) {
-                    ask(std::move(asking), operation);
-                });
+                post_own(handler,
+                         [this, operation](Handler& asking) { ask(std::move(asking), operation); });
             }
             return allowed;
         });
@@ -301,8 +298,8 @@ protected:
     /// The same of `work(handler)`. The handler is moved from unless this throws.
     template <typename Handler, typename Work>
     void post_own(Handler& handler, Work work);
-    /// Lets `keep()` take the handler over, or do nothing and throw std::bad_alloc: then the handler
-    /// is told. Whether it was taken.
+    /// Lets `keep()` take the handler over, or do nothing and throw std::bad_alloc: then the
+    /// handler is told. Whether it was taken.
     template <typename Handler, typename Keep>
     bool keep_handler(const Handler& handler, std::string_view operation, const Keep& keep);
 

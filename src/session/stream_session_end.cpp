@@ -235,8 +235,8 @@ void stream_session::log_end(std::error_code reason) const {
     }
     const std::string text = failure_text();
     const auto who = writer().because(reason);
-    // An answer of HTTP is no failure. A client that does not get as far as open has it in the error
-    // of its start.
+    // An answer of HTTP is no failure. A client that does not get as far as open has it in the
+    // error of its start.
     if (!text.empty() && (is_open_ || role_ == session_role::server) &&
         reason != errc::handshake_rejected && !was_visit(reason)) {
         detail::log_limited(detail::log_kind::failed_session, who, "{}", text);

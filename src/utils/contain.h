@@ -7,15 +7,16 @@
 
 namespace network_system::detail {
 
-/// Runs what one of many objects has to do. Memory that runs out there, and is not dealt with there,
-/// is logged, and the others go on. Whether it ran to its end.
+/// Runs what one of many objects has to do. Memory that runs out there, and is not dealt with
+/// there, is logged, and the others go on. Whether it ran to its end.
 template <typename Work>
 bool contain(const Work& work) {
     try {
         work();
         return true;
     } catch (const std::bad_alloc&) {
-        log_limited(log_kind::memory, {}, "memory has run out, and something was left undone for it");
+        log_limited(log_kind::memory, {},
+                    "memory has run out, and something was left undone for it");
         return false;
     }
 }

@@ -24,6 +24,10 @@ constexpr std::array<kind_of_line, log_kinds> kinds{{
     {log_level::error, "answers that cannot be sent"},
     {log_level::error, "callbacks that the pool did not take"},
     {log_level::error, "things left undone for want of memory"},
+    {log_level::info, "attempts to connect"},
+    {log_level::info, "attempts that failed"},
+    {log_level::info, "connections"},
+    {log_level::info, "ends of connections"},
     {log_level::info, "reconnections"},
 }};
 
@@ -40,8 +44,7 @@ std::uint64_t state_of(std::uint32_t second, std::uint32_t count) noexcept {
 }
 std::uint32_t second_of(steady_time now) noexcept {
     using std::chrono::seconds;
-    return static_cast<std::uint32_t>(
-        std::chrono::floor<seconds>(now.time_since_epoch()).count());
+    return static_cast<std::uint32_t>(std::chrono::floor<seconds>(now.time_since_epoch()).count());
 }
 /// Whether `now` is a later second. A thread may have looked at the clock before another, and come
 /// here after it.

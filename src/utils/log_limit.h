@@ -25,9 +25,13 @@ enum class log_kind : std::uint8_t {
     unusable_answer,
     callback_pool,
     memory,
+    connecting,
+    not_connected,
+    connected,
+    disconnected,
     reconnecting,
 };
-inline constexpr std::size_t log_kinds = 12;
+inline constexpr std::size_t log_kinds = 16;
 
 /// At which level lines of the kind are written.
 [[nodiscard]] log_level level_of(log_kind kind) noexcept;

@@ -27,8 +27,8 @@ bool begins_with(const std::string& text, std::string_view beginning) {
 /// The beginnings of the texts, in order and nothing else.
 testing::AssertionResult are(const std::vector<std::string>& texts,
                              const std::vector<std::string_view>& beginnings) {
-    const bool is_same = std::equal(texts.begin(), texts.end(), beginnings.begin(),
-                                    beginnings.end(), begins_with);
+    const bool is_same =
+        std::equal(texts.begin(), texts.end(), beginnings.begin(), beginnings.end(), begins_with);
     auto result = is_same ? testing::AssertionSuccess() : testing::AssertionFailure();
     for (const std::string& each : texts) {
         result << "\n  " << each;
@@ -125,8 +125,8 @@ TEST(field_faults_log, a_health_check_where_a_proxy_header_belongs_is_no_error_a
     connect_and_go(port, true);
     ASSERT_TRUE(eventually([&] {
         const auto told = heard.texts_of("messaging_server");
-        return std::count(told.begin(), told.end(),
-                          "ended without a byte, as health checks do") == 2;
+        return std::count(told.begin(), told.end(), "ended without a byte, as health checks do") ==
+               2;
     }));
     ASSERT_TRUE(is_ok(server.server.stop_server()));
     EXPECT_EQ(server.server.metrics().proxy_errors, 0U);
@@ -174,14 +174,14 @@ TEST(field_faults_log, info_shows_the_lives_of_servers_and_clients_and_no_connec
     ASSERT_TRUE(is_ok(server.server.stop_accepting()));
     ASSERT_TRUE(is_ok(server.server.stop_server()));
     EXPECT_TRUE(are(heard.texts_of("messaging_server"),
-                    {"listening on ", "no more connections are accepted", "stop begun, of 0 sessions",
-                     "stopped after 1 connections"}));
-    EXPECT_NE(heard.find("listening on").text.find(
-                  ":" + std::to_string(port) + ", framing::length_prefixed"),
+                    {"listening on ", "no more connections are accepted",
+                     "stop begun, of 0 sessions", "stopped after 1 connections"}));
+    EXPECT_NE(heard.find("listening on")
+                  .text.find(":" + std::to_string(port) + ", framing::length_prefixed"),
               std::string::npos);
-    EXPECT_TRUE(are(heard.texts_of("messaging_client"),
-                    {"connecting to 127.0.0.1 port ", "connected", "stop begun", "disconnected",
-                     "ended"}));
+    EXPECT_TRUE(
+        are(heard.texts_of("messaging_client"),
+            {"connecting to 127.0.0.1 port ", "connected", "stop begun", "disconnected", "ended"}));
     for (const heard_line& each : heard.lines()) {
         EXPECT_EQ(each.level, log_level::info) << each.text;
     }
@@ -200,8 +200,8 @@ TEST(field_faults_log, what_peers_cause_without_limit_is_logged_with_one) {
     }
     ASSERT_TRUE(server.closed.wait_for(peers));
     ASSERT_TRUE(is_ok(server.server.stop_server()));
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(
-        std::chrono::steady_clock::now() - begun);
+    const auto seconds =
+        std::chrono::floor<std::chrono::seconds>(std::chrono::steady_clock::now() - begun);
     const std::string_view sum = "violations of the protocol: and ";
     std::size_t told = 0;
     std::size_t counted = 0;

@@ -22,10 +22,9 @@ using network_system::testing::heard_log;
 class SecureLog : public testing::Test {
 protected:
     void SetUp() override {
-        network_system::set_log_sink(
-            [lines = lines_](const network_system::log_record& record) {
-                lines->add({record.level, to_string(record)});
-            });
+        network_system::set_log_sink([lines = lines_](const network_system::log_record& record) {
+            lines->add({record.level, to_string(record)});
+        });
         network_system::set_log_level(network_system::log_level::trace);
     }
     void TearDown() override {
@@ -144,8 +143,7 @@ TEST(secure_log, debug_shows_the_version_and_the_cipher_before_the_session_is_op
     ASSERT_EQ(of_session.size(), 4U) << testing::PrintToString(of_session);
     EXPECT_EQ(of_session[1].rfind("TLS handshake: TLSv1.3, TLS_", 0), 0U) << of_session[1];
     EXPECT_EQ(of_session[2], "open");
-    EXPECT_NE(heard.find("listening on").text.find("framing::message over TLS"),
-              std::string::npos);
+    EXPECT_NE(heard.find("listening on").text.find("framing::message over TLS"), std::string::npos);
 }
 
 }  // namespace

@@ -102,8 +102,7 @@ TEST_F(log_test, a_replaced_sink_gets_nothing_more_and_is_freed) {
     auto token = std::make_shared<int>();
     std::weak_ptr<int> alive = token;
     int old_lines = 0;
-    set_log_sink(
-        [token = std::move(token), &old_lines](const log_record&) { ++old_lines; });
+    set_log_sink([token = std::move(token), &old_lines](const log_record&) { ++old_lines; });
     detail::log(log_level::error, {}, "a");
     set_log_sink([this](const log_record& record) {
         lines_.emplace_back(record.level, std::string(record.text));
@@ -191,8 +190,7 @@ TEST_F(log_test, what_a_peer_says_does_not_make_lines_of_its_own) {
     log_record record;
     record.text = "a\nnetwork_system [error] forged\r\x1B[31m\x7F";
     const std::string line = to_string(record);
-    EXPECT_EQ(line,
-              "network_system [info] a\\x0Anetwork_system [error] forged\\x0D\\x1B[31m\\x7F");
+    EXPECT_EQ(line, "network_system [info] a\\x0Anetwork_system [error] forged\\x0D\\x1B[31m\\x7F");
 }
 
 TEST_F(log_test, an_endpoint_is_formatted_with_the_line_only) {
