@@ -75,7 +75,8 @@ void callback_dispatcher::start_workers() {
 void callback_dispatcher::submit_worker() {
     // Refused, the worker tells so itself, as one does that is dropped later.
     if (const auto submitted = pool_->submit(worker(shared_from_this())); !submitted) {
-        detail::log(log_level::warning, "no thread for callbacks: {}", submitted.error().message);
+        detail::log_limited(detail::log_kind::callback_pool, {"callback_pool"},
+                            "no thread for callbacks: {}", submitted.error().message);
     }
 }
 

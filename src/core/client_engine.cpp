@@ -3,6 +3,7 @@
 #include "core/addresses.h"
 #include "utils/contain.h"
 #include "utils/failure.h"
+#include "utils/log.h"
 
 #include <fmt/format.h>
 
@@ -55,6 +56,8 @@ void client_engine::connect() {
         on_no_connection({{}, {}, errc::out_of_memory, {}, {}});
         return;
     }
+    detail::log_limited(detail::log_kind::connecting, writer(), "connecting to {} port {}",
+                        host_name_, port_);
     connector_->start(host_name_, port_, deadline_,
                       [keep = self(), this](runtime::connect_outcome outcome) {
                           on_connected(std::move(outcome));
@@ -93,6 +96,7 @@ std::shared_ptr<session::stream_session> client_engine::make_session_of(
 
 void client_engine::on_no_connection(const runtime::connect_outcome& outcome) {
     const auto failure = start_error(outcome.code, outcome.cause, outcome.text);
+    detail::log_limited(detail::log_kind::not_connected, writer(), "{}", failure.message);
     note_failure();
     if (!was_connected_) {
         is_finished_.store(true, std::memory_order_release);
@@ -121,7 +125,11 @@ void client_engine::wait_and_reconnect() {
         end_life(start_error(errc::out_of_memory, {}, {}));
         return;
     }
-    pause_->start(runtime::after(loop_->now(), next_pause(loop_->random())),
+    const auto pause = next_pause(loop_->random());
+    ++attempts_;
+    detail::log_limited(detail::log_kind::reconnecting, writer(),
+                        "reconnecting in {} ms (attempt {})", pause.count(), attempts_);
+    pause_->start(runtime::after(loop_->now(), pause),
                   [keep = self(), this](runtime::pause::ending how) {
                       pause_.reset();
                       if (how == runtime::pause::ending::cancelled) {
@@ -135,6 +143,7 @@ void client_engine::wait_and_reconnect() {
 
 void client_engine::end_life(const error_info& reason) {
     is_finished_.store(true, std::memory_order_release);
+    detail::log(log_level::info, writer(), "ended");
     finish(*loop_);
     // Unless it was given before.
     start_result_.give(detail::told_anyway(static_cast<errc>(reason.code), [&] { return reason; }));
@@ -179,7 +188,9 @@ void client_engine::note_failure() {
 
 void client_engine::begin_stop() {
     loop_->post([keep = self(), this] {
-        is_stop_requested_ = true;
+        if (!is_stop_requested_.exchange(true) && !end().is_over()) {
+            detail::log(log_level::info, writer(), "stop begun");
+        }
         if (connector_) {
             connector_->cancel();
         } else if (pause_) {
@@ -222,7 +233,10 @@ void client_engine::on_open(const session_ptr& who) {
     connected_->set(session::stream_session::of(who));
     is_open_ = true;
     was_connected_ = true;
+    attempts_ = 0;
     connects_.fetch_add(1, std::memory_order_relaxed);
+    detail::log_limited(detail::log_kind::connected,
+                        writer().about(who->id(), who->remote_endpoint()), "connected");
     tell_connected();
     // The connected callback may have destroyed the client.
     if (const auto done = std::move(done_); done && gate()->is_open()) {
@@ -256,6 +270,9 @@ void client_engine::on_gone(const session_ptr& who, std::error_code reason,
         collect(totals, reason);
         is_collected_ = true;
     }
+    detail::log_limited(detail::log_kind::disconnected,
+                        writer().about(who->id(), who->remote_endpoint()).because(reason), "{}",
+                        is_open_ ? "disconnected" : "the connection ended before it was open");
     if (is_open_ && reason) {
         session_errors_.fetch_add(1, std::memory_order_relaxed);
     }

@@ -130,6 +130,8 @@ private:
     bool is_open_ = false;
     bool is_failure_noted_ = false;
     bool reconnects_ = false;
+    // Since the last connection that was open.
+    unsigned attempts_ = 0;
 
     std::atomic<std::uint64_t> connects_{0};
     std::atomic<std::uint64_t> failures_{0};

@@ -247,7 +247,8 @@ public:
             if (exchange_callback(which, callback)) {
                 return ok();
             }
-            return late_callback(id_, "callbacks are set before start_client");
+            return late_callback(Engine::component_name, id_,
+                                 "callbacks are set before start_client");
         });
     }
 

@@ -56,10 +56,12 @@ const datagram_engine::channels& datagram_engine::sockets() const noexcept {
 
 void datagram_engine::watch(const channel_ptr& channel) {
     if (const auto refused = channel->start()) {
-        detail::log(log_level::error, "{}: the socket cannot be watched: {}", life::name(),
-                    refused.message());
+        detail::log(log_level::error, writer().because(refused), "the socket cannot be watched");
         run_callback(*channel->where(), [&] { on_error(errc::receive_failed); });
-    } else if (is_stopping_) {
+        return;
+    }
+    detail::log(log_level::info, writer(), "UDP socket on {}", channel->local());
+    if (is_stopping_) {
         channel->close();
     }
 }
@@ -70,6 +72,7 @@ void datagram_engine::begin_stop() {
     }
     // Not begun, for want of memory: it can be asked for again.
     const detail::on_exception undo([this] { is_stopping_ = false; });
+    detail::log(log_level::info, writer(), "stop begun");
     stop_starting();
     for (const auto& each : sockets()) {
         each->where()->post([keep = shared_from_this(), each] { each->close(); });
@@ -78,6 +81,7 @@ void datagram_engine::begin_stop() {
 
 void datagram_engine::release_one(runtime::loop& where) noexcept {
     if (alive_.fetch_sub(1) == 1) {
+        detail::log(log_level::info, writer(), "stopped");
         finish(where);
     }
 }
@@ -147,16 +151,18 @@ void datagram_engine::on_writable() {
 }
 
 void datagram_engine::on_new_peer(const endpoint& peer) {
+    detail::log(log_level::debug, writer().about(peer), "new peer");
     callbacks_->new_peer(peer);
 }
 
 void datagram_engine::on_peer_expired(const endpoint& peer) {
+    detail::log(log_level::debug, writer().about(peer), "peer expired");
     callbacks_->peer_expired(peer);
 }
 
 void datagram_engine::on_callback_exception(std::string_view what) noexcept {
     note_callback_exception();
-    detail::log(log_level::error, "{}: a callback threw: {}", life::name(), what);
+    detail::log_limited(detail::log_kind::thrown, writer(), "a callback threw: {}", what);
 }
 
 VoidResult validate(const datagram_config& config, std::string_view source) {

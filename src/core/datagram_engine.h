@@ -67,6 +67,7 @@ public:
     [[nodiscard]] endpoint local() const;
 
     [[nodiscard]] const std::string& name() const noexcept override { return life::name(); }
+    [[nodiscard]] detail::log_source writer() const noexcept override { return life::writer(); }
     [[nodiscard]] const std::shared_ptr<runtime::callback_gate>& gate() const noexcept override {
         return gate_;
     }
@@ -103,7 +104,7 @@ private:
         return static_cast<bool>(callbacks_->received);
     }
     void on_datagram(std::span<const std::uint8_t> data, const endpoint& from) override;
-    void on_unread() override { unread_notice_.tell(life::name(), "receive"); }
+    void on_unread() override { unread_notice_.tell(writer(), "receive"); }
     void on_error(std::error_code error) override;
     void on_writable() override;
     void on_new_peer(const endpoint& peer) override;

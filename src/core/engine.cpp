@@ -59,13 +59,13 @@ session::session_metrics engine::collected() const {
 void engine::on_callback_exception(const session::messaging_session& who,
                                    std::string_view what) noexcept {
     note_callback_exception();
-    detail::log(log_level::error, "{}: a callback for session {} ({}) threw, closing it: {}", name_,
-                who.id(), who.remote_endpoint().to_string(), what);
+    detail::log_limited(detail::log_kind::thrown, writer().about(who.id(), who.remote_endpoint()),
+                        "a callback threw, closing the connection: {}", what);
 }
 
 void engine::note_unread(const session::session_ptr& who, std::string_view missing) {
     session::stream_session::of(*who).count_unread(1);
-    unread_notice_.tell(name_, missing);
+    unread_notice_.tell(writer().about(who->id(), who->remote_endpoint()), missing);
 }
 
 void add(session::session_metrics& sum, const session::session_metrics& more) noexcept {

@@ -45,6 +45,7 @@ public:
     [[nodiscard]] bool may_block() const noexcept override;
     /// The network of the loops.
     [[nodiscard]] runtime::network& net() const noexcept { return pool_->loops().front()->net(); }
+    [[nodiscard]] detail::log_source writer() const noexcept override { return life::writer(); }
 
 protected:
     [[nodiscard]] std::shared_ptr<session::stream_session> make_session(

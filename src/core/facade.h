@@ -158,7 +158,7 @@ public:
             if (exchange_callback(which, callback)) {
                 return ok();
             }
-            return late_callback(id_, "callbacks are set before the start");
+            return late_callback(Engine::component_name, id_, "callbacks are set before the start");
         });
     }
 

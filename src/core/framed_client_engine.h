@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace network_system::core {
@@ -22,6 +23,8 @@ struct client_callbacks {
 /// One life of a client whose connection speaks one of the framings.
 class framed_client_engine final : public client_engine {
 public:
+    static constexpr std::string_view component_name = "messaging_client";
+
     framed_client_engine(std::string name, const client_options& options,
                          std::shared_ptr<runtime::io_pool> pool,
                          std::shared_ptr<runtime::loop> where, make_transport transports,
@@ -32,6 +35,7 @@ public:
           callbacks_(std::move(callbacks)) {}
 
 private:
+    [[nodiscard]] std::string_view component() const noexcept override { return component_name; }
     [[nodiscard]] std::shared_ptr<session::stream_session> new_session(
         std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
         session::session_setup& setup) override;

@@ -36,6 +36,15 @@ Result<encoded_message> framed_server_engine::encode(ws_message_type type,
     return encode_with(session::message_encoder(options().session.frames), type, data);
 }
 
+std::string_view framed_server_engine::protocol() const noexcept {
+    switch (options().session.frames) {
+        case framing::message: return "framing::message";
+        case framing::length_prefixed: return "framing::length_prefixed";
+        case framing::raw: return "framing::raw";
+    }
+    return {};
+}
+
 void framed_server_engine::tell_error(std::error_code error) {
     callbacks_->failed(nullptr, error);
 }

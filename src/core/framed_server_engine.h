@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace network_system::core {
 
@@ -22,11 +23,14 @@ struct server_callbacks {
 /// One life of a server whose connections speak one of the framings.
 class framed_server_engine final : public server_engine {
 public:
+    static constexpr std::string_view component_name = "messaging_server";
+
     framed_server_engine(std::string name, const server_options& options,
                          std::shared_ptr<runtime::io_pool> pool, make_transport transports,
                          std::shared_ptr<const server_callbacks> callbacks);
 
 private:
+    [[nodiscard]] std::string_view component() const noexcept override { return component_name; }
     [[nodiscard]] std::shared_ptr<session::stream_session> new_session(
         std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
         session::session_setup& setup) override;
@@ -35,6 +39,7 @@ private:
     [[nodiscard]] const accept_callback& judge() const noexcept override {
         return callbacks_->judge;
     }
+    [[nodiscard]] std::string_view protocol() const noexcept override;
     void tell_error(std::error_code error) override;
 
     void on_open(const session_ptr& who) override;

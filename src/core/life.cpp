@@ -6,10 +6,10 @@
 
 namespace network_system::core {
 
-error_info late_callback(std::string_view source, const char* rule) {
-    detail::log(log_level::warning, "{}: a callback was set too late, and is not used: {}", source,
-                rule);
-    return detail::failure(errc::invalid_argument, rule, source);
+error_info late_callback(std::string_view component, std::string_view object, const char* rule) {
+    detail::log(log_level::warning, {component, object},
+                "a callback was set too late, and is not used: {}", rule);
+    return detail::failure(errc::invalid_argument, rule, object.empty() ? component : object);
 }
 
 bool life::may_block() const noexcept {
@@ -77,6 +77,7 @@ void life::finish(runtime::loop& where) noexcept {
             run_callback(where, [&] { each(ok()); });
         }
     }
+    detail::tell_held_back(writer());
     end_.announce();
     for (const auto& each : followers) {
         each();
@@ -98,7 +99,8 @@ bool life::run_callback(runtime::loop& where, const unique_function<void()>& cal
     const auto thrown = detail::run_user_code(callback);
     if (thrown) {
         note_callback_exception();
-        detail::log(log_level::error, "{}: a callback threw: {}", name_, thrown->text);
+        detail::log_limited(detail::log_kind::thrown, writer(), "a callback threw: {}",
+                            thrown->text);
     }
     if (!is_on_loop) {
         gate->leave();

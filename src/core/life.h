@@ -4,6 +4,7 @@
 #include "runtime/io_pool.h"
 #include "utils/deadline.h"
 #include "utils/failure.h"
+#include "utils/log.h"
 
 #include <network_system/session/messaging_session.h>
 #include <network_system/utils/result_types.h>
@@ -25,7 +26,8 @@ namespace network_system::core {
 
 /// What a setter answers that comes too late, which the log says too: its answer is often dropped.
 /// Not under a lock.
-[[nodiscard]] error_info late_callback(std::string_view source, const char* rule);
+[[nodiscard]] error_info late_callback(std::string_view component, std::string_view object,
+                                       const char* rule);
 
 /// The waiting part of a start-stop life: threads that wait until it is over.
 ///
@@ -104,9 +106,16 @@ public:
     void abandon();
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
+    /// For its lines of the log.
+    [[nodiscard]] detail::log_source writer() const noexcept {
+        return {component(), object_id(), &log_limits_};
+    }
     [[nodiscard]] runtime::io_pool& pool() const noexcept { return *pool_; }
 
 protected:
+    /// The kind of object that it is, for the log.
+    [[nodiscard]] virtual std::string_view component() const noexcept = 0;
+    [[nodiscard]] virtual std::string_view object_id() const noexcept { return name_; }
     /// Guards the user's callbacks.
     [[nodiscard]] virtual const std::shared_ptr<runtime::callback_gate>& callbacks_gate()
         const noexcept = 0;
@@ -133,6 +142,7 @@ private:
     /// Takes the handler of a stop; false when it comes too late.
     [[nodiscard]] bool keep_for_the_end(session::stop_handler& handler);
 
+    mutable detail::log_limits log_limits_;
     end_of_life end_;
     std::mutex stop_handlers_mutex_;
     std::vector<session::stop_handler> stop_handlers_;

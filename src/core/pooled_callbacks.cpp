@@ -45,7 +45,8 @@ void pooled_callbacks::on_ping(const session_ptr&, std::span<const std::uint8_t>
     stage(kind::ping, 0, payload);
 }
 
-void pooled_callbacks::on_closed(const session_ptr&, std::error_code, bool was_open) {
+void pooled_callbacks::on_closed(const session_ptr&, std::error_code reason, bool was_open) {
+    reason_ = reason;
     has_closed_callback_ = true;
     was_open_ = was_open;
 }
@@ -55,7 +56,7 @@ void pooled_callbacks::on_gone(const session_ptr& who, std::error_code reason,
     if (!who_) {
         who_ = session::stream_session::of(who);
     }
-    reason_ = reason;
+    counted_ = reason;
     publish(true);
 }
 
@@ -255,8 +256,9 @@ void pooled_callbacks::drop() noexcept {
         who = who_;
     }
     if (!loop_->is_silenced()) {
-        detail::log(log_level::error, "{}: the callback pool has dropped the session's callbacks",
-                    who->id());
+        detail::log_limited(detail::log_kind::callback_pool,
+                            writer().about(who->id(), who->remote_endpoint()),
+                            "the callback pool has dropped the session's callbacks");
     }
     if (is_end) {
         finish();
@@ -280,7 +282,7 @@ void pooled_callbacks::finish() noexcept {
     count_unread(delivering_);
     count_unread(published_);
     const stream_ptr who = std::move(who_);
-    engine_->on_gone(who, reason_, who->metrics());
+    engine_->on_gone(who, counted_, who->metrics());
 }
 
 }  // namespace network_system::core

@@ -73,6 +73,7 @@ private:
                  const session::session_metrics& totals) noexcept override;
     void on_callback_exception(const session::messaging_session& who,
                                std::string_view what) noexcept override;
+    [[nodiscard]] detail::log_source writer() const noexcept override { return engine_->writer(); }
     void flush() override;
     void stage(kind what, std::uint64_t id, std::span<const std::uint8_t> data);
     void publish(bool is_last);
@@ -102,7 +103,9 @@ private:
     const std::shared_ptr<runtime::loop> loop_;
     // Set on the loop before anything is published; let go at the end.
     stream_ptr who_;
+    // What the end was to the callbacks, and what it is in the books.
     std::error_code reason_;
+    std::error_code counted_;
     bool has_closed_callback_ = false;
     bool was_open_ = false;
 

@@ -31,12 +31,13 @@ bool proxy_reception::read_some() {
     const auto result = loop_->net().read(runtime::poller::handle_of(*this), {&slice, 1});
     switch (result.kind) {
         case outcome::would_block: return false;
-        case outcome::end: fail(errc::connection_truncated); return false;
+        case outcome::end: end(errc::connection_truncated); return false;
         case outcome::failed:
-            fail(runtime::classify(result.error, errc::receive_failed));
+            end(runtime::classify(result.error, errc::receive_failed));
             return false;
         case outcome::done: break;
     }
+    has_received_ = true;
     (void)parser_.consume(buffer.first(result.bytes));
     switch (parser_.state()) {
         case protocol::proxy_header_parser::status::complete: release(); break;
@@ -66,6 +67,13 @@ void proxy_reception::on_deadline(runtime::steady_time) {
 
 void proxy_reception::on_loop_shutdown() {
     fail(errc::cancelled);
+}
+
+/// By the peer.
+void proxy_reception::end(std::error_code error) {
+    if (done_) {
+        finish({{}, proxy_, error, !has_received_});
+    }
 }
 
 void proxy_reception::fail(std::error_code error) {

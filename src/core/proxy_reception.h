@@ -14,6 +14,8 @@ struct proxy_outcome {
     /// The client as the proxy names it; the proxy itself when it speaks for itself.
     endpoint client;
     std::error_code error{};
+    /// The peer has ended it without a byte, as health checks do.
+    bool is_visit = false;
 };
 
 /// Waits for the header with which a proxy begins a connection.
@@ -46,6 +48,7 @@ private:
     /// False when nothing more is there for now.
     [[nodiscard]] bool read_some();
     void release();
+    void end(std::error_code error);
     void fail(std::error_code error);
     void finish(proxy_outcome outcome);
 
@@ -53,6 +56,7 @@ private:
     endpoint proxy_;
     handler done_;
     protocol::proxy_header_parser parser_;
+    bool has_received_ = false;
 };
 
 }  // namespace network_system::core

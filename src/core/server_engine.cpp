@@ -68,11 +68,15 @@ VoidResult server_engine::start(listening_socket listening) {
     first->post(
         [keep = self(), this, accept_with = acceptor_, socket = listening_.take()]() mutable {
             if (const auto refused = accept_with->start(std::move(socket), self())) {
-                detail::log(log_level::error, "{}: the listener cannot be watched: {}", name_,
-                            refused.message());
+                detail::log(log_level::error, writer().because(refused),
+                            "the listener on {} cannot be watched", listening_.local());
                 report_accept_error(refused);
                 on_acceptor_closed();
+                return;
             }
+            // Here, because the start holds a lock.
+            detail::log(log_level::info, writer(), "listening on {}, {}{}", listening_.local(),
+                        protocol(), speaks_tls_ ? " over TLS" : "");
         });
     return ok();
 }
@@ -86,6 +90,7 @@ void server_engine::begin_stop() {
     is_stopping_ = true;
     // Not begun, for want of memory: it can be asked for again.
     const detail::on_exception undo([&] { ends_by_ = not_stopping; });
+    detail::log(log_level::info, writer(), "stop begun, of {} sessions", sessions_.session_count());
     end_sessions(deadline);
     std::size_t waiting = 0;
     bool has_stopped_accepting = false;
@@ -112,9 +117,15 @@ std::size_t server_engine::close_listener() {
 }
 
 void server_engine::stop_accepting() {
+    if (close_to_newcomers()) {
+        detail::log(log_level::info, writer(), "no more connections are accepted");
+    }
+}
+
+bool server_engine::close_to_newcomers() {
     const std::lock_guard lock(listening_mutex_);
     if (is_stopping_ || std::exchange(has_stopped_accepting_, true)) {
-        return;
+        return false;
     }
     // In place of the acceptor, until the stop: a server without connections lives on.
     alive_.fetch_add(1);
@@ -126,6 +137,7 @@ void server_engine::stop_accepting() {
                                   deadline = stop_deadline(options_.drain_timeout)] {
         acceptor_->close_when_empty(waiting, deadline);
     });
+    return true;
 }
 
 void server_engine::end_sessions(runtime::steady_time deadline) {
@@ -142,6 +154,8 @@ void server_engine::on_acceptor_closed() {
 
 void server_engine::release_one(runtime::loop& where) {
     if (alive_.fetch_sub(1) == 1) {
+        detail::log(log_level::info, writer(), "stopped after {} connections",
+                    accepted_.load(std::memory_order_relaxed));
         finish(where);
     }
 }
@@ -160,15 +174,14 @@ void server_engine::let_in(runtime::unique_socket socket, const endpoint& peer) 
     const bool is_proxied = proxies_.trusts(peer);
     // Whose address a proxied connection counts for is not known before its header.
     if (!admit(is_proxied ? endpoint{} : peer)) {
-        refused_.fetch_add(1, std::memory_order_relaxed);
-        refuse(std::move(socket), peer, standing::surplus);
+        refuse_for_want_of_room(std::move(socket), peer);
         return;
     }
     const auto error = net().apply(socket.get(), to_runtime(options_.socket), peer.kind());
     if (error) {
         // The peer may be gone already; the session finds out. A wrong option hurts nobody else.
-        detail::log(log_level::warning, "{}: socket options for {}: {}", name_, peer.to_string(),
-                    error.message());
+        detail::log_limited(detail::log_kind::socket_option, writer().about(peer).because(error),
+                            "socket options were refused");
     }
     if (is_proxied) {
         alive_.fetch_add(1);
@@ -195,6 +208,7 @@ void server_engine::judge_and_hand_over(runtime::unique_socket socket, const end
         return;
     }
     rejected_.fetch_add(1, std::memory_order_relaxed);
+    detail::log(log_level::debug, writer().about(client), "rejected by the accept callback");
     forget(client);
     detail::contain([&] { refuse(std::move(socket), client, standing::rejected); });
 }
@@ -220,14 +234,24 @@ void server_engine::on_proxy_header(proxy_outcome outcome) {
 
 void server_engine::turn_away(proxy_outcome outcome) {
     if (!outcome.error) {
-        refused_.fetch_add(1, std::memory_order_relaxed);
-        refuse(std::move(outcome.socket), outcome.client, standing::surplus);
+        refuse_for_want_of_room(std::move(outcome.socket), outcome.client);
+    } else if (outcome.is_visit) {
+        detail::log(log_level::debug, writer().about(outcome.client),
+                    "ended without a byte, as health checks do");
     } else if (outcome.error != errc::cancelled) {
         proxy_errors_.fetch_add(1, std::memory_order_relaxed);
-        detail::log(log_level::warning, "{}: no PROXY header from {}: {}", name_,
-                    outcome.client.to_string(), outcome.error.message());
+        detail::log_limited(detail::log_kind::proxy_header,
+                            writer().about(outcome.client).because(outcome.error),
+                            "no PROXY header");
         report_error(outcome.error);
     }
+}
+
+void server_engine::refuse_for_want_of_room(runtime::unique_socket socket, const endpoint& client) {
+    refused_.fetch_add(1, std::memory_order_relaxed);
+    detail::log_limited(detail::log_kind::full, writer().about(client),
+                        "turned away: max_connections or max_connections_per_address is reached");
+    refuse(std::move(socket), client, standing::surplus);
 }
 
 void server_engine::hand_over(runtime::unique_socket socket, const endpoint& client, standing as,
@@ -273,6 +297,8 @@ std::shared_ptr<session::stream_session> server_engine::begin_session(
     setup.drain_timeout = options_.drain_timeout;
     setup.remote = peer;
     auto created = make_session(where, std::move(socket), setup);
+    detail::log(log_level::debug, writer().about(created->id(), peer), "accepted on {}",
+                created->local_endpoint());
     created->set_user_data(std::move(user_data));
     enter(created, as);
     return created;
@@ -364,8 +390,9 @@ void server_engine::refuse(runtime::unique_socket socket, const endpoint&, stand
 void server_engine::on_accept_error(std::error_code error, std::chrono::milliseconds pause) {
     accept_errors_.fetch_add(1, std::memory_order_relaxed);
     if (pause.count() > 0) {
-        detail::log(log_level::warning, "{}: accept on {} failed, trying again in {} ms: {}", name_,
-                    listening_.local().to_string(), pause.count(), error.message());
+        detail::log_limited(detail::log_kind::accept_error, writer().because(error),
+                            "accept on {} failed, trying again in {} ms", listening_.local(),
+                            pause.count());
     }
     report_accept_error(error);
 }

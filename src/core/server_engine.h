@@ -13,6 +13,7 @@
 #include <network_system/session/ws_message.h>
 
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -34,6 +35,8 @@ public:
         refusal_ = std::move(full);
         rejection_ = std::move(rejected);
     }
+    /// Before the start: for the log.
+    void note_tls() noexcept { speaks_tls_ = true; }
     [[nodiscard]] VoidResult start(std::uint16_t port);
     [[nodiscard]] VoidResult start(listener&& taken);
     [[nodiscard]] Result<listener> share_listener();
@@ -85,6 +88,8 @@ protected:
                                                          std::span<const std::uint8_t> data) = 0;
     /// Empty when every connection is accepted.
     [[nodiscard]] virtual const accept_callback& judge() const noexcept = 0;
+    /// What is spoken, in the words of the options.
+    [[nodiscard]] virtual std::string_view protocol() const noexcept = 0;
     /// Runs the error callback for what concerns no connection.
     virtual void tell_error(std::error_code error) = 0;
 
@@ -114,6 +119,9 @@ private:
     void forget(const endpoint& peer) noexcept;
     void let_in(runtime::unique_socket socket, const endpoint& peer);
     void turn_away(proxy_outcome outcome);
+    void refuse_for_want_of_room(runtime::unique_socket socket, const endpoint& client);
+    /// Whether it was open to them.
+    bool close_to_newcomers();
     [[nodiscard]] std::shared_ptr<session::stream_session> begin_session(
         const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
         const endpoint& peer, standing as, std::shared_ptr<void> user_data);
@@ -136,6 +144,7 @@ private:
     std::mutex listening_mutex_;
     listening_socket listening_;
     bool has_stopped_accepting_ = false;
+    bool speaks_tls_ = false;
     proxy_gateway proxies_;
     std::atomic<bool> is_stopping_{false};
     // Set before `is_stopping_`.

@@ -51,6 +51,7 @@ public:
                 next = make(std::move(pool).value(), std::move(transports).value(), callbacks);
                 if (security != nullptr) {
                     next->refuse_with(security->refusal(), security->refusal());
+                    next->note_tls();
                 }
                 const auto started = next->start(std::forward<Where>(where));
                 return started ? Result<std::shared_ptr<Engine>>(next) : started.error();

@@ -220,8 +220,8 @@ public:
     [[nodiscard]] std::shared_ptr<const tls_terms> terms_for(std::uint16_t port) {
         if (is_used_.exchange(true)) {
             if (const auto result = read(); result.is_err()) {
-                detail::log(log_level::warning, "{}: what was read before stays in force: {}",
-                            source_, result.error().message);
+                detail::log(log_level::warning, {"tls", source_},
+                            "what was read before stays in force: {}", result.error().message);
             }
         }
         const std::lock_guard lock(mutex_);
@@ -254,8 +254,8 @@ Result<engine::make_transport> client_tls::transports_to(std::string_view host, 
         return name.error();
     }
     if (!config_.verify_peer) {
-        detail::log(log_level::warning, "{}: the certificate of {} is not verified{}", source, host,
-                    config_.pinned_certificates.empty() ? "" : ", only pinned");
+        detail::log(log_level::warning, {"tls", source}, "the certificate of {} is not verified{}",
+                    host, config_.pinned_certificates.empty() ? "" : ", only pinned");
     }
     tls_terms terms;
     terms.role = tls_role::client;

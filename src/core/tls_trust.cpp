@@ -103,8 +103,8 @@ Result<std::vector<trust_source>> sources_of(const tls_config& config, std::stri
             return files.error();
         }
         if (files.value().empty()) {
-            detail::log(log_level::warning, "{}: ca_path '{}' has no files named by openssl rehash",
-                        source, config.ca_path);
+            detail::log(log_level::warning, {"tls", source},
+                        "ca_path '{}' has no files named by openssl rehash", config.ca_path);
         }
         for (const hashed_file& each : files.value()) {
             all.push_back(
@@ -334,7 +334,7 @@ Result<std::shared_ptr<const tls_trust>> tls_trust::of(const tls_config& config,
     std::vector<std::string> warnings;
     auto trust = known_or_read(sources.value(), source, warnings);
     for (const std::string& each : warnings) {
-        detail::log(log_level::warning, "{}: {}", source, each);
+        detail::log(log_level::warning, {"tls", source}, "{}", each);
     }
     if (trust && config.crl_policy == core::crl_policy::require && !trust.value()->has_crls()) {
         return detail::failure(errc::invalid_argument,

@@ -122,6 +122,7 @@ VoidResult udp_client_engine::open(const endpoint& target) {
     if (const auto refused = channel->set_target(target, options_.is_connected)) {
         return failed(errc::connection_failed, target, refused);
     }
+    detail::log(log_level::info, writer().about(target), "datagrams go to this peer");
     adopt({channel});
     watch(channel);
     return ok();
@@ -135,6 +136,7 @@ VoidResult udp_client_engine::retarget(const endpoint& target) {
     if (const auto refused = channel->set_target(target, options_.is_connected)) {
         return failed(errc::connection_failed, target, refused);
     }
+    detail::log(log_level::info, writer().about(target), "datagrams go to this peer from now on");
     return ok();
 }
 

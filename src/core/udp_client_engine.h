@@ -5,6 +5,7 @@
 #include "runtime/name_lookup.h"
 
 #include <optional>
+#include <string_view>
 
 namespace network_system::core {
 
@@ -17,6 +18,8 @@ namespace network_system::core {
 /// Thread-safety: the public members from any thread; the rest on the loop.
 class udp_client_engine final : public datagram_engine {
 public:
+    static constexpr std::string_view component_name = "messaging_udp_client";
+
     using start_callback = unique_function<void(VoidResult)>;
 
     udp_client_engine(std::string name, const udp_client_options& options,
@@ -42,6 +45,7 @@ public:
     }
 
 private:
+    [[nodiscard]] std::string_view component() const noexcept override { return component_name; }
     /// A name that is being resolved, and what follows.
     struct pending_target {
         std::string host;

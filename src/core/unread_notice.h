@@ -13,14 +13,13 @@ namespace network_system::core {
 class unread_notice {
 public:
     /// `missing`: "receive".
-    void tell(std::string_view source, std::string_view missing) {
+    void tell(const detail::log_source& source, std::string_view missing) {
         if (!has_told_.load(std::memory_order_relaxed) &&
             !has_told_.exchange(true, std::memory_order_relaxed)) {
-            detail::log(
-                log_level::warning,
-                "{}: something has arrived for which there is no {} callback; it is counted "
-                "as unread, and so is what follows",
-                source, missing);
+            detail::log(log_level::warning, source,
+                        "something has arrived for which there is no {} callback; it is counted as "
+                        "unread, and so is what follows",
+                        missing);
         }
     }
 

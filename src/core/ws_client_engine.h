@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace network_system::core {
 
@@ -27,6 +28,8 @@ struct ws_client_callbacks {
 /// One life of a WebSocket client.
 class ws_client_engine final : public client_engine {
 public:
+    static constexpr std::string_view component_name = "messaging_ws_client";
+
     ws_client_engine(const std::string& name, const ws_client_config& config,
                      std::shared_ptr<runtime::io_pool> pool, std::shared_ptr<runtime::loop> where,
                      make_transport transports, std::shared_ptr<session_slot> connected,
@@ -36,6 +39,7 @@ public:
     [[nodiscard]] std::shared_ptr<const ws_rejection> rejection() const;
 
 private:
+    [[nodiscard]] std::string_view component() const noexcept override { return component_name; }
     [[nodiscard]] std::shared_ptr<session::stream_session> new_session(
         std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
         session::session_setup& setup) override;

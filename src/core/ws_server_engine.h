@@ -37,6 +37,8 @@ struct ws_server_callbacks {
 /// they are arrivals.
 class ws_server_engine final : public server_engine {
 public:
+    static constexpr std::string_view component_name = "messaging_ws_server";
+
     ws_server_engine(const std::string& name, const ws_server_config& config,
                      std::shared_ptr<runtime::io_pool> pool, make_transport transports,
                      std::shared_ptr<const ws_server_callbacks> callbacks);
@@ -44,6 +46,7 @@ public:
     [[nodiscard]] ws_server_metrics ws_metrics() const;
 
 private:
+    [[nodiscard]] std::string_view component() const noexcept override { return component_name; }
     using connection_ptr = messaging_ws_server::connection_ptr;
 
     /// What is to be refused may go through its handshake to be told; so many at a time.
@@ -78,6 +81,7 @@ private:
     void give_back(const endpoint& peer, standing as) noexcept override;
     [[nodiscard]] standing leave(const session_ptr& who) noexcept override;
     void end_sessions(runtime::steady_time deadline) override;
+    [[nodiscard]] std::string_view protocol() const noexcept override { return "WebSocket"; }
     void tell_error(std::error_code error) override;
 
     [[nodiscard]] bool is_served(std::string_view path) const;

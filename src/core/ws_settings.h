@@ -3,6 +3,7 @@
 #include "session/websocket_terms.h"
 
 #include <network_system/core/ws_options.h>
+#include <network_system/session/ws_message.h>
 #include <network_system/utils/result_types.h>
 
 #include <memory>

@@ -89,7 +89,7 @@ public:
     VoidResult set(Callback& to, Callback callback) {
         return detail::within_memory([&]() -> VoidResult {
             if (is_started()) {
-                return core::late_callback(source_, "callbacks are set before the start");
+                return core::late_callback(source_, {}, "callbacks are set before the start");
             }
             to = std::move(callback);
             return ok();
@@ -105,7 +105,7 @@ protected:
     /// A message for which there is no callback.
     void note_unread(const session::session_ptr& who) {
         session::stream_session::of(*who).count_unread(1);
-        unread_notice_.tell(source_, "receive");
+        unread_notice_.tell(writer(), "receive");
     }
     /// Apart from the constructor, because the session refers to its host.
     void own(std::shared_ptr<session::stream_session> made) { session_ = std::move(made); }
@@ -127,10 +127,11 @@ private:
     }
     void on_callback_exception(const session::messaging_session& who,
                                std::string_view what) noexcept override {
-        detail::log(log_level::error,
-                    "{}: a callback of the connection to {} threw, closing it: {}", source_,
-                    who.remote_endpoint().to_string(), what);
+        detail::log_limited(detail::log_kind::thrown,
+                            writer().about(who.id(), who.remote_endpoint()),
+                            "a callback threw, closing the connection: {}", what);
     }
+    [[nodiscard]] detail::log_source writer() const noexcept override { return {source_}; }
 
     const std::string_view source_;
     core::unread_notice unread_notice_;

@@ -70,7 +70,7 @@ public:
     VoidResult set(const Assign& assign) {
         return detail::within_memory([&]() -> VoidResult {
             if (is_started_) {
-                return core::late_callback(udp_source, "callbacks are set before start_receive");
+                return core::late_callback(udp_source, {}, "callbacks are set before start_receive");
             }
             assign(*callbacks_);
             return ok();
@@ -78,6 +78,9 @@ public:
     }
 
 private:
+    [[nodiscard]] std::string_view component() const noexcept override { return udp_source; }
+    [[nodiscard]] std::string_view object_id() const noexcept override { return {}; }
+
     const std::shared_ptr<core::datagram_callbacks> callbacks_;
     std::shared_ptr<session::datagram_channel> channel_;
     endpoint local_;

@@ -167,13 +167,9 @@ void epoll_poller::note_failure(const char* what, int error, bool& is_noted) noe
     if (std::exchange(is_noted, true)) {
         return;
     }
-    try {
-        detail::log(log_level::error, "a loop cannot {}, and tries again every {} ms: {}", what,
-                    rest_after_failure.count(),
-                    std::error_code(error, std::system_category()).message());
-    } catch (const std::exception&) {
-        // No memory for a line of the log; the loop goes on.
-    }
+    const detail::log_source source{"loop"};
+    detail::log(log_level::error, source.because({error, std::system_category()}),
+                "it cannot {}, and tries again every {} ms", what, rest_after_failure.count());
 }
 
 void epoll_poller::dispatch(int count) {

@@ -123,7 +123,8 @@ void loop::retire(std::shared_ptr<void> object) noexcept {
     } catch (const std::bad_alloc&) {
         alignas(std::shared_ptr<void>) std::byte never_released[sizeof object];
         ::new (static_cast<void*>(never_released)) std::shared_ptr<void>(std::move(object));
-        detail::log(log_level::error, "no memory to free an object by: it is kept for ever");
+        detail::log_limited(detail::log_kind::memory, {"loop"},
+                            "no memory to free an object by: it is kept for ever");
     }
 }
 

@@ -162,8 +162,8 @@ void datagram_channel::rest_from_receiving(std::error_code error) {
     }
     const auto pause = rests_.next(loop_->random());
     if (!std::exchange(is_receive_failure_logged_, true)) {
-        detail::log(log_level::warning, "{}: receive failed, trying again in {} ms: {}",
-                    host_.name(), pause.count(), error.message());
+        detail::log(log_level::warning, host_.writer().because(error),
+                    "receive failed, trying again in {} ms", pause.count());
     }
     rest_ = std::make_shared<runtime::pause>(loop_);
     update_interest();

@@ -11,6 +11,7 @@
 #include "session/waiting_senders.h"
 #include "transport/datagram_queue.h"
 #include "utils/counter.h"
+#include "utils/log.h"
 #include "utils/user_code.h"
 
 #include <network_system/session/datagram_config.h>
@@ -60,7 +61,7 @@ public:
     };
 
     [[nodiscard]] virtual std::shared_ptr<void> keep_alive() = 0;
-    /// Names it in error messages and log lines.
+    /// Names it in error messages.
     [[nodiscard]] virtual const std::string& name() const noexcept = 0;
     /// What calls fail with that come too late.
     [[nodiscard]] virtual errc not_running() const noexcept { return errc::connection_closed; }
@@ -79,6 +80,8 @@ public:
 
     /// A user callback threw.
     virtual void on_callback_exception(std::string_view what) noexcept = 0;
+    /// Whose the lines of the log about the channel are.
+    [[nodiscard]] virtual detail::log_source writer() const noexcept { return {}; }
     /// Exactly once, last.
     virtual void on_channel_gone(runtime::loop& where) noexcept = 0;
 

@@ -27,6 +27,7 @@ void framed_session::before_start() {
 }
 
 void framed_session::on_open() {
+    log_handshake();
     if (role() == session_role::server || !is_framed()) {
         guarded([this] { open(); });
     }

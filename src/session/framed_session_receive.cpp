@@ -202,9 +202,9 @@ bool framed_session::on_goodbye(transport::bytes_view payload) {
 
 bool framed_session::on_error_frame(transport::bytes_view payload) {
     const auto code = protocol::decode_reason(payload);
-    detail::log(log_level::warning, "{}: {} reports an error ({}): {}", id(),
-                remote_endpoint().to_string(), code.value_or(0),
-                protocol::decode_error_text(payload));
+    detail::log_limited(detail::log_kind::reported_error, writer(),
+                        "the peer reports an error ({}): {}", code.value_or(0),
+                        protocol::decode_error_text(payload));
     if (awaits_hello()) {
         note_failure("the server reports an error: " + protocol::decode_error_text(payload));
     }
@@ -219,8 +219,7 @@ bool framed_session::violate(errc code, std::string_view text, transport::bytes_
     if (awaits_hello()) {
         explain_no_hello(text);
     }
-    detail::log(log_level::warning, "{}: closing {}: {}", id(), remote_endpoint().to_string(),
-                whole);
+    detail::log_limited(detail::log_kind::violation, writer().because(code), "closing: {}", whole);
     if (is_framed() && !is_closing()) {
         under().queue().append(protocol::encode_error(static_cast<int>(code), whole));
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "runtime/callback_gate.h"
+#include "utils/log.h"
 
 #include <network_system/session/messaging_session.h>
 #include <network_system/session/ws_handshake.h>
@@ -69,6 +70,8 @@ public:
     /// A user callback threw.
     virtual void on_callback_exception(const messaging_session& who,
                                        std::string_view what) noexcept = 0;
+    /// Whose the lines of the log about its sessions are.
+    [[nodiscard]] virtual detail::log_source writer() const noexcept { return {}; }
 
 protected:
     /// A host in front of another one shares its gate.

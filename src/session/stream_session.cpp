@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace network_system::session {
@@ -21,6 +22,7 @@ namespace {
 constexpr std::uint64_t sign_of_life = 1024;
 // Of a connection that has nothing to do, with what belongs to it.
 constexpr std::size_t assumed_size = std::size_t{4} * 1024;
+constexpr unsigned most_missed_pings = std::numeric_limits<std::uint16_t>::max();
 
 /// Of a part of the interval, as where pongs are waited for a shorter time, as large a part.
 std::uint64_t sign_of_life_in(runtime::steady_time::duration elapsed, milliseconds interval) {
@@ -61,6 +63,7 @@ stream_session::~stream_session() {
 
 void stream_session::start() {
     self_ = shared_from_this();
+    age_.begin(loop().now());
     const bool has_begun = detail::contain([this] { before_start(); });
     transport_->start(*this);
     if (!has_begun) {
@@ -102,6 +105,9 @@ void stream_session::open() {
         rare_.reset();  // an idle session is small
     }
     schedule_deadline();
+    if (detail::is_logged(log_level::debug)) {
+        detail::log(log_level::debug, writer(), "open");
+    }
     host_->on_open(self_);
 }
 
@@ -222,6 +228,10 @@ bool stream_session::has_shown_life() {
     return shows;
 }
 
+bool stream_session::has_missed_all_pings() const noexcept {
+    return missed_pings_ >= std::min(config_->max_missed_pings, most_missed_pings);
+}
+
 void stream_session::keep_alive(runtime::steady_time now) {
     trim();
     const bool is_idle = has_idle_limit() && now >= idle_due();
@@ -242,11 +252,11 @@ void stream_session::keep_alive(runtime::steady_time now) {
     // When this comes far too late, it is this loop that was held up, and the answer may well be
     // waiting in the socket.
     const bool was_held_up = now > runtime::after(ping_due(), config_->ping_interval / 2);
-    if (missed_pings_ >= config_->max_missed_pings && !was_held_up) {
+    if (has_missed_all_pings() && !was_held_up) {
         give_up();
         return;
     }
-    ++missed_pings_;
+    missed_pings_ = static_cast<std::uint16_t>(std::min(missed_pings_ + 1U, most_missed_pings));
     last_ping_ = now;
     send_ping({}, operation_id::none);
 }

@@ -4,6 +4,7 @@
 #include "session/pull_queue.h"
 #include "session/rate_limit.h"
 #include "session/remote_queue.h"
+#include "session/session_age.h"
 #include "session/session_host.h"
 #include "session/wake_list.h"
 #include "transport/transport.h"
@@ -213,6 +214,12 @@ protected:
     [[nodiscard]] bool is_tls_pending() const {
         return transport_->is_secure() && !transport_->tls();
     }
+    /// Whose its lines of the log are. Not once it is gone.
+    [[nodiscard]] detail::log_source writer() const noexcept {
+        return host_->writer().about(id(), remote_endpoint());
+    }
+    /// The stream carries bytes, and a handshake of its own is over.
+    void log_handshake() const noexcept;
     /// The handshake is done: the host hears of the session. Inside a guard.
     void open();
     /// One message of the application, for the host or for whoever asks. Whether more callbacks may
@@ -473,6 +480,7 @@ private:
     [[nodiscard]] bool looks_halfway() const noexcept { return has_idle_limit() && !has_pings(); }
     [[nodiscard]] std::uint64_t least_taken() const noexcept;
     void keep_alive(runtime::steady_time now);
+    [[nodiscard]] bool has_missed_all_pings() const noexcept;
     [[nodiscard]] bool has_shown_life();
     /// The end that the application wants, by `deadline`.
     void wind_down(runtime::steady_time deadline);
@@ -480,7 +488,10 @@ private:
     [[nodiscard]] runtime::steady_time work_deadline() const noexcept;
     void begin_close(std::error_code reason, runtime::steady_time deadline);
     void stop_then(stop_handler& handler);
-    void log_failure() const;
+    void log_end(std::error_code reason) const;
+    /// Whether the peer, a client, has ended it without a single byte of its own, and without a
+    /// message of the application's: health checks look whether somebody listens, and go.
+    [[nodiscard]] bool was_visit(std::error_code reason) const noexcept;
     /// The callback of a message that is lost; empty when there is none left.
     [[nodiscard]] send_callback take_unsent();
     void fail_sends(errc code);
@@ -520,7 +531,9 @@ private:
     std::uint8_t holds_ = 0;
     // How many sizes of messages, from the smallest up, are short ones. Read by all.
     std::atomic<std::uint16_t> short_sizes_{0};
-    unsigned missed_pings_ = 0;
+    // No more of them are told apart than fit.
+    std::uint16_t missed_pings_ = 0;
+    session_age age_;
     runtime::steady_time last_ping_{};
     // When reading was resumed, or the peer has shown life by taking what it was sent.
     runtime::steady_time resumed_at_{};

@@ -196,22 +196,59 @@ void stream_session::on_closed(std::error_code reason) {
     discard_queued();
     run_completions();
     fail_pending(reason);
-    detail::contain([this] { log_failure(); });
+    detail::contain([&] { log_end(reason); });
+    // Before the host hears of it, in whose books a visit is no failure.
+    const std::error_code counted = was_visit(reason) ? std::error_code{} : reason;
     is_gone_.store(true, std::memory_order_release);
     const session_ptr self = self_;
     guarded([&] { host_->on_closed(self, reason, is_open_); });
     answer_stops(reason);
-    host_->on_gone(self, reason, metrics());
+    host_->on_gone(self, counted, metrics());
     let_go();
     loop().retire(std::move(host_));
     loop().retire(std::move(self_));
 }
 
-/// A client that does not get as far as open has it in the error of its start.
-void stream_session::log_failure() const {
-    if (const std::string text = failure_text();
-        !text.empty() && (is_open_ || role_ == session_role::server)) {
-        detail::log(log_level::warning, "{}: {}: {}", id(), remote_endpoint().to_string(), text);
+bool stream_session::was_visit(std::error_code reason) const noexcept {
+    const bool is_of_peer = reason == errc::connection_closed ||
+                            reason == errc::connection_truncated ||
+                            reason == errc::tls_handshake_failed;
+    return is_of_peer && role_ == session_role::server && !transport_->has_received() &&
+           sent_.load(std::memory_order_relaxed) == 0 && dropped_ == 0;
+}
+
+void stream_session::log_handshake() const noexcept {
+    if (!detail::is_logged(log_level::debug) || !transport_->is_secure()) {
+        return;
+    }
+    detail::contain([this] {
+        if (const auto agreed = transport_->tls()) {
+            detail::log(log_level::debug, writer(), "TLS handshake: {}, {}{}", agreed->protocol,
+                        agreed->cipher, agreed->is_resumed ? ", resumed" : "");
+        }
+    });
+}
+
+void stream_session::log_end(std::error_code reason) const {
+    if (!detail::is_logged(log_level::warning)) {
+        return;
+    }
+    const std::string text = failure_text();
+    const auto who = writer().because(reason);
+    // An answer of HTTP is no failure. A client that does not get as far as open has it in the
+    // error of its start.
+    if (!text.empty() && (is_open_ || role_ == session_role::server) &&
+        reason != errc::handshake_rejected && !was_visit(reason)) {
+        detail::log_limited(detail::log_kind::failed_session, who, "{}", text);
+    }
+    if (detail::is_logged(log_level::debug)) {
+        const session_metrics all = metrics();
+        detail::log(log_level::debug, who,
+                    "closed{}{}{}; received {} messages, {} bytes; sent {} messages, {} bytes, {} "
+                    "dropped; after {:.1f} s",
+                    is_open_ ? "" : " before it was open", text.empty() ? "" : ": ", text,
+                    all.messages_received, all.bytes_received, all.messages_sent, all.bytes_sent,
+                    all.messages_dropped, age_.seconds(loop().now()));
     }
 }
 

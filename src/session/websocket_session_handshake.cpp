@@ -28,6 +28,7 @@ ws_request asked(std::string_view head) {
 }  // namespace
 
 void websocket_session::on_open() {
+    log_handshake();
     if (role() == session_role::server) {
         opening_ = std::make_unique<opening>(opening{websocket::request_parser(terms_->limits)});
     } else {
@@ -146,6 +147,10 @@ void websocket_session::judge_response() {
 }
 
 void websocket_session::open_with(ws_request&& request, std::string_view subprotocol) {
+    if (detail::is_logged(log_level::debug)) {
+        detail::log(log_level::debug, writer(), "WebSocket handshake: path '{}'{}{}",
+                    request.path(), subprotocol.empty() ? "" : ", subprotocol ", subprotocol);
+    }
     if (terms_->keep_request || !subprotocol.empty()) {
         agreed_ = std::make_unique<const agreement>(agreement{
             terms_->keep_request ? std::move(request) : ws_request{}, std::string(subprotocol)});
@@ -169,7 +174,7 @@ void websocket_session::answer_http(const Result<std::string>& whole, unsigned s
 /// What the application wants to answer is nothing that HTTP knows. That is its fault, not the
 /// client's: it is told.
 void websocket_session::refuse_answer(const error_info& why) {
-    detail::log(log_level::error, "{}: {}", id(), why.message);
+    detail::log_limited(detail::log_kind::unusable_answer, writer(), "{}", why.message);
     note_failure(why.message);
     answer_http(websocket::encode_response(cannot_answer), errc::invalid_argument);
 }
@@ -182,6 +187,10 @@ void websocket_session::refuse(const websocket::http_error& error, errc reason) 
         "answered HTTP {}: {}{}", error.status, error.text,
         spoken.empty() || spoken == "HTTP" ? "" : ": " + detail::describe_received(first_bytes())));
     host().on_refused(self(), error.status);
+    if (reason == errc::handshake_rejected) {
+        // What is no proper request is a violation; what the application answers is none.
+        detail::log_limited(detail::log_kind::violation, writer(), "{}", noted_failure());
+    }
     answer_http(whole, reason);
 }
 

@@ -121,8 +121,8 @@ void websocket_session::note_close(const websocket::close_frame& said) {
 }
 
 void websocket_session::violate(const websocket::violation& broken) {
-    detail::log(log_level::warning, "{}: closing {}: {}", id(), remote_endpoint().to_string(),
-                broken.text);
+    detail::log_limited(detail::log_kind::violation, writer().because(broken.code), "closing: {}",
+                        broken.text);
     end_with(broken.close, broken.text, false, broken.code);
 }
 

@@ -45,8 +45,8 @@ void simulated_pool::run_once() {
     time.note(event::pool_task, number_, tasks_.size());
     is_inside_ = true;
     if (const auto thrown = network_system::detail::run_user_code(task)) {
-        network_system::detail::log(log_level::error, "{}: a task threw: {}", source_name,
-                                    thrown->text);
+        network_system::detail::log_limited(network_system::detail::log_kind::thrown, {source_name},
+                                            "a task threw: {}", thrown->text);
     }
     is_inside_ = false;
     if (!tasks_.empty()) {

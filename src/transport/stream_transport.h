@@ -39,6 +39,13 @@ public:
     void set_deadline(steady_time when) override;
     [[nodiscard]] bool is_open() const noexcept override { return state_ == state::open; }
     [[nodiscard]] peer_progress take_progress() override;
+    [[nodiscard]] bool has_received() const noexcept override {
+        if constexpr (is_layered) {
+            return stream_.has_received();
+        } else {
+            return transport::has_received();
+        }
+    }
     [[nodiscard]] std::string failure_text() const override;
     [[nodiscard]] std::optional<tls_info> tls() const override;
     [[nodiscard]] bool is_secure() const noexcept override { return is_layered; }

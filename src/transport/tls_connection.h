@@ -71,6 +71,9 @@ public:
     void note_broken();
 
     [[nodiscard]] bool is_established() const noexcept { return is_established_; }
+    /// Whether anything has ever come of the stream below. Of a handshake that goes on, reads are
+    /// counted from its beginning.
+    [[nodiscard]] bool has_received() const noexcept { return is_established_ || reads_ > 0; }
     /// All bytes that the stream below has taken, modulo 2^32.
     [[nodiscard]] std::uint32_t written_below() const noexcept { return written_below_; }
     /// Whether a read would bring something although nothing arrives.

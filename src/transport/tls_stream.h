@@ -72,6 +72,8 @@ public:
     /// `shutdown_write`.
     [[nodiscard]] io_result end_writing() { return tls_->end_writing(); }
     [[nodiscard]] bool is_established() const noexcept { return tls_->is_established(); }
+    /// Whether anything has ever come of the stream below.
+    [[nodiscard]] bool has_received() const noexcept { return tls_->has_received(); }
     [[nodiscard]] bool has_more_to_read() const noexcept { return tls_->has_more_to_read(); }
     /// Whether the last read got all it asked for below, where more may be left.
     [[nodiscard]] bool has_filled_read() const noexcept { return tls_->has_filled_read(); }

@@ -133,6 +133,8 @@ public:
     /// How much the peer has taken since the last call; see socket_stream::take_progress.
     [[nodiscard]] virtual peer_progress take_progress() = 0;
 
+    /// Whether the peer has ever sent a byte, of a handshake too.
+    [[nodiscard]] virtual bool has_received() const noexcept { return counters_.bytes_read > 0; }
     /// What the stream can say about its failure beyond the code; mostly nothing.
     [[nodiscard]] virtual std::string failure_text() const { return {}; }
     /// What a TLS handshake agreed on; nothing before it is complete, and without TLS. Any thread.

@@ -15,7 +15,8 @@ bool contain(const Work& work) {
         work();
         return true;
     } catch (const std::bad_alloc&) {
-        log(log_level::error, "memory has run out, and something was left undone for it");
+        log_limited(log_kind::memory, {},
+                    "memory has run out, and something was left undone for it");
         return false;
     }
 }

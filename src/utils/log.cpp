@@ -1,11 +1,14 @@
 #include "utils/log.h"
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdio>
 #include <exception>
+#include <iterator>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <utility>
 
 #ifndef _WIN32
@@ -34,10 +37,58 @@ sink_slot& slot() {
     return *instance;
 }
 
-void write_to_stderr(log_level level, std::string_view message) {
-    const std::string_view name = to_string(level);
-    std::fprintf(stderr, "network_system [%.*s] %.*s\n", static_cast<int>(name.size()), name.data(),
-                 static_cast<int>(message.size()), message.data());
+/// What a peer has said may hold anything: a line stays one line.
+void append_printable(fmt::memory_buffer& line, std::string_view text) {
+    constexpr unsigned char first_printable = 0x20;
+    constexpr unsigned char del = 0x7F;
+    for (const char each : text) {
+        const auto byte = static_cast<unsigned char>(each);
+        if (byte < first_printable || byte == del) {
+            fmt::format_to(std::back_inserter(line), "\\x{:02X}", byte);
+        } else {
+            line.push_back(each);
+        }
+    }
+}
+
+fmt::memory_buffer line_of(const log_record& record) {
+    fmt::memory_buffer line;
+    const auto append = [&line](std::string_view text) { append_printable(line, text); };
+    append("network_system [");
+    append(to_string(record.level));
+    append("]");
+    const std::size_t before = line.size();
+    if (!record.component.empty()) {
+        append(" ");
+        append(record.component);
+    }
+    if (!record.object_id.empty()) {
+        append("(");
+        append(record.object_id);
+        append(")");
+    }
+    if (!record.session_id.empty()) {
+        append(" ");
+        append(record.session_id);
+    }
+    if (record.peer != nullptr) {
+        append(" ");
+        append(record.peer->to_string());
+    }
+    append(line.size() > before ? ": " : " ");
+    append(record.text);
+    if (record.error) {
+        append(" (");
+        append(record.error.message());
+        append(")");
+    }
+    return line;
+}
+
+void write_to_stderr(const log_record& record) {
+    fmt::memory_buffer line = line_of(record);
+    line.push_back('\n');
+    (void)std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
 }  // namespace
@@ -46,23 +97,56 @@ namespace detail {
 
 std::atomic<int> log_threshold{static_cast<int>(log_level::warning)};
 
-void write_log(log_level level, std::string_view message) noexcept {
+void write_log(log_level level, const log_source& who, std::string_view text) noexcept {
     try {
         std::shared_ptr<const log_sink> sink;
         {
             const std::lock_guard lock(slot().mutex);
             sink = slot().sink;
         }
+        const log_record record{level,    who.component, who.object_id, who.session_id,
+                                who.peer, text,          who.error};
         if (sink) {
-            (*sink)(level, message);
+            (*sink)(record);
         } else {
-            write_to_stderr(level, message);
+            write_to_stderr(record);
         }
     } catch (const std::exception& failure) {
         // The sink failed: the one place left to say so is standard error.
         std::fprintf(stderr, "network_system: the log sink threw: %s\n", failure.what());
     } catch (...) {
         std::fprintf(stderr, "network_system: the log sink threw\n");
+    }
+}
+
+namespace {
+
+// Of what belongs to no server or client.
+constinit log_limits limits_of_process;
+
+log_limits& limits_of(const log_source& who) noexcept {
+    return who.limits != nullptr ? *who.limits : limits_of_process;
+}
+
+void tell_of(log_kind kind, const log_source& who, const log_limit::verdict& told) noexcept {
+    if (told.held_back > 0) {
+        log(level_of(kind), {who.component, who.object_id, who.limits},
+            "{}: and {} more in the last {} s", name_of(kind), told.held_back, told.seconds);
+    }
+}
+
+}  // namespace
+
+bool may_log(log_kind kind, const log_source& who) noexcept {
+    const auto asked = limits_of(who).of(kind).ask(std::chrono::steady_clock::now());
+    tell_of(kind, who, asked);
+    return asked.may_pass;
+}
+
+void tell_held_back(const log_source& who) noexcept {
+    for (std::size_t i = 0; i < log_kinds; ++i) {
+        const auto kind = static_cast<log_kind>(i);
+        tell_of(kind, who, limits_of(who).of(kind).settle(std::chrono::steady_clock::now()));
     }
 }
 
@@ -93,6 +177,10 @@ std::string_view to_string(log_level level) noexcept {
                                                            "warning", "error", "off"};
     const auto index = static_cast<std::size_t>(level);
     return index < names.size() ? names[index] : "unknown";
+}
+
+std::string to_string(const log_record& record) {
+    return fmt::to_string(line_of(record));
 }
 
 }  // namespace network_system

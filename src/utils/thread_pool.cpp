@@ -215,7 +215,8 @@ private:
             return;
         }
         if (const auto thrown = detail::run_user_code(task)) {
-            detail::log(log_level::error, "{}: a task threw: {}", source_name, thrown->text);
+            detail::log_limited(detail::log_kind::thrown, {source_name}, "a task threw: {}",
+                                thrown->text);
         }
     }
 

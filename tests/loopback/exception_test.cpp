@@ -12,8 +12,9 @@ class log_watch {
 public:
     log_watch() {
         network_system::set_log_level(network_system::log_level::error);
-        network_system::set_log_sink(
-            [lines = lines_](auto, std::string_view line) { lines->add(std::string(line)); });
+        network_system::set_log_sink([lines = lines_](const network_system::log_record& record) {
+            lines->add(to_string(record));
+        });
     }
     log_watch(const log_watch&) = delete;
     log_watch& operator=(const log_watch&) = delete;

@@ -1,13 +1,12 @@
 // Callbacks that are not there, and callbacks that come too late.
 #include "loopback/support.h"
+#include "support/heard_log.h"
 
 #include <network_system/core/messaging_udp_client.h>
 #include <network_system/core/messaging_udp_server.h>
 
-#include <mutex>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace loopback {
 namespace {
@@ -15,35 +14,18 @@ namespace {
 using network_system::core::messaging_udp_client;
 using network_system::core::messaging_udp_server;
 
-/// What is logged at warning and above while it lives.
-class heard_log {
-public:
-    heard_log() {
-        network_system::set_log_sink([this](network_system::log_level, std::string_view line) {
-            const std::lock_guard lock(mutex_);
-            lines_.emplace_back(line);
-        });
-        network_system::set_log_level(network_system::log_level::warning);
-    }
-    heard_log(const heard_log&) = delete;
-    heard_log& operator=(const heard_log&) = delete;
-    ~heard_log() {
-        network_system::set_log_level(network_system::log_level::off);
-        network_system::set_log_sink({});
-    }
-    [[nodiscard]] std::size_t count(std::string_view words) const {
-        const std::lock_guard lock(mutex_);
-        std::size_t found = 0;
-        for (const std::string& each : lines_) {
-            found += each.find(words) != std::string::npos ? 1U : 0U;
-        }
-        return found;
-    }
+using network_system::log_level;
+using network_system::testing::heard_line;
+using network_system::testing::heard_log;
 
-private:
-    mutable std::mutex mutex_;
-    std::vector<std::string> lines_;
-};
+/// How many lines of `who` begin with `words`.
+std::size_t count(const heard_log& heard, std::string_view who, std::string_view words) {
+    return heard
+        .texts([&](const heard_line& each) {
+            return each.object_id == who && each.text.rfind(words, 0) == 0;
+        })
+        .size();
+}
 
 TEST(field_faults, a_callback_that_is_set_after_the_start_is_told) {
     messaging_server server("late-server");
@@ -54,10 +36,10 @@ TEST(field_faults, a_callback_that_is_set_after_the_start_is_told) {
     ASSERT_TRUE(is_ok(client.start_client("127.0.0.1", server.local_port())));
     ASSERT_TRUE(is_ok(datagrams.start_server(0)));
     ASSERT_TRUE(is_ok(sender.start_client("127.0.0.1", datagrams.local_port())));
-    const heard_log heard;
+    const heard_log heard(log_level::warning);
     const auto is_late = [&](const VoidResult& set, std::string_view who) {
         EXPECT_TRUE(fails_with(set, errc::invalid_argument));
-        EXPECT_EQ(heard.count(std::string(who) + ": a callback was set too late"), 1U);
+        EXPECT_EQ(count(heard, who, "a callback was set too late"), 1U);
     };
     is_late(server.set_writable_callback({}), "late-server");
     is_late(client.set_writable_callback({}), "late-client");
@@ -69,7 +51,7 @@ TEST(field_faults, a_message_without_a_receive_callback_is_unread_and_told_once)
     messaging_server server("deaf-server");
     messaging_client client("deaf-client");
     ASSERT_TRUE(is_ok(server.start_server(0)));
-    const heard_log heard;
+    const heard_log heard(log_level::warning);
     ASSERT_TRUE(is_ok(client.start_client("127.0.0.1", server.local_port())));
     for (int i = 0; i < 3; ++i) {
         ASSERT_TRUE(is_ok(client.send_packet("anybody?")));
@@ -84,8 +66,8 @@ TEST(field_faults, a_message_without_a_receive_callback_is_unread_and_told_once)
     EXPECT_EQ(at_server.messages_received, 0U);
     EXPECT_EQ(at_server.requests_received, 1U);
     EXPECT_EQ(client.metrics().totals.messages_received, 1U) << "the answer to the request";
-    EXPECT_EQ(heard.count("deaf-server: something has arrived"), 1U);
-    EXPECT_EQ(heard.count("deaf-client: something has arrived"), 1U);
+    EXPECT_EQ(count(heard, "deaf-server", "something has arrived"), 1U);
+    EXPECT_EQ(count(heard, "deaf-client", "something has arrived"), 1U);
 }
 
 TEST(field_faults, a_datagram_without_a_receive_callback_is_unread_and_told_once) {
@@ -93,13 +75,13 @@ TEST(field_faults, a_datagram_without_a_receive_callback_is_unread_and_told_once
     messaging_udp_client client("client");
     ASSERT_TRUE(is_ok(server.start_server(0)));
     ASSERT_TRUE(is_ok(client.start_client("127.0.0.1", server.local_port())));
-    const heard_log heard;
+    const heard_log heard(log_level::warning);
     for (int i = 0; i < 3; ++i) {
         ASSERT_TRUE(is_ok(client.send_packet("anybody?")));
     }
     ASSERT_TRUE(eventually([&] { return server.metrics().datagrams_unread == 3; }));
     EXPECT_EQ(server.metrics().datagrams_received, 0U);
-    EXPECT_EQ(heard.count("deaf-server: something has arrived"), 1U);
+    EXPECT_EQ(count(heard, "deaf-server", "something has arrived"), 1U);
 }
 
 }  // namespace

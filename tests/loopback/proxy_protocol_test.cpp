@@ -136,7 +136,7 @@ TEST_P(ProxyProtocolTest, AConnectionWithoutAValidHeaderIsClosed) {
     for (const row& each :
          {row{bytes{'G', 'E', 'T'}, false, errc::protocol_error},
           row{frame_of(type_data, pattern(3)), false, errc::protocol_error},
-          row{bytes{}, true, errc::connection_truncated},
+          row{bytes{0x0D}, true, errc::connection_truncated},
           row{{good.begin(), good.end() - 1}, true, errc::connection_truncated},
           row{proxy_wire(proxy_proxy, 0x12, proxy_tcp4_block()), false, errc::protocol_error}}) {
         raw_peer peer = raw_peer::connect(port);

@@ -269,7 +269,7 @@ TEST_P(runners, keep_what_is_posted_before_they_run) {
 TEST(epoll_runners, rest_and_say_so_once_when_their_set_cannot_be_waited_for) {
     loopback::collector<std::string> lines;
     set_log_level(log_level::error);
-    set_log_sink([&](log_level, std::string_view line) { lines.add(std::string(line)); });
+    set_log_sink([&](const log_record& record) { lines.add(to_string(record)); });
     on_a_runner loop(readiness_method::automatic);
     int set = -1;
     loop.run([&] { set = dynamic_cast<epoll_poller&>(loop->sockets()).native_set(); });

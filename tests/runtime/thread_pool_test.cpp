@@ -127,7 +127,7 @@ TEST(thread_pool, bounds_what_waits) {
 TEST(thread_pool, survives_what_a_task_throws) {
     collector<std::string> lines;
     set_log_level(log_level::error);
-    set_log_sink([&](log_level, std::string_view line) { lines.add(std::string(line)); });
+    set_log_sink([&](const log_record& record) { lines.add(to_string(record)); });
     thread_pool pool(1);
     ASSERT_TRUE(is_ok(pool.submit([] { throw std::runtime_error("on purpose"); })));
     ASSERT_TRUE(is_ok(pool.submit([] { throw 42; })));

@@ -1,4 +1,5 @@
 // What the log says of TLS, and what it must never say.
+#include "support/heard_log.h"
 #include "tls/secure_support.h"
 
 #include <network_system/utils/log.h>
@@ -9,18 +10,21 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace secure {
 namespace {
+
+using network_system::testing::heard_line;
+using network_system::testing::heard_log;
 
 /// Everything that is logged, however unimportant.
 class SecureLog : public testing::Test {
 protected:
     void SetUp() override {
-        network_system::set_log_sink(
-            [lines = lines_](network_system::log_level level, std::string_view message) {
-                lines->add({level, std::string(message)});
-            });
+        network_system::set_log_sink([lines = lines_](const network_system::log_record& record) {
+            lines->add({record.level, to_string(record)});
+        });
         network_system::set_log_level(network_system::log_level::trace);
     }
     void TearDown() override {
@@ -92,6 +96,54 @@ TEST_F(SecureLog, HoldsNoKeyNoPasswordAndNoPlaintext) {
     expect_nowhere("PRIVATE KEY");
     expect_nowhere(password);
     expect_nowhere(message);
+}
+
+TEST(secure_log, a_health_check_is_no_session_error_and_no_warning) {
+    for (const bool resets : {false, true}) {
+        const heard_log heard(network_system::log_level::info);
+        secure_server server(for_server());
+        raw_peer checker = raw_peer::unconnected();
+        ASSERT_TRUE(checker.connect_to(server.start()));
+        if (resets) {
+            checker.reset();
+        } else {
+            checker.close();
+        }
+        ASSERT_TRUE(server.errors.wait_for(1));
+        ASSERT_TRUE(is_ok(server.server.stop_server()));
+        EXPECT_EQ(server.server.metrics().session_errors, 0U) << resets;
+        EXPECT_EQ(heard.warnings(), std::vector<std::string>{});
+    }
+}
+
+TEST(secure_log, who_leaves_in_the_handshake_is_a_session_error_and_a_warning) {
+    const heard_log heard(network_system::log_level::warning);
+    secure_server server(for_server());
+    raw_peer peer = raw_peer::unconnected();
+    ASSERT_TRUE(peer.connect_to(server.start()));
+    ASSERT_TRUE(peer.send(bytes{0x16, 0x03, 0x01}));
+    peer.half_close();
+    ASSERT_TRUE(server.errors.wait_for(1));
+    ASSERT_TRUE(is_ok(server.server.stop_server()));
+    EXPECT_EQ(server.server.metrics().session_errors, 1U);
+    EXPECT_EQ(heard.warnings().size(), 1U);
+}
+
+TEST(secure_log, debug_shows_the_version_and_the_cipher_before_the_session_is_open) {
+    const heard_log heard(network_system::log_level::debug);
+    secure_server server(for_server());
+    secure_client client(for_client());
+    ASSERT_TRUE(is_ok(client.client.start_client("localhost", server.start())));
+    EXPECT_TRUE(client.exchange("hello"));
+    const std::string id = server.sessions.at(0)->id();
+    ASSERT_TRUE(is_ok(client.client.stop_client()));
+    ASSERT_TRUE(is_ok(server.server.stop_server()));
+    const auto of_session =
+        heard.texts([&](const heard_line& each) { return each.session_id == id; });
+    ASSERT_EQ(of_session.size(), 4U) << testing::PrintToString(of_session);
+    EXPECT_EQ(of_session[1].rfind("TLS handshake: TLSv1.3, TLS_", 0), 0U) << of_session[1];
+    EXPECT_EQ(of_session[2], "open");
+    EXPECT_NE(heard.find("listening on").text.find("framing::message over TLS"), std::string::npos);
 }
 
 }  // namespace

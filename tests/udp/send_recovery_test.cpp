@@ -26,7 +26,7 @@ struct recovery_case {
     std::vector<step> steps;
 };
 
-class Recovery : public testing::TestWithParam<recovery_case> {};
+class Recovery : public ::testing::TestWithParam<recovery_case> {};
 
 TEST_P(Recovery, BlamesWhomItConcerns) {
     send_recovery recovery(false);
@@ -47,7 +47,7 @@ TEST_P(Recovery, BlamesWhomItConcerns) {
 
 INSTANTIATE_TEST_SUITE_P(
     All, Recovery,
-    testing::Values(
+    ::testing::Values(
         recovery_case{"nothing", {{taken, {}, 0}, {taken, {}, 0}}},
         recovery_case{"prohibited", {{EHOSTUNREACH, verdict::again, 0}, {taken, {}, EHOSTUNREACH}}},
         recovery_case{"fragmentation_needed",

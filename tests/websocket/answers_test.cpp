@@ -12,10 +12,9 @@ namespace {
 class error_log {
 public:
     error_log() {
-        network_system::set_log_sink(
-            [lines = lines_](network_system::log_level, std::string_view line) {
-                lines->add(std::string(line));
-            });
+        network_system::set_log_sink([lines = lines_](const network_system::log_record& record) {
+            lines->add(to_string(record));
+        });
         network_system::set_log_level(network_system::log_level::error);
     }
     error_log(const error_log&) = delete;

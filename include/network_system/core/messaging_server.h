@@ -38,9 +38,10 @@ struct server_metrics {
     /// accept() failed (too many open files, for example) and was retried after a pause.
     std::uint64_t accept_errors = 0;
     /// Connections of trusted proxies that ended before their PROXY header was complete, or whose
-    /// header was malformed.
+    /// header was malformed. Not those that the proxy ended without a byte, as health checks do.
     std::uint64_t proxy_errors = 0;
-    /// Sessions that ended with an error.
+    /// Sessions that ended with an error. Not those that the client ended without a byte of its
+    /// own, before a message had gone to it, as health checks do.
     std::uint64_t session_errors = 0;
     /// Exceptions that left a user callback; each closed its session.
     std::uint64_t callback_exceptions = 0;
