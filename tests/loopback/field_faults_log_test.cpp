@@ -152,7 +152,11 @@ TEST(field_faults_log, debug_shows_the_life_of_a_connection_in_its_order) {
     });
     EXPECT_TRUE(are(of_session, {"accepted on 127.0.0.1:" + std::to_string(port), "open",
                                  "closed; received 1 messages, "}));
-    const heard_line closed = heard.find("closed; received 1 messages");
+    const auto all = heard.lines();
+    const auto last = std::find_if(all.rbegin(), all.rend(),
+                                   [&](const heard_line& each) { return each.session_id == id; });
+    ASSERT_NE(last, all.rend());
+    const heard_line& closed = *last;
     EXPECT_EQ(closed.level, log_level::debug);
     EXPECT_EQ(closed.object_id, "test-server");
     EXPECT_EQ(closed.peer, peer);
