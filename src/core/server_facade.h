@@ -36,14 +36,15 @@ public:
                                                          : "the server is still stopping",
                                        base::id());
             };
+            // Before the facade's lock is taken: it may log.
+            auto transports = make_transports(security, {}, 0, base::id());
+            if (!transports) {
+                return transports.error();
+            }
             // One that cannot start is let go after the lock.
             std::shared_ptr<Engine> next;
             const auto make_and_start =
                 [&](const auto& callbacks) -> Result<std::shared_ptr<Engine>> {
-                auto transports = make_transports(security, {}, 0, base::id());
-                if (!transports) {
-                    return transports.error();
-                }
                 auto pool = make_pool(options, base::id());
                 if (!pool) {
                     return pool.error();

@@ -70,7 +70,8 @@ public:
     VoidResult set(const Assign& assign) {
         return detail::within_memory([&]() -> VoidResult {
             if (is_started_) {
-                return core::late_callback(udp_source, {}, "callbacks are set before start_receive");
+                return core::late_callback(udp_source, {},
+                                           "callbacks are set before start_receive");
             }
             assign(*callbacks_);
             return ok();
