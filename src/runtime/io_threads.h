@@ -4,8 +4,6 @@
 
 #include <memory>
 
-namespace network_system::runtime {
-
 /// The threads of all private pools of the process. A thread may have to end where nobody may wait
 /// for it (its own callback dropped the last reference); it is joined later then. While the process
 /// exits, all that still run are ended: none may run on when statics are destroyed or the library
@@ -16,7 +14,7 @@ namespace network_system::runtime {
 /// at that moment stays open in the child.
 ///
 /// Thread-safety: every function may be called from any thread.
-namespace io_threads {
+namespace network_system::runtime::io_threads {
 
 struct io_thread;
 using handle = std::shared_ptr<io_thread>;
@@ -32,5 +30,4 @@ void end(const handle& which);
 /// At the exit of the process the threads end after every object whose constructor has called this.
 void end_after_caller();
 
-}  // namespace io_threads
-}  // namespace network_system::runtime
+}  // namespace network_system::runtime::io_threads
