@@ -90,7 +90,7 @@ private:
 #endif
 
     [[nodiscard]] io_count receive_one(socket_handle handle, slice into,
-                                       incoming_datagrams& place) {
+                                       incoming_datagrams& place) const {
 #if NETWORK_HAS_PACKET_INFO
         if (reports_destinations_) {
             return receive_with_destination(handle, into, place);

@@ -34,19 +34,19 @@ namespace {
 /// because no interface but the loopback has one of it. A name that does not exist has none, and a
 /// name server that does not answer does not answer the second time either.
 bool may_have_other_family(int status, const std::string& host) noexcept {
-    switch (status) {
 #ifdef EAI_NODATA
-        case EAI_NODATA: return true;
+    if (status == EAI_NODATA) {
+        return true;
+    }
 #endif
 #ifdef EAI_ADDRFAMILY
-        case EAI_ADDRFAMILY: return true;
-#endif
-        // RFC 6761 section 6.3: it always exists. The others are what Debian calls it.
-        case EAI_NONAME:
-            return host == "localhost" || host.ends_with(".localhost") || host == "ip6-localhost" ||
-                   host == "ip6-loopback";
-        default: return false;
+    if (status == EAI_ADDRFAMILY) {
+        return true;
     }
+#endif
+    // RFC 6761 section 6.3: it always exists. The others are what Debian calls it.
+    return status == EAI_NONAME && (host == "localhost" || host.ends_with(".localhost") ||
+                                    host == "ip6-localhost" || host == "ip6-loopback");
 }
 
 /// What getaddrinfo has answered, in words. Called before anything else can change errno.

@@ -111,7 +111,7 @@ public:
     /// The same with bytes that `fill(to, offset, size)` writes, in one piece or several.
     template <typename Fill>
     void append(std::size_t size, const Fill& fill) {
-        if (size != 0 && size + sizeof(write_chunk::position) <= room()) {
+        if (size != 0 && has_room(size + sizeof(write_chunk::position))) {
             fill(static_cast<write_chunk&>(*tail_).take(size), 0, size);
             bytes_ += size;
         } else {
@@ -202,7 +202,6 @@ private:
             offset += part;
         }
     }
-    [[nodiscard]] std::size_t room() const noexcept { return tail_ != nullptr ? tail_->room : 0; }
 
     /// Where the next byte would be appended.
     struct position {
@@ -218,7 +217,9 @@ private:
 
     /// Copies a segment of another queue to the end, if it is a small one and there is room for it.
     [[nodiscard]] bool take_in(const write_segment& more) noexcept;
-    [[nodiscard]] bool has_room(std::size_t wanted) const noexcept { return room() >= wanted; }
+    [[nodiscard]] bool has_room(std::size_t wanted) const noexcept {
+        return tail_ != nullptr && tail_->room >= wanted;
+    }
     [[nodiscard]] write_chunk& tail_with_room(std::size_t wanted) {
         return has_room(wanted) ? static_cast<write_chunk&>(*tail_) : add_chunk();
     }
