@@ -35,7 +35,8 @@ template <typename T>
 void empty_and_keep(std::vector<T>& items) {
     items.clear();
     if (items.capacity() > most_kept) {
-        items.shrink_to_fit();
+        std::vector<T>().swap(items);
+        reserve_ahead(items);
     }
 }
 
@@ -47,7 +48,12 @@ constinit thread_local bool loop::runs_callbacks_ = false;
 loop::loop(const make_driver& driver, const make_poller& sockets, time_source& time, network& net)
     : time_(time), net_(net), now_(time.now()), deadlines_(now_),
       read_buffer_(std::make_unique_for_overwrite<std::uint8_t[]>(read_buffer_size)),
-      driver_(driver(*this)), poller_(sockets(*this)) {}
+      driver_(driver(*this)), poller_(sockets(*this)) {
+    tasks_.reserve(2 * kept_ahead);
+    running_tasks_.reserve(2 * kept_ahead);
+    retired_.reserve(2 * kept_ahead);
+    freed_.reserve(2 * kept_ahead);
+}
 
 loop::~loop() {
     shutdown();
@@ -193,13 +199,11 @@ void loop::finish_batch() {
 
 void loop::free_retired() {
     // Swapped out first: destructors may run user code that retires or sends more.
-    std::vector<std::shared_ptr<void>> freed;
+    std::vector<std::shared_ptr<void>> freed = std::exchange(freed_, {});
     freed.swap(retired_);
     empty_and_keep(freed);
-    if (retired_.capacity() < freed.capacity()) {
-        freed.insert(freed.end(), std::make_move_iterator(retired_.begin()),
-                     std::make_move_iterator(retired_.end()));
-        freed.swap(retired_);
+    if (freed_.capacity() < freed.capacity()) {
+        freed_.swap(freed);
     }
 }
 

@@ -219,6 +219,8 @@ private:
     std::shared_ptr<callback_gate> entered_gate_;
     std::atomic<bool> is_silenced_{false};
     std::vector<std::shared_ptr<void>> retired_;
+    // Room for the next ones while the last are let go of.
+    std::vector<std::shared_ptr<void>> freed_;
     std::vector<unique_function<void()>> running_tasks_;
     steady_time wake_requested_ = steady_time::max();
 

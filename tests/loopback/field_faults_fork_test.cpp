@@ -16,6 +16,7 @@ namespace loopback {
 namespace {
 
 using network_system::core::listener;
+using network_system::testing::are_left_alone;
 using network_system::testing::child_end;
 using network_system::testing::open_descriptors;
 using network_system::testing::succeeds_in_child;
@@ -54,7 +55,7 @@ protected:
 INSTANTIATE_TEST_SUITE_P(Method, field_faults_fork, both_methods(), method_of);
 
 TEST_P(field_faults_fork, a_child_that_destroys_its_copies_hangs_and_breaks_the_parents) {
-    const std::size_t watched = watched_descriptors();
+    const auto watched = watched_descriptors();
     EXPECT_TRUE(succeeds_in_child([&] {
         client.reset();
         server.reset();
@@ -63,7 +64,7 @@ TEST_P(field_faults_fork, a_child_that_destroys_its_copies_hangs_and_breaks_the_
             EXPECT_EQ(open_descriptors("anon_inode:"), 0U);
         }
     }));
-    EXPECT_EQ(watched_descriptors(), watched) << "what is watched is the parent's";
+    EXPECT_TRUE(are_left_alone(watched)) << "what is watched is the parent's";
     expect_parent_goes_on();
 }
 
@@ -154,6 +155,9 @@ TEST_P(field_faults_fork, the_exit_of_a_child_waits_for_threads_that_it_does_not
 }
 
 TEST_P(field_faults_fork, a_child_finds_locks_that_nobody_will_give_back) {
+    if (is_sanitized) {
+        GTEST_SKIP() << "the locks of a sanitizer are among those that nobody gives back";
+    }
     // Other threads are in the middle of everything while this one forks.
     test_server sink(for_server());
     sink.on_receive = [](const session_ptr&, std::span<const std::uint8_t>) {};
@@ -316,13 +320,13 @@ TEST_P(field_faults_fork, an_io_context_that_goes_in_a_child_changes_the_parents
     }
     client.reset();
     server.reset();
-    const std::size_t watched = watched_descriptors();
+    const auto watched = watched_descriptors();
     EXPECT_TRUE(succeeds_in_child([&] {
         on_context.reset();
         context.reset();
         EXPECT_EQ(open_descriptors("socket:"), 1U) << "the peer's";
     }));
-    EXPECT_EQ(watched_descriptors(), watched);
+    EXPECT_TRUE(are_left_alone(watched));
     raw_peer peer = raw_peer::connect(its_port);
     while (on_context->sessions.size() < 2) {
         context->run_one();

@@ -54,14 +54,27 @@ std::size_t stop() noexcept {
 
 }  // namespace failing_heap
 
-// The array, nothrow and sized forms of the standard library call these.
+// The array and sized forms of the standard library call these. Sanitizers have nothrow forms of
+// their own.
 void* operator new(std::size_t size) {
     return allocated(size, alignof(std::max_align_t));
 }
 void* operator new(std::size_t size, std::align_val_t alignment) {
     return allocated(size, static_cast<std::size_t>(alignment));
 }
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+    return must_fail() ? nullptr : std::malloc(size == 0 ? 1 : size);
+}
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
+    return must_fail() ? nullptr : std::malloc(size == 0 ? 1 : size);
+}
 void operator delete(void* memory) noexcept {
+    std::free(memory);
+}
+void operator delete[](void* memory) noexcept {
+    std::free(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept {
     std::free(memory);
 }
 void operator delete(void* memory, std::size_t) noexcept {

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <string>
 #include <system_error>
 
@@ -72,16 +73,30 @@ template <typename Work>
     return count;
 }
 
-/// The sockets and timers that the process's epoll sets watch.
-[[nodiscard]] inline std::size_t watched_descriptors() {
-    std::size_t count = 0;
+/// How many sockets and timers each epoll set of the process watches, by its descriptor.
+using watched_sets = std::map<std::string, std::size_t>;
+
+[[nodiscard]] inline watched_sets watched_descriptors() {
+    watched_sets all;
     for (const auto& each : std::filesystem::directory_iterator("/proc/self/fdinfo")) {
         std::ifstream info(each.path());
         for (std::string line; std::getline(info, line);) {
-            count += line.starts_with("tfd:") ? 1U : 0U;
+            if (line.starts_with("tfd:")) {
+                ++all[each.path().filename().string()];
+            }
         }
     }
-    return count;
+    return all;
+}
+
+/// Whether the sets still watch what they did. One that is gone meanwhile was an earlier test's,
+/// whose threads were about to end.
+[[nodiscard]] inline bool are_left_alone(const watched_sets& before) {
+    const watched_sets now = watched_descriptors();
+    return std::all_of(before.begin(), before.end(), [&](const auto& each) {
+        const auto found = now.find(each.first);
+        return found == now.end() || found->second == each.second;
+    });
 }
 
 }  // namespace network_system::testing
