@@ -54,9 +54,11 @@ std::size_t stop() noexcept {
 
 }  // namespace failing_heap
 
-// The array and sized forms of the standard library call these. Sanitizers have nothrow forms of
-// their own.
+// All forms: where one is missing, a sanitizer has one of its own.
 void* operator new(std::size_t size) {
+    return allocated(size, alignof(std::max_align_t));
+}
+void* operator new[](std::size_t size) {
     return allocated(size, alignof(std::max_align_t));
 }
 void* operator new(std::size_t size, std::align_val_t alignment) {
