@@ -98,6 +98,7 @@ public:
             }
             // Let go after the lock: user data and captures have destructors, which are user code.
             engine_pair retired;
+            std::shared_ptr<Engine> made;
             const std::lock_guard lock(mutex_);
             if (engine_ && !engine_->is_finished()) {
                 return detail::failure(errc::already_exists, "the client is already started", id_);
@@ -106,11 +107,11 @@ public:
             if (const auto chosen = choose_loop(what.options); !chosen) {
                 return chosen.error();
             }
-            auto made = make(pool_, loop_, std::move(transports).value(), connected_, callbacks_);
+            made = make(pool_, loop_, std::move(transports).value(), connected_, callbacks_);
             starts_->set(operation, made);
             made->start(target.value(), what.port, std::move(handler), former_);
-            engine_ = std::move(made);
-            return engine_;
+            engine_ = made;
+            return made;
         });
     }
 
@@ -152,6 +153,9 @@ public:
     }
 
     void cancel(session::operation_id operation) {
+        if (is_left_behind()) {
+            return;
+        }
         starts_->cancel(operation);
         if (const auto current = connected_->get()) {
             current->cancel(operation);

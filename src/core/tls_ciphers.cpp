@@ -2,6 +2,8 @@
 
 #include "core/tls_errors.h"
 #include "core/tls_lists.h"
+#include "core/tls_ptr.h"
+#include "utils/contain.h"
 
 #include <fmt/format.h>
 #include <openssl/err.h>
@@ -11,6 +13,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <vector>
@@ -36,25 +39,34 @@ bool is_of_tls_1_3(const SSL_CIPHER* cipher) noexcept {
 std::vector<const SSL_CIPHER*> usable_ciphers(SSL_CTX* context) {
     std::vector<const SSL_CIPHER*> usable;
     const ssl_owner ssl(SSL_new(context), &SSL_free);
-    STACK_OF(SSL_CIPHER)* const all = ssl ? SSL_get1_supported_ciphers(ssl.get()) : nullptr;
-    usable.reserve(static_cast<std::size_t>(std::max(0, sk_SSL_CIPHER_num(all))));
-    for (int i = 0; i < sk_SSL_CIPHER_num(all); ++i) {
-        usable.push_back(sk_SSL_CIPHER_value(all, i));
+    const openssl_ptr<STACK_OF(SSL_CIPHER),
+                      [](STACK_OF(SSL_CIPHER) * gone) { sk_SSL_CIPHER_free(gone); }>
+        all(ssl ? SSL_get1_supported_ciphers(ssl.get()) : nullptr);
+    usable.reserve(static_cast<std::size_t>(std::max(0, sk_SSL_CIPHER_num(all.get()))));
+    for (int i = 0; i < sk_SSL_CIPHER_num(all.get()); ++i) {
+        usable.push_back(sk_SSL_CIPHER_value(all.get(), i));
     }
-    sk_SSL_CIPHER_free(all);
     ERR_clear_error();
     return usable;
 }
 
+struct group_offer {
+    std::vector<unsigned> groups;
+    // Nothing may be thrown through OpenSSL.
+    bool lacks_memory = false;
+};
+
 /// Reads the groups that a client offers. The handshake ends with it.
-int take_groups(SSL* ssl, int*, void* groups) {
+int take_groups(SSL* ssl, int*, void* into) noexcept {
+    auto& offer = *static_cast<group_offer*>(into);
     const unsigned char* data = nullptr;
     std::size_t size = 0;
     if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_supported_groups, &data, &size) == 1) {
-        for (std::size_t i = 2; i + 1 < size; i += 2) {  // behind their length
-            static_cast<std::vector<unsigned>*>(groups)->push_back(
-                static_cast<unsigned>(data[i]) << 8U | data[i + 1]);
-        }
+        offer.lacks_memory = !detail::contain([&] {
+            for (std::size_t i = 2; i + 1 < size; i += 2) {  // behind their length
+                offer.groups.push_back(static_cast<unsigned>(data[i]) << 8U | data[i + 1]);
+            }
+        });
     }
     return SSL_CLIENT_HELLO_ERROR;
 }
@@ -125,14 +137,14 @@ private:
 
 std::vector<unsigned> probe::offered_groups(const std::string& list, const std::string& ciphers,
                                             tls_version version) {
-    std::vector<unsigned> groups;
+    group_offer offer;
     const context_owner reading(SSL_CTX_new(TLS_server_method()), &SSL_CTX_free);
     if (!reading || !set_version(version) || !knows_group(list) ||
         SSL_CTX_set_cipher_list(context_.get(), ciphers.c_str()) != 1) {
         ERR_clear_error();
-        return groups;
+        return offer.groups;
     }
-    SSL_CTX_set_client_hello_cb(reading.get(), &take_groups, &groups);
+    SSL_CTX_set_client_hello_cb(reading.get(), &take_groups, &offer);
     const ssl_owner client(SSL_new(context_.get()), &SSL_free);
     const ssl_owner server(SSL_new(reading.get()), &SSL_free);
     BIO* const hello = BIO_new(BIO_s_mem());
@@ -145,7 +157,10 @@ std::vector<unsigned> probe::offered_groups(const std::string& list, const std::
         (void)SSL_do_handshake(server.get());
     }
     ERR_clear_error();
-    return groups;
+    if (offer.lacks_memory) {
+        throw std::bad_alloc();
+    }
+    return offer.groups;
 }
 
 /// Sets the three lists of one context.

@@ -66,13 +66,13 @@ VoidResult add_block(std::string_view kind, const unsigned char* bytes, long siz
                      pem_contents& all, std::string_view source) {
     const bool is_trusted = kind == PEM_STRING_X509_TRUSTED;
     if (is_trusted || kind == PEM_STRING_X509 || kind == PEM_STRING_X509_OLD) {
-        X509* const read =
-            is_trusted ? d2i_X509_AUX(nullptr, &bytes, size) : d2i_X509(nullptr, &bytes, size);
-        if (read == nullptr) {
+        openssl_ptr<X509, &X509_free> read(is_trusted ? d2i_X509_AUX(nullptr, &bytes, size)
+                                                      : d2i_X509(nullptr, &bytes, size));
+        if (!read) {
             return bad_text(source, fmt::format("certificate {} cannot be read: {}",
                                                 all.certificates.size() + 1, take_error()));
         }
-        all.certificates.emplace_back(read);
+        all.certificates.push_back(std::move(read));
         return ok();
     }
     if (kind != PEM_STRING_X509_CRL) {

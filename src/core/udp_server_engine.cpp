@@ -1,9 +1,12 @@
 #include "core/udp_server_engine.h"
 
 #include "core/addresses.h"
+#include "utils/contain.h"
 #include "utils/failure.h"
 
+#include <cstddef>
 #include <utility>
+#include <vector>
 
 namespace network_system::core {
 
@@ -67,9 +70,14 @@ VoidResult udp_server_engine::start(std::uint16_t port) {
         opened.push_back(
             make_channel(each, std::move(socket).value(), setup, options_.readiness_method));
     }
+    // Before the channels are this life's: they keep it until they are closed, which is begun here.
+    std::vector<unique_function<void()>> watching;
+    for (const auto& each : opened) {
+        watching.emplace_back([keep = shared_from_this(), this, each] { watch(each); });
+    }
     adopt(std::move(opened));
-    for (const auto& each : sockets()) {
-        each->where()->post([keep = shared_from_this(), this, each] { watch(each); });
+    for (std::size_t i = 0; i < watching.size(); ++i) {
+        detail::insist([&] { sockets()[i]->where()->post(std::move(watching[i])); });
     }
     // The start is over; what keeps this life going are the channels.
     release_one(*pool().loops().front());
