@@ -187,17 +187,7 @@ public:
     }
 
     VoidResult wait_for_stop() {
-        return answer_of(*this, [&]() -> VoidResult {
-            const auto current = engine();
-            if (!current) {
-                return ok();
-            }
-            if (!current->may_block()) {
-                return detail::failure(errc::would_block, "wait_for_stop on an I/O thread", id_);
-            }
-            current->end().wait();
-            return ok();
-        });
+        return answer_of(*this, [this] { return wait_for_end_of(engine().get(), id_); });
     }
 
     Result<std::chrono::microseconds> ping_and_wait() {

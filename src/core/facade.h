@@ -50,6 +50,17 @@ template <typename Facade, typename Call>
     return detail::within_memory(call);
 }
 
+/// Waits until a life is over, if there is one.
+[[nodiscard]] inline VoidResult wait_for_end_of(const life* one, std::string_view id) {
+    if (one != nullptr && !one->may_block()) {
+        return detail::failure(errc::would_block, "wait_for_stop on an I/O thread", id);
+    }
+    if (one != nullptr) {
+        one->end().wait();
+    }
+    return ok();
+}
+
 /// What a facade has: its current (or last) life, and the callbacks for the next. `Engine` is a
 /// `life` with `is_running`, `is_finished` and the `options` it was started with.
 ///
@@ -137,17 +148,7 @@ public:
         });
     }
     VoidResult wait_for_stop() {
-        return answer_of(*this, [&]() -> VoidResult {
-            const auto current = engine();
-            if (!current) {
-                return ok();
-            }
-            if (!current->may_block()) {
-                return detail::failure(errc::would_block, "wait_for_stop on an I/O thread", id_);
-            }
-            current->end().wait();
-            return ok();
-        });
+        return answer_of(*this, [this] { return wait_for_end_of(engine().get(), id_); });
     }
 
     /// Sets a callback unless they are in use. `callback` gets the one it replaces: the caller

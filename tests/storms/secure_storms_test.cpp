@@ -23,27 +23,21 @@ using secure::secure_server;
     return all;
 }
 
+/// Connections with TLS that are made and left alone.
+[[nodiscard]] auto secured_peers(std::uint16_t port, std::size_t count, int receive_buffer = 0) {
+    auto all = connected(port, count, receive_buffer);
+    auto sessions = secured(all);
+    return std::pair(std::move(all), std::move(sessions));
+}
+
 TEST_F(Storm, of_tls_handshakes) {
     const auto config = secure::for_server();  // keys are made here, not in the process measured
     EXPECT_TRUE(succeeds_in_child([&] {
         secure_server server(config, for_storms());
         const auto port = server.start();
-        memory_watch memory;
         const std::size_t count = std::min<std::size_t>(most_connections, 2500);
-        {
-            const crowd peers([&] {
-                auto all = connected(port, count);
-                auto sessions = secured(all);
-                return std::pair(std::move(all), std::move(sessions));
-            });
-            ASSERT_TRUE(server.sessions.wait_for(count, 25s));
-            ASSERT_TRUE(peers.is_ready());
-            memory.note_peak();
-        }
-        ASSERT_TRUE(server.closed.wait_for(count));
-        server.sessions.clear();
-        server.closed.clear();
-        EXPECT_TRUE(memory.falls_back());
+        expect_memory_back_after(
+            server, count, [&] { return secured_peers(port, count); }, [](memory_watch&) {});
     }));
 }
 
@@ -52,23 +46,14 @@ TEST_F(Storm, of_peers_that_never_read_over_tls) {
     EXPECT_TRUE(succeeds_in_child([&] {
         secure_server server(config, for_storms());
         const auto port = server.start();
-        memory_watch memory;
-        {
-            const crowd peers([&] {
-                auto all = connected(port, peers_that_never_read, 4096);
-                auto sessions = secured(all);
-                return std::pair(std::move(all), std::move(sessions));
+        expect_memory_back_after(
+            server, peers_that_never_read,
+            [&] { return secured_peers(port, peers_that_never_read, 4096); },
+            [&](memory_watch&) {
+                for (const auto& session : server.sessions.all()) {
+                    send_until_full(session, 1000);
+                }
             });
-            ASSERT_TRUE(peers.is_ready());
-            ASSERT_TRUE(server.sessions.wait_for(peers_that_never_read));
-            for (const auto& session : server.sessions.all()) {
-                send_until_full(session, 1000);
-            }
-            memory.note_peak();
-        }
-        ASSERT_TRUE(server.closed.wait_for(peers_that_never_read));
-        server.sessions.clear();
-        EXPECT_TRUE(memory.falls_back());
     }));
 }
 

@@ -142,23 +142,46 @@ inline constexpr std::size_t peers_that_never_read = 240;
     return options;
 }
 
+/// A storm of `count` connections that `peers()` makes, in another process, and that is at its
+/// worst after `rage(memory)`.
+template <typename Server, typename Peers, typename Rage>
+void expect_memory_back_after(Server& server, std::size_t count, const Peers& peers,
+                              const Rage& rage) {
+    memory_watch memory;
+    {
+        const crowd storm(peers);
+        ASSERT_TRUE(storm.is_ready());
+        ASSERT_TRUE(server.sessions.wait_for(count, 25s));
+        rage(memory);
+        memory.note_peak();
+    }
+    ASSERT_TRUE(server.closed.wait_for(count));
+    server.sessions.clear();
+    server.closed.clear();
+    EXPECT_TRUE(memory.falls_back());
+}
+
+/// The worst is what has arrived by then.
+inline void wait_for_much(memory_watch& memory) {
+    ASSERT_TRUE(eventually([&] {
+        memory.note_peak();
+        return memory.peak() >= 10 * memory.start();
+    }));
+}
+
 /// `fill` fills the queues of peers that never read, until each refuses more.
 template <typename Fill>
 void expect_memory_back(const Fill& fill, const server_options& options = for_storms()) {
     test_server server(options);
     const auto port = server.start();
-    memory_watch memory;
-    {
-        const crowd peers([&] { return connected(port, peers_that_never_read, 4096); });
-        ASSERT_TRUE(peers.is_ready());
-        ASSERT_TRUE(server.sessions.wait_for(peers_that_never_read));
-        fill(server);
-        memory.note_peak();
-    }
-    ASSERT_TRUE(server.closed.wait_for(peers_that_never_read));
-    server.sessions.clear();
-    EXPECT_GE(memory.peak(), 20 * memory.start()) << "no storm";
-    EXPECT_TRUE(memory.falls_back());
+    expect_memory_back_after(
+        server, peers_that_never_read,
+        [port] { return connected(port, peers_that_never_read, 4096); },
+        [&](memory_watch& memory) {
+            fill(server);
+            memory.note_peak();
+            EXPECT_GE(memory.peak(), 20 * memory.start()) << "no storm";
+        });
 }
 
 inline void send_until_full(const session_ptr& session, std::size_t size) {

@@ -29,17 +29,13 @@ TEST_F(Storm, of_peers_that_never_read_messages_sent_in_callbacks) {
         test_server server(options);
         server.on_connect = [](const session_ptr& session) { send_until_full(session, 1000); };
         const auto port = server.start();
-        memory_watch memory;
-        {
-            const crowd peers([&] { return connected(port, peers_that_never_read, 4096); });
-            ASSERT_TRUE(server.sessions.wait_for(peers_that_never_read));
-            ASSERT_TRUE(peers.is_ready());
-            memory.note_peak();
-        }
-        ASSERT_TRUE(server.closed.wait_for(peers_that_never_read));
-        server.sessions.clear();
-        EXPECT_GE(memory.peak(), 20 * memory.start()) << "no storm";
-        EXPECT_TRUE(memory.falls_back());
+        expect_memory_back_after(
+            server, peers_that_never_read,
+            [port] { return connected(port, peers_that_never_read, 4096); },
+            [](memory_watch& memory) {
+                memory.note_peak();
+                EXPECT_GE(memory.peak(), 20 * memory.start()) << "no storm";
+            });
     }));
 }
 
@@ -91,28 +87,18 @@ TEST_F(Storm, of_messages_that_nobody_asks_for) {
         options.session.receiving = network_system::receive_mode::pull;
         test_server server(options);
         const auto port = server.start();
-        memory_watch memory;
         constexpr std::size_t count = 100;
-        {
-            const crowd peers([&] {
-                auto all = connected(port, count);
-                const bytes message = message_of(1000);
-                for (const auto& each : all) {
-                    for (int i = 0; i < 950; ++i) {
-                        EXPECT_TRUE(each.send(message));
-                    }
+        const auto peers = [&] {
+            auto all = connected(port, count);
+            const bytes message = message_of(1000);
+            for (const auto& each : all) {
+                for (int i = 0; i < 950; ++i) {
+                    EXPECT_TRUE(each.send(message));
                 }
-                return all;
-            });
-            ASSERT_TRUE(peers.is_ready());
-            ASSERT_TRUE(eventually([&] {
-                memory.note_peak();
-                return memory.peak() >= 10 * memory.start();
-            }));
-        }
-        ASSERT_TRUE(server.closed.wait_for(count));
-        server.sessions.clear();
-        EXPECT_TRUE(memory.falls_back());
+            }
+            return all;
+        };
+        expect_memory_back_after(server, count, peers, wait_for_much);
     }));
 }
 
@@ -139,27 +125,17 @@ TEST_F(Storm, of_messages_that_never_end) {
     EXPECT_TRUE(succeeds_in_child([] {
         test_server server(for_storms());
         const auto port = server.start();
-        memory_watch memory;
         constexpr std::size_t count = 30;
-        {
-            const crowd peers([&] {
-                auto all = connected(port, count);
-                bytes part{0, 0x00, 0xF0, 0x00, 0x00};
-                part.resize(12'000'000);
-                for (const auto& each : all) {
-                    EXPECT_TRUE(each.send(part));
-                }
-                return all;
-            });
-            ASSERT_TRUE(peers.is_ready());
-            ASSERT_TRUE(eventually([&] {
-                memory.note_peak();
-                return memory.peak() >= 10 * memory.start();
-            }));
-        }
-        ASSERT_TRUE(server.closed.wait_for(count));
-        server.sessions.clear();
-        EXPECT_TRUE(memory.falls_back());
+        const auto peers = [&] {
+            auto all = connected(port, count);
+            bytes part{0, 0x00, 0xF0, 0x00, 0x00};
+            part.resize(12'000'000);
+            for (const auto& each : all) {
+                EXPECT_TRUE(each.send(part));
+            }
+            return all;
+        };
+        expect_memory_back_after(server, count, peers, wait_for_much);
     }));
 }
 
@@ -167,18 +143,9 @@ TEST_F(Storm, of_connects) {
     EXPECT_TRUE(succeeds_in_child([&] {
         test_server server(for_storms());
         const auto port = server.start();
-        memory_watch memory;
         const std::size_t count = most_connections;
-        {
-            const crowd peers([&] { return connected(port, count); });
-            ASSERT_TRUE(peers.is_ready());
-            ASSERT_TRUE(server.sessions.wait_for(count));
-            memory.note_peak();
-        }
-        ASSERT_TRUE(server.closed.wait_for(count));
-        server.sessions.clear();
-        server.closed.clear();
-        EXPECT_TRUE(memory.falls_back());
+        expect_memory_back_after(
+            server, count, [&] { return connected(port, count); }, [](memory_watch&) {});
     }));
 }
 
