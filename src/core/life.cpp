@@ -65,7 +65,7 @@ void life::finish(runtime::loop& where) noexcept {
                 break;
             }
             // The last callback ran on a pool's thread; these belong to the loop.
-            if (!where.runs_here() && detail::insist([&] {
+            if (!where.runs_here() && detail::attempt_often([&] {
                     where.post([keep = keep_alive(), this, &where] { finish(where); });
                 })) {
                 return;

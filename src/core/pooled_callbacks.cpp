@@ -128,7 +128,7 @@ bool pooled_callbacks::add_staged() noexcept {
         return true;
     }
     const std::size_t more = staged_.bytes();
-    const bool is_added = detail::contain([this] { published_.add_all(staged_); });
+    const bool is_added = detail::attempt([this] { published_.add_all(staged_); });
     waiting_bytes_ += is_added ? more : 0;
     return is_added;
 }

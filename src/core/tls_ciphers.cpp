@@ -62,7 +62,7 @@ int take_groups(SSL* ssl, int*, void* into) noexcept {
     const unsigned char* data = nullptr;
     std::size_t size = 0;
     if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_supported_groups, &data, &size) == 1) {
-        offer.lacks_memory = !detail::contain([&] {
+        offer.lacks_memory = !detail::attempt([&] {
             for (std::size_t i = 2; i + 1 < size; i += 2) {  // behind their length
                 offer.groups.push_back(static_cast<unsigned>(data[i]) << 8U | data[i + 1]);
             }

@@ -77,7 +77,7 @@ VoidResult udp_server_engine::start(std::uint16_t port) {
     }
     adopt(std::move(opened));
     for (std::size_t i = 0; i < watching.size(); ++i) {
-        detail::insist([&] { sockets()[i]->where()->post(std::move(watching[i])); });
+        detail::attempt_often([&] { sockets()[i]->where()->post(std::move(watching[i])); });
     }
     // The start is over; what keeps this life going are the channels.
     release_one(*pool().loops().front());

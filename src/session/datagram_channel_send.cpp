@@ -182,7 +182,7 @@ VoidResult datagram_channel::send_from_other_thread(const runtime::datagram_addr
     remote_count_.store(remote_.count(), std::memory_order_relaxed);
     if (!is_announced_) {
         // Without memory to tell the loop, it hears of this datagram with the next one.
-        is_announced_ = detail::insist([this] {
+        is_announced_ = detail::attempt_often([this] {
             loop_->post([keep = host_.keep_alive(), this] { loop_->mark_dirty(*this); });
         });
     }

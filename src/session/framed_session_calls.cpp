@@ -181,7 +181,7 @@ void framed_session::adopt_calls() {
     }
     auto& waiting = calls->from_other_threads;
     auto next = waiting.begin();
-    const bool are_all_there = detail::contain([&] {
+    const bool are_all_there = detail::attempt([&] {
         for (; next != waiting.end(); ++next) {
             calls->table.add(std::move(*next));
         }

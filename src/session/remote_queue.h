@@ -50,7 +50,7 @@ public:
         append();
         publish_bytes();
         if (!is_announced_) {
-            is_announced_ = detail::insist(announce);
+            is_announced_ = detail::attempt_often(announce);
         }
     }
     /// Nobody could be told: whoever appends next has to.

@@ -5,36 +5,51 @@
 #include <new>
 #include <thread>
 
+// What becomes of std::bad_alloc where nobody is there to be told. The answer is whether the work
+// ran to its end. What logs must not run under a lock: the sink is user code.
+
 namespace network_system::detail {
 
-/// Runs what one of many objects has to do. Memory that runs out there, and is not dealt with
-/// there, is logged, and the others go on. Whether it ran to its end.
 template <typename Work>
-bool contain(const Work& work) {
+bool attempt(const Work& work) {
     try {
         work();
         return true;
     } catch (const std::bad_alloc&) {
-        log_limited(log_kind::memory, {},
-                    "memory has run out, and something was left undone for it");
         return false;
     }
 }
 
-/// The same for what nothing goes on without. It is tried several times: while memory is short,
-/// others give some back.
+/// For what nothing goes on without: while memory is short, others give some back.
 template <typename Work>
-bool insist(const Work& work) {
+bool attempt_often(const Work& work) {
     constexpr int tries = 8;
     for (int left = tries; left > 1; --left) {
-        try {
-            work();
+        if (attempt(work)) {
             return true;
-        } catch (const std::bad_alloc&) {
-            std::this_thread::yield();
         }
+        std::this_thread::yield();
     }
-    return contain(work);
+    return attempt(work);
+}
+
+inline bool log_unless(bool is_done) noexcept {
+    if (!is_done) {
+        log_limited(log_kind::memory, {},
+                    "memory has run out, and something was left undone for it");
+    }
+    return is_done;
+}
+
+/// Runs what one of many objects has to do; the others go on, whatever becomes of it.
+template <typename Work>
+bool contain(const Work& work) {
+    return log_unless(attempt(work));
+}
+
+template <typename Work>
+bool insist(const Work& work) {
+    return log_unless(attempt_often(work));
 }
 
 }  // namespace network_system::detail
