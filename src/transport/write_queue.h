@@ -221,7 +221,11 @@ private:
         return tail_ != nullptr && tail_->room >= wanted;
     }
     [[nodiscard]] write_chunk& tail_with_room(std::size_t wanted) {
-        return has_room(wanted) ? static_cast<write_chunk&>(*tail_) : add_chunk();
+        write_segment* const tail = tail_;
+        if (tail == nullptr || tail->room < wanted) {
+            return add_chunk();
+        }
+        return static_cast<write_chunk&>(*tail);
     }
     [[nodiscard]] write_chunk& add_chunk();
     [[nodiscard]] std::uint8_t* claim_in(write_chunk& chunk, std::size_t size) noexcept {
