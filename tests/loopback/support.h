@@ -1,6 +1,7 @@
 #pragma once
 
 #include "loopback/raw_peer.h"
+#include "support/sanitizers.h"
 #ifdef NETWORK_TEST_STREAM_CHOICE
 #include "support/stream_choice.h"
 #endif
@@ -48,14 +49,7 @@ using session_ptr = messaging_server::session_ptr;
 
 using namespace std::chrono_literals;
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-inline constexpr bool is_sanitized = true;
-#elif defined(__has_feature)
-inline constexpr bool is_sanitized =
-    __has_feature(thread_sanitizer) || __has_feature(address_sanitizer);
-#else
-inline constexpr bool is_sanitized = false;
-#endif
+using network_system::testing::is_sanitized;
 
 /// Work that is to take a comparable time under a sanitizer.
 [[nodiscard]] constexpr std::size_t scaled(std::size_t amount) {

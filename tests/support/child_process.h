@@ -1,19 +1,25 @@
 // A forked child of a test: it has its parent's objects, and none of their threads.
 #pragma once
 
+#include "support/sanitizers.h"
+
 #include <gtest/gtest.h>
 
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <string>
 #include <system_error>
+#include <utility>
 
 // ThreadSanitizer does not follow threads that are made after a fork.
 #if defined(__SANITIZE_THREAD__)
@@ -28,6 +34,40 @@ namespace network_system::testing {
 
 inline bool is_forked_child = false;
 
+/// The other threads of this process, each with how often it has slept and was put aside; nothing
+/// while one of them does not sleep.
+using sleepers = std::map<std::string, std::string>;
+
+[[nodiscard]] inline std::optional<sleepers> sleeping_threads() {
+    sleepers all;
+    const std::string self = std::to_string(::gettid());
+    for (const auto& each : std::filesystem::directory_iterator("/proc/self/task")) {
+        const std::string name = each.path().filename().string();
+        std::ifstream status(each.path() / "status");
+        for (std::string line; name != self && std::getline(status, line);) {
+            if (line.starts_with("State:") && line.find("sleeping") == std::string::npos) {
+                return std::nullopt;
+            }
+            if (line.find("voluntary_ctxt_switches:") != std::string::npos) {
+                all[name] += line;
+            }
+        }
+    }
+    return all;
+}
+
+/// Until no other thread does anything, or for ten seconds. A sanitizer's allocator has locks: the
+/// child would wait for ever for one that another thread held at the fork.
+inline void let_other_threads_rest() {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+    std::optional<sleepers> before;
+    std::optional<sleepers> now;
+    do {
+        ::sched_yield();
+        before = std::exchange(now, sleeping_threads());
+    } while ((!now || now != before) && std::chrono::steady_clock::now() < end);
+}
+
 /// How a child ends: at once, or through the destructors of statics and what atexit was told.
 enum class child_end { at_once, in_order };
 
@@ -35,6 +75,9 @@ enum class child_end { at_once, in_order };
 template <typename Work>
 [[nodiscard]] ::testing::AssertionResult succeeds_in_child(const Work& work,
                                                            child_end end = child_end::at_once) {
+    if constexpr (is_sanitized) {
+        let_other_threads_rest();
+    }
     const ::pid_t child = ::fork();
     if (child < 0) {
         return ::testing::AssertionFailure() << "no fork";
