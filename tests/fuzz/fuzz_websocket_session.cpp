@@ -100,7 +100,7 @@ private:
     VoidResult send(byte_string&& data, session::send_callback done) override {
         return websocket_->send_binary(std::move(data), std::move(done));
     }
-    /// One HTTP head, then frames of which a close is the last.
+    /// One HTTP head, then frames; a close is followed by nothing but answers to pings.
     void check_written() const override {
         const std::string text(script_->written.begin(), script_->written.end());
         const std::size_t head = text.find("\r\n\r\n");
@@ -110,13 +110,25 @@ private:
         }
         byte_string frames(script_->written.begin() + static_cast<std::ptrdiff_t>(head + 4),
                            script_->written.end());
+        const std::size_t behind_close = read(frames, [](const websocket::message&) {});
+        const std::size_t unread =
+            read(std::span(frames).last(behind_close), [](const websocket::message& late) {
+                require(late.type == websocket::opcode::pong, "only pongs follow a close");
+            });
+        require(unread == 0, "there is one close at most");
+    }
+    /// How many bytes are behind the first close.
+    template <typename Check>
+    [[nodiscard]] std::size_t read(std::span<std::uint8_t> frames, const Check& check) const {
         websocket::message_decoder decoder(role_ == session_role::server ? websocket::role::client
                                                                          : websocket::role::server,
                                            max_message_size);
-        const auto progress =
-            decoder.consume(frames, [](const websocket::message&) { return true; });
+        const auto progress = decoder.consume(frames, [&](const websocket::message& each) {
+            check(each);
+            return true;
+        });
         require(progress.error == nullptr, "what is written is well-formed");
-        require(progress.unused == 0, "a close is the last frame");
+        return progress.unused;
     }
 
     bool skips_handshake_;
