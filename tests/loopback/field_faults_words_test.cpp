@@ -155,8 +155,8 @@ TEST(field_faults, a_client_of_something_else_is_described) {
 }
 
 TEST(field_faults, a_request_without_a_response_says_so) {
+    std::vector<network_system::session::responder> kept;  // until the server's thread has ended
     test_server server;
-    std::vector<network_system::session::responder> kept;
     ASSERT_TRUE(is_ok(server.server.set_request_callback(
         [&](const session_ptr&, std::span<const std::uint8_t>,
             network_system::session::responder answers) { kept.push_back(std::move(answers)); })));
