@@ -95,6 +95,8 @@ private:
         if (reports_destinations_) {
             return receive_with_destination(handle, into, place);
         }
+#else
+        (void)reports_destinations_;
 #endif
         auto length = static_cast<sockets::socklen_type>(datagram_address::capacity);
         const auto got = ::recvfrom(
@@ -165,7 +167,7 @@ private:
 
     // One more than the limit shows what is longer.
     const std::size_t size_;
-    [[maybe_unused]] const bool reports_destinations_;
+    const bool reports_destinations_;
     std::vector<datagram_address> names_;
     std::vector<incoming_datagrams> received_;
     send_recovery recovery_;
