@@ -132,16 +132,24 @@ bool callback_dispatcher::give_way() {
     return successor.is_ok() || !pool_->is_running();
 }
 
+/// One that is due while no worker is left. One by one: no container is made without memory.
+callback_dispatcher::source_ptr callback_dispatcher::take_lost() noexcept {
+    const std::lock_guard lock(mutex_);
+    if (workers_ > 0 || due_.empty()) {
+        return nullptr;
+    }
+    source_ptr lost = std::move(due_.front());
+    due_.pop_front();
+    return lost;
+}
+
 void callback_dispatcher::end_worker() noexcept {
-    std::deque<source_ptr> lost;
     {
         const std::lock_guard lock(mutex_);
-        if (--workers_ == 0) {
-            lost.swap(due_);
-        }
+        --workers_;
     }
-    for (const source_ptr& each : lost) {
-        each->drop();
+    while (const source_ptr lost = take_lost()) {
+        lost->drop();
     }
 }
 

@@ -56,6 +56,7 @@ private:
     void submit_worker();
     void note_begun() noexcept;
     /// A worker leaves without having looked whether there is more to do.
+    [[nodiscard]] source_ptr take_lost() noexcept;
     void end_worker() noexcept;
 
     const std::shared_ptr<thread_pool_interface> pool_;

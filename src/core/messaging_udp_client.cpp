@@ -106,37 +106,32 @@ public:
 private:
     /// The target, if it and the options make sense.
     [[nodiscard]] Result<std::string> check(std::string_view host, std::uint16_t port) const {
-        return detail::within_memory([&]() -> Result<std::string> {
-            if (host.starts_with("unix:")) {
-                return detail::failure(errc::not_supported, "datagrams to a Unix domain socket",
-                                       id());
-            }
-            auto target = read_target(host, port, id());
-            const auto options = target ? check_options() : VoidResult(target.error());
-            return options ? target : options.error();
-        });
+        if (host.starts_with("unix:")) {
+            return detail::failure(errc::not_supported, "datagrams to a Unix domain socket", id());
+        }
+        auto target = read_target(host, port, id());
+        const auto options = target ? check_options() : VoidResult(target.error());
+        return options ? target : options.error();
     }
 
     [[nodiscard]] VoidResult check_options() const {
-        return detail::within_memory([&]() -> VoidResult {
-            const auto wrong = [this](const char* what) -> VoidResult {
-                return detail::failure(errc::invalid_argument, what, id());
-            };
-            const auto local = parse_bind_address(options_.bind_address, options_.bind_port, id());
-            if (!local) {
-                return local.error();
-            }
-            if (local.value().kind() == endpoint::family::unix_domain) {
-                return wrong("a client's bind_address is a numeric address");
-            }
-            if (options_.resolve_timeout < std::chrono::milliseconds{1}) {
-                return wrong("resolve_timeout must be at least 1 ms");
-            }
-            if (options_.drain_timeout < std::chrono::milliseconds{0}) {
-                return wrong("drain_timeout must not be negative");
-            }
-            return validate(options_.datagrams, id());
-        });
+        const auto wrong = [this](const char* what) -> VoidResult {
+            return detail::failure(errc::invalid_argument, what, id());
+        };
+        const auto local = parse_bind_address(options_.bind_address, options_.bind_port, id());
+        if (!local) {
+            return local.error();
+        }
+        if (local.value().kind() == endpoint::family::unix_domain) {
+            return wrong("a client's bind_address is a numeric address");
+        }
+        if (options_.resolve_timeout < std::chrono::milliseconds{1}) {
+            return wrong("resolve_timeout must be at least 1 ms");
+        }
+        if (options_.drain_timeout < std::chrono::milliseconds{0}) {
+            return wrong("drain_timeout must not be negative");
+        }
+        return validate(options_.datagrams, id());
     }
 
     [[nodiscard]] bool must_not_block() {
@@ -162,32 +157,28 @@ private:
     }
 
     [[nodiscard]] VoidResult choose_loop() {
-        return detail::within_memory([&]() -> VoidResult {
-            const std::lock_guard lock(loop_mutex_);
-            return find_loop();
-        });
+        const std::lock_guard lock(loop_mutex_);
+        return find_loop();
     }
     /// Once and for all: the callbacks of two lives on two loops could overlap.
     [[nodiscard]] VoidResult find_loop() {
-        return detail::within_memory([&]() -> VoidResult {
-            if (pool_ && pool_->belongs_here()) {
-                return ok();
-            }
-            const auto method = to_runtime(options_.readiness_method);
-            auto made = make_pool(
-                [&] {
-                    return options_.io_context != nullptr
-                               ? std::make_shared<runtime::io_pool>(*options_.io_context, method)
-                               : runtime::io_pool::shared_for_clients(method);
-                },
-                errc::connection_failed, id());
-            if (!made) {
-                return made.error();
-            }
-            pool_ = std::move(made).value();
-            loop_ = pool_->next_loop();
+        if (pool_ && pool_->belongs_here()) {
             return ok();
-        });
+        }
+        const auto method = to_runtime(options_.readiness_method);
+        auto made = make_pool(
+            [&] {
+                return options_.io_context != nullptr
+                           ? std::make_shared<runtime::io_pool>(*options_.io_context, method)
+                           : runtime::io_pool::shared_for_clients(method);
+            },
+            errc::connection_failed, id());
+        if (!made) {
+            return made.error();
+        }
+        pool_ = std::move(made).value();
+        loop_ = pool_->next_loop();
+        return ok();
     }
 
     const udp_client_options options_;

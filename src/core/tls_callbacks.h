@@ -38,7 +38,6 @@ struct tls_context_state {
 [[nodiscard]] tls_context_state& state_of(const SSL_CTX* context) noexcept;
 void set_state(SSL_CTX* context, tls_context_state& state) noexcept;
 
-/// What OpenSSL calls.
 /// Runs a callback of OpenSSL's, which is C: nothing may be thrown through it. If memory runs out,
 /// it answers `otherwise`, and the connection knows why.
 template <typename Answer, typename Work>
@@ -51,6 +50,7 @@ template <typename Answer, typename Work>
     }
 }
 
+/// What OpenSSL calls.
 namespace tls_callbacks {
 
 /// The chain (and the pins) of the peer: what OpenSSL verifies, and why it refused.

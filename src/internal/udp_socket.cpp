@@ -1,4 +1,5 @@
 #include "core/datagram_engine.h"
+#include "utils/contain.h"
 #include "utils/failure.h"
 #include "utils/process.h"
 
@@ -137,11 +138,11 @@ VoidResult udp_socket::start_receive() {
 
 VoidResult udp_socket::async_send_to(std::span<const std::uint8_t> data, const endpoint& to,
                                      send_callback done) {
-    return impl_->send(to, data, done);
+    return detail::within_memory([&] { return impl_->send(to, data, done); });
 }
 
 void udp_socket::close() {
-    impl_->begin_stop();
+    detail::insist([this] { impl_->begin_stop(); });
 }
 
 bool udp_socket::is_open() const noexcept {

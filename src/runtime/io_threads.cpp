@@ -12,10 +12,6 @@
 #include <thread>
 #include <utility>
 
-#ifndef _WIN32
-#include <pthread.h>
-#endif
-
 namespace network_system::runtime::io_threads {
 namespace {
 
@@ -43,12 +39,10 @@ public:
         // Never destroyed: objects that nobody destroys use it while the process exits.
         static auto* const all = [] {
             auto* const made = new registry;
-#ifndef _WIN32
             // Held while the process forks, so that the child finds the list whole.
-            (void)::pthread_atfork([] { instance().mutex_.lock(); },
-                                   [] { instance().mutex_.unlock(); },
-                                   [] { instance().begin_child(); });
-#endif
+            (void)detail::call_around_forks([] { instance().mutex_.lock(); },
+                                            [] { instance().mutex_.unlock(); },
+                                            [] { instance().begin_child(); });
             return made;
         }();
         [[maybe_unused]] static const int status = std::atexit([] { all->end_all(); });

@@ -67,8 +67,8 @@ std::error_code datagram_channel::start() {
 
 /// The error callback runs at the end of the batch, once for each kind of error in it.
 void datagram_channel::report(errc code) {
-    if (std::find(errors_.begin(), errors_.end(), code) == errors_.end()) {
-        errors_.push_back(code);
+    if (std::find(errors_.begin(), errors_.end(), code) == errors_.end() &&
+        detail::contain([&] { errors_.push_back(code); })) {
         loop_->mark_dirty(*this);
     }
 }
@@ -108,9 +108,7 @@ void datagram_channel::receive_batches() {
         const auto batch = io_->receive(runtime::poller::handle_of(*this), memory);
         counters_.receive_calls.add(1);
         for (const auto& place : batch.received) {
-            if (!detail::contain([&] { deliver(place); })) {
-                counters_.unread.add(1);
-            }
+            deliver(place);
         }
         if (batch.error) {
             on_receive_error(batch.error);
@@ -194,8 +192,8 @@ void datagram_channel::deliver(const runtime::incoming_datagrams& place) {
         if (one.size() > config_.max_datagram_size || (is_last && place.is_truncated)) {
             counters_.truncated.add(1);
             report(errc::message_too_large);
-        } else {
-            deliver_one(one);
+        } else if (!detail::contain([&] { deliver_one(one); })) {
+            counters_.unread.add(1);
         }
     } while (!rest.empty());
 }
@@ -209,17 +207,7 @@ void datagram_channel::deliver_one(std::span<const std::uint8_t> data) {
         remember_source();
     }
     if (pull_) {
-        if (const auto asker = pull_->take_asker()) {
-            counters_.received.add(1);
-            counters_.bytes_received.add(data.size());
-            guarded([&] {
-                (*asker)(received_datagram{{data.begin(), data.end()}, sender_endpoint_});
-            });
-        } else if (pull_->is_full()) {
-            counters_.unread.add(1);
-        } else {
-            pull_->store({{data.begin(), data.end()}, sender_endpoint_});
-        }
+        pull_datagram(data);
         return;
     }
     if (!gate_->is_open()) {
@@ -234,6 +222,22 @@ void datagram_channel::deliver_one(std::span<const std::uint8_t> data) {
     counters_.received.add(1);
     counters_.bytes_received.add(data.size());
     guarded([&] { host_.on_datagram(data, sender_endpoint_); });
+}
+
+void datagram_channel::pull_datagram(std::span<const std::uint8_t> data) {
+    if (pull_->is_full()) {
+        counters_.unread.add(1);
+        return;
+    }
+    // First, because an asker that is taken has to be told.
+    received_datagram datagram{{data.begin(), data.end()}, sender_endpoint_};
+    if (const auto asker = pull_->take_asker()) {
+        counters_.received.add(1);
+        counters_.bytes_received.add(data.size());
+        guarded([&] { (*asker)(std::move(datagram)); });
+    } else {
+        pull_->store(std::move(datagram));
+    }
 }
 
 bool datagram_channel::admit_peer() {
@@ -260,23 +264,25 @@ VoidResult datagram_channel::receive(pull_handler&& handler, operation_id operat
         return detail::failure(errc::invalid_argument, "a datagram has to be given to a handler",
                                host_.name());
     }
-    if (!is_open()) {
+    if (!is_open() || !loop_->belongs_here()) {
         return closed(host_.not_running());
     }
-    loop_->post([keep = host_.keep_alive(), this, handler = std::move(handler),
-                 operation]() mutable { ask(std::move(handler), operation); });
+    runtime::post_with(*loop_, handler,
+                       [keep = host_.keep_alive(), this, operation](pull_handler& asking) {
+                           ask(asking, operation);
+                       });
     return ok();
 }
 
-void datagram_channel::ask(pull_handler handler, operation_id operation) {
+void datagram_channel::ask(pull_handler& handler, operation_id operation) {
     if (is_closing_) {
         guarded([&] { handler(closed(errc::connection_closed)); });
     } else if (auto waiting = pull_->take_message()) {
         counters_.received.add(1);
         counters_.bytes_received.add(waiting->data.size());
         guarded([&] { handler(std::move(*waiting)); });
-    } else {
-        pull_->note(handler, operation);
+    } else if (!detail::attempt([&] { pull_->note(handler, operation); })) {
+        guarded([&] { handler(failure_of(errc::out_of_memory, "receive")); });
     }
 }
 
@@ -285,10 +291,12 @@ void datagram_channel::cancel(operation_id operation) {
         return;
     }
     // Posted even on the loop: the handler must not run inside the caller's callback.
-    loop_->post([keep = host_.keep_alive(), this, operation] {
-        if (const auto asker = pull_->take_asker(operation)) {
-            guarded([&] { (*asker)(detail::failure(errc::cancelled, "receive", host_.name())); });
-        }
+    detail::insist([&] {
+        loop_->post([keep = host_.keep_alive(), this, operation] {
+            if (const auto asker = pull_->take_asker(operation)) {
+                guarded([&] { (*asker)(failure_of(errc::cancelled, "receive")); });
+            }
+        });
     });
 }
 

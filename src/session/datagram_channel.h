@@ -5,6 +5,7 @@
 #include "runtime/datagram_io.h"
 #include "runtime/loop.h"
 #include "runtime/pause.h"
+#include "runtime/post_with.h"
 #include "session/peer_table.h"
 #include "session/pull_queue.h"
 #include "session/source_memory.h"
@@ -164,23 +165,25 @@ private:
     void on_deadline(runtime::steady_time now) override;
     void flush() override;
     void take_and_write();
-    [[nodiscard]] error_info failed_send(errc code) const noexcept;
+    /// What whoever waits for the end of something is told.
+    [[nodiscard]] error_info failure_of(errc code, const char* what) const noexcept;
 
     // Receiving: datagram_channel.cpp.
     void receive_batches();
     void deliver(const runtime::incoming_datagrams& place);
     void deliver_one(std::span<const std::uint8_t> data);
+    void pull_datagram(std::span<const std::uint8_t> data);
     void on_receive_error(std::error_code error);
     void on_told_by_network(std::error_code error);
     void rest_from_receiving(std::error_code error);
     void look_at_drops();
     [[nodiscard]] bool admit_peer();
     void remember_source();
-    void ask(pull_handler handler, operation_id operation);
+    void ask(pull_handler& handler, operation_id operation);
 
     // Sending: datagram_channel_send.cpp.
     [[nodiscard]] VoidResult refusal(errc code, const endpoint& to, std::size_t size) const;
-    [[nodiscard]] error_info closed(errc code) const;
+    [[nodiscard]] error_info closed(errc code) const noexcept;
     /// What answers to the peer leave from; not set: the system chooses.
     [[nodiscard]] runtime::datagram_source source_for(const runtime::datagram_address& to) const;
     void forget_source(const runtime::datagram_address& peer);

@@ -42,8 +42,11 @@ VoidResult datagram_channel::refusal(errc code, const endpoint& to, std::size_t 
     }
 }
 
-error_info datagram_channel::closed(errc code) const {
-    return detail::failure(code, "the socket is closed", host_.name());
+error_info datagram_channel::closed(errc code) const noexcept {
+    return loop_->belongs_here()
+               ? failure_of(code, "the socket is closed")
+               : failure_of(errc::not_supported,
+                            "the socket was made before fork(), and goes on in the parent only");
 }
 
 VoidResult datagram_channel::send(const endpoint& to, std::span<const std::uint8_t> data,
@@ -64,6 +67,9 @@ VoidResult datagram_channel::send(const endpoint& to, std::span<const std::uint8
     }
     if (loop_->runs_here()) {
         return send_here(has_address ? address : target_, data, done);
+    }
+    if (!loop_->belongs_here()) {
+        return closed(host_.not_running());
     }
     return send_from_other_thread(has_address ? &address : nullptr, data, done);
 }
@@ -231,13 +237,13 @@ void datagram_channel::drop_oldest(transport::datagram_queue& queue, std::size_t
     while (queue.bytes() > most && !queue.empty()) {
         counters_.dropped.fetch_add(1, std::memory_order_relaxed);
         if (auto done = queue.pop()) {
-            completions.push_back({std::move(done), failed_send(errc::message_superseded)});
+            completions.push_back({std::move(done), failure_of(errc::message_superseded, "send")});
         }
     }
 }
 
-error_info datagram_channel::failed_send(errc code) const noexcept {
-    return detail::told_anyway(code, [&] { return detail::failure(code, "send", host_.name()); });
+error_info datagram_channel::failure_of(errc code, const char* what) const noexcept {
+    return detail::told_anyway(code, [&] { return detail::failure(code, what, host_.name()); });
 }
 
 void datagram_channel::flush() {
@@ -359,9 +365,9 @@ void datagram_channel::drop_queued() {
     while (!queue_.empty()) {
         auto done = queue_.pop();
         if (done && has_room) {
-            completions_.push_back({std::move(done), failed_send(errc::connection_closed)});
+            completions_.push_back({std::move(done), failure_of(errc::connection_closed, "send")});
         } else if (done) {
-            guarded([&] { done(failed_send(errc::connection_closed)); });
+            guarded([&] { done(failure_of(errc::connection_closed, "send")); });
         }
     }
     publish_queued();

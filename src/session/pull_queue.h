@@ -47,7 +47,7 @@ class basic_pull_queue {
 public:
     using handler = Handler;
 
-    explicit basic_pull_queue(std::size_t byte_limit) noexcept : limit_(byte_limit) {}
+    explicit basic_pull_queue(std::size_t byte_limit) : limit_(byte_limit) {}
     basic_pull_queue(const basic_pull_queue&) = delete;
     basic_pull_queue& operator=(const basic_pull_queue&) = delete;
     ~basic_pull_queue() { detail::note_freed(bytes_); }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/post_with.h"
 #include "session/message_encoder.h"
 #include "session/pull_queue.h"
 #include "session/rate_limit.h"
@@ -627,22 +628,10 @@ void stream_session::post_own(Work work) {
 
 template <typename Handler, typename Work>
 void stream_session::post_own(Handler& handler, Work work) {
-    struct parcel {
-        Work work;
-        Handler handler;
-    };
-    auto packed = std::make_unique<parcel>(parcel{std::move(work), Handler()});
-    parcel& inside = *packed;
-    unique_function<void()> task = [self = of(shared_from_this()), packed = std::move(packed)] {
-        self->or_abort([&] { packed->work(packed->handler); });
-    };
-    inside.handler = std::move(handler);
-    try {
-        where()->post(std::move(task));
-    } catch (...) {
-        handler = std::move(inside.handler);
-        throw;
-    }
+    runtime::post_with(loop(), handler,
+                       [self = of(shared_from_this()), work = std::move(work)](Handler& kept) {
+                           self->or_abort([&] { work(kept); });
+                       });
 }
 
 template <typename Callback>

@@ -18,7 +18,7 @@ void stream_session::take_remote() {
 }
 
 bool stream_session::has_to_wait(std::size_t payload_size) const noexcept {
-    if (remote_.waiting() == nullptr || !is_sendable(payload_size)) {
+    if (remote_.waiting() == nullptr || !is_sendable(payload_size) || !loop().belongs_here()) {
         return false;
     }
     if (!loop().runs_here() || remote_.bytes() > 0) {

@@ -106,6 +106,9 @@ void stream_session::apply_cancel(operation_id operation) {
 
 VoidResult stream_session::post(unique_function<void()> task) {
     return detail::within_memory([&] {
+        if (!loop().belongs_here()) {
+            return closed_error();
+        }
         post_own(task, [this](const unique_function<void()>& kept) { guarded(kept); });
         return ok();
     });

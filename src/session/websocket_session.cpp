@@ -115,7 +115,7 @@ VoidResult websocket_session::send_control_frame(opcode type,
                                                payload.size(), websocket::max_control_payload),
                                    id());
         }
-        if (!may_send()) {
+        if (!may_send() || !loop().belongs_here()) {
             return closed_error();
         }
         if (loop().runs_here()) {

@@ -62,8 +62,6 @@ public:
             return calls_.count_unacknowledged(handle_, all, known);
         });
     }
-    /// What broke the connection, once; nothing when it is not broken, or was read or written
-    /// since.
     void shutdown_write() const { calls_.shutdown_write(handle_); }
     /// The coming `detach` resets the connection instead of ending it in order.
     void prepare_reset() noexcept {

@@ -102,8 +102,9 @@ public:
     }
     /// The peer wants to renegotiate, which is answered with no.
     void note_refused_renegotiation() noexcept { ++renegotiations_; }
-    /// OpenSSL takes or makes a message of the handshake; after its end: a ticket, new keys.
+    /// In a callback of OpenSSL's.
     void note_out_of_memory() noexcept { is_out_of_memory_ = true; }
+    /// OpenSSL takes or makes a message of the handshake; after its end: a ticket, new keys.
     void note_handshake_step() noexcept;
 
 private:

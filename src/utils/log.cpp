@@ -1,5 +1,7 @@
 #include "utils/log.h"
 
+#include "utils/process.h"
+
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -10,10 +12,6 @@
 #include <mutex>
 #include <string>
 #include <utility>
-
-#ifndef _WIN32
-#include <pthread.h>
-#endif
 
 namespace network_system {
 namespace {
@@ -27,11 +25,9 @@ struct sink_slot {
 sink_slot& slot() {
     static auto* const instance = [] {
         auto* const made = new sink_slot;
-#ifndef _WIN32
         // Held while the process forks: the child goes on with the sink, and finds the lock free.
-        (void)::pthread_atfork([] { slot().mutex.lock(); }, [] { slot().mutex.unlock(); },
-                               [] { slot().mutex.unlock(); });
-#endif
+        (void)detail::call_around_forks([] { slot().mutex.lock(); }, [] { slot().mutex.unlock(); },
+                                        [] { slot().mutex.unlock(); });
         return made;
     }();
     return *instance;

@@ -10,12 +10,19 @@ namespace network_system::detail {
 
 constinit std::atomic<unsigned> fork_depth{0};
 
-void watch_forks() noexcept {
-#ifndef _WIN32
-    // Fails without memory only; then a child takes its parent's objects for its own.
-    [[maybe_unused]] static const int status = ::pthread_atfork(
-        nullptr, nullptr, [] { fork_depth.fetch_add(1, std::memory_order_relaxed); });
+bool call_around_forks([[maybe_unused]] void (*before)(), [[maybe_unused]] void (*in_parent)(),
+                       [[maybe_unused]] void (*in_child)()) noexcept {
+#ifdef _WIN32
+    return true;
+#else
+    return ::pthread_atfork(before, in_parent, in_child) == 0;
 #endif
+}
+
+void watch_forks() noexcept {
+    // Without it a child takes its parent's objects for its own.
+    [[maybe_unused]] static const bool is_watched = call_around_forks(
+        nullptr, nullptr, [] { fork_depth.fetch_add(1, std::memory_order_relaxed); });
 }
 
 void keep_for_ever(std::shared_ptr<void> object) {

@@ -8,6 +8,10 @@ namespace network_system::detail {
 /// How many forks lie between this process and the one that the library was loaded into.
 extern std::atomic<unsigned> fork_depth;
 
+/// Calls these before each later fork() of this process, and after it on both sides; null ones are
+/// left out. False when there is no memory for that. Where there is no fork(), nothing is called.
+bool call_around_forks(void (*before)(), void (*in_parent)(), void (*in_child)()) noexcept;
+
 /// Counts forks from now on. Any thread, any number of times.
 void watch_forks() noexcept;
 

@@ -1,29 +1,22 @@
-// A source of its own: where a compiler sees into these functions, it takes free() for a mistake.
 #include "allocation/counting_heap.h"
 
+#include "support/replaced_heap.h"
+
 #include <atomic>
-#include <cstdlib>
-#include <new>
 
 namespace {
 
 std::atomic<bool> is_counting{false};
 std::atomic<std::size_t> allocations{0};
 
-void* counted(std::size_t size, std::size_t alignment) {
+}  // namespace
+
+bool replaced_heap::may_allocate() noexcept {
     if (is_counting.load(std::memory_order_relaxed)) {
         allocations.fetch_add(1, std::memory_order_relaxed);
     }
-    // aligned_alloc wants a multiple of the alignment.
-    const std::size_t rounded = (size + alignment - 1) / alignment * alignment;
-    void* const memory = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
-    if (memory == nullptr) {
-        throw std::bad_alloc();
-    }
-    return memory;
+    return true;
 }
-
-}  // namespace
 
 namespace counting_heap {
 
@@ -38,23 +31,3 @@ std::size_t stop() noexcept {
 }
 
 }  // namespace counting_heap
-
-// The array, nothrow and sized forms of the standard library call these.
-void* operator new(std::size_t size) {
-    return counted(size, alignof(std::max_align_t));
-}
-void* operator new(std::size_t size, std::align_val_t alignment) {
-    return counted(size, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* memory) noexcept {
-    std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-    std::free(memory);
-}
-void operator delete(void* memory, std::align_val_t) noexcept {
-    std::free(memory);
-}
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-    std::free(memory);
-}

@@ -306,6 +306,30 @@ TEST_P(field_faults_fork, an_io_context_that_was_not_told_is_the_parents) {
     EXPECT_TRUE(next.exchange("after"));
 }
 
+TEST_P(field_faults_fork, a_session_of_an_io_context_that_was_not_told_says_so) {
+    for (const auto policy :
+         {send_policy::reject, send_policy::drop_oldest, send_policy::conflate}) {
+        context_runner runner(1);
+        server_options options = for_server();
+        options.io_context = &runner.context;
+        options.session.policy = policy;
+        test_server on_context(options);
+        test_client next(for_client());
+        ASSERT_TRUE(is_ok(next.connect(on_context.start())));
+        ASSERT_TRUE(next.exchange("before"));
+        const auto session = on_context.sessions.at(0);
+        EXPECT_TRUE(succeeds_in_child([&] {
+            constexpr auto expected = errc::not_supported;
+            EXPECT_TRUE(fails_with(session->send_packet("child"), expected));
+            EXPECT_TRUE(fails_with(session->send_conflated("key", "child"), expected));
+            EXPECT_TRUE(fails_with(session->post([] {}), expected));
+            EXPECT_TRUE(fails_with(session->ping({}), expected));
+            EXPECT_TRUE(fails_with(session->stop_session(), expected));
+        }));
+        EXPECT_TRUE(next.exchange("after"));
+    }
+}
+
 TEST_P(field_faults_fork, an_io_context_that_goes_in_a_child_changes_the_parents_set) {
     auto context = std::make_unique<asio::io_context>();
     server_options options = for_server();

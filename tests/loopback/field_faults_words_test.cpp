@@ -1,8 +1,7 @@
 // What errors say: what was expected, what came, and the option to look at.
-#include "loopback/support.h"
+#include "loopback/other_server.h"
 
 #include <chrono>
-#include <ostream>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -16,18 +15,6 @@ using namespace std::string_view_literals;
 [[nodiscard]] bytes bytes_of(std::string_view text) {
     return {text.begin(), text.end()};
 }
-
-/// A server of something else, and what a start that meets it has to say.
-struct other_server {
-    const char* name;
-    /// What it says to whoever connects.
-    std::string_view says;
-    bool then_closes;
-    errc error;
-    std::vector<std::string_view> words;
-
-    friend void PrintTo(const other_server& other, std::ostream* out) { *out << other.name; }
-};
 
 const std::vector<other_server>& other_servers() {
     static const std::vector<other_server> all{
@@ -77,25 +64,13 @@ INSTANTIATE_TEST_SUITE_P(field_faults, OtherServer, testing::ValuesIn(other_serv
                          [](const auto& each) { return std::string(each.param.name); });
 
 TEST_P(OtherServer, a_peer_that_says_no_hello_is_described) {
-    const other_server& other = GetParam();
-    const raw_listener listener;
-    std::thread speaking([&] {
-        raw_peer peer = listener.accept();
-        (void)peer.send(bytes_of(other.says));
-        if (!other.then_closes) {
-            (void)peer.drain();
-        }
-    });
-    client_options options;
-    options.connect_timeout = other.error == errc::connection_timeout ? 200ms : 10'000ms;
-    test_client client(options);
-    const auto started = client.connect(listener.port());
-    speaking.join();
-    ASSERT_TRUE(fails_with(started, other.error));
-    for (const std::string_view each : other.words) {
-        EXPECT_NE(started.error().message.find(each), std::string::npos)
-            << each << " is not in: " << started.error().message;
-    }
+    expect_description_of(
+        GetParam(), [](raw_peer&) {},
+        [](std::uint16_t port, std::chrono::milliseconds timeout) {
+            client_options options;
+            options.connect_timeout = timeout;
+            return test_client(options).connect(port);
+        });
 }
 
 TEST(field_faults, a_start_that_has_failed_has_nothing_to_drain) {

@@ -1,6 +1,6 @@
 // Each allocation of an exchange of datagrams fails in turn.
 #include "loopback/support.h"
-#include "memory/failing_heap.h"
+#include "memory/hearing.h"
 
 #include <network_system/core/messaging_udp_client.h>
 #include <network_system/core/messaging_udp_server.h>
@@ -60,16 +60,44 @@ TEST(FailingMemoryOfDatagrams, EndsNothing) {
     const exempt own;
     const auto server = make_server();
     ASSERT_TRUE(server->start_server(0));
-    for (const std::size_t in_a_row : {1U, 4U}) {
-        std::size_t failed = 1;
-        for (std::size_t which = 1; failed > 0; ++which) {
-            failing_heap::fail_from(which, in_a_row);
-            exchange(*server);
-            failed = failing_heap::stop();
-            expect_service(*server);
-            ASSERT_FALSE(testing::Test::HasFailure()) << "allocation " << which;
+    failing_heap::fail_each_allocation([&] { exchange(*server); },
+                                       [&] { expect_service(*server); });
+    EXPECT_TRUE(server->stop_server());
+}
+
+/// A client in pull mode: everybody who may ask is told something.
+void exchange_by_pulling(messaging_udp_server& server) {
+    constexpr std::size_t askers = 3;
+    udp_client_options options;
+    options.datagrams.receiving = network_system::receive_mode::pull;
+    event_counter told;
+    std::size_t asked = 0;
+    messaging_udp_client client("client", options);
+    if (in_library([&] { return client.start_client("127.0.0.1", server.local_port()); })) {
+        for (std::size_t i = 0; i < askers; ++i) {
+            messaging_udp_client::receive_handler hear = [&told](const auto&) {
+                const exempt own;
+                told.add();
+            };
+            if (in_library([&] { return client.receive_packet(std::move(hear)); })) {
+                ++asked;
+            } else {
+                EXPECT_TRUE(hear) << "what is refused stays the caller's";
+            }
         }
+        (void)in_library([&] { return client.send_packet("hello"); });
     }
+    // The stop tells those to whom nothing has come.
+    while (!in_library([&] { return client.stop_client(); })) {}
+    EXPECT_TRUE(told.wait_for(asked)) << told.count() << " of " << asked;
+}
+
+TEST(FailingMemoryOfDatagrams, LeavesNobodyUntoldInPullMode) {
+    const exempt own;
+    const auto server = make_server();
+    ASSERT_TRUE(server->start_server(0));
+    failing_heap::fail_each_allocation([&] { exchange_by_pulling(*server); },
+                                       [&] { expect_service(*server); });
     EXPECT_TRUE(server->stop_server());
 }
 

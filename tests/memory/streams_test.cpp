@@ -1,13 +1,15 @@
 // Each allocation of a conversation fails in turn, in servers and clients over streams of bytes.
-#include "memory/failing_heap.h"
+#include "memory/hearing.h"
 #include "tls/secure_support.h"
 
 #include <network_system/utils/error_codes.h>
+#include <network_system/utils/thread_pool.h>
 
 #include <gtest/gtest.h>
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -15,6 +17,7 @@ namespace {
 using namespace secure;
 
 using failing_heap::exempt;
+using failing_heap::hearing;
 using failing_heap::in_library;
 
 struct over_tcp {
@@ -39,37 +42,12 @@ struct over_tls {
     }
 };
 
-/// What a client of the test hears, without memory of the library's.
-class hearing {
-public:
-    template <typename Client>
-    void listen_to(Client& client) {
-        const auto note = [this](std::size_t& what, std::size_t more) {
-            const exempt own;
-            const std::lock_guard lock(mutex_);
-            what += more;
-            changed_.notify_all();
-        };
-        client.set_receive_callback(
-            [this, note](std::span<const std::uint8_t> data) { note(bytes_, data.size()); });
-        client.set_disconnected_callback([this, note](auto&&...) { note(ends_, 1); });
-    }
-    /// Until so many bytes have come, or the connection has ended.
-    [[nodiscard]] bool wait_for(std::size_t bytes) {
-        std::unique_lock lock(mutex_);
-        return changed_.wait_for(lock, 30s, [&] { return bytes_ >= bytes || ends_ > 0; });
-    }
-    [[nodiscard]] bool has_heard(std::size_t bytes) {
-        const std::lock_guard lock(mutex_);
-        return bytes_ >= bytes;
-    }
-
-private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::size_t bytes_ = 0;
-    std::size_t ends_ = 0;
-};
+template <typename Client>
+void listen_to(Client& client, hearing& heard) {
+    client.set_receive_callback(
+        [&heard](std::span<const std::uint8_t> data) { heard.note_bytes(data.size()); });
+    client.set_disconnected_callback([&heard](auto&&...) { heard.note_end(); });
+}
 
 template <typename Streams>
 class FailingMemory : public ::testing::Test {
@@ -84,15 +62,19 @@ protected:
         return options;
     }
 
-    static std::unique_ptr<typename Streams::server> start_server() {
+    static std::unique_ptr<typename Streams::server> start_server(
+        std::shared_ptr<network_system::thread_pool> callback_pool = nullptr) {
         server_options options;
+        options.callback_pool = std::move(callback_pool);
         options.bind_address = "127.0.0.1";
         options.drain_timeout = 20s;
         options.session.high_watermark = 4 * large;
         auto server = Streams::make_server(options);
         server->set_receive_callback(
             [](const session_ptr& who, std::span<const std::uint8_t> data) {
-                (void)who->send_packet(data);
+                if (!who->send_packet(data)) {
+                    while (!who->stop_session()) {}  // no answer, so an end
+                }
             });
         server->set_request_callback([](const session_ptr&, std::span<const std::uint8_t> data) {
             return Result<std::vector<std::uint8_t>>(
@@ -105,7 +87,7 @@ protected:
     static void converse(typename Streams::server& server) {
         hearing heard;
         const auto client = Streams::make_client(options_of_client());
-        heard.listen_to(*client);
+        listen_to(*client, heard);
         const auto started =
             in_library([&] { return client->start_client("localhost", server.local_port()); });
         if (started) {
@@ -130,11 +112,39 @@ protected:
         in_library([&] { return client->stop_client(); });
     }
 
+    /// In pull mode: everybody who may ask is told something.
+    static void converse_by_pulling(typename Streams::server& server) {
+        constexpr std::size_t askers = 3;
+        client_options options = options_of_client();
+        options.session.receiving = network_system::receive_mode::pull;
+        event_counter told;
+        std::size_t asked = 0;
+        {
+            const auto client = Streams::make_client(options);
+            const bool is_started = in_library(
+                [&] { return client->start_client("localhost", server.local_port()).is_ok(); });
+            for (std::size_t i = 0; is_started && i < askers; ++i) {
+                network_system::session::receive_handler hear = [&told](const auto&) {
+                    const exempt own;
+                    told.add();
+                };
+                if (in_library([&] { return client->receive_packet(std::move(hear)); })) {
+                    ++asked;
+                } else {
+                    EXPECT_TRUE(hear) << "what is refused stays the caller's";
+                }
+                (void)in_library([&] { return client->send_packet("hello"); });
+            }
+            in_library([&] { return client->stop_client(); });
+        }
+        EXPECT_TRUE(told.wait_for(asked)) << told.count() << " of " << asked;
+    }
+
     /// With memory again, everything works.
     static void expect_service(typename Streams::server& server) {
         hearing heard;
         const auto client = Streams::make_client(options_of_client());
-        heard.listen_to(*client);
+        listen_to(*client, heard);
         const auto started = client->start_client("localhost", server.local_port());
         ASSERT_TRUE(started) << started.error().message;
         ASSERT_TRUE(client->send_packet("hello"));
@@ -153,21 +163,33 @@ TYPED_TEST(FailingMemory, EndsWhatItHappensToAndNothingElse) {
     const exempt own;
     const auto server = TestFixture::start_server();
     ASSERT_TRUE(server->start_server(0));
-    // Of several in a row, the first may be survived and the next met on the way out.
-    for (const std::size_t in_a_row : {1U, 4U}) {
-        std::size_t failed = 1;
-        for (std::size_t which = 1; failed > 0; ++which) {
-            failing_heap::fail_from(which, in_a_row);
-            TestFixture::converse(*server);
-            failed = failing_heap::stop();
-            TestFixture::expect_service(*server);
-            ASSERT_FALSE(this->HasFailure()) << "allocation " << which;
-        }
-    }
+    failing_heap::fail_each_allocation([&] { TestFixture::converse(*server); },
+                                       [&] { TestFixture::expect_service(*server); });
     EXPECT_TRUE(server->stop_server());
     const auto all = server->metrics();
     EXPECT_EQ(all.connections_active, 0U);
     EXPECT_EQ(all.totals.queued_bytes, 0U);
+}
+
+TYPED_TEST(FailingMemory, EndsWhatItHappensToOnACallbackPool) {
+    const exempt own;
+    const auto pool = std::make_shared<network_system::thread_pool>(2);
+    const auto server = TestFixture::start_server(pool);
+    ASSERT_TRUE(server->start_server(0));
+    failing_heap::fail_each_allocation([&] { TestFixture::converse(*server); },
+                                       [&] { TestFixture::expect_service(*server); });
+    EXPECT_TRUE(server->stop_server());
+    EXPECT_EQ(server->metrics().connections_active, 0U);
+    pool->stop();
+}
+
+TYPED_TEST(FailingMemory, LeavesNobodyUntoldInPullMode) {
+    const exempt own;
+    const auto server = TestFixture::start_server();
+    ASSERT_TRUE(server->start_server(0));
+    failing_heap::fail_each_allocation([&] { TestFixture::converse_by_pulling(*server); },
+                                       [&] { TestFixture::expect_service(*server); });
+    EXPECT_TRUE(server->stop_server());
 }
 
 TYPED_TEST(FailingMemory, IsAnErrorOfTheStartOfAServer) {

@@ -1,5 +1,5 @@
 // Each allocation of a WebSocket conversation fails in turn.
-#include "memory/failing_heap.h"
+#include "memory/hearing.h"
 #include "websocket/support.h"
 
 #include <network_system/core/messaging_ws_client.h>
@@ -7,9 +7,7 @@
 
 #include <gtest/gtest.h>
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -17,6 +15,7 @@ namespace ws {
 namespace {
 
 using failing_heap::exempt;
+using failing_heap::hearing;
 using failing_heap::in_library;
 using network_system::core::messaging_ws_client;
 using network_system::core::messaging_ws_server;
@@ -46,39 +45,19 @@ public:
         config_.drain_timeout = 20s;
         client = std::make_unique<messaging_ws_client>("client");
         (void)client->set_message_callback(
-            [this](const ws_message& message) { note(bytes_, message.data.size()); });
-        (void)client->set_disconnected_callback([this](auto&&...) { note(ends_, 1); });
+            [this](const ws_message& message) { heard.note_bytes(message.data.size()); });
+        (void)client->set_disconnected_callback([this](auto&&...) { heard.note_end(); });
     }
     client_under_test(const client_under_test&) = delete;
     client_under_test& operator=(const client_under_test&) = delete;
     ~client_under_test() { client.reset(); }
 
     [[nodiscard]] VoidResult start() { return client->start_client(config_); }
-    /// Until so many bytes have come, or the connection has ended.
-    [[nodiscard]] bool wait_for(std::size_t bytes) {
-        std::unique_lock lock(mutex_);
-        return changed_.wait_for(lock, 30s, [&] { return bytes_ >= bytes || ends_ > 0; });
-    }
-    [[nodiscard]] bool has_heard(std::size_t bytes) {
-        const std::lock_guard lock(mutex_);
-        return bytes_ >= bytes;
-    }
-
+    hearing heard;
     std::unique_ptr<messaging_ws_client> client;
 
 private:
-    void note(std::size_t& what, std::size_t more) {
-        const exempt own;
-        const std::lock_guard lock(mutex_);
-        what += more;
-        changed_.notify_all();
-    }
-
     network_system::core::ws_client_config config_;
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::size_t bytes_ = 0;
-    std::size_t ends_ = 0;
 };
 
 void converse(messaging_ws_server& server) {
@@ -89,7 +68,7 @@ void converse(messaging_ws_server& server) {
         const std::vector<std::uint8_t> bytes(large, 1);
         expected += in_library([&] { return client.send_text("hello"); }) ? 5 : 0;
         expected += in_library([&] { return client.send_binary(bytes); }) ? large : 0;
-        EXPECT_TRUE(peer.wait_for(expected)) << "neither an answer nor an end";
+        EXPECT_TRUE(peer.heard.wait_for(expected)) << "neither an answer nor an end";
         (void)in_library([&] { return client.ping(); });
         (void)in_library([&] { return server.broadcast_text("to all"); });
     }
@@ -101,24 +80,16 @@ void expect_service(messaging_ws_server& server) {
     const auto started = peer.start();
     ASSERT_TRUE(started) << started.error().message;
     ASSERT_TRUE(peer.client->send_text("hello"));
-    ASSERT_TRUE(peer.wait_for(5));
-    EXPECT_TRUE(peer.has_heard(5));
+    ASSERT_TRUE(peer.heard.wait_for(5));
+    EXPECT_TRUE(peer.heard.has_heard(5));
     EXPECT_TRUE(peer.client->stop_client());
 }
 
 TEST(FailingMemoryOfWebSockets, EndsWhatItHappensToAndNothingElse) {
     const exempt own;
     const auto server = start_server();
-    for (const std::size_t in_a_row : {1U, 4U}) {
-        std::size_t failed = 1;
-        for (std::size_t which = 1; failed > 0; ++which) {
-            failing_heap::fail_from(which, in_a_row);
-            converse(*server);
-            failed = failing_heap::stop();
-            expect_service(*server);
-            ASSERT_FALSE(testing::Test::HasFailure()) << "allocation " << which;
-        }
-    }
+    failing_heap::fail_each_allocation([&] { converse(*server); },
+                                       [&] { expect_service(*server); });
     EXPECT_TRUE(server->stop_server());
     EXPECT_EQ(server->metrics().connections_active, 0U);
 }

@@ -1,5 +1,5 @@
 // What errors of TLS say: what was expected, what came, and where to look.
-#include "loopback/raw_peer.h"
+#include "loopback/other_server.h"
 #include "tls/secure_support.h"
 #include "transport/tls_alerts.h"
 
@@ -47,38 +47,29 @@ TEST(field_faults, a_certificate_directory_is_no_file) {
 }
 
 TEST(field_faults, a_server_that_speaks_no_tls_is_described) {
-    struct {
-        const char* name;
-        std::string_view says;
-        bool then_closes;
-        errc error;
-        std::string_view words;
-    } const cases[] = {
-        {"http", "HTTP/1.1 400 Bad Request\r\n\r\n", false, errc::tls_handshake_failed,
-         "received 'HTTP/1.1 400 Bad Request...', which is HTTP; check the port"},
-        {"ssh", "SSH-2.0-OpenSSH_9.2\r\n", false, errc::tls_handshake_failed, "which is SSH"},
-        {"hello of ours", "\x40\0\0\0\x0E\0\x01\x01\0\0\0\0\0\0\0\0\0\0\0"sv, false,
-         errc::tls_handshake_failed, "which is the hello of framing::message"},
-        {"nothing", "", true, errc::tls_handshake_failed, "nothing was received; check the port"},
+    const loopback::other_server cases[] = {
+        {"http",
+         "HTTP/1.1 400 Bad Request\r\n\r\n",
+         false,
+         errc::tls_handshake_failed,
+         {"received 'HTTP/1.1 400 Bad Request...', which is HTTP; check the port"}},
+        {"ssh", "SSH-2.0-OpenSSH_9.2\r\n", false, errc::tls_handshake_failed, {"which is SSH"}},
+        {"hello of ours",
+         "\x40\0\0\0\x0E\0\x01\x01\0\0\0\0\0\0\0\0\0\0\0"sv,
+         false,
+         errc::tls_handshake_failed,
+         {"which is the hello of framing::message"}},
+        {"nothing", "", true, errc::tls_handshake_failed, {"nothing was received; check the port"}},
     };
     for (const auto& each : cases) {
-        SCOPED_TRACE(each.name);
-        const raw_listener listener;
-        std::thread speaking([&] {
-            raw_peer peer = listener.accept();
-            (void)peer.receive(16);
-            (void)peer.send(bytes(each.says.begin(), each.says.end()));
-            if (!each.then_closes) {
-                (void)peer.drain();
-            }
-        });
-        client_options options;
-        secure_client client(for_client(), options);
-        const auto started = client.client.start_client("localhost", listener.port());
-        speaking.join();
-        ASSERT_TRUE(fails_with(started, each.error));
-        EXPECT_NE(started.error().message.find(each.words), std::string::npos)
-            << started.error().message;
+        loopback::expect_description_of(
+            each, [](raw_peer& peer) { (void)peer.receive(16); },
+            [](std::uint16_t port, std::chrono::milliseconds timeout) {
+                client_options options;
+                options.connect_timeout = timeout;
+                secure_client client(for_client(), options);
+                return client.client.start_client("localhost", port);
+            });
     }
 }
 

@@ -1,6 +1,9 @@
 // A forked child leaves the UDP sockets of its parent alone.
+#include "loopback/context_runner.h"
 #include "support/child_process.h"
 #include "udp/support.h"
+
+#include <network_system/internal/udp_socket.h>
 
 #include <optional>
 
@@ -41,6 +44,29 @@ TEST_P(field_faults_fork_udp, a_child_that_destroys_or_stops_its_copies_hangs) {
         EXPECT_TRUE(is_ok(own_server.server.stop_server()));
     }));
     EXPECT_TRUE(client->exchange("after"));
+}
+
+TEST_P(field_faults_fork_udp, a_socket_of_an_io_context_that_was_not_told_says_so) {
+    using network_system::internal::udp_socket;
+    context_runner runner(1);
+    auto adopted = udp_socket::adopt(
+        runner.context, asio::ip::udp::socket(runner.context, {asio::ip::udp::v4(), 0}));
+    ASSERT_TRUE(is_ok(adopted));
+    auto& socket = *adopted.value();
+    ASSERT_TRUE(is_ok(socket.set_receive_callback([&](byte_view data, const endpoint& from) {
+        EXPECT_TRUE(is_ok(socket.async_send_to(data, from)));
+    })));
+    ASSERT_TRUE(is_ok(socket.start_receive()));
+    const auto port = socket.local_endpoint().port();
+    EXPECT_TRUE(succeeds_in_child([&] {
+        const bytes data{1};
+        EXPECT_TRUE(fails_with(socket.async_send_to(data, loopback_v4(port)), errc::not_supported));
+    }));
+    test_client client(for_client());
+    ASSERT_TRUE(is_ok(client.client.start_client("127.0.0.1", port)));
+    EXPECT_TRUE(client.exchange("after"));
+    adopted.value().reset();
+    EXPECT_TRUE(runner.comes_to_rest());
 }
 
 }  // namespace

@@ -25,6 +25,7 @@ TEST(field_faults_fork_ws, a_child_that_destroys_or_stops_its_copies_hangs) {
     EXPECT_TRUE(succeeds_in_child([&] {
         constexpr auto expected = errc::not_supported;
         EXPECT_TRUE(fails_with(connection->send_text("child"), expected));
+        EXPECT_TRUE(fails_with(connection->send_ping({}), expected));
         EXPECT_TRUE(fails_with(connection->close(ws_close_code::normal, "child"), expected));
         EXPECT_TRUE(fails_with(client->client.send_text("child"), expected));
         EXPECT_TRUE(fails_with(client->client.close(ws_close_code::normal, "child"), expected));

@@ -1,4 +1,5 @@
 // What errors of WebSocket clients say: what was expected, what came, and where to look.
+#include "loopback/other_server.h"
 #include "websocket/support.h"
 
 #include <optional>
@@ -16,45 +17,47 @@ namespace {
 using namespace std::string_view_literals;
 
 TEST(field_faults, a_server_that_speaks_no_http_is_described) {
-    struct {
-        const char* name;
-        std::string_view says;
-        bool then_closes;
-        errc error;
-        std::string_view words;
-    } const cases[] = {
-        {"silence", "", false, errc::connection_timeout,
-         "no answer to the HTTP request before connect_timeout: nothing was received; check the "
-         "port, and whether the server speaks TLS there (ws_client_config::tls)"},
-        {"an end", "", true, errc::connection_closed,
-         "before it answered the HTTP request: nothing was received; check the port"},
-        {"an end in the middle", "HTTP/1.1 101 Swi", true, errc::connection_truncated,
-         "before it answered the HTTP request: received 'HTTP/1.1 101 Swi', which is HTTP"},
-        {"tls", "\x15\x03\x01\0\x02\x02\x28"sv, false, errc::handshake_rejected, "which is TLS"},
-        {"hello of ours", "\x40\0\0\0\x0E\0\x01\x01\0\0\0\0\0\0\0\0\0\0\0"sv, false,
-         errc::handshake_rejected, "which is the hello of framing::message"},
-        {"ssh", "SSH-2.0-OpenSSH_9.2\r\n\r\n", false, errc::handshake_rejected, "which is SSH"},
+    const loopback::other_server cases[] = {
+        {"silence",
+         "",
+         false,
+         errc::connection_timeout,
+         {"no answer to the HTTP request before connect_timeout: nothing was received; check the "
+          "port, and whether the server speaks TLS there (ws_client_config::tls)"}},
+        {"an end",
+         "",
+         true,
+         errc::connection_closed,
+         {"before it answered the HTTP request: nothing was received; check the port"}},
+        {"an end in the middle",
+         "HTTP/1.1 101 Swi",
+         true,
+         errc::connection_truncated,
+         {"before it answered the HTTP request: received 'HTTP/1.1 101 Swi', which is HTTP"}},
+        {"tls", "\x15\x03\x01\0\x02\x02\x28"sv, false, errc::handshake_rejected, {"which is TLS"}},
+        {"hello of ours",
+         "\x40\0\0\0\x0E\0\x01\x01\0\0\0\0\0\0\0\0\0\0\0"sv,
+         false,
+         errc::handshake_rejected,
+         {"which is the hello of framing::message"}},
+        {"ssh", "SSH-2.0-OpenSSH_9.2\r\n\r\n", false, errc::handshake_rejected, {"which is SSH"}},
     };
     for (const auto& each : cases) {
-        SCOPED_TRACE(each.name);
-        const raw_listener listener;
-        std::thread speaking([&] {
-            ws_peer peer(listener.accept());
-            (void)peer.receive_head();
-            (void)peer.say(each.says);
-            if (!each.then_closes) {
-                (void)peer.drain();
-            }
-        });
-        ws_client_config config;
-        config.connect_timeout = each.error == errc::connection_timeout ? 200ms : 10'000ms;
-        ws_test_client client(config);
-        const auto started = client.connect(listener.port());
-        speaking.join();
-        ASSERT_TRUE(fails_with(started, each.error));
-        EXPECT_NE(started.error().message.find(each.words), std::string::npos)
-            << started.error().message;
-        EXPECT_EQ(client.client.rejection(), nullptr);
+        loopback::expect_description_of(
+            each,
+            [](raw_peer& peer) {
+                ws_peer asked(std::move(peer));
+                (void)asked.receive_head();
+                peer = std::move(asked);
+            },
+            [](std::uint16_t port, std::chrono::milliseconds timeout) {
+                ws_client_config config;
+                config.connect_timeout = timeout;
+                ws_test_client client(config);
+                const auto started = client.connect(port);
+                EXPECT_EQ(client.client.rejection(), nullptr);
+                return started;
+            });
     }
 }
 

@@ -32,7 +32,8 @@ public:
             std::decay_t<Work> here(std::forward<Work>(work));
             here();
         } else {
-            if (!session_->post(std::forward<Work>(work))) {
+            const auto posted = session_->post(std::forward<Work>(work));
+            if (!posted && posted.error().code == static_cast<int>(errc::out_of_memory)) {
                 throw std::bad_alloc();  // as executors say it
             }
         }

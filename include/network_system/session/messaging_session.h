@@ -175,7 +175,8 @@ public:
 
     /// Runs a task on the session's I/O thread, after what is running there and never together
     /// with a callback of this session; dropped without being run once the server or client has
-    /// stopped. What it throws closes the session. Error: `out_of_memory` (it will not run).
+    /// stopped. What it throws closes the session. Errors (it will not run):
+    /// `out_of_memory`, `not_supported` (in a forked child).
     virtual VoidResult post(unique_function<void()> task) = 0;
     /// Whether the calling thread is inside a callback or a task of this session's I/O thread.
     [[nodiscard]] virtual bool runs_here() const noexcept = 0;
