@@ -93,6 +93,7 @@ TEST(field_faults, a_failed_start_over_tls_has_nothing_to_drain) {
     server.on_connect = [](const session_ptr& made) {
         (void)made->send_packet("HTTP/1.1 400 Bad Request\r\n\r\n");
     };
+    server.on_receive = [](const session_ptr&, std::span<const std::uint8_t>) {};
     client_options options;
     options.drain_timeout = std::chrono::milliseconds::max();
     options.connect_timeout = is_sanitized ? 10'000ms : 3'000ms;
