@@ -55,8 +55,8 @@ private:
     [[nodiscard]] bool give_way();
     void submit_worker();
     void note_begun() noexcept;
-    /// A worker leaves without having looked whether there is more to do.
     [[nodiscard]] source_ptr take_lost() noexcept;
+    /// A worker leaves without having looked whether there is more to do.
     void end_worker() noexcept;
 
     const std::shared_ptr<thread_pool_interface> pool_;

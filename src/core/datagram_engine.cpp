@@ -1,5 +1,6 @@
 #include "core/datagram_engine.h"
 
+#include "utils/contain.h"
 #include "utils/failure.h"
 #include "utils/host.h"
 #include "utils/log.h"
@@ -74,9 +75,18 @@ void datagram_engine::begin_stop() {
     const detail::on_exception undo([this] { is_stopping_ = false; });
     detail::log(log_level::info, writer(), "stop begun");
     stop_starting();
+    close_sockets();
+}
+
+void datagram_engine::close_sockets() {
     for (const auto& each : sockets()) {
         each->where()->post([keep = shared_from_this(), each] { each->close(); });
     }
+}
+
+void datagram_engine::give_up_start() noexcept {
+    is_stopping_ = true;
+    detail::attempt_often([this] { close_sockets(); });
 }
 
 void datagram_engine::release_one(runtime::loop& where) noexcept {

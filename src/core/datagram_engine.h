@@ -95,6 +95,9 @@ protected:
     /// One of the things that keep the life going is gone; see `adopt`, and the constructor for the
     /// first.
     void release_one(runtime::loop& where) noexcept;
+    /// Ends what is there of a start that has failed. Under the lock of the start: nothing is
+    /// logged.
+    void give_up_start() noexcept;
     [[nodiscard]] bool is_stopping() const noexcept { return is_stopping_; }
     /// What ends besides the channels.
     virtual void stop_starting() {}
@@ -111,6 +114,7 @@ private:
     void on_peer_expired(const endpoint& peer) override;
     void on_callback_exception(std::string_view what) noexcept override;
     void on_channel_gone(runtime::loop& where) noexcept override { release_one(where); }
+    void close_sockets();
 
     [[nodiscard]] const std::shared_ptr<runtime::callback_gate>& callbacks_gate()
         const noexcept override {

@@ -76,12 +76,18 @@ VoidResult udp_server_engine::start(std::uint16_t port) {
         watching.emplace_back([keep = shared_from_this(), this, each] { watch(each); });
     }
     adopt(std::move(opened));
-    for (std::size_t i = 0; i < watching.size(); ++i) {
-        detail::attempt_often([&] { sockets()[i]->where()->post(std::move(watching[i])); });
+    std::size_t next = 0;
+    const bool are_watched = detail::attempt_often([&] {
+        for (; next < watching.size(); ++next) {
+            sockets()[next]->where()->post(std::move(watching[next]));
+        }
+    });
+    if (!are_watched) {
+        give_up_start();
     }
     // The start is over; what keeps this life going are the channels.
     release_one(*pool().loops().front());
-    return ok();
+    return are_watched ? ok() : VoidResult(detail::failure_without_words(errc::out_of_memory));
 }
 
 }  // namespace network_system::core

@@ -1,5 +1,5 @@
 // Each allocation of an exchange of datagrams fails in turn.
-#include "loopback/support.h"
+#include "loopback/context_runner.h"
 #include "memory/hearing.h"
 
 #include <network_system/core/messaging_udp_client.h>
@@ -21,8 +21,7 @@ using network_system::core::messaging_udp_server;
 using network_system::core::udp_client_options;
 using network_system::core::udp_server_options;
 
-std::unique_ptr<messaging_udp_server> make_server() {
-    udp_server_options options;
+std::unique_ptr<messaging_udp_server> make_server(udp_server_options options = {}) {
     options.bind_address = "127.0.0.1";
     auto server = std::make_unique<messaging_udp_server>("server", options);
     messaging_udp_server* const own = server.get();
@@ -56,13 +55,19 @@ void exchange(messaging_udp_server& server) {
     in_library([&] { return client.stop_client(); });
 }
 
-TEST(FailingMemoryOfDatagrams, EndsNothing) {
-    const exempt own;
+/// Each allocation of `converse(server)` fails in turn.
+template <typename Converse>
+void expect_survival(const Converse& converse) {
     const auto server = make_server();
     ASSERT_TRUE(server->start_server(0));
-    failing_heap::fail_each_allocation([&] { exchange(*server); },
+    failing_heap::fail_each_allocation([&] { converse(*server); },
                                        [&] { expect_service(*server); });
     EXPECT_TRUE(server->stop_server());
+}
+
+TEST(FailingMemoryOfDatagrams, EndsNothing) {
+    const exempt own;
+    expect_survival(exchange);
 }
 
 /// A client in pull mode: everybody who may ask is told something.
@@ -94,11 +99,35 @@ void exchange_by_pulling(messaging_udp_server& server) {
 
 TEST(FailingMemoryOfDatagrams, LeavesNobodyUntoldInPullMode) {
     const exempt own;
-    const auto server = make_server();
-    ASSERT_TRUE(server->start_server(0));
-    failing_heap::fail_each_allocation([&] { exchange_by_pulling(*server); },
-                                       [&] { expect_service(*server); });
-    EXPECT_TRUE(server->stop_server());
+    expect_survival(exchange_by_pulling);
+}
+
+/// However long memory is short.
+TEST(FailingMemoryOfDatagrams, LeavesNoServerThatIsStartedAndDeaf) {
+    const exempt own;
+    std::size_t failed = 1;
+    for (std::size_t which = 1; failed > 0; ++which) {
+        SCOPED_TRACE(which);
+        context_runner runner(0);
+        udp_server_options options;
+        options.io_context = &runner.context;
+        // Makes the context's loop: Asio's strand does not survive to be made without memory.
+        const auto first = make_server(options);
+        ASSERT_TRUE(first->start_server(0));
+        const auto server = make_server(options);
+        failing_heap::fail_from(which, 100);
+        const bool is_started = in_library([&] { return server->start_server(0).is_ok(); });
+        failed = failing_heap::stop();
+        runner.run(1);
+        EXPECT_EQ(server->is_running(), is_started);
+        if (is_started) {
+            expect_service(*server);
+        }
+        EXPECT_TRUE(server->stop_server());
+        EXPECT_TRUE(first->stop_server());
+        EXPECT_TRUE(runner.comes_to_rest());
+        ASSERT_FALSE(testing::Test::HasFailure());
+    }
 }
 
 TEST(FailingMemoryOfDatagrams, IsAnErrorOfTheStartOfAServer) {

@@ -62,7 +62,7 @@ protected:
         return options;
     }
 
-    static std::unique_ptr<typename Streams::server> start_server(
+    static std::unique_ptr<typename Streams::server> make_server(
         std::shared_ptr<network_system::thread_pool> callback_pool = nullptr) {
         server_options options;
         options.callback_pool = std::move(callback_pool);
@@ -154,6 +154,14 @@ protected:
         EXPECT_TRUE(answer) << answer.error().message;
         EXPECT_TRUE(client->stop_client());
     }
+
+    /// Each allocation of `meet(server)` fails in turn.
+    template <typename Converse>
+    static void expect_survival(typename Streams::server& server, const Converse& meet) {
+        ASSERT_TRUE(server.start_server(0));
+        failing_heap::fail_each_allocation([&] { meet(server); }, [&] { expect_service(server); });
+        EXPECT_TRUE(server.stop_server());
+    }
 };
 
 using both = ::testing::Types<over_tcp, over_tls>;
@@ -161,11 +169,8 @@ TYPED_TEST_SUITE(FailingMemory, both);
 
 TYPED_TEST(FailingMemory, EndsWhatItHappensToAndNothingElse) {
     const exempt own;
-    const auto server = TestFixture::start_server();
-    ASSERT_TRUE(server->start_server(0));
-    failing_heap::fail_each_allocation([&] { TestFixture::converse(*server); },
-                                       [&] { TestFixture::expect_service(*server); });
-    EXPECT_TRUE(server->stop_server());
+    const auto server = TestFixture::make_server();
+    TestFixture::expect_survival(*server, TestFixture::converse);
     const auto all = server->metrics();
     EXPECT_EQ(all.connections_active, 0U);
     EXPECT_EQ(all.totals.queued_bytes, 0U);
@@ -174,29 +179,23 @@ TYPED_TEST(FailingMemory, EndsWhatItHappensToAndNothingElse) {
 TYPED_TEST(FailingMemory, EndsWhatItHappensToOnACallbackPool) {
     const exempt own;
     const auto pool = std::make_shared<network_system::thread_pool>(2);
-    const auto server = TestFixture::start_server(pool);
-    ASSERT_TRUE(server->start_server(0));
-    failing_heap::fail_each_allocation([&] { TestFixture::converse(*server); },
-                                       [&] { TestFixture::expect_service(*server); });
-    EXPECT_TRUE(server->stop_server());
+    const auto server = TestFixture::make_server(pool);
+    TestFixture::expect_survival(*server, TestFixture::converse);
     EXPECT_EQ(server->metrics().connections_active, 0U);
     pool->stop();
 }
 
 TYPED_TEST(FailingMemory, LeavesNobodyUntoldInPullMode) {
     const exempt own;
-    const auto server = TestFixture::start_server();
-    ASSERT_TRUE(server->start_server(0));
-    failing_heap::fail_each_allocation([&] { TestFixture::converse_by_pulling(*server); },
-                                       [&] { TestFixture::expect_service(*server); });
-    EXPECT_TRUE(server->stop_server());
+    const auto server = TestFixture::make_server();
+    TestFixture::expect_survival(*server, TestFixture::converse_by_pulling);
 }
 
 TYPED_TEST(FailingMemory, IsAnErrorOfTheStartOfAServer) {
     const exempt own;
     std::size_t failed = 1;
     for (std::size_t which = 1; failed > 0; ++which) {
-        const auto server = TestFixture::start_server();
+        const auto server = TestFixture::make_server();
         failing_heap::fail_from(which);
         const auto started = in_library([&] { return server->start_server(0); });
         const auto stopped = in_library([&] { return server->stop_server(); });

@@ -53,6 +53,7 @@ public:
     ~client_under_test() { client.reset(); }
 
     [[nodiscard]] VoidResult start() { return client->start_client(config_); }
+
     hearing heard;
     std::unique_ptr<messaging_ws_client> client;
 
