@@ -41,7 +41,7 @@ datagram_channel::datagram_channel(std::shared_ptr<runtime::loop> where, datagra
       local_(runtime::sockets::local_endpoint(socket_.get())) {
     counters_.has_segmentation = io_->has_segmentation();
     if (config_.receiving == receive_mode::pull) {
-        pull_ = std::make_unique<datagram_pull_queue>(config_.receive_queue_limit);
+        pull_ = std::make_unique<pull_queue>(config_.receive_queue_limit);
     }
     if (setup.peers.max_peers > 0) {
         peers_ = std::make_unique<peer_table>(

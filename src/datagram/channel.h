@@ -114,7 +114,7 @@ class datagram_channel final : private runtime::io_watch,
                                private runtime::flushable,
                                private runtime::deadline_entry {
 public:
-    using pull_handler = datagram_pull_queue::handler;
+    using pull_handler = unique_function<void(Result<received_datagram>)>;
 
     datagram_channel(std::shared_ptr<runtime::loop> where, datagram_host& host,
                      runtime::unique_socket socket, std::unique_ptr<runtime::datagram_io> io,
@@ -152,6 +152,7 @@ public:
     void add_metrics(datagram_metrics& sum) const;
 
 private:
+    using pull_queue = basic_pull_queue<received_datagram, pull_handler>;
     enum class admission : std::uint8_t { granted, full, closed };
     struct completion {
         send_callback done;
@@ -274,7 +275,7 @@ private:
     // Null unless answers leave from where the peer has asked.
     std::shared_ptr<source_memory> sources_;
     std::unique_ptr<peer_table> peers_;
-    std::unique_ptr<datagram_pull_queue> pull_;
+    std::unique_ptr<pull_queue> pull_;
 
     transport::datagram_queue queue_;
     std::size_t written_early_ = 0;

@@ -27,7 +27,7 @@ std::shared_ptr<session::stream_session> framed_server_engine::new_session(
     return std::make_shared<session::framed_session>(std::move(over), std::move(host), setup);
 }
 
-Result<encoded_message> framed_server_engine::encode(ws_message_type type,
+Result<encoded_message> framed_server_engine::encode(message_kind type,
                                                      std::span<const std::uint8_t> data) {
     if (data.empty()) {
         return detail::failure(errc::invalid_argument, "an empty message cannot be sent to many",

@@ -37,7 +37,7 @@ private:
     [[nodiscard]] std::shared_ptr<session::stream_session> new_session(
         std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
         session::session_setup& setup) override;
-    [[nodiscard]] Result<encoded_message> encode(ws_message_type type,
+    [[nodiscard]] Result<encoded_message> encode(message_kind type,
                                                  std::span<const std::uint8_t> data) override;
     [[nodiscard]] const accept_callback& judge() const noexcept override {
         return callbacks_->judge;

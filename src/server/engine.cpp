@@ -260,7 +260,7 @@ server_metrics server_engine::metrics() const {
     return all;
 }
 
-Result<encoded_message> server_engine::encode_checked(ws_message_type type,
+Result<encoded_message> server_engine::encode_checked(message_kind type,
                                                       std::span<const std::uint8_t> data) {
     if (data.size() > options_.session.max_message_size) {
         return detail::failure(errc::message_too_large,
@@ -271,14 +271,14 @@ Result<encoded_message> server_engine::encode_checked(ws_message_type type,
     return encode(type, data);
 }
 
-Result<broadcast_result> server_engine::broadcast(ws_message_type type,
+Result<broadcast_result> server_engine::broadcast(message_kind type,
                                                   std::span<const std::uint8_t> data) {
     return encode_checked(type, data).map([&](const encoded_message& message) {
         return fan_out(*sessions_.snapshot(), message);
     });
 }
 
-Result<broadcast_result> server_engine::publish(std::string_view topic, ws_message_type type,
+Result<broadcast_result> server_engine::publish(std::string_view topic, message_kind type,
                                                 std::span<const std::uint8_t> data,
                                                 const session::messaging_session* except) {
     return encode_checked(type, data).map([&](const encoded_message& message) {

@@ -3,9 +3,8 @@
 #include "runtime/callback_gate.h"
 #include "utils/log.h"
 
+#include <network_system/session/message.h>
 #include <network_system/session/messaging_session.h>
-#include <network_system/session/ws_handshake.h>
-#include <network_system/session/ws_message.h>
 
 #include <cstdint>
 #include <memory>
@@ -16,12 +15,8 @@
 
 namespace network_system::session {
 
-class ws_connection;
-
+using network_system::message_kind;
 using session_ptr = std::shared_ptr<messaging_session>;
-using ws_connection_ptr = std::shared_ptr<ws_connection>;
-/// Without WebSocket all messages are binary.
-using message_kind = ws_message_type;
 
 /// The object a session belongs to: it runs the user's callbacks. Called on the session's loop, or,
 /// where a pool runs the callbacks, by one thread of it at a time.
@@ -41,26 +36,17 @@ public:
     virtual void on_open(const session_ptr& who) = 0;
     virtual void on_message(const session_ptr& who, message_kind kind,
                             std::span<const std::uint8_t> data) = 0;
-    /// The same of a WebSocket whose connection is at hand: on its loop.
-    virtual void on_ws_message(const session_ptr& who, const ws_connection_ptr&, message_kind kind,
-                               std::span<const std::uint8_t> data) {
-        on_message(who, kind, data);
-    }
     /// A request of the peer's; `call` is there to answer it. By default nobody does.
     virtual void on_request(const session_ptr& who, std::span<const std::uint8_t> data,
                             detail::request_call& call);
     virtual void on_writable(const session_ptr& who) = 0;
-    /// WebSocket servers: a client would open one. Always on the session's loop, before `on_open`,
-    /// which follows once the answer accepts.
-    virtual void on_handshake(const session_ptr&, const ws_request&, ws_handshake_answer&) {}
-    /// WebSocket servers: a request for something else. Always on the session's loop; `answer` says
-    /// 426 until it is changed. The connection ends with it.
-    virtual void on_http_request(const session_ptr&, const ws_request&, http_response&) {}
-    /// WebSocket servers: the session has answered a request by itself, with a status of 4xx or
-    /// 5xx. Bookkeeping only, on the loop.
-    virtual void on_refused(const session_ptr&, unsigned) noexcept {}
-    /// WebSocket without auto_pong: the peer wants an answer to its ping.
-    virtual void on_ping(const session_ptr&, std::span<const std::uint8_t>) {}
+    /// Something else that the protocol lets its application know; what, is between the two.
+    virtual void on_event(const session_ptr& who, std::uint32_t what,
+                          std::span<const std::uint8_t> data) {
+        (void)who;
+        (void)what;
+        (void)data;
+    }
     /// Exactly once, last. Bookkeeping only: runs even when the gate is closed.
     virtual void on_gone(const session_ptr& who, std::error_code reason,
                          const session_metrics& totals) noexcept = 0;

@@ -18,19 +18,8 @@ using std::chrono::milliseconds;
 
 namespace {
 
-// Of bytes taken in one ping interval.
-constexpr std::uint64_t sign_of_life = 1024;
 // Of a connection that has nothing to do, with what belongs to it.
 constexpr std::size_t assumed_size = std::size_t{4} * 1024;
-constexpr unsigned most_missed_pings = std::numeric_limits<std::uint16_t>::max();
-
-/// Of a part of the interval, as where pongs are waited for a shorter time, as large a part.
-std::uint64_t sign_of_life_in(runtime::steady_time::duration elapsed, milliseconds interval) {
-    using seconds = std::chrono::duration<double>;
-    const double part = seconds(elapsed) / seconds(interval);
-    return part < 1 ? 1 + static_cast<std::uint64_t>(part * static_cast<double>(sign_of_life))
-                    : sign_of_life;
-}
 
 }  // namespace
 
@@ -44,13 +33,7 @@ stream_session::stream_session(std::shared_ptr<transport::transport> over,
                                message_encoder encoder)
     : config_(setup.config), drain_timeout_(setup.drain_timeout), due_by_(setup.handshake_deadline),
       role_(setup.role), encoder_(encoder), transport_(std::move(over)), host_(std::move(host)),
-      gate_(host_->gate()),
-      pull_(config_->receiving == receive_mode::pull
-                ? std::make_unique<message_pull_queue>(config_->receive_queue_limit)
-                : nullptr),
-      rate_(config_->max_messages_per_second > 0
-                ? std::make_unique<rate_limit>(config_->max_messages_per_second)
-                : nullptr),
+      gate_(host_->gate()), inbox_(*config_),
       remote_(setup.lock_apart, config_->policy == send_policy::drop_oldest ||
                                     config_->policy == send_policy::conflate) {
     detail::note_taken(assumed_size);
@@ -117,7 +100,7 @@ void stream_session::limit_sends(std::size_t size) noexcept {
 }
 
 void stream_session::on_bytes(std::size_t placed, std::span<std::uint8_t> rest) {
-    missed_pings_ = 0;
+    keep_alive_.on_read();
     // One guard around all messages of this read: each then costs no more than its callback.
     if (!guarded([&] { decode(placed, rest); }) && !is_closing_) {
         discarded_.add(placed + rest.size());  // the host takes no more callbacks
@@ -142,47 +125,21 @@ std::string stream_session::describe(std::string_view operation) const {
     return fmt::format("{} {}", operation, remote_endpoint().to_string());
 }
 
-runtime::steady_time stream_session::next_deadline() const noexcept {
-    if (!is_open_) {
-        return due_by_;
-    }
-    const auto idle = has_idle_limit() ? idle_due() : runtime::steady_time::max();
-    if (has_pings()) {
-        return std::min(idle, ping_due());
-    }
-    return looks_halfway() && loop().now() < halfway_due() ? halfway_due() : idle;
-}
-
-runtime::steady_time stream_session::last_active() const noexcept {
-    return std::max({transport_->last_read(), transport_->last_write(), resumed_at_});
-}
-
-runtime::steady_time stream_session::idle_due() const noexcept {
-    return runtime::after(last_active(), config_->idle_timeout);
-}
-
-runtime::steady_time stream_session::halfway_due() const noexcept {
-    return runtime::after(last_active(), config_->idle_timeout / 2);
-}
-
-runtime::steady_time stream_session::ping_due() const noexcept {
-    if (missed_pings_ > 0 && config_->pong_timeout > milliseconds{0}) {
-        return runtime::after(std::max(last_ping_, resumed_at_), config_->pong_timeout);
-    }
-    // Counted from the last ping too, so that each one gets its full interval for an answer.
-    return runtime::after(std::max({transport_->last_read(), last_ping_, resumed_at_}),
-                          config_->ping_interval);
+keep_alive::limits stream_session::keep_alive_limits() const noexcept {
+    return {config_->idle_timeout,
+            encoder_.has_control_frames() ? config_->ping_interval : milliseconds{0},
+            config_->pong_timeout, config_->max_missed_pings};
 }
 
 void stream_session::schedule_deadline() {
     const auto now = loop().now();
-    auto next = next_deadline();
+    auto next = is_open_ ? keep_alive_.next_deadline(keep_alive_limits(), traffic(), now) : due_by_;
     if (next != runtime::steady_time::max()) {
         // A paused session's clock stands still at a moment that is past: look again later.
         next = std::max(next, now + milliseconds{is_paused() ? 1000 : 1});
     }
     if (is_held_for(hold::rate)) {
-        next = std::min(next, rate_->resume_at());
+        next = std::min(next, inbox_.resume_at());
     }
     if (is_winding_down_) {
         next = std::min(next, work_deadline());
@@ -204,72 +161,34 @@ void stream_session::on_deadline() {
     } else if (is_held_for(hold::rate)) {
         end_rate_hold();
     } else if (!is_paused()) {
-        keep_alive(now);
+        look_whether_alive(now);
     }
     if (!is_closing_) {
         schedule_deadline();
     }
 }
 
-/// By taking what it is sent. A ping waits behind what is queued, here and in the system's
-/// buffers, so that an answer says nothing about a peer that is merely slow.
-bool stream_session::has_shown_life() {
-    const transport::peer_progress made = transport_->take_progress();
-    // What is taken when nothing waits may be no more than the pings.
-    const auto elapsed = loop().now() - std::max(last_ping_, resumed_at_);
-    const bool shows =
-        was_behind_ && made.taken >= (has_pings() ? sign_of_life_in(elapsed, config_->ping_interval)
-                                                  : sign_of_life);
-    was_behind_ = made.is_behind;
-    if (shows) {
-        missed_pings_ = 0;
-        resumed_at_ = loop().now();
-    }
-    return shows;
-}
-
-bool stream_session::has_missed_all_pings() const noexcept {
-    return missed_pings_ >= std::min(config_->max_missed_pings, most_missed_pings);
-}
-
-void stream_session::keep_alive(runtime::steady_time now) {
+void stream_session::look_whether_alive(runtime::steady_time now) {
     trim();
-    const bool is_idle = has_idle_limit() && now >= idle_due();
-    const bool is_ping_due = has_pings() && now >= ping_due();
-    if (!is_idle && !is_ping_due) {
-        if (looks_halfway() && now >= halfway_due()) {
-            (void)has_shown_life();
-        }
-        return;
+    const auto limits = keep_alive_limits();
+    const auto made = keep_alive_.needs_progress(limits, traffic(), now)
+                          ? transport_->take_progress()
+                          : transport::peer_progress{};
+    switch (keep_alive_.on_deadline(limits, traffic(), now, made)) {
+        case keep_alive::action::none: break;
+        case keep_alive::action::ping: send_ping({}, operation_id::none); break;
+        case keep_alive::action::give_up: give_up(); break;
+        case keep_alive::action::expire: begin_close(errc::session_expired); break;
     }
-    if (has_shown_life()) {
-        return;
-    }
-    if (is_idle) {
-        begin_close(errc::session_expired);
-        return;
-    }
-    // When this comes far too late, it is this loop that was held up, and the answer may well be
-    // waiting in the socket.
-    const bool was_held_up = now > runtime::after(ping_due(), config_->ping_interval / 2);
-    if (has_missed_all_pings() && !was_held_up) {
-        give_up();
-        return;
-    }
-    missed_pings_ = static_cast<std::uint16_t>(std::min(missed_pings_ + 1U, most_missed_pings));
-    last_ping_ = now;
-    send_ping({}, operation_id::none);
 }
 
-void stream_session::apply_rate(std::uint64_t arrived) {
-    if (rate_->arrived(arrived, loop().now())) {
-        set_hold(hold::rate, true);
-        schedule_deadline();
-    }
+void stream_session::hold_for_rate() {
+    set_hold(hold::rate, true);
+    schedule_deadline();
 }
 
 void stream_session::end_rate_hold() {
-    if (loop().now() >= rate_->resume_at()) {
+    if (loop().now() >= inbox_.resume_at()) {
         set_hold(hold::rate, false);
     }
 }
@@ -307,7 +226,7 @@ void stream_session::change_holds(std::uint8_t holds) {
     if (is_closing_ || before == wanted_reading()) {
         return;
     }
-    resumed_at_ = loop().now();
+    keep_alive_.on_resume(loop().now());
     transport_->set_reading(wanted_reading());
     schedule_deadline();
 }
@@ -391,16 +310,15 @@ session_metrics stream_session::metrics() const noexcept {
     const auto read = [](const auto& counter) { return counter.load(std::memory_order_relaxed); };
     session_metrics all;
     all.messages_sent = read(sent_);
-    // Before what it is subtracted from: each of these was received earlier.
-    const std::uint64_t unread = unread_.load(std::memory_order_acquire);
-    all.messages_received = read(received_) - unread;
+    const inbox::counts arrived = inbox_.count();
+    all.messages_received = arrived.received;
     all.bytes_sent = transport_->counters().bytes_written;
     all.bytes_received = transport_->counters().bytes_read;
     all.messages_dropped = dropped_;
     all.sends_rejected = read(rejected_);
     all.bytes_discarded = transport_->counters().bytes_discarded + discarded_;
-    all.rate_pauses = rate_ ? rate_->times_exceeded() : 0;
-    all.messages_unread = unread + (pull_ ? pull_->size() : 0);
+    all.rate_pauses = inbox_.times_exceeded();
+    all.messages_unread = arrived.unread;
     all.queued_bytes = queued_bytes();
     return all;
 }

@@ -1,9 +1,9 @@
 #pragma once
 
 #include "runtime/post_with.h"
+#include "session/inbox.h"
+#include "session/keep_alive.h"
 #include "session/message_encoder.h"
-#include "session/pull_queue.h"
-#include "session/rate_limit.h"
 #include "session/remote_queue.h"
 #include "session/session_age.h"
 #include "session/session_host.h"
@@ -149,9 +149,7 @@ public:
     /// Once the session has failed: what there is to say about it beyond the code.
     [[nodiscard]] virtual std::string failure_text() const;
     /// Any thread: messages that were handed to the host, and whose callbacks will never run.
-    void count_unread(std::uint64_t more) noexcept {
-        unread_.fetch_add(more, std::memory_order_release);
-    }
+    void count_unread(std::uint64_t more) noexcept { inbox_.count_unread(more); }
 
 protected:
     stream_session(std::shared_ptr<transport::transport> over, std::shared_ptr<session_host> host,
@@ -227,7 +225,7 @@ protected:
     /// follow.
     template <typename Tell>
     bool deliver(message_kind kind, transport::bytes_view payload, const Tell& tell_host) {
-        if (pull_) {
+        if (inbox_.is_pulled()) {
             pull_message(kind, payload);
         } else {
             count_received();
@@ -241,7 +239,7 @@ protected:
         return detail::within_memory([&] {
             auto allowed = may_pull(static_cast<bool>(handler));
             if (allowed && may_note_asker()) {
-                pull_->note(handler, operation);
+                inbox_.wait(handler, operation);
             } else if (allowed) {
                 post_own(handler,
                          [this, operation](Handler& asking) { ask(std::move(asking), operation); });
@@ -249,13 +247,11 @@ protected:
             return allowed;
         });
     }
-    void count_received() noexcept {
-        received_.store(received_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-    }
+    void count_received() noexcept { inbox_.count_received(); }
     /// So many messages have arrived in one read.
     void limit_rate(std::uint64_t arrived) {
-        if (rate_ && arrived > 0 && !is_closing_) {
-            apply_rate(arrived);
+        if (!is_closing_ && inbox_.exceeds_rate(arrived, loop().now())) {
+            hold_for_rate();
         }
     }
     /// Nothing more will arrive, and the session stays open.
@@ -464,25 +460,12 @@ private:
 
     // stream_session.cpp: life and deadlines.
     void schedule_deadline();
-    [[nodiscard]] runtime::steady_time next_deadline() const noexcept;
-    [[nodiscard]] runtime::steady_time last_active() const noexcept;
-    [[nodiscard]] runtime::steady_time ping_due() const noexcept;
-    [[nodiscard]] runtime::steady_time idle_due() const noexcept;
-    [[nodiscard]] runtime::steady_time halfway_due() const noexcept;
-    [[nodiscard]] bool has_pings() const noexcept {
-        return encoder_.has_control_frames() &&
-               config_->ping_interval > std::chrono::milliseconds{0};
+    [[nodiscard]] keep_alive::limits keep_alive_limits() const noexcept;
+    [[nodiscard]] keep_alive::traffic traffic() const noexcept {
+        return {transport_->last_read(), transport_->last_write()};
     }
-    [[nodiscard]] bool has_idle_limit() const noexcept {
-        return config_->idle_timeout > std::chrono::milliseconds{0};
-    }
-    /// Whether what the peer takes is measured from halfway through the idle time on. Where there
-    /// are pings, it is measured from one to the next.
-    [[nodiscard]] bool looks_halfway() const noexcept { return has_idle_limit() && !has_pings(); }
+    void look_whether_alive(runtime::steady_time now);
     [[nodiscard]] std::uint64_t least_taken() const noexcept;
-    void keep_alive(runtime::steady_time now);
-    [[nodiscard]] bool has_missed_all_pings() const noexcept;
-    [[nodiscard]] bool has_shown_life();
     /// The end that the application wants, by `deadline`.
     void wind_down(runtime::steady_time deadline);
     /// When what is in progress is given up, so that there is time for a goodbye.
@@ -496,7 +479,7 @@ private:
     /// The callback of a message that is lost; empty when there is none left.
     [[nodiscard]] send_callback take_unsent();
     void fail_sends(errc code);
-    void apply_rate(std::uint64_t arrived);
+    void hold_for_rate();
     void end_rate_hold();
     [[nodiscard]] bool is_held_for(hold reason) const noexcept {
         return (holds_ & static_cast<std::uint8_t>(reason)) != 0;
@@ -526,18 +509,12 @@ private:
     bool is_broken_ : 1 = false;
     // Whether `due_by_` stays where it is.
     bool is_end_fixed_ : 1 = false;
-    // Whether, at the last ping or sign of life, the peer had not taken everything.
-    bool was_behind_ : 1 = false;
     // The reasons (`hold`) that are on.
     std::uint8_t holds_ = 0;
     // How many sizes of messages, from the smallest up, are short ones. Read by all.
     std::atomic<std::uint16_t> short_sizes_{0};
-    // No more of them are told apart than fit.
-    std::uint16_t missed_pings_ = 0;
     session_age age_;
-    runtime::steady_time last_ping_{};
-    // When reading was resumed, or the peer has shown life by taking what it was sent.
-    runtime::steady_time resumed_at_{};
+    keep_alive keep_alive_;
 
     std::shared_ptr<transport::transport> transport_;
     // Let go when the session is gone: who keeps a closed session does not keep a server.
@@ -547,8 +524,7 @@ private:
     // are given this without touching the reference count.
     session_ptr self_;
     std::unique_ptr<rare_state> rare_;
-    const std::unique_ptr<message_pull_queue> pull_;
-    const std::unique_ptr<rate_limit> rate_;
+    inbox inbox_;
     detail::counter discarded_;
     detail::counter dropped_;
 
@@ -561,10 +537,8 @@ private:
     std::atomic<std::uint32_t> sendable_below_{0};
     // Written by the loop's thread only, without read-modify-write; read by all.
     std::atomic<std::size_t> own_queued_{0};
-    std::atomic<std::uint64_t> received_{0};
     std::atomic<std::uint64_t> sent_{0};
     std::atomic<std::uint64_t> rejected_{0};
-    std::atomic<std::uint64_t> unread_{0};
 };
 
 template <typename Append>

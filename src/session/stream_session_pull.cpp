@@ -9,20 +9,13 @@
 namespace network_system::session {
 
 void stream_session::pull_message(message_kind kind, transport::bytes_view payload) {
-    received_ws_message message{kind, {payload.begin(), payload.end()}};
-    if (const auto asker = pull_->take_asker()) {
-        count_received();
-        (*asker)(std::move(message));
-        return;
-    }
-    pull_->store(std::move(message));
-    if (pull_->is_full()) {
+    if (inbox_.put(kind, payload)) {
         set_hold(hold::pull_queue, true);
     }
 }
 
 VoidResult stream_session::may_pull(bool has_handler) const {
-    if (!pull_) {
+    if (!inbox_.is_pulled()) {
         return detail::failure(
             errc::not_supported,
             describe("receiving on demand needs receive_mode::pull; connection to"), id());
@@ -32,7 +25,7 @@ VoidResult stream_session::may_pull(bool has_handler) const {
                                describe("a message has to be given to a handler; connection to"),
                                id());
     }
-    if ((is_gone_.load(std::memory_order_acquire) && pull_->size() == 0) ||
+    if ((is_gone_.load(std::memory_order_acquire) && inbox_.waiting() == 0) ||
         !loop().belongs_here()) {
         return closed_error();
     }
@@ -40,20 +33,19 @@ VoidResult stream_session::may_pull(bool has_handler) const {
 }
 
 bool stream_session::may_note_asker() const noexcept {
-    return loop().runs_here() && pull_->size() == 0 && !is_closing_ && !has_peer_ended();
+    return loop().runs_here() && inbox_.waiting() == 0 && !is_closing_ && !has_peer_ended();
 }
 
 void stream_session::ask(message_asker handler, operation_id operation) {
-    if (auto waiting = pull_->take_message()) {
-        count_received();
-        if (pull_->has_room()) {
+    if (auto waiting = inbox_.take()) {
+        if (inbox_.has_room()) {
             set_hold(hold::pull_queue, false);
         }
         guarded([&] { handler(std::move(*waiting)); });
     } else if (is_gone_.load(std::memory_order_relaxed) || has_peer_ended()) {
         guarded([&] { handler(closed_error().error()); });
     } else {
-        (void)keep_handler(handler, "receive from", [&] { pull_->note(handler, operation); });
+        (void)keep_handler(handler, "receive from", [&] { inbox_.wait(handler, operation); });
     }
 }
 
@@ -63,11 +55,7 @@ void stream_session::note_peer_end() {
 }
 
 void stream_session::end_pulling(errc code) {
-    while (pull_) {
-        const auto asker = pull_->take_asker();
-        if (!asker) {
-            break;
-        }
+    while (const auto asker = inbox_.take_asker()) {
         guarded([&] { (*asker)(failure_of(code, "receive from")); });
     }
 }
@@ -84,11 +72,9 @@ void stream_session::apply_cancel(operation_id operation) {
     if (cancel_call(operation)) {
         return;
     }
-    if (pull_) {
-        if (const auto asker = pull_->take_asker(operation)) {
-            guarded([&] { (*asker)(failure_of(errc::cancelled, "receive from")); });
-            return;
-        }
+    if (const auto asker = inbox_.take_asker(operation)) {
+        guarded([&] { (*asker)(failure_of(errc::cancelled, "receive from")); });
+        return;
     }
     if (!rare_) {
         return;

@@ -21,8 +21,9 @@ ws_client_engine::ws_client_engine(const std::string& name, const ws_client_conf
 std::shared_ptr<session::stream_session> ws_client_engine::new_session(
     std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
     session::session_setup& setup) {
-    return std::make_shared<session::websocket_session>(std::move(over), std::move(host), setup,
-                                                        terms_);
+    const bool is_pooled = host.get() != this;
+    return std::make_shared<session::websocket_session>(std::move(over), std::move(host), *this,
+                                                        setup, terms_, is_pooled);
 }
 
 void ws_client_engine::tell_connected() {
@@ -73,8 +74,11 @@ void ws_client_engine::on_message(const session_ptr& who, session::message_kind 
     }
 }
 
-void ws_client_engine::on_ping(const session_ptr&, std::span<const std::uint8_t> payload) {
-    callbacks_->pinged(payload);
+void ws_client_engine::on_event(const session_ptr&, std::uint32_t what,
+                                std::span<const std::uint8_t> data) {
+    if (what == ping_event) {
+        callbacks_->pinged(data);
+    }
 }
 
 void ws_client_engine::on_writable(const session_ptr&) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "client/engine.h"
+#include "websocket/host.h"
 #include "websocket/reconnection.h"
 #include "websocket/session.h"
 
@@ -26,7 +27,7 @@ struct ws_client_callbacks {
 };
 
 /// One life of a WebSocket client.
-class ws_client_engine final : public client_engine {
+class ws_client_engine final : public client_engine, public session::websocket_host {
 public:
     static constexpr std::string_view component_name = "messaging_ws_client";
 
@@ -54,7 +55,12 @@ private:
 
     void on_message(const session_ptr& who, session::message_kind kind,
                     std::span<const std::uint8_t> data) override;
-    void on_ping(const session_ptr& who, std::span<const std::uint8_t> payload) override;
+    void on_ws_message(const session_ptr& who, const session::ws_connection_ptr&,
+                       session::message_kind kind, std::span<const std::uint8_t> data) override {
+        ws_client_engine::on_message(who, kind, data);
+    }
+    void on_event(const session_ptr& who, std::uint32_t what,
+                  std::span<const std::uint8_t> data) override;
     void on_writable(const session_ptr& who) override;
 
     const std::shared_ptr<const session::websocket_terms> terms_;

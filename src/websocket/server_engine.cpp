@@ -53,8 +53,9 @@ std::shared_ptr<session::stream_session> ws_server_engine::new_session(
     std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
     session::session_setup& setup) {
     setup.handshake_deadline = runtime::after(over->where()->now(), handshake_timeout_);
-    return std::make_shared<session::websocket_session>(std::move(over), std::move(host), setup,
-                                                        terms_);
+    const bool is_pooled = host.get() != this;
+    return std::make_shared<session::websocket_session>(std::move(over), std::move(host), *this,
+                                                        setup, terms_, is_pooled);
 }
 
 Result<encoded_message> ws_server_engine::encode(ws_message_type type,
@@ -237,8 +238,11 @@ void ws_server_engine::on_ws_message(const session_ptr& who, const connection_pt
     }
 }
 
-void ws_server_engine::on_ping(const session_ptr& who, std::span<const std::uint8_t> payload) {
-    with_connection(who, [&](const connection_ptr& from) { callbacks_->pinged(from, payload); });
+void ws_server_engine::on_event(const session_ptr& who, std::uint32_t what,
+                                std::span<const std::uint8_t> data) {
+    if (what == ping_event) {
+        with_connection(who, [&](const connection_ptr& from) { callbacks_->pinged(from, data); });
+    }
 }
 
 void ws_server_engine::on_writable(const session_ptr& who) {

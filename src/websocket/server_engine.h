@@ -1,6 +1,7 @@
 #pragma once
 
 #include "server/engine.h"
+#include "websocket/host.h"
 #include "websocket/session.h"
 
 #include <network_system/core/messaging_ws_server.h>
@@ -35,7 +36,7 @@ struct ws_server_callbacks {
 
 /// One life of a WebSocket server. Connections are in the registry from their handshake on; before,
 /// they are arrivals.
-class ws_server_engine final : public server_engine {
+class ws_server_engine final : public server_engine, public session::websocket_host {
 public:
     static constexpr std::string_view component_name = "messaging_ws_server";
 
@@ -104,7 +105,8 @@ private:
                     std::span<const std::uint8_t> data) override;
     void on_ws_message(const session_ptr& who, const connection_ptr& from,
                        session::message_kind kind, std::span<const std::uint8_t> data) override;
-    void on_ping(const session_ptr& who, std::span<const std::uint8_t> payload) override;
+    void on_event(const session_ptr& who, std::uint32_t what,
+                  std::span<const std::uint8_t> data) override;
     void on_writable(const session_ptr& who) override;
     void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;
     void on_gone(const session_ptr& who, std::error_code reason,

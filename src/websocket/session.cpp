@@ -42,11 +42,13 @@ farewell farewell_for(std::error_code reason) noexcept {
 }  // namespace
 
 websocket_session::websocket_session(std::shared_ptr<transport::transport> over,
-                                     std::shared_ptr<session_host> host, const session_setup& setup,
-                                     std::shared_ptr<const websocket_terms> terms)
+                                     std::shared_ptr<session_host> host, websocket_host& hooks,
+                                     const session_setup& setup,
+                                     std::shared_ptr<const websocket_terms> terms, bool is_pooled)
     : messaging_session(next_id(), setup.remote, setup.local),
       stream_session(std::move(over), std::move(host), setup, message_encoder(side_of(setup.role))),
-      terms_(std::move(terms)), decoder_(side_of(setup.role), config().max_message_size) {
+      terms_(std::move(terms)), hooks_(hooks),
+      decoder_(side_of(setup.role), config().max_message_size), is_pooled_(is_pooled) {
     forbid_sends();
 }
 

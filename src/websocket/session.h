@@ -1,6 +1,7 @@
 #pragma once
 
 #include "session/stream_session.h"
+#include "websocket/host.h"
 #include "websocket/terms.h"
 
 #include <network_system/internal/websocket_protocol.h>
@@ -25,9 +26,11 @@ namespace network_system::session {
 /// waiting.
 class websocket_session final : public stream_session, public ws_connection {
 public:
+    /// `hooks`: those of the host, which is behind a pool when that runs the callbacks.
     websocket_session(std::shared_ptr<transport::transport> over,
-                      std::shared_ptr<session_host> host, const session_setup& setup,
-                      std::shared_ptr<const websocket_terms> terms);
+                      std::shared_ptr<session_host> host, websocket_host& hooks,
+                      const session_setup& setup, std::shared_ptr<const websocket_terms> terms,
+                      bool is_pooled = false);
     websocket_session(const websocket_session&) = delete;
     websocket_session& operator=(const websocket_session&) = delete;
     ~websocket_session() override;
@@ -159,6 +162,8 @@ private:
     [[nodiscard]] std::optional<websocket::masking_key> key() const noexcept;
 
     const std::shared_ptr<const websocket_terms> terms_;
+    // Used as long as the session has its host.
+    websocket_host& hooks_;
     std::unique_ptr<opening> opening_;
     websocket::message_decoder decoder_;
     std::unique_ptr<const agreement> agreed_;
@@ -169,6 +174,8 @@ private:
     std::unique_ptr<const std::string> peer_reason_;
     std::atomic<ws_close_code> peer_code_{ws_close_code::abnormal};
     bool was_closed_here_ = false;
+    // Whether callbacks run on a pool: what is told has to pass through it.
+    const bool is_pooled_;
 };
 
 }  // namespace network_system::session

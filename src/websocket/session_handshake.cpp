@@ -76,7 +76,7 @@ void websocket_session::judge_request() {
         case status::plain: {
             const ws_request request = parser.take_request();
             http_response response{426, {}, "This is a WebSocket server.\n"};
-            host().on_http_request(self(), request, response);
+            hooks_.on_http_request(self(), request, response);
             if (takes_more()) {
                 answer_http(websocket::encode_response(response, request.method() == "HEAD"),
                             response.status);
@@ -87,7 +87,7 @@ void websocket_session::judge_request() {
             ws_request request = parser.take_request();
             ws_handshake_answer answer;
             answer.set_user_data(user_data());
-            host().on_handshake(self(), request, answer);
+            hooks_.on_handshake(self(), request, answer);
             if (!takes_more()) {
                 return;
             }
@@ -104,7 +104,7 @@ void websocket_session::judge_request() {
 void websocket_session::accept(ws_request&& request, const ws_handshake_answer& answer) {
     const auto head = websocket::encode_accept(request, answer.subprotocol(), answer.headers());
     if (!head) {
-        host().on_refused(self(), cannot_answer.status);
+        hooks_.on_refused(self(), cannot_answer.status);
         refuse_answer(head.error());
         return;
     }
@@ -186,7 +186,7 @@ void websocket_session::refuse(const websocket::http_error& error, errc reason) 
     note_failure(fmt::format(
         "answered HTTP {}: {}{}", error.status, error.text,
         spoken.empty() || spoken == "HTTP" ? "" : ": " + detail::describe_received(first_bytes())));
-    host().on_refused(self(), error.status);
+    hooks_.on_refused(self(), error.status);
     if (reason == errc::handshake_rejected) {
         // What is no proper request is a violation; what the application answers is none.
         detail::log_limited(detail::log_kind::violation, writer(), "{}", noted_failure());
@@ -205,7 +205,7 @@ void websocket_session::finish_handshake(std::error_code reason) {
     if (role() == session_role::server && opening_) {
         const auto error =
             reason ? cannot_answer : websocket::http_error{503, "The server is stopping."};
-        host().on_refused(self(), error.status);
+        hooks_.on_refused(self(), error.status);
         under().queue().append(bytes_of(websocket::encode_response(error)));
     }
     close_stream(reason);

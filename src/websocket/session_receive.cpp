@@ -32,8 +32,13 @@ void websocket_session::decode(std::size_t placed, std::span<std::uint8_t> rest)
         }
         ++arrived;
         const auto kind = each.type == opcode::text ? message_kind::text : message_kind::binary;
-        return deliver(kind, each.payload,
-                       [&] { host().on_ws_message(self(), connection_, kind, each.payload); });
+        return deliver(kind, each.payload, [&] {
+            if (is_pooled_) {
+                host().on_message(self(), kind, each.payload);
+            } else {
+                hooks_.on_ws_message(self(), connection_, kind, each.payload);
+            }
+        });
     };
     auto progress = decoder_.placed(placed, sink);
     progress.unused = rest.size();
@@ -101,7 +106,7 @@ bool websocket_session::on_control(const websocket::message& frame) {
     switch (frame.type) {
         case opcode::ping:
             if (!terms_->auto_pong) {
-                host().on_ping(self(), frame.payload);
+                host().on_event(self(), websocket_host::ping_event, frame.payload);
                 return takes_more();
             }
             return write_control(opcode::pong, frame.payload);

@@ -75,9 +75,9 @@ _ROOM_OF_PUBLIC = {
     "core/ws_handlers.h": "websocket",
     # Values that the simulation, and what sessions have in common, know too.
     "core/ws_options.h": "session",
-    "session/ws_connection.h": "session",
-    "session/ws_handshake.h": "session",
-    "session/ws_message.h": "session",
+    "session/ws_connection.h": "websocket",
+    "session/ws_handshake.h": "websocket",
+    "session/ws_message.h": "websocket",
     "core/ws_session_manager.h": "websocket",
     "internal/adopted_socket.h": "session",
     "internal/asio_endpoint.h": "utils",

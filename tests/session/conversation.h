@@ -19,9 +19,9 @@ using make_transport = std::function<std::shared_ptr<transport::transport>(
 
 /// What they speak.
 using make_session = std::function<std::shared_ptr<stream_session>(
-    std::shared_ptr<transport::transport>, std::shared_ptr<session_host>, const session_setup&)>;
+    std::shared_ptr<transport::transport>, std::shared_ptr<recording_host>, const session_setup&)>;
 inline std::shared_ptr<stream_session> make_framed(std::shared_ptr<transport::transport> over,
-                                                   std::shared_ptr<session_host> host,
+                                                   std::shared_ptr<recording_host> host,
                                                    const session_setup& setup) {
     return std::make_shared<framed_session>(std::move(over), std::move(host), setup);
 }

@@ -5,6 +5,7 @@
 #include "support/bytes.h"
 #include "support/manual_loop.h"
 #include "support/scripted_stream.h"
+#include "websocket/host.h"
 
 #include <network_system/utils/error_codes.h>
 #include <network_system/utils/log.h>
@@ -27,7 +28,7 @@ using session::session_role;
 using session::stream_session;
 using std::chrono::milliseconds;
 
-class recording_host final : public session::session_host {
+class recording_host final : public session::session_host, public session::websocket_host {
 public:
     void on_open(const session::session_ptr&) override {
         ++opened;
@@ -41,6 +42,11 @@ public:
         if (when_message) {
             when_message(who, data);
         }
+    }
+    void on_ws_message(const session::session_ptr& who, const session::ws_connection_ptr& from,
+                       message_kind kind, byte_span data) override {
+        EXPECT_EQ(from->id(), who->id());
+        on_message(who, kind, data);
     }
     void on_request(const session::session_ptr&, byte_span data,
                     detail::request_call& call) override {
@@ -65,8 +71,9 @@ public:
             when_http_request(request, answer);
         }
     }
-    void on_ping(const session::session_ptr&, byte_span payload) override {
-        pings.push_back(to_bytes(payload));
+    void on_event(const session::session_ptr&, std::uint32_t what, byte_span data) override {
+        EXPECT_EQ(what, session::websocket_host::ping_event);
+        pings.push_back(to_bytes(data));
     }
     void on_writable(const session::session_ptr&) override {
         ++writable;

@@ -80,7 +80,7 @@ protected:
 
     std::shared_ptr<stream_session> make_session() override {
         socket = std::make_shared<websocket_session>(
-            over, host, setup, std::make_shared<const session::websocket_terms>(terms));
+            over, host, *host, setup, std::make_shared<const session::websocket_terms>(terms));
         return socket;
     }
     /// A server session that has been opened.

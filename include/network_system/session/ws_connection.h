@@ -20,7 +20,7 @@ using ws_close_code = websocket::close_code;
 namespace session {
 
 /// Gets one message in pull mode, or the error that says there will be none.
-using ws_receive_handler = unique_function<void(Result<received_ws_message>)>;
+using ws_receive_handler = message_handler;
 
 /// One WebSocket of a server or a client. What it shares with other connections (pull mode,
 /// pausing, metrics, TLS, user data) is messaging_session's; its `send_packet` sends a binary

@@ -41,8 +41,9 @@ void pooled_callbacks::on_writable(const session_ptr&) {
     stage(kind::writable, 0, {});
 }
 
-void pooled_callbacks::on_ping(const session_ptr&, std::span<const std::uint8_t> payload) {
-    stage(kind::ping, 0, payload);
+void pooled_callbacks::on_event(const session_ptr&, std::uint32_t what,
+                                std::span<const std::uint8_t> data) {
+    stage(kind::event, what, data);
 }
 
 void pooled_callbacks::on_closed(const session_ptr&, std::error_code reason, bool was_open) {
@@ -226,7 +227,9 @@ void pooled_callbacks::deliver(const callback_records::record& next, bool may_ca
             case kind::binary:
                 engine_->on_message(who_, session::message_kind::binary, next.data);
                 break;
-            case kind::ping: engine_->on_ping(who_, next.data); break;
+            case kind::event:
+                engine_->on_event(who_, static_cast<std::uint32_t>(next.id), next.data);
+                break;
             case kind::request: {
                 detail::request_call answering(*who_, next.id);
                 engine_->on_request(who_, next.data, answering);

@@ -54,20 +54,9 @@ private:
                     std::span<const std::uint8_t> data) override;
     void on_request(const session_ptr& who, std::span<const std::uint8_t> data,
                     detail::request_call& call) override;
-    void on_refused(const session_ptr& who, unsigned status) noexcept override {
-        engine_->on_refused(who, status);
-    }
     void on_writable(const session_ptr& who) override;
-    void on_ping(const session_ptr& who, std::span<const std::uint8_t> payload) override;
-    // Before on_open, and answered before they return: not on the pool.
-    void on_handshake(const session_ptr& who, const ws_request& request,
-                      ws_handshake_answer& answer) override {
-        engine_->on_handshake(who, request, answer);
-    }
-    void on_http_request(const session_ptr& who, const ws_request& request,
-                         http_response& answer) override {
-        engine_->on_http_request(who, request, answer);
-    }
+    void on_event(const session_ptr& who, std::uint32_t what,
+                  std::span<const std::uint8_t> data) override;
     void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;
     void on_gone(const session_ptr& who, std::error_code reason,
                  const session::session_metrics& totals) noexcept override;

@@ -1,0 +1,134 @@
+#pragma once
+
+#include "runtime/time_source.h"
+#include "session/pull_queue.h"
+#include "session/rate_limit.h"
+
+#include <network_system/session/message.h>
+#include <network_system/session/messaging_session.h>
+#include <network_system/session/session_config.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <variant>
+
+namespace network_system::session {
+
+/// Who waits for a message: for all of it, or for its bytes alone.
+class message_asker {
+public:
+    message_asker() noexcept = default;
+    message_asker(receive_handler&& done) noexcept : done_(std::move(done)) {}
+    message_asker(message_handler&& done) noexcept : done_(std::move(done)) {}
+
+    void operator()(Result<received_message> message) const {
+        if (const auto* const takes_all = std::get_if<message_handler>(&done_)) {
+            (*takes_all)(std::move(message));
+        } else {
+            std::get<receive_handler>(done_)(std::move(message).map(
+                [](received_message&& whole) { return std::move(whole.data); }));
+        }
+    }
+
+private:
+    std::variant<receive_handler, message_handler> done_;
+};
+
+using message_pull_queue = basic_pull_queue<received_message, message_asker>;
+
+/// What a session has received: how many messages and how fast, and in pull mode those that nobody
+/// has asked for, or the handlers that nothing has come for.
+///
+/// Thread-safety: used on the loop, but for `count_unread`, `waiting` and the counters, which any
+/// thread may call.
+class inbox {
+public:
+    explicit inbox(const session_config& config)
+        : pull_(config.receiving == receive_mode::pull
+                    ? std::make_unique<message_pull_queue>(config.receive_queue_limit)
+                    : nullptr),
+          rate_(config.max_messages_per_second > 0
+                    ? std::make_unique<rate_limit>(config.max_messages_per_second)
+                    : nullptr) {}
+
+    /// Whether messages wait to be asked for. Any thread.
+    [[nodiscard]] bool is_pulled() const noexcept { return pull_ != nullptr; }
+    /// Pull mode: gives the message to the first handler that waits, or keeps it. Whether the inbox
+    /// is full, so that no more should be read.
+    [[nodiscard]] bool put(message_kind kind, std::span<const std::uint8_t> payload) {
+        received_message message{kind, {payload.begin(), payload.end()}};
+        if (const auto asker = pull_->take_asker()) {
+            count_received();
+            (*asker)(std::move(message));
+            return false;
+        }
+        pull_->store(std::move(message));
+        return pull_->is_full();
+    }
+    /// Pull mode: the oldest message, if there is one. It counts as received from now on.
+    [[nodiscard]] std::optional<received_message> take() {
+        auto oldest = pull_->take_message();
+        if (oldest) {
+            count_received();
+        }
+        return oldest;
+    }
+    /// Pull mode: whether reading may go on after it was full.
+    [[nodiscard]] bool has_room() const noexcept { return pull_->has_room(); }
+    /// Pull mode: takes what becomes a handler and waits for a message, or throws std::bad_alloc
+    /// with nothing done.
+    template <typename Handler>
+    void wait(Handler& handler, operation_id operation) {
+        pull_->note(handler, operation);
+    }
+    /// The first handler that waits, if there is one.
+    [[nodiscard]] std::optional<message_asker> take_asker() {
+        return pull_ ? pull_->take_asker() : std::nullopt;
+    }
+    [[nodiscard]] std::optional<message_asker> take_asker(operation_id operation) {
+        return pull_ ? pull_->take_asker(operation) : std::nullopt;
+    }
+    /// How many messages wait.
+    [[nodiscard]] std::size_t waiting() const noexcept { return pull_ ? pull_->size() : 0; }
+
+    /// So many messages have arrived in one read. Whether that was too fast: then nothing should be
+    /// read until `resume_at`.
+    [[nodiscard]] bool exceeds_rate(std::uint64_t arrived, runtime::steady_time now) {
+        return rate_ && arrived > 0 && rate_->arrived(arrived, now).has_value();
+    }
+    [[nodiscard]] runtime::steady_time resume_at() const noexcept { return rate_->resume_at(); }
+    [[nodiscard]] std::uint64_t times_exceeded() const noexcept {
+        return rate_ ? rate_->times_exceeded() : 0;
+    }
+
+    void count_received() noexcept {
+        received_.store(received_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    }
+    /// Messages that count as received, and whose callbacks will never run.
+    void count_unread(std::uint64_t more) noexcept {
+        unread_.fetch_add(more, std::memory_order_release);
+    }
+    struct counts {
+        std::uint64_t received = 0;
+        std::uint64_t unread = 0;
+    };
+    [[nodiscard]] counts count() const noexcept {
+        // First what is subtracted: each of these was received earlier.
+        const std::uint64_t unread = unread_.load(std::memory_order_acquire);
+        return {received_.load(std::memory_order_relaxed) - unread, unread + waiting()};
+    }
+
+private:
+    const std::unique_ptr<message_pull_queue> pull_;
+    const std::unique_ptr<rate_limit> rate_;
+    // Written on the loop only, without read-modify-write.
+    std::atomic<std::uint64_t> received_{0};
+    std::atomic<std::uint64_t> unread_{0};
+};
+
+}  // namespace network_system::session
