@@ -71,7 +71,7 @@ void client_engine::on_connected(runtime::connect_outcome outcome) {
         on_no_connection(outcome);
         return;
     }
-    std::shared_ptr<session::stream_session> created;
+    std::shared_ptr<session::message_connection> created;
     if (!detail::contain([&] { created = make_session_of(std::move(outcome)); })) {
         on_no_connection({{}, {}, errc::out_of_memory, {}, {}});
         return;
@@ -84,7 +84,7 @@ void client_engine::on_connected(runtime::connect_outcome outcome) {
     created->start();
 }
 
-std::shared_ptr<session::stream_session> client_engine::make_session_of(
+std::shared_ptr<session::message_connection> client_engine::make_session_of(
     runtime::connect_outcome outcome) {
     session::session_setup setup;
     setup.role = session::session_role::client;
@@ -211,7 +211,7 @@ void client_engine::cancel_start() {
     });
 }
 
-std::shared_ptr<session::stream_session> client_engine::session() const {
+std::shared_ptr<session::message_connection> client_engine::session() const {
     const std::lock_guard lock(session_mutex_);
     return session_;
 }
@@ -231,7 +231,7 @@ client_metrics client_engine::metrics() const {
 }
 
 void client_engine::on_open(const session_ptr& who) {
-    connected_->set(session::stream_session::of(who));
+    connected_->set(who);
     is_open_ = true;
     was_connected_ = true;
     attempts_ = 0;

@@ -123,7 +123,7 @@ private:
     void refuse_for_want_of_room(runtime::unique_socket socket, const endpoint& client);
     /// Whether it was open to them.
     bool close_to_newcomers();
-    [[nodiscard]] std::shared_ptr<session::stream_session> begin_session(
+    [[nodiscard]] std::shared_ptr<session::message_connection> begin_session(
         const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
         const endpoint& peer, standing as, std::shared_ptr<void> user_data);
     void release_one(runtime::loop& where);

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "protocol/framing/frame.h"
-#include "session/session_host.h"
+#include "session/message_host.h"
 
 #include <network_system/internal/websocket_frame.h>
 #include <network_system/internal/websocket_protocol.h>

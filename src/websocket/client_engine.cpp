@@ -18,8 +18,8 @@ ws_client_engine::ws_client_engine(const std::string& name, const ws_client_conf
       terms_(terms_of(config)), auto_reconnect_(config.auto_reconnect),
       reconnection_(config.reconnect), callbacks_(std::move(callbacks)) {}
 
-std::shared_ptr<session::stream_session> ws_client_engine::new_session(
-    std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+std::shared_ptr<session::message_connection> ws_client_engine::new_session(
+    std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
     session::session_setup& setup) {
     const bool is_pooled = host.get() != this;
     return std::make_shared<session::websocket_session>(std::move(over), std::move(host), *this,
@@ -55,7 +55,7 @@ bool ws_client_engine::reconnects_after(const session_ptr& who, bool was_open) {
 
 std::shared_ptr<const ws_rejection> ws_client_engine::rejection() const {
     const auto last = session();
-    return last ? session::websocket_session::of(*last).rejection() : nullptr;
+    return last ? session::websocket_session::of(*last->session()).rejection() : nullptr;
 }
 
 void ws_client_engine::on_message(const session_ptr& who, session::message_kind kind,

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "session/session_host.h"
+#include "session/message_host.h"
 
 #include <network_system/session/ws_connection.h>
 #include <network_system/session/ws_handshake.h>
@@ -13,19 +13,19 @@ namespace network_system::session {
 
 using ws_connection_ptr = std::shared_ptr<ws_connection>;
 
-/// What a WebSocket tells beside what every session tells its session_host: the host itself, also
+/// What a WebSocket tells beside what every session tells its message_host: the host itself, also
 /// where a pool runs its callbacks. Called on the session's loop; lives as long as the
-/// session_host.
+/// message_host.
 class websocket_host {
 public:
     websocket_host() = default;
     websocket_host(const websocket_host&) = delete;
     websocket_host& operator=(const websocket_host&) = delete;
 
-    /// `session_host::on_event`: the peer wants an answer to its ping, which the application gives.
+    /// `message_host::on_event`: the peer wants an answer to its ping, which the application gives.
     static constexpr std::uint32_t ping_event = 1;
 
-    /// The same as `session_host::on_message` where no pool runs the callbacks: the connection is
+    /// The same as `message_host::on_message` where no pool runs the callbacks: the connection is
     /// at hand.
     virtual void on_ws_message(const session_ptr& who, const ws_connection_ptr& from,
                                message_kind kind, std::span<const std::uint8_t> data) = 0;

@@ -49,8 +49,8 @@ ws_server_engine::ws_server_engine(const std::string& name, const ws_server_conf
     refuse_with({full.begin(), full.end()}, {rejected.begin(), rejected.end()});
 }
 
-std::shared_ptr<session::stream_session> ws_server_engine::new_session(
-    std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+std::shared_ptr<session::message_connection> ws_server_engine::new_session(
+    std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
     session::session_setup& setup) {
     setup.handshake_deadline = runtime::after(over->where()->now(), handshake_timeout_);
     const bool is_pooled = host.get() != this;
@@ -121,7 +121,7 @@ void ws_server_engine::end_sessions(runtime::steady_time deadline) {
         }
     }
     for (const session_ptr& each : arriving) {
-        session::stream_session::of(*each).end_by(deadline);
+        session::message_connection::of(*each).end_by(deadline);
     }
 }
 

@@ -70,8 +70,8 @@ private:
         std::atomic<std::uint64_t> request{0};
     };
 
-    [[nodiscard]] std::shared_ptr<session::stream_session> new_session(
-        std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+    [[nodiscard]] std::shared_ptr<session::message_connection> new_session(
+        std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
         session::session_setup& setup) override;
     [[nodiscard]] Result<encoded_message> encode(ws_message_type type,
                                                  std::span<const std::uint8_t> data) override;

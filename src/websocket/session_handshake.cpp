@@ -44,7 +44,7 @@ void websocket_session::begin_asking() {
     }
     const auto head = websocket::encode_request(terms_->asks, key);
     if (!head) {
-        note_failure(head.error().message);
+        record_failure(head.error().message);
         begin_close(errc::invalid_argument);
         return;
     }
@@ -131,9 +131,9 @@ void websocket_session::judge_response() {
     switch (parser.state()) {
         case status::incomplete: return;
         case status::rejected:
-            note_failure(detail::protocol_begun_by(first_bytes()) == "HTTP"
-                             ? parser.reason()
-                             : no_answer(parser.reason()));
+            record_failure(detail::protocol_begun_by(first_bytes()) == "HTTP"
+                               ? parser.reason()
+                               : no_answer(parser.reason()));
             if (parser.http_status() != 0) {
                 auto retry_after = parser.retry_after(loop().wall_clock());
                 opening_->rejection = std::make_shared<const ws_rejection>(
@@ -164,7 +164,7 @@ void websocket_session::answer_http(const Result<std::string>& whole, unsigned s
     if (!whole) {
         refuse_answer(whole.error());
     } else if (status >= 400) {
-        note_failure(fmt::format("answered HTTP {}", status));
+        record_failure(fmt::format("answered HTTP {}", status));
         answer_http(whole.value(), errc::handshake_rejected);
     } else {
         answer_http(whole.value(), std::error_code{});
@@ -175,7 +175,7 @@ void websocket_session::answer_http(const Result<std::string>& whole, unsigned s
 /// client's: it is told.
 void websocket_session::refuse_answer(const error_info& why) {
     detail::log_limited(detail::log_kind::unusable_answer, writer(), "{}", why.message);
-    note_failure(why.message);
+    record_failure(why.message);
     answer_http(websocket::encode_response(cannot_answer), errc::invalid_argument);
 }
 
@@ -183,13 +183,13 @@ void websocket_session::refuse(const websocket::http_error& error, errc reason) 
     // The text may be the parser's, which goes with the answer.
     const std::string whole = websocket::encode_response(error);
     const auto spoken = detail::protocol_begun_by(first_bytes());
-    note_failure(fmt::format(
+    record_failure(fmt::format(
         "answered HTTP {}: {}{}", error.status, error.text,
         spoken.empty() || spoken == "HTTP" ? "" : ": " + detail::describe_received(first_bytes())));
     hooks_.on_refused(self(), error.status);
     if (reason == errc::handshake_rejected) {
         // What is no proper request is a violation; what the application answers is none.
-        detail::log_limited(detail::log_kind::violation, writer(), "{}", noted_failure());
+        detail::log_limited(detail::log_kind::violation, writer(), "{}", recorded_failure());
     }
     answer_http(whole, reason);
 }

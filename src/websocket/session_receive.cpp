@@ -13,7 +13,7 @@ void websocket_session::on_bytes(std::size_t placed, std::span<std::uint8_t> res
         skim(placed, rest);
         publish_queued();
     } else {
-        stream_session::on_bytes(placed, rest);
+        message_connection::on_bytes(placed, rest);
     }
 }
 
@@ -139,7 +139,7 @@ void websocket_session::on_end() {
     // Nobody is there to be told anything.
     const bool is_cut = is_open() ? decoder_.is_inside_message() : !first_bytes().empty();
     if (awaits_answer()) {
-        note_failure(
+        record_failure(
             no_answer("the server ended the connection before it answered the HTTP request"));
     }
     opening_.reset();

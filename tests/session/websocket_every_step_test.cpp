@@ -5,9 +5,9 @@
 namespace network_system::session {
 namespace {
 
-std::shared_ptr<stream_session> make_websocket(std::shared_ptr<transport::transport> over,
-                                               std::shared_ptr<recording_host> host,
-                                               const session_setup& setup) {
+std::shared_ptr<messaging_session> make_websocket(std::shared_ptr<transport::transport> over,
+                                                  std::shared_ptr<recording_host> host,
+                                                  const session_setup& setup) {
     auto terms = std::make_shared<websocket_terms>();
     terms->asks.host = "localhost";
     websocket_host& hooks = *host;

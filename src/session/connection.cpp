@@ -1,4 +1,4 @@
-#include "session/stream_session.h"
+#include "session/connection.h"
 
 #include "utils/contain.h"
 #include "utils/failure.h"
@@ -23,29 +23,26 @@ constexpr std::size_t assumed_size = std::size_t{4} * 1024;
 
 }  // namespace
 
-std::string stream_session::next_id() {
+std::string connection::next_id() {
     static std::atomic<std::uint64_t> counter{0};
     return fmt::format("s-{}", counter.fetch_add(1, std::memory_order_relaxed) + 1);
 }
 
-stream_session::stream_session(std::shared_ptr<transport::transport> over,
-                               std::shared_ptr<session_host> host, const session_setup& setup,
-                               message_encoder encoder)
+connection::connection(std::shared_ptr<transport::transport> over,
+                       std::shared_ptr<connection_host> host, const connection_setup& setup,
+                       bool has_pings)
     : config_(setup.config), drain_timeout_(setup.drain_timeout), due_by_(setup.handshake_deadline),
-      role_(setup.role), encoder_(encoder), transport_(std::move(over)), host_(std::move(host)),
-      gate_(host_->gate()), inbox_(*config_),
-      remote_(setup.lock_apart, config_->policy == send_policy::drop_oldest ||
-                                    config_->policy == send_policy::conflate) {
+      role_(setup.role), has_pings_(has_pings), transport_(std::move(over)), host_(std::move(host)),
+      gate_(host_->gate()) {
     detail::note_taken(assumed_size);
-    allow_sends();
 }
 
-stream_session::~stream_session() {
+connection::~connection() {
     detail::note_freed(assumed_size);
 }
 
-void stream_session::start() {
-    self_ = shared_from_this();
+void connection::start() {
+    keep_self();
     age_.begin(loop().now());
     const bool has_begun = detail::contain([this] { before_start(); });
     transport_->start(*this);
@@ -58,31 +55,31 @@ void stream_session::start() {
     }
 }
 
-void stream_session::keep_first_bytes(transport::bytes_view bytes) {
+void connection::keep_first_bytes(transport::bytes_view bytes) {
     std::string& kept = rare().first_bytes;
     const auto room =
         detail::kept_first_bytes + 1 - std::min(kept.size(), detail::kept_first_bytes + 1);
     kept.append(reinterpret_cast<const char*>(bytes.data()), std::min(bytes.size(), room));
 }
 
-std::string_view stream_session::first_bytes() const noexcept {
+std::string_view connection::first_bytes() const noexcept {
     return rare_ ? std::string_view(rare_->first_bytes) : std::string_view{};
 }
 
-void stream_session::note_failure(std::string text) {
+void connection::record_failure(std::string text) {
     rare().failure = std::move(text);
 }
 
-std::string stream_session::no_tls_yet() {
+std::string connection::no_tls_yet() {
     return "no complete TLS handshake before the deadline; check the port, and whether the peer "
            "speaks TLS there";
 }
 
-std::string stream_session::failure_text() const {
+std::string connection::failure_text() const {
     return rare_ && !rare_->failure.empty() ? rare_->failure : transport_->failure_text();
 }
 
-void stream_session::open() {
+void connection::open() {
     is_open_ = true;
     if (rare_ && rare_->pings.empty() && rare_->stops.empty()) {
         rare_.reset();  // an idle session is small
@@ -91,24 +88,18 @@ void stream_session::open() {
     if (detail::is_logged(log_level::debug)) {
         detail::log(log_level::debug, writer(), "open");
     }
-    host_->on_open(self_);
+    tell_open();
 }
 
-void stream_session::limit_sends(std::size_t size) noexcept {
-    const auto limit = static_cast<std::uint32_t>(std::min(size, config_->max_message_size));
-    set_sendable_below(limit + 1);
-}
-
-void stream_session::on_bytes(std::size_t placed, std::span<std::uint8_t> rest) {
+void connection::on_bytes(std::size_t placed, std::span<std::uint8_t> rest) {
     keep_alive_.on_read();
     // One guard around all messages of this read: each then costs no more than its callback.
     if (!guarded([&] { decode(placed, rest); }) && !is_closing_) {
         discarded_.add(placed + rest.size());  // the host takes no more callbacks
     }
-    publish_queued();
 }
 
-Result<tls_info> stream_session::tls() const {
+Result<tls_info> connection::tls() const {
     return detail::within_memory([&]() -> Result<tls_info> {
         if (auto known = transport_->tls()) {
             return *std::move(known);
@@ -117,21 +108,20 @@ Result<tls_info> stream_session::tls() const {
             return detail::failure(errc::not_initialized, describe("no TLS handshake yet with"),
                                    id());
         }
-        return messaging_session::tls();
+        return detail::failure(errc::not_supported, describe("no TLS on the connection to"), id());
     });
 }
 
-std::string stream_session::describe(std::string_view operation) const {
+std::string connection::describe(std::string_view operation) const {
     return fmt::format("{} {}", operation, remote_endpoint().to_string());
 }
 
-keep_alive::limits stream_session::keep_alive_limits() const noexcept {
-    return {config_->idle_timeout,
-            encoder_.has_control_frames() ? config_->ping_interval : milliseconds{0},
+keep_alive::limits connection::keep_alive_limits() const noexcept {
+    return {config_->idle_timeout, has_pings_ ? config_->ping_interval : milliseconds{0},
             config_->pong_timeout, config_->max_missed_pings};
 }
 
-void stream_session::schedule_deadline() {
+void connection::schedule_deadline() {
     const auto now = loop().now();
     auto next = is_open_ ? keep_alive_.next_deadline(keep_alive_limits(), traffic(), now) : due_by_;
     if (next != runtime::steady_time::max()) {
@@ -139,7 +129,7 @@ void stream_session::schedule_deadline() {
         next = std::max(next, now + milliseconds{is_paused() ? 1000 : 1});
     }
     if (is_held_for(hold::rate)) {
-        next = std::min(next, inbox_.resume_at());
+        next = std::min(next, rate_hold_ends());
     }
     if (is_winding_down_) {
         next = std::min(next, work_deadline());
@@ -149,7 +139,7 @@ void stream_session::schedule_deadline() {
     }
 }
 
-void stream_session::on_deadline() {
+void connection::on_deadline() {
     const auto now = loop().now();
     if (!is_open_) {
         if (now >= due_by_) {
@@ -159,7 +149,9 @@ void stream_session::on_deadline() {
     } else if (is_winding_down_ && now >= work_deadline()) {
         begin_close({}, due_by_);
     } else if (is_held_for(hold::rate)) {
-        end_rate_hold();
+        if (now >= rate_hold_ends()) {
+            set_hold(hold::rate, false);
+        }
     } else if (!is_paused()) {
         look_whether_alive(now);
     }
@@ -168,7 +160,7 @@ void stream_session::on_deadline() {
     }
 }
 
-void stream_session::look_whether_alive(runtime::steady_time now) {
+void connection::look_whether_alive(runtime::steady_time now) {
     trim();
     const auto limits = keep_alive_limits();
     const auto made = keep_alive_.needs_progress(limits, traffic(), now)
@@ -182,18 +174,7 @@ void stream_session::look_whether_alive(runtime::steady_time now) {
     }
 }
 
-void stream_session::hold_for_rate() {
-    set_hold(hold::rate, true);
-    schedule_deadline();
-}
-
-void stream_session::end_rate_hold() {
-    if (loop().now() >= inbox_.resume_at()) {
-        set_hold(hold::rate, false);
-    }
-}
-
-VoidResult stream_session::set_paused(bool paused) {
+VoidResult connection::set_paused(bool paused) {
     return detail::within_memory([&]() -> VoidResult {
         if (is_stopped() || !loop().belongs_here()) {
             return closed_error();
@@ -207,7 +188,7 @@ VoidResult stream_session::set_paused(bool paused) {
     });
 }
 
-void stream_session::set_hold(hold reason, bool is_on) {
+void connection::set_hold(hold reason, bool is_on) {
     // What is left to read of a broken connection is little, and has nobody to slow down.
     if (!is_on || !is_broken_ || reason == hold::user) {
         const auto bit = static_cast<std::uint8_t>(reason);
@@ -215,12 +196,12 @@ void stream_session::set_hold(hold reason, bool is_on) {
     }
 }
 
-void stream_session::on_broken() {
+void connection::on_broken() {
     is_broken_ = true;
     change_holds(holds_ & static_cast<std::uint8_t>(hold::user));
 }
 
-void stream_session::change_holds(std::uint8_t holds) {
+void connection::change_holds(std::uint8_t holds) {
     const transport::reading before = wanted_reading();
     holds_ = holds;
     if (is_closing_ || before == wanted_reading()) {
@@ -232,24 +213,16 @@ void stream_session::change_holds(std::uint8_t holds) {
 }
 
 /// The application alone decides whether it is told of more; other reasons end with the connection.
-transport::reading stream_session::wanted_reading() const noexcept {
+transport::reading connection::wanted_reading() const noexcept {
     if (is_held_for(hold::user)) {
         return transport::reading::off;
     }
     return is_paused() ? transport::reading::until_broken : transport::reading::on;
 }
 
-VoidResult stream_session::pause_receiving() {
-    return set_paused(true);
-}
-
-VoidResult stream_session::resume_receiving() {
-    return set_paused(false);
-}
-
-VoidResult stream_session::ping(ping_handler&& handler, operation_id operation) {
+VoidResult connection::ping(ping_handler&& handler, operation_id operation) {
     return detail::within_memory([&]() -> VoidResult {
-        if (!encoder_.has_control_frames()) {
+        if (!has_pings_) {
             return detail::failure(errc::not_supported,
                                    describe("ping needs framing::message; connection to"), id());
         }
@@ -267,7 +240,7 @@ VoidResult stream_session::ping(ping_handler&& handler, operation_id operation) 
     });
 }
 
-void stream_session::send_ping(ping_handler handler, operation_id operation) {
+void connection::send_ping(ping_handler handler, operation_id operation) {
     if (is_closing_) {
         if (handler) {
             guarded([&] { handler(closed_error().error()); });
@@ -284,7 +257,7 @@ void stream_session::send_ping(ping_handler handler, operation_id operation) {
     }
 }
 
-void stream_session::answer_ping(std::uint64_t token) {
+void connection::answer_ping(std::uint64_t token) {
     if (!rare_) {
         return;
     }
@@ -299,28 +272,56 @@ void stream_session::answer_ping(std::uint64_t token) {
     }
 }
 
-stream_session::rare_state& stream_session::rare() {
+void connection::cancel(operation_id operation) {
+    if (operation == operation_id::none) {
+        return;
+    }
+    // Posted even here: the handler must not run inside the caller's callback.
+    detail::insist([&] { post_own([this, operation] { (void)cancel_pending(operation); }); });
+}
+
+bool connection::cancel_pending(operation_id operation) {
+    if (!rare_) {
+        return false;
+    }
+    auto& pings = rare_->pings;
+    const auto found = std::find_if(pings.begin(), pings.end(), [&](const pending_ping& each) {
+        return each.operation == operation;
+    });
+    if (found == pings.end()) {
+        return false;
+    }
+    const pending_ping given_up = std::move(*found);
+    pings.erase(found);
+    guarded([&] { given_up.handler(failure_of(errc::cancelled, "ping to")); });
+    return true;
+}
+
+VoidResult connection::post(unique_function<void()>&& task) {
+    return detail::within_memory([&] {
+        if (!loop().belongs_here()) {
+            return closed_error();
+        }
+        post_own(task, [this](const unique_function<void()>& kept) { guarded(kept); });
+        return ok();
+    });
+}
+
+VoidResult connection::closed_error() const {
+    if (!loop().belongs_here()) {
+        return detail::failure(errc::not_supported,
+                               describe("made before fork(), and goes on in the parent only: "
+                                        "connection to"),
+                               id());
+    }
+    return detail::failure(errc::connection_closed, describe("connection to"), id());
+}
+
+connection::rare_state& connection::rare() {
     if (!rare_) {
         rare_ = std::make_unique<rare_state>();
     }
     return *rare_;
-}
-
-session_metrics stream_session::metrics() const noexcept {
-    const auto read = [](const auto& counter) { return counter.load(std::memory_order_relaxed); };
-    session_metrics all;
-    all.messages_sent = read(sent_);
-    const inbox::counts arrived = inbox_.count();
-    all.messages_received = arrived.received;
-    all.bytes_sent = transport_->counters().bytes_written;
-    all.bytes_received = transport_->counters().bytes_read;
-    all.messages_dropped = dropped_;
-    all.sends_rejected = read(rejected_);
-    all.bytes_discarded = transport_->counters().bytes_discarded + discarded_;
-    all.rate_pauses = inbox_.times_exceeded();
-    all.messages_unread = arrived.unread;
-    all.queued_bytes = queued_bytes();
-    return all;
 }
 
 }  // namespace network_system::session
