@@ -243,6 +243,7 @@ TEST_F(session_close, keeps_itself_until_it_is_closed_and_nothing_after) {
     const std::weak_ptr<messaging_session> watched = session;
     const std::weak_ptr<recording_host> owner = host;
     session.reset();
+    connection.reset();
     host->gate()->close();
     host.reset();
     EXPECT_FALSE(watched.expired());
