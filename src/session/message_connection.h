@@ -25,7 +25,7 @@ namespace network_system::session {
 struct session_setup : connection_setup {
     endpoint remote;
     endpoint local;
-    /// The lock under which other threads send; null: the session has one of its own.
+    /// The lock under which other threads send; null: one that sessions share.
     std::shared_ptr<send_lock> lock_apart;
 };
 

@@ -19,8 +19,8 @@ namespace network_system::session {
 class message_outbox final : public outbox<transport::write_queue> {
 public:
     /// `may_supersede`: whether messages wait in a backlog, where newer ones may take their place.
-    message_outbox(std::shared_ptr<send_lock> apart, bool may_supersede)
-        : outbox(std::move(apart)),
+    message_outbox(std::shared_ptr<send_lock> guard, bool may_supersede)
+        : outbox(std::move(guard)),
           backlog_(may_supersede ? std::make_unique<backlog>() : nullptr) {}
 
     /// Whether messages may be superseded.

@@ -15,11 +15,14 @@ namespace network_system::session {
 /// What became of a message. `waiting`: it is full, and the thread may wait for room.
 enum class admission : std::uint8_t { granted, full, closed, waiting };
 
-/// The lock of an outbox where it does not live in there, but is shared with somebody who finds the
-/// outbox under the same lock (session_slot).
+/// The lock of an outbox. It does not live in there: a mutex in each would weigh on every idle
+/// connection, and somebody may find the outbox under the same lock (session_slot).
 struct send_lock {
     std::mutex mutex;
 };
+
+/// One of a few that outboxes share, held for as long as a message is appended. Nobody holds two.
+[[nodiscard]] std::shared_ptr<send_lock> shared_send_lock();
 
 /// The one way in for everything that is sent: what is queued, who may queue more, and who wants to
 /// hear of room. The thread of the loop appends to its own queue, without a lock; other threads
@@ -35,12 +38,13 @@ class outbox {
 public:
     using lock = std::unique_lock<std::mutex>;
 
-    /// `apart`: the lock to use; null: one of its own.
-    explicit outbox(std::shared_ptr<send_lock> apart = nullptr) : apart_(std::move(apart)) {}
+    /// `guard`: the lock; null for one that outboxes share.
+    explicit outbox(std::shared_ptr<send_lock> guard = nullptr)
+        : lock_(guard ? std::move(guard) : shared_send_lock()) {}
     outbox(const outbox&) = delete;
     outbox& operator=(const outbox&) = delete;
 
-    [[nodiscard]] lock acquire() const { return lock(apart_ ? apart_->mutex : mutex_); }
+    [[nodiscard]] lock acquire() const { return lock(lock_->mutex); }
 
     /// Bytes of both queues.
     [[nodiscard]] std::size_t queued_bytes() const noexcept {
@@ -58,8 +62,13 @@ public:
         own_bytes_.store(bytes, std::memory_order_relaxed);
     }
 
-    /// The other threads' queue.
-    [[nodiscard]] Queue& pending(const lock&) noexcept { return pending_; }
+    /// The other threads' queue. Throws std::bad_alloc if there is none yet, and no memory for it.
+    [[nodiscard]] Queue& pending(const lock&) {
+        if (!pending_) {
+            pending_ = std::make_unique<Queue>(nullptr);
+        }
+        return *pending_;
+    }
     [[nodiscard]] bool is_closed(const lock&) const noexcept { return senders_.is_closed(); }
     /// Later sends fail; waiting ones wake and fail.
     void close() {
@@ -104,7 +113,9 @@ public:
     void take_back_announcement(const lock&) noexcept { is_announced_ = false; }
     /// On the loop: moves the other threads' queue to the end of `own`.
     void take(const lock& held, Queue& own) {
-        own.splice(pending_);
+        if (pending_) {
+            own.splice(*pending_);
+        }
         mark_taken(held);
     }
 
@@ -161,8 +172,10 @@ protected:
         is_announced_ = false;
     }
     void publish_remote(const lock&, std::size_t more = 0) noexcept {
-        remote_bytes_.store(pending_.bytes() + more, std::memory_order_relaxed);
+        remote_bytes_.store((pending_ ? pending_->bytes() : 0) + more, std::memory_order_relaxed);
     }
+    /// Null until something was pending.
+    [[nodiscard]] Queue* pending_so_far(const lock&) noexcept { return pending_.get(); }
 
 private:
     static constexpr std::uint8_t by_refused = 1;
@@ -172,10 +185,9 @@ private:
         return (room_wanted_.fetch_or(who, std::memory_order_relaxed) & who) == 0;
     }
 
-    mutable std::mutex mutex_;
-    // Only where it is used: there is one of these for every connection.
-    const std::shared_ptr<send_lock> apart_;
-    Queue pending_{nullptr};
+    const std::shared_ptr<send_lock> lock_;
+    // Made when it is needed: most connections are only ever sent to by their own thread.
+    std::unique_ptr<Queue> pending_;
     std::atomic<std::size_t> remote_bytes_{0};
     // Written by the loop's thread only, without read-modify-write.
     std::atomic<std::size_t> own_bytes_{0};
