@@ -43,6 +43,7 @@ public:
         : lock_(guard ? std::move(guard) : shared_send_lock()) {}
     outbox(const outbox&) = delete;
     outbox& operator=(const outbox&) = delete;
+    ~outbox() = default;
 
     [[nodiscard]] lock acquire() const { return lock(lock_->mutex); }
 
@@ -155,7 +156,6 @@ public:
     }
 
 protected:
-    ~outbox() = default;
     /// The same where the loop has more to take over than what is pending: `more()` bytes.
     template <typename Append, typename Announce, typename More>
     void append_with(const lock& held, const Append& append, const Announce& announce,
