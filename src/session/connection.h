@@ -312,8 +312,9 @@ private:
     bool is_end_fixed_ : 1 = false;
     // The reasons (`hold`) that are on.
     std::uint8_t holds_ = 0;
+    // So that the next member lies in its padding: there is one of these in every connection.
+    [[no_unique_address]] keep_alive keep_alive_;
     session_age age_;
-    keep_alive keep_alive_;
     std::shared_ptr<transport::transport> transport_;
     // Let go when it is gone: who keeps a closed session does not keep a server.
     std::shared_ptr<connection_host> host_;

@@ -48,62 +48,70 @@ using message_pull_queue = basic_pull_queue<received_message, message_asker>;
 /// thread may call.
 class inbox {
 public:
-    explicit inbox(const session_config& config)
-        : pull_(config.receiving == receive_mode::pull
-                    ? std::make_unique<message_pull_queue>(config.receive_queue_limit)
-                    : nullptr),
-          rate_(config.max_messages_per_second > 0
-                    ? std::make_unique<rate_limit>(config.max_messages_per_second)
-                    : nullptr) {}
+    explicit inbox(const session_config& config) {
+        const bool is_pulled = config.receiving == receive_mode::pull;
+        if (is_pulled || config.max_messages_per_second > 0) {
+            rare_ = std::make_unique<rare_state>();
+        }
+        if (is_pulled) {
+            rare_->pull.emplace(config.receive_queue_limit);
+        }
+        if (config.max_messages_per_second > 0) {
+            rare_->rate.emplace(config.max_messages_per_second);
+        }
+    }
 
     /// Whether messages wait to be asked for. Any thread.
-    [[nodiscard]] bool is_pulled() const noexcept { return pull_ != nullptr; }
+    [[nodiscard]] bool is_pulled() const noexcept { return rare_ && rare_->pull; }
     /// Pull mode: gives the message to the first handler that waits, or keeps it. Whether the inbox
     /// is full, so that no more should be read.
     [[nodiscard]] bool put(message_kind kind, std::span<const std::uint8_t> payload) {
         received_message message{kind, {payload.begin(), payload.end()}};
-        if (const auto asker = pull_->take_asker()) {
+        if (const auto asker = pull().take_asker()) {
             count_received();
             (*asker)(std::move(message));
             return false;
         }
-        pull_->store(std::move(message));
-        return pull_->is_full();
+        pull().store(std::move(message));
+        return pull().is_full();
     }
     /// Pull mode: the oldest message, if there is one. It counts as received from now on.
     [[nodiscard]] std::optional<received_message> take() {
-        auto oldest = pull_->take_message();
+        auto oldest = pull().take_message();
         if (oldest) {
             count_received();
         }
         return oldest;
     }
     /// Pull mode: whether reading may go on after it was full.
-    [[nodiscard]] bool has_room() const noexcept { return pull_->has_room(); }
+    [[nodiscard]] bool has_room() const noexcept { return pull().has_room(); }
     /// Pull mode: takes what becomes a handler and waits for a message, or throws std::bad_alloc
     /// with nothing done.
     template <typename Handler>
     void wait(Handler& handler, operation_id operation) {
-        pull_->note(handler, operation);
+        pull().note(handler, operation);
     }
     /// The first handler that waits, if there is one.
     [[nodiscard]] std::optional<message_asker> take_asker() {
-        return pull_ ? pull_->take_asker() : std::nullopt;
+        return is_pulled() ? pull().take_asker() : std::nullopt;
     }
     [[nodiscard]] std::optional<message_asker> take_asker(operation_id operation) {
-        return pull_ ? pull_->take_asker(operation) : std::nullopt;
+        return is_pulled() ? pull().take_asker(operation) : std::nullopt;
     }
     /// How many messages wait.
-    [[nodiscard]] std::size_t waiting() const noexcept { return pull_ ? pull_->size() : 0; }
+    [[nodiscard]] std::size_t waiting() const noexcept { return is_pulled() ? pull().size() : 0; }
 
     /// So many messages have arrived in one read. Whether that was too fast: then nothing should be
     /// read until `resume_at`.
     [[nodiscard]] bool exceeds_rate(std::uint64_t arrived, runtime::steady_time now) {
-        return rate_ && arrived > 0 && rate_->arrived(arrived, now).has_value();
+        return rare_ && rare_->rate && arrived > 0 &&
+               rare_->rate->arrived(arrived, now).has_value();
     }
-    [[nodiscard]] runtime::steady_time resume_at() const noexcept { return rate_->resume_at(); }
+    [[nodiscard]] runtime::steady_time resume_at() const noexcept {
+        return rare_->rate->resume_at();
+    }
     [[nodiscard]] std::uint64_t times_exceeded() const noexcept {
-        return rate_ ? rate_->times_exceeded() : 0;
+        return rare_ && rare_->rate ? rare_->rate->times_exceeded() : 0;
     }
 
     void count_received() noexcept {
@@ -124,8 +132,15 @@ public:
     }
 
 private:
-    const std::unique_ptr<message_pull_queue> pull_;
-    const std::unique_ptr<rate_limit> rate_;
+    // Few sessions have any of it.
+    struct rare_state {
+        std::optional<message_pull_queue> pull;
+        std::optional<rate_limit> rate;
+    };
+
+    [[nodiscard]] message_pull_queue& pull() const noexcept { return *rare_->pull; }
+
+    std::unique_ptr<rare_state> rare_;
     // Written on the loop only, without read-modify-write.
     std::atomic<std::uint64_t> received_{0};
     std::atomic<std::uint64_t> unread_{0};
