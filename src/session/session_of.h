@@ -25,7 +25,8 @@ public:
     [[nodiscard]] session_ptr session() final { return Interface::shared_from_this(); }
     [[nodiscard]] message_connection* implementation() noexcept final { return this; }
 
-    VoidResult receive_packet(receive_handler&& handler, operation_id operation) final {
+    VoidResult receive_packet(receive_handler&& handler,
+                              operation_id operation = operation_id::none) final {
         return message_connection::pull(handler, operation);
     }
     void cancel(operation_id operation) final { message_connection::cancel(operation); }
@@ -46,7 +47,7 @@ public:
     [[nodiscard]] bool has_peer_ended() const noexcept final {
         return message_connection::has_peer_ended();
     }
-    VoidResult ping(ping_handler&& handler, operation_id operation) final {
+    VoidResult ping(ping_handler&& handler, operation_id operation = operation_id::none) final {
         return message_connection::ping(std::move(handler), operation);
     }
     [[nodiscard]] std::size_t queued_bytes() const noexcept final {

@@ -12,15 +12,13 @@
 namespace network_system::session {
 namespace {
 
-using bytes = std::vector<std::uint8_t>;
 using std::chrono::milliseconds;
-
-constexpr runtime::steady_time at(int ms) {
-    return runtime::steady_time{} + std::chrono::seconds{1000} + milliseconds{ms};
-}
 
 class inbox_test : public ::testing::Test {
 protected:
+    static constexpr runtime::steady_time at(int ms) {
+        return runtime::steady_time{} + std::chrono::seconds{1000} + milliseconds{ms};
+    }
     static session_config pulled(std::size_t limit) {
         session_config config;
         config.receiving = receive_mode::pull;
@@ -28,7 +26,7 @@ protected:
         return config;
     }
     receive_handler note() {
-        return [this](Result<bytes> message) {
+        return [this](Result<std::vector<std::uint8_t>> message) {
             got.push_back(message ? std::string(message.value().begin(), message.value().end())
                                   : "error " + std::to_string(message.error().code));
         };

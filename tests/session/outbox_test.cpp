@@ -24,15 +24,15 @@ public:
     using outbox::outbox;
 };
 
-constexpr std::size_t high = 100;
-constexpr std::size_t low = 40;
+constexpr std::size_t high_mark = 100;
+constexpr std::size_t low_mark = 40;
 
 class outbox_test : public ::testing::Test {
 protected:
     /// As another thread.
     admission send(std::size_t bytes) {
         const auto held = box.acquire();
-        const auto answer = box.admit(held, bytes, high);
+        const auto answer = box.admit(held, bytes, high_mark);
         if (answer == admission::granted) {
             box.append(
                 held, [&] { box.pending(held).size += bytes; }, [&] { ++announced; });
@@ -75,7 +75,7 @@ TEST_F(outbox_test, grants_up_to_the_high_watermark) {
         const auto held = fresh.acquire();
         fresh.append(
             held, [&] { fresh.pending(held).size = each.remote; }, [] {});
-        EXPECT_EQ(fresh.admit(held, each.bytes, high), each.expected)
+        EXPECT_EQ(fresh.admit(held, each.bytes, high_mark), each.expected)
             << each.own << " + " << each.remote << " + " << each.bytes;
     }
 }
@@ -111,13 +111,13 @@ TEST_F(outbox_test, who_was_refused_is_told_at_the_low_watermark_and_once) {
     EXPECT_FALSE(box.record_refused()) << "only the first has to be followed by a look";
     take();
     EXPECT_TRUE(box.is_room_wanted());
-    EXPECT_FALSE(box.take_refused(low));
+    EXPECT_FALSE(box.take_refused(low_mark));
     write(59);
-    EXPECT_FALSE(box.take_refused(low));
+    EXPECT_FALSE(box.take_refused(low_mark));
     write(1);
-    EXPECT_TRUE(box.take_refused(low));
+    EXPECT_TRUE(box.take_refused(low_mark));
     EXPECT_FALSE(box.is_room_wanted());
-    EXPECT_FALSE(box.take_refused(low));
+    EXPECT_FALSE(box.take_refused(low_mark));
 }
 
 TEST_F(outbox_test, who_waits_is_called_when_there_is_room) {
@@ -127,7 +127,7 @@ TEST_F(outbox_test, who_waits_is_called_when_there_is_room) {
     std::thread sender([&] {
         auto held = box.acquire();
         (void)box.expect_sender(held);
-        answer = box.wait_for_room(held, 50, high,
+        answer = box.wait_for_room(held, 50, high_mark,
                                    std::chrono::steady_clock::now() + std::chrono::seconds{60});
     });
     while (!box.is_room_wanted()) {
@@ -135,7 +135,7 @@ TEST_F(outbox_test, who_waits_is_called_when_there_is_room) {
     }
     write(50);
     while (box.is_room_wanted()) {
-        box.call_senders(high);
+        box.call_senders(high_mark);
         std::this_thread::yield();
     }
     sender.join();
@@ -148,7 +148,7 @@ TEST_F(outbox_test, who_waits_hears_of_the_end) {
     std::thread sender([&] {
         auto held = box.acquire();
         (void)box.expect_sender(held);
-        answer = box.wait_for_room(held, 50, high, sender_bell::time_point::max());
+        answer = box.wait_for_room(held, 50, high_mark, sender_bell::time_point::max());
     });
     while (!box.is_room_wanted()) {
         std::this_thread::yield();
@@ -164,7 +164,7 @@ protected:
         backlog::entry entry;
         entry.owned.resize(size);
         entry.key = key;
-        return box.supersede(box.acquire(), entry, policy, high, [] {});
+        return box.supersede(box.acquire(), entry, policy, high_mark, [] {});
     }
     std::uint64_t superseded() { return box.take_superseded(box.acquire()).messages; }
 
