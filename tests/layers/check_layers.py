@@ -67,14 +67,15 @@ _ROOM_OF_PUBLIC = {
     "core/metrics.h": "session",
     "core/options.h": "session",
     "core/receive_handler.h": "session",
+    "core/run_options.h": "session",
     "core/secure_messaging_client.h": "framed",
     "core/secure_messaging_server.h": "framed",
     "core/session_manager.h": "server",
     "core/tls_config.h": "utils",
     "core/udp_options.h": "session",
     "core/ws_handlers.h": "websocket",
-    # Values that the simulation, and what sessions have in common, know too.
-    "core/ws_options.h": "session",
+    "core/ws_options.h": "websocket",
+    # Values that what sessions have in common knows too.
     "session/ws_connection.h": "session",
     "session/ws_handshake.h": "session",
     "session/ws_message.h": "session",
