@@ -67,23 +67,4 @@ void engine::note_unread(const session::session_ptr& who, std::string_view missi
     unread_notice_.tell(writer().about(who->id(), who->remote_endpoint()), missing);
 }
 
-void add(session::session_metrics& sum, const session::session_metrics& more) noexcept {
-    sum.messages_sent += more.messages_sent;
-    sum.messages_received += more.messages_received;
-    sum.bytes_sent += more.bytes_sent;
-    sum.bytes_received += more.bytes_received;
-    sum.messages_dropped += more.messages_dropped;
-    sum.sends_rejected += more.sends_rejected;
-    sum.bytes_discarded += more.bytes_discarded;
-    sum.requests_sent += more.requests_sent;
-    sum.requests_received += more.requests_received;
-    sum.request_timeouts += more.request_timeouts;
-    sum.late_responses += more.late_responses;
-    sum.requests_pending += more.requests_pending;
-    sum.requests_unanswered += more.requests_unanswered;
-    sum.rate_pauses += more.rate_pauses;
-    sum.messages_unread += more.messages_unread;
-    sum.queued_bytes += more.queued_bytes;
-}
-
 }  // namespace network_system::core

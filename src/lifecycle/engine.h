@@ -10,6 +10,7 @@
 #include "session/unread_notice.h"
 #include "utils/failure.h"
 
+#include <network_system/core/metrics_fields.h>
 #include <network_system/core/options.h>
 #include <network_system/utils/result_types.h>
 
@@ -90,8 +91,5 @@ private:
     std::atomic<std::uint64_t> failed_sessions_{0};
     session::unread_notice unread_notice_;
 };
-
-/// Adds the counters of `more` to `sum`.
-void add(session::session_metrics& sum, const session::session_metrics& more) noexcept;
 
 }  // namespace network_system::core

@@ -65,6 +65,7 @@ _ROOM_OF_PUBLIC = {
     "core/messaging_ws_client.h": "websocket",
     "core/messaging_ws_server.h": "websocket",
     "core/metrics.h": "session",
+    "core/metrics_fields.h": "session",
     "core/options.h": "session",
     "core/receive_handler.h": "session",
     "core/run_options.h": "session",
@@ -74,6 +75,7 @@ _ROOM_OF_PUBLIC = {
     "core/tls_config.h": "utils",
     "core/udp_options.h": "session",
     "core/ws_handlers.h": "websocket",
+    "core/ws_metrics_fields.h": "websocket",
     "core/ws_options.h": "websocket",
     # Values that what sessions have in common knows too.
     "session/ws_connection.h": "session",
