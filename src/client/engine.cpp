@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <utility>
 
 namespace network_system::core {
@@ -16,7 +17,7 @@ client_engine::client_engine(std::string name, const client_options& options,
                              std::shared_ptr<runtime::loop> where,
                              transport::transport_factory transports,
                              std::shared_ptr<session_slot> connected)
-    : engine(std::move(name), std::move(pool), std::move(transports), options.session),
+    : engine(std::move(name), std::move(pool), std::move(transports), options.session, options.log),
       options_(options), connected_(std::move(connected)), loop_(std::move(where)) {
     use_callback_pool(options_.callback_pool, options_.callback_queue_limit);
 }
@@ -296,40 +297,23 @@ void client_engine::on_gone(const session_ptr& who, std::error_code reason,
 }
 
 VoidResult validate(const client_options& options, bool is_secure, std::string_view source) {
-    const auto wrong = [source](const char* what) -> VoidResult {
-        return detail::failure(errc::invalid_argument, what, source);
-    };
-    if (auto checked = check_local_address(options, source); checked.is_err()) {
-        return checked;
-    }
-    if (auto checked = validate_environment(options, is_secure, source); checked.is_err()) {
-        return checked;
-    }
-    if (options.connect_timeout < std::chrono::milliseconds{1}) {
-        return wrong("connect_timeout must be at least 1 ms");
-    }
-    if (options.drain_timeout < std::chrono::milliseconds{0}) {
-        return wrong("drain_timeout must not be negative");
-    }
-    if (auto checked = validate_callback_pool(options.callback_pool.get(),
-                                              options.callback_queue_limit, source);
-        checked.is_err()) {
-        return checked;
-    }
-    return validate(options.session, source);
+    static constexpr std::array connect_ranges{
+        detail::range<&connect_options::connect_timeout>("connect_timeout", 1)};
+    detail::option_checks all(source);
+    check_bind(all, options, source);
+    check_stream(all, options, is_secure);
+    all.ranges(static_cast<const connect_options&>(options), connect_ranges);
+    check_session(all, options.session, "session.");
+    return std::move(all).result();
 }
 
 Result<std::shared_ptr<runtime::io_pool>> make_pool(const client_options& options,
                                                     std::string_view source) {
-    const auto method = to_runtime(options.readiness_method);
     return make_pool(
-        [&] {
-            if (options.environment) {
-                return options.environment->client_pool();
-            }
-            return options.io_context != nullptr
-                       ? std::make_shared<runtime::io_pool>(*options.io_context, method)
-                       : runtime::io_pool::shared_for_clients(method);
+        options,
+        [&](auto method) {
+            return options.environment ? options.environment->client_pool()
+                                       : runtime::io_pool::shared_for_clients(method);
         },
         errc::connection_failed, source);
 }

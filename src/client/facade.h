@@ -255,7 +255,7 @@ public:
         client_metrics all = past_;
         for (const auto& each : {former_, engine_}) {
             if (each) {
-                add_engine(all, *each);
+                add(all, each->metrics());
             }
         }
         return all;
@@ -310,15 +310,6 @@ private:
         return choose_loop(options).is_ok() && loop_->context_runs_here();
     }
 
-    static void add_engine(client_metrics& sum, const client_engine& one) {
-        const client_metrics more = one.metrics();
-        sum.connects += more.connects;
-        sum.connect_failures += more.connect_failures;
-        sum.session_errors += more.session_errors;
-        sum.callback_exceptions += more.callback_exceptions;
-        add(sum.totals, more.totals);
-    }
-
     // Null where there is none.
     using engine_pair = std::array<std::shared_ptr<Engine>, 2>;
 
@@ -339,7 +330,7 @@ private:
         }
         for (const auto& each : over) {
             if (each) {
-                add_engine(past_, *each);
+                add(past_, each->metrics());
             }
         }
         return over;
@@ -354,7 +345,7 @@ private:
         for (auto* const each : {&former_, &engine_}) {
             if (*each == one) {
                 forgotten = std::exchange(*each, nullptr);
-                add_engine(past_, *one);
+                add(past_, one->metrics());
             }
         }
         if (forgotten && !engine_) {

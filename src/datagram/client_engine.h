@@ -25,7 +25,7 @@ public:
     udp_client_engine(std::string name, const udp_client_options& options,
                       std::shared_ptr<runtime::io_pool> pool, std::shared_ptr<runtime::loop> where,
                       std::shared_ptr<const datagram_callbacks> callbacks)
-        : datagram_engine(std::move(name), std::move(pool), std::move(callbacks)),
+        : datagram_engine(std::move(name), std::move(pool), std::move(callbacks), options.log),
           options_(options), loop_(std::move(where)) {}
 
     [[nodiscard]] bool is_finished() const noexcept override {

@@ -6,6 +6,7 @@
 
 #include <network_system/core/messaging_udp_client.h>
 
+#include <array>
 #include <utility>
 
 namespace network_system::core {
@@ -115,23 +116,14 @@ private:
     }
 
     [[nodiscard]] VoidResult check_options() const {
-        const auto wrong = [this](const char* what) -> VoidResult {
-            return detail::failure(errc::invalid_argument, what, id());
-        };
-        const auto local = parse_bind_address(options_.bind_address, options_.bind_port, id());
-        if (!local) {
-            return local.error();
-        }
-        if (local.value().kind() == endpoint::family::unix_domain) {
-            return wrong("a client's bind_address is a numeric address");
-        }
-        if (options_.resolve_timeout < std::chrono::milliseconds{1}) {
-            return wrong("resolve_timeout must be at least 1 ms");
-        }
-        if (options_.drain_timeout < std::chrono::milliseconds{0}) {
-            return wrong("drain_timeout must not be negative");
-        }
-        return validate(options_.datagrams, id());
+        static constexpr std::array client_ranges{
+            detail::range<&udp_client_options::resolve_timeout>("resolve_timeout", 1)};
+        detail::option_checks all(id());
+        check_bind(all, options_, id());
+        check_lifecycle(all, options_);
+        all.ranges(options_, client_ranges);
+        check_datagrams(all, options_.datagrams);
+        return std::move(all).result();
     }
 
     [[nodiscard]] bool must_not_block() {
@@ -165,13 +157,8 @@ private:
         if (pool_ && pool_->belongs_here()) {
             return ok();
         }
-        const auto method = to_runtime(options_.readiness_method);
         auto made = make_pool(
-            [&] {
-                return options_.io_context != nullptr
-                           ? std::make_shared<runtime::io_pool>(*options_.io_context, method)
-                           : runtime::io_pool::shared_for_clients(method);
-            },
+            options_, [](auto method) { return runtime::io_pool::shared_for_clients(method); },
             errc::connection_failed, id());
         if (!made) {
             return made.error();

@@ -13,8 +13,10 @@ tcp_socket::~tcp_socket() {
 
 VoidResult tcp_socket::check(const tcp_socket_options& options) {
     return detail::within_memory([&]() -> VoidResult {
-        const auto checked = check_drain_timeout(options.drain_timeout, impl::source);
-        return checked ? core::validate(options.limits, impl::source) : checked;
+        detail::option_checks all(impl::source);
+        core::check_lifecycle(all, options);
+        core::check_session(all, options.limits, "limits.");
+        return std::move(all).result();
     });
 }
 
@@ -22,8 +24,8 @@ std::shared_ptr<tcp_socket::impl> tcp_socket::make_impl(asio::io_context& contex
                                                         native_handle handle,
                                                         const tcp_socket_options& options,
                                                         const stream_kind& kind) {
-    const auto where = runtime::loop::of(context, runtime::readiness_method::automatic);
-    auto made = std::make_shared<impl>();
+    const auto where = runtime::loop::of(context, core::to_runtime(options.readiness_method));
+    auto made = std::make_shared<impl>(options.log);
     made->make_session(where, runtime::unique_socket(handle), options, kind);
     return made;
 }

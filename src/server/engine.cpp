@@ -36,7 +36,7 @@ std::uint64_t key_of_addresses(const runtime::io_pool& pool, const server_option
 server_engine::server_engine(std::string name, const server_options& options,
                              std::shared_ptr<runtime::io_pool> pool,
                              transport::transport_factory transports)
-    : engine(std::move(name), std::move(pool), std::move(transports), options.session),
+    : engine(std::move(name), std::move(pool), std::move(transports), options.session, options.log),
       options_(options), sessions_(0, options.session),
       topics_(options.max_subscriptions_per_session), proxies_(options.proxy_protocol),
       per_address_(0, detail::keyed_endpoint_hash(key_of_addresses(*pool_, options))) {

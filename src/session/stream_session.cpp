@@ -105,7 +105,7 @@ void stream_session::open() {
         rare_.reset();  // an idle session is small
     }
     schedule_deadline();
-    if (detail::is_logged(log_level::debug)) {
+    if (detail::is_logged(log_level::debug, writer())) {
         detail::log(log_level::debug, writer(), "open");
     }
     host_->on_open(self_);

@@ -58,7 +58,7 @@ private:
             if (auto checked = validate(config, id()); checked.is_err()) {
                 return checked;
             }
-            const auto security = make_client_security(over_http(config.tls), id());
+            const auto security = make_client_security(over_http(config.tls), config.log, id());
             if (!security) {
                 return security.error();
             }

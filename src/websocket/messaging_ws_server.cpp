@@ -24,7 +24,7 @@ public:
             if (auto checked = validate(config, id()); checked.is_err()) {
                 return checked;
             }
-            const auto security = make_server_security(over_http(config.tls), id());
+            const auto security = make_server_security(over_http(config.tls), config.log, id());
             if (!security) {
                 return security.error();
             }

@@ -147,7 +147,7 @@ void websocket_session::judge_response() {
 }
 
 void websocket_session::open_with(ws_request&& request, std::string_view subprotocol) {
-    if (detail::is_logged(log_level::debug)) {
+    if (detail::is_logged(log_level::debug, writer())) {
         detail::log(log_level::debug, writer(), "WebSocket handshake: path '{}'{}{}",
                     request.path(), subprotocol.empty() ? "" : ", subprotocol ", subprotocol);
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <network_system/core/receive_handler.h>
+#include <network_system/core/run_options.h>
 #include <network_system/export.h>
 #include <network_system/session/messaging_session.h>
 #include <network_system/session/session_config.h>
@@ -27,14 +28,10 @@
 
 namespace network_system::internal {
 
-struct tcp_socket_options {
+struct tcp_socket_options : core::lifecycle_options {
     /// Watermarks, send policy, idle timeout, and the most bytes of one send. `frames` and the
     /// settings of pings have no meaning here.
     session_config limits;
-
-    /// `close` resets the connection when the peer has not taken everything by then. 0 = close at
-    /// once. Default 5 s.
-    std::chrono::milliseconds drain_timeout{5'000};
 };
 
 /// A connected TCP socket as a stream of bytes, for protocols of one's own: the library's batched

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <network_system/core/receive_handler.h>
+#include <network_system/core/run_options.h>
 #include <network_system/export.h>
 #include <network_system/internal/asio_endpoint.h>
 #include <network_system/session/datagram_config.h>
@@ -24,12 +25,9 @@
 
 namespace network_system::internal {
 
-struct udp_socket_options {
+struct udp_socket_options : core::lifecycle_options {
     /// `receiving` has no meaning here; the buffer sizes are the socket's own.
     datagram_config datagrams;
-
-    /// `close` sends what is queued until then, and drops the rest. 0 = at once. Default 5 s.
-    std::chrono::milliseconds drain_timeout{5'000};
 };
 
 /// A UDP socket of the application's, with the library's batched receives and sends, its bounded

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <network_system/core/run_options.h>
 #include <network_system/core/tls_config.h>
 #include <network_system/export.h>
 #include <network_system/session/session_config.h>
@@ -21,7 +22,7 @@
 
 namespace network_system::internal {
 
-struct websocket_socket_options {
+struct websocket_socket_options : core::lifecycle_options {
     /// Limits, watermarks, deadlines and pings. `frames` has no meaning here.
     session_config limits;
 
@@ -31,9 +32,6 @@ struct websocket_socket_options {
     /// The connection is closed when the handshake, TLS's included, is not over by then. More than
     /// 0. Default 10 s.
     std::chrono::milliseconds handshake_timeout{10'000};
-
-    /// How long a close waits for the peer. 0 = not at all. Default 5 s.
-    std::chrono::milliseconds drain_timeout{5'000};
 
     /// wss: WebSocket over TLS. A server needs an identity; a client verifies that the server's
     /// certificate is for the name in `client_handshake::host`, unless told otherwise. Without
