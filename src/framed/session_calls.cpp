@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 namespace network_system::session {
@@ -133,8 +134,16 @@ VoidResult framed_session::send_request(std::span<const std::uint8_t> data,
         }
         const std::size_t wire_bytes =
             protocol::message_header_size + protocol::request_prefix_size + data.size();
-        return queue_frame(wire_bytes, [&](transport::write_queue& queue, bool is_own) {
-            new_request added{calls.next_id(is_own), timeout, operation, std::move(handler)};
+        bool is_named_twice = false;
+        auto queued = queue_frame(wire_bytes, [&](transport::write_queue& queue, bool is_own) {
+            // Under the lock of the other threads, so that a cancellation finds the request.
+            pending_operation pending;
+            is_named_twice = !begin_operation(pending, operation);
+            if (is_named_twice) {
+                return;
+            }
+            new_request added{calls.next_id(is_own), timeout, std::move(pending),
+                              std::move(handler)};
             const call_header header = call_header::of_request(added.id, data.size());
             try {
                 calls.enter(added, is_own);
@@ -144,6 +153,7 @@ VoidResult framed_session::send_request(std::span<const std::uint8_t> data,
                 throw;
             }
         });
+        return is_named_twice ? operation_exists(id()) : std::move(queued);
     });
 }
 
@@ -166,7 +176,8 @@ response_handler framed_session::request_state::withdraw(new_request& last, bool
         return std::move(last.done);  // it was not entered
     }
     if (is_own) {
-        return std::move(table.take(last.id)).value_or(response_handler());
+        auto entered = table.take(last.id);
+        return entered ? std::move(entered->done) : response_handler();
     }
     response_handler done = std::move(from_other_threads.back().done);
     from_other_threads.pop_back();
@@ -193,18 +204,36 @@ void framed_session::adopt_calls() {
     }
 }
 
-std::optional<response_handler> framed_session::request_state::take_any() {
-    if (auto done = table.take_any()) {
-        return done;
+std::optional<asker> framed_session::request_state::take_any() {
+    if (auto waiting = table.take_any()) {
+        return waiting;
     }
     const auto held = of.acquire_remote();
     if (from_other_threads.empty()) {
         return std::nullopt;
     }
-    std::optional<response_handler> done = std::move(from_other_threads.back().done);
-    from_other_threads.pop_back();
+    return take_not_adopted(std::prev(from_other_threads.end()));
+}
+
+std::optional<asker> framed_session::request_state::take(operation_id operation) {
+    if (auto waiting = table.take(operation)) {
+        return waiting;
+    }
+    const auto held = of.acquire_remote();
+    const auto found =
+        std::find_if(from_other_threads.begin(), from_other_threads.end(),
+                     [&](const new_request& each) { return each.operation.id() == operation; });
+    if (found == from_other_threads.end()) {
+        return std::nullopt;
+    }
+    return take_not_adopted(found);
+}
+
+asker framed_session::request_state::take_not_adopted(std::vector<new_request>::iterator which) {
+    asker waiting{std::move(which->operation), std::move(which->done)};
+    from_other_threads.erase(which);
     not_adopted.store(from_other_threads.size(), std::memory_order_relaxed);
-    return done;
+    return waiting;
 }
 
 VoidResult framed_session::send_response(std::uint64_t request_id, int code,
@@ -290,11 +319,17 @@ bool framed_session::on_response_frame(const protocol::frame& frame) {
     }
     count_received();
     request_state& calls = requests();
-    const auto done = calls.table.take(protocol::get<std::uint64_t>(frame.payload.data()));
-    if (!done) {
-        count(calls.late);
+    auto waiting = calls.table.take(protocol::get<std::uint64_t>(frame.payload.data()));
+    const bool is_wanted = waiting && waiting->operation.complete();
+    if (is_wanted) {
+        answer_request(waiting->done, frame);
     } else {
-        answer_request(*done, frame);
+        count(calls.late);
+    }
+    if (waiting && !is_wanted) {
+        waiting->done(failure_of(errc::cancelled, "request to"));
+    }
+    if (waiting) {
         end_if_done();
     }
     return takes_more();
@@ -323,10 +358,15 @@ void framed_session::answer_request(const response_handler& done, const protocol
     }));
 }
 
-void framed_session::on_request_expired(response_handler done, std::chrono::milliseconds timeout) {
+void framed_session::on_request_expired(asker waiting, std::chrono::milliseconds timeout) {
+    if (!waiting.operation.complete()) {
+        fail_request(waiting, errc::cancelled);
+        end_if_done();
+        return;
+    }
     count(requests().timeouts);
     guarded([&] {
-        done(detail::told_anyway(errc::connection_timeout, [&] {
+        waiting.done(detail::told_anyway(errc::connection_timeout, [&] {
             return detail::failure_in_words(
                 errc::connection_timeout,
                 fmt::format("{}: no response within {} ms, the timeout of the request",
@@ -339,23 +379,28 @@ void framed_session::on_request_expired(response_handler done, std::chrono::mill
 
 bool framed_session::cancel_call(operation_id operation) {
     request_state* const calls = requests_.load(std::memory_order_acquire);
-    const auto done = calls != nullptr ? calls->table.take(operation) : std::nullopt;
-    if (!done) {
+    auto waiting = calls != nullptr ? calls->take(operation) : std::nullopt;
+    if (!waiting) {
         return false;
     }
-    guarded([&] { (*done)(failure_of(errc::cancelled, "request to")); });
+    fail_request(*waiting, errc::cancelled);
     end_if_done();
     return true;
+}
+
+void framed_session::fail_request(asker& waiting, errc code) {
+    const errc told = waiting.operation.complete_with(code);
+    guarded([&] { waiting.done(failure_of(told, "request to")); });
 }
 
 void framed_session::fail_calls(errc code) {
     request_state* const calls = requests_.load(std::memory_order_acquire);
     while (calls != nullptr) {
-        const auto done = calls->take_any();
-        if (!done) {
+        auto waiting = calls->take_any();
+        if (!waiting) {
             break;
         }
-        guarded([&] { (*done)(failure_of(code, "request to")); });
+        fail_request(*waiting, code);
     }
 }
 
