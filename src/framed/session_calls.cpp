@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
 #include <utility>
 
 namespace network_system::session {
@@ -47,24 +46,11 @@ private:
     std::size_t size_;
 };
 
-/// Without read-modify-write: one thread at a time changes the counter, others read it.
-template <typename Number>
-Number add(std::atomic<Number>& counter, Number more) noexcept {
-    const Number sum = counter.load(std::memory_order_relaxed) + more;
-    counter.store(sum, std::memory_order_relaxed);
-    return sum;
-}
-
 void count(std::atomic<std::uint64_t>& counter) noexcept {
-    add(counter, std::uint64_t{1});
+    counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
 }  // namespace
-
-void framed_session::request_state::count_answer(bool is_own) noexcept {
-    std::atomic<std::uint64_t>& counter = is_own ? answered : answered_remotely;
-    counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_release);
-}
 
 framed_session::request_state& framed_session::requests() {
     request_state* state = requests_.load(std::memory_order_acquire);
@@ -157,34 +143,6 @@ VoidResult framed_session::send_request(std::span<const std::uint8_t> data,
     });
 }
 
-std::uint64_t framed_session::request_state::next_id(bool is_own) noexcept {
-    return add(is_own ? last_own_id : last_remote_id, std::uint64_t{2});
-}
-
-void framed_session::request_state::enter(new_request& added, bool is_own) {
-    if (is_own) {
-        table.add(std::move(added));
-    } else {
-        from_other_threads.push_back(std::move(added));
-        not_adopted.store(from_other_threads.size(), std::memory_order_relaxed);
-    }
-}
-
-response_handler framed_session::request_state::withdraw(new_request& last, bool is_own) {
-    add(is_own ? last_own_id : last_remote_id, ~std::uint64_t{1});
-    if (last.done) {
-        return std::move(last.done);  // it was not entered
-    }
-    if (is_own) {
-        auto entered = table.take(last.id);
-        return entered ? std::move(entered->done) : response_handler();
-    }
-    response_handler done = std::move(from_other_threads.back().done);
-    from_other_threads.pop_back();
-    not_adopted.store(from_other_threads.size(), std::memory_order_relaxed);
-    return done;
-}
-
 void framed_session::adopt_calls() {
     request_state* const calls = requests_.load(std::memory_order_acquire);
     if (calls == nullptr || calls->from_other_threads.empty()) {
@@ -202,38 +160,6 @@ void framed_session::adopt_calls() {
     if (!are_all_there) {
         throw std::bad_alloc();
     }
-}
-
-std::optional<asker> framed_session::request_state::take_any() {
-    if (auto waiting = table.take_any()) {
-        return waiting;
-    }
-    const auto held = of.acquire_remote();
-    if (from_other_threads.empty()) {
-        return std::nullopt;
-    }
-    return take_not_adopted(std::prev(from_other_threads.end()));
-}
-
-std::optional<asker> framed_session::request_state::take(operation_id operation) {
-    if (auto waiting = table.take(operation)) {
-        return waiting;
-    }
-    const auto held = of.acquire_remote();
-    const auto found =
-        std::find_if(from_other_threads.begin(), from_other_threads.end(),
-                     [&](const new_request& each) { return each.operation.id() == operation; });
-    if (found == from_other_threads.end()) {
-        return std::nullopt;
-    }
-    return take_not_adopted(found);
-}
-
-asker framed_session::request_state::take_not_adopted(std::vector<new_request>::iterator which) {
-    asker waiting{std::move(which->operation), std::move(which->done)};
-    from_other_threads.erase(which);
-    not_adopted.store(from_other_threads.size(), std::memory_order_relaxed);
-    return waiting;
 }
 
 VoidResult framed_session::send_response(std::uint64_t request_id, int code,
