@@ -1,5 +1,8 @@
 // The table of operations that can be cancelled: each is either completed or cancelled, once.
 #include "session/pending_operation.h"
+#ifndef _WIN32
+#include "support/child_process.h"
+#endif
 
 #include <gtest/gtest.h>
 
@@ -116,6 +119,28 @@ TEST(pending_operation, is_found_among_others_of_its_list) {
         EXPECT_EQ(all[i].complete(), i % 3 != 0);
     }
 }
+
+#if !defined(_WIN32) && !defined(NETWORK_TEST_NO_FORK)
+// The lock that a thread held at the fork is held for ever in the child.
+TEST(pending_operation, of_the_parent_is_left_alone_by_a_forked_child) {
+    const auto owner = std::make_shared<recorder>();
+    const auto id = next_operation_id();
+    auto one = std::make_unique<pending_operation>();
+    ASSERT_TRUE(one->begin(id, owner));
+    EXPECT_TRUE(network_system::testing::succeeds_in_child([&] {
+        EXPECT_FALSE(cancel_operation(id));
+        EXPECT_FALSE(one->is_cancelled());
+        one.reset();
+        const auto own = next_operation_id();
+        pending_operation two;
+        EXPECT_TRUE(two.begin(own, owner));
+        EXPECT_TRUE(cancel_operation(own));
+        EXPECT_FALSE(two.complete());
+    }));
+    EXPECT_TRUE(owner->heard.empty());
+    EXPECT_TRUE(cancel_operation(id));
+}
+#endif
 
 TEST(pending_operation, is_completed_or_cancelled_whatever_threads_do) {
     struct counter {

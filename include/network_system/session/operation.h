@@ -23,7 +23,8 @@ enum class operation_id : std::uint64_t { none = 0 };
 /// does not run inside this call. (Should the function that begins the operation still be running
 /// and return an error, the handler does not run.) False, and nothing happens: there is none of
 /// this id. It was not begun, was cancelled before, or has its result, which its handler gets or
-/// has got. Any thread and any callback.
+/// has got. (A forked child does not know what was begun before the fork.) Any thread and any
+/// callback.
 NETWORK_SYSTEM_EXPORT bool cancel_operation(operation_id operation) noexcept;
 
 }  // namespace network_system::session
