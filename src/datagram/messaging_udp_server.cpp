@@ -163,14 +163,9 @@ VoidResult messaging_udp_server::receive_from(receive_handler&& handler,
         [&](udp_server_engine& engine) { return engine.receive(std::move(handler), operation); });
 }
 
-void messaging_udp_server::cancel(session::operation_id operation) {
-    if (const auto current = impl_->running()) {
-        current->cancel(operation);
-    }
-}
-
-std::weak_ptr<session::cancellable> messaging_udp_server::operations() const {
-    return impl_->running();
+bool messaging_udp_server::cancel(session::operation_id operation) {
+    const auto current = impl_->engine();
+    return current && current->cancel(operation);
 }
 
 datagram_metrics messaging_udp_server::metrics() const {

@@ -79,22 +79,13 @@ VoidResult messaging_client::start_client(std::string_view host, std::uint16_t p
 }
 
 VoidResult messaging_client::start_client(std::string_view host, std::uint16_t port,
-                                          start_callback&& handler) {
-    return impl_->start(host, port, handler, session::operation_id::none);
-}
-
-VoidResult messaging_client::start_client(std::string_view host, std::uint16_t port,
                                           start_callback&& handler,
                                           session::operation_id operation) {
     return impl_->start(host, port, handler, operation);
 }
 
-void messaging_client::cancel(session::operation_id operation) {
-    impl_->cancel(operation);
-}
-
-std::weak_ptr<session::cancellable> messaging_client::starts() const {
-    return impl_->starts();
+bool messaging_client::cancel(session::operation_id operation) {
+    return impl_->cancel(operation);
 }
 
 VoidResult messaging_client::stop_client() {
@@ -134,16 +125,18 @@ VoidResult messaging_client::send_packet(std::initializer_list<std::uint8_t> byt
     return send_packet(std::span<const std::uint8_t>(bytes.begin(), bytes.size()), std::move(done));
 }
 
-VoidResult messaging_client::ping(ping_callback&& handler) {
+VoidResult messaging_client::ping(ping_callback&& handler, session::operation_id operation) {
     return impl_->session().and_then(
-        [&](const auto& current) { return current->ping(std::move(handler)); });
+        [&](const auto& current) { return current->ping(std::move(handler), operation); });
 }
 
 VoidResult messaging_client::send_request(std::span<const std::uint8_t> data,
                                           std::chrono::milliseconds timeout,
-                                          session::response_handler handler) {
-    return impl_->session().and_then(
-        [&](const auto& current) { return current->request(data, timeout, std::move(handler)); });
+                                          session::response_handler handler,
+                                          session::operation_id operation) {
+    return impl_->session().and_then([&](const auto& current) {
+        return current->request(data, timeout, std::move(handler), operation);
+    });
 }
 
 Result<std::vector<std::uint8_t>> messaging_client::request(std::span<const std::uint8_t> data,
@@ -158,9 +151,11 @@ Result<std::vector<std::uint8_t>> messaging_client::request(std::string_view tex
                    timeout);
 }
 
-VoidResult messaging_client::receive_packet(session::receive_handler&& handler) {
-    return impl_->session().and_then(
-        [&](const auto& current) { return current->receive_packet(std::move(handler)); });
+VoidResult messaging_client::receive_packet(session::receive_handler&& handler,
+                                            session::operation_id operation) {
+    return impl_->session().and_then([&](const auto& current) {
+        return current->receive_packet(std::move(handler), operation);
+    });
 }
 
 Result<std::chrono::microseconds> messaging_client::ping() {

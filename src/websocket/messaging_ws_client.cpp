@@ -90,11 +90,6 @@ VoidResult messaging_ws_client::start_client(const ws_client_config& config) {
 }
 
 VoidResult messaging_ws_client::start_client(const ws_client_config& config,
-                                             start_callback&& handler) {
-    return impl_->start(config, handler, session::operation_id::none);
-}
-
-VoidResult messaging_ws_client::start_client(const ws_client_config& config,
                                              start_callback&& handler,
                                              session::operation_id operation) {
     return impl_->start(config, handler, operation);
@@ -111,12 +106,8 @@ VoidResult messaging_ws_client::start_client(std::string_view host, std::uint16_
     });
 }
 
-void messaging_ws_client::cancel(session::operation_id operation) {
-    impl_->cancel(operation);
-}
-
-std::weak_ptr<session::cancellable> messaging_ws_client::starts() const {
-    return impl_->starts();
+bool messaging_ws_client::cancel(session::operation_id operation) {
+    return impl_->cancel(operation);
 }
 
 VoidResult messaging_ws_client::stop_client() {
@@ -175,22 +166,26 @@ VoidResult messaging_ws_client::send_pong(std::span<const std::uint8_t> payload)
     return impl_->with_connection([&](auto& current) { return current.send_pong(payload); });
 }
 
-VoidResult messaging_ws_client::ping(session::ping_handler&& handler) {
-    return impl_->with_connection([&](auto& current) { return current.ping(std::move(handler)); });
+VoidResult messaging_ws_client::ping(session::ping_handler&& handler,
+                                     session::operation_id operation) {
+    return impl_->with_connection(
+        [&](auto& current) { return current.ping(std::move(handler), operation); });
 }
 
 Result<std::chrono::microseconds> messaging_ws_client::ping() {
     return impl_->ping_and_wait();
 }
 
-VoidResult messaging_ws_client::receive_message(session::ws_receive_handler&& handler) {
+VoidResult messaging_ws_client::receive_message(session::ws_receive_handler&& handler,
+                                                session::operation_id operation) {
     return impl_->with_connection(
-        [&](auto& current) { return current.receive_message(std::move(handler)); });
+        [&](auto& current) { return current.receive_message(std::move(handler), operation); });
 }
 
-VoidResult messaging_ws_client::receive_packet(session::receive_handler&& handler) {
+VoidResult messaging_ws_client::receive_packet(session::receive_handler&& handler,
+                                               session::operation_id operation) {
     return impl_->with_connection(
-        [&](auto& current) { return current.receive_packet(std::move(handler)); });
+        [&](auto& current) { return current.receive_packet(std::move(handler), operation); });
 }
 
 VoidResult messaging_ws_client::pause_receiving() {

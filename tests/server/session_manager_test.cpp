@@ -31,7 +31,7 @@ public:
     VoidResult receive_packet(session::receive_handler&&, session::operation_id) override {
         return error_void(-13, "not part of this test");
     }
-    void cancel(session::operation_id) override {}
+    bool cancel(session::operation_id) override { return false; }
     VoidResult post(unique_function<void()>) override { return ok(); }
     bool runs_here() const noexcept override { return false; }
     VoidResult ping(session::ping_handler&&, session::operation_id) override {

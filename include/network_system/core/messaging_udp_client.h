@@ -58,16 +58,10 @@ public:
     /// (stopped meanwhile).
     [[nodiscard]] VoidResult start_client(std::string_view host, std::uint16_t port);
     /// The same without blocking; `handler` runs on the client's I/O thread. When the answer here
-    /// is an error, the handler does not run.
-    [[nodiscard]] VoidResult start_client(std::string_view host, std::uint16_t port,
-                                          start_callback&& handler);
-    /// The same; `operation` names the start for `starts`.
-    [[nodiscard]] VoidResult start_client(std::string_view host, std::uint16_t port,
-                                          start_callback&& handler,
-                                          session::operation_id operation);
-    /// Who cancels a start by its id, after which its handler gets `cancelled`: for callers that
-    /// may outlive the client.
-    [[nodiscard]] std::weak_ptr<session::cancellable> starts() const;
+    /// is an error, the handler does not run. `operation` names the start for `cancel`.
+    [[nodiscard]] VoidResult start_client(
+        std::string_view host, std::uint16_t port, start_callback&& handler,
+        session::operation_id operation = session::operation_id::none);
 
     /// From now on sends go elsewhere, and with a connected socket so do those that are queued. The
     /// target has to be of the same family, IPv4 or IPv6. A connected socket keeps its port, and
@@ -125,14 +119,12 @@ public:
     /// The next datagram; needs `receive_mode::pull`. Errors:
     /// `not_supported`, `invalid_argument`, `connection_closed`; the handler gets
     /// `connection_closed` at a stop, and `cancelled`.
-    /// `operation` names it for `cancel`.
+    /// `operation` names it for `cancel`; `already_exists` when it names a pending one. A receive
+    /// that is cancelled takes no datagram.
     [[nodiscard]] VoidResult receive_packet(
         receive_handler&& handler, session::operation_id operation = session::operation_id::none);
-    /// Gives up a pending receive: its handler gets `cancelled`. Nothing happens when it is over.
-    void cancel(session::operation_id operation);
-    /// Who cancels the receives of the current run, for callers that may outlive the client;
-    /// expired when it is not running.
-    [[nodiscard]] std::weak_ptr<session::cancellable> operations() const;
+    /// Cancels the start or a receive of this client; see session::cancel_operation.
+    bool cancel(session::operation_id operation);
 
     /// Of the current run, or of the last.
     [[nodiscard]] datagram_metrics metrics() const;

@@ -113,14 +113,12 @@ public:
     /// The next datagram; needs `receive_mode::pull`, which needs one I/O thread. Errors:
     /// `not_supported`, `invalid_argument`, `server_not_started`; the handler gets
     /// `connection_closed` at a stop, and `cancelled`.
-    /// `operation` names it for `cancel`.
+    /// `operation` names it for `cancel`; `already_exists` when it names a pending one. A receive
+    /// that is cancelled takes no datagram.
     [[nodiscard]] VoidResult receive_from(
         receive_handler&& handler, session::operation_id operation = session::operation_id::none);
-    /// Gives up a pending receive: its handler gets `cancelled`. Nothing happens when it is over.
-    void cancel(session::operation_id operation);
-    /// Who cancels the receives of the current run, for callers that may outlive the server;
-    /// expired when it is not running.
-    [[nodiscard]] std::weak_ptr<session::cancellable> operations() const;
+    /// Cancels a receive of this server; see session::cancel_operation.
+    bool cancel(session::operation_id operation);
 
     /// Of the current run, or of the last.
     [[nodiscard]] datagram_metrics metrics() const;

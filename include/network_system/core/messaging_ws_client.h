@@ -79,17 +79,13 @@ public:
     /// `not_supported` (wss in a build without TLS).
     [[nodiscard]] VoidResult start_client(const ws_client_config& config);
     /// The same without blocking; `handler` runs on the client's I/O thread. When the answer here
-    /// is an error, the handler does not run.
-    [[nodiscard]] VoidResult start_client(const ws_client_config& config, start_callback&& handler);
-    /// The same; `operation` names the start for `cancel`.
-    [[nodiscard]] VoidResult start_client(const ws_client_config& config, start_callback&& handler,
-                                          session::operation_id operation);
-    /// Gives up the start, or the ping or receive of the current connection, that has this id: its
-    /// handler gets `cancelled`. Nothing happens when it is over.
-    void cancel(session::operation_id operation);
-    /// Who cancels a start by its id, after which its handler gets `cancelled`: for callers that
-    /// may outlive the client.
-    [[nodiscard]] std::weak_ptr<session::cancellable> starts() const;
+    /// is an error, the handler does not run. `operation` names the start for `cancel`.
+    [[nodiscard]] VoidResult start_client(
+        const ws_client_config& config, start_callback&& handler,
+        session::operation_id operation = session::operation_id::none);
+    /// Cancels the start, or a ping or receive of the current connection; see
+    /// session::cancel_operation. After a start that was cancelled no other callback runs.
+    bool cancel(session::operation_id operation);
     /// The same as the first with the defaults, over plain TCP.
     [[nodiscard]] VoidResult start_client(std::string_view host, std::uint16_t port,
                                           std::string_view path = "/");
@@ -125,15 +121,20 @@ public:
 
     /// Measures the round-trip time with a ping; the handler runs on the client's I/O thread.
     /// Error: `connection_closed`.
-    [[nodiscard]] VoidResult ping(session::ping_handler&& handler);
+    [[nodiscard]] VoidResult ping(session::ping_handler&& handler,
+                                  session::operation_id operation = session::operation_id::none);
     /// The same, blocking for at most `connect_timeout`. Errors also: `would_block`,
     /// `connection_timeout`.
     [[nodiscard]] Result<std::chrono::microseconds> ping();
 
     /// `receive_mode::pull` only; see ws_connection::receive_message, and
     /// messaging_session::receive_packet for the bytes alone.
-    [[nodiscard]] VoidResult receive_message(session::ws_receive_handler&& handler);
-    [[nodiscard]] VoidResult receive_packet(session::receive_handler&& handler);
+    [[nodiscard]] VoidResult receive_message(
+        session::ws_receive_handler&& handler,
+        session::operation_id operation = session::operation_id::none);
+    [[nodiscard]] VoidResult receive_packet(
+        session::receive_handler&& handler,
+        session::operation_id operation = session::operation_id::none);
     VoidResult pause_receiving();
     VoidResult resume_receiving();
 

@@ -136,7 +136,7 @@ public:
     ///
     /// Errors: `not_supported` unless `framing::message`, `message_too_large`, `send_buffer_full`
     /// (also over `max_pending_requests`), `connection_closed`, `invalid_argument` (negative
-    /// timeout, empty handler).
+    /// timeout, empty handler), `already_exists` (`operation` names a pending one).
     template <typename F>
     [[nodiscard]] VoidResult request(std::span<const std::uint8_t> data,
                                      std::chrono::milliseconds timeout, F&& handler,
@@ -161,13 +161,14 @@ public:
     /// thread runs; then the handlers get the reason, or `connection_closed`.
     ///
     /// Errors: `not_supported` (not in pull mode), `invalid_argument` (empty handler),
-    /// `connection_closed` (and nothing waits).
+    /// `connection_closed` (and nothing waits), `already_exists` (`operation` names a pending one).
+    /// A receive that is cancelled takes no message.
     virtual VoidResult receive_packet(receive_handler&& handler,
                                       operation_id operation = operation_id::none) = 0;
 
-    /// Gives up a pending request, ping or receive: its handler gets `cancelled`. Nothing happens
-    /// when there is none of this id (any more).
-    virtual void cancel(operation_id operation) = 0;
+    /// Cancels a request, ping or receive of this session; see cancel_operation. A request that was
+    /// sent stays sent: the answer is dropped, and counted in `late_responses`.
+    virtual bool cancel(operation_id operation) = 0;
 
     /// Whether new requests can be sent: not any more once the peer has said that it is about to
     /// close the connection. Those sent before are still answered.
@@ -214,8 +215,9 @@ public:
     /// session stays open: see session_config::keep_sending_after_end.
     [[nodiscard]] virtual bool has_peer_ended() const noexcept { return false; }
 
-    /// Measures the round-trip time with a ping frame. Error: `not_supported` (other formats than
-    /// `framing::message` and WebSocket), `connection_closed`. It runs on the session's I/O thread.
+    /// Measures the round-trip time with a ping frame. Errors: `not_supported` (other formats than
+    /// `framing::message` and WebSocket), `connection_closed`, `already_exists` (`operation` names
+    /// a pending one). The handler runs on the session's I/O thread.
     virtual VoidResult ping(ping_handler&& handler,
                             operation_id operation = operation_id::none) = 0;
 
