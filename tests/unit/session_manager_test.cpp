@@ -17,10 +17,10 @@ class fake_session final : public session::messaging_session {
 public:
     explicit fake_session(std::string id) : messaging_session(std::move(id), {}, {}) {}
 
-    VoidResult pause_receiving() override { return ok(); }
-    VoidResult resume_receiving() override { return ok(); }
+    discardable_result pause_receiving() override { return ok(); }
+    discardable_result resume_receiving() override { return ok(); }
     VoidResult stop_session(session::stop_handler&&) override { return ok(); }
-    VoidResult stop_session() override {
+    discardable_result stop_session() override {
         ++stops;
         if (on_stop) {
             on_stop();
