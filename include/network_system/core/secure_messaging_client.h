@@ -32,11 +32,10 @@ public:
     /// warning is logged; for experiments only.
     explicit secure_messaging_client(std::string client_id, strict_bool verify_cert = true,
                                      client_options options = {});
-    /// The file of an authority is `tls_config::ca_file`.
     template <typename Path>
         requires std::convertible_to<const Path&, std::string_view>
-    secure_messaging_client(std::string client_id, const Path& ca_file,
-                            client_options options = {}) = delete;  // see tls_config::ca_file
+    secure_messaging_client(std::string client_id,  // a path belongs into tls_config::ca_file
+                            const Path& file, client_options options = {}) = delete;
     secure_messaging_client(std::string client_id, tls_config config, client_options options = {});
     secure_messaging_client(const secure_messaging_client&) = delete;
     secure_messaging_client& operator=(const secure_messaging_client&) = delete;

@@ -114,7 +114,7 @@ public:
     Result(error_info error) : state_(std::in_place_index<1>, std::move(error)) {}
     template <typename From>
         requires detail::pointer_to_bool<T, From>
-    Result(From&&) = delete;  // a pointer or a string is no bool
+    Result(From&& value) = delete;  // a pointer or a string is no bool
 
     [[nodiscard]] bool is_ok() const noexcept { return state_.index() == 0; }
     [[nodiscard]] bool is_err() const noexcept { return state_.index() != 0; }
@@ -124,9 +124,9 @@ public:
     {
         return is_ok();
     }
-    explicit operator bool() const noexcept
+    explicit operator bool() const noexcept  // ask is_ok(), or value()
         requires std::same_as<T, bool>
-    = delete;  // ask is_ok(), or value()
+    = delete;
 
     /// The value. Calling it on an error is a programming mistake: the process aborts and prints
     /// the error (the library does not throw).
