@@ -196,7 +196,7 @@ VoidResult messaging_udp_client::set_target(std::string_view host, std::uint16_t
     return impl_->set_target(host, port, handler);
 }
 
-VoidResult messaging_udp_client::stop_client() {
+discardable_result messaging_udp_client::stop_client() {
     return impl_->stop();
 }
 
@@ -204,7 +204,7 @@ VoidResult messaging_udp_client::stop_client(session::stop_handler&& handler) {
     return impl_->stop(handler);
 }
 
-VoidResult messaging_udp_client::wait_for_stop() {
+discardable_result messaging_udp_client::wait_for_stop() {
     return impl_->wait_for_stop();
 }
 
@@ -225,11 +225,11 @@ VoidResult messaging_udp_client::assign_receive_callback(receive_callback callba
     return impl_->set_callback(&datagram_callbacks::received, callback);
 }
 
-VoidResult messaging_udp_client::set_error_callback(error_callback callback) {
+discardable_result messaging_udp_client::set_error_callback(error_callback callback) {
     return impl_->set_callback(&datagram_callbacks::failed, callback);
 }
 
-VoidResult messaging_udp_client::set_writable_callback(writable_callback callback) {
+discardable_result messaging_udp_client::set_writable_callback(writable_callback callback) {
     return impl_->set_callback(&datagram_callbacks::writable, callback);
 }
 

@@ -88,7 +88,7 @@ bool messaging_client::cancel(session::operation_id operation) {
     return impl_->cancel(operation);
 }
 
-VoidResult messaging_client::stop_client() {
+discardable_result messaging_client::stop_client() {
     return impl_->stop();
 }
 
@@ -96,7 +96,7 @@ VoidResult messaging_client::stop_client(session::stop_handler&& handler) {
     return impl_->stop(handler);
 }
 
-VoidResult messaging_client::wait_for_stop() {
+discardable_result messaging_client::wait_for_stop() {
     return impl_->wait_for_stop();
 }
 
@@ -162,12 +162,12 @@ Result<std::chrono::microseconds> messaging_client::ping() {
     return impl_->ping_and_wait();
 }
 
-VoidResult messaging_client::pause_receiving() {
+discardable_result messaging_client::pause_receiving() {
     return impl_->session().and_then(
         [](const auto& current) { return current->pause_receiving(); });
 }
 
-VoidResult messaging_client::resume_receiving() {
+discardable_result messaging_client::resume_receiving() {
     return impl_->session().and_then(
         [](const auto& current) { return current->resume_receiving(); });
 }
@@ -192,11 +192,11 @@ VoidResult messaging_client::assign_receive_callback(receive_callback callback) 
     return impl_->set_callback(&client_callbacks::received, callback);
 }
 
-VoidResult messaging_client::set_connected_callback(connected_callback callback) {
+discardable_result messaging_client::set_connected_callback(connected_callback callback) {
     return impl_->set_callback(&client_callbacks::connected, callback);
 }
 
-VoidResult messaging_client::set_disconnected_callback(disconnected_callback callback) {
+discardable_result messaging_client::set_disconnected_callback(disconnected_callback callback) {
     return impl_->set_callback(&client_callbacks::disconnected, callback);
 }
 
@@ -204,11 +204,11 @@ VoidResult messaging_client::assign_request_callback(request_callback callback) 
     return impl_->set_callback(&client_callbacks::requested, callback);
 }
 
-VoidResult messaging_client::set_error_callback(error_callback callback) {
+discardable_result messaging_client::set_error_callback(error_callback callback) {
     return impl_->set_callback(&client_callbacks::failed, callback);
 }
 
-VoidResult messaging_client::set_writable_callback(writable_callback callback) {
+discardable_result messaging_client::set_writable_callback(writable_callback callback) {
     return impl_->set_callback(&client_callbacks::writable, callback);
 }
 

@@ -320,11 +320,11 @@ transport::reading stream_session::wanted_reading() const noexcept {
     return is_paused() ? transport::reading::until_broken : transport::reading::on;
 }
 
-VoidResult stream_session::pause_receiving() {
+discardable_result stream_session::pause_receiving() {
     return set_paused(true);
 }
 
-VoidResult stream_session::resume_receiving() {
+discardable_result stream_session::resume_receiving() {
     return set_paused(false);
 }
 

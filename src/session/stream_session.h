@@ -95,9 +95,9 @@ public:
     /// Any thread: the graceful close, at the latest by `deadline`, whatever the peer does.
     void end_by(runtime::steady_time deadline);
 
-    VoidResult pause_receiving() override;
-    VoidResult resume_receiving() override;
-    VoidResult stop_session() override;
+    discardable_result pause_receiving() override;
+    discardable_result resume_receiving() override;
+    discardable_result stop_session() override;
     VoidResult stop_session(stop_handler&& handler) override;
     [[nodiscard]] bool is_stopped() const noexcept override {
         return is_stopped_.load(std::memory_order_relaxed);

@@ -14,7 +14,7 @@ namespace network_system::session {
 
 using std::chrono::milliseconds;
 
-VoidResult stream_session::stop_session() {
+discardable_result stream_session::stop_session() {
     return detail::within_memory([this] {
         if (!loop().belongs_here()) {
             return closed_error();

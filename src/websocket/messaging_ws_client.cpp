@@ -110,7 +110,7 @@ bool messaging_ws_client::cancel(session::operation_id operation) {
     return impl_->cancel(operation);
 }
 
-VoidResult messaging_ws_client::stop_client() {
+discardable_result messaging_ws_client::stop_client() {
     return impl_->stop();
 }
 
@@ -118,11 +118,11 @@ VoidResult messaging_ws_client::stop_client(session::stop_handler&& handler) {
     return impl_->stop(handler);
 }
 
-VoidResult messaging_ws_client::wait_for_stop() {
+discardable_result messaging_ws_client::wait_for_stop() {
     return impl_->wait_for_stop();
 }
 
-VoidResult messaging_ws_client::close(ws_close_code code, std::string_view reason) {
+discardable_result messaging_ws_client::close(ws_close_code code, std::string_view reason) {
     return impl_->with_connection([&](auto& current) { return current.close(code, reason); });
 }
 
@@ -188,11 +188,11 @@ VoidResult messaging_ws_client::receive_packet(session::receive_handler&& handle
         [&](auto& current) { return current.receive_packet(std::move(handler), operation); });
 }
 
-VoidResult messaging_ws_client::pause_receiving() {
+discardable_result messaging_ws_client::pause_receiving() {
     return impl_->with_connection([](auto& current) { return current.pause_receiving(); });
 }
 
-VoidResult messaging_ws_client::resume_receiving() {
+discardable_result messaging_ws_client::resume_receiving() {
     return impl_->with_connection([](auto& current) { return current.resume_receiving(); });
 }
 
@@ -217,7 +217,7 @@ client_metrics messaging_ws_client::metrics() const {
     return impl_->metrics();
 }
 
-VoidResult messaging_ws_client::set_connected_callback(connected_callback callback) {
+discardable_result messaging_ws_client::set_connected_callback(connected_callback callback) {
     return impl_->set_callback(&ws_client_callbacks::connected, callback);
 }
 
@@ -225,7 +225,7 @@ VoidResult messaging_ws_client::assign_disconnected_callback(disconnected_callba
     return impl_->set_callback(&ws_client_callbacks::disconnected, callback);
 }
 
-VoidResult messaging_ws_client::set_message_callback(message_callback callback) {
+discardable_result messaging_ws_client::set_message_callback(message_callback callback) {
     return impl_->set_callback(&ws_client_callbacks::message, callback);
 }
 
@@ -241,11 +241,11 @@ VoidResult messaging_ws_client::assign_ping_callback(binary_callback callback) {
     return impl_->set_callback(&ws_client_callbacks::pinged, callback);
 }
 
-VoidResult messaging_ws_client::set_error_callback(error_callback callback) {
+discardable_result messaging_ws_client::set_error_callback(error_callback callback) {
     return impl_->set_callback(&ws_client_callbacks::failed, callback);
 }
 
-VoidResult messaging_ws_client::set_writable_callback(writable_callback callback) {
+discardable_result messaging_ws_client::set_writable_callback(writable_callback callback) {
     return impl_->set_callback(&ws_client_callbacks::writable, callback);
 }
 

@@ -16,6 +16,7 @@ Rules:
   7. src/CMakeLists.txt lists exactly the .cpp files under src/.
   8. A duration is added to a time by utils/deadline.h: a plain sum of one of a user's would overflow.
   9. Threads are made by utils/threads.cpp, which blocks the signals that are not ours.
+ 10. A public function takes a strict_bool: a plain bool would take a string.
 """
 
 import argparse
@@ -124,6 +125,7 @@ _PLAIN_SUM = re.compile(
 )
 _THREAD = re.compile(r"\bstd::(thread\b(?!::id)|jthread\b|async\b)|\bpthread_create\b")
 _MAKES_THREADS = re.compile(r"src/utils/threads\.(h|cpp)$")
+_BOOL_PARAMETER = re.compile(r"[(,]\s*(?:const\s+)?bool\s+\w+\s*(?:=[^,)]*)?[,)]")
 _COMMENT = re.compile(r"//[^\n]*")
 
 
@@ -175,6 +177,7 @@ class Checker:
             self._check_file(path)
             self._check_sums(path)
             self._check_threads(path)
+            self._check_bools(path)
         for path in self.files:
             if _LIGHT.match(path):
                 self._check_light(path)
@@ -220,6 +223,14 @@ class Checker:
         for match in _THREAD.finditer(text):
             line = text.count("\n", 0, match.start()) + 1
             self.error(path, line, f"{match.group()}; threads are made by make_thread of utils/threads.h")
+
+    def _check_bools(self, path):
+        if not path.startswith("include/"):
+            return
+        text = _COMMENT.sub("", (self.root / path).read_text(encoding="utf-8"))
+        for match in _BOOL_PARAMETER.finditer(text):
+            line = text.count("\n", 0, match.start()) + 1
+            self.error(path, line, "a bool parameter, which takes a string; see utils/strict_bool.h")
 
     def _check_light(self, path):
         """Follows the project's own headers from a light public header."""
@@ -310,6 +321,9 @@ _SELF_TEST = [
     ({"src/server/a.cpp": "pthread_create(&id, nullptr, run, nullptr);"}, "threads are made by make_thread"),
     ({"src/server/a.cpp": "std::thread::id a = std::this_thread::get_id(); // std::thread"}, None),
     ({"src/utils/threads.cpp": "std::thread work([] {});"}, None),
+    ({"include/network_system/utils/a.h": "void f(int a,\n    bool b = true);"}, "a.h:1: a bool parameter"),
+    ({"include/network_system/utils/a.h": "struct a { bool b = true; bool c() { return d(b); } };"}, None),
+    ({"src/utils/a.h": "void f(bool b);"}, None),
     ({"src/CMakeLists.txt": "utils/a.cpp"}, "lists src/utils/a.cpp"),
 ]
 

@@ -84,7 +84,7 @@ public:
     /// Sends what is queued, tells the server, and closes within `client_options::drain_timeout`.
     /// Idempotent: ok when stopped. The disconnected callback runs before it returns. Inside a
     /// library callback it only begins the stop, and returns ok.
-    VoidResult stop_client();
+    discardable_result stop_client();
 
     /// The same without blocking: `handler` runs once, on the client's I/O thread, after every
     /// other callback. Error: `connection_closed` (there is nothing to stop).
@@ -92,7 +92,7 @@ public:
 
     /// Blocks until the client is stopped or its connection has ended; returns at once when it is
     /// neither connecting nor connected. `would_block` inside a library callback.
-    VoidResult wait_for_stop();
+    discardable_result wait_for_stop();
 
     /// Sends one message; see messaging_session::send_packet.
     [[nodiscard]] VoidResult send_packet(std::vector<std::uint8_t>&& data,
@@ -137,8 +137,8 @@ public:
     /// `connection_timeout`.
     [[nodiscard]] Result<std::chrono::microseconds> ping();
 
-    VoidResult pause_receiving();
-    VoidResult resume_receiving();
+    discardable_result pause_receiving();
+    discardable_result resume_receiving();
 
     [[nodiscard]] bool is_connected() const noexcept;
     [[nodiscard]] const std::string& client_id() const noexcept;
@@ -149,22 +149,22 @@ public:
     /// The setters below fail with `invalid_argument` while the client is connecting or
     /// connected: callbacks are set before start.
     template <typename F>
-    VoidResult set_receive_callback(F&& callback) {
+    discardable_result set_receive_callback(F&& callback) {
         return assign_receive_callback(detail::make_receive_handler<>(std::forward<F>(callback)));
     }
     /// Answers the requests of the server: `callback(data)` or `callback(data, responder)`; see
     /// messaging_server::set_request_callback.
     template <typename F>
-    VoidResult set_request_callback(F&& callback) {
+    discardable_result set_request_callback(F&& callback) {
         return assign_request_callback(detail::make_request_handler<>(std::forward<F>(callback)));
     }
-    VoidResult set_connected_callback(connected_callback callback);
-    VoidResult set_disconnected_callback(disconnected_callback callback);
+    discardable_result set_connected_callback(connected_callback callback);
+    discardable_result set_disconnected_callback(disconnected_callback callback);
     /// Runs when the connection fails, before the disconnected callback. Errors of `start_client`
     /// are its result, and are not reported here.
-    VoidResult set_error_callback(error_callback callback);
+    discardable_result set_error_callback(error_callback callback);
     /// Runs when a connection whose sends were refused has drained to its low watermark.
-    VoidResult set_writable_callback(writable_callback callback);
+    discardable_result set_writable_callback(writable_callback callback);
 
 protected:
     /// Over what `security` makes of sockets.

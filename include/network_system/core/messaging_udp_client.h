@@ -73,13 +73,13 @@ public:
 
     /// Stops receiving, sends what is queued, and closes at `drain_timeout`. Idempotent: ok when
     /// stopped. Inside a library callback it only begins the stop, and returns ok.
-    VoidResult stop_client();
+    discardable_result stop_client();
     /// The same without blocking: `handler` runs once, on the I/O thread, after every other
     /// callback. Error: `connection_closed` (there is nothing to stop).
     VoidResult stop_client(session::stop_handler&& handler);
     /// Blocks until the client is stopped; returns at once when it is not running, or inside a
     /// library callback, where nothing may block (`would_block`).
-    VoidResult wait_for_stop();
+    discardable_result wait_for_stop();
 
     [[nodiscard]] bool is_running() const noexcept;
     /// Unspecified when not running. With a connected socket where its datagrams come from, which
@@ -94,16 +94,16 @@ public:
     /// `std::span<const std::uint8_t>` valid during the call (no copy), or a
     /// `const std::vector<std::uint8_t>&`.
     template <typename F>
-    VoidResult set_receive_callback(F&& callback) {
+    discardable_result set_receive_callback(F&& callback) {
         return assign_receive_callback(detail::make_datagram_handler(std::forward<F>(callback)));
     }
     /// Once for each kind of error in a batch; `metrics` counts each. `connection_refused` (nobody
     /// is there), `message_too_large`, `send_failed`, `receive_failed`, `internal_error`. With a
     /// connected socket the first three may be what the network says of a datagram that was sent
     /// before (ICMP).
-    VoidResult set_error_callback(error_callback callback);
+    discardable_result set_error_callback(error_callback callback);
     /// Runs when the queue has fallen to the low watermark after a send was refused.
-    VoidResult set_writable_callback(writable_callback callback);
+    discardable_result set_writable_callback(writable_callback callback);
 
     /// Queues a datagram; it leaves at the end of the batch, together with others. `done` runs when
     /// the operating system has taken it, or with the error that prevented it.

@@ -3,6 +3,7 @@
 #include <network_system/export.h>
 #include <network_system/internal/http_head.h>
 #include <network_system/utils/result_types.h>
+#include <network_system/utils/strict_bool.h>
 
 #include <array>
 #include <chrono>
@@ -107,7 +108,7 @@ struct http_response {
 /// Content-Length, Expect, Host, Keep-Alive, Proxy-Connection, TE, Trailer, Transfer-Encoding,
 /// Upgrade, Sec-WebSocket-...; a head of more than 65,535 bytes).
 [[nodiscard]] NETWORK_SYSTEM_EXPORT Result<std::string> encode_response(
-    const http_response& response, bool is_head = false);
+    const http_response& response, strict_bool is_head = false);
 /// The same for a handshake that is not accepted: by a status below 300 the client would learn that
 /// its wish was granted. Error also: `invalid_argument` (a status that is not 300 to 599).
 [[nodiscard]] NETWORK_SYSTEM_EXPORT Result<std::string> encode_rejection(
@@ -134,7 +135,8 @@ struct client_handshake {
 /// and the dot at the end of a name. "localhost" for a Unix domain socket. What is no host stays as
 /// it is, and `encode_request` refuses it.
 [[nodiscard]] NETWORK_SYSTEM_EXPORT std::string host_header(std::string_view host,
-                                                            std::uint16_t port, bool is_secure);
+                                                            std::uint16_t port,
+                                                            strict_bool is_secure);
 /// Errors: `invalid_argument` (a host, target or subprotocol that HTTP does not allow; a field as
 /// above).
 [[nodiscard]] NETWORK_SYSTEM_EXPORT Result<std::string> encode_request(

@@ -83,16 +83,16 @@ public:
 
     /// The setters fail with `invalid_argument` after `start`. Server: judges a handshake; by
     /// default every one is accepted.
-    VoidResult set_handshake_callback(handshake_callback callback);
+    discardable_result set_handshake_callback(handshake_callback callback);
     /// Server: answers a request for something else; by default with 426.
-    VoidResult set_http_callback(http_callback callback);
+    discardable_result set_http_callback(http_callback callback);
     /// The handshake is over: messages may be sent.
-    VoidResult set_open_callback(open_callback callback);
-    VoidResult set_message_callback(message_callback callback);
+    discardable_result set_open_callback(open_callback callback);
+    discardable_result set_message_callback(message_callback callback);
     /// Exactly once, last; empty after a closing handshake. `connection().close_code()` says more.
-    VoidResult set_closed_callback(closed_callback callback);
+    discardable_result set_closed_callback(closed_callback callback);
     /// Runs when the queue has fallen to the low watermark after a send was refused.
-    VoidResult set_writable_callback(writable_callback callback);
+    discardable_result set_writable_callback(writable_callback callback);
 
     /// Begins the handshake. Error: `already_exists` (called twice), `connection_closed`.
     [[nodiscard]] VoidResult start();

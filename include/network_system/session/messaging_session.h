@@ -7,6 +7,7 @@
 #include <network_system/utils/endpoint.h>
 #include <network_system/utils/result_types.h>
 #include <network_system/utils/tls_info.h>
+#include <network_system/utils/typed_pointer.h>
 #include <network_system/utils/unique_function.h>
 
 #include <chrono>
@@ -186,8 +187,8 @@ public:
     /// already read are still delivered. A paused session does not notice that its peer went
     /// away, and is not pinged. (One that is held by a full queue or by its message rate does: it
     /// then gets what has arrived, and ends.) Error: `connection_closed`.
-    virtual VoidResult pause_receiving() = 0;
-    virtual VoidResult resume_receiving() = 0;
+    virtual discardable_result pause_receiving() = 0;
+    virtual discardable_result resume_receiving() = 0;
 
     /// What the TLS handshake agreed on. Errors: `not_supported` (the connection has no TLS),
     /// `not_initialized` (the handshake is not complete; in callbacks it is).
@@ -204,7 +205,7 @@ public:
     /// and the close takes effect with the last answer, or shortly before the drain deadline. Until
     /// then sends of this side fail, except answers, and messages still arrive.
     /// With a callback pool, messages that were received before are still delivered.
-    virtual VoidResult stop_session() = 0;
+    virtual discardable_result stop_session() = 0;
     /// The same; `handler` runs on the session's I/O thread, last, when the connection is closed.
     /// Error: `connection_closed` (it is closed already).
     virtual VoidResult stop_session(stop_handler&& handler) = 0;
@@ -225,10 +226,17 @@ public:
     [[nodiscard]] virtual std::size_t queued_bytes() const noexcept = 0;
     [[nodiscard]] virtual session_metrics metrics() const noexcept = 0;
 
-    /// A slot for the application's state of this connection; freed with the session.
-    void set_user_data(std::shared_ptr<void> data);
-    [[nodiscard]] std::shared_ptr<void> user_data() const;
-    /// `T` must be the type that was set.
+    /// A slot for the application's state of this connection, a `std::shared_ptr` or
+    /// `std::unique_ptr` to anything; freed with the session.
+    void set_user_data(typed_pointer data);
+    /// Null when there is none, or when it was set as a pointer to another type than `T`.
+    template <typename T>
+    [[nodiscard]] std::shared_ptr<T> user_data() const {
+        return typed_user_data().as<T>();
+    }
+    [[nodiscard]] std::shared_ptr<void> user_data() const { return typed_user_data().get(); }
+    [[nodiscard]] typed_pointer typed_user_data() const;
+    /// Unchecked: `T` must be the type that was set. See `user_data<T>`.
     template <typename T>
     [[nodiscard]] std::shared_ptr<T> user_data_as() const {
         return std::static_pointer_cast<T>(user_data());
@@ -263,7 +271,7 @@ private:
     std::string id_;
     endpoint remote_;
     endpoint local_;
-    std::shared_ptr<void> user_data_;
+    typed_pointer user_data_;
 };
 
 }  // namespace network_system::session
