@@ -1,6 +1,7 @@
 #include "utils/failure.h"
 
 #include <network_system/core/session_manager.h>
+#include <network_system/core/ws_session_manager.h>
 #include <network_system/utils/error_codes.h>
 
 #include <algorithm>
@@ -149,6 +150,12 @@ session_manager_stats session_manager::get_stats() const {
         stats.backpressure = std::max(stats.backpressure, state_of(queued));
     }
     return stats;
+}
+
+// Not in the header: programs may be compiled without RTTI.
+std::shared_ptr<session::ws_connection> as_connection(
+    const std::shared_ptr<session::messaging_session>& session) {
+    return std::dynamic_pointer_cast<session::ws_connection>(session);
 }
 
 }  // namespace network_system::core

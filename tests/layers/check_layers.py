@@ -52,6 +52,7 @@ _LAYER_OF = {
     "include/network_system/internal/asio_version.h": "utils",
     "include/network_system/internal/async_operation.h": "integration",
     "include/network_system/internal/session_executor.h": "integration",
+    "include/network_system/internal/build_checks.h": "utils",
     "include/network_system/internal/message_memory.h": "utils",
     "include/network_system/internal/messaging_session.h": "session",
     "include/network_system/internal/asio_endpoint.h": "utils",

@@ -35,9 +35,9 @@ struct client_metrics {
     /// Exceptions that left a user callback; each closed the connection.
     std::uint64_t callback_exceptions = 0;
     /// The sums over all connections of this client.
-    session::session_metrics totals;
+    session::session_metrics totals = {};
     /// Zero without TLS.
-    tls_metrics tls;
+    tls_metrics tls = {};
 };
 
 /// A TCP client that exchanges whole messages with a server.

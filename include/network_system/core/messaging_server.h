@@ -48,9 +48,9 @@ struct server_metrics {
     /// Topics that somebody subscribes to.
     std::size_t topics = 0;
     /// The sums over all sessions, living and closed.
-    session::session_metrics totals;
+    session::session_metrics totals = {};
     /// Of all starts; zero without TLS.
-    tls_metrics tls;
+    tls_metrics tls = {};
 };
 
 /// What became of a broadcast or a publish: `queued + dropped + closed == receivers`.

@@ -55,7 +55,7 @@ struct proxy_protocol_options {
     /// for every peer of a Unix domain socket. Their connections must begin with a header; those
     /// from elsewhere are served as they are. Whoever is trusted can claim any address. Empty = the
     /// protocol is not used (default).
-    std::vector<std::string> trusted;
+    std::vector<std::string> trusted = {};
 
     /// A connection whose header is not complete by then is closed. At least 1 ms. Default 10 s.
     /// Until then it may take up to 64 KiB of memory, as much as has arrived: a header has at most
@@ -72,7 +72,7 @@ struct server_options {
     /// "unix:/path" is a Unix domain socket, "unix:@name" one in Linux's abstract namespace;
     /// `start_server` then takes port 0. The file of a server that is gone is replaced, and the
     /// file is removed at stop. `not_supported` on Windows.
-    std::string bind_address;
+    std::string bind_address = {};
 
     /// Mode bits of the file of a Unix domain socket, 1 … 0777 (octal), set before anybody can
     /// connect: 0660 lets the group in. 0 = what the umask leaves (default).
@@ -97,7 +97,7 @@ struct server_options {
     /// requests, pings, `receive_packet` and `post`, and
     /// accept errors. When the pool
     /// stops, its sessions are closed with `internal_error`, and no callback tells so.
-    std::shared_ptr<thread_pool_interface> callback_pool;
+    std::shared_ptr<thread_pool_interface> callback_pool = {};
 
     /// Bytes of messages (and some 16 for each) that may wait for the pool before a session is not
     /// read, so that TCP slows its peer down; it is read again below half of them. What one read
@@ -106,7 +106,7 @@ struct server_options {
     std::size_t callback_queue_limit = std::size_t{1024} * 1024;
 
     /// Limits and timeouts of every connection.
-    session_config session;
+    session_config session = {};
 
     /// Connections beyond this are told `server_full` and closed. 0 = no limit. Default 10,000.
     std::size_t max_connections = 10'000;
@@ -135,14 +135,14 @@ struct server_options {
 
     /// A connection without a valid header is closed; the error callback gets the reason with a
     /// null session, and `server_metrics::proxy_errors` counts it.
-    proxy_protocol_options proxy_protocol;
+    proxy_protocol_options proxy_protocol = {};
 
-    socket_options socket;
+    socket_options socket = {};
     readiness readiness_method = readiness::automatic;
 
     /// Runs the server in a simulation (testing/simulation.h), which sets it. Null = on the machine
     /// (default).
-    std::shared_ptr<runtime::environment> environment;
+    std::shared_ptr<runtime::environment> environment = {};
 };
 
 /// Durations: `milliseconds::max()` means never, and a negative one is `invalid_argument` (see
@@ -164,7 +164,7 @@ struct client_options {
     /// stops, its sessions are closed with `internal_error`, and no callback tells so.
     ///
     /// A connection begun inside the disconnected callback may call before that one has returned.
-    std::shared_ptr<thread_pool_interface> callback_pool;
+    std::shared_ptr<thread_pool_interface> callback_pool = {};
 
     /// Bytes of messages (and some 16 for each) that may wait for the pool before a session is not
     /// read, so that TCP slows its peer down; it is read again below half of them. What one read
@@ -172,7 +172,7 @@ struct client_options {
     /// Default 1 MiB.
     std::size_t callback_queue_limit = std::size_t{1024} * 1024;
 
-    session_config session;
+    session_config session = {};
 
     /// Bounds all of `start_client`: resolving, connecting and the server's first word. At least
     /// 1 ms. Default 10 s.
@@ -180,7 +180,7 @@ struct client_options {
 
     /// The numeric address that connections come from; the server's addresses of the other family
     /// are then skipped. Empty = the operating system's choice (default).
-    std::string bind_address;
+    std::string bind_address = {};
     /// The port they come from, in host byte order; it has to be free towards the server. 0 = the
     /// operating system's choice (default).
     std::uint16_t bind_port = 0;
@@ -189,12 +189,12 @@ struct client_options {
     /// that. 0 = close at once. Default 5 s.
     std::chrono::milliseconds drain_timeout{5'000};
 
-    socket_options socket;
+    socket_options socket = {};
     readiness readiness_method = readiness::automatic;
 
     /// Runs the client in a simulation (testing/simulation.h), which sets it. Null = on the machine
     /// (default).
-    std::shared_ptr<runtime::environment> environment;
+    std::shared_ptr<runtime::environment> environment = {};
 };
 
 }  // namespace network_system::core

@@ -17,14 +17,14 @@ struct multicast_options {
     struct group {
         /// A numeric multicast address ("239.1.2.3", "ff02::1234"), which may name the interface as
         /// its zone ("ff02::1234%eth0").
-        std::string address;
+        std::string address = {};
         /// Where it is received. With a zone: empty, or the same.
-        std::string interface_name;
+        std::string interface_name = {};
     };
     /// What is joined at the start. Groups that another program has joined are not received.
-    std::vector<group> groups;
+    std::vector<group> groups = {};
     /// Where multicast is sent from.
-    std::string outgoing_interface;
+    std::string outgoing_interface = {};
     /// How many networks it may cross (TTL), 0 … 255. 1 = this one only (default).
     int hops = 1;
     /// Whether this machine gets what it sends, too.
@@ -34,7 +34,7 @@ struct multicast_options {
 /// Durations: `milliseconds::max()` means never, and a negative one is `invalid_argument`.
 struct udp_server_options {
     /// A numeric IPv4 or IPv6 address. Empty = all addresses.
-    std::string bind_address;
+    std::string bind_address = {};
     /// All addresses include those of IPv4 and IPv6, on one socket; else those of IPv4 only. IPv4
     /// peers are shown as IPv4.
     bool is_dual_stack = true;
@@ -49,12 +49,12 @@ struct udp_server_options {
     /// user runs it, on any number of threads. Null = own threads.
     asio::io_context* io_context = nullptr;
 
-    datagram_config datagrams;
+    datagram_config datagrams = {};
 
     /// Peers as sessions: told of when they are new, bounded in number, rate and silence.
-    peer_limits peers;
+    peer_limits peers = {};
 
-    multicast_options multicast;
+    multicast_options multicast = {};
 
     /// SO_BROADCAST: without it, sending to a broadcast address fails with `send_failed`.
     bool may_broadcast = false;
@@ -80,15 +80,15 @@ struct udp_client_options {
 
     /// The numeric address that datagrams come from; targets of the other family are then skipped.
     /// Empty = the operating system's choice (default).
-    std::string bind_address;
+    std::string bind_address = {};
     /// The port they come from, in host byte order. 0 = the operating system's choice (default).
     std::uint16_t bind_port = 0;
 
     /// Run on this context instead of the process's shared client pool; the user runs it.
     asio::io_context* io_context = nullptr;
 
-    datagram_config datagrams;
-    multicast_options multicast;
+    datagram_config datagrams = {};
+    multicast_options multicast = {};
     bool may_broadcast = false;
 
     /// Bounds the resolving of a name. At least 1 ms. Default 10 s.

@@ -82,21 +82,21 @@ struct ws_connection_config {
     /// Runs the callbacks of connections instead of the I/O threads; see
     /// server_options::callback_pool. The callbacks of handshakes and plain HTTP requests stay on
     /// the I/O threads. Null = none (default).
-    std::shared_ptr<thread_pool_interface> callback_pool;
+    std::shared_ptr<thread_pool_interface> callback_pool = {};
     /// See server_options::callback_queue_limit. At least 1. Default 1 MiB.
     std::size_t callback_queue_limit = std::size_t{1024} * 1024;
 
-    socket_options socket;
+    socket_options socket = {};
     readiness readiness_method = readiness::automatic;
 
     /// wss: WebSocket over TLS. A server needs an identity; a client verifies the server's
     /// certificate unless told otherwise (see tls_config). Without `application_protocols` it
     /// offers or takes "http/1.1". Empty = ws, plain TCP (default). `start_server` and
     /// `start_client` fail with `not_supported` when the build has no TLS.
-    std::optional<tls_config> tls;
+    std::optional<tls_config> tls = {};
 
     /// Runs in a simulation (testing/simulation.h), which sets it. Null = on the machine (default).
-    std::shared_ptr<runtime::environment> environment;
+    std::shared_ptr<runtime::environment> environment = {};
 };
 
 struct ws_server_config : ws_connection_config {
@@ -104,7 +104,7 @@ struct ws_server_config : ws_connection_config {
     std::uint16_t port = 0;
     /// A numeric IPv4 or IPv6 address, or a Unix domain socket ("unix:/path"), for which `port` is
     /// 0. Empty = all addresses, dual stack where there is IPv6 (default).
-    std::string bind_address;
+    std::string bind_address = {};
     /// Mode bits of the file of a Unix domain socket, 1 … 0777 (octal). 0 = what the umask leaves
     /// (default).
     unsigned unix_permissions = 0;
@@ -113,11 +113,11 @@ struct ws_server_config : ws_connection_config {
     /// Begins with '/'. Empty = every path. Default "/".
     std::string path = "/";
     /// Further paths that are served. Not used while `path` is empty.
-    std::vector<std::string> more_paths;
+    std::vector<std::string> more_paths = {};
     /// Subprotocols that are spoken here (RFC 6455 section 1.9), each a token. Of those that a
     /// client offers, the first one found here is chosen; none when there is none. A handshake
     /// callback may choose another one. Empty = none (default).
-    std::vector<std::string> subprotocols;
+    std::vector<std::string> subprotocols = {};
 
     /// Connections beyond this are refused with 503. Connections whose handshake is not complete
     /// count. 0 = no limit. Default 1,000.
@@ -145,7 +145,7 @@ struct ws_server_config : ws_connection_config {
     /// operating system allows.
     int backlog = 0;
     /// See server_options::proxy_protocol.
-    proxy_protocol_options proxy_protocol;
+    proxy_protocol_options proxy_protocol = {};
 };
 
 /// When and how a client that has lost its connection makes a new one.
@@ -190,7 +190,7 @@ struct ws_reconnect_config {
 struct ws_client_config : ws_connection_config {
     /// A name or a numeric address, as for `messaging_client::start_client`; "unix:/path" is a Unix
     /// domain socket, for which `port` is 0.
-    std::string host;
+    std::string host = {};
     /// In host byte order. 1 … 65535. Default 0, which is none: set it.
     std::uint16_t port = 0;
     /// What is asked for, with a query if there is one: "/chat?room=1". Begins with '/'; visible
@@ -201,14 +201,14 @@ struct ws_client_config : ws_connection_config {
     /// handshake sets itself (Host, Upgrade, Connection, Sec-WebSocket-…), or that would contradict
     /// it, are refused with `invalid_argument`, and so is what would not be one header field; see
     /// `websocket::encode_response`.
-    std::vector<http_header> headers;
+    std::vector<http_header> headers = {};
     /// What the Host header says instead of `host` and `port`: "name", "name:port" or
     /// "[address]:port", without a zone. Empty = those (default), an IPv6 address in brackets and
     /// without its zone, a name without the dot at its end.
-    std::string host_header;
+    std::string host_header = {};
     /// Offered to the server, the preferred first; each a token, none twice. The server may choose
     /// one or none: see ws_connection::subprotocol. Empty = none are offered (default).
-    std::vector<std::string> subprotocols;
+    std::vector<std::string> subprotocols = {};
 
     /// Bounds all of `start_client`, and each attempt to reconnect: resolving, connecting, TLS and
     /// the server's answer to the request. At least 1 ms. Default 10 s.
@@ -216,11 +216,11 @@ struct ws_client_config : ws_connection_config {
 
     /// Makes a new connection when one that had been made is lost. Default false.
     bool auto_reconnect = false;
-    ws_reconnect_config reconnect;
+    ws_reconnect_config reconnect = {};
 
     /// The numeric address that connections come from; the server's addresses of the other family
     /// are then skipped. Empty = the operating system's choice (default).
-    std::string bind_address;
+    std::string bind_address = {};
     /// The port they come from, in host byte order. 0 = the operating system's choice (default).
     std::uint16_t bind_port = 0;
 };

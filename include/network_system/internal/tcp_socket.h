@@ -30,7 +30,7 @@ namespace network_system::internal {
 struct tcp_socket_options {
     /// Watermarks, send policy, idle timeout, and the most bytes of one send. `frames` and the
     /// settings of pings have no meaning here.
-    session_config limits;
+    session_config limits = {};
 
     /// `close` resets the connection when the peer has not taken everything by then. 0 = close at
     /// once. Default 5 s.

@@ -26,7 +26,7 @@ namespace network_system::internal {
 
 struct udp_socket_options {
     /// `receiving` has no meaning here; the buffer sizes are the socket's own.
-    datagram_config datagrams;
+    datagram_config datagrams = {};
 
     /// `close` sends what is queued until then, and drops the rest. 0 = at once. Default 5 s.
     std::chrono::milliseconds drain_timeout{5'000};

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <network_system/internal/build_checks.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -15,11 +17,11 @@ struct error_info {
     /// A value of `network_system::errc` (see error_codes.h); never 0.
     int code = 0;
     /// One sentence naming the operation, the peer and the cause.
-    std::string message;
+    std::string message = {};
     /// The component that reports the error, such as "messaging_client"; may be empty.
-    std::string source;
+    std::string source = {};
     /// What the operating system or the peer said; may be empty.
-    std::string details;
+    std::string details = {};
 };
 
 namespace detail {
