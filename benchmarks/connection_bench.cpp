@@ -1,7 +1,7 @@
 // The life of a connection on real loopback sockets.
 
 #include "bench_support.h"
-#include "runtime/native_socket.h"
+#include "os/native_socket.h"
 
 #include <network_system/core/messaging_client.h>
 #include <network_system/core/messaging_server.h>

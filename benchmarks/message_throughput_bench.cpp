@@ -2,8 +2,8 @@
 // gathered for writing, and decoded again from the gathered bytes.
 
 #include "bench_support.h"
-#include "protocol/frame.h"
-#include "protocol/frame_decoder.h"
+#include "protocol/framing/frame.h"
+#include "protocol/framing/frame_decoder.h"
 #include "transport/write_queue.h"
 
 #include <benchmark/benchmark.h>

@@ -4,8 +4,8 @@
 // happens on one thread.
 
 #include "bench_support.h"
+#include "os/native_socket.h"
 #include "runtime/loop.h"
-#include "runtime/native_socket.h"
 #include "session/stream_session.h"
 
 #include <network_system/core/messaging_server.h>

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "os/native_socket.h"
 #include "runtime/backoff.h"
 #include "runtime/loop.h"
-#include "runtime/native_socket.h"
 
 #include <chrono>
 #include <cstddef>

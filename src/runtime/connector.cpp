@@ -1,6 +1,6 @@
 #include "runtime/connector.h"
 
-#include "runtime/address_order.h"
+#include "os/address_order.h"
 #include "utils/on_exception.h"
 
 #include <fmt/format.h>

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "os/native_socket.h"
 #include "runtime/loop.h"
-#include "runtime/native_socket.h"
 #include "runtime/resolver.h"
 
 #include <network_system/utils/error_codes.h>

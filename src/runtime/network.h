@@ -1,6 +1,6 @@
 #pragma once
 
-#include "runtime/native_socket.h"
+#include "os/native_socket.h"
 
 #include <network_system/utils/unique_function.h>
 
@@ -22,7 +22,7 @@ struct resolve_result;
 /// `runtime::sockets` mean.
 ///
 /// Thread-safety: `listen`, `local_endpoint` and `close` from any thread; the rest on a loop.
-class network {
+class network : public socket_closer {
 public:
     network() = default;
     network(const network&) = delete;
@@ -56,7 +56,7 @@ public:
         sockets::unacknowledged::unit known) noexcept = 0;
     virtual void shutdown_write(socket_handle handle) = 0;
     virtual void reset_on_close(socket_handle handle) noexcept = 0;
-    virtual void close(socket_handle handle) noexcept = 0;
+    // close: see socket_closer.
     [[nodiscard]] virtual endpoint local_endpoint(socket_handle handle) = 0;
 
 protected:

@@ -1,6 +1,6 @@
 #include "runtime/resolver.h"
 
-#include "runtime/socket_platform.h"
+#include "os/socket_platform.h"
 #include "utils/contain.h"
 #include "utils/host.h"
 #include "utils/process.h"

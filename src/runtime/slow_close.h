@@ -1,6 +1,6 @@
 #pragma once
 
-#include "runtime/native_socket.h"
+#include "os/native_socket.h"
 
 namespace network_system::runtime {
 

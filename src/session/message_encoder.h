@@ -1,6 +1,6 @@
 #pragma once
 
-#include "protocol/frame.h"
+#include "protocol/framing/frame.h"
 #include "session/session_host.h"
 
 #include <network_system/internal/websocket_frame.h>

@@ -2,7 +2,7 @@
 
 #include "transport/network_stream.h"
 #include "transport/plain_stream.h"
-#include "transport/stream_transport.ipp"
+#include "transport/stream_transport_impl.h"
 
 namespace network_system::transport {
 

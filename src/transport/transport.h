@@ -1,5 +1,6 @@
 #pragma once
 
+#include "os/native_socket.h"
 #include "runtime/loop.h"
 #include "transport/progress.h"
 #include "transport/write_queue.h"
@@ -10,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -157,5 +159,9 @@ protected:
     steady_time last_read_{};
     steady_time last_write_{};
 };
+
+/// Makes the transport of a connected socket: the one thing TCP and TLS differ in.
+using transport_factory = std::function<std::shared_ptr<transport>(std::shared_ptr<runtime::loop>,
+                                                                   runtime::unique_socket)>;
 
 }  // namespace network_system::transport

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "os/native_socket.h"
 #include "runtime/block_pool.h"
-#include "runtime/native_socket.h"
 
 #include <network_system/utils/result_types.h>
 #include <network_system/utils/unique_function.h>

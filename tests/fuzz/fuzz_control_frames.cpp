@@ -1,8 +1,8 @@
 // What the decoders of control frames accept encodes back to the same bytes; texts are printable.
 //
 // Input: 1 byte picks the frame, the rest is its payload.
-#include "protocol/control_frames.h"
-#include "protocol/frame_decoder.h"
+#include "protocol/framing/control_frames.h"
+#include "protocol/framing/frame_decoder.h"
 #include "support/bytes.h"
 #include "support/require.h"
 

@@ -2,7 +2,7 @@
 // grows with what has arrived.
 //
 // Input: 1 byte of options, 1 byte n, n bytes of chunk sizes (used in turn), then the stream.
-#include "protocol/frame_decoder.h"
+#include "protocol/framing/frame_decoder.h"
 #include "support/bytes.h"
 #include "support/require.h"
 

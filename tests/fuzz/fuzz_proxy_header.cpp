@@ -1,7 +1,7 @@
 // Any chunking of a PROXY header gives the same answer, and never a byte after it is taken.
 //
 // Input: 1 byte n, n bytes of chunk sizes (used in turn), then the stream.
-#include "protocol/proxy_header.h"
+#include "protocol/proxy/header.h"
 #include "support/bytes.h"
 #include "support/require.h"
 

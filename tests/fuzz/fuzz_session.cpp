@@ -1,7 +1,7 @@
 // A session of framed messages; see session_scenario.h.
+#include "framed/session.h"
 #include "fuzz/session_scenario.h"
-#include "protocol/frame_decoder.h"
-#include "session/framed_session.h"
+#include "protocol/framing/frame_decoder.h"
 
 #include <array>
 

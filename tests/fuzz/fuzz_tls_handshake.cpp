@@ -14,7 +14,7 @@
 #include "support/require.h"
 #include "support/scripted_stream.h"
 #include "tls/scripted_terms.h"
-#include "transport/stream_transport.ipp"
+#include "transport/stream_transport_impl.h"
 
 #include <algorithm>
 #include <memory>

@@ -9,10 +9,10 @@
 
 #if NETWORK_SYSTEM_WITH_TLS
 
-#include "core/tls_ocsp.h"
-#include "core/tls_ptr.h"
 #include "support/require.h"
 #include "support/tls_authority.h"
+#include "tls/credentials/ocsp.h"
+#include "tls/ptr.h"
 
 #include <openssl/pem.h>
 #include <openssl/x509.h>

@@ -1,7 +1,7 @@
 // A WebSocket; see session_scenario.h.
 #include "fuzz/session_scenario.h"
-#include "session/websocket_session.h"
 #include "support/websocket_frames.h"
+#include "websocket/session.h"
 
 #include <string>
 

@@ -10,7 +10,7 @@
 #include "support/manual_loop.h"
 #include "support/require.h"
 #include "support/scripted_stream.h"
-#include "transport/stream_transport.ipp"
+#include "transport/stream_transport_impl.h"
 
 #include <network_system/utils/log.h>
 

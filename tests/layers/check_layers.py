@@ -6,9 +6,10 @@
     check_layers.py --self-test  check that every rule is able to fail
 
 Rules:
-  1. Includes run downwards only; transport and protocol stand side by side and do not know each other.
+  1. Includes run downwards only. A folder is a room, with its subfolders; the wings (framed, websocket,
+     datagram) do not know each other, nor do protocol and transport.
   2. protocol is pure: neither Asio, nor OpenSSL, nor sockets, nor threads.
-  3. OpenSSL headers are included in the TLS files only.
+  3. OpenSSL is included in src/tls/ only, and Asio in src/runtime/asio/ and the few files named below.
   4. The public core/, session/, testing/ and utils/ headers pull in neither Asio nor OpenSSL, directly or not.
   5. No header includes itself through others.
   6. A quoted include names a file that exists; a public header includes no private one.
@@ -23,72 +24,89 @@ import re
 import sys
 import tempfile
 
-# A layer and the layers it may include, besides itself.
+# A room and the floors below it: it may include all of them, besides itself and its own subfolders.
+_STREAMS = ["transport", "runtime", "os", "utils"]
+_SESSION = ["session", "protocol", *_STREAMS]
+_WING = ["server", "client", "lifecycle", "tls", *_SESSION]
 _LOWER = {
     "utils": [],
-    "runtime": ["utils"],
+    "os": ["utils"],
     "protocol": ["utils"],
-    "transport": ["runtime", "utils"],
-    "session": ["transport", "protocol", "runtime", "utils"],
-    "core": ["session", "transport", "protocol", "runtime", "utils"],
-    "integration": ["core", "session", "transport", "protocol", "runtime", "utils"],
-    "resilience": ["core", "session", "transport", "protocol", "runtime", "utils"],
-    "testing": ["core", "session", "transport", "protocol", "runtime", "utils"],
+    "runtime": ["os", "utils"],
+    "transport": ["runtime", "os", "utils"],
+    "tls": _STREAMS,
+    "session": ["protocol", *_STREAMS],
+    "lifecycle": _SESSION,
+    "server": ["lifecycle", *_SESSION],
+    "client": ["lifecycle", *_SESSION],
+    # The wings do not know each other.
+    "framed": _WING,
+    "websocket": _WING,
+    "datagram": _WING,
+    # Beside the floors up to lifecycle: a world for them to run in, and certificates.
+    "testing": ["lifecycle", "tls", *_SESSION],
+    # Above the wings, made of public headers.
+    "integration": ["framed", "websocket", "datagram", *_WING],
+    "resilience": ["framed", "websocket", "datagram", *_WING],
 }
 
-# Which layer a file belongs to: the longest matching path decides.
-_LAYER_OF = {
-    "include/network_system/config.h": "utils",  # generated
-    "include/network_system/export.h": "utils",  # generated
-    "include/network_system/utils/": "utils",
-    "include/network_system/session/": "session",
-    "include/network_system/core/": "core",
-    "include/network_system/async.h": "integration",
-    "include/network_system/compatibility.h": "integration",
-    "include/network_system/integration/": "integration",
-    "include/network_system/resilience/": "resilience",
-    "include/network_system/testing/": "testing",
-    # SPEC.md puts the public face of several layers into internal/.
-    "include/network_system/internal/asio_version.h": "utils",
-    "include/network_system/internal/async_operation.h": "integration",
-    "include/network_system/internal/session_executor.h": "integration",
-    "include/network_system/internal/build_checks.h": "utils",
-    "include/network_system/internal/message_memory.h": "utils",
-    "include/network_system/internal/messaging_session.h": "session",
-    "include/network_system/internal/asio_endpoint.h": "utils",
-    "include/network_system/internal/adopted_socket.h": "core",
-    "include/network_system/internal/tcp_socket.h": "core",
-    "include/network_system/internal/websocket_socket.h": "core",
-    "include/network_system/internal/secure_tcp_socket.h": "core",
-    "include/network_system/internal/udp_socket.h": "core",
-    "include/network_system/internal/pipeline.h": "protocol",
-    "include/network_system/internal/http_head.h": "protocol",
-    "include/network_system/internal/utf8.h": "protocol",
-    "include/network_system/internal/websocket_frame.h": "protocol",
-    "include/network_system/internal/websocket_handshake.h": "protocol",
-    "include/network_system/internal/websocket_protocol.h": "protocol",
-    "include/network_system/internal/send_coroutine.h": "integration",
-    "src/utils/": "utils",
-    "src/runtime/": "runtime",
-    "src/transport/": "transport",
-    "src/protocol/": "protocol",
-    "src/session/": "session",
-    "src/core/": "core",
-    "src/integration/": "integration",
-    "src/resilience/": "resilience",
-    "src/testing/": "testing",
-    "src/internal/adopted_": "core",
-    "src/internal/tcp_socket": "core",
-    "src/internal/websocket_socket": "core",
-    "src/internal/secure_tcp_socket": "core",
-    "src/internal/udp_socket": "core",
-    "src/internal/pipeline": "protocol",
-    "src/internal/send_coroutine": "integration",
+# Public headers whose folder, which SPEC.md names, is not the name of their room.
+_ROOM_OF_PUBLIC = {
+    "async.h": "integration",
+    "compatibility.h": "integration",
+    "config.h": "utils",  # generated
+    "export.h": "utils",  # generated
+    "core/accept_answer.h": "server",
+    "core/listener.h": "server",
+    "core/messaging_client.h": "framed",
+    "core/messaging_server.h": "framed",
+    "core/messaging_udp_client.h": "datagram",
+    "core/messaging_udp_server.h": "datagram",
+    "core/messaging_ws_client.h": "websocket",
+    "core/messaging_ws_server.h": "websocket",
+    "core/metrics.h": "session",
+    "core/options.h": "session",
+    "core/receive_handler.h": "session",
+    "core/secure_messaging_client.h": "framed",
+    "core/secure_messaging_server.h": "framed",
+    "core/session_manager.h": "server",
+    "core/tls_config.h": "utils",
+    "core/udp_options.h": "session",
+    "core/ws_handlers.h": "websocket",
+    # Values that the simulation, and what sessions have in common, know too.
+    "core/ws_options.h": "session",
+    "session/ws_connection.h": "session",
+    "session/ws_handshake.h": "session",
+    "session/ws_message.h": "session",
+    "core/ws_session_manager.h": "websocket",
+    "internal/adopted_socket.h": "session",
+    "internal/asio_endpoint.h": "utils",
+    "internal/asio_version.h": "utils",
+    "internal/build_checks.h": "utils",
+    "internal/async_operation.h": "integration",
+    "internal/http_head.h": "protocol",
+    "internal/message_memory.h": "utils",
+    "internal/messaging_session.h": "session",
+    "internal/pipeline.h": "protocol",
+    "internal/secure_tcp_socket.h": "framed",
+    "internal/send_coroutine.h": "integration",
+    "internal/session_executor.h": "integration",
+    "internal/tcp_socket.h": "framed",
+    "internal/udp_socket.h": "datagram",
+    "internal/utf8.h": "protocol",
+    "internal/websocket_frame.h": "protocol",
+    "internal/websocket_handshake.h": "protocol",
+    "internal/websocket_protocol.h": "protocol",
+    "internal/websocket_socket.h": "websocket",
 }
 
 _GENERATED = {"include/network_system/config.h", "include/network_system/export.h"}
 _LIGHT = re.compile(r"include/network_system/(core|session|testing|utils)/")
-_TLS_FILE = re.compile(r"src/.*(^|/|_)(tls|secure|openssl)(_|/|\.)")
+_TLS_FILE = re.compile(r"src/(tls/|utils/crypto)|src/testing/certificates")
+_ASIO_FILE = re.compile(
+    r"src/(runtime/asio/|utils/thread_pool\.cpp|framed/(secure_)?tcp_socket|websocket/websocket_socket"
+    r"|datagram/udp_socket|session/adopted_)|include/network_system/(async\.h|internal/)"
+)
 # Asio's version alone is a macro, and is asked for only where Asio is already.
 _ASIO = re.compile(r"(boost/)?asio(\.hpp$|/(?!version\.hpp$))")
 _OPENSSL = re.compile(r"openssl/")
@@ -108,8 +126,14 @@ _COMMENT = re.compile(r"//[^\n]*")
 
 
 def _layer(path):
-    best = max((p for p in _LAYER_OF if path.startswith(p)), key=len, default=None)
-    return _LAYER_OF[best] if best else None
+    """The room of a file: its folder's, unless a public header has one of its own; None for none."""
+    parts = path.split("/")
+    if parts[0] == "include":
+        inside = "/".join(parts[2:])
+        room = _ROOM_OF_PUBLIC.get(inside, parts[2] if len(parts) > 3 else None)
+    else:
+        room = parts[1] if len(parts) > 2 else None
+    return room if room in _LOWER else None
 
 
 class Checker:
@@ -120,7 +144,7 @@ class Checker:
             f.relative_to(root).as_posix()
             for top in ("include", "src")
             for f in (root / top).rglob("*")
-            if f.suffix in (".h", ".hpp", ".ipp", ".cpp")
+            if f.suffix in (".h", ".hpp", ".cpp")
         )
         self.known = set(self.files) | _GENERATED
         # file -> [(line, include as written, resolved project path or None)]
@@ -159,7 +183,7 @@ class Checker:
     def _check_file(self, path):
         layer = _layer(path)
         if layer is None:
-            self.error(path, 1, "belongs to no layer; add it to the table in check_layers.py")
+            self.error(path, 1, "belongs to no room; add it to the tables in check_layers.py")
             return
         for line, written, target in self.includes[path]:
             name = written[1:-1]
@@ -171,7 +195,9 @@ class Checker:
                 ):
                     self.error(path, line, f"protocol is pure, but includes {written}")
                 if _OPENSSL.match(name) and not _TLS_FILE.match(path):
-                    self.error(path, line, f"{written} outside the TLS files")
+                    self.error(path, line, f"{written} outside src/tls/")
+                if _ASIO.match(name) and not _ASIO_FILE.match(path):
+                    self.error(path, line, f"{written} outside the files of Asio")
                 continue
             if path.startswith("include/") and target.startswith("src/"):
                 self.error(path, line, f"a public header includes the private {target}")
@@ -242,39 +268,45 @@ class Checker:
 
 _SELF_TEST = [
     # (files, part of the message expected; None: the tree is clean)
-    ({"src/core/a.h": "", "src/core/b.h": '#include "core/a.h"\n#include <vector>'}, None),
-    ({"src/core/a.h": "", "src/session/b.h": '#include "core/a.h"'}, "session must not include core"),
-    ({"src/utils/b.h": '#include "../core/a.h"', "src/core/a.h": ""}, "utils must not include core"),
+    ({"src/server/a.h": "", "src/framed/b.h": '#include "server/a.h"\n#include <vector>'}, None),
+    ({"src/server/a.h": "", "src/session/b.h": '#include "server/a.h"'}, "session must not include server"),
+    ({"src/utils/b.h": '#include "../server/a.h"', "src/server/a.h": ""}, "utils must not include server"),
     ({"src/protocol/a.h": "", "src/transport/b.h": '#include "protocol/a.h"'}, "must not include protocol"),
     ({"src/runtime/a.h": "", "src/protocol/b.h": '#include "runtime/a.h"'}, "must not include runtime"),
-    ({"src/integration/a.h": "", "src/core/b.cpp": '#include "integration/a.h"'}, "must not include integration"),
+    ({"src/integration/a.h": "", "src/server/b.cpp": '#include "integration/a.h"'}, "must not include integration"),
+    ({"src/framed/a.h": "", "src/websocket/b.h": '#include "framed/a.h"'}, "websocket must not include framed"),
+    ({"src/server/a.h": "", "src/client/b.h": '#include "server/a.h"'}, "client must not include server"),
+    ({"src/tls/x/a.h": "", "src/tls/b.h": '#include "tls/x/a.h"'}, None),
     ({"src/protocol/a.h": "#include <asio/buffer.hpp>"}, "protocol is pure"),
+    ({"src/runtime/a.h": "#include <asio/buffer.hpp>"}, "outside the files of Asio"),
+    ({"src/runtime/asio/a.h": "#include <asio/buffer.hpp>"}, None),
     ({"src/protocol/a.h": "#include <mutex>"}, "protocol is pure"),
     ({"src/protocol/a.h": "#include <sys/socket.h>"}, "protocol is pure"),
-    ({"src/transport/a.h": "#include <openssl/ssl.h>"}, "outside the TLS files"),
-    ({"src/transport/tls_stream.h": "#include <openssl/ssl.h>"}, None),
+    ({"src/transport/a.h": "#include <openssl/ssl.h>"}, "outside src/tls"),
+    ({"src/tls/stream.h": "#include <openssl/ssl.h>"}, None),
     (
         {
-            "include/network_system/core/a.h": "#include <network_system/utils/b.h>",
+            "include/network_system/core/options.h": "#include <network_system/utils/b.h>",
             "include/network_system/utils/b.h": "#  include <asio.hpp>",
         },
         "light public header reaches <asio.hpp>",
     ),
     ({"include/network_system/internal/tcp_socket.h": "#include <asio.hpp>"}, None),
+    ({"include/network_system/core/new.h": ""}, "belongs to no room"),
     ({"src/utils/a.h": '#include "b.h"', "src/utils/b.h": '#include "a.h"'}, "include cycle"),
     ({"src/utils/a.h": '#include "nowhere.h"'}, "does not exist"),
     ({"include/network_system/utils/a.h": '#include "utils/b.h"', "src/utils/b.h": ""}, "private"),
-    ({"src/stray.h": ""}, "belongs to no layer"),
+    ({"src/stray.h": ""}, "belongs to no room"),
     ({"src/utils/a.cpp": "", "src/CMakeLists.txt": "# utils/a.cpp"}, "does not list src/utils/a.cpp"),
-    ({"src/core/a.cpp": "d = loop.now() +\n    options.drain_timeout;"}, "src/core/a.cpp:1: a plain sum"),
-    ({"src/core/a.cpp": "d = last_ + config_->idle_timeout;"}, "a plain sum"),
-    ({"src/core/a.cpp": "d = after(clock(), x); ++all.request_timeouts; y = now() - b; // now() + c"}, None),
-    ({"src/core/a.cpp": "std::thread work([] {});"}, "threads are made by make_thread"),
-    ({"src/core/a.cpp": "std::vector<std::thread> all; all.emplace_back([] {});"}, "threads are made by"),
-    ({"src/core/a.cpp": "std::jthread work([] {});"}, "threads are made by make_thread"),
-    ({"src/core/a.cpp": "auto f = std::async(work);"}, "threads are made by make_thread"),
-    ({"src/core/a.cpp": "pthread_create(&id, nullptr, run, nullptr);"}, "threads are made by make_thread"),
-    ({"src/core/a.cpp": "std::thread::id a = std::this_thread::get_id(); // std::thread"}, None),
+    ({"src/server/a.cpp": "d = loop.now() +\n    options.drain_timeout;"}, "src/server/a.cpp:1: a plain sum"),
+    ({"src/server/a.cpp": "d = last_ + config_->idle_timeout;"}, "a plain sum"),
+    ({"src/server/a.cpp": "d = after(clock(), x); ++all.request_timeouts; y = now() - b; // now() + c"}, None),
+    ({"src/server/a.cpp": "std::thread work([] {});"}, "threads are made by make_thread"),
+    ({"src/server/a.cpp": "std::vector<std::thread> all; all.emplace_back([] {});"}, "threads are made by"),
+    ({"src/server/a.cpp": "std::jthread work([] {});"}, "threads are made by make_thread"),
+    ({"src/server/a.cpp": "auto f = std::async(work);"}, "threads are made by make_thread"),
+    ({"src/server/a.cpp": "pthread_create(&id, nullptr, run, nullptr);"}, "threads are made by make_thread"),
+    ({"src/server/a.cpp": "std::thread::id a = std::this_thread::get_id(); // std::thread"}, None),
     ({"src/utils/threads.cpp": "std::thread work([] {});"}, None),
     ({"src/CMakeLists.txt": "utils/a.cpp"}, "lists src/utils/a.cpp"),
 ]

@@ -1,6 +1,6 @@
 // Decoders that have no memory for what a peer sends.
 #include "memory/failing_heap.h"
-#include "protocol/frame_decoder.h"
+#include "protocol/framing/frame_decoder.h"
 #include "support/bytes.h"
 
 #include <network_system/internal/websocket_protocol.h>

@@ -1,7 +1,7 @@
 #include "runtime/connector.h"
 
-#include "runtime/address_order.h"
-#include "runtime/unix_socket.h"
+#include "os/address_order.h"
+#include "os/unix_socket.h"
 #include "stepped_loop.h"
 #include "support/scripted_names.h"
 

@@ -2,9 +2,9 @@
 #pragma once
 
 #include "loopback/support.h"
-#include "runtime/asio_epoll_poller.h"
-#include "runtime/asio_poller.h"
-#include "runtime/epoll_poller.h"
+#include "runtime/asio/epoll_poller.h"
+#include "runtime/asio/poller.h"
+#include "runtime/epoll/poller.h"
 #include "runtime/loop.h"
 #include "support/manual_loop.h"
 

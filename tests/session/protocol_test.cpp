@@ -1,6 +1,6 @@
 // What a session says and answers on the wire, frame by frame.
 #include "session_fixture.h"
-#include "transport/stream_transport.ipp"
+#include "transport/stream_transport_impl.h"
 
 namespace network_system::transport {
 

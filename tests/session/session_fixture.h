@@ -1,7 +1,7 @@
 // A session over a scripted stream on a hand-driven loop, and a host that notes its callbacks.
 #pragma once
 
-#include "session/framed_session.h"
+#include "framed/session.h"
 #include "support/bytes.h"
 #include "support/manual_loop.h"
 #include "support/scripted_stream.h"

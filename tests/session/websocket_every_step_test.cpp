@@ -1,6 +1,6 @@
 // A whole conversation of two WebSockets, with a failure at step 0, 1, 2 … until it runs through.
 #include "session/every_step.h"
-#include "session/websocket_session.h"
+#include "websocket/session.h"
 
 namespace network_system::session {
 namespace {

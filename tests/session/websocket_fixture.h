@@ -2,8 +2,8 @@
 #pragma once
 
 #include "session/session_fixture.h"
-#include "session/websocket_session.h"
 #include "support/websocket_frames.h"
+#include "websocket/session.h"
 
 #include <network_system/internal/websocket_handshake.h>
 

@@ -1,9 +1,9 @@
 #include "support/stream_choice.h"
 
-#include "core/stream_security.h"
 #include "loopback/raw_peer.h"
 #include "support/require.h"
 #include "support/tls_authority.h"
+#include "transport/stream_security.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>

@@ -3,7 +3,7 @@
 #include "session/every_step.h"
 #include "tls/scripted_terms.h"
 #include "tls/versions.h"
-#include "transport/stream_transport.ipp"
+#include "transport/stream_transport_impl.h"
 
 namespace network_system::transport {
 

@@ -1,5 +1,6 @@
 // The files that trust is made of: when they are read again.
-#include "core/tls_files.h"
+#include "tls/credentials/files.h"
+
 #include "tls/secure_support.h"
 
 #include <chrono>

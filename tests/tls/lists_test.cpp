@@ -1,6 +1,7 @@
 // The lists of a configuration: each element of `ciphers`, `cipher_suites`, `groups` and
 // `application_protocols` counts, or the start says which does not.
-#include "core/tls_lists.h"
+#include "tls/credentials/lists.h"
+
 #include "tls/secure_support.h"
 
 #include <functional>

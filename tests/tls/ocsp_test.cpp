@@ -1,5 +1,6 @@
 // Certificate status that servers staple (OCSP), on clients that require it.
-#include "core/tls_ocsp.h"
+#include "tls/credentials/ocsp.h"
+
 #include "tls/secure_support.h"
 #include "tls/versions.h"
 

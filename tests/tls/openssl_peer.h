@@ -4,7 +4,7 @@
 #include "support/bytes.h"
 #include "support/require.h"
 #include "support/tls_authority.h"
-#include "transport/tls_terms.h"
+#include "tls/terms.h"
 
 #include <openssl/ssl.h>
 

@@ -1,13 +1,13 @@
 // TLS over scripted streams: both ends, with certificates of the test authority.
 #pragma once
 
-#include "core/tls_context.h"
-#include "core/tls_ticket_keys.h"
-#include "core/tls_trust.h"
 #include "support/scripted_stream.h"
 #include "support/tls_authority.h"
-#include "transport/tls_stream.h"
-#include "transport/tls_terms.h"
+#include "tls/context.h"
+#include "tls/credentials/trust.h"
+#include "tls/resumption/ticket_keys.h"
+#include "tls/stream.h"
+#include "tls/terms.h"
 
 #include <memory>
 #include <stdexcept>

@@ -1,7 +1,7 @@
 // What errors of TLS say: what was expected, what came, and where to look.
 #include "loopback/other_server.h"
+#include "tls/alerts.h"
 #include "tls/secure_support.h"
-#include "transport/tls_alerts.h"
 
 #include <algorithm>
 #include <string>

@@ -1,7 +1,6 @@
 // Reading and writing. Closing: stream_transport_close_test.cpp.
-#include "transport/stream_transport.ipp"
-
 #include "recording_handler.h"
+#include "transport/stream_transport_impl.h"
 
 #include <network_system/utils/error_codes.h>
 

@@ -1,7 +1,8 @@
 // A channel whose system calls say what they are told to: each answer of the system is reported or
 // counted, and nothing is lost on the way.
+#include "datagram/channel.h"
+
 #include "runtime/io_pool.h"
-#include "session/datagram_channel.h"
 #include "udp/support.h"
 
 #include <deque>

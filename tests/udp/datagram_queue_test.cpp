@@ -1,5 +1,5 @@
 // The queue of datagrams, without sockets: order, bytes, blocks.
-#include "transport/datagram_queue.h"
+#include "datagram/queue.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // Starting, stopping and destroying: from everywhere, at any time; nothing runs afterwards.
-#include "core/udp_server_engine.h"
+#include "datagram/server_engine.h"
 #include "loopback/context_runner.h"
 #include "udp/support.h"
 

@@ -1,5 +1,5 @@
 // Whose failure an error of a send is: the datagram's, or that of one that was sent before.
-#include "runtime/send_recovery.h"
+#include "os/send_recovery.h"
 
 #include <gtest/gtest.h>
 

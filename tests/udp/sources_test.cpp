@@ -1,5 +1,5 @@
 // Answers leave from the address that was asked (RFC 1122 section 4.1.3.5).
-#include "session/source_memory.h"
+#include "datagram/source_memory.h"
 #include "udp/support.h"
 
 #include <array>

@@ -1,7 +1,7 @@
 // What ICMP says of a datagram belongs to that one, and not to the next that is sent.
 #ifdef __linux__
 
-#include "runtime/datagram_io.h"
+#include "os/datagram_io.h"
 #include "udp/icmp.h"
 
 #include <array>

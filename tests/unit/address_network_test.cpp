@@ -1,6 +1,6 @@
-#include "runtime/address_network.h"
+#include "os/address_network.h"
 
-#include "runtime/native_socket.h"
+#include "os/native_socket.h"
 
 #include <gtest/gtest.h>
 

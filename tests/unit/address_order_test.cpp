@@ -1,4 +1,4 @@
-#include "runtime/address_order.h"
+#include "os/address_order.h"
 
 #include <gtest/gtest.h>
 

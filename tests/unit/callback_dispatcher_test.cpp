@@ -1,5 +1,4 @@
-#include "core/callback_dispatcher.h"
-
+#include "lifecycle/callbacks/dispatcher.h"
 #include "runtime/loop.h"
 
 #include <network_system/utils/error_codes.h>

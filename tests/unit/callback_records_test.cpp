@@ -1,5 +1,4 @@
-#include "core/callback_records.h"
-
+#include "lifecycle/callbacks/records.h"
 #include "support/bytes.h"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // Every encoder byte for byte against the wire table, every decoder with every length.
-#include "protocol/control_frames.h"
+#include "protocol/framing/control_frames.h"
 
 #include "support/bytes.h"
 

@@ -1,5 +1,5 @@
 // Streams that break the protocol: each gives its error, at once, and costs no memory.
-#include "protocol/frame_decoder.h"
+#include "protocol/framing/frame_decoder.h"
 #include "support/bytes.h"
 
 #include <gtest/gtest.h>

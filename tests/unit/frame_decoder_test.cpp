@@ -1,6 +1,6 @@
 // What the decoder makes of a stream, whatever the chunks. Bad input:
 // frame_decoder_errors_test.cpp.
-#include "protocol/frame_decoder.h"
+#include "protocol/framing/frame_decoder.h"
 
 #include "support/bytes.h"
 

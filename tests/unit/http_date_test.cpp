@@ -1,5 +1,5 @@
 // Dates of HTTP (RFC 9110 section 5.6.7), and when to come back (section 10.2.3).
-#include "protocol/http_date.h"
+#include "protocol/http1/date.h"
 
 #include <gtest/gtest.h>
 

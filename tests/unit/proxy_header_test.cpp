@@ -1,5 +1,4 @@
-#include "protocol/proxy_header.h"
-
+#include "protocol/proxy/header.h"
 #include "support/proxy_headers.h"
 
 #include <gtest/gtest.h>

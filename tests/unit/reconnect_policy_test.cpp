@@ -1,5 +1,5 @@
 // When a client that has lost its connection tries again: as a table, without time or sockets.
-#include "core/reconnect_policy.h"
+#include "client/reconnect_policy.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
-#include "protocol/sha1.h"
+#include "protocol/websocket/sha1.h"
 
-#include "protocol/base64.h"
+#include "protocol/websocket/base64.h"
 #include "support/bytes.h"
 
 #include <gtest/gtest.h>

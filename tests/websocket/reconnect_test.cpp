@@ -1,5 +1,5 @@
 // Clients that come back: when, how often, and when not.
-#include "core/ws_reconnection.h"
+#include "websocket/reconnection.h"
 #include "websocket/support.h"
 
 #include <chrono>

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <network_system/core/metrics.h>
 #include <network_system/core/options.h>
 #include <network_system/core/receive_handler.h>
 #include <network_system/export.h>
@@ -25,20 +26,6 @@
 namespace network_system::core {
 
 class stream_security;
-
-/// The counters of a client since it was constructed.
-struct client_metrics {
-    std::uint64_t connects = 0;
-    std::uint64_t connect_failures = 0;
-    /// Connections that ended with an error.
-    std::uint64_t session_errors = 0;
-    /// Exceptions that left a user callback; each closed the connection.
-    std::uint64_t callback_exceptions = 0;
-    /// The sums over all connections of this client.
-    session::session_metrics totals = {};
-    /// Zero without TLS.
-    tls_metrics tls = {};
-};
 
 /// A TCP client that exchanges whole messages with a server.
 ///

@@ -2,6 +2,7 @@
 
 #include <network_system/core/accept_answer.h>
 #include <network_system/core/listener.h>
+#include <network_system/core/metrics.h>
 #include <network_system/core/options.h>
 #include <network_system/core/receive_handler.h>
 #include <network_system/core/session_manager.h>
@@ -26,42 +27,6 @@
 namespace network_system::core {
 
 class stream_security;
-
-/// The counters of a server since its last start; those of closed sessions included.
-struct server_metrics {
-    std::uint64_t connections_accepted = 0;
-    std::size_t connections_active = 0;
-    /// Told that the server or their address had reached its limit, and closed.
-    std::uint64_t connections_refused = 0;
-    /// Turned away by the accept callback, or because it threw.
-    std::uint64_t connections_rejected = 0;
-    /// accept() failed (too many open files, for example) and was retried after a pause.
-    std::uint64_t accept_errors = 0;
-    /// Connections of trusted proxies that ended before their PROXY header was complete, or whose
-    /// header was malformed. Not those that the proxy ended without a byte, as health checks do.
-    std::uint64_t proxy_errors = 0;
-    /// Sessions that ended with an error. Not those that the client ended without a byte of its
-    /// own, before a message had gone to it, as health checks do.
-    std::uint64_t session_errors = 0;
-    /// Exceptions that left a user callback; each closed its session.
-    std::uint64_t callback_exceptions = 0;
-    /// Topics that somebody subscribes to.
-    std::size_t topics = 0;
-    /// The sums over all sessions, living and closed.
-    session::session_metrics totals = {};
-    /// Of all starts; zero without TLS.
-    tls_metrics tls = {};
-};
-
-/// What became of a broadcast or a publish: `queued + dropped + closed == receivers`.
-struct broadcast_result {
-    std::size_t receivers = 0;
-    std::size_t queued = 0;
-    /// Refused by the backpressure policy of the session.
-    std::size_t dropped = 0;
-    /// Already closing.
-    std::size_t closed = 0;
-};
 
 /// A TCP server that exchanges whole messages with its clients.
 ///

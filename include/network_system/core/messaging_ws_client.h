@@ -1,7 +1,7 @@
 #pragma once
 
 #include <network_system/config.h>
-#include <network_system/core/messaging_client.h>
+#include <network_system/core/metrics.h>
 #include <network_system/core/receive_handler.h>
 #include <network_system/core/ws_handlers.h>
 #include <network_system/core/ws_options.h>

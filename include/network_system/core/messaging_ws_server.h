@@ -3,7 +3,7 @@
 #include <network_system/config.h>
 #include <network_system/core/accept_answer.h>
 #include <network_system/core/listener.h>
-#include <network_system/core/messaging_server.h>
+#include <network_system/core/metrics.h>
 #include <network_system/core/receive_handler.h>
 #include <network_system/core/ws_handlers.h>
 #include <network_system/core/ws_options.h>

@@ -1,0 +1,337 @@
+#include "client/engine.h"
+
+#include "lifecycle/addresses.h"
+#include "utils/contain.h"
+#include "utils/failure.h"
+#include "utils/log.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace network_system::core {
+
+client_engine::client_engine(std::string name, const client_options& options,
+                             std::shared_ptr<runtime::io_pool> pool,
+                             std::shared_ptr<runtime::loop> where,
+                             transport::transport_factory transports,
+                             std::shared_ptr<session_slot> connected)
+    : engine(std::move(name), std::move(pool), std::move(transports), options.session),
+      options_(options), connected_(std::move(connected)), loop_(std::move(where)) {
+    use_callback_pool(options_.callback_pool, options_.callback_queue_limit);
+}
+
+void client_engine::start(const std::string& host, std::uint16_t port, start_callback done,
+                          std::shared_ptr<client_engine> former) {
+    host_name_ = host;
+    port_ = port;
+    done_ = std::move(done);
+    former_ = std::move(former);
+    deadline_ = runtime::after(loop_->clock(), options_.connect_timeout);
+    loop_->post([keep = self(), this] { begin(); });
+}
+
+void client_engine::begin() {
+    if (const auto former = std::exchange(former_, nullptr)) {
+        const bool is_later = former->call_when_over(
+            [keep = self(), this] { loop_->post([keep, this] { connect(); }); });
+        if (is_later) {
+            return;
+        }
+    }
+    connect();
+}
+
+void client_engine::connect() {
+    is_open_ = false;
+    is_failure_noted_ = false;
+    reconnects_ = false;
+    if (is_stop_requested_) {
+        on_connected({{}, {}, errc::connection_closed, {}, {}});
+        return;
+    }
+    const bool has_begun = detail::contain([this] {
+        connector_ = std::make_shared<runtime::connector>(loop_, connect_settings_of(options_));
+    });
+    if (!has_begun) {
+        on_no_connection({{}, {}, errc::out_of_memory, {}, {}});
+        return;
+    }
+    detail::log_limited(detail::log_kind::connecting, writer(), "connecting to {} port {}",
+                        host_name_, port_);
+    connector_->start(host_name_, port_, deadline_,
+                      [keep = self(), this](runtime::connect_outcome outcome) {
+                          on_connected(std::move(outcome));
+                      });
+}
+
+void client_engine::on_connected(runtime::connect_outcome outcome) {
+    connector_.reset();
+    if (!outcome.is_connected()) {
+        on_no_connection(outcome);
+        return;
+    }
+    std::shared_ptr<session::stream_session> created;
+    if (!detail::contain([&] { created = make_session_of(std::move(outcome)); })) {
+        on_no_connection({{}, {}, errc::out_of_memory, {}, {}});
+        return;
+    }
+    {
+        const std::lock_guard lock(session_mutex_);
+        session_ = created;
+        is_collected_ = false;
+    }
+    created->start();
+}
+
+std::shared_ptr<session::stream_session> client_engine::make_session_of(
+    runtime::connect_outcome outcome) {
+    session::session_setup setup;
+    setup.role = session::session_role::client;
+    setup.drain_timeout = options_.drain_timeout;
+    setup.remote = outcome.peer;
+    setup.handshake_deadline = deadline_;
+    setup.lock_apart = connected_->lock_apart();
+    return make_session(loop_, std::move(outcome.socket), setup);
+}
+
+void client_engine::on_no_connection(const runtime::connect_outcome& outcome) {
+    const auto failure = start_error(outcome.code, outcome.cause, outcome.text);
+    detail::log_limited(detail::log_kind::not_connected, writer(), "{}", failure.message);
+    note_failure();
+    if (!was_connected_) {
+        is_finished_.store(true, std::memory_order_release);
+        refuse_start(failure);
+        end_life(failure);
+        return;
+    }
+    reconnects_ = !is_stop_requested_ && reconnects_after(nullptr, false);
+    is_finished_.store(!reconnects_, std::memory_order_release);
+    if (!is_stop_requested_) {
+        run_callback(*loop_, [&] { tell_failed(outcome.code); });
+    }
+    if (reconnects_) {
+        wait_and_reconnect();
+    } else {
+        end_life(failure);
+    }
+}
+
+void client_engine::wait_and_reconnect() {
+    if (is_stop_requested_) {
+        end_life(start_error({}));
+        return;
+    }
+    if (!detail::insist([this] { pause_ = std::make_shared<runtime::pause>(loop_); })) {
+        end_life(start_error(errc::out_of_memory, {}, {}));
+        return;
+    }
+    const auto pause = next_pause(loop_->random());
+    ++attempts_;
+    detail::log_limited(detail::log_kind::reconnecting, writer(),
+                        "reconnecting in {} ms (attempt {})", pause.count(), attempts_);
+    pause_->start(runtime::after(loop_->now(), pause),
+                  [keep = self(), this](runtime::pause::ending how) {
+                      pause_.reset();
+                      if (how == runtime::pause::ending::cancelled) {
+                          end_life(start_error({}));
+                          return;
+                      }
+                      deadline_ = runtime::after(loop_->clock(), options_.connect_timeout);
+                      connect();
+                  });
+}
+
+void client_engine::end_life(const error_info& reason) {
+    is_finished_.store(true, std::memory_order_release);
+    detail::log(log_level::info, writer(), "ended");
+    finish(*loop_);
+    // Unless it was given before.
+    start_result_.give(detail::told_anyway(static_cast<errc>(reason.code), [&] { return reason; }));
+}
+
+error_info client_engine::start_error(errc code, std::error_code cause,
+                                      const std::string& text) const noexcept {
+    const errc told = is_cancelled_ ? errc::cancelled : code;
+    return detail::told_anyway(told, [&] {
+        std::string message = "cannot connect to " + describe_target(host_name_, port_);
+        if (!text.empty()) {
+            return error_info{static_cast<int>(code), message + ": " + text, name_, text};
+        }
+        if (code == errc::connection_timeout && !cause) {
+            message += fmt::format(" within {} ms", options_.connect_timeout.count());
+        }
+        return detail::failure(told, std::move(message), name_, cause);
+    });
+}
+
+error_info client_engine::start_error(std::error_code reason) const noexcept {
+    const bool is_ours = reason && reason.category() == error_category() && !is_stop_requested_;
+    const errc code = is_ours ? static_cast<errc>(reason.value()) : errc::connection_closed;
+    return detail::told_anyway(code, [&] {
+        const auto failed = session();
+        return start_error(code, {}, is_ours && failed ? failed->failure_text() : std::string());
+    });
+}
+
+void client_engine::refuse_start(const error_info& failure) {
+    note_failure();
+    if (const auto done = std::move(done_)) {
+        run_callback(*loop_, [&] { done(failure); });
+    }
+}
+
+void client_engine::note_failure() {
+    if (!is_open_ && !std::exchange(is_failure_noted_, true)) {
+        failures_.fetch_add(1, std::memory_order_relaxed);
+    }
+}
+
+void client_engine::begin_stop() {
+    loop_->post([keep = self(), this] {
+        if (!is_stop_requested_.exchange(true) && !end().is_over()) {
+            detail::log(log_level::info, writer(), "stop begun");
+        }
+        if (connector_) {
+            connector_->cancel();
+        } else if (pause_) {
+            pause_->cancel();
+        } else if (const auto current = session()) {
+            current->end_by(stop_deadline(options_.drain_timeout));
+        }
+    });
+}
+
+void client_engine::cancel_start() {
+    loop_->post([keep = self(), this] {
+        if (!was_connected_ && !is_finished()) {
+            is_cancelled_ = true;
+            begin_stop();
+        }
+    });
+}
+
+std::shared_ptr<session::stream_session> client_engine::session() const {
+    const std::lock_guard lock(session_mutex_);
+    return session_;
+}
+
+client_metrics client_engine::metrics() const {
+    client_metrics all;
+    all.connects = connects_.load(std::memory_order_relaxed);
+    all.connect_failures = failures_.load(std::memory_order_relaxed);
+    all.session_errors = session_errors_.load(std::memory_order_relaxed);
+    all.callback_exceptions = callback_exceptions();
+    const std::lock_guard lock(session_mutex_);
+    all.totals = collected();
+    if (!is_collected_) {
+        add(all.totals, session_->metrics());
+    }
+    return all;
+}
+
+void client_engine::on_open(const session_ptr& who) {
+    connected_->set(session::stream_session::of(who));
+    is_open_ = true;
+    was_connected_ = true;
+    attempts_ = 0;
+    connects_.fetch_add(1, std::memory_order_relaxed);
+    detail::log_limited(detail::log_kind::connected,
+                        writer().about(who->id(), who->remote_endpoint()), "connected");
+    tell_connected();
+    // The connected callback may have destroyed the client.
+    if (const auto done = std::move(done_); done && gate()->is_open()) {
+        done(ok());
+    }
+    start_result_.give(ok());
+}
+
+void client_engine::on_closed(const session_ptr& who, std::error_code reason, bool was_open) {
+    connected_->clear(who.get());
+    reconnects_ = was_connected_ && !is_stop_requested_ && reconnects_after(who, was_open);
+    is_finished_.store(!reconnects_, std::memory_order_release);
+    // Still there when the connection never opened, or the connected callback threw.
+    if (done_) {
+        refuse_start(start_error(reason));
+    }
+    // Each callback may destroy the client.
+    if (was_connected_ && reason && gate()->is_open()) {
+        tell_failed(reason);
+    }
+    if (was_open && gate()->is_open()) {
+        tell_disconnected(who, reason);
+    }
+}
+
+void client_engine::on_gone(const session_ptr& who, std::error_code reason,
+                            const session::session_metrics& totals) noexcept {
+    connected_->clear(who.get());
+    {
+        const std::lock_guard lock(session_mutex_);
+        collect(totals, reason);
+        is_collected_ = true;
+    }
+    detail::log_limited(detail::log_kind::disconnected,
+                        writer().about(who->id(), who->remote_endpoint()).because(reason), "{}",
+                        is_open_ ? "disconnected" : "the connection ended before it was open");
+    if (is_open_ && reason) {
+        session_errors_.fetch_add(1, std::memory_order_relaxed);
+    }
+    note_failure();
+    if (!reconnects_) {
+        is_finished_.store(true, std::memory_order_release);
+    }
+    // Still there when the callback pool has dropped the callback that would have told.
+    if (done_) {
+        refuse_start(start_error(reason));
+    }
+    if (!reconnects_) {
+        end_life(start_error(reason));
+    } else if (loop_->runs_here()) {
+        wait_and_reconnect();
+    } else if (!detail::insist(
+                   [this] { loop_->post([keep = self(), this] { wait_and_reconnect(); }); })) {
+        end_life(start_error(errc::out_of_memory, {}, {}));
+    }
+}
+
+VoidResult validate(const client_options& options, bool is_secure, std::string_view source) {
+    const auto wrong = [source](const char* what) -> VoidResult {
+        return detail::failure(errc::invalid_argument, what, source);
+    };
+    if (auto checked = check_local_address(options, source); checked.is_err()) {
+        return checked;
+    }
+    if (auto checked = validate_environment(options, is_secure, source); checked.is_err()) {
+        return checked;
+    }
+    if (options.connect_timeout < std::chrono::milliseconds{1}) {
+        return wrong("connect_timeout must be at least 1 ms");
+    }
+    if (options.drain_timeout < std::chrono::milliseconds{0}) {
+        return wrong("drain_timeout must not be negative");
+    }
+    if (auto checked = validate_callback_pool(options.callback_pool.get(),
+                                              options.callback_queue_limit, source);
+        checked.is_err()) {
+        return checked;
+    }
+    return validate(options.session, source);
+}
+
+Result<std::shared_ptr<runtime::io_pool>> make_pool(const client_options& options,
+                                                    std::string_view source) {
+    const auto method = to_runtime(options.readiness_method);
+    return make_pool(
+        [&] {
+            if (options.environment) {
+                return options.environment->client_pool();
+            }
+            return options.io_context != nullptr
+                       ? std::make_shared<runtime::io_pool>(*options.io_context, method)
+                       : runtime::io_pool::shared_for_clients(method);
+        },
+        errc::connection_failed, source);
+}
+
+}  // namespace network_system::core

@@ -1,0 +1,151 @@
+#pragma once
+
+#include "client/session_slot.h"
+#include "lifecycle/awaited.h"
+#include "lifecycle/engine.h"
+#include "runtime/connector.h"
+#include "runtime/pause.h"
+
+#include <network_system/core/metrics.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace network_system::core {
+
+/// One life of a client, from a start to the end of its connection, or of the last one if it makes
+/// new ones for those it loses. What connections speak is derived from it.
+///
+///     connecting --socket--> waiting for the peer's word --open--> connected --> ended
+///         |  ^                       |                                |
+///         |  |                       +-- error ---+    +-- error -----+
+///         |  +------ time is up ---- pausing <----+----+
+///         |                             |         (only with reconnects_after)
+///         +-- error, stop (anywhere) ---+--------------------------------------> ended
+///
+/// Thread-safety: the public members from any thread; the rest on the loop.
+class client_engine : public engine {
+public:
+    using start_callback = unique_function<void(VoidResult)>;
+
+    client_engine(std::string name, const client_options& options,
+                  std::shared_ptr<runtime::io_pool> pool, std::shared_ptr<runtime::loop> where,
+                  transport::transport_factory transports, std::shared_ptr<session_slot> connected);
+
+    /// Calls `done` exactly once, on the loop, unless the gate is closed first. Begins when
+    /// `former`, the client's life before (or null), is over: on a callback pool its last callbacks
+    /// may still be running, and those of a client never overlap.
+    void start(const std::string& host, std::uint16_t port, start_callback done,
+               std::shared_ptr<client_engine> former);
+    void begin_stop() override;
+    /// Stops, with `cancelled` for an answer, unless the connection has been made.
+    void cancel_start();
+    /// The answer `done` gets, for a thread that waits for it; nothing when there is none in time.
+    [[nodiscard]] std::optional<VoidResult> wait_for_start(
+        std::chrono::steady_clock::time_point deadline) {
+        return start_result_.wait_until(deadline);
+    }
+
+    /// The last connection is gone, or never came to be: the next life may begin. True before the
+    /// callbacks that tell so, for these may want to connect again.
+    [[nodiscard]] bool is_finished() const noexcept {
+        return is_finished_.load(std::memory_order_acquire);
+    }
+    /// The session once connected, also after its end; null before.
+    [[nodiscard]] std::shared_ptr<session::stream_session> session() const;
+    [[nodiscard]] const client_options& options() const noexcept { return options_; }
+    /// The counters of this life.
+    [[nodiscard]] client_metrics metrics() const;
+
+protected:
+    using session_ptr = session::session_ptr;
+
+    [[nodiscard]] const runtime::loop& where() const noexcept { return *loop_; }
+
+    // The callbacks of the application.
+    virtual void tell_connected() = 0;
+    virtual void tell_failed(std::error_code reason) = 0;
+    virtual void tell_disconnected(const session_ptr& who, std::error_code reason) = 0;
+
+    /// Whether a new connection is made after this one, which was open or had not got as far (null:
+    /// not even a socket). Where callbacks run.
+    [[nodiscard]] virtual bool reconnects_after(const session_ptr& who, bool was_open) {
+        (void)who;
+        (void)was_open;
+        return false;
+    }
+    /// How long it waits before that. On the loop.
+    [[nodiscard]] virtual std::chrono::milliseconds next_pause(std::uint64_t random) {
+        (void)random;
+        return std::chrono::milliseconds{0};
+    }
+
+    void on_open(const session_ptr& who) override;
+    void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;
+    void on_gone(const session_ptr& who, std::error_code reason,
+                 const session::session_metrics& totals) noexcept override;
+
+private:
+    void begin();
+    void connect();
+    [[nodiscard]] std::shared_ptr<session::stream_session> make_session_of(
+        runtime::connect_outcome outcome);
+    void on_connected(runtime::connect_outcome outcome);
+    void on_no_connection(const runtime::connect_outcome& outcome);
+    void wait_and_reconnect();
+    void end_life(const error_info& reason);
+    void refuse_start(const error_info& failure);
+    void note_failure();
+    [[nodiscard]] error_info start_error(std::error_code reason) const noexcept;
+    [[nodiscard]] error_info start_error(errc code, std::error_code cause,
+                                         const std::string& text) const noexcept;
+    [[nodiscard]] std::shared_ptr<client_engine> self() {
+        return std::static_pointer_cast<client_engine>(shared_from_this());
+    }
+
+    const client_options options_;
+    const std::shared_ptr<session_slot> connected_;
+    const std::shared_ptr<runtime::loop> loop_;
+    std::string host_name_;
+    std::uint16_t port_ = 0;
+    runtime::steady_time deadline_{};
+    start_callback done_;
+    std::shared_ptr<client_engine> former_;
+    std::shared_ptr<runtime::connector> connector_;
+    std::shared_ptr<runtime::pause> pause_;
+    std::atomic<bool> is_stop_requested_{false};
+    std::atomic<bool> is_cancelled_{false};
+    awaited<std::monostate> start_result_;
+    std::atomic<bool> is_finished_{false};
+    // Whether there has ever been a connection.
+    std::atomic<bool> was_connected_{false};
+
+    // Of the present attempt and its connection: on the loop, or where its callbacks run.
+    bool is_open_ = false;
+    bool is_failure_noted_ = false;
+    bool reconnects_ = false;
+    // Since the last connection that was open.
+    unsigned attempts_ = 0;
+
+    std::atomic<std::uint64_t> connects_{0};
+    std::atomic<std::uint64_t> failures_{0};
+    std::atomic<std::uint64_t> session_errors_{0};
+    mutable std::mutex session_mutex_;
+    std::shared_ptr<session::stream_session> session_;
+    bool is_collected_ = true;
+};
+
+/// What is wrong with the options, or ok.
+[[nodiscard]] VoidResult validate(const client_options& options, bool is_secure,
+                                  std::string_view source);
+/// The loops that a client of these options runs on. Error: `connection_failed`.
+[[nodiscard]] Result<std::shared_ptr<runtime::io_pool>> make_pool(const client_options& options,
+                                                                  std::string_view source);
+
+}  // namespace network_system::core

@@ -1,0 +1,50 @@
+#include "framed/client_engine.h"
+
+#include "framed/session.h"
+
+#include <utility>
+
+namespace network_system::core {
+
+std::shared_ptr<session::stream_session> framed_client_engine::new_session(
+    std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+    session::session_setup& setup) {
+    return std::make_shared<session::framed_session>(std::move(over), std::move(host), setup);
+}
+
+void framed_client_engine::tell_connected() {
+    callbacks_->connected();
+}
+
+void framed_client_engine::tell_failed(std::error_code reason) {
+    callbacks_->failed(reason);
+}
+
+void framed_client_engine::tell_disconnected(const session_ptr&, std::error_code) {
+    callbacks_->disconnected();
+}
+
+void framed_client_engine::on_message(const session_ptr& who, session::message_kind,
+                                      std::span<const std::uint8_t> data) {
+    if (callbacks_->received) {
+        callbacks_->received(data);
+    } else {
+        note_unread(who, "receive");
+    }
+}
+
+void framed_client_engine::on_request(const session_ptr& who, std::span<const std::uint8_t> data,
+                                      detail::request_call& call) {
+    if (callbacks_->requested) {
+        callbacks_->requested(data, call);
+    } else {
+        note_unread(who, "request");
+        session_host::on_request(who, data, call);
+    }
+}
+
+void framed_client_engine::on_writable(const session_ptr&) {
+    callbacks_->writable();
+}
+
+}  // namespace network_system::core

@@ -1,0 +1,59 @@
+#pragma once
+
+#include "server/engine.h"
+
+#include <network_system/core/messaging_server.h>
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace network_system::core {
+
+/// The callbacks of a server as they were when it started; each connection keeps this snapshot.
+struct server_callbacks {
+    messaging_server::connection_callback connected;
+    messaging_server::disconnection_callback disconnected;
+    messaging_server::receive_callback received;
+    messaging_server::request_callback requested;
+    messaging_server::error_callback failed;
+    messaging_server::writable_callback writable;
+    accept_callback judge;
+};
+
+/// One life of a server whose connections speak one of the framings.
+class framed_server_engine final : public server_engine {
+public:
+    static constexpr std::string_view component_name = "messaging_server";
+
+    framed_server_engine(std::string name, const server_options& options,
+                         std::shared_ptr<runtime::io_pool> pool,
+                         transport::transport_factory transports,
+                         std::shared_ptr<const server_callbacks> callbacks);
+
+private:
+    [[nodiscard]] std::string_view component() const noexcept override { return component_name; }
+    [[nodiscard]] std::shared_ptr<session::stream_session> new_session(
+        std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+        session::session_setup& setup) override;
+    [[nodiscard]] Result<encoded_message> encode(ws_message_type type,
+                                                 std::span<const std::uint8_t> data) override;
+    [[nodiscard]] const accept_callback& judge() const noexcept override {
+        return callbacks_->judge;
+    }
+    [[nodiscard]] std::string_view protocol() const noexcept override;
+    void tell_error(std::error_code error) override;
+
+    void on_open(const session_ptr& who) override;
+    void on_message(const session_ptr& who, session::message_kind kind,
+                    std::span<const std::uint8_t> data) override;
+    void on_request(const session_ptr& who, std::span<const std::uint8_t> data,
+                    detail::request_call& call) override;
+    void on_writable(const session_ptr& who) override;
+    void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;
+
+    const std::shared_ptr<const server_callbacks> callbacks_;
+};
+
+}  // namespace network_system::core

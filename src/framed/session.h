@@ -1,0 +1,147 @@
+#pragma once
+
+#include "framed/request_table.h"
+#include "protocol/framing/control_frames.h"
+#include "protocol/framing/frame_decoder.h"
+#include "session/stream_session.h"
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace network_system::session {
+
+/// The session that speaks the library's own framings: with framing::message hello, keep-alive,
+/// requests and goodbye.
+class framed_session final : public stream_session {
+public:
+    framed_session(std::shared_ptr<transport::transport> over, std::shared_ptr<session_host> host,
+                   const session_setup& setup);
+    framed_session(const framed_session&) = delete;
+    framed_session& operator=(const framed_session&) = delete;
+    ~framed_session() override;
+
+    [[nodiscard]] session_metrics metrics() const noexcept override;
+    [[nodiscard]] bool takes_requests() const noexcept override {
+        return !is_peer_draining_.load(std::memory_order_relaxed);
+    }
+
+    [[nodiscard]] std::string failure_text() const override;
+
+protected:
+    VoidResult send_request(std::span<const std::uint8_t> data, std::chrono::milliseconds timeout,
+                            operation_id operation, response_handler& handler) override;
+    VoidResult send_response(std::uint64_t request_id, int code,
+                             std::span<const std::uint8_t> data) override;
+    void settle_request(std::uint64_t request_id, int code,
+                        std::span<const std::uint8_t> data) noexcept override;
+
+private:
+    /// What only sessions with requests need; made at the first one.
+    struct request_state final : request_table::owner {
+        explicit request_state(framed_session& session)
+            : of(session), table(session.loop(), *this) {}
+        void on_request_expired(response_handler done, std::chrono::milliseconds timeout) override {
+            of.on_request_expired(std::move(done), timeout);
+        }
+
+        framed_session& of;
+        request_table table;
+        // The loop's ids are even, those of other threads (under the remote queue's lock) odd.
+        std::atomic<std::uint64_t> last_own_id{0};
+        std::atomic<std::uint64_t> last_remote_id{1};
+        std::vector<new_request> from_other_threads;
+        std::atomic<std::size_t> not_adopted{0};
+        std::atomic<std::uint64_t> received{0};
+        // By the loop, and by other threads (under the remote queue's lock).
+        std::atomic<std::uint64_t> answered{0};
+        std::atomic<std::uint64_t> answered_remotely{0};
+        std::atomic<std::uint64_t> timeouts{0};
+        std::atomic<std::uint64_t> late{0};
+
+        /// Of this side, that wait for the peer's answer.
+        [[nodiscard]] std::size_t pending() const noexcept {
+            return table.size() + not_adopted.load(std::memory_order_relaxed);
+        }
+        /// Of the peer, that wait for this side's answer.
+        [[nodiscard]] std::uint64_t unanswered() const noexcept {
+            // First what is subtracted: each was received earlier.
+            const auto done = answered.load(std::memory_order_acquire) +
+                              answered_remotely.load(std::memory_order_acquire);
+            return received.load(std::memory_order_relaxed) - done;
+        }
+        void count_answer(bool is_own) noexcept;
+
+        // Of those that are sent. Other threads hold the remote queue's lock.
+        [[nodiscard]] std::uint64_t next_id(bool is_own) noexcept;
+        /// Moves the request, or throws std::bad_alloc.
+        void enter(new_request& added, bool is_own);
+        /// The last one is not sent after all: its handler.
+        [[nodiscard]] response_handler withdraw(new_request& last, bool is_own);
+        /// The handler of any that has no answer; on the loop, without the lock.
+        [[nodiscard]] std::optional<response_handler> take_any();
+    };
+
+    void before_start() override;
+    void on_open() override;
+    void announce_end() override;
+    [[nodiscard]] bool has_work() const noexcept override;
+    void finish(std::error_code reason) override;
+    bool write_ping(std::uint64_t token) override;
+    void trim() noexcept override { decoder_.trim(); }
+
+    // framed_session_receive.cpp: what arrives.
+    std::span<std::uint8_t> read_place() noexcept override;
+    void decode(std::size_t placed, std::span<std::uint8_t> rest) override;
+    void on_end() override;
+    bool on_flagged_message(const protocol::frame& frame);
+    bool deliver_binary(transport::bytes_view message) {
+        return deliver(message_kind::binary, message,
+                       [&] { host().on_message(self(), message_kind::binary, message); });
+    }
+    bool on_other_frame(const protocol::frame& frame);
+    bool on_hello(transport::bytes_view payload);
+    bool on_client_hello(transport::bytes_view payload);
+    bool on_draining();
+    bool on_ping_frame(transport::bytes_view payload);
+    bool on_pong_frame(transport::bytes_view payload);
+    bool on_goodbye(transport::bytes_view payload);
+    bool on_error_frame(transport::bytes_view payload);
+    bool on_request_frame(const protocol::frame& frame);
+    bool on_response_frame(const protocol::frame& frame);
+    /// `received`: what has arrived instead of the first frame; empty when that was in order.
+    bool violate(errc code, std::string_view text, transport::bytes_view received = {});
+    /// A client whose server has not said yet that it is one.
+    [[nodiscard]] bool awaits_hello() const noexcept {
+        return role() == session_role::client && is_framed() && !is_open();
+    }
+    void explain_no_hello(std::string_view what);
+    void give_up() override;
+
+    // framed_session_calls.cpp: requests and their answers.
+    [[nodiscard]] request_state& requests();
+    [[nodiscard]] VoidResult refusal_of_request(std::size_t size) const;
+    [[nodiscard]] VoidResult refusal_of_call(std::size_t size) const;
+    void adopt_calls() override;
+    void answer_request(const response_handler& done, const protocol::frame& frame);
+    void fail_calls(errc code) override;
+    void on_request_expired(response_handler done, std::chrono::milliseconds timeout);
+    bool cancel_call(operation_id operation) override;
+
+    [[nodiscard]] bool is_framed() const noexcept { return encoder().has_control_frames(); }
+
+    bool peer_said_goodbye_ = false;
+    bool has_peer_said_hello_ = false;
+    // What the peer understands (`capability`).
+    std::uint8_t peer_knows_ = 0;
+    std::atomic<bool> is_peer_draining_{false};
+    protocol::frame_decoder decoder_;
+    // Made by any thread, under the remote queue's lock; lives as long as the session.
+    std::atomic<request_state*> requests_{nullptr};
+};
+
+}  // namespace network_system::session

@@ -1,0 +1,129 @@
+#pragma once
+
+#include "lifecycle/callbacks/dispatcher.h"
+#include "lifecycle/callbacks/records.h"
+#include "runtime/loop.h"
+#include "session/session_host.h"
+#include "session/stream_session.h"
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string_view>
+#include <system_error>
+
+namespace network_system::core {
+
+/// Where the callbacks of an engine's sessions run instead of on its loops.
+struct callback_pool {
+    std::shared_ptr<callback_dispatcher> dispatcher;
+    /// Bytes that may wait for each session before its socket is not read any more.
+    std::size_t queue_limit;
+    spare_records spare;
+};
+
+/// The host of one session whose callbacks run on a pool: it stands between the session and its
+/// engine. On the loop it writes down what is to be called and hands that over once per batch; the
+/// dispatcher's threads deliver it, in order, one at a time.
+///
+///     loop:  session --records--> staged --end of batch--> published
+///     pool:                                    run --swap--> delivering --> engine
+///
+/// The engine hears `on_gone` after the last callback. If the pool ends, nothing is delivered any
+/// more: the session is closed with `internal_error`, and the engine hears of its end all the same.
+///
+/// Thread-safety: what session_host declares on the session's loop, `run` on one thread at a time.
+class pooled_callbacks final : public session::session_host,
+                               public callback_source,
+                               private runtime::flushable {
+public:
+    pooled_callbacks(std::shared_ptr<session::session_host> engine,
+                     std::shared_ptr<callback_pool> pool, std::shared_ptr<runtime::loop> where);
+
+private:
+    using session_ptr = session::session_ptr;
+    using stream_ptr = std::shared_ptr<session::stream_session>;
+    using kind = callback_records::kind;
+
+    enum class after_run : std::uint8_t { rest, again, end };
+
+    // On the loop.
+    void on_open(const session_ptr& who) override;
+    void on_message(const session_ptr& who, session::message_kind type,
+                    std::span<const std::uint8_t> data) override;
+    void on_request(const session_ptr& who, std::span<const std::uint8_t> data,
+                    detail::request_call& call) override;
+    void on_refused(const session_ptr& who, unsigned status) noexcept override {
+        engine_->on_refused(who, status);
+    }
+    void on_writable(const session_ptr& who) override;
+    void on_ping(const session_ptr& who, std::span<const std::uint8_t> payload) override;
+    // Before on_open, and answered before they return: not on the pool.
+    void on_handshake(const session_ptr& who, const ws_request& request,
+                      ws_handshake_answer& answer) override {
+        engine_->on_handshake(who, request, answer);
+    }
+    void on_http_request(const session_ptr& who, const ws_request& request,
+                         http_response& answer) override {
+        engine_->on_http_request(who, request, answer);
+    }
+    void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;
+    void on_gone(const session_ptr& who, std::error_code reason,
+                 const session::session_metrics& totals) noexcept override;
+    void on_callback_exception(const session::messaging_session& who,
+                               std::string_view what) noexcept override;
+    [[nodiscard]] detail::log_source writer() const noexcept override { return engine_->writer(); }
+    void flush() override;
+    void stage(kind what, std::uint64_t id, std::span<const std::uint8_t> data);
+    void publish(bool is_last);
+    [[nodiscard]] bool add_staged() noexcept;
+    void hand_over();
+    void read_again(const stream_ptr& who);
+
+    // On the pool.
+    [[nodiscard]] bool run() override;
+    [[nodiscard]] after_run deliver_some(bool may_call);
+    [[nodiscard]] after_run fetch();
+    void deliver(const callback_records::record& next, bool may_call);
+    template <typename Callback>
+    void call(const Callback& callback);
+
+    // Anywhere.
+    [[nodiscard]] std::shared_ptr<pooled_callbacks> self() {
+        return std::static_pointer_cast<pooled_callbacks>(shared_from_this());
+    }
+    void drop() noexcept override;
+    void end_session(const stream_ptr& who) const;
+    void count_unread(callback_records& lost) const noexcept;
+    void finish() noexcept;
+
+    const std::shared_ptr<session::session_host> engine_;
+    const std::shared_ptr<callback_pool> pool_;
+    const std::shared_ptr<runtime::loop> loop_;
+    // Set on the loop before anything is published; let go at the end.
+    stream_ptr who_;
+    // What the end was to the callbacks, and what it is in the books.
+    std::error_code reason_;
+    std::error_code counted_;
+    bool has_closed_callback_ = false;
+    bool was_open_ = false;
+
+    // The loop's.
+    callback_records staged_;
+    bool must_start_workers_ = false;
+
+    // Guards what follows up to the pool's own.
+    std::mutex mutex_;
+    callback_records published_;
+    std::size_t waiting_bytes_ = 0;
+    bool is_scheduled_ = false;
+    bool is_held_ = false;
+    bool is_last_published_ = false;
+    bool is_pool_gone_ = false;
+
+    callback_records delivering_;
+    bool has_thrown_ = false;
+};
+
+}  // namespace network_system::core

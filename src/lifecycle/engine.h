@@ -1,0 +1,124 @@
+#pragma once
+
+#include "lifecycle/callbacks/pooled_callbacks.h"
+#include "lifecycle/life.h"
+#include "os/native_socket.h"
+#include "runtime/environment.h"
+#include "session/session_host.h"
+#include "session/stream_session.h"
+#include "session/unread_notice.h"
+#include "utils/failure.h"
+
+#include <network_system/core/options.h>
+#include <network_system/utils/result_types.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+namespace network_system::core {
+
+/// What servers and clients share: the loops they run on, the session factory and the counters of
+/// the sessions that are gone. One engine lives from one start to the end of its last connection.
+class engine : public session::session_host, public life {
+public:
+    engine(std::string name, std::shared_ptr<runtime::io_pool> pool,
+           transport::transport_factory transports, const session_config& config)
+        : life(std::move(name), std::move(pool)), transports_(std::move(transports)),
+          config_(std::make_shared<const session_config>(config)) {}
+
+    /// When a stop that begins now has to be over, whatever the peers do.
+    [[nodiscard]] runtime::steady_time stop_deadline(
+        std::chrono::milliseconds drain_timeout) const {
+        return runtime::after(pool_->loops().front()->clock(), drain_timeout);
+    }
+    /// Nor may a thread that runs the callback pool wait.
+    [[nodiscard]] bool may_block() const noexcept override;
+    /// The network of the loops.
+    [[nodiscard]] runtime::network& net() const noexcept { return pool_->loops().front()->net(); }
+    [[nodiscard]] detail::log_source writer() const noexcept override { return life::writer(); }
+
+protected:
+    [[nodiscard]] std::shared_ptr<session::stream_session> make_session(
+        const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
+        session::session_setup setup);
+
+    /// The session that speaks over a transport; completes the setup with what is its own.
+    [[nodiscard]] virtual std::shared_ptr<session::stream_session> new_session(
+        std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+        session::session_setup& setup) = 0;
+
+    /// Before the first session: runs the callbacks of sessions on a pool. Null: on their loops.
+    void use_callback_pool(std::shared_ptr<thread_pool_interface> workers, std::size_t queue_limit);
+
+    /// Adds a closed session's counters to the totals.
+    void collect(const session::session_metrics& gone, std::error_code reason);
+    [[nodiscard]] session::session_metrics collected() const;
+    [[nodiscard]] std::uint64_t failed_sessions() const noexcept { return failed_sessions_; }
+
+    void on_callback_exception(const session::messaging_session& who,
+                               std::string_view what) noexcept override;
+
+    /// A message, or a request, for which there is no callback: it is counted as unread, and the
+    /// first one is told.
+    void note_unread(const session::session_ptr& who, std::string_view missing);
+
+private:
+    [[nodiscard]] const std::shared_ptr<runtime::callback_gate>& callbacks_gate()
+        const noexcept override {
+        return gate();
+    }
+    [[nodiscard]] std::shared_ptr<void> keep_alive() override { return shared_from_this(); }
+    /// A callback pool that is stopped has no end to wait for.
+    void wait_for_end() const override;
+    [[nodiscard]] bool has_running_callbacks() const noexcept {
+        return !callback_pool_ || callback_pool_->dispatcher->pool().is_running();
+    }
+
+    transport::transport_factory transports_;
+    std::shared_ptr<callback_pool> callback_pool_;
+    std::shared_ptr<const session_config> config_;
+    mutable std::mutex totals_mutex_;
+    session::session_metrics totals_;
+    std::atomic<std::uint64_t> failed_sessions_{0};
+    session::unread_notice unread_notice_;
+};
+
+/// Adds the counters of `more` to `sum`.
+void add(session::session_metrics& sum, const session::session_metrics& more) noexcept;
+
+/// The pool that `make` makes. Error: `code` when the system has no more descriptors or threads.
+[[nodiscard]] Result<std::shared_ptr<runtime::io_pool>> make_pool(
+    const std::function<std::shared_ptr<runtime::io_pool>()>& make, errc code,
+    std::string_view source);
+
+/// What is wrong with the options, or ok.
+[[nodiscard]] VoidResult validate_callback_pool(const thread_pool_interface* workers,
+                                                std::size_t queue_limit, std::string_view source);
+[[nodiscard]] VoidResult validate(const session_config& config, std::string_view source);
+/// An environment brings its own loops. TLS does not follow from a seed: OpenSSL draws its keys
+/// itself.
+template <typename Options>
+[[nodiscard]] VoidResult validate_environment(const Options& options, bool is_secure,
+                                              std::string_view source) {
+    if (!options.environment) {
+        return ok();
+    }
+    if (options.io_context != nullptr) {
+        return detail::failure(errc::invalid_argument,
+                               "environment and io_context exclude each other", source);
+    }
+    return is_secure
+               ? detail::failure(errc::not_supported, "TLS does not run in a simulation", source)
+               : ok();
+}
+
+[[nodiscard]] runtime::readiness_method to_runtime(readiness method) noexcept;
+[[nodiscard]] runtime::sockets::tcp_settings to_runtime(const socket_options& options) noexcept;
+
+}  // namespace network_system::core

@@ -1,0 +1,53 @@
+#pragma once
+
+#include "tls/resumption/session_cache.h"
+
+#include <network_system/utils/tls_info.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+struct ssl_ctx_st;
+
+namespace network_system::transport {
+
+enum class tls_role : std::uint8_t { server, client };
+
+/// The counters behind tls_metrics. Any thread counts: there is a handshake behind each.
+struct tls_counters {
+    std::atomic<std::uint64_t> handshakes{0};
+    std::atomic<std::uint64_t> resumptions{0};
+    std::atomic<std::uint64_t> verification_failures{0};
+    std::atomic<std::uint64_t> peer_alerts{0};
+    std::atomic<std::uint64_t> protocol_failures{0};
+    std::atomic<std::uint64_t> timeouts{0};
+    std::atomic<std::uint64_t> disconnects{0};
+    std::atomic<std::uint64_t> truncations{0};
+
+    [[nodiscard]] tls_metrics read() const noexcept {
+        return {handshakes,        resumptions, verification_failures, peer_alerts,
+                protocol_failures, timeouts,    disconnects,           truncations};
+    }
+};
+
+/// What the connections of one server, or those of one client to one host, have in common.
+struct tls_terms {
+    tls_role role = tls_role::server;
+    std::shared_ptr<ssl_ctx_st> context;
+    /// Client: the name to ask for and to verify, as certificates have it; a numeric address is
+    /// only verified.
+    std::string server_name;
+    /// Client: whether the name is verified.
+    bool verifies_name = false;
+    std::chrono::milliseconds handshake_timeout{10'000};
+    std::shared_ptr<tls_counters> counters;
+    /// Client: null = nothing is resumed.
+    std::shared_ptr<tls_session_cache> sessions;
+    /// Client: the server's place in `sessions`.
+    std::string session_key;
+};
+
+}  // namespace network_system::transport

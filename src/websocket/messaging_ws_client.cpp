@@ -1,0 +1,257 @@
+#include "client/facade.h"
+#include "utils/text.h"
+#include "websocket/client_engine.h"
+#include "websocket/settings.h"
+
+#include <network_system/core/messaging_ws_client.h>
+#include <network_system/core/ws_session_manager.h>
+
+#include <mutex>
+#include <utility>
+
+namespace network_system::core {
+
+class messaging_ws_client::impl final
+    : public client_facade<ws_client_engine, ws_client_callbacks> {
+public:
+    explicit impl(std::string id) : client_facade(std::move(id)) {}
+    impl(const impl&) = delete;
+    impl& operator=(const impl&) = delete;
+    ~impl() { shut_down(); }
+
+    VoidResult start_and_wait(const ws_client_config& config) {
+        return with_request(config, [&](const request& what, const auto& make) {
+            return client_facade::start_and_wait(what, make);
+        });
+    }
+    VoidResult start(const ws_client_config& config, messaging_ws_client::start_callback& handler,
+                     session::operation_id operation) {
+        return with_request(config, [&](const request& what, const auto& make) {
+            return client_facade::start(what, make, handler, operation);
+        });
+    }
+
+    [[nodiscard]] Result<connection_ptr> connection() const { return session().map(as_connection); }
+    /// What `use(connection)` answers, or that there is none.
+    template <typename Use>
+    [[nodiscard]] VoidResult with_connection(const Use& use) const {
+        return connection().and_then([&](const connection_ptr& current) { return use(*current); });
+    }
+
+    [[nodiscard]] client_metrics metrics() const {
+        if (is_left_behind()) {
+            return {};
+        }
+        client_metrics all = client_facade::metrics();
+        const std::lock_guard lock(security_mutex_);
+        if (security_) {
+            all.tls = security_->metrics();
+        }
+        return all;
+    }
+
+private:
+    /// What `begin(request, make)` answers for a configuration that is right.
+    template <typename Begin>
+    VoidResult with_request(const ws_client_config& config, const Begin& begin) {
+        return detail::within_memory([&]() -> VoidResult {
+            if (auto checked = validate(config, id()); checked.is_err()) {
+                return checked;
+            }
+            const auto security = make_client_security(over_http(config.tls), id());
+            if (!security) {
+                return security.error();
+            }
+            const auto make = [&](auto pool, auto where, auto transports, auto slot,
+                                  auto callbacks) {
+                const std::lock_guard lock(security_mutex_);
+                security_ = security.value();
+                return std::make_shared<ws_client_engine>(id(), config, std::move(pool),
+                                                          std::move(where), std::move(transports),
+                                                          std::move(slot), std::move(callbacks));
+            };
+            const client_options options = client_options_of(config);
+            return begin(request{options, security.value().get(), config.host, config.port}, make);
+        });
+    }
+
+    mutable std::mutex security_mutex_;
+    // Of the last start; null for plain TCP.
+    std::shared_ptr<stream_security> security_;
+};
+
+messaging_ws_client::messaging_ws_client(std::string client_id)
+    : impl_(std::make_unique<impl>(std::move(client_id))) {}
+
+messaging_ws_client::~messaging_ws_client() = default;
+
+VoidResult messaging_ws_client::start_client(const ws_client_config& config) {
+    return impl_->start_and_wait(config);
+}
+
+VoidResult messaging_ws_client::start_client(const ws_client_config& config,
+                                             start_callback&& handler) {
+    return impl_->start(config, handler, session::operation_id::none);
+}
+
+VoidResult messaging_ws_client::start_client(const ws_client_config& config,
+                                             start_callback&& handler,
+                                             session::operation_id operation) {
+    return impl_->start(config, handler, operation);
+}
+
+VoidResult messaging_ws_client::start_client(std::string_view host, std::uint16_t port,
+                                             std::string_view path) {
+    return detail::within_memory([&]() -> VoidResult {
+        ws_client_config config;
+        config.host = host;
+        config.port = port;
+        config.path = path;
+        return start_client(config);
+    });
+}
+
+void messaging_ws_client::cancel(session::operation_id operation) {
+    impl_->cancel(operation);
+}
+
+std::weak_ptr<session::cancellable> messaging_ws_client::starts() const {
+    return impl_->starts();
+}
+
+VoidResult messaging_ws_client::stop_client() {
+    return impl_->stop();
+}
+
+VoidResult messaging_ws_client::stop_client(session::stop_handler&& handler) {
+    return impl_->stop(handler);
+}
+
+VoidResult messaging_ws_client::wait_for_stop() {
+    return impl_->wait_for_stop();
+}
+
+VoidResult messaging_ws_client::close(ws_close_code code, std::string_view reason) {
+    return impl_->with_connection([&](auto& current) { return current.close(code, reason); });
+}
+
+VoidResult messaging_ws_client::send_text(std::string_view text, session::send_callback&& done) {
+    return detail::within_memory([&]() -> VoidResult {
+        if (!done && impl_->send_short(ws_message_type::text, bytes_of(text))) {
+            return ok();
+        }
+        return impl_->with_connection(
+            [&](auto& current) { return current.send_text(text, std::move(done)); });
+    });
+}
+
+VoidResult messaging_ws_client::send_binary(std::vector<std::uint8_t>&& data,
+                                            session::send_callback&& done) {
+    return impl_->with_connection(
+        [&](auto& current) { return current.send_binary(std::move(data), std::move(done)); });
+}
+
+VoidResult messaging_ws_client::send_binary(std::span<const std::uint8_t> data,
+                                            session::send_callback&& done) {
+    return detail::within_memory([&]() -> VoidResult {
+        if (!done && impl_->send_short(ws_message_type::binary, data)) {
+            return ok();
+        }
+        return impl_->with_connection(
+            [&](auto& current) { return current.send_binary(data, std::move(done)); });
+    });
+}
+
+VoidResult messaging_ws_client::send_binary(std::initializer_list<std::uint8_t> data,
+                                            session::send_callback&& done) {
+    return send_binary(std::span<const std::uint8_t>(data.begin(), data.size()), std::move(done));
+}
+
+VoidResult messaging_ws_client::send_ping(std::span<const std::uint8_t> payload) {
+    return impl_->with_connection([&](auto& current) { return current.send_ping(payload); });
+}
+
+VoidResult messaging_ws_client::send_pong(std::span<const std::uint8_t> payload) {
+    return impl_->with_connection([&](auto& current) { return current.send_pong(payload); });
+}
+
+VoidResult messaging_ws_client::ping(session::ping_handler&& handler) {
+    return impl_->with_connection([&](auto& current) { return current.ping(std::move(handler)); });
+}
+
+Result<std::chrono::microseconds> messaging_ws_client::ping() {
+    return impl_->ping_and_wait();
+}
+
+VoidResult messaging_ws_client::receive_message(session::ws_receive_handler&& handler) {
+    return impl_->with_connection(
+        [&](auto& current) { return current.receive_message(std::move(handler)); });
+}
+
+VoidResult messaging_ws_client::receive_packet(session::receive_handler&& handler) {
+    return impl_->with_connection(
+        [&](auto& current) { return current.receive_packet(std::move(handler)); });
+}
+
+VoidResult messaging_ws_client::pause_receiving() {
+    return impl_->with_connection([](auto& current) { return current.pause_receiving(); });
+}
+
+VoidResult messaging_ws_client::resume_receiving() {
+    return impl_->with_connection([](auto& current) { return current.resume_receiving(); });
+}
+
+bool messaging_ws_client::is_connected() const noexcept {
+    return impl_->session().is_ok();
+}
+
+const std::string& messaging_ws_client::client_id() const noexcept {
+    return impl_->id();
+}
+
+Result<messaging_ws_client::connection_ptr> messaging_ws_client::get_connection() const {
+    return impl_->connection();
+}
+
+std::shared_ptr<const ws_rejection> messaging_ws_client::rejection() const {
+    const auto engine = impl_->engine();
+    return engine ? engine->rejection() : nullptr;
+}
+
+client_metrics messaging_ws_client::metrics() const {
+    return impl_->metrics();
+}
+
+VoidResult messaging_ws_client::set_connected_callback(connected_callback callback) {
+    return impl_->set_callback(&ws_client_callbacks::connected, callback);
+}
+
+VoidResult messaging_ws_client::assign_disconnected_callback(disconnected_callback callback) {
+    return impl_->set_callback(&ws_client_callbacks::disconnected, callback);
+}
+
+VoidResult messaging_ws_client::set_message_callback(message_callback callback) {
+    return impl_->set_callback(&ws_client_callbacks::message, callback);
+}
+
+VoidResult messaging_ws_client::assign_text_callback(text_callback callback) {
+    return impl_->set_callback(&ws_client_callbacks::text, callback);
+}
+
+VoidResult messaging_ws_client::assign_binary_callback(binary_callback callback) {
+    return impl_->set_callback(&ws_client_callbacks::binary, callback);
+}
+
+VoidResult messaging_ws_client::assign_ping_callback(binary_callback callback) {
+    return impl_->set_callback(&ws_client_callbacks::pinged, callback);
+}
+
+VoidResult messaging_ws_client::set_error_callback(error_callback callback) {
+    return impl_->set_callback(&ws_client_callbacks::failed, callback);
+}
+
+VoidResult messaging_ws_client::set_writable_callback(writable_callback callback) {
+    return impl_->set_callback(&ws_client_callbacks::writable, callback);
+}
+
+}  // namespace network_system::core

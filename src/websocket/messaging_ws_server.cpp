@@ -1,0 +1,269 @@
+#include "server/facade.h"
+#include "utils/text.h"
+#include "websocket/server_engine.h"
+#include "websocket/settings.h"
+
+#include <network_system/core/messaging_ws_server.h>
+
+#include <mutex>
+#include <utility>
+
+namespace network_system::core {
+
+class messaging_ws_server::impl final
+    : public server_facade<ws_server_engine, ws_server_callbacks> {
+public:
+    explicit impl(std::string id) : server_facade(std::move(id)) {}
+    impl(const impl&) = delete;
+    impl& operator=(const impl&) = delete;
+    ~impl() { shut_down(); }
+
+    template <typename Where>
+    VoidResult start(const ws_server_config& config, Where&& where) {
+        return detail::within_memory([&]() -> VoidResult {
+            if (auto checked = validate(config, id()); checked.is_err()) {
+                return checked;
+            }
+            const auto security = make_server_security(over_http(config.tls), id());
+            if (!security) {
+                return security.error();
+            }
+            auto started = server_facade::start(
+                server_options_of(config), security.value().get(), std::forward<Where>(where),
+                [&](auto pool, auto transports, const auto& callbacks) {
+                    return std::make_shared<ws_server_engine>(id(), config, std::move(pool),
+                                                              std::move(transports), callbacks);
+                });
+            if (started) {
+                const std::lock_guard lock(security_mutex_);
+                security_ = security.value();
+            }
+            return started;
+        });
+    }
+
+    VoidResult reload_certificates() {
+        return while_running([this](ws_server_engine&) -> VoidResult {
+            const auto current = security();
+            if (!current) {
+                return detail::failure(errc::not_supported, "the server does not speak wss", id());
+            }
+            return current->reload(id());
+        });
+    }
+
+    [[nodiscard]] ws_server_metrics metrics() const {
+        if (is_left_behind()) {
+            return {};
+        }
+        const auto current = engine();
+        ws_server_metrics all = current ? current->ws_metrics() : ws_server_metrics{};
+        if (const auto secured = security()) {
+            all.tls = secured->metrics();
+        }
+        return all;
+    }
+
+    [[nodiscard]] Result<broadcast_result> broadcast(ws_message_type type,
+                                                     std::span<const std::uint8_t> data) {
+        return while_running(
+            [&](ws_server_engine& engine) { return engine.broadcast(type, data); });
+    }
+    [[nodiscard]] Result<broadcast_result> publish(std::string_view topic, ws_message_type type,
+                                                   std::span<const std::uint8_t> data,
+                                                   const connection_ptr& except) {
+        return while_running([&](ws_server_engine& engine) {
+            return engine.publish(topic, type, data, except.get());
+        });
+    }
+
+private:
+    [[nodiscard]] std::shared_ptr<stream_security> security() const {
+        const std::lock_guard lock(security_mutex_);
+        return security_;
+    }
+
+    mutable std::mutex security_mutex_;
+    // Of the last start; null for plain TCP.
+    std::shared_ptr<stream_security> security_;
+};
+
+messaging_ws_server::messaging_ws_server(std::string server_id)
+    : impl_(std::make_unique<impl>(std::move(server_id))) {}
+
+messaging_ws_server::~messaging_ws_server() = default;
+
+VoidResult messaging_ws_server::start_server(const ws_server_config& config) {
+    return impl_->start(config, config.port);
+}
+
+VoidResult messaging_ws_server::start_server(std::uint16_t port, std::string_view path) {
+    return detail::within_memory([&]() -> VoidResult {
+        ws_server_config config;
+        config.port = port;
+        config.path = path;
+        return start_server(config);
+    });
+}
+
+VoidResult messaging_ws_server::start_server(const ws_server_config& config, listener&& taken) {
+    return impl_->start(config, std::move(taken));
+}
+
+Result<listener> messaging_ws_server::share_listener() {
+    return impl_->share_listener();
+}
+
+VoidResult messaging_ws_server::stop_accepting() {
+    return impl_->stop_accepting();
+}
+
+VoidResult messaging_ws_server::stop_server() {
+    return impl_->stop();
+}
+
+VoidResult messaging_ws_server::stop_server(session::stop_handler&& handler) {
+    return impl_->stop(handler);
+}
+
+VoidResult messaging_ws_server::wait_for_stop() {
+    return impl_->wait_for_stop();
+}
+
+bool messaging_ws_server::is_running() const noexcept {
+    return impl_->running() != nullptr;
+}
+
+std::uint16_t messaging_ws_server::local_port() const noexcept {
+    const auto current = impl_->running();
+    return current ? current->local_port() : std::uint16_t{0};
+}
+
+const std::string& messaging_ws_server::server_id() const noexcept {
+    return impl_->id();
+}
+
+VoidResult messaging_ws_server::reload_certificates() {
+    return impl_->reload_certificates();
+}
+
+VoidResult messaging_ws_server::set_accept_callback(accept_callback callback) {
+    return impl_->set_callback(&ws_server_callbacks::judge, callback);
+}
+
+VoidResult messaging_ws_server::set_connection_callback(connection_callback callback) {
+    return impl_->set_callback(&ws_server_callbacks::connected, callback);
+}
+
+VoidResult messaging_ws_server::assign_disconnection_callback(disconnection_callback callback) {
+    return impl_->set_callback(&ws_server_callbacks::disconnected, callback);
+}
+
+VoidResult messaging_ws_server::set_message_callback(message_callback callback) {
+    return impl_->set_callback(&ws_server_callbacks::message, callback);
+}
+
+VoidResult messaging_ws_server::assign_text_callback(text_callback callback) {
+    return impl_->set_callback(&ws_server_callbacks::text, callback);
+}
+
+VoidResult messaging_ws_server::assign_binary_callback(binary_callback callback) {
+    return impl_->set_callback(&ws_server_callbacks::binary, callback);
+}
+
+VoidResult messaging_ws_server::assign_ping_callback(binary_callback callback) {
+    return impl_->set_callback(&ws_server_callbacks::pinged, callback);
+}
+
+VoidResult messaging_ws_server::set_error_callback(error_callback callback) {
+    return impl_->set_callback(&ws_server_callbacks::failed, callback);
+}
+
+VoidResult messaging_ws_server::set_writable_callback(connection_callback callback) {
+    return impl_->set_callback(&ws_server_callbacks::writable, callback);
+}
+
+VoidResult messaging_ws_server::set_handshake_callback(handshake_callback callback) {
+    return impl_->set_callback(&ws_server_callbacks::handshake, callback);
+}
+
+VoidResult messaging_ws_server::set_http_callback(http_callback callback) {
+    return impl_->set_callback(&ws_server_callbacks::http, callback);
+}
+
+Result<broadcast_result> messaging_ws_server::broadcast_text(std::string_view text) {
+    return impl_->broadcast(ws_message_type::text, bytes_of(text));
+}
+
+Result<broadcast_result> messaging_ws_server::broadcast_binary(std::span<const std::uint8_t> data) {
+    return impl_->broadcast(ws_message_type::binary, data);
+}
+
+Result<broadcast_result> messaging_ws_server::broadcast_binary(
+    std::initializer_list<std::uint8_t> data) {
+    return broadcast_binary(std::span<const std::uint8_t>(data.begin(), data.size()));
+}
+
+VoidResult messaging_ws_server::subscribe(const connection_ptr& connection,
+                                          std::string_view topic) {
+    return impl_->while_running(
+        [&](ws_server_engine& engine) { return engine.subscribe(connection, topic); });
+}
+
+VoidResult messaging_ws_server::unsubscribe(const connection_ptr& connection,
+                                            std::string_view topic) {
+    return impl_->while_running(
+        [&](ws_server_engine& engine) { return engine.unsubscribe(connection, topic); });
+}
+
+Result<broadcast_result> messaging_ws_server::publish_text(std::string_view topic,
+                                                           std::string_view text,
+                                                           const connection_ptr& except) {
+    return impl_->publish(topic, ws_message_type::text, bytes_of(text), except);
+}
+
+Result<broadcast_result> messaging_ws_server::publish_binary(std::string_view topic,
+                                                             std::span<const std::uint8_t> data,
+                                                             const connection_ptr& except) {
+    return impl_->publish(topic, ws_message_type::binary, data, except);
+}
+
+std::size_t messaging_ws_server::subscriber_count(std::string_view topic) const {
+    const auto current = impl_->running();
+    return current ? current->subscriber_count(topic) : 0;
+}
+
+Result<messaging_ws_server::connection_ptr> messaging_ws_server::get_connection(
+    std::string_view connection_id) const {
+    return impl_->while_running([&](ws_server_engine& engine) {
+        return engine.sessions().find_session(connection_id).map(as_connection);
+    });
+}
+
+std::vector<messaging_ws_server::connection_ptr> messaging_ws_server::get_all_connections() const {
+    std::vector<connection_ptr> all;
+    if (const auto current = impl_->running()) {
+        const auto sessions = current->sessions().snapshot();
+        all.reserve(sessions->size());
+        for (const auto& each : *sessions) {
+            all.push_back(as_connection(each));
+        }
+    }
+    return all;
+}
+
+std::size_t messaging_ws_server::connection_count() const {
+    const auto current = impl_->engine();
+    return current ? current->sessions().session_count() : 0;
+}
+
+ws_server_metrics messaging_ws_server::metrics() const {
+    return impl_->metrics();
+}
+
+session_manager_stats messaging_ws_server::session_stats() const {
+    const auto current = impl_->running();
+    return current ? current->sessions().get_stats() : session_manager_stats{};
+}
+
+}  // namespace network_system::core

@@ -1,0 +1,85 @@
+#include "websocket/reconnection.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace network_system::core {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr unsigned request_timeout = 408;
+constexpr unsigned too_early = 425;
+constexpr unsigned too_many_requests = 429;
+constexpr unsigned service_unavailable = 503;
+
+/// Whether the same request may be answered otherwise later, without anybody changing anything.
+bool is_temporary(unsigned status) noexcept {
+    return status >= 500 || status == request_timeout || status == too_early ||
+           status == too_many_requests;
+}
+
+/// The largest duration when the product is beyond it.
+milliseconds twice(milliseconds one) noexcept {
+    return one < milliseconds::max() / 2 ? 2 * one : milliseconds::max();
+}
+
+/// What the server asks for, at most the limit.
+milliseconds bounded(seconds asked, milliseconds limit) noexcept {
+    // Compared in the coarser unit: not all of it can be said in milliseconds.
+    return asked < std::chrono::floor<seconds>(limit) ? milliseconds(asked) : limit;
+}
+
+}  // namespace
+
+ws_reconnection::ws_reconnection(const ws_reconnect_config& config) noexcept
+    : config_(config), policy_({config.initial_delay, config.max_delay, config.factor,
+                                config.max_attempts, config.stable_after}) {}
+
+requested_pause ws_reconnection::try_again() const noexcept {
+    return {config_.try_again_delay, twice(config_.try_again_delay)};
+}
+
+std::optional<requested_pause> ws_reconnection::pause_after(
+    const ws_rejection& answer) const noexcept {
+    if (answer.retry_after && config_.max_retry_after > milliseconds{0}) {
+        return requested_pause{bounded(*answer.retry_after, config_.max_retry_after), {}};
+    }
+    if (answer.status == service_unavailable || answer.status == too_many_requests) {
+        return try_again();
+    }
+    return std::nullopt;
+}
+
+bool ws_reconnection::lost(bool is_own, ws_close_code code, detail::steady_time now) noexcept {
+    requested_.reset();
+    if (is_own || code == ws_close_code::normal) {
+        return false;
+    }
+    if (code == ws_close_code::service_restart) {
+        requested_ = {config_.restart_delay_least, config_.restart_delay_most};
+    } else if (code == ws_close_code::try_again_later) {
+        requested_ = try_again();
+    }
+    return policy_.failed(now);
+}
+
+bool ws_reconnection::failed(const ws_rejection* answer, detail::steady_time now) noexcept {
+    requested_.reset();
+    if (answer != nullptr) {
+        const bool is_wanted = config_.after_rejection && answer->status / 100 == 4;
+        if (!is_temporary(answer->status) && !is_wanted) {
+            return false;
+        }
+        requested_ = pause_after(*answer);
+    }
+    return policy_.failed(now);
+}
+
+milliseconds ws_reconnection::next_pause(std::uint64_t random) noexcept {
+    return policy_.next_pause(random, std::exchange(requested_, std::nullopt));
+}
+
+}  // namespace network_system::core

@@ -1,0 +1,282 @@
+#include "websocket/server_engine.h"
+
+#include "utils/on_exception.h"
+#include "websocket/closing.h"
+#include "websocket/settings.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace network_system::core {
+namespace {
+
+/// Empty for every path.
+std::vector<std::string> paths_of(const ws_server_config& config) {
+    if (config.path.empty()) {
+        return {};
+    }
+    std::vector<std::string> paths = config.more_paths;
+    paths.push_back(config.path);
+    return paths;
+}
+
+void increment(std::atomic<std::uint64_t>& counter) noexcept {
+    counter.fetch_add(1, std::memory_order_relaxed);
+}
+
+template <typename Use>
+void with_connection(const session::session_ptr& who, const Use& use) {
+    session::websocket_session::with_connection(who, use);
+}
+
+constexpr const char* unwanted = "The server does not take this connection.\n";
+constexpr const char* no_room = "The server is full or stopping.\n";
+constexpr const char* nothing_here = "Nothing is served here.\n";
+
+}  // namespace
+
+ws_server_engine::ws_server_engine(const std::string& name, const ws_server_config& config,
+                                   std::shared_ptr<runtime::io_pool> pool,
+                                   transport::transport_factory transports,
+                                   std::shared_ptr<const ws_server_callbacks> callbacks)
+    : server_engine(name, server_options_of(config), std::move(pool), std::move(transports)),
+      terms_(terms_of(config)), handshake_timeout_(config.handshake_timeout),
+      paths_(paths_of(config)), subprotocols_(config.subprotocols),
+      callbacks_(std::move(callbacks)) {
+    // For those beyond the surplus that is heard; with TLS they get an alert.
+    const std::string full = websocket::encode_response(websocket::http_error{503, no_room});
+    const std::string rejected = websocket::encode_response(websocket::http_error{403, unwanted});
+    refuse_with({full.begin(), full.end()}, {rejected.begin(), rejected.end()});
+}
+
+std::shared_ptr<session::stream_session> ws_server_engine::new_session(
+    std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+    session::session_setup& setup) {
+    setup.handshake_deadline = runtime::after(over->where()->now(), handshake_timeout_);
+    return std::make_shared<session::websocket_session>(std::move(over), std::move(host), setup,
+                                                        terms_);
+}
+
+Result<encoded_message> ws_server_engine::encode(ws_message_type type,
+                                                 std::span<const std::uint8_t> data) {
+    return encode_with(session::message_encoder(websocket::role::server), type, data);
+}
+
+void ws_server_engine::refuse(runtime::unique_socket socket, const endpoint& peer, standing as) {
+    {
+        const std::lock_guard lock(arrivals_mutex_);
+        if (surplus_ >= max_surplus) {
+            server_engine::refuse(std::move(socket), peer, as);
+            return;
+        }
+        ++surplus_;
+    }
+    const detail::on_exception undo([&] { give_back(peer, as); });
+    hand_over(std::move(socket), peer, as, nullptr);
+}
+
+void ws_server_engine::enter(const session_ptr& who, standing as) {
+    const std::lock_guard lock(arrivals_mutex_);
+    arrivals_.emplace(who.get(), arrival{who, as});
+}
+
+void ws_server_engine::give_back(const endpoint& peer, standing as) noexcept {
+    if (as != standing::admitted) {
+        const std::lock_guard lock(arrivals_mutex_);
+        --surplus_;
+    }
+    server_engine::give_back(peer, as);
+}
+
+void ws_server_engine::promote(const session_ptr& who) {
+    register_session(who);
+    const std::lock_guard lock(arrivals_mutex_);
+    arrivals_.erase(who.get());
+}
+
+server_engine::standing ws_server_engine::leave(const session_ptr& who) noexcept {
+    const std::lock_guard lock(arrivals_mutex_);
+    const auto found = arrivals_.find(who.get());
+    if (found == arrivals_.end()) {
+        return server_engine::leave(who);
+    }
+    const arrival left = std::move(found->second);
+    arrivals_.erase(found);
+    surplus_ -= left.as == standing::admitted ? 0 : 1;
+    return left.as;
+}
+
+void ws_server_engine::end_sessions(runtime::steady_time deadline) {
+    sessions().for_each([&](const session_ptr& each) {
+        auto& open = session::websocket_session::of(*each);
+        (void)open.close(ws_close_code::going_away, {});
+        open.end_by(deadline);
+    });
+    std::vector<session_ptr> arriving;
+    {
+        const std::lock_guard lock(arrivals_mutex_);
+        for (const auto& [key, each] : arrivals_) {
+            arriving.push_back(each.who);
+        }
+    }
+    for (const session_ptr& each : arriving) {
+        session::stream_session::of(*each).end_by(deadline);
+    }
+}
+
+void ws_server_engine::tell_error(std::error_code error) {
+    callbacks_->failed({}, error);
+}
+
+bool ws_server_engine::is_served(std::string_view path) const {
+    return paths_.empty() || std::find(paths_.begin(), paths_.end(), path) != paths_.end();
+}
+
+std::string_view ws_server_engine::choose_subprotocol(const ws_request& request) const {
+    for (const std::string_view offered : request.subprotocols()) {
+        if (std::find(subprotocols_.begin(), subprotocols_.end(), offered) != subprotocols_.end()) {
+            return offered;
+        }
+    }
+    return {};
+}
+
+void ws_server_engine::on_refused(const session_ptr&, unsigned status) noexcept {
+    switch (status) {
+        case 408: increment(counters_.timeout); break;
+        case 414:
+        case 431: increment(counters_.size); break;
+        case 426: increment(counters_.upgrade); break;
+        case 503: increment(counters_.unavailable); break;
+        default: increment(counters_.request); break;
+    }
+}
+
+std::optional<websocket::http_error> ws_server_engine::refusal_of(const session_ptr& who) {
+    const std::lock_guard lock(arrivals_mutex_);
+    const auto found = arrivals_.find(who.get());
+    const auto as = found != arrivals_.end() ? found->second.as : standing::admitted;
+    if (as == standing::rejected) {
+        return websocket::http_error{403, unwanted};
+    }
+    if (as == standing::surplus || is_stopping()) {
+        increment(counters_.unavailable);
+        return websocket::http_error{503, no_room};
+    }
+    return std::nullopt;
+}
+
+void ws_server_engine::on_handshake(const session_ptr& who, const ws_request& request,
+                                    ws_handshake_answer& answer) {
+    if (const auto refusal = refusal_of(who)) {
+        answer.reject(refusal->status, std::string(refusal->text));
+    } else if (!is_served(request.path())) {
+        answer.reject(404, nothing_here);
+        increment(counters_.path);
+    } else {
+        decide(who, request, answer);
+    }
+}
+
+void ws_server_engine::decide(const session_ptr& who, const ws_request& request,
+                              ws_handshake_answer& answer) {
+    answer.accept(choose_subprotocol(request));
+    callbacks_->handshake(request, who->remote_endpoint(), answer);
+    if (!answer.is_accepted()) {
+        increment(counters_.by_callback);
+    } else if (websocket::encode_accept(request, answer.subprotocol(), answer.headers())) {
+        promote(who);
+    }
+    // Else it is answered with 500, and nobody is to find it among the connections.
+}
+
+void ws_server_engine::on_http_request(const session_ptr& who, const ws_request& request,
+                                       http_response& answer) {
+    if (const auto refusal = refusal_of(who)) {
+        answer = {refusal->status, {}, std::string(refusal->text)};
+        return;
+    }
+    const bool is_known = is_served(request.path());
+    if (!is_known) {
+        answer = {404, {}, nothing_here};
+    }
+    if (callbacks_->http) {
+        increment(counters_.http_answers);
+        callbacks_->http(request, who->remote_endpoint(), answer);
+    } else {
+        increment(is_known ? counters_.upgrade : counters_.path);
+    }
+}
+
+void ws_server_engine::on_open(const session_ptr& who) {
+    increment(counters_.handshakes);
+    with_connection(who, [this](const connection_ptr& it) { callbacks_->connected(it); });
+}
+
+void ws_server_engine::on_message(const session_ptr& who, session::message_kind kind,
+                                  std::span<const std::uint8_t> data) {
+    with_connection(who, [&](const connection_ptr& from) {
+        ws_server_engine::on_ws_message(who, from, kind, data);
+    });
+}
+
+void ws_server_engine::on_ws_message(const session_ptr& who, const connection_ptr& from,
+                                     session::message_kind kind,
+                                     std::span<const std::uint8_t> data) {
+    const ws_message message{kind, data};
+    if (!reads(*callbacks_, message)) {
+        note_unread(who,
+                    message.is_text() ? "message or text message" : "message or binary message");
+        return;
+    }
+    callbacks_->message(from, message);
+    if (message.is_text()) {
+        callbacks_->text(from, message.text());
+    } else {
+        callbacks_->binary(from, data);
+    }
+}
+
+void ws_server_engine::on_ping(const session_ptr& who, std::span<const std::uint8_t> payload) {
+    with_connection(who, [&](const connection_ptr& from) { callbacks_->pinged(from, payload); });
+}
+
+void ws_server_engine::on_writable(const session_ptr& who) {
+    with_connection(who, [this](const connection_ptr& it) { callbacks_->writable(it); });
+}
+
+void ws_server_engine::on_closed(const session_ptr& who, std::error_code reason, bool was_open) {
+    if (reason && reason != errc::handshake_rejected) {
+        callbacks_->failed(who->id(), reason);
+    }
+    // The error callback may have destroyed the server.
+    if (was_open && callbacks_->disconnected && gate()->is_open()) {
+        const ws_closing closing(session::websocket_session::of(*who), reason);
+        callbacks_->disconnected(who->id(), closing.code, closing.reason);
+    }
+}
+
+void ws_server_engine::on_gone(const session_ptr& who, std::error_code reason,
+                               const session::session_metrics& totals) noexcept {
+    // A refusal is an answer, with counters of its own, and no failure.
+    server_engine::on_gone(who, reason == errc::handshake_rejected ? std::error_code{} : reason,
+                           totals);
+}
+
+ws_server_metrics ws_server_engine::ws_metrics() const {
+    const auto read = [](const auto& counter) { return counter.load(std::memory_order_relaxed); };
+    ws_server_metrics all;
+    static_cast<server_metrics&>(all) = metrics();
+    all.handshakes = read(counters_.handshakes);
+    all.http_answers = read(counters_.http_answers);
+    all.rejected_by_callback = read(counters_.by_callback);
+    all.rejected_path = read(counters_.path);
+    all.rejected_unavailable = read(counters_.unavailable);
+    all.rejected_upgrade = read(counters_.upgrade);
+    all.rejected_size = read(counters_.size);
+    all.rejected_timeout = read(counters_.timeout);
+    all.rejected_request = read(counters_.request);
+    return all;
+}
+
+}  // namespace network_system::core

@@ -1,0 +1,257 @@
+// The life of a WebSocket, its end, and what is sent beside messages.
+#include "websocket/session.h"
+
+#include "utils/failure.h"
+#include "websocket/opening.h"
+
+#include <network_system/internal/utf8.h>
+
+#include <fmt/format.h>
+
+#include <array>
+#include <utility>
+
+namespace network_system::session {
+namespace {
+
+using websocket::opcode;
+
+websocket::role side_of(session_role role) noexcept {
+    return role == session_role::server ? websocket::role::server : websocket::role::client;
+}
+
+/// What a session that closes for a reason of its own tells the peer.
+struct farewell {
+    ws_close_code code;
+    std::string_view text;
+    bool waits;
+};
+farewell farewell_for(std::error_code reason) noexcept {
+    if (!reason) {
+        return {ws_close_code::normal, {}, true};
+    }
+    if (reason == errc::session_expired) {
+        return {ws_close_code::going_away, "idle for too long", true};
+    }
+    if (reason == errc::send_buffer_full) {
+        return {ws_close_code::policy_violation, "too slow a reader", false};
+    }
+    return {ws_close_code::internal_error, {}, false};
+}
+
+}  // namespace
+
+websocket_session::websocket_session(std::shared_ptr<transport::transport> over,
+                                     std::shared_ptr<session_host> host, const session_setup& setup,
+                                     std::shared_ptr<const websocket_terms> terms)
+    : messaging_session(next_id(), setup.remote, setup.local),
+      stream_session(std::move(over), std::move(host), setup, message_encoder(side_of(setup.role))),
+      terms_(std::move(terms)), decoder_(side_of(setup.role), config().max_message_size) {
+    forbid_sends();
+}
+
+websocket_session::~websocket_session() = default;
+
+void websocket_session::before_start() {
+    connection_ = {self(), this};
+}
+
+void websocket_session::let_go() {
+    loop().retire(std::move(connection_));
+}
+
+const ws_request& websocket_session::request() const noexcept {
+    static const ws_request none;
+    return agreed_ ? agreed_->request : none;
+}
+
+std::string_view websocket_session::subprotocol() const noexcept {
+    return agreed_ ? std::string_view(agreed_->subprotocol) : std::string_view{};
+}
+
+std::string websocket_session::close_reason() const {
+    if (close_code() != ws_close_code::abnormal) {
+        return *peer_reason_;
+    }
+    return is_gone() ? noted_failure() : std::string{};
+}
+
+std::string websocket_session::failure_text() const {
+    std::string text = stream_session::failure_text();
+    if (text.empty() && awaits_answer() && !is_tls_pending()) {
+        text = no_answer("the connection ended before the answer to the HTTP request");
+    }
+    return text;
+}
+
+std::optional<websocket::masking_key> websocket_session::key() const noexcept {
+    return encoder().is_masked() ? std::optional(next_key()) : std::nullopt;
+}
+
+bool websocket_session::write_control(opcode type, std::span<const std::uint8_t> payload) {
+    return send_control(websocket::encode_control(type, payload, key()).view());
+}
+
+bool websocket_session::write_ping(std::uint64_t token) {
+    std::array<std::uint8_t, sizeof token> payload;
+    protocol::put(payload.data(), token);
+    return write_control(opcode::ping, payload);
+}
+
+VoidResult websocket_session::send_ping(std::span<const std::uint8_t> payload) {
+    return send_control_frame(opcode::ping, payload);
+}
+
+VoidResult websocket_session::send_pong(std::span<const std::uint8_t> payload) {
+    return send_control_frame(opcode::pong, payload);
+}
+
+VoidResult websocket_session::send_control_frame(opcode type,
+                                                 std::span<const std::uint8_t> payload) {
+    return detail::within_memory([&]() -> VoidResult {
+        if (payload.size() > websocket::max_control_payload) {
+            return detail::failure(errc::invalid_argument,
+                                   fmt::format("a ping or pong of {} bytes, over the limit of {}",
+                                               payload.size(), websocket::max_control_payload),
+                                   id());
+        }
+        if (!may_send() || !loop().belongs_here()) {
+            return closed_error();
+        }
+        if (loop().runs_here()) {
+            (void)write_control(type, payload);
+            return ok();
+        }
+        post_own([this, type, copy = std::vector<std::uint8_t>(payload.begin(), payload.end())] {
+            if (!is_closing()) {
+                (void)write_control(type, copy);
+            }
+        });
+        return ok();
+    });
+}
+
+VoidResult websocket_session::close(ws_close_code code, std::string_view reason) {
+    return detail::within_memory([&]() -> VoidResult {
+        if (!websocket::may_be_sent(code)) {
+            return detail::failure(
+                errc::invalid_argument,
+                fmt::format("close code {} must not be sent", static_cast<unsigned>(code)), id());
+        }
+        if (reason.size() > websocket::max_close_reason || !internal::is_utf8(reason)) {
+            return detail::failure(errc::invalid_argument,
+                                   "a close reason is UTF-8 of at most 123 bytes", id());
+        }
+        if (!loop().belongs_here()) {
+            return closed_error();
+        }
+        if (loop().runs_here()) {
+            mark_stopped();
+            end_with(code, reason, true, {});
+        } else {
+            post_own([this, code, text = std::string(reason)] { end_with(code, text, true, {}); });
+            mark_stopped();
+        }
+        return ok();
+    });
+}
+
+VoidResult websocket_session::send_request(std::span<const std::uint8_t>, std::chrono::milliseconds,
+                                           operation_id, response_handler&) {
+    return detail::failure(errc::not_supported, "WebSocket has no requests", id());
+}
+
+VoidResult websocket_session::send_response(std::uint64_t, int, std::span<const std::uint8_t>) {
+    return detail::failure(errc::not_supported, "WebSocket has no requests", id());
+}
+
+void websocket_session::end_with(ws_close_code code, std::string_view text, bool waits,
+                                 std::error_code reason) {
+    if (!is_closing()) {
+        or_abort([&] {
+            ending_ = std::make_unique<ending>(ending{code, std::string(text), waits});
+        });
+        begin_close(reason);
+    }
+}
+
+void websocket_session::finish(std::error_code reason) {
+    if (!is_open()) {
+        finish_handshake(reason);
+        return;
+    }
+    if (!ending_) {
+        const farewell said = farewell_for(reason);
+        ending_ = std::make_unique<ending>(ending{said.code, std::string(said.text), said.waits});
+    }
+    was_closed_here_ = ending_->waits && !reason;
+    ending_->reason = reason;
+    if (ending_->code != ws_close_code::abnormal) {
+        under().queue().append(websocket::encode_close(ending_->code, ending_->text, key()).view());
+    }
+    if (!ending_->waits) {
+        close_stream(reason);
+        return;
+    }
+    publish_queued();
+    under().set_reading(transport::reading::on);
+    under().set_deadline(first_look());
+    under().request_flush();
+}
+
+void websocket_session::stop_waiting(std::error_code reason) {
+    ending_->waits = false;
+    close_stream(reason);
+}
+
+void websocket_session::close_stream(std::error_code reason) {
+    // A frame cannot say "abnormal": the peer has closed when there is another code.
+    close_transport(reason, close_code() != ws_close_code::abnormal
+                                ? transport::peer_state::is_done
+                                : transport::peer_state::speaks);
+}
+
+void websocket_session::limit_end(runtime::steady_time deadline) {
+    if (is_waiting()) {
+        under().set_deadline(deadline);
+    } else {
+        stream_session::limit_end(deadline);
+    }
+}
+
+void websocket_session::on_deadline() {
+    if (is_waiting()) {
+        const auto answers = std::exchange(ending_->answers, 0);
+        if (const auto next = more_time(answers); next > loop().now()) {
+            under().set_deadline(next);
+            return;
+        }
+        note_failure("the close was not answered");
+        abort(ending_->reason ? ending_->reason : make_error_code(errc::connection_timeout));
+        return;
+    }
+    stream_session::on_deadline();
+}
+
+/// Once it is over: then it was no longer than the clock has run, and cannot overflow.
+std::chrono::milliseconds websocket_session::pong_patience() const noexcept {
+    return config().pong_timeout.count() > 0 ? config().pong_timeout
+                                             : config().ping_interval * config().max_missed_pings;
+}
+
+void websocket_session::give_up() {
+    if (is_open()) {
+        note_failure(fmt::format("no pong within {} ms", pong_patience().count()));
+    } else if (awaits_answer() && !is_tls_pending()) {
+        note_failure(no_answer("no answer to the HTTP request before connect_timeout"));
+    } else {
+        note_failure(is_tls_pending() ? no_tls_yet() : "no complete request before the deadline");
+    }
+    if (role() == session_role::server && opening_) {
+        refuse({408, "The request took too long."}, errc::connection_timeout);
+        return;
+    }
+    stream_session::give_up();
+}
+
+}  // namespace network_system::session

@@ -1,0 +1,214 @@
+// The opening handshake of a WebSocket, on both sides.
+#include "utils/failure.h"
+#include "utils/first_bytes.h"
+#include "utils/log.h"
+#include "websocket/opening.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <utility>
+
+namespace network_system::session {
+namespace {
+
+constexpr websocket::http_error cannot_answer{500, "The server cannot answer."};
+
+transport::bytes_view bytes_of(std::string_view text) noexcept {
+    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+/// What this side has asked, as a server would see it.
+ws_request asked(std::string_view head) {
+    websocket::request_parser parser({head.size(), head.size(), head.size()});
+    (void)parser.consume(bytes_of(head));
+    return parser.take_request();
+}
+
+}  // namespace
+
+void websocket_session::on_open() {
+    log_handshake();
+    if (role() == session_role::server) {
+        opening_ = std::make_unique<opening>(opening{websocket::request_parser(terms_->limits)});
+    } else {
+        begin_asking();
+    }
+}
+
+void websocket_session::begin_asking() {
+    websocket::handshake_key key;
+    for (std::size_t i = 0; i < key.size(); i += sizeof(std::uint32_t)) {
+        const std::uint32_t drawn = loop().secret();
+        std::memcpy(key.data() + i, &drawn, sizeof drawn);
+    }
+    const auto head = websocket::encode_request(terms_->asks, key);
+    if (!head) {
+        note_failure(head.error().message);
+        begin_close(errc::invalid_argument);
+        return;
+    }
+    opening_ = std::make_unique<opening>(opening{
+        websocket::response_parser(terms_->asks, key, terms_->limits), asked(head.value())});
+    under().queue().append(bytes_of(head.value()));
+    publish_queued();
+    under().request_flush();
+}
+
+std::span<std::uint8_t> websocket_session::take_handshake(std::span<std::uint8_t> bytes) {
+    keep_first_bytes(bytes);
+    const std::size_t used =
+        std::visit([bytes](auto& parser) { return parser.consume(bytes); }, opening_->parser);
+    if (role() == session_role::server) {
+        judge_request();
+    } else {
+        judge_response();
+    }
+    return bytes.subspan(used);
+}
+
+void websocket_session::judge_request() {
+    auto& parser = std::get<websocket::request_parser>(opening_->parser);
+    using status = websocket::request_parser::status;
+    switch (parser.state()) {
+        case status::incomplete: return;
+        case status::refused: refuse(parser.error(), errc::handshake_rejected); return;
+        case status::plain: {
+            const ws_request request = parser.take_request();
+            http_response response{426, {}, "This is a WebSocket server.\n"};
+            host().on_http_request(self(), request, response);
+            if (takes_more()) {
+                answer_http(websocket::encode_response(response, request.method() == "HEAD"),
+                            response.status);
+            }
+            return;
+        }
+        case status::upgrade: {
+            ws_request request = parser.take_request();
+            ws_handshake_answer answer;
+            answer.set_user_data(user_data());
+            host().on_handshake(self(), request, answer);
+            if (!takes_more()) {
+                return;
+            }
+            if (answer.is_accepted()) {
+                accept(std::move(request), answer);
+            } else {
+                answer_http(websocket::encode_rejection(answer.rejection()),
+                            answer.rejection().status);
+            }
+        }
+    }
+}
+
+void websocket_session::accept(ws_request&& request, const ws_handshake_answer& answer) {
+    const auto head = websocket::encode_accept(request, answer.subprotocol(), answer.headers());
+    if (!head) {
+        host().on_refused(self(), cannot_answer.status);
+        refuse_answer(head.error());
+        return;
+    }
+    set_user_data(answer.user_data());
+    under().queue().append(bytes_of(head.value()));
+    publish_queued();
+    under().request_flush();
+    open_with(std::move(request), answer.subprotocol());
+}
+
+std::shared_ptr<const ws_rejection> websocket_session::rejection() const {
+    return is_gone() && opening_ ? opening_->rejection : nullptr;
+}
+
+std::string websocket_session::no_answer(std::string_view what) const {
+    return fmt::format("{}: {}; check the port, and whether the server speaks TLS there "
+                       "(ws_client_config::tls)",
+                       what, detail::describe_received(first_bytes()));
+}
+
+void websocket_session::judge_response() {
+    auto& parser = std::get<websocket::response_parser>(opening_->parser);
+    using status = websocket::response_parser::status;
+    switch (parser.state()) {
+        case status::incomplete: return;
+        case status::rejected:
+            note_failure(detail::protocol_begun_by(first_bytes()) == "HTTP"
+                             ? parser.reason()
+                             : no_answer(parser.reason()));
+            if (parser.http_status() != 0) {
+                auto retry_after = parser.retry_after(loop().wall_clock());
+                opening_->rejection = std::make_shared<const ws_rejection>(
+                    ws_rejection{parser.http_status(), parser.take_head(), retry_after});
+            }
+            begin_close(errc::handshake_rejected);
+            return;
+        case status::accepted:
+            open_with(std::move(opening_->request), std::string(parser.subprotocol()));
+    }
+}
+
+void websocket_session::open_with(ws_request&& request, std::string_view subprotocol) {
+    if (detail::is_logged(log_level::debug)) {
+        detail::log(log_level::debug, writer(), "WebSocket handshake: path '{}'{}{}",
+                    request.path(), subprotocol.empty() ? "" : ", subprotocol ", subprotocol);
+    }
+    if (terms_->keep_request || !subprotocol.empty()) {
+        agreed_ = std::make_unique<const agreement>(agreement{
+            terms_->keep_request ? std::move(request) : ws_request{}, std::string(subprotocol)});
+    }
+    opening_.reset();
+    allow_sends();
+    open();
+}
+
+void websocket_session::answer_http(const Result<std::string>& whole, unsigned status) {
+    if (!whole) {
+        refuse_answer(whole.error());
+    } else if (status >= 400) {
+        note_failure(fmt::format("answered HTTP {}", status));
+        answer_http(whole.value(), errc::handshake_rejected);
+    } else {
+        answer_http(whole.value(), std::error_code{});
+    }
+}
+
+/// What the application wants to answer is nothing that HTTP knows. That is its fault, not the
+/// client's: it is told.
+void websocket_session::refuse_answer(const error_info& why) {
+    detail::log_limited(detail::log_kind::unusable_answer, writer(), "{}", why.message);
+    note_failure(why.message);
+    answer_http(websocket::encode_response(cannot_answer), errc::invalid_argument);
+}
+
+void websocket_session::refuse(const websocket::http_error& error, errc reason) {
+    // The text may be the parser's, which goes with the answer.
+    const std::string whole = websocket::encode_response(error);
+    const auto spoken = detail::protocol_begun_by(first_bytes());
+    note_failure(fmt::format(
+        "answered HTTP {}: {}{}", error.status, error.text,
+        spoken.empty() || spoken == "HTTP" ? "" : ": " + detail::describe_received(first_bytes())));
+    host().on_refused(self(), error.status);
+    if (reason == errc::handshake_rejected) {
+        // What is no proper request is a violation; what the application answers is none.
+        detail::log_limited(detail::log_kind::violation, writer(), "{}", noted_failure());
+    }
+    answer_http(whole, reason);
+}
+
+void websocket_session::answer_http(std::string_view whole, std::error_code reason) {
+    under().queue().append(bytes_of(whole));
+    opening_.reset();
+    begin_close(reason);
+}
+
+void websocket_session::finish_handshake(std::error_code reason) {
+    // A request that nobody has answered: the server stops, or its callback threw.
+    if (role() == session_role::server && opening_) {
+        const auto error =
+            reason ? cannot_answer : websocket::http_error{503, "The server is stopping."};
+        host().on_refused(self(), error.status);
+        under().queue().append(bytes_of(websocket::encode_response(error)));
+    }
+    close_stream(reason);
+}
+
+}  // namespace network_system::session

@@ -1,0 +1,39 @@
+#pragma once
+
+#include "websocket/terms.h"
+
+#include <network_system/core/ws_options.h>
+#include <network_system/session/ws_message.h>
+#include <network_system/utils/result_types.h>
+
+#include <memory>
+#include <string_view>
+
+namespace network_system::core {
+
+// What the configurations of WebSocket servers and clients say, in the words of the engines and
+// sessions.
+
+[[nodiscard]] server_options server_options_of(const ws_server_config& config);
+[[nodiscard]] client_options client_options_of(const ws_client_config& config);
+
+[[nodiscard]] std::shared_ptr<const session::websocket_terms> terms_of(
+    const ws_server_config& config);
+/// What the client asks for is in it.
+[[nodiscard]] std::shared_ptr<const session::websocket_terms> terms_of(
+    const ws_client_config& config);
+
+/// What is wrong with the configuration, beyond what the options it stands for are checked for.
+/// Error: `invalid_argument`.
+[[nodiscard]] VoidResult validate(const ws_server_config& config, std::string_view source);
+[[nodiscard]] VoidResult validate(const ws_client_config& config, std::string_view source);
+
+/// Whether there is a callback for the message, among those of a server or client.
+template <typename Callbacks>
+[[nodiscard]] bool reads(const Callbacks& callbacks, const ws_message& message) noexcept {
+    return static_cast<bool>(callbacks.message) ||
+           (message.is_text() ? static_cast<bool>(callbacks.text)
+                              : static_cast<bool>(callbacks.binary));
+}
+
+}  // namespace network_system::core
