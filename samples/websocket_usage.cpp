@@ -9,12 +9,12 @@
 
 #if NETWORK_SYSTEM_WITH_WEBSOCKET
 
-#if NETWORK_SYSTEM_WITH_TLS
-#include "support/tls_authority.h"
-#endif
-
 #include <network_system/core/messaging_ws_client.h>
 #include <network_system/core/messaging_ws_server.h>
+
+#if NETWORK_SYSTEM_WITH_TLS
+#include <network_system/testing/certificates.h>
+#endif
 
 #include <cstdint>
 #include <future>
@@ -127,13 +127,13 @@ void show_broadcast(messaging_ws_server& server) {
 
 #if NETWORK_SYSTEM_WITH_TLS
 void show_wss() {
-    const auto& authority = network_system::testing::test_authority::shared();
-    const auto files = authority.issue_local("websocket");
+    const auto authority =
+        sample::require(network_system::testing::certificate_authority::create(), "create");
+    const auto identity = sample::require(authority.issue_server(), "issue_server");
     // [readme:wss]
     ws_server_config at_server;
     at_server.tls.emplace();
-    at_server.tls->identity.certificate_file = files.certificate;
-    at_server.tls->identity.key_file = files.key;
+    at_server.tls->identity = identity;  // the files of the certificate and of its key
 
     ws_client_config at_client;
     at_client.host = "localhost";
