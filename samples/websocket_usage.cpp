@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <future>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -74,17 +75,26 @@ void set_up(messaging_ws_server& server) {
 }
 
 void show_chat(std::uint16_t port) {
+    // [readme:websocket_client]
+    ws_client_config config;
+    config.host = "localhost";
+    config.port = port;
+    config.headers = {{"X-Name", "ada"}};
+    config.subprotocols = {"chat.v2", "chat.v1"};
+
     std::promise<std::string> heard;
     std::promise<std::size_t> returned;
-    // [readme:websocket_client]
     messaging_ws_client client("client");
     client.set_text_message_callback(
         [&](std::string_view text) { heard.set_value(std::string(text)); });
     client.set_binary_message_callback(
         [&](std::span<const std::uint8_t> data) { returned.set_value(data.size()); });
-    sample::require(client.start_client(to(port, "ada")), "start_client");
-    sample::require(client.send_text("hello"), "send_text");
-    sample::require(client.send_binary({1, 2, 3}), "send_binary");
+    if (auto started = client.start_client(config); !started) {
+        throw std::runtime_error(started.error().message);
+    }
+    // A send that cannot be queued says so at once: `if (auto sent = ...; !sent)`.
+    (void)client.send_text("hello");
+    (void)client.send_binary({1, 2, 3});
     // [/readme:websocket_client]
     std::cout << "client: heard \"" << sample::await(heard.get_future(), "the text") << "\"\n";
     sample::expect(sample::await(returned.get_future(), "the bytes") == 3, "as many bytes as sent");
