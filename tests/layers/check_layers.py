@@ -16,6 +16,7 @@ Rules:
   7. src/CMakeLists.txt lists exactly the .cpp files under src/.
   8. A duration is added to a time by utils/deadline.h: a plain sum of one of a user's would overflow.
   9. Threads are made by utils/threads.cpp, which blocks the signals that are not ours.
+ 10. Of fmt, only what fmt 8.1 has is used: CMake asks for no newer one.
 """
 
 import argparse
@@ -122,6 +123,8 @@ _PLAIN_SUM = re.compile(
 )
 _THREAD = re.compile(r"\bstd::(thread\b(?!::id)|jthread\b|async\b)|\bpthread_create\b")
 _MAKES_THREADS = re.compile(r"src/utils/threads\.(h|cpp)$")
+_FMT_8 = {"fmt", "format", "format_string", "format_to", "formatter", "join", "memory_buffer", "runtime", "to_string"}
+_FMT_NAME = re.compile(r"\bfmt::(\w+)|#\s*include\s*<fmt/(\w+)\.h>")
 _COMMENT = re.compile(r"//[^\n]*")
 
 
@@ -173,6 +176,7 @@ class Checker:
             self._check_file(path)
             self._check_sums(path)
             self._check_threads(path)
+            self._check_fmt(path)
         for path in self.files:
             if _LIGHT.match(path):
                 self._check_light(path)
@@ -218,6 +222,13 @@ class Checker:
         for match in _THREAD.finditer(text):
             line = text.count("\n", 0, match.start()) + 1
             self.error(path, line, f"{match.group()}; threads are made by make_thread of utils/threads.h")
+
+    def _check_fmt(self, path):
+        text = _COMMENT.sub("", (self.root / path).read_text(encoding="utf-8"))
+        for match in _FMT_NAME.finditer(text):
+            if (match.group(1) or match.group(2)) not in _FMT_8:
+                line = text.count("\n", 0, match.start()) + 1
+                self.error(path, line, f"{match.group()}; fmt 8.1 may not have it, see _FMT_8")
 
     def _check_light(self, path):
         """Follows the project's own headers from a light public header."""
@@ -308,6 +319,9 @@ _SELF_TEST = [
     ({"src/server/a.cpp": "pthread_create(&id, nullptr, run, nullptr);"}, "threads are made by make_thread"),
     ({"src/server/a.cpp": "std::thread::id a = std::this_thread::get_id(); // std::thread"}, None),
     ({"src/utils/threads.cpp": "std::thread work([] {});"}, None),
+    ({"src/utils/a.cpp": "#include <fmt/std.h>"}, "fmt 8.1 may not have it"),
+    ({"src/utils/a.cpp": "a = fmt::println(b);"}, "src/utils/a.cpp:1: fmt::println"),
+    ({"src/utils/a.cpp": "#include <fmt/format.h>\na = fmt::format(b); // fmt::print"}, None),
     ({"src/CMakeLists.txt": "utils/a.cpp"}, "lists src/utils/a.cpp"),
 ]
 
