@@ -1,5 +1,5 @@
-// The configurations of docs/TLS.md. Their files are of nobody, so that the sample only makes them;
-// samples/secure_usage.cpp is a program that runs.
+// The code of docs/TLS.md. Most of its files are of nobody, so that configurations are only made;
+// samples/secure_usage.cpp is a whole program.
 
 #include <network_system/config.h>
 
@@ -11,6 +11,7 @@
 
 #include <network_system/core/secure_messaging_client.h>
 #include <network_system/core/secure_messaging_server.h>
+#include <network_system/testing/certificates.h>
 
 #include <string>
 
@@ -62,6 +63,22 @@ void serve_several_names(tls_config& config) {
     // [/readme:tls_names]
 }
 
+void test_with_certificates() {
+    // [readme:tls_testing]
+    auto authority = network_system::testing::certificate_authority::create().value();
+    network_system::core::tls_config of_server;
+    of_server.identity = authority.issue_server().value();  // for localhost, 127.0.0.1 and ::1
+    network_system::core::tls_config of_client;
+    of_client.ca_file = authority.ca_file();
+    of_client.identity = authority.issue_client("alice").value();  // if the server asks for one
+    // [/readme:tls_testing]
+    network_system::core::secure_messaging_server server("server", of_server);
+    sample::require(server.start_server(0), "start_server");
+    network_system::core::secure_messaging_client client("client", of_client);
+    sample::require(client.start_client("localhost", server.local_port()), "start_client");
+    std::cout << "connected with certificates made for it\n";
+}
+
 void show() {
     identify_client();
     tls_config config;
@@ -73,6 +90,7 @@ void show() {
     const auto started = server.start_server(0);
     sample::expect(started.is_err(), "there are no such files");
     std::cout << started.error().message << '\n';
+    test_with_certificates();
 }
 
 }  // namespace
