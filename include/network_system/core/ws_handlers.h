@@ -1,5 +1,7 @@
 #pragma once
 
+#include <network_system/internal/build_checks.h>
+
 #include <string>
 #include <string_view>
 #include <type_traits>

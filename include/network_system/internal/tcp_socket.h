@@ -31,7 +31,7 @@ namespace network_system::internal {
 struct tcp_socket_options : core::lifecycle_options {
     /// Watermarks, send policy, idle timeout, and the most bytes of one send. `frames` and the
     /// settings of pings have no meaning here.
-    session_config limits;
+    session_config limits = {};
 };
 
 /// A connected TCP socket as a stream of bytes, for protocols of one's own: the library's batched

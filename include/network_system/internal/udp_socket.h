@@ -27,7 +27,7 @@ namespace network_system::internal {
 
 struct udp_socket_options : core::lifecycle_options {
     /// `receiving` has no meaning here; the buffer sizes are the socket's own.
-    datagram_config datagrams;
+    datagram_config datagrams = {};
 };
 
 /// A UDP socket of the application's, with the library's batched receives and sends, its bounded

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <network_system/export.h>
+#include <network_system/internal/build_checks.h>
 #include <network_system/utils/strict_bool.h>
 
 #include <array>
@@ -141,7 +142,7 @@ struct close_frame {
     /// `no_status` for an empty payload.
     close_code code = close_code::no_status;
     /// UTF-8, part of the payload.
-    std::string_view reason;
+    std::string_view reason = {};
 };
 /// Reads the payload of a close that a `message_decoder` has delivered, and thereby checked.
 [[nodiscard]] NETWORK_SYSTEM_EXPORT close_frame

@@ -97,8 +97,8 @@ struct http_response {
     /// `Content-Type` is "text/plain; charset=utf-8" if it is not given here. Those that say how
     /// the answer is framed, what becomes of the connection, or that belong to the handshake are
     /// not for here: see `encode_response`.
-    std::vector<header_field> headers;
-    std::string body;
+    std::vector<header_field> headers = {};
+    std::string body = {};
 };
 /// The whole answer; the connection is to be closed after it. `is_head`: the answer to HEAD,
 /// without the body. 426 says which version is spoken, 405 which methods there are.
@@ -122,13 +122,13 @@ using handshake_key = std::array<std::uint8_t, 16>;
 /// What a client asks for.
 struct client_handshake {
     /// The value of the Host field, "host" or "host:port"; see `host_header`.
-    std::string host;
+    std::string host = {};
     /// Path and query. Default "/".
     std::string target = "/";
     /// The most wanted first.
-    std::vector<std::string> subprotocols;
+    std::vector<std::string> subprotocols = {};
     /// Further fields, such as `Origin`, `Authorization` or `Cookie`.
-    std::vector<header_field> headers;
+    std::vector<header_field> headers = {};
 };
 /// The Host field of a client that connects there: "name:port", without the port where it is the
 /// default one (80, or 443 if secure), with brackets around an IPv6 address, and without its zone

@@ -24,10 +24,10 @@ namespace network_system::internal {
 
 struct websocket_socket_options : core::lifecycle_options {
     /// Limits, watermarks, deadlines and pings. `frames` has no meaning here.
-    session_config limits;
+    session_config limits = {};
 
     /// How much the peer may send before the handshake is over.
-    websocket::handshake_limits handshake_limits;
+    websocket::handshake_limits handshake_limits = {};
 
     /// The connection is closed when the handshake, TLS's included, is not over by then. More than
     /// 0. Default 10 s.
@@ -36,7 +36,7 @@ struct websocket_socket_options : core::lifecycle_options {
     /// wss: WebSocket over TLS. A server needs an identity; a client verifies that the server's
     /// certificate is for the name in `client_handshake::host`, unless told otherwise. Without
     /// `application_protocols` it offers or takes "http/1.1". Empty = plain TCP (default).
-    std::optional<core::tls_config> tls;
+    std::optional<core::tls_config> tls = {};
 };
 
 /// A WebSocket over a connected TCP socket of the application's, on either side, encrypted or not,

@@ -26,10 +26,10 @@ struct ws_rejection {
     /// 200 to 999; mostly 3xx, 4xx or 5xx.
     unsigned status = 0;
     /// The header fields: `head.find("WWW-Authenticate")`, `head.find("Location")`, …
-    websocket::http_head head;
+    websocket::http_head head = {};
     /// What the server asks for with Retry-After (RFC 9110 section 10.2.3), counted from the moment
     /// its answer arrived; nothing when it does not, or not in a form that HTTP knows.
-    std::optional<std::chrono::seconds> retry_after;
+    std::optional<std::chrono::seconds> retry_after = {};
 };
 
 /// A server's answer to the wish to open a WebSocket. Unless told otherwise it accepts, without a

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <network_system/internal/build_checks.h>
 #include <network_system/utils/error_codes.h>
 
 #include <concepts>
