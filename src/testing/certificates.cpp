@@ -67,7 +67,7 @@ Result<certificate_profile> profile_of(const certificate_options& options) {
 }
 
 Result<std::filesystem::path> make_directory() {
-    std::array<std::uint8_t, 8> random;
+    std::array<std::uint8_t, 8> random{};
     detail::fill_random(random);
     std::error_code error;
     auto made = std::filesystem::temp_directory_path(error) /
