@@ -85,7 +85,7 @@ void connection::open() {
         rare_.reset();  // an idle session is small
     }
     schedule_deadline();
-    if (detail::is_logged(log_level::debug)) {
+    if (detail::is_logged(log_level::debug, writer())) {
         detail::log(log_level::debug, writer(), "open");
     }
     tell_open();
@@ -168,7 +168,7 @@ void connection::look_whether_alive(runtime::steady_time now) {
                           : transport::peer_progress{};
     switch (keep_alive_.on_deadline(limits, traffic(), now, made)) {
         case keep_alive::action::none: break;
-        case keep_alive::action::ping: send_ping({}, operation_id::none); break;
+        case keep_alive::action::ping: send_ping({}, {}); break;
         case keep_alive::action::give_up: give_up(); break;
         case keep_alive::action::expire: begin_close(errc::session_expired); break;
     }
@@ -229,27 +229,35 @@ VoidResult connection::ping(ping_handler&& handler, operation_id operation) {
         if (is_stopped() || !loop().belongs_here()) {
             return closed_error();
         }
+        pending_operation pending;
+        if (!begin_operation(pending, operation)) {
+            return operation_exists(id());
+        }
         if (loop().runs_here()) {
-            send_ping(std::move(handler), operation);
+            send_ping(std::move(handler), std::move(pending));
             return ok();
         }
-        post_own(handler, [this, operation](ping_handler& answered) {
-            send_ping(std::move(answered), operation);
+        post_own(handler, [this, pending = std::move(pending)](ping_handler& answered) mutable {
+            send_ping(std::move(answered), std::move(pending));
         });
         return ok();
     });
 }
 
-void connection::send_ping(ping_handler handler, operation_id operation) {
-    if (is_closing_) {
+void connection::send_ping(ping_handler handler, pending_operation operation) {
+    if (is_closing_ || operation.is_cancelled()) {
         if (handler) {
-            guarded([&] { handler(closed_error().error()); });
+            const bool was_closed = operation.complete();
+            guarded([&] {
+                handler(was_closed ? closed_error().error()
+                                   : failure_of(errc::cancelled, "ping to"));
+            });
         }
         return;
     }
     const std::uint64_t token = loop().random();
     const auto keep = [&] {
-        rare().pings.push_back({token, loop().clock(), operation, {}});
+        rare().pings.push_back({token, loop().clock(), std::move(operation), {}});
         rare().pings.back().handler = std::move(handler);
     };
     if (!handler || keep_handler(handler, "ping to", keep)) {
@@ -265,18 +273,20 @@ void connection::answer_ping(std::uint64_t token) {
     const auto found = std::find_if(pings.begin(), pings.end(),
                                     [&](const pending_ping& each) { return each.token == token; });
     if (found != pings.end()) {
-        const pending_ping answered = std::move(*found);
+        pending_ping answered = std::move(*found);
         pings.erase(found);
-        answered.handler(
-            std::chrono::duration_cast<std::chrono::microseconds>(loop().clock() - answered.sent));
+        if (answered.operation.complete()) {
+            answered.handler(std::chrono::duration_cast<std::chrono::microseconds>(loop().clock() -
+                                                                                   answered.sent));
+        } else {
+            answered.handler(failure_of(errc::cancelled, "ping to"));
+        }
     }
 }
 
-void connection::cancel(operation_id operation) {
-    if (operation == operation_id::none) {
-        return;
-    }
-    // Posted even here: the handler must not run inside the caller's callback.
+void connection::on_cancelled(operation_id operation) noexcept {
+    // Posted even here: the handler must not run inside the caller's callback. Without memory for
+    // it, the handler hears of the cancellation when it would get its result.
     detail::insist([&] { post_own([this, operation] { (void)cancel_pending(operation); }); });
 }
 
@@ -286,7 +296,7 @@ bool connection::cancel_pending(operation_id operation) {
     }
     auto& pings = rare_->pings;
     const auto found = std::find_if(pings.begin(), pings.end(), [&](const pending_ping& each) {
-        return each.operation == operation;
+        return each.operation.id() == operation;
     });
     if (found == pings.end()) {
         return false;

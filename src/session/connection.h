@@ -4,6 +4,7 @@
 #include "runtime/post_with.h"
 #include "session/connection_host.h"
 #include "session/keep_alive.h"
+#include "session/pending_operation.h"
 #include "session/session_age.h"
 #include "transport/transport.h"
 #include "utils/counter.h"
@@ -77,12 +78,16 @@ public:
 
     // What a session offers its users (see messaging_session). Any thread.
 
-    VoidResult pause_receiving() { return set_paused(true); }
-    VoidResult resume_receiving() { return set_paused(false); }
-    VoidResult stop();
+    discardable_result pause_receiving() { return set_paused(true); }
+    discardable_result resume_receiving() { return set_paused(false); }
+    discardable_result stop();
     VoidResult stop(stop_handler&& handler);
     VoidResult ping(ping_handler&& handler, operation_id operation);
-    void cancel(operation_id operation);
+    bool cancel(operation_id operation) noexcept {
+        return pending_operation::cancel(operation, this);
+    }
+    /// One of this connection's: its handler has to be told.
+    void on_cancelled(operation_id operation) noexcept;
     VoidResult post(unique_function<void()>&& task);
     [[nodiscard]] Result<tls_info> tls() const;
     [[nodiscard]] bool is_stopped() const noexcept {
@@ -130,6 +135,10 @@ protected:
     virtual void trim() noexcept = 0;
     /// Tells the handler of a pending operation that it is cancelled. False when there is none.
     virtual bool cancel_pending(operation_id operation);
+    /// False: the id names a pending operation.
+    [[nodiscard]] bool begin_operation(pending_operation& pending, operation_id operation) {
+        return operation == operation_id::none || pending.begin(operation, shared());
+    }
     /// The peer has let the handshake's deadline pass, or its pings go unanswered.
     virtual void give_up() { abort(errc::connection_timeout); }
     /// Under hold::rate: when it ends.
@@ -251,7 +260,7 @@ private:
     struct pending_ping {
         std::uint64_t token;
         runtime::steady_time sent;
-        operation_id operation;
+        pending_operation operation;
         ping_handler handler;
     };
     /// What few connections have, or none for long; made when it is needed.
@@ -263,7 +272,7 @@ private:
         std::string failure;
     };
 
-    void send_ping(ping_handler handler, operation_id operation);
+    void send_ping(ping_handler handler, pending_operation operation);
     [[nodiscard]] keep_alive::limits keep_alive_limits() const noexcept;
     [[nodiscard]] keep_alive::traffic traffic() const noexcept {
         return {transport_->last_read(), transport_->last_write()};
@@ -351,9 +360,10 @@ void connection::post_own(Work work) {
 
 template <typename Handler, typename Work>
 void connection::post_own(Handler& handler, Work work) {
-    runtime::post_with(loop(), handler, [self = shared(), work = std::move(work)](Handler& kept) {
-        self->or_abort([&] { work(kept); });
-    });
+    runtime::post_with(loop(), handler,
+                       [self = shared(), work = std::move(work)](Handler& kept) mutable {
+                           self->or_abort([&] { work(kept); });
+                       });
 }
 
 template <typename Callback>

@@ -14,7 +14,7 @@ namespace network_system::session {
 
 using std::chrono::milliseconds;
 
-VoidResult connection::stop() {
+discardable_result connection::stop() {
     return detail::within_memory([this] {
         if (!loop().belongs_here()) {
             return closed_error();
@@ -198,7 +198,7 @@ bool connection::was_visit(std::error_code reason) const noexcept {
 }
 
 void connection::log_handshake() const noexcept {
-    if (!detail::is_logged(log_level::debug) || !transport_->is_secure()) {
+    if (!detail::is_logged(log_level::debug, writer()) || !transport_->is_secure()) {
         return;
     }
     detail::contain([this] {
@@ -210,18 +210,18 @@ void connection::log_handshake() const noexcept {
 }
 
 void connection::log_end(std::error_code reason) const {
-    if (!detail::is_logged(log_level::warning)) {
+    const auto who = writer().because(reason);
+    if (!detail::is_logged(log_level::warning, who)) {
         return;
     }
     const std::string text = failure_text();
-    const auto who = writer().because(reason);
     // An answer of HTTP is no failure. A client that does not get as far as open has it in the
     // error of its start.
     if (!text.empty() && (is_open_ || role_ == session_role::server) &&
         reason != errc::handshake_rejected && !was_visit(reason)) {
         detail::log_limited(detail::log_kind::failed_session, who, "{}", text);
     }
-    if (detail::is_logged(log_level::debug)) {
+    if (detail::is_logged(log_level::debug, who)) {
         detail::log(log_level::debug, who, "closed{}{}{}; {}; after {:.1f} s",
                     is_open_ ? "" : " before it was open", text.empty() ? "" : ": ", text,
                     describe_traffic(), age_.seconds(loop().now()));
@@ -237,9 +237,10 @@ void connection::fail_pending(std::error_code reason) {
     if (!rare_) {
         return;
     }
-    const auto unanswered = std::exchange(rare_->pings, {});
-    for (const pending_ping& each : unanswered) {
-        guarded([&] { each.handler(failure_of(end_code(reason), "ping to")); });
+    auto unanswered = std::exchange(rare_->pings, {});
+    for (pending_ping& each : unanswered) {
+        const errc told = each.operation.complete_with(end_code(reason));
+        guarded([&] { each.handler(failure_of(told, "ping to")); });
     }
 }
 

@@ -67,9 +67,9 @@ public:
     /// is full, so that no more should be read.
     [[nodiscard]] bool put(message_kind kind, std::span<const std::uint8_t> payload) {
         received_message message{kind, {payload.begin(), payload.end()}};
-        if (const auto asker = pull().take_asker()) {
+        if (const auto first = pull().take_asker()) {
             count_received();
-            (*asker)(std::move(message));
+            first->done(std::move(message));
             return false;
         }
         pull().store(std::move(message));
@@ -88,14 +88,15 @@ public:
     /// Pull mode: takes what becomes a handler and waits for a message, or throws std::bad_alloc
     /// with nothing done.
     template <typename Handler>
-    void wait(Handler& handler, operation_id operation) {
+    void wait(Handler& handler, pending_operation& operation) {
         pull().note(handler, operation);
     }
-    /// The first handler that waits, if there is one.
-    [[nodiscard]] std::optional<message_asker> take_asker() {
-        return is_pulled() ? pull().take_asker() : std::nullopt;
+    using asker = message_pull_queue::asker;
+    /// The first handler that waits, if there is one: nothing more will come.
+    [[nodiscard]] std::optional<asker> take_any_asker() {
+        return is_pulled() ? pull().take_any_asker() : std::nullopt;
     }
-    [[nodiscard]] std::optional<message_asker> take_asker(operation_id operation) {
+    [[nodiscard]] std::optional<asker> take_asker(operation_id operation) {
         return is_pulled() ? pull().take_asker(operation) : std::nullopt;
     }
     /// How many messages wait.

@@ -77,13 +77,16 @@ bool message_connection::must_wait_for_message() const noexcept {
     return loop().runs_here() && inbox_.waiting() == 0 && !is_closing() && !has_peer_ended();
 }
 
-void message_connection::ask(message_asker handler, operation_id operation) {
-    if (auto waiting = inbox_.take()) {
+void message_connection::ask(message_asker handler, pending_operation operation) {
+    const bool has_answer = inbox_.waiting() > 0 || is_gone() || has_peer_ended();
+    if (has_answer ? !operation.complete() : operation.is_cancelled()) {
+        guarded([&] { handler(failure_of(errc::cancelled, "receive from")); });
+    } else if (auto waiting = inbox_.take()) {
         if (inbox_.has_room()) {
             set_hold(hold::pull_queue, false);
         }
         guarded([&] { handler(std::move(*waiting)); });
-    } else if (is_gone() || has_peer_ended()) {
+    } else if (has_answer) {
         guarded([&] { handler(closed_error().error()); });
     } else {
         (void)keep_handler(handler, "receive from", [&] { inbox_.wait(handler, operation); });
@@ -96,8 +99,9 @@ void message_connection::record_peer_end() {
 }
 
 void message_connection::end_pulling(errc code) {
-    while (const auto asker = inbox_.take_asker()) {
-        guarded([&] { (*asker)(failure_of(code, "receive from")); });
+    while (auto asker = inbox_.take_any_asker()) {
+        const errc told = asker->operation.complete_with(code);
+        guarded([&] { asker->done(failure_of(told, "receive from")); });
     }
 }
 
@@ -106,7 +110,7 @@ bool message_connection::cancel_pending(operation_id operation) {
         return true;
     }
     if (const auto asker = inbox_.take_asker(operation)) {
-        guarded([&] { (*asker)(failure_of(errc::cancelled, "receive from")); });
+        guarded([&] { asker->done(failure_of(errc::cancelled, "receive from")); });
         return true;
     }
     return connection::cancel_pending(operation);

@@ -203,7 +203,7 @@ private:
     [[nodiscard]] VoidResult may_pull(bool has_handler) const;
     /// Whether nothing has come, so that the handler has to wait in any case.
     [[nodiscard]] bool must_wait_for_message() const noexcept;
-    void ask(message_asker handler, operation_id operation);
+    void ask(message_asker handler, pending_operation operation);
     void end_pulling(errc code);
     void hold_for_rate();
     /// The callback of a message that is lost; empty when there is none left.
@@ -280,11 +280,15 @@ template <typename Handler>
 VoidResult message_connection::pull(Handler& handler, operation_id operation) {
     return detail::within_memory([&] {
         auto allowed = may_pull(static_cast<bool>(handler));
-        if (allowed && must_wait_for_message()) {
-            inbox_.wait(handler, operation);
+        pending_operation pending;
+        if (allowed && !begin_operation(pending, operation)) {
+            allowed = operation_exists(id());
+        } else if (allowed && must_wait_for_message()) {
+            inbox_.wait(handler, pending);
         } else if (allowed) {
-            post_own(handler,
-                     [this, operation](Handler& asking) { ask(std::move(asking), operation); });
+            post_own(handler, [this, pending = std::move(pending)](Handler& asking) mutable {
+                ask(std::move(asking), std::move(pending));
+            });
         }
         return allowed;
     });

@@ -58,14 +58,16 @@ VoidResult messaging_session::not_supported(std::string_view what) const {
 VoidResult messaging_session::receive_packet(receive_handler&&, operation_id) {
     return not_supported("receiving on demand");
 }
-void messaging_session::cancel(operation_id) {}
+bool messaging_session::cancel(operation_id) {
+    return false;
+}
 VoidResult messaging_session::post(unique_function<void()>) {
     return not_supported("posting a task");
 }
-VoidResult messaging_session::pause_receiving() {
+discardable_result messaging_session::pause_receiving() {
     return not_supported("pausing");
 }
-VoidResult messaging_session::resume_receiving() {
+discardable_result messaging_session::resume_receiving() {
     return not_supported("resuming");
 }
 VoidResult messaging_session::stop_session(stop_handler&&) {
@@ -98,13 +100,13 @@ void messaging_session::settle_request(std::uint64_t request_id, int code,
     (void)send_response(request_id, code, data);
 }
 
-void messaging_session::set_user_data(std::shared_ptr<void> data) {
+void messaging_session::set_user_data(typed_pointer data) {
     const std::lock_guard lock(user_data_mutex(this));
     // Swapped, so that the old value's destructor (user code) runs after the lock is released.
-    user_data_.swap(data);
+    std::swap(user_data_, data);
 }
 
-std::shared_ptr<void> messaging_session::user_data() const {
+typed_pointer messaging_session::typed_user_data() const {
     const std::lock_guard lock(user_data_mutex(this));
     return user_data_;
 }

@@ -29,15 +29,15 @@ public:
                               operation_id operation = operation_id::none) final {
         return message_connection::pull(handler, operation);
     }
-    void cancel(operation_id operation) final { message_connection::cancel(operation); }
+    bool cancel(operation_id operation) final { return message_connection::cancel(operation); }
     VoidResult post(unique_function<void()> task) final {
         return message_connection::post(std::move(task));
     }
     [[nodiscard]] bool runs_here() const noexcept final { return message_connection::runs_here(); }
-    VoidResult pause_receiving() final { return message_connection::pause_receiving(); }
-    VoidResult resume_receiving() final { return message_connection::resume_receiving(); }
+    discardable_result pause_receiving() final { return message_connection::pause_receiving(); }
+    discardable_result resume_receiving() final { return message_connection::resume_receiving(); }
     [[nodiscard]] Result<tls_info> tls() const final { return message_connection::tls(); }
-    VoidResult stop_session() final { return message_connection::stop(); }
+    discardable_result stop_session() final { return message_connection::stop(); }
     VoidResult stop_session(stop_handler&& handler) final {
         return message_connection::stop(std::move(handler));
     }

@@ -16,7 +16,7 @@ class fake_session final : public messaging_session {
 public:
     fake_session() : messaging_session("fake", {}, {}) {}
 
-    VoidResult stop_session() override {
+    discardable_result stop_session() override {
         has_stopped = true;
         return ok();
     }
@@ -45,7 +45,7 @@ class fake_websocket final : public ws_connection {
 public:
     fake_websocket() : ws_connection("fake", {}, {}) {}
 
-    VoidResult close(ws_close_code code, std::string_view reason) override {
+    discardable_result close(ws_close_code code, std::string_view reason) override {
         closed_with = std::to_string(static_cast<int>(code)) + " " + std::string(reason);
         return ok();
     }
@@ -95,7 +95,7 @@ TEST(fake_session, says_of_the_rest_that_it_is_not_there) {
                                        [](Result<std::vector<std::uint8_t>>) {})),
               not_supported);
     EXPECT_EQ(session->tls().error().code, not_supported);
-    session->cancel(operation_id{1});
+    EXPECT_FALSE(session->cancel(operation_id{1}));
     EXPECT_EQ(session->queued_bytes(), 0U);
     EXPECT_EQ(session->implementation(), nullptr);
 }

@@ -14,6 +14,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
+struct operation_owner {
+    void on_cancelled(operation_id) noexcept {}
+};
+
 class inbox_test : public ::testing::Test {
 protected:
     static constexpr runtime::steady_time at(int ms) {
@@ -55,8 +59,9 @@ TEST_F(inbox_test, a_message_goes_to_the_first_handler_that_waits) {
     message_handler second = [this](Result<received_message> message) {
         got.push_back("whole " + std::string(message.value().text()));
     };
-    box.wait(first, operation_id::none);
-    box.wait(second, operation_id{7});
+    pending_operation none;
+    box.wait(first, none);
+    box.wait(second, none);
     EXPECT_FALSE(put(box, "a"));
     EXPECT_FALSE(put(box, "b"));
     EXPECT_EQ(got, (std::vector<std::string>{"a", "whole b"}));
@@ -64,12 +69,33 @@ TEST_F(inbox_test, a_message_goes_to_the_first_handler_that_waits) {
 }
 
 TEST_F(inbox_test, a_handler_can_be_taken_back_by_its_operation) {
+    const auto owner = std::make_shared<operation_owner>();
+    const operation_id id = next_operation_id();
     inbox box(pulled(1000));
     auto handler = note();
-    box.wait(handler, operation_id{7});
-    EXPECT_FALSE(box.take_asker(operation_id{8}).has_value());
-    EXPECT_TRUE(box.take_asker(operation_id{7}).has_value());
-    EXPECT_FALSE(box.take_asker().has_value());
+    pending_operation operation;
+    ASSERT_TRUE(operation.begin(id, owner));
+    box.wait(handler, operation);
+    EXPECT_FALSE(box.take_asker(next_operation_id()).has_value());
+    EXPECT_TRUE(box.take_asker(id).has_value());
+    EXPECT_FALSE(box.take_any_asker().has_value());
+}
+
+TEST_F(inbox_test, a_handler_whose_operation_is_cancelled_takes_no_message) {
+    const auto owner = std::make_shared<operation_owner>();
+    const operation_id id = next_operation_id();
+    inbox box(pulled(1000));
+    auto first = note();
+    auto second = note();
+    pending_operation operation;
+    pending_operation none;
+    ASSERT_TRUE(operation.begin(id, owner));
+    box.wait(first, operation);
+    box.wait(second, none);
+    EXPECT_TRUE(pending_operation::cancel(id, owner.get()));
+    EXPECT_FALSE(put(box, "a"));
+    EXPECT_EQ(got, (std::vector<std::string>{"a"}));
+    EXPECT_TRUE(box.take_asker(id).has_value()) << "it is still to be told";
 }
 
 TEST_F(inbox_test, is_full_at_its_limit_and_has_room_at_half) {

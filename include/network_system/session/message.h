@@ -20,7 +20,7 @@ enum class message_kind : std::uint8_t {
 struct received_message {
     message_kind type = message_kind::binary;
     /// Empty on WebSocket only.
-    std::vector<std::uint8_t> data;
+    std::vector<std::uint8_t> data = {};
 
     [[nodiscard]] bool is_text() const noexcept { return type == message_kind::text; }
     /// The same bytes as characters, valid as long as `data` is.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <network_system/internal/build_checks.h>
 #include <network_system/session/message.h>
 
 #include <cstdint>
@@ -15,7 +16,7 @@ using ws_message_type = message_kind;
 struct ws_message {
     ws_message_type type = ws_message_type::binary;
     /// May be empty.
-    std::span<const std::uint8_t> data;
+    std::span<const std::uint8_t> data = {};
 
     [[nodiscard]] bool is_text() const noexcept { return type == ws_message_type::text; }
     /// The same bytes as characters.
