@@ -1,6 +1,6 @@
 #include "server/fan_out.h"
 
-#include "session/shared_offer.h"
+#include "server/shared_offer.h"
 
 #include <utility>
 

@@ -1,8 +1,8 @@
 #pragma once
 
+#include "protocol/message_encoder.h"
 #include "session/connection.h"
 #include "session/inbox.h"
-#include "session/message_encoder.h"
 #include "session/message_host.h"
 #include "session/message_outbox.h"
 #include "session/wake_list.h"

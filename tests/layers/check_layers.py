@@ -79,6 +79,7 @@ _ROOM_OF_PUBLIC = {
     "core/ws_handlers.h": "websocket",
     "core/ws_metrics_fields.h": "websocket",
     "core/ws_options.h": "websocket",
+    "session/message.h": "protocol",
     "session/ws_connection.h": "websocket",
     "session/ws_handshake.h": "websocket",
     "session/ws_message.h": "websocket",

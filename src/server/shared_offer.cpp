@@ -1,4 +1,4 @@
-#include "session/shared_offer.h"
+#include "server/shared_offer.h"
 
 #include "utils/deadline.h"
 
