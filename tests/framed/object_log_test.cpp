@@ -1,7 +1,7 @@
 // Servers, clients and sockets with a log of their own: each line goes to one place.
-#include "loopback/context_runner.h"
-#include "loopback/websocket_pair.h"
+#include "support/context_runner.h"
 #include "support/heard_log.h"
+#include "support/loopback.h"
 #include "support/no_descriptors.h"
 
 #include <network_system/core/messaging_udp_server.h>
