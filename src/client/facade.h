@@ -4,7 +4,6 @@
 #include "lifecycle/addresses.h"
 #include "lifecycle/awaited.h"
 #include "lifecycle/facade.h"
-#include "lifecycle/pending_start.h"
 #include "transport/stream_security.h"
 #include "utils/failure.h"
 #include "utils/late_callback.h"
@@ -109,8 +108,11 @@ public:
                 return chosen.error();
             }
             made = make(pool_, loop_, std::move(transports).value(), connected_, callbacks_);
-            starts_->set(operation, made);
-            made->start(target.value(), what.port, std::move(handler), former_);
+            if (const auto begun =
+                    made->start(target.value(), what.port, handler, operation, former_);
+                begun.is_err()) {
+                return begun.error();
+            }
             engine_ = made;
             return made;
         });
@@ -153,16 +155,10 @@ public:
         });
     }
 
-    void cancel(session::operation_id operation) {
-        if (is_left_behind()) {
-            return;
-        }
-        starts_->cancel(operation);
-        if (const auto current = connected_->get()) {
-            current->cancel(operation);
-        }
+    bool cancel(session::operation_id operation) const {
+        const auto current = engine();
+        return current && current->cancel(operation);
     }
-    [[nodiscard]] std::weak_ptr<session::cancellable> starts() const noexcept { return starts_; }
 
     VoidResult stop() {
         return answer_of(*this, [&]() -> VoidResult {
@@ -381,8 +377,6 @@ private:
     std::shared_ptr<runtime::environment> environment_;
     std::shared_ptr<Callbacks> callbacks_ = std::make_shared<Callbacks>();
     const std::shared_ptr<session_slot> connected_ = std::make_shared<session_slot>();
-    const std::shared_ptr<pending_start<Engine>> starts_ =
-        std::make_shared<pending_start<Engine>>();
     // The connection before, while its last callbacks run.
     std::shared_ptr<Engine> former_;
     std::shared_ptr<Engine> engine_;

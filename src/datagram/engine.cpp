@@ -130,10 +130,8 @@ VoidResult datagram_engine::receive(session::datagram_channel::pull_handler&& ha
     return sockets().front()->receive(std::move(handler), operation);
 }
 
-void datagram_engine::cancel(session::operation_id operation) {
-    if (!sockets().empty()) {
-        sockets().front()->cancel(operation);
-    }
+bool datagram_engine::cancel(session::operation_id operation) {
+    return !sockets().empty() && sockets().front()->cancel(operation);
 }
 
 datagram_metrics datagram_engine::metrics() const {

@@ -36,7 +36,6 @@ struct datagram_callbacks {
 /// Thread-safety: the public members from any thread.
 class datagram_engine : public life,
                         public session::datagram_host,
-                        public session::cancellable,
                         public std::enable_shared_from_this<datagram_engine> {
 public:
     /// The engine whose callback the calling thread is inside, if it belongs to `owner`: a send
@@ -62,7 +61,7 @@ public:
                                   session::send_callback& done);
     [[nodiscard]] VoidResult receive(session::datagram_channel::pull_handler&& handler,
                                      session::operation_id operation);
-    void cancel(session::operation_id operation) override;
+    virtual bool cancel(session::operation_id operation);
     [[nodiscard]] datagram_metrics metrics() const;
     /// Unspecified while there is no socket.
     [[nodiscard]] endpoint local() const;

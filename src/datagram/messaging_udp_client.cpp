@@ -1,7 +1,6 @@
 #include "datagram/client_engine.h"
 #include "lifecycle/addresses.h"
 #include "lifecycle/facade.h"
-#include "lifecycle/pending_start.h"
 #include "utils/text.h"
 
 #include <network_system/core/messaging_udp_client.h>
@@ -38,9 +37,8 @@ public:
                 auto next =
                     std::make_shared<udp_client_engine>(id(), options_, pool_, loop_, callbacks);
                 next->set_owner(this);
-                starts_->set(operation, next);
-                next->start(target.value(), port, std::move(handler));
-                return next;
+                const auto begun = next->start(target.value(), port, handler, operation);
+                return begun ? Result<engine_ptr>(std::move(next)) : begun.error();
             });
         });
     }
@@ -94,8 +92,6 @@ public:
             return result ? *std::move(result) : no_answer("set_target");
         });
     }
-
-    [[nodiscard]] std::weak_ptr<session::cancellable> starts() const noexcept { return starts_; }
 
     /// As while_running, and without its cost inside a callback of this object.
     template <typename Use>
@@ -169,8 +165,6 @@ private:
     }
 
     const udp_client_options options_;
-    const std::shared_ptr<pending_start<udp_client_engine>> starts_ =
-        std::make_shared<pending_start<udp_client_engine>>();
     std::mutex loop_mutex_;
     std::shared_ptr<runtime::io_pool> pool_;
     std::shared_ptr<runtime::loop> loop_;
@@ -186,20 +180,11 @@ VoidResult messaging_udp_client::start_client(std::string_view host, std::uint16
 }
 
 VoidResult messaging_udp_client::start_client(std::string_view host, std::uint16_t port,
-                                              start_callback&& handler) {
-    return start_client(host, port, std::move(handler), session::operation_id::none);
-}
-
-VoidResult messaging_udp_client::start_client(std::string_view host, std::uint16_t port,
                                               start_callback&& handler,
                                               session::operation_id operation) {
     return impl_->start(host, port, handler, operation).map([](const auto&) {
         return std::monostate{};
     });
-}
-
-std::weak_ptr<session::cancellable> messaging_udp_client::starts() const {
-    return impl_->starts();
 }
 
 VoidResult messaging_udp_client::set_target(std::string_view host, std::uint16_t port) {
@@ -211,7 +196,7 @@ VoidResult messaging_udp_client::set_target(std::string_view host, std::uint16_t
     return impl_->set_target(host, port, handler);
 }
 
-VoidResult messaging_udp_client::stop_client() {
+discardable_result messaging_udp_client::stop_client() {
     return impl_->stop();
 }
 
@@ -219,7 +204,7 @@ VoidResult messaging_udp_client::stop_client(session::stop_handler&& handler) {
     return impl_->stop(handler);
 }
 
-VoidResult messaging_udp_client::wait_for_stop() {
+discardable_result messaging_udp_client::wait_for_stop() {
     return impl_->wait_for_stop();
 }
 
@@ -240,11 +225,11 @@ VoidResult messaging_udp_client::assign_receive_callback(receive_callback callba
     return impl_->set_callback(&datagram_callbacks::received, callback);
 }
 
-VoidResult messaging_udp_client::set_error_callback(error_callback callback) {
+discardable_result messaging_udp_client::set_error_callback(error_callback callback) {
     return impl_->set_callback(&datagram_callbacks::failed, callback);
 }
 
-VoidResult messaging_udp_client::set_writable_callback(writable_callback callback) {
+discardable_result messaging_udp_client::set_writable_callback(writable_callback callback) {
     return impl_->set_callback(&datagram_callbacks::writable, callback);
 }
 
@@ -269,14 +254,9 @@ VoidResult messaging_udp_client::receive_packet(receive_handler&& handler,
         [&](udp_client_engine& engine) { return engine.receive(std::move(handler), operation); });
 }
 
-void messaging_udp_client::cancel(session::operation_id operation) {
-    if (const auto current = impl_->running()) {
-        current->cancel(operation);
-    }
-}
-
-std::weak_ptr<session::cancellable> messaging_udp_client::operations() const {
-    return impl_->running();
+bool messaging_udp_client::cancel(session::operation_id operation) {
+    const auto current = impl_->engine();
+    return current && current->cancel(operation);
 }
 
 datagram_metrics messaging_udp_client::metrics() const {

@@ -86,7 +86,7 @@ VoidResult messaging_udp_server::start_server(std::uint16_t port) {
     return impl_->start(port);
 }
 
-VoidResult messaging_udp_server::stop_server() {
+discardable_result messaging_udp_server::stop_server() {
     return impl_->stop();
 }
 
@@ -94,7 +94,7 @@ VoidResult messaging_udp_server::stop_server(session::stop_handler&& handler) {
     return impl_->stop(handler);
 }
 
-VoidResult messaging_udp_server::wait_for_stop() {
+discardable_result messaging_udp_server::wait_for_stop() {
     return impl_->wait_for_stop();
 }
 
@@ -119,19 +119,19 @@ VoidResult messaging_udp_server::assign_receive_callback(receive_callback callba
     return impl_->set_callback(&datagram_callbacks::received, callback);
 }
 
-VoidResult messaging_udp_server::set_error_callback(error_callback callback) {
+discardable_result messaging_udp_server::set_error_callback(error_callback callback) {
     return impl_->set_callback(&datagram_callbacks::failed, callback);
 }
 
-VoidResult messaging_udp_server::set_writable_callback(writable_callback callback) {
+discardable_result messaging_udp_server::set_writable_callback(writable_callback callback) {
     return impl_->set_callback(&datagram_callbacks::writable, callback);
 }
 
-VoidResult messaging_udp_server::set_new_peer_callback(peer_callback callback) {
+discardable_result messaging_udp_server::set_new_peer_callback(peer_callback callback) {
     return impl_->set_callback(&datagram_callbacks::new_peer, callback);
 }
 
-VoidResult messaging_udp_server::set_peer_expired_callback(peer_callback callback) {
+discardable_result messaging_udp_server::set_peer_expired_callback(peer_callback callback) {
     return impl_->set_callback(&datagram_callbacks::peer_expired, callback);
 }
 
@@ -163,14 +163,9 @@ VoidResult messaging_udp_server::receive_from(receive_handler&& handler,
         [&](udp_server_engine& engine) { return engine.receive(std::move(handler), operation); });
 }
 
-void messaging_udp_server::cancel(session::operation_id operation) {
-    if (const auto current = impl_->running()) {
-        current->cancel(operation);
-    }
-}
-
-std::weak_ptr<session::cancellable> messaging_udp_server::operations() const {
-    return impl_->running();
+bool messaging_udp_server::cancel(session::operation_id operation) {
+    const auto current = impl_->engine();
+    return current && current->cancel(operation);
 }
 
 datagram_metrics messaging_udp_server::metrics() const {

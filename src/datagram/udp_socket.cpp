@@ -125,10 +125,10 @@ Result<std::unique_ptr<udp_socket>> udp_socket::make(asio::io_context& context,
 VoidResult udp_socket::assign_receive_callback(receive_callback callback) {
     return impl_->set([&](auto& all) { all.received = std::move(callback); });
 }
-VoidResult udp_socket::set_error_callback(error_callback callback) {
+discardable_result udp_socket::set_error_callback(error_callback callback) {
     return impl_->set([&](auto& all) { all.failed = std::move(callback); });
 }
-VoidResult udp_socket::set_writable_callback(writable_callback callback) {
+discardable_result udp_socket::set_writable_callback(writable_callback callback) {
     return impl_->set([&](auto& all) { all.writable = std::move(callback); });
 }
 

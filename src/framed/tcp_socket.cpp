@@ -40,10 +40,10 @@ Result<std::unique_ptr<tcp_socket>> tcp_socket::make(asio::io_context& context,
 VoidResult tcp_socket::assign_receive_callback(receive_callback callback) {
     return impl_->set(impl_->received, std::move(callback));
 }
-VoidResult tcp_socket::set_closed_callback(closed_callback callback) {
+discardable_result tcp_socket::set_closed_callback(closed_callback callback) {
     return impl_->set(impl_->closed, std::move(callback));
 }
-VoidResult tcp_socket::set_writable_callback(writable_callback callback) {
+discardable_result tcp_socket::set_writable_callback(writable_callback callback) {
     return impl_->set(impl_->writable, std::move(callback));
 }
 
@@ -60,10 +60,10 @@ VoidResult tcp_socket::async_send(std::span<const std::uint8_t> data, send_callb
                                : impl_->not_started();
 }
 
-VoidResult tcp_socket::pause_receiving() {
+discardable_result tcp_socket::pause_receiving() {
     return impl_->is_started() ? impl_->session().pause_receiving() : impl_->not_started();
 }
-VoidResult tcp_socket::resume_receiving() {
+discardable_result tcp_socket::resume_receiving() {
     return impl_->is_started() ? impl_->session().resume_receiving() : impl_->not_started();
 }
 

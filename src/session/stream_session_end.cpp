@@ -14,7 +14,7 @@ namespace network_system::session {
 
 using std::chrono::milliseconds;
 
-VoidResult stream_session::stop_session() {
+discardable_result stream_session::stop_session() {
     return detail::within_memory([this] {
         if (!loop().belongs_here()) {
             return closed_error();
@@ -279,9 +279,10 @@ void stream_session::fail_pending(std::error_code reason) {
     const errc code = end_code(reason);
     fail_sends(code);
     if (rare_) {
-        const auto unanswered = std::exchange(rare_->pings, {});
-        for (const pending_ping& each : unanswered) {
-            guarded([&] { each.handler(failure_of(code, "ping to")); });
+        auto unanswered = std::exchange(rare_->pings, {});
+        for (pending_ping& each : unanswered) {
+            const errc told = each.operation.complete_with(code);
+            guarded([&] { each.handler(failure_of(told, "ping to")); });
         }
     }
     fail_calls(code);

@@ -133,22 +133,22 @@ std::unique_ptr<websocket_socket> websocket_socket::make(
     return std::unique_ptr<websocket_socket>(new websocket_socket(std::move(made)));
 }
 
-VoidResult websocket_socket::set_handshake_callback(handshake_callback callback) {
+discardable_result websocket_socket::set_handshake_callback(handshake_callback callback) {
     return impl_->set(impl_->handshake, std::move(callback));
 }
-VoidResult websocket_socket::set_http_callback(http_callback callback) {
+discardable_result websocket_socket::set_http_callback(http_callback callback) {
     return impl_->set(impl_->requested, std::move(callback));
 }
-VoidResult websocket_socket::set_open_callback(open_callback callback) {
+discardable_result websocket_socket::set_open_callback(open_callback callback) {
     return impl_->set(impl_->opened, std::move(callback));
 }
-VoidResult websocket_socket::set_message_callback(message_callback callback) {
+discardable_result websocket_socket::set_message_callback(message_callback callback) {
     return impl_->set(impl_->received, std::move(callback));
 }
-VoidResult websocket_socket::set_closed_callback(closed_callback callback) {
+discardable_result websocket_socket::set_closed_callback(closed_callback callback) {
     return impl_->set(impl_->closed, std::move(callback));
 }
-VoidResult websocket_socket::set_writable_callback(writable_callback callback) {
+discardable_result websocket_socket::set_writable_callback(writable_callback callback) {
     return impl_->set(impl_->writable, std::move(callback));
 }
 

@@ -45,12 +45,12 @@ struct udp_server_options : run_options {
     /// `io_context`.
     std::size_t io_threads = 1;
 
-    datagram_config datagrams;
+    datagram_config datagrams = {};
 
     /// Peers as sessions: told of when they are new, bounded in number, rate and silence.
-    peer_limits peers;
+    peer_limits peers = {};
 
-    multicast_options multicast;
+    multicast_options multicast = {};
 
     /// SO_BROADCAST: without it, sending to a broadcast address fails with `send_failed`.
     bool may_broadcast = false;
@@ -69,8 +69,8 @@ struct udp_client_options : run_options, bind_options {
     /// anybody may send to the client, and refusals go unnoticed.
     bool is_connected = true;
 
-    datagram_config datagrams;
-    multicast_options multicast;
+    datagram_config datagrams = {};
+    multicast_options multicast = {};
     bool may_broadcast = false;
 
     /// Bounds the resolving of a name. At least 1 ms. Default 10 s.

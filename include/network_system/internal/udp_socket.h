@@ -27,7 +27,7 @@ namespace network_system::internal {
 
 struct udp_socket_options : core::lifecycle_options {
     /// `receiving` has no meaning here; the buffer sizes are the socket's own.
-    datagram_config datagrams;
+    datagram_config datagrams = {};
 };
 
 /// A UDP socket of the application's, with the library's batched receives and sends, its bounded
@@ -69,12 +69,12 @@ public:
     /// The setters fail with `invalid_argument` after `start_receive`. See messaging_udp_server for
     /// the callbacks.
     template <typename F>
-    VoidResult set_receive_callback(F&& callback) {
+    discardable_result set_receive_callback(F&& callback) {
         return assign_receive_callback(
             network_system::detail::make_datagram_handler(std::forward<F>(callback)));
     }
-    VoidResult set_error_callback(error_callback callback);
-    VoidResult set_writable_callback(writable_callback callback);
+    discardable_result set_error_callback(error_callback callback);
+    discardable_result set_writable_callback(writable_callback callback);
 
     /// Begins to receive; sends are possible from here on. Error: `already_exists` (called twice),
     /// `connection_closed`.

@@ -35,8 +35,8 @@ struct datagram_config : queue_limits {
 
 /// A datagram that was asked for; see `receive_mode::pull`.
 struct received_datagram {
-    std::vector<std::uint8_t> data;
-    endpoint from;
+    std::vector<std::uint8_t> data = {};
+    endpoint from = {};
 };
 
 /// Where every datagram of a socket went.

@@ -23,17 +23,17 @@ enum class log_level : int { trace, debug, info, warning, error, off };
 struct log_record {
     log_level level = log_level::info;
     /// The kind of object that writes: "messaging_server", "tls", ...
-    std::string_view component;
+    std::string_view component = {};
     /// The id that the application has given to the server or client; empty where there is none.
-    std::string_view object_id;
+    std::string_view object_id = {};
     /// Empty unless it is about one connection.
-    std::string_view session_id;
+    std::string_view session_id = {};
     /// The peer it is about, or null. A text is made of it only by who asks for one.
     const endpoint* peer = nullptr;
     /// What has happened. It may hold what a peer has said, with control characters in it.
-    std::string_view text;
+    std::string_view text = {};
     /// Why, where there is a code for it; not repeated in `text`.
-    std::error_code error;
+    std::error_code error = {};
 };
 
 /// Receives every line at or above the level. Called from I/O threads and from the caller's
