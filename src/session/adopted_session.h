@@ -135,7 +135,7 @@ private:
                             "a callback threw, closing the connection: {}", what);
     }
     [[nodiscard]] detail::log_source writer() const noexcept override {
-        return {source_, {}, log_.get()};
+        return {source_, {}, nullptr, log_.get()};
     }
 
     const std::string_view source_;
