@@ -21,7 +21,12 @@
 #endif
 
 #if NETWORK_SYSTEM_WITH_WEBSOCKET
-#include "ws_names.h"
+#include <network_system/core/messaging_ws_client.h>
+#include <network_system/core/messaging_ws_server.h>
+#if NETWORK_SYSTEM_WITH_TLS
+#include <network_system/core/secure_messaging_ws_client.h>
+#include <network_system/core/secure_messaging_ws_server.h>
+#endif
 #endif
 
 #include <array>
@@ -65,17 +70,17 @@ struct tls {
 
 #if NETWORK_SYSTEM_WITH_WEBSOCKET
 struct ws {
-    using server = sample::ws_server;
-    using client = sample::ws_client;
+    using server = network_system::core::messaging_ws_server;
+    using client = network_system::core::messaging_ws_client;
 
-    static std::unique_ptr<server> make_server() { return std::make_unique<server>(); }
-    static std::unique_ptr<client> make_client() { return std::make_unique<client>(); }
+    static std::unique_ptr<server> make_server() { return std::make_unique<server>("server"); }
+    static std::unique_ptr<client> make_client() { return std::make_unique<client>("client"); }
 };
 
 #if NETWORK_SYSTEM_WITH_TLS
 struct wss {
-    using server = sample::ws_server;
-    using client = sample::ws_client;
+    using server = network_system::core::secure_messaging_ws_server;
+    using client = network_system::core::secure_messaging_ws_client;
 
     static std::unique_ptr<server> make_server() {
         static const auto files =
@@ -83,12 +88,12 @@ struct wss {
         network_system::core::tls_config config;
         config.identity.certificate_file = files.certificate;
         config.identity.key_file = files.key;
-        return std::make_unique<server>(config);
+        return std::make_unique<server>("server", config);
     }
     static std::unique_ptr<client> make_client() {
         network_system::core::tls_config config;
         config.ca_file = network_system::testing::test_authority::shared().ca_file();
-        return std::make_unique<client>(config);
+        return std::make_unique<client>("client", config);
     }
 };
 #endif

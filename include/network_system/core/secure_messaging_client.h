@@ -1,12 +1,15 @@
 #pragma once
 
 #include <network_system/config.h>
+#include <network_system/core/callbacks.h>
 #include <network_system/core/messaging_client.h>
 #include <network_system/core/tls_config.h>
 #include <network_system/export.h>
 #include <network_system/session/secure_session.h>
 
+#include <concepts>
 #include <string>
+#include <utility>
 
 #if !NETWORK_SYSTEM_WITH_TLS
 #error "This build of network_system has no TLS: it was configured with BUILD_TLS_SUPPORT=OFF."
@@ -30,9 +33,19 @@ public:
     explicit secure_messaging_client(std::string client_id, bool verify_cert = true,
                                      client_options options = {});
     secure_messaging_client(std::string client_id, tls_config config, client_options options = {});
+    /// The same with its callbacks; see messaging_client.
+    template <std::same_as<client_callbacks> Callbacks>
+    secure_messaging_client(std::string client_id, tls_config config, Callbacks callbacks,
+                            client_options options = {})
+        : secure_messaging_client(std::move(client_id), std::move(config), std::move(options),
+                                  std::move(callbacks)) {}
     secure_messaging_client(const secure_messaging_client&) = delete;
     secure_messaging_client& operator=(const secure_messaging_client&) = delete;
     ~secure_messaging_client() override;
+
+private:
+    secure_messaging_client(std::string client_id, tls_config&& config, client_options&& options,
+                            client_callbacks&& callbacks);
 };
 
 }  // namespace network_system::core

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <network_system/core/receive_handler.h>
+#include <network_system/core/callback_forms.h>
 #include <network_system/export.h>
 #include <network_system/session/messaging_session.h>
 #include <network_system/session/session_config.h>
@@ -77,7 +77,8 @@ public:
     template <typename F>
     VoidResult set_receive_callback(F&& callback) {
         return assign_receive_callback(
-            network_system::detail::make_receive_handler<>(std::forward<F>(callback)));
+            network_system::detail::bytes_kind::adapt<network_system::detail::received_bytes>(
+                std::forward<F>(callback)));
     }
     /// Exactly once, last; empty after an orderly close by either side.
     VoidResult set_closed_callback(closed_callback callback);

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <network_system/core/receive_handler.h>
+#include <network_system/core/callback_forms.h>
 #include <network_system/export.h>
 #include <network_system/internal/asio_endpoint.h>
 #include <network_system/session/datagram_config.h>
@@ -73,7 +73,9 @@ public:
     template <typename F>
     VoidResult set_receive_callback(F&& callback) {
         return assign_receive_callback(
-            network_system::detail::make_datagram_handler(std::forward<F>(callback)));
+            network_system::detail::datagram_kind::adapt<network_system::detail::received_bytes,
+                                                         const endpoint&>(
+                std::forward<F>(callback)));
     }
     VoidResult set_error_callback(error_callback callback);
     VoidResult set_writable_callback(writable_callback callback);
