@@ -3,8 +3,8 @@
 
 #if NETWORK_SYSTEM_WITH_TLS
 
-#include "tls/secure_support.h"
-#include "websocket/support.h"
+#include "support/secure.h"
+#include "support/websocket.h"
 
 #include <network_system/core/secure_messaging_ws_client.h>
 #include <network_system/core/secure_messaging_ws_server.h>
