@@ -1,5 +1,5 @@
 // A WebSocket server and client under the names that those of TCP have, and URLs.
-#include "websocket/support.h"
+#include "support/websocket.h"
 
 #include <network_system/core/ws_callbacks.h>
 
