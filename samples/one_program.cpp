@@ -12,10 +12,9 @@
 #include <network_system/core/messaging_ws_server.h>
 #endif
 #if NETWORK_SYSTEM_WITH_TLS
-#include "support/tls_authority.h"
-
 #include <network_system/core/secure_messaging_client.h>
 #include <network_system/core/secure_messaging_server.h>
+#include <network_system/testing/certificates.h>
 #if NETWORK_SYSTEM_WITH_WEBSOCKET
 #include <network_system/core/secure_messaging_ws_client.h>
 #include <network_system/core/secure_messaging_ws_server.h>
@@ -84,17 +83,22 @@ void talk(std::string_view protocol, Server& server, Client& client) {
 }
 
 #if NETWORK_SYSTEM_WITH_TLS
+// Whom the clients trust, and who the server is. An application has files of its own.
+const network_system::testing::certificate_authority& authority() {
+    static const auto made = sample::require(
+        network_system::testing::certificate_authority::create(), "certificate_authority");
+    return made;
+}
+
 network_system::core::tls_config tls_of_server() {
-    const auto files = network_system::testing::test_authority::shared().issue_local("one_program");
     network_system::core::tls_config config;
-    config.identity.certificate_file = files.certificate;
-    config.identity.key_file = files.key;
+    config.identity = sample::require(authority().issue_server(), "issue_server");
     return config;
 }
 
 network_system::core::tls_config tls_of_client() {
     network_system::core::tls_config config;
-    config.ca_file = network_system::testing::test_authority::shared().ca_file();
+    config.ca_file = authority().ca_file();
     return config;
 }
 #endif

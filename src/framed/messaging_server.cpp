@@ -65,11 +65,11 @@ Result<listener> messaging_server::share_listener() {
     return impl_->share_listener();
 }
 
-VoidResult messaging_server::stop_accepting() {
+discardable_result messaging_server::stop_accepting() {
     return impl_->stop_accepting();
 }
 
-VoidResult messaging_server::stop_server() {
+discardable_result messaging_server::stop_server() {
     return impl_->stop();
 }
 
@@ -77,7 +77,7 @@ VoidResult messaging_server::stop_server(session::stop_handler&& handler) {
     return impl_->stop(handler);
 }
 
-VoidResult messaging_server::wait_for_stop() {
+discardable_result messaging_server::wait_for_stop() {
     return impl_->wait_for_stop();
 }
 
@@ -94,33 +94,37 @@ const std::string& messaging_server::server_id() const noexcept {
     return impl_->id();
 }
 
-VoidResult messaging_server::set_accept_callback(accept_callback callback) {
+discardable_result messaging_server::set_accept_callback(accept_callback callback) {
     return impl_->set_callback(&server_callbacks::accept, callback);
 }
 
-VoidResult messaging_server::set_connection_callback(
+discardable_result messaging_server::set_connection_callback(
     detail::session_callback<session_ptr> callback) {
     return impl_->set_callback(&server_callbacks::connected, callback);
 }
 
-VoidResult messaging_server::set_disconnection_callback(
+discardable_result messaging_server::set_disconnection_callback(
     detail::end_callback<session_ptr> callback) {
     return impl_->set_callback(&server_callbacks::disconnected, callback);
 }
 
-VoidResult messaging_server::set_receive_callback(detail::data_callback<session_ptr> callback) {
+discardable_result messaging_server::set_receive_callback(
+    detail::data_callback<session_ptr> callback) {
     return impl_->set_callback(&server_callbacks::received, callback);
 }
 
-VoidResult messaging_server::set_request_callback(detail::request_callback<session_ptr> callback) {
+discardable_result messaging_server::set_request_callback(
+    detail::request_callback<session_ptr> callback) {
     return impl_->set_callback(&server_callbacks::requested, callback);
 }
 
-VoidResult messaging_server::set_error_callback(detail::failure_callback<session_ptr> callback) {
+discardable_result messaging_server::set_error_callback(
+    detail::failure_callback<session_ptr> callback) {
     return impl_->set_callback(&server_callbacks::failed, callback);
 }
 
-VoidResult messaging_server::set_writable_callback(detail::session_callback<session_ptr> callback) {
+discardable_result messaging_server::set_writable_callback(
+    detail::session_callback<session_ptr> callback) {
     return impl_->set_callback(&server_callbacks::writable, callback);
 }
 
@@ -142,7 +146,8 @@ VoidResult messaging_server::subscribe(const session_ptr& session, std::string_v
         [&](server_engine& engine) { return engine.subscribe(session, topic); });
 }
 
-VoidResult messaging_server::unsubscribe(const session_ptr& session, std::string_view topic) {
+discardable_result messaging_server::unsubscribe(const session_ptr& session,
+                                                 std::string_view topic) {
     return impl_->while_running(
         [&](server_engine& engine) { return engine.unsubscribe(session, topic); });
 }

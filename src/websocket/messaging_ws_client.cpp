@@ -87,7 +87,7 @@ private:
             if (auto checked = validate(config, id()); checked.is_err()) {
                 return checked;
             }
-            const auto security = make_client_security(over_http(config.tls), id());
+            const auto security = make_client_security(over_http(config.tls), config.log, id());
             if (!security) {
                 return security.error();
             }
@@ -128,11 +128,6 @@ VoidResult messaging_ws_client::start_client(const ws_client_config& config) {
 }
 
 VoidResult messaging_ws_client::start_client(const ws_client_config& config,
-                                             start_callback&& handler) {
-    return impl_->start(config, handler, session::operation_id::none);
-}
-
-VoidResult messaging_ws_client::start_client(const ws_client_config& config,
                                              start_callback&& handler,
                                              session::operation_id operation) {
     return impl_->start(config, handler, operation);
@@ -166,15 +161,11 @@ VoidResult messaging_ws_client::start_url(std::string_view url, start_callback& 
         url, [&](const auto& config) { return impl_->start(config, handler, operation); });
 }
 
-void messaging_ws_client::cancel(session::operation_id operation) {
-    impl_->cancel(operation);
+bool messaging_ws_client::cancel(session::operation_id operation) {
+    return impl_->cancel(operation);
 }
 
-std::weak_ptr<session::cancellable> messaging_ws_client::starts() const {
-    return impl_->starts();
-}
-
-VoidResult messaging_ws_client::stop_client() {
+discardable_result messaging_ws_client::stop_client() {
     return impl_->stop();
 }
 
@@ -182,11 +173,11 @@ VoidResult messaging_ws_client::stop_client(session::stop_handler&& handler) {
     return impl_->stop(handler);
 }
 
-VoidResult messaging_ws_client::wait_for_stop() {
+discardable_result messaging_ws_client::wait_for_stop() {
     return impl_->wait_for_stop();
 }
 
-VoidResult messaging_ws_client::close(ws_close_code code, std::string_view reason) {
+discardable_result messaging_ws_client::close(ws_close_code code, std::string_view reason) {
     return impl_->with_connection([&](auto& current) { return current.close(code, reason); });
 }
 
@@ -234,29 +225,33 @@ VoidResult messaging_ws_client::send_pong(std::span<const std::uint8_t> payload)
     return impl_->with_connection([&](auto& current) { return current.send_pong(payload); });
 }
 
-VoidResult messaging_ws_client::ping(session::ping_handler&& handler) {
-    return impl_->with_connection([&](auto& current) { return current.ping(std::move(handler)); });
+VoidResult messaging_ws_client::ping(session::ping_handler&& handler,
+                                     session::operation_id operation) {
+    return impl_->with_connection(
+        [&](auto& current) { return current.ping(std::move(handler), operation); });
 }
 
 Result<std::chrono::microseconds> messaging_ws_client::ping() {
     return impl_->ping_and_wait();
 }
 
-VoidResult messaging_ws_client::receive_message(session::ws_receive_handler&& handler) {
+VoidResult messaging_ws_client::receive_message(session::ws_receive_handler&& handler,
+                                                session::operation_id operation) {
     return impl_->with_connection(
-        [&](auto& current) { return current.receive_message(std::move(handler)); });
+        [&](auto& current) { return current.receive_message(std::move(handler), operation); });
 }
 
-VoidResult messaging_ws_client::receive_packet(session::receive_handler&& handler) {
+VoidResult messaging_ws_client::receive_packet(session::receive_handler&& handler,
+                                               session::operation_id operation) {
     return impl_->with_connection(
-        [&](auto& current) { return current.receive_packet(std::move(handler)); });
+        [&](auto& current) { return current.receive_packet(std::move(handler), operation); });
 }
 
-VoidResult messaging_ws_client::pause_receiving() {
+discardable_result messaging_ws_client::pause_receiving() {
     return impl_->with_connection([](auto& current) { return current.pause_receiving(); });
 }
 
-VoidResult messaging_ws_client::resume_receiving() {
+discardable_result messaging_ws_client::resume_receiving() {
     return impl_->with_connection([](auto& current) { return current.resume_receiving(); });
 }
 
@@ -289,44 +284,46 @@ client_metrics messaging_ws_client::metrics() const {
     return impl_->metrics();
 }
 
-VoidResult messaging_ws_client::set_connected_callback(
+discardable_result messaging_ws_client::set_connected_callback(
     detail::session_callback<connection_ptr> callback) {
     return impl_->set_callback(&ws_client_callbacks::connected, callback);
 }
 
-VoidResult messaging_ws_client::set_disconnected_callback(detail::ws_end_callback callback) {
+discardable_result messaging_ws_client::set_disconnected_callback(
+    detail::ws_end_callback callback) {
     return impl_->set_callback(&ws_client_callbacks::disconnected, callback);
 }
 
-VoidResult messaging_ws_client::set_message_callback(detail::ws_message_callback callback) {
+discardable_result messaging_ws_client::set_message_callback(detail::ws_message_callback callback) {
     return impl_->set_callback(&ws_client_callbacks::message, callback);
 }
 
-VoidResult messaging_ws_client::set_text_message_callback(
+discardable_result messaging_ws_client::set_text_message_callback(
     detail::text_callback<connection_ptr> callback) {
     return impl_->set_callback(&ws_client_callbacks::text, callback);
 }
 
-VoidResult messaging_ws_client::set_receive_callback(
+discardable_result messaging_ws_client::set_receive_callback(
     detail::data_callback<connection_ptr> callback) {
     return impl_->set_callback(&ws_client_callbacks::received, callback);
 }
 
-VoidResult messaging_ws_client::set_binary_message_callback(
+discardable_result messaging_ws_client::set_binary_message_callback(
     detail::data_callback<connection_ptr> callback) {
     return impl_->set_callback(&ws_client_callbacks::binary, callback);
 }
 
-VoidResult messaging_ws_client::set_ping_callback(detail::data_callback<connection_ptr> callback) {
+discardable_result messaging_ws_client::set_ping_callback(
+    detail::data_callback<connection_ptr> callback) {
     return impl_->set_callback(&ws_client_callbacks::pinged, callback);
 }
 
-VoidResult messaging_ws_client::set_error_callback(
+discardable_result messaging_ws_client::set_error_callback(
     detail::failure_callback<connection_ptr> callback) {
     return impl_->set_callback(&ws_client_callbacks::failed, callback);
 }
 
-VoidResult messaging_ws_client::set_writable_callback(
+discardable_result messaging_ws_client::set_writable_callback(
     detail::session_callback<connection_ptr> callback) {
     return impl_->set_callback(&ws_client_callbacks::writable, callback);
 }

@@ -32,7 +32,7 @@ public:
             if (auto checked = validate(config, id()); checked.is_err()) {
                 return checked;
             }
-            const auto security = make_server_security(over_http(config.tls), id());
+            const auto security = make_server_security(over_http(config.tls), config.log, id());
             if (!security) {
                 return security.error();
             }
@@ -142,11 +142,11 @@ Result<listener> messaging_ws_server::share_listener() {
     return impl_->share_listener();
 }
 
-VoidResult messaging_ws_server::stop_accepting() {
+discardable_result messaging_ws_server::stop_accepting() {
     return impl_->stop_accepting();
 }
 
-VoidResult messaging_ws_server::stop_server() {
+discardable_result messaging_ws_server::stop_server() {
     return impl_->stop();
 }
 
@@ -154,7 +154,7 @@ VoidResult messaging_ws_server::stop_server(session::stop_handler&& handler) {
     return impl_->stop(handler);
 }
 
-VoidResult messaging_ws_server::wait_for_stop() {
+discardable_result messaging_ws_server::wait_for_stop() {
     return impl_->wait_for_stop();
 }
 
@@ -175,57 +175,59 @@ VoidResult messaging_ws_server::reload_certificates() {
     return impl_->reload_certificates();
 }
 
-VoidResult messaging_ws_server::set_accept_callback(accept_callback callback) {
+discardable_result messaging_ws_server::set_accept_callback(accept_callback callback) {
     return impl_->set_callback(&ws_server_callbacks::accept, callback);
 }
 
-VoidResult messaging_ws_server::set_connection_callback(
+discardable_result messaging_ws_server::set_connection_callback(
     detail::session_callback<connection_ptr> callback) {
     return impl_->set_callback(&ws_server_callbacks::connected, callback);
 }
 
-VoidResult messaging_ws_server::set_disconnection_callback(detail::ws_end_callback callback) {
+discardable_result messaging_ws_server::set_disconnection_callback(
+    detail::ws_end_callback callback) {
     return impl_->set_callback(&ws_server_callbacks::disconnected, callback);
 }
 
-VoidResult messaging_ws_server::set_message_callback(detail::ws_message_callback callback) {
+discardable_result messaging_ws_server::set_message_callback(detail::ws_message_callback callback) {
     return impl_->set_callback(&ws_server_callbacks::message, callback);
 }
 
-VoidResult messaging_ws_server::set_text_message_callback(
+discardable_result messaging_ws_server::set_text_message_callback(
     detail::text_callback<connection_ptr> callback) {
     return impl_->set_callback(&ws_server_callbacks::text, callback);
 }
 
-VoidResult messaging_ws_server::set_receive_callback(
+discardable_result messaging_ws_server::set_receive_callback(
     detail::data_callback<connection_ptr> callback) {
     return impl_->set_callback(&ws_server_callbacks::received, callback);
 }
 
-VoidResult messaging_ws_server::set_binary_message_callback(
+discardable_result messaging_ws_server::set_binary_message_callback(
     detail::data_callback<connection_ptr> callback) {
     return impl_->set_callback(&ws_server_callbacks::binary, callback);
 }
 
-VoidResult messaging_ws_server::set_ping_callback(detail::data_callback<connection_ptr> callback) {
+discardable_result messaging_ws_server::set_ping_callback(
+    detail::data_callback<connection_ptr> callback) {
     return impl_->set_callback(&ws_server_callbacks::pinged, callback);
 }
 
-VoidResult messaging_ws_server::set_error_callback(
+discardable_result messaging_ws_server::set_error_callback(
     detail::failure_callback<connection_ptr> callback) {
     return impl_->set_callback(&ws_server_callbacks::failed, callback);
 }
 
-VoidResult messaging_ws_server::set_writable_callback(
+discardable_result messaging_ws_server::set_writable_callback(
     detail::session_callback<connection_ptr> callback) {
     return impl_->set_callback(&ws_server_callbacks::writable, callback);
 }
 
-VoidResult messaging_ws_server::set_handshake_callback(handshake_callback callback) {
+discardable_result messaging_ws_server::set_handshake_callback(handshake_callback callback) {
     return impl_->set_callback(&ws_server_callbacks::handshake, callback);
 }
 
-VoidResult messaging_ws_server::set_http_callback(http_callback callback) {
+discardable_result messaging_ws_server::set_http_callback(http_callback callback) {
     return impl_->set_callback(&ws_server_callbacks::http, callback);
 }
 
@@ -252,8 +254,8 @@ VoidResult messaging_ws_server::subscribe(const connection_ptr& connection,
         [&](ws_server_engine& engine) { return engine.subscribe(connection, topic); });
 }
 
-VoidResult messaging_ws_server::unsubscribe(const connection_ptr& connection,
-                                            std::string_view topic) {
+discardable_result messaging_ws_server::unsubscribe(const connection_ptr& connection,
+                                                    std::string_view topic) {
     return impl_->while_running(
         [&](ws_server_engine& engine) { return engine.unsubscribe(connection, topic); });
 }
