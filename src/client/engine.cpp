@@ -115,7 +115,7 @@ void client_engine::on_no_connection(const runtime::connect_outcome& outcome) {
     reconnects_ = !is_stop_requested_ && reconnects_after(nullptr, false);
     is_finished_.store(!reconnects_, std::memory_order_release);
     if (!is_stop_requested_) {
-        run_callback(*loop_, [&] { tell_failed(outcome.code); });
+        run_callback(*loop_, [&] { tell_failed(nullptr, outcome.code); });
     }
     if (reconnects_) {
         wait_and_reconnect();
@@ -264,7 +264,7 @@ void client_engine::on_open(const session_ptr& who) {
     connects_.fetch_add(1, std::memory_order_relaxed);
     detail::log_limited(detail::log_kind::connected,
                         writer().about(who->id(), who->remote_endpoint()), "connected");
-    tell_connected();
+    tell_connected(who);
     // The connected callback may have destroyed the client.
     if (const auto done = std::move(done_); done && gate()->is_open()) {
         done(ok());
@@ -283,7 +283,7 @@ void client_engine::on_closed(const session_ptr& who, std::error_code reason, bo
     }
     // Each callback may destroy the client.
     if (was_connected_ && reason && gate()->is_open()) {
-        tell_failed(reason);
+        tell_failed(who, reason);
     }
     if (was_open && is_open_ && gate()->is_open()) {
         tell_disconnected(who, reason);

@@ -73,8 +73,9 @@ protected:
     [[nodiscard]] const runtime::loop& where() const noexcept { return *loop_; }
 
     // The callbacks of the application.
-    virtual void tell_connected() = 0;
-    virtual void tell_failed(std::error_code reason) = 0;
+    virtual void tell_connected(const session_ptr& who) = 0;
+    /// `who` is null when there was no connection.
+    virtual void tell_failed(const session_ptr& who, std::error_code reason) = 0;
     virtual void tell_disconnected(const session_ptr& who, std::error_code reason) = 0;
 
     /// Whether a new connection is made after this one, which was open or had not got as far (null:

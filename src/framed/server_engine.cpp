@@ -87,7 +87,7 @@ void framed_server_engine::on_closed(const session_ptr& who, std::error_code rea
     }
     // The error callback may have destroyed the server.
     if (was_open && callbacks_->disconnected && gate()->is_open()) {
-        callbacks_->disconnected(who->id());
+        callbacks_->disconnected(who, reason);
     }
 }
 

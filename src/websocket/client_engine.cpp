@@ -6,6 +6,16 @@
 #include <utility>
 
 namespace network_system::core {
+namespace {
+
+using session::ws_connection_ptr;
+
+template <typename Use>
+void with_connection(const session::session_ptr& who, const Use& use) {
+    session::websocket_session::with_connection(who, use);
+}
+
+}  // namespace
 
 ws_client_engine::ws_client_engine(const std::string& name, const ws_client_config& config,
                                    std::shared_ptr<runtime::io_pool> pool,
@@ -26,18 +36,24 @@ std::shared_ptr<session::message_connection> ws_client_engine::new_session(
                                                         setup, terms_, is_pooled);
 }
 
-void ws_client_engine::tell_connected() {
+void ws_client_engine::tell_connected(const session_ptr& who) {
     reconnection_.connected(where().clock());
-    callbacks_->connected();
+    with_connection(who, [this](const ws_connection_ptr& it) { callbacks_->connected(it); });
 }
 
-void ws_client_engine::tell_failed(std::error_code reason) {
-    callbacks_->failed(reason);
+void ws_client_engine::tell_failed(const session_ptr& who, std::error_code reason) {
+    if (who == nullptr) {
+        callbacks_->failed(nullptr, reason);
+        return;
+    }
+    with_connection(who, [&](const ws_connection_ptr& it) { callbacks_->failed(it, reason); });
 }
 
 void ws_client_engine::tell_disconnected(const session_ptr& who, std::error_code reason) {
     const ws_closing closing(session::websocket_session::of(*who), reason);
-    callbacks_->disconnected(closing.code, closing.reason);
+    with_connection(who, [&](const ws_connection_ptr& it) {
+        callbacks_->disconnected(it, reason, closing.code, closing.reason);
+    });
 }
 
 bool ws_client_engine::reconnects_after(const session_ptr& who, bool was_open) {
@@ -60,29 +76,38 @@ std::shared_ptr<const ws_rejection> ws_client_engine::rejection() const {
 
 void ws_client_engine::on_message(const session_ptr& who, session::message_kind kind,
                                   std::span<const std::uint8_t> data) {
+    with_connection(who, [&](const ws_connection_ptr& from) {
+        ws_client_engine::on_ws_message(who, from, kind, data);
+    });
+}
+
+void ws_client_engine::on_ws_message(const session_ptr& who, const ws_connection_ptr& from,
+                                     session::message_kind kind,
+                                     std::span<const std::uint8_t> data) {
     const ws_message message{kind, data};
     if (!reads(*callbacks_, message)) {
         note_unread(who,
                     message.is_text() ? "message or text message" : "message or binary message");
         return;
     }
-    callbacks_->message(message);
+    callbacks_->received(from, data);
+    callbacks_->message(from, message);
     if (message.is_text()) {
-        callbacks_->text(message.text());
+        callbacks_->text(from, message.text());
     } else {
-        callbacks_->binary(data);
+        callbacks_->binary(from, data);
     }
 }
 
-void ws_client_engine::on_event(const session_ptr&, std::uint32_t what,
+void ws_client_engine::on_event(const session_ptr& who, std::uint32_t what,
                                 std::span<const std::uint8_t> data) {
     if (what == ping_event) {
-        callbacks_->pinged(data);
+        with_connection(who, [&](const ws_connection_ptr& from) { callbacks_->pinged(from, data); });
     }
 }
 
-void ws_client_engine::on_writable(const session_ptr&) {
-    callbacks_->writable();
+void ws_client_engine::on_writable(const session_ptr& who) {
+    with_connection(who, [this](const ws_connection_ptr& it) { callbacks_->writable(it); });
 }
 
 }  // namespace network_system::core

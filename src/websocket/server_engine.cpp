@@ -126,7 +126,7 @@ void ws_server_engine::end_sessions(runtime::steady_time deadline) {
 }
 
 void ws_server_engine::tell_error(std::error_code error) {
-    callbacks_->failed({}, error);
+    callbacks_->failed(nullptr, error);
 }
 
 bool ws_server_engine::is_served(std::string_view path) const {
@@ -230,6 +230,7 @@ void ws_server_engine::on_ws_message(const session_ptr& who, const connection_pt
                     message.is_text() ? "message or text message" : "message or binary message");
         return;
     }
+    callbacks_->received(from, data);
     callbacks_->message(from, message);
     if (message.is_text()) {
         callbacks_->text(from, message.text());
@@ -251,12 +252,14 @@ void ws_server_engine::on_writable(const session_ptr& who) {
 
 void ws_server_engine::on_closed(const session_ptr& who, std::error_code reason, bool was_open) {
     if (reason && reason != errc::handshake_rejected) {
-        callbacks_->failed(who->id(), reason);
+        with_connection(who, [&](const connection_ptr& it) { callbacks_->failed(it, reason); });
     }
     // The error callback may have destroyed the server.
     if (was_open && callbacks_->disconnected && gate()->is_open()) {
         const ws_closing closing(session::websocket_session::of(*who), reason);
-        callbacks_->disconnected(who->id(), closing.code, closing.reason);
+        with_connection(who, [&](const connection_ptr& it) {
+            callbacks_->disconnected(it, reason, closing.code, closing.reason);
+        });
     }
 }
 

@@ -19,21 +19,6 @@
 
 namespace network_system::core {
 
-/// The callbacks of a WebSocket server as they were when it started.
-struct ws_server_callbacks {
-    messaging_ws_server::connection_callback connected;
-    messaging_ws_server::disconnection_callback disconnected;
-    messaging_ws_server::message_callback message;
-    messaging_ws_server::text_callback text;
-    messaging_ws_server::binary_callback binary;
-    messaging_ws_server::binary_callback pinged;
-    messaging_ws_server::error_callback failed;
-    messaging_ws_server::connection_callback writable;
-    messaging_ws_server::handshake_callback handshake;
-    messaging_ws_server::http_callback http;
-    accept_callback judge;
-};
-
 /// One life of a WebSocket server. Connections are in the registry from their handshake on; before,
 /// they are arrivals.
 class ws_server_engine final : public server_engine, public session::websocket_host {
@@ -77,7 +62,7 @@ private:
                                                  std::span<const std::uint8_t> data) override;
     void refuse(runtime::unique_socket socket, const endpoint& peer, standing as) override;
     [[nodiscard]] const accept_callback& judge() const noexcept override {
-        return callbacks_->judge;
+        return callbacks_->accept;
     }
     void enter(const session_ptr& who, standing as) override;
     void give_back(const endpoint& peer, standing as) noexcept override;
@@ -116,6 +101,7 @@ private:
     const std::chrono::milliseconds handshake_timeout_;
     const std::vector<std::string> paths_;
     const std::vector<std::string> subprotocols_;
+    // As they were when it started.
     const std::shared_ptr<const ws_server_callbacks> callbacks_;
     counters counters_;
     std::mutex arrivals_mutex_;

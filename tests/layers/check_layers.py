@@ -59,6 +59,8 @@ _ROOM_OF_PUBLIC = {
     "config.h": "utils",  # generated
     "export.h": "utils",  # generated
     "core/accept_answer.h": "server",
+    "core/callback_forms.h": "session",
+    "core/callbacks.h": "framed",
     "core/listener.h": "server",
     "core/messaging_client.h": "framed",
     "core/messaging_server.h": "framed",
@@ -75,7 +77,11 @@ _ROOM_OF_PUBLIC = {
     "core/secure_messaging_server.h": "framed",
     "core/session_manager.h": "server",
     "core/tls_config.h": "utils",
+    "core/secure_messaging_ws_client.h": "websocket",
+    "core/secure_messaging_ws_server.h": "websocket",
+    "core/udp_callbacks.h": "datagram",
     "core/udp_options.h": "session",
+    "core/ws_callbacks.h": "websocket",
     "core/ws_handlers.h": "websocket",
     "core/ws_metrics_fields.h": "websocket",
     "core/ws_options.h": "websocket",
