@@ -62,7 +62,7 @@ public:
         return is_finished_.load(std::memory_order_acquire);
     }
     /// The session once connected, also after its end; null before.
-    [[nodiscard]] std::shared_ptr<session::stream_session> session() const;
+    [[nodiscard]] std::shared_ptr<session::message_connection> session() const;
     [[nodiscard]] const client_options& options() const noexcept { return options_; }
     /// The counters of this life.
     [[nodiscard]] client_metrics metrics() const;
@@ -100,7 +100,7 @@ protected:
 private:
     void begin();
     void connect();
-    [[nodiscard]] std::shared_ptr<session::stream_session> make_session_of(
+    [[nodiscard]] std::shared_ptr<session::message_connection> make_session_of(
         runtime::connect_outcome outcome);
     void on_connected(runtime::connect_outcome outcome);
     void on_no_connection(const runtime::connect_outcome& outcome);
@@ -145,7 +145,7 @@ private:
     std::atomic<std::uint64_t> failures_{0};
     std::atomic<std::uint64_t> session_errors_{0};
     mutable std::mutex session_mutex_;
-    std::shared_ptr<session::stream_session> session_;
+    std::shared_ptr<session::message_connection> session_;
     bool is_collected_ = true;
 };
 
