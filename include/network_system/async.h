@@ -6,6 +6,7 @@
 #include <network_system/core/messaging_udp_client.h>
 #include <network_system/core/messaging_udp_server.h>
 #include <network_system/internal/async_operation.h>
+#include <network_system/internal/session_coroutine.h>
 #include <network_system/internal/session_executor.h>
 #include <network_system/session/messaging_session.h>
 #if NETWORK_SYSTEM_WITH_WEBSOCKET
@@ -198,6 +199,37 @@ auto async_receive(core::messaging_ws_client& client, Token&& token) {
         });
 }
 #endif
+
+/// Every message that waits, or else those of the next read: one suspension for all of them. Give
+/// the container of the last ones as `reuse`, and a short message costs no allocation. Needs
+/// `receive_mode::pull`. See messaging_session::receive_all.
+template <typename Token>
+auto async_receive_all(std::shared_ptr<session::messaging_session> session, received_messages reuse,
+                       Token&& token) {
+    return detail::initiate<received_messages, session::receive_all_handler>(
+        std::forward<Token>(token), [session = std::move(session),
+                                     reuse = std::move(reuse)](auto& callback, auto slot) mutable {
+            return detail::unless_begun(session->receive_all(
+                std::move(callback), std::move(reuse), detail::cancel_through(slot, session)));
+        });
+}
+template <detail::stream_client Client, typename Token>
+auto async_receive_all(Client& client, received_messages reuse, Token&& token) {
+    return detail::initiate<received_messages, session::receive_all_handler>(
+        std::forward<Token>(token),
+        [&client, reuse = std::move(reuse)](auto& callback, auto slot) mutable {
+            return detail::with_session(
+                detail::session_of(client), [&](const detail::session_ptr& current) {
+                    return current->receive_all(std::move(callback), std::move(reuse),
+                                                detail::cancel_through(slot, current));
+                });
+        });
+}
+template <typename Peer, typename Token>
+auto async_receive_all(Peer&& peer, Token&& token) {
+    return async_receive_all(std::forward<Peer>(peer), received_messages(),
+                             std::forward<Token>(token));
+}
 
 /// Sends one datagram to anybody; completes when it was handed to the operating system.
 template <typename Token>

@@ -4,6 +4,7 @@
 
 #include <network_system/session/datagram_config.h>
 #include <network_system/session/messaging_session.h>
+#include <network_system/session/received_messages.h>
 #include <network_system/session/ws_connection.h>
 
 #include <algorithm>
@@ -18,24 +19,57 @@
 
 namespace network_system::session {
 
-/// Who waits for a message: for all of it, or for its bytes alone.
+/// Who waits for everything that arrives, and what has arrived for it in this read.
+struct collecting_asker {
+    receive_all_handler done;
+    received_messages messages;
+
+    explicit operator bool() const noexcept { return static_cast<bool>(done); }
+};
+
+/// Who waits for a message: for all of it, for its bytes alone, or for all messages there are.
 class message_asker {
 public:
     message_asker() noexcept = default;
     message_asker(receive_handler&& done) noexcept : done_(std::move(done)) {}
     message_asker(ws_receive_handler&& done) noexcept : done_(std::move(done)) {}
+    message_asker(collecting_asker&& all) noexcept : done_(std::move(all)) {}
 
-    void operator()(Result<received_ws_message> message) const {
-        if (const auto* const takes_all = std::get_if<ws_receive_handler>(&done_)) {
-            (*takes_all)(std::move(message));
+    /// Null when one message is enough.
+    [[nodiscard]] received_messages* collected() noexcept {
+        auto* const all = std::get_if<collecting_asker>(&done_);
+        return all == nullptr ? nullptr : &all->messages;
+    }
+
+    /// For one message: gives it.
+    void give(ws_message_type type, std::vector<std::uint8_t>&& data) const {
+        if (const auto* const takes_bytes = std::get_if<receive_handler>(&done_)) {
+            (*takes_bytes)(std::move(data));
         } else {
-            std::get<receive_handler>(done_)(std::move(message).map(
-                [](received_ws_message&& whole) { return std::move(whole.data); }));
+            std::get<ws_receive_handler>(done_)(received_ws_message{type, std::move(data)});
         }
+    }
+    /// For all messages: gives what was collected.
+    void give_collected() {
+        auto& all = std::get<collecting_asker>(done_);
+        all.done(std::move(all.messages));
+    }
+    /// There will be none.
+    void operator()(error_info failure) const {
+        std::visit([&](const auto& waiting) { handler_of(waiting)(std::move(failure)); }, done_);
     }
 
 private:
-    std::variant<receive_handler, ws_receive_handler> done_;
+    template <typename Handler>
+    [[nodiscard]] static const Handler& handler_of(const Handler& waiting) noexcept {
+        return waiting;
+    }
+    [[nodiscard]] static const receive_all_handler& handler_of(
+        const collecting_asker& waiting) noexcept {
+        return waiting.done;
+    }
+
+    std::variant<receive_handler, ws_receive_handler, collecting_asker> done_;
 };
 
 /// What has arrived in pull mode and nobody has asked for, or the askers nothing has come for:
@@ -54,7 +88,16 @@ public:
 
     /// The first asker, if there is one: give it the message instead of storing it.
     [[nodiscard]] std::optional<handler> take_asker() {
-        return askers_.empty() ? std::nullopt : take(askers_.begin());
+        std::optional<handler> done;
+        if (has_asker()) {
+            done.emplace(std::move((askers_.begin() + first_)->done));
+            ++first_;
+            if (!has_asker()) {
+                askers_.clear();
+                first_ = 0;
+            }
+        }
+        return done;
     }
     void store(Message message) {
         const std::size_t cost = cost_of(message);
@@ -76,17 +119,49 @@ public:
         size_.store(messages_.size(), std::memory_order_relaxed);
         return oldest;
     }
+    /// Moves every message into `to`, or throws std::bad_alloc and moves none.
+    template <typename Messages>
+    void take_all(Messages& to) {
+        std::size_t short_bytes = 0;
+        std::size_t long_messages = 0;
+        for (const Message& each : messages_) {
+            if (each.data.size() > Messages::longest_short_message) {
+                ++long_messages;
+            } else {
+                short_bytes += each.data.size();
+            }
+        }
+        to.reserve(messages_.size(), short_bytes, long_messages);
+        for (Message& each : messages_) {
+            to.add(each.type, std::move(each.data));
+        }
+        messages_.clear();
+        detail::note_freed(std::exchange(bytes_, 0));
+        size_.store(0, std::memory_order_relaxed);
+    }
+
     /// Takes what becomes a handler, or throws std::bad_alloc with nothing done.
     template <typename Asking>
     void note(Asking& done, operation_id operation) {
-        askers_.emplace_back();
-        askers_.back() = {operation, handler(std::move(done))};
+        if (askers_.size() == askers_.capacity()) {
+            make_place();
+        }
+        askers_.push_back({operation, handler(std::move(done))});
+    }
+    /// The first asker; null when nobody waits.
+    [[nodiscard]] handler* first_asker() noexcept {
+        return has_asker() ? &(askers_.begin() + first_)->done : nullptr;
     }
     [[nodiscard]] std::optional<handler> take_asker(operation_id operation) {
-        const auto found = std::find_if(askers_.begin(), askers_.end(), [&](const asker& each) {
-            return each.operation == operation;
-        });
-        return found == askers_.end() ? std::nullopt : take(found);
+        const auto found =
+            std::find_if(askers_.begin() + first_, askers_.end(),
+                         [&](const asker& each) { return each.operation == operation; });
+        std::optional<handler> done;
+        if (found != askers_.end()) {
+            done.emplace(std::move(found->done));
+            askers_.erase(found);
+        }
+        return done;
     }
 
     /// Whether reading has to stop, and whether it may go on: half the limit lies between.
@@ -102,10 +177,17 @@ private:
         handler done;
     };
 
-    [[nodiscard]] std::optional<handler> take(typename std::deque<asker>::iterator which) {
-        handler done = std::move(which->done);
-        askers_.erase(which);
-        return done;
+    /// Throws std::bad_alloc with nothing done.
+    void make_place() {
+        if (2 * static_cast<std::size_t>(first_) > askers_.size()) {
+            askers_.erase(askers_.begin(), askers_.begin() + first_);
+            first_ = 0;
+        } else {
+            askers_.reserve(2 * askers_.size() + 1);
+        }
+    }
+    [[nodiscard]] bool has_asker() const noexcept {
+        return static_cast<std::size_t>(first_) < askers_.size();
     }
     /// Empty messages cost memory too.
     static std::size_t cost_of(const Message& message) noexcept {
@@ -115,7 +197,9 @@ private:
     const std::size_t limit_;
     std::size_t bytes_ = 0;
     std::deque<Message> messages_;
-    std::deque<asker> askers_;
+    // From `first_` on; those before were told. One who asks again and again costs no allocation.
+    std::vector<asker> askers_;
+    std::ptrdiff_t first_ = 0;
     std::atomic<std::size_t> size_{0};
 };
 

@@ -122,6 +122,9 @@ void stream_session::on_bytes(std::size_t placed, std::span<std::uint8_t> rest) 
     if (!guarded([&] { decode(placed, rest); }) && !is_closing_) {
         discarded_.add(placed + rest.size());  // the host takes no more callbacks
     }
+    if (pull_) {
+        give_collected();
+    }
     publish_queued();
 }
 

@@ -109,6 +109,8 @@ public:
                               operation_id operation = operation_id::none) override {
         return pull(handler, operation);
     }
+    VoidResult receive_all(receive_all_handler&& handler, received_messages&& reuse = {},
+                           operation_id operation = operation_id::none) override;
     void cancel(operation_id operation) override;
     VoidResult post(unique_function<void()> task) override;
     [[nodiscard]] Result<tls_info> tls() const override;
@@ -249,8 +251,9 @@ protected:
             return allowed;
         });
     }
-    void count_received() noexcept {
-        received_.store(received_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    void count_received(std::size_t more = 1) noexcept {
+        received_.store(received_.load(std::memory_order_relaxed) + more,
+                        std::memory_order_relaxed);
     }
     /// So many messages have arrived in one read.
     void limit_rate(std::uint64_t arrived) {
@@ -391,6 +394,10 @@ private:
     /// Whether nothing has come, so that the handler has to wait in any case.
     [[nodiscard]] bool may_note_asker() const noexcept;
     void ask(message_asker handler, operation_id operation);
+    /// To one who has come after the messages.
+    void give_waiting(message_asker& asker);
+    /// To one who waits for all messages: those of this read, if there were any.
+    void give_collected();
     void end_pulling(errc code);
     void apply_cancel(operation_id operation);
 

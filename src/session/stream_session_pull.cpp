@@ -9,16 +9,34 @@
 namespace network_system::session {
 
 void stream_session::pull_message(message_kind kind, transport::bytes_view payload) {
-    received_ws_message message{kind, {payload.begin(), payload.end()}};
-    if (const auto asker = pull_->take_asker()) {
-        count_received();
-        (*asker)(std::move(message));
+    message_asker* const first = pull_->first_asker();
+    if (received_messages* const collected = first != nullptr ? first->collected() : nullptr) {
+        collected->add(kind, payload);
         return;
     }
-    pull_->store(std::move(message));
+    // First, because an asker that is taken has to be told.
+    std::vector<std::uint8_t> data(payload.begin(), payload.end());
+    if (const auto asker = pull_->take_asker()) {
+        count_received();
+        asker->give(kind, std::move(data));
+        return;
+    }
+    pull_->store({kind, std::move(data)});
     if (pull_->is_full()) {
         set_hold(hold::pull_queue, true);
     }
+}
+
+VoidResult stream_session::receive_all(receive_all_handler&& handler, received_messages&& reuse,
+                                       operation_id operation) {
+    collecting_asker all{std::move(handler), std::move(reuse)};
+    all.messages.clear();
+    auto begun = pull(all, operation);
+    if (!begun) {
+        handler = std::move(all.done);
+        reuse = std::move(all.messages);
+    }
+    return begun;
 }
 
 VoidResult stream_session::may_pull(bool has_handler) const {
@@ -43,18 +61,44 @@ bool stream_session::may_note_asker() const noexcept {
     return loop().runs_here() && pull_->size() == 0 && !is_closing_ && !has_peer_ended();
 }
 
+void stream_session::give_collected() {
+    message_asker* const first = pull_->first_asker();
+    const received_messages* const collected = first != nullptr ? first->collected() : nullptr;
+    if (collected == nullptr || collected->empty()) {
+        return;
+    }
+    count_received(collected->size());
+    auto asker = pull_->take_asker();
+    guarded([&] { asker->give_collected(); });
+}
+
 void stream_session::ask(message_asker handler, operation_id operation) {
-    if (auto waiting = pull_->take_message()) {
-        count_received();
-        if (pull_->has_room()) {
-            set_hold(hold::pull_queue, false);
-        }
-        guarded([&] { handler(std::move(*waiting)); });
+    if (pull_->size() > 0) {
+        give_waiting(handler);
     } else if (is_gone_.load(std::memory_order_relaxed) || has_peer_ended()) {
         guarded([&] { handler(closed_error().error()); });
     } else {
         (void)keep_handler(handler, "receive from", [&] { pull_->note(handler, operation); });
     }
+}
+
+void stream_session::give_waiting(message_asker& asker) {
+    const auto take = [this](std::size_t count) {
+        count_received(count);
+        if (pull_->has_room()) {
+            set_hold(hold::pull_queue, false);
+        }
+    };
+    if (received_messages* const all = asker.collected()) {
+        if (keep_handler(asker, "receive from", [&] { pull_->take_all(*all); })) {
+            take(all->size());
+            guarded([&] { asker.give_collected(); });
+        }
+        return;
+    }
+    auto oldest = pull_->take_message();
+    take(1);
+    guarded([&] { asker.give(oldest->type, std::move(oldest->data)); });
 }
 
 void stream_session::note_peer_end() {
@@ -63,6 +107,9 @@ void stream_session::note_peer_end() {
 }
 
 void stream_session::end_pulling(errc code) {
+    if (pull_) {
+        give_collected();
+    }
     while (pull_) {
         const auto asker = pull_->take_asker();
         if (!asker) {
