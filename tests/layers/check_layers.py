@@ -89,6 +89,7 @@ _ROOM_OF_PUBLIC = {
     "internal/pipeline.h": "protocol",
     "internal/secure_tcp_socket.h": "framed",
     "internal/send_coroutine.h": "integration",
+    "internal/session_coroutine.h": "integration",
     "internal/session_executor.h": "integration",
     "internal/tcp_socket.h": "framed",
     "internal/udp_socket.h": "datagram",
