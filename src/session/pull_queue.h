@@ -35,10 +35,14 @@ public:
     message_asker(ws_receive_handler&& done) noexcept : done_(std::move(done)) {}
     message_asker(collecting_asker&& all) noexcept : done_(std::move(all)) {}
 
-    /// Null when one message is enough.
+    /// What was collected for one who waits for all messages; null when one is enough.
     [[nodiscard]] received_messages* collected() noexcept {
         auto* const all = std::get_if<collecting_asker>(&done_);
         return all == nullptr ? nullptr : &all->messages;
+    }
+    [[nodiscard]] bool has_collected() noexcept {
+        const received_messages* const all = collected();
+        return all != nullptr && !all->empty();
     }
 
     /// For one message: gives it.
@@ -90,7 +94,7 @@ public:
     [[nodiscard]] std::optional<handler> take_asker() {
         std::optional<handler> done;
         if (has_asker()) {
-            done.emplace(std::move((askers_.begin() + first_)->done));
+            done.emplace(std::move(first_asker()));
             ++first_;
             if (!has_asker()) {
                 askers_.clear();
@@ -148,10 +152,6 @@ public:
         }
         askers_.push_back({operation, handler(std::move(done))});
     }
-    /// The first asker; null when nobody waits.
-    [[nodiscard]] handler* first_asker() noexcept {
-        return has_asker() ? &(askers_.begin() + first_)->done : nullptr;
-    }
     [[nodiscard]] std::optional<handler> take_asker(operation_id operation) {
         const auto found =
             std::find_if(askers_.begin() + first_, askers_.end(),
@@ -171,6 +171,12 @@ public:
         return size_.load(std::memory_order_relaxed);
     }
 
+protected:
+    [[nodiscard]] bool has_asker() const noexcept {
+        return static_cast<std::size_t>(first_) < askers_.size();
+    }
+    [[nodiscard]] handler& first_asker() noexcept { return (askers_.begin() + first_)->done; }
+
 private:
     struct asker {
         operation_id operation = operation_id::none;
@@ -186,9 +192,6 @@ private:
             askers_.reserve(2 * askers_.size() + 1);
         }
     }
-    [[nodiscard]] bool has_asker() const noexcept {
-        return static_cast<std::size_t>(first_) < askers_.size();
-    }
     /// Empty messages cost memory too.
     static std::size_t cost_of(const Message& message) noexcept {
         return sizeof message + message.data.size();
@@ -203,8 +206,38 @@ private:
     std::atomic<std::size_t> size_{0};
 };
 
-/// Of any stream: without WebSocket all messages are binary.
-using message_pull_queue = basic_pull_queue<received_ws_message, message_asker>;
+/// Of any stream: without WebSocket all messages are binary. Who waits for all messages gets those
+/// of one read, at its end.
+class message_pull_queue : public basic_pull_queue<received_ws_message, message_asker> {
+public:
+    using basic_pull_queue::basic_pull_queue;
+
+    /// Adds the message to those of one who waits for all, if that is who comes first. Throws
+    /// std::bad_alloc, and the message is lost.
+    [[nodiscard]] bool collect(ws_message_type type, std::span<const std::uint8_t> data) {
+        if (!collecting_ && has_asker() && first_asker().collected() != nullptr) {
+            collecting_ = take_asker();
+        }
+        if (!collecting_) {
+            return false;
+        }
+        collecting_->collected()->add(type, data);
+        return true;
+    }
+    /// The read is over: who gets what was collected, if that is anything.
+    [[nodiscard]] std::optional<message_asker> take_collected() {
+        return collecting_ && collecting_->has_collected()
+                   ? std::exchange(collecting_, std::nullopt)
+                   : std::nullopt;
+    }
+    /// Nothing more will come: the first of all who wait, with what was collected.
+    [[nodiscard]] std::optional<message_asker> take_last() {
+        return collecting_ ? std::exchange(collecting_, std::nullopt) : take_asker();
+    }
+
+private:
+    std::optional<message_asker> collecting_;
+};
 using datagram_pull_queue =
     basic_pull_queue<received_datagram, unique_function<void(Result<received_datagram>)>>;
 

@@ -9,9 +9,7 @@
 namespace network_system::session {
 
 void stream_session::pull_message(message_kind kind, transport::bytes_view payload) {
-    message_asker* const first = pull_->first_asker();
-    if (received_messages* const collected = first != nullptr ? first->collected() : nullptr) {
-        collected->add(kind, payload);
+    if (pull_->collect(kind, payload)) {
         return;
     }
     // First, because an asker that is taken has to be told.
@@ -62,14 +60,10 @@ bool stream_session::may_note_asker() const noexcept {
 }
 
 void stream_session::give_collected() {
-    message_asker* const first = pull_->first_asker();
-    const received_messages* const collected = first != nullptr ? first->collected() : nullptr;
-    if (collected == nullptr || collected->empty()) {
-        return;
+    if (auto asker = pull_->take_collected()) {
+        count_received(asker->collected()->size());
+        guarded([&] { asker->give_collected(); });
     }
-    count_received(collected->size());
-    auto asker = pull_->take_asker();
-    guarded([&] { asker->give_collected(); });
 }
 
 void stream_session::ask(message_asker handler, operation_id operation) {
@@ -107,14 +101,11 @@ void stream_session::note_peer_end() {
 }
 
 void stream_session::end_pulling(errc code) {
-    if (pull_) {
-        give_collected();
+    if (!pull_) {
+        return;
     }
-    while (pull_) {
-        const auto asker = pull_->take_asker();
-        if (!asker) {
-            break;
-        }
+    give_collected();
+    while (const auto asker = pull_->take_last()) {
         guarded([&] { (*asker)(failure_of(code, "receive from")); });
     }
 }
