@@ -83,6 +83,7 @@ _ROOM_OF_PUBLIC = {
     "internal/asio_endpoint.h": "utils",
     "internal/asio_version.h": "utils",
     "internal/async_operation.h": "integration",
+    "internal/async_peer.h": "integration",
     "internal/http_head.h": "protocol",
     "internal/message_memory.h": "utils",
     "internal/messaging_session.h": "session",
