@@ -150,7 +150,7 @@ public:
         if (askers_.size() == askers_.capacity()) {
             make_place();
         }
-        askers_.push_back({operation, handler(std::move(done))});
+        askers_.emplace_back(operation, done);
     }
     [[nodiscard]] std::optional<handler> take_asker(operation_id operation) {
         const auto found =
@@ -179,7 +179,10 @@ protected:
 
 private:
     struct asker {
-        operation_id operation = operation_id::none;
+        template <typename Asking>
+        asker(operation_id of, Asking& asking) : operation(of), done(std::move(asking)) {}
+
+        operation_id operation;
         handler done;
     };
 
