@@ -58,8 +58,9 @@ private:
 /// Thread-safety: the public members from any thread.
 class life {
 public:
-    life(std::string name, std::shared_ptr<runtime::io_pool> pool)
-        : name_(std::move(name)), pool_(std::move(pool)) {}
+    /// `log` gets its lines; null: the process's sink.
+    life(std::string name, std::shared_ptr<runtime::io_pool> pool, std::shared_ptr<log_output> log)
+        : name_(std::move(name)), pool_(std::move(pool)), log_(std::move(log)) {}
     life(const life&) = delete;
     life& operator=(const life&) = delete;
     virtual ~life() = default;
@@ -103,7 +104,7 @@ public:
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     /// For its lines of the log.
     [[nodiscard]] detail::log_source writer() const noexcept {
-        return {component(), object_id(), &log_limits_};
+        return {component(), object_id(), log_.get(), &log_limits_};
     }
     [[nodiscard]] runtime::io_pool& pool() const noexcept { return *pool_; }
 
@@ -137,6 +138,7 @@ private:
     /// Takes the handler of a stop; false when it comes too late.
     [[nodiscard]] bool keep_for_the_end(session::stop_handler& handler);
 
+    const std::shared_ptr<log_output> log_;
     mutable detail::log_limits log_limits_;
     end_of_life end_;
     std::mutex stop_handlers_mutex_;

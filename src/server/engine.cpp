@@ -36,7 +36,7 @@ std::uint64_t key_of_addresses(const runtime::io_pool& pool, const server_option
 server_engine::server_engine(std::string name, const server_options& options,
                              std::shared_ptr<runtime::io_pool> pool,
                              transport::transport_factory transports)
-    : engine(std::move(name), std::move(pool), std::move(transports), options.session),
+    : engine(std::move(name), std::move(pool), std::move(transports), options.session, options.log),
       options_(options), sessions_(0, options.session),
       topics_(options.max_subscriptions_per_session), proxies_(options.proxy_protocol),
       per_address_(0, detail::keyed_endpoint_hash(key_of_addresses(*pool_, options))) {
@@ -161,7 +161,7 @@ void server_engine::release_one(runtime::loop& where) {
 }
 
 void server_engine::hand_over(runtime::unique_socket socket, const endpoint& client, standing as,
-                              std::shared_ptr<void> user_data) {
+                              typed_pointer user_data) {
     alive_.fetch_add(1);
     const detail::on_exception undo([this] { alive_.fetch_sub(1); });
     const auto& where = pool_->next_loop();
@@ -177,7 +177,7 @@ void server_engine::hand_over(runtime::unique_socket socket, const endpoint& cli
 
 void server_engine::serve(const std::shared_ptr<runtime::loop>& where,
                           runtime::unique_socket socket, const endpoint& peer, standing as,
-                          std::shared_ptr<void> user_data) {
+                          typed_pointer user_data) {
     const bool is_served = detail::contain([&] {
         const auto created =
             begin_session(where, std::move(socket), peer, as, std::move(user_data));
@@ -197,7 +197,7 @@ void server_engine::serve(const std::shared_ptr<runtime::loop>& where,
 /// Once it is entered, nothing fails any more: its end gives its place back.
 std::shared_ptr<session::stream_session> server_engine::begin_session(
     const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
-    const endpoint& peer, standing as, std::shared_ptr<void> user_data) {
+    const endpoint& peer, standing as, typed_pointer user_data) {
     session::session_setup setup;
     setup.role = session::session_role::server;
     setup.drain_timeout = options_.drain_timeout;

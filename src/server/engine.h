@@ -12,6 +12,7 @@
 #include <network_system/core/metrics.h>
 #include <network_system/core/session_manager.h>
 #include <network_system/session/ws_message.h>
+#include <network_system/utils/typed_pointer.h>
 
 #include <string>
 #include <string_view>
@@ -71,7 +72,7 @@ protected:
 
     /// On to one of the loops.
     void hand_over(runtime::unique_socket socket, const endpoint& client, standing as,
-                   std::shared_ptr<void> user_data);
+                   typed_pointer user_data);
     /// A connection that is `surplus` or `rejected`. It is told, and closed.
     virtual void refuse(runtime::unique_socket socket, const endpoint& peer, standing as);
     /// A connection is there, and one of them is gone. `enter` throws std::bad_alloc with nothing
@@ -108,7 +109,7 @@ private:
     /// One that has its place: asks the accept callback.
     void judge_and_hand_over(runtime::unique_socket socket, const endpoint& client);
     void serve(const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
-               const endpoint& peer, standing as, std::shared_ptr<void> user_data);
+               const endpoint& peer, standing as, typed_pointer user_data);
     [[nodiscard]] Result<encoded_message> encode_checked(ws_message_type type,
                                                          std::span<const std::uint8_t> data);
     /// Whether the limit per address applies: not to the peers of a Unix domain socket, and not yet
@@ -125,7 +126,7 @@ private:
     bool close_to_newcomers();
     [[nodiscard]] std::shared_ptr<session::stream_session> begin_session(
         const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
-        const endpoint& peer, standing as, std::shared_ptr<void> user_data);
+        const endpoint& peer, standing as, typed_pointer user_data);
     void release_one(runtime::loop& where);
     /// Closes the listener, with its lock held: how many may wait in its queue.
     [[nodiscard]] std::size_t close_listener();

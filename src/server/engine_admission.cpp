@@ -54,7 +54,7 @@ void server_engine::judge_and_hand_over(runtime::unique_socket socket, const end
     const bool is_judged =
         !judge() || run_callback(*pool_->loops().front(), [&] { judge()(client, answer); });
     if (is_judged && answer.is_accepted()) {
-        hand_over(std::move(socket), client, standing::admitted, answer.user_data());
+        hand_over(std::move(socket), client, standing::admitted, answer.typed_user_data());
         return;
     }
     rejected_.fetch_add(1, std::memory_order_relaxed);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "session/pending_operation.h"
 #include "utils/memory_return.h"
 
 #include <network_system/session/datagram_config.h>
@@ -40,20 +41,19 @@ public:
         auto* const all = std::get_if<collecting_asker>(&done_);
         return all == nullptr ? nullptr : &all->messages;
     }
-    [[nodiscard]] bool has_collected() noexcept {
-        const received_messages* const all = collected();
-        return all != nullptr && !all->empty();
-    }
 
-    /// For one message: gives it.
-    void give(ws_message_type type, std::vector<std::uint8_t>&& data) const {
+    void give(ws_message_type type, std::vector<std::uint8_t>&& data) {
         if (const auto* const takes_bytes = std::get_if<receive_handler>(&done_)) {
             (*takes_bytes)(std::move(data));
+        } else if (const auto* const takes_one = std::get_if<ws_receive_handler>(&done_)) {
+            (*takes_one)(received_ws_message{type, std::move(data)});
         } else {
-            std::get<ws_receive_handler>(done_)(received_ws_message{type, std::move(data)});
+            collected()->clear();
+            collected()->add(type, std::move(data));
+            give_collected();
         }
     }
-    /// For all messages: gives what was collected.
+    /// To one who waits for all messages.
     void give_collected() {
         auto& all = std::get<collecting_asker>(done_);
         all.done(std::move(all.messages));
@@ -84,24 +84,31 @@ template <typename Message, typename Handler>
 class basic_pull_queue {
 public:
     using handler = Handler;
+    struct asker {
+        template <typename Asking>
+        asker(pending_operation& of, Asking& asking)
+            : operation(std::move(of)), done(std::move(asking)) {}
+
+        pending_operation operation;
+        handler done;
+    };
 
     explicit basic_pull_queue(std::size_t byte_limit) : limit_(byte_limit) {}
     basic_pull_queue(const basic_pull_queue&) = delete;
     basic_pull_queue& operator=(const basic_pull_queue&) = delete;
     ~basic_pull_queue() { detail::note_freed(bytes_); }
 
-    /// The first asker, if there is one: give it the message instead of storing it.
-    [[nodiscard]] std::optional<handler> take_asker() {
-        std::optional<handler> done;
-        if (has_asker()) {
-            done.emplace(std::move(first_asker()));
-            ++first_;
-            if (!has_asker()) {
-                askers_.clear();
-                first_ = 0;
-            }
-        }
-        return done;
+    /// The first asker that has not been cancelled, if there is one: give it the message instead
+    /// of storing it.
+    [[nodiscard]] std::optional<asker> take_asker() {
+        return take_asker_if([](const handler&) { return true; });
+    }
+    /// The first in any case: nothing more will come.
+    [[nodiscard]] std::optional<asker> take_any_asker() { return take(first()); }
+    [[nodiscard]] std::optional<asker> take_asker(operation_id operation) {
+        return take(std::find_if(first(), askers_.end(), [&](const asker& each) {
+            return each.operation.id() == operation;
+        }));
     }
     void store(Message message) {
         const std::size_t cost = cost_of(message);
@@ -146,22 +153,11 @@ public:
 
     /// Takes what becomes a handler, or throws std::bad_alloc with nothing done.
     template <typename Asking>
-    void note(Asking& done, operation_id operation) {
+    void note(Asking& done, pending_operation& operation) {
         if (askers_.size() == askers_.capacity()) {
             make_place();
         }
         askers_.emplace_back(operation, done);
-    }
-    [[nodiscard]] std::optional<handler> take_asker(operation_id operation) {
-        const auto found =
-            std::find_if(askers_.begin() + first_, askers_.end(),
-                         [&](const asker& each) { return each.operation == operation; });
-        std::optional<handler> done;
-        if (found != askers_.end()) {
-            done.emplace(std::move(found->done));
-            askers_.erase(found);
-        }
-        return done;
     }
 
     /// Whether reading has to stop, and whether it may go on: half the limit lies between.
@@ -172,24 +168,43 @@ public:
     }
 
 protected:
-    [[nodiscard]] bool has_asker() const noexcept {
-        return static_cast<std::size_t>(first_) < askers_.size();
+    /// The first asker that has not been cancelled, if it is `wanted(handler)`, which is asked
+    /// before it is known whether a cancellation is too late.
+    template <typename Wanted>
+    [[nodiscard]] std::optional<asker> take_asker_if(const Wanted& wanted) {
+        for (auto each = first(); each != askers_.end(); ++each) {
+            if (wanted(each->done)) {
+                if (each->operation.complete()) {
+                    return take(each);
+                }
+            } else if (!each->operation.is_cancelled()) {
+                break;
+            }
+        }
+        return std::nullopt;
     }
-    [[nodiscard]] handler& first_asker() noexcept { return (askers_.begin() + first_)->done; }
 
 private:
-    struct asker {
-        template <typename Asking>
-        asker(operation_id of, Asking& asking) : operation(of), done(std::move(asking)) {}
+    using place = typename std::vector<asker>::iterator;
 
-        operation_id operation;
-        handler done;
-    };
-
+    [[nodiscard]] place first() noexcept { return askers_.begin() + first_; }
+    [[nodiscard]] std::optional<asker> take(place which) {
+        if (which == askers_.end()) {
+            return std::nullopt;
+        }
+        std::optional<asker> taken(std::move(*which));
+        if (which != first()) {
+            askers_.erase(which);
+        } else if (++first_; first() == askers_.end()) {
+            askers_.clear();
+            first_ = 0;
+        }
+        return taken;
+    }
     /// Throws std::bad_alloc with nothing done.
     void make_place() {
         if (2 * static_cast<std::size_t>(first_) > askers_.size()) {
-            askers_.erase(askers_.begin(), askers_.begin() + first_);
+            askers_.erase(askers_.begin(), first());
             first_ = 0;
         } else {
             askers_.reserve(2 * askers_.size() + 1);
@@ -218,24 +233,27 @@ public:
     /// Adds the message to those of one who waits for all, if that is who comes first. Throws
     /// std::bad_alloc, and the message is lost.
     [[nodiscard]] bool collect(ws_message_type type, std::span<const std::uint8_t> data) {
-        if (!collecting_ && has_asker() && first_asker().collected() != nullptr) {
-            collecting_ = take_asker();
+        if (collecting_) {
+            collecting_->collected()->add(type, data);
+            return true;
         }
-        if (!collecting_) {
-            return false;
+        // Added first, because an asker that is taken has to be told.
+        auto taken = take_asker_if([&](message_asker& first) {
+            received_messages* const all = first.collected();
+            if (all != nullptr) {
+                all->clear();
+                all->add(type, data);
+            }
+            return all != nullptr;
+        });
+        if (taken) {
+            collecting_ = std::move(taken->done);
         }
-        collecting_->collected()->add(type, data);
-        return true;
+        return taken.has_value();
     }
     /// The read is over: who gets what was collected, if that is anything.
-    [[nodiscard]] std::optional<message_asker> take_collected() {
-        return collecting_ && collecting_->has_collected()
-                   ? std::exchange(collecting_, std::nullopt)
-                   : std::nullopt;
-    }
-    /// Nothing more will come: the first of all who wait, with what was collected.
-    [[nodiscard]] std::optional<message_asker> take_last() {
-        return collecting_ ? std::exchange(collecting_, std::nullopt) : take_asker();
+    [[nodiscard]] std::optional<message_asker> take_collected() noexcept {
+        return std::exchange(collecting_, std::nullopt);
     }
 
 private:

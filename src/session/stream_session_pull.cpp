@@ -14,9 +14,9 @@ void stream_session::pull_message(message_kind kind, transport::bytes_view paylo
     }
     // First, because an asker that is taken has to be told.
     std::vector<std::uint8_t> data(payload.begin(), payload.end());
-    if (const auto asker = pull_->take_asker()) {
+    if (auto asker = pull_->take_asker()) {
         count_received();
-        asker->give(kind, std::move(data));
+        asker->done.give(kind, std::move(data));
         return;
     }
     pull_->store({kind, std::move(data)});
@@ -66,10 +66,14 @@ void stream_session::give_collected() {
     }
 }
 
-void stream_session::ask(message_asker handler, operation_id operation) {
-    if (pull_->size() > 0) {
+void stream_session::ask(message_asker handler, pending_operation operation) {
+    const bool has_answer =
+        pull_->size() > 0 || is_gone_.load(std::memory_order_relaxed) || has_peer_ended();
+    if (has_answer ? !operation.complete() : operation.is_cancelled()) {
+        guarded([&] { handler(failure_of(errc::cancelled, "receive from")); });
+    } else if (pull_->size() > 0) {
         give_waiting(handler);
-    } else if (is_gone_.load(std::memory_order_relaxed) || has_peer_ended()) {
+    } else if (has_answer) {
         guarded([&] { handler(closed_error().error()); });
     } else {
         (void)keep_handler(handler, "receive from", [&] { pull_->note(handler, operation); });
@@ -105,16 +109,19 @@ void stream_session::end_pulling(errc code) {
         return;
     }
     give_collected();
-    while (const auto asker = pull_->take_last()) {
-        guarded([&] { (*asker)(failure_of(code, "receive from")); });
+    while (auto asker = pull_->take_any_asker()) {
+        const errc told = asker->operation.complete_with(code);
+        guarded([&] { asker->done(failure_of(told, "receive from")); });
     }
 }
 
-void stream_session::cancel(operation_id operation) {
-    if (operation == operation_id::none) {
-        return;
-    }
-    // Posted even here: the handler must not run inside the caller's callback.
+bool stream_session::cancel(operation_id operation) {
+    return pending_operation::cancel(operation, this);
+}
+
+void stream_session::on_cancelled(operation_id operation) noexcept {
+    // Posted even here: the handler must not run inside the caller's callback. Without memory for
+    // it, the handler hears of the cancellation when it would get its result.
     detail::insist([&] { post_own([this, operation] { apply_cancel(operation); }); });
 }
 
@@ -124,7 +131,7 @@ void stream_session::apply_cancel(operation_id operation) {
     }
     if (pull_) {
         if (const auto asker = pull_->take_asker(operation)) {
-            guarded([&] { (*asker)(failure_of(errc::cancelled, "receive from")); });
+            guarded([&] { asker->done(failure_of(errc::cancelled, "receive from")); });
             return;
         }
     }
@@ -133,7 +140,7 @@ void stream_session::apply_cancel(operation_id operation) {
     }
     auto& pings = rare_->pings;
     const auto found = std::find_if(pings.begin(), pings.end(), [&](const pending_ping& each) {
-        return each.operation == operation;
+        return each.operation.id() == operation;
     });
     if (found != pings.end()) {
         const pending_ping given_up = std::move(*found);

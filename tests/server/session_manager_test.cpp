@@ -17,10 +17,10 @@ class fake_session final : public session::messaging_session {
 public:
     explicit fake_session(std::string id) : messaging_session(std::move(id), {}, {}) {}
 
-    VoidResult pause_receiving() override { return ok(); }
-    VoidResult resume_receiving() override { return ok(); }
+    discardable_result pause_receiving() override { return ok(); }
+    discardable_result resume_receiving() override { return ok(); }
     VoidResult stop_session(session::stop_handler&&) override { return ok(); }
-    VoidResult stop_session() override {
+    discardable_result stop_session() override {
         ++stops;
         if (on_stop) {
             on_stop();
@@ -31,7 +31,7 @@ public:
     VoidResult receive_packet(session::receive_handler&&, session::operation_id) override {
         return error_void(-13, "not part of this test");
     }
-    void cancel(session::operation_id) override {}
+    bool cancel(session::operation_id) override { return false; }
     VoidResult post(unique_function<void()>) override { return ok(); }
     bool runs_here() const noexcept override { return false; }
     VoidResult ping(session::ping_handler&&, session::operation_id) override {
@@ -253,6 +253,19 @@ TEST(messaging_session, user_data_is_a_slot) {
     EXPECT_EQ(*session->user_data_as<std::string>(), "two");
     session->set_user_data(nullptr);
     EXPECT_EQ(session->user_data(), nullptr);
+}
+
+TEST(messaging_session, user_data_knows_its_type) {
+    const auto session = fake("a");
+    EXPECT_EQ(session->user_data<int>(), nullptr);
+    const auto number = std::make_shared<int>(7);
+    session->set_user_data(number);
+    EXPECT_EQ(session->user_data<int>(), number);
+    EXPECT_EQ(session->user_data<std::string>(), nullptr);
+    EXPECT_EQ(session->user_data_as<int>(), number);
+    session->set_user_data(std::shared_ptr<void>(number));
+    EXPECT_EQ(session->user_data<int>(), nullptr) << "nobody has said what it is";
+    EXPECT_EQ(session->user_data_as<int>(), number);
 }
 
 }  // namespace

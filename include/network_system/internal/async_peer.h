@@ -25,22 +25,14 @@ using session_ptr = std::shared_ptr<session::messaging_session>;
 
 /// Lets the slot, if there is one, cancel what gets the id that this returns. Before the operation
 /// begins: its handler may run, and the slot be used for the next, before the beginning returns.
-template <typename Slot, typename Owner>
-session::operation_id cancel_through(Slot slot, std::weak_ptr<Owner> where) {
+template <typename Slot>
+session::operation_id cancel_through(Slot slot) {
     if (!slot.is_connected()) {
         return session::operation_id::none;
     }
     const auto id = session::next_operation_id();
-    slot.assign([where = std::move(where), id](asio::cancellation_type) {
-        if (const auto alive = where.lock()) {
-            alive->cancel(id);
-        }
-    });
+    slot.assign([id](asio::cancellation_type) { session::cancel_operation(id); });
     return id;
-}
-template <typename Slot, typename Owner>
-session::operation_id cancel_through(Slot slot, const std::shared_ptr<Owner>& where) {
-    return cancel_through(slot, std::weak_ptr<Owner>(where));
 }
 
 /// Begins with a client's session, if there is one.
