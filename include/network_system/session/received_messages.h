@@ -32,7 +32,7 @@ class received_messages {
         /// In the block, or among the long messages.
         std::size_t begin;
         std::size_t size;
-        ws_message_type type;
+        message_kind type;
         bool is_long;
     };
 
@@ -100,7 +100,7 @@ public:
         grow(long_messages_, long_messages);
     }
     /// Adds a copy. Throws std::bad_alloc with nothing done.
-    void add(ws_message_type type, std::span<const std::uint8_t> data) {
+    void add(message_kind type, std::span<const std::uint8_t> data) {
         if (data.size() > longest_short_message) {
             add(type, std::vector<std::uint8_t>(data.begin(), data.end()));
             return;
@@ -110,7 +110,7 @@ public:
         block_.insert(block_.end(), data.begin(), data.end());
     }
     /// Takes a long message as it is, and copies a short one. As above.
-    void add(ws_message_type type, std::vector<std::uint8_t>&& data) {
+    void add(message_kind type, std::vector<std::uint8_t>&& data) {
         if (data.size() <= longest_short_message) {
             add(type, std::span<const std::uint8_t>(data));
             return;
