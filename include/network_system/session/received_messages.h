@@ -1,6 +1,6 @@
 #pragma once
 
-#include <network_system/session/ws_message.h>
+#include <network_system/session/message.h>
 #include <network_system/utils/result_types.h>
 #include <network_system/utils/unique_function.h>
 
@@ -18,11 +18,11 @@ namespace network_system {
 /// behind each other in one block of memory, which is kept for the next ones: give the container
 /// back to the next `async_receive_all`, and a message costs no allocation.
 ///
-///     for (const ws_message& message : messages) {
+///     for (const message_view& message : messages) {
 ///         (void)session->send_packet(message.data);
 ///     }
 ///
-/// The bytes of a message, and the `ws_message` that shows them, are valid until the container is
+/// The bytes of a message, and the `message_view` that shows them, are valid until the container is
 /// changed, moved from, or destroyed. Only WebSockets know texts: the messages of other sessions
 /// are binary.
 ///
@@ -43,13 +43,13 @@ public:
     class const_iterator {
     public:
         using iterator_category = std::input_iterator_tag;
-        using value_type = ws_message;
+        using value_type = message_view;
         using difference_type = std::ptrdiff_t;
-        using pointer = const ws_message*;
-        using reference = ws_message;
+        using pointer = const message_view*;
+        using reference = message_view;
 
         const_iterator() noexcept = default;
-        [[nodiscard]] ws_message operator*() const noexcept { return (*all_)[index_]; }
+        [[nodiscard]] message_view operator*() const noexcept { return (*all_)[index_]; }
         const_iterator& operator++() noexcept {
             ++index_;
             return *this;
@@ -75,7 +75,7 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return places_.size(); }
     [[nodiscard]] bool empty() const noexcept { return places_.empty(); }
     /// `index` has to be less than `size()`.
-    [[nodiscard]] ws_message operator[](std::size_t index) const noexcept {
+    [[nodiscard]] message_view operator[](std::size_t index) const noexcept {
         const place& at = places_[index];
         return {at.type, at.is_long
                              ? std::span<const std::uint8_t>(long_messages_[at.begin])
