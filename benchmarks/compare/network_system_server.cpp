@@ -95,7 +95,7 @@ network_system::session_awaitable<void> echo_all(session_ptr session) {
             co_return;
         }
         messages = std::move(received).value();
-        for (const network_system::ws_message& message : messages) {
+        for (const network_system::message_view& message : messages) {
             if (session->send_packet(message.data).is_err()) {
                 co_return;
             }

@@ -62,7 +62,7 @@
 ///                 co_return;  // the connection has ended
 ///             }
 ///             messages = std::move(received).value();
-///             for (const ws_message& message : messages) {
+///             for (const message_view& message : messages) {
 ///                 (void)session->send_packet(message.data);
 ///             }
 ///         }

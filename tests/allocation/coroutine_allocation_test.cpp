@@ -46,7 +46,7 @@ session_awaitable<void> echo_all(session_ptr session) {
             co_return;
         }
         messages = std::move(received).value();
-        for (const network_system::ws_message& message : messages) {
+        for (const network_system::message_view& message : messages) {
             EXPECT_TRUE(is_ok(session->send_packet(message.data)));
         }
     }

@@ -25,12 +25,12 @@ namespace {
 using network_system::async_receive;
 using network_system::async_receive_all;
 using network_system::async_send;
+using network_system::message_view;
 using network_system::receive_mode;
 using network_system::received_messages;
 using network_system::session_awaitable;
 using network_system::session_executor;
 using network_system::use_session_awaitable;
-using network_system::ws_message;
 
 /// The coroutines that have not ended.
 struct coroutine_count {
@@ -73,7 +73,7 @@ session_awaitable<void> echo_all_of(session_ptr session, coroutine_count& all) {
         }
         messages = std::move(received).value();
         EXPECT_FALSE(messages.empty());
-        for (const ws_message& message : messages) {
+        for (const message_view& message : messages) {
             EXPECT_TRUE(is_ok(session->send_packet(message.data)));
         }
     }

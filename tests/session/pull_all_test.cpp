@@ -24,7 +24,7 @@ protected:
             }
             kept = std::move(result).value();
             batches.emplace_back();
-            for (const ws_message& each : kept) {
+            for (const message_view& each : kept) {
                 batches.back().push_back(to_bytes(each.data));
             }
         };
@@ -120,7 +120,7 @@ TEST_F(pulling_all, can_be_cancelled) {
 TEST_F(pulling_all, is_asked_for_by_the_configuration) {
     config.receiving = receive_mode::callback;
     start_server();
-    kept.add(ws_message_type::binary, pattern(3));
+    kept.add(message_kind::binary, pattern(3));
     auto handler = record_all();
     loop.in_batch([&] {
         EXPECT_EQ(code_of(session->receive_all(std::move(handler), std::move(kept))),

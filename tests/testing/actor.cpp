@@ -126,7 +126,7 @@ void actor::receive(const session_ptr& from, connection_end& end) {
         in_.one_in(2)
             ? from->receive_all(guarded([take, add](Result<received_messages> all) {
                                     take(std::move(all), [&add](const received_messages& messages) {
-                                        for (const ws_message& each : messages) {
+                                        for (const message_view& each : messages) {
                                             add(each.data);
                                         }
                                     });

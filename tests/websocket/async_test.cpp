@@ -162,7 +162,7 @@ TEST(AsyncWebSocket, AllThatWaitsIsReceivedAtOnceAndKnowsTexts) {
         auto all = async_receive_all(client, std::move(messages), asio::use_future).get();
         ASSERT_TRUE(is_ok(all));
         messages = std::move(all).value();
-        for (const network_system::ws_message& message : messages) {
+        for (const network_system::message_view& message : messages) {
             EXPECT_EQ(message.is_text(), received == 0);
             if (message.is_text()) {
                 EXPECT_EQ(message.text(), "as text");
