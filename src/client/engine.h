@@ -19,7 +19,7 @@
 
 namespace network_system::core {
 
-/// One life of a client, from a start to the end of its connection, or of the last one if it makes
+/// One run of a client, from a start to the end of its connection, or of the last one if it makes
 /// new ones for those it loses. What connections speak is derived from it.
 ///
 ///     connecting --socket--> waiting for the peer's word --open--> connected --> ended
@@ -39,11 +39,10 @@ public:
                   transport::transport_factory transports, std::shared_ptr<session_slot> connected);
 
     /// Calls `done` exactly once, on the loop, unless the gate is closed first. Begins when
-    /// `former`, the client's life before (or null), is over: on a callback pool its last callbacks
+    /// `former`, the client's run before (or null), is over: on a callback pool its last callbacks
     /// may still be running, and those of a client never overlap.
     void start(const std::string& host, std::uint16_t port, start_callback done,
                std::shared_ptr<client_engine> former);
-    void begin_stop() override;
     /// Stops, with `cancelled` for an answer, unless the connection has been made.
     void cancel_start();
     /// The answer `done` gets, for a thread that waits for it; nothing when there is none in time.
@@ -52,7 +51,7 @@ public:
         return start_result_.wait_until(deadline);
     }
 
-    /// The last connection is gone, or never came to be: the next life may begin. True before the
+    /// The last connection is gone, or never came to be: the next run may begin. True before the
     /// callbacks that tell so, for these may want to connect again.
     [[nodiscard]] bool is_finished() const noexcept {
         return is_finished_.load(std::memory_order_acquire);
@@ -60,7 +59,7 @@ public:
     /// The session once connected, also after its end; null before.
     [[nodiscard]] std::shared_ptr<session::stream_session> session() const;
     [[nodiscard]] const client_options& options() const noexcept { return options_; }
-    /// The counters of this life.
+    /// The counters of this run.
     [[nodiscard]] client_metrics metrics() const;
 
 protected:
@@ -69,9 +68,9 @@ protected:
     [[nodiscard]] const runtime::loop& where() const noexcept { return *loop_; }
 
     // The callbacks of the application.
-    virtual void tell_connected() = 0;
-    virtual void tell_failed(std::error_code reason) = 0;
-    virtual void tell_disconnected(const session_ptr& who, std::error_code reason) = 0;
+    virtual void notify_connected() = 0;
+    virtual void notify_error(std::error_code reason) = 0;
+    virtual void notify_disconnected(const session_ptr& who, std::error_code reason) = 0;
 
     /// Whether a new connection is made after this one, which was open or had not got as far (null:
     /// not even a socket). Where callbacks run.
@@ -99,9 +98,11 @@ private:
     void on_connected(runtime::connect_outcome outcome);
     void on_no_connection(const runtime::connect_outcome& outcome);
     void wait_and_reconnect();
-    void end_life(const error_info& reason);
+    void end_run(const error_info& reason);
+    void end_parts(runtime::steady_time deadline) override;
+    void log_end() const noexcept override { detail::log(log_level::info, writer(), "ended"); }
     void refuse_start(const error_info& failure);
-    void note_failure();
+    void record_failure();
     [[nodiscard]] error_info start_error(std::error_code reason) const noexcept;
     [[nodiscard]] error_info start_error(errc code, std::error_code cause,
                                          const std::string& text) const noexcept;
@@ -119,7 +120,6 @@ private:
     std::shared_ptr<client_engine> former_;
     std::shared_ptr<runtime::connector> connector_;
     std::shared_ptr<runtime::pause> pause_;
-    std::atomic<bool> is_stop_requested_{false};
     std::atomic<bool> is_cancelled_{false};
     awaited<std::monostate> start_result_;
     std::atomic<bool> is_finished_{false};
@@ -128,14 +128,15 @@ private:
 
     // Of the present attempt and its connection: on the loop, or where its callbacks run.
     bool is_open_ = false;
-    bool is_failure_noted_ = false;
+    bool is_failure_recorded_ = false;
     bool reconnects_ = false;
     // Since the last connection that was open.
     unsigned attempts_ = 0;
 
-    std::atomic<std::uint64_t> connects_{0};
-    std::atomic<std::uint64_t> failures_{0};
-    std::atomic<std::uint64_t> session_errors_{0};
+    // A run's connections follow each other, but not all on one thread.
+    detail::shared_counter connects_;
+    detail::shared_counter failures_;
+    detail::shared_counter session_errors_;
     mutable std::mutex session_mutex_;
     std::shared_ptr<session::stream_session> session_;
     bool is_collected_ = true;

@@ -380,8 +380,8 @@ void datagram_channel::add_metrics(datagram_metrics& sum) const {
     sum.bytes_sent += own.bytes_sent;
     sum.datagrams_received += own.received;
     sum.bytes_received += own.bytes_received;
-    sum.sends_rejected += own.rejected.load(std::memory_order_relaxed);
-    sum.datagrams_dropped += own.dropped.load(std::memory_order_relaxed);
+    sum.sends_rejected += own.rejected;
+    sum.datagrams_dropped += own.dropped;
     sum.send_failures += own.failures;
     sum.failed_too_large += own.too_large;
     sum.failed_no_buffers += own.no_buffers;

@@ -196,7 +196,7 @@ VoidResult datagram_channel::send_from_other_thread(const runtime::datagram_addr
 }
 
 void datagram_channel::note_full() {
-    counters_.rejected.fetch_add(1, std::memory_order_relaxed);
+    counters_.rejected.add();
     if (!was_refused_.exchange(true, std::memory_order_relaxed) && !loop_->runs_here()) {
         // The queue may have drained meanwhile: look once from the loop, which sees all of it.
         loop_->post([keep = host_.keep_alive(), this] { loop_->mark_dirty(*this); });
@@ -235,7 +235,7 @@ void datagram_channel::drop_oldest(transport::datagram_queue& queue, std::size_t
         completions.reserve(completions.size() + queue.count());
     }
     while (queue.bytes() > most && !queue.empty()) {
-        counters_.dropped.fetch_add(1, std::memory_order_relaxed);
+        counters_.dropped.add();
         if (auto done = queue.pop()) {
             completions.push_back({std::move(done), failure_of(errc::message_superseded, "send")});
         }
@@ -359,7 +359,7 @@ void datagram_channel::publish_queued() noexcept {
 
 void datagram_channel::drop_queued() {
     detail::insist([this] { take_remote(); });
-    counters_.dropped.fetch_add(queue_.count(), std::memory_order_relaxed);
+    counters_.dropped.add(queue_.count());
     const bool has_room =
         detail::insist([this] { completions_.reserve(completions_.size() + queue_.count()); });
     while (!queue_.empty()) {

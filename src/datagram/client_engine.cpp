@@ -20,7 +20,7 @@ void udp_client_engine::start(const std::string& host, std::uint16_t port, start
             run_callback(*loop_, [&] { done(result); });
         }
         // The start is over, also for those who wait for the end.
-        release_one(*loop_);
+        release_part(*loop_);
         start_result_.give(std::move(result));
     };
     loop_->post(

@@ -9,7 +9,7 @@
 
 namespace network_system::core {
 
-/// One life of a UDP client.
+/// One run of a UDP client.
 ///
 ///     resolving --address, socket--> running --> ended
 ///         |                             |
@@ -25,7 +25,8 @@ public:
     udp_client_engine(std::string name, const udp_client_options& options,
                       std::shared_ptr<runtime::io_pool> pool, std::shared_ptr<runtime::loop> where,
                       std::shared_ptr<const datagram_callbacks> callbacks)
-        : datagram_engine(std::move(name), std::move(pool), std::move(callbacks)),
+        : datagram_engine(std::move(name), std::move(pool), options.drain_timeout,
+                          std::move(callbacks)),
           options_(options), loop_(std::move(where)) {}
 
     [[nodiscard]] bool is_finished() const noexcept override {

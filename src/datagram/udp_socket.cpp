@@ -19,9 +19,9 @@ constexpr const char* udp_source = "udp_socket";
 /// An engine of one channel, whose socket somebody else has opened.
 class udp_socket::impl final : public core::datagram_engine {
 public:
-    impl(std::shared_ptr<runtime::io_pool> where,
+    impl(std::shared_ptr<runtime::io_pool> where, std::chrono::milliseconds drain_timeout,
          std::shared_ptr<core::datagram_callbacks> callbacks)
-        : datagram_engine(udp_source, std::move(where), callbacks),
+        : datagram_engine(udp_source, std::move(where), drain_timeout, callbacks),
           callbacks_(std::move(callbacks)) {}
 
     /// Apart from the constructor, because the channel refers to its host.
@@ -52,7 +52,7 @@ public:
             adopt({channel_});
             const auto& where = pool().loops().front();
             where->post([keep = shared_from_this(), this] { watch(channel_); });
-            release_one(*where);
+            release_part(*where);
             return ok();
         });
     }
@@ -117,7 +117,7 @@ Result<std::unique_ptr<udp_socket>> udp_socket::make(asio::io_context& context,
     return detail::within_memory([&]() -> Result<std::unique_ptr<udp_socket>> {
         auto made = std::make_shared<impl>(
             std::make_shared<runtime::io_pool>(context, runtime::readiness_method::automatic),
-            std::make_shared<core::datagram_callbacks>());
+            options.drain_timeout, std::make_shared<core::datagram_callbacks>());
         made->make_socket(runtime::unique_socket(handle), options);
         return std::unique_ptr<udp_socket>(new udp_socket(std::move(made)));
     });

@@ -22,7 +22,7 @@ struct client_callbacks {
     messaging_client::writable_callback writable;
 };
 
-/// One life of a client whose connection speaks one of the framings.
+/// One run of a client whose connection speaks one of the framings.
 class framed_client_engine final : public client_engine {
 public:
     static constexpr std::string_view component_name = "messaging_client";
@@ -42,9 +42,9 @@ private:
     [[nodiscard]] std::shared_ptr<session::stream_session> new_session(
         std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
         session::session_setup& setup) override;
-    void tell_connected() override;
-    void tell_failed(std::error_code reason) override;
-    void tell_disconnected(const session_ptr& who, std::error_code reason) override;
+    void notify_connected() override;
+    void notify_error(std::error_code reason) override;
+    void notify_disconnected(const session_ptr& who, std::error_code reason) override;
 
     void on_message(const session_ptr& who, session::message_kind kind,
                     std::span<const std::uint8_t> data) override;

@@ -22,7 +22,7 @@ struct server_callbacks {
     accept_callback judge;
 };
 
-/// One life of a server whose connections speak one of the framings.
+/// One run of a server whose connections speak one of the framings.
 class framed_server_engine final : public server_engine {
 public:
     static constexpr std::string_view component_name = "messaging_server";
@@ -43,7 +43,7 @@ private:
         return callbacks_->judge;
     }
     [[nodiscard]] std::string_view protocol() const noexcept override;
-    void tell_error(std::error_code error) override;
+    void notify_error(std::error_code error) override;
 
     void on_open(const session_ptr& who) override;
     void on_message(const session_ptr& who, session::message_kind kind,

@@ -36,7 +36,8 @@ std::uint64_t key_of_addresses(const runtime::io_pool& pool, const server_option
 server_engine::server_engine(std::string name, const server_options& options,
                              std::shared_ptr<runtime::io_pool> pool,
                              transport::transport_factory transports)
-    : engine(std::move(name), std::move(pool), std::move(transports), options.session),
+    : engine(std::move(name), std::move(pool), std::move(transports), options.session,
+             options.drain_timeout),
       options_(options), sessions_(0, options.session),
       topics_(options.max_subscriptions_per_session), proxies_(options.proxy_protocol),
       per_address_(0, detail::keyed_endpoint_hash(key_of_addresses(*pool_, options))) {
@@ -55,7 +56,7 @@ VoidResult server_engine::start(listener&& taken) {
 
 Result<listener> server_engine::share_listener() {
     const std::lock_guard lock(listening_mutex_);
-    return is_stopping_ || has_stopped_accepting_
+    return is_stopping() || has_stopped_accepting_
                ? detail::failure(errc::server_not_started, "the server does not listen any more",
                                  name_)
                : listening_.share(name_);
@@ -81,15 +82,7 @@ VoidResult server_engine::start(listening_socket listening) {
     return ok();
 }
 
-void server_engine::begin_stop() {
-    auto not_stopping = runtime::steady_time{};
-    const auto deadline = stop_deadline(options_.drain_timeout);
-    if (!ends_by_.compare_exchange_strong(not_stopping, deadline)) {
-        return;
-    }
-    is_stopping_ = true;
-    // Not begun, for want of memory: it can be asked for again.
-    const detail::on_exception undo([&] { ends_by_ = not_stopping; });
+void server_engine::end_parts(runtime::steady_time deadline) {
     detail::log(log_level::info, writer(), "stop begun, of {} sessions", sessions_.session_count());
     end_sessions(deadline);
     std::size_t waiting = 0;
@@ -104,7 +97,7 @@ void server_engine::begin_stop() {
         acceptor_->close_when_empty(waiting, deadline);
         if (has_stopped_accepting) {
             proxies_.cancel_all();
-            release_one(*first);
+            release_part(*first);
         }
     });
 }
@@ -124,19 +117,19 @@ void server_engine::stop_accepting() {
 
 bool server_engine::close_to_newcomers() {
     const std::lock_guard lock(listening_mutex_);
-    if (is_stopping_ || std::exchange(has_stopped_accepting_, true)) {
+    if (is_stopping() || std::exchange(has_stopped_accepting_, true)) {
         return false;
     }
     // In place of the acceptor, until the stop: a server without connections lives on.
-    alive_.fetch_add(1);
+    add_parts();
     const detail::on_exception undo([this] {
-        alive_.fetch_sub(1);
+        withdraw_part();
         has_stopped_accepting_ = false;
     });
-    pool_->loops().front()->post([keep = self(), this, waiting = close_listener(),
-                                  deadline = stop_deadline(options_.drain_timeout)] {
-        acceptor_->close_when_empty(waiting, deadline);
-    });
+    pool_->loops().front()->post(
+        [keep = self(), this, waiting = close_listener(), deadline = stop_deadline()] {
+            acceptor_->close_when_empty(waiting, deadline);
+        });
     return true;
 }
 
@@ -146,24 +139,20 @@ void server_engine::end_sessions(runtime::steady_time deadline) {
 }
 
 void server_engine::on_acceptor_closed() {
-    if (is_stopping_) {
+    if (is_stopping()) {
         proxies_.cancel_all();
     }
-    release_one(*pool_->loops().front());
+    release_part(*pool_->loops().front());
 }
 
-void server_engine::release_one(runtime::loop& where) {
-    if (alive_.fetch_sub(1) == 1) {
-        detail::log(log_level::info, writer(), "stopped after {} connections",
-                    accepted_.load(std::memory_order_relaxed));
-        finish(where);
-    }
+void server_engine::log_end() const noexcept {
+    detail::log(log_level::info, writer(), "stopped after {} connections", accepted_.value());
 }
 
 void server_engine::hand_over(runtime::unique_socket socket, const endpoint& client, standing as,
                               std::shared_ptr<void> user_data) {
-    alive_.fetch_add(1);
-    const detail::on_exception undo([this] { alive_.fetch_sub(1); });
+    add_parts();
+    const detail::on_exception undo([this] { withdraw_part(); });
     const auto& where = pool_->next_loop();
     if (where->runs_here()) {
         serve(where, std::move(socket), client, as, std::move(user_data));
@@ -182,15 +171,15 @@ void server_engine::serve(const std::shared_ptr<runtime::loop>& where,
         const auto created =
             begin_session(where, std::move(socket), peer, as, std::move(user_data));
         created->start();
-        if (is_stopping_) {
+        if (is_stopping()) {
             // The stop may have looked at the connections just before this one was among them.
-            created->end_by(ends_by_);
+            created->end_by(ends_by());
         }
     });
     if (!is_served) {
-        refused_.fetch_add(1, std::memory_order_relaxed);
+        refused_.add();
         give_back(peer, as);
-        release_one(*where);
+        release_part(*where);
     }
 }
 
@@ -239,16 +228,16 @@ void server_engine::on_gone(const session_ptr& who, std::error_code reason,
     if (leave(who) == standing::admitted) {
         forget(who->remote_endpoint());
     }
-    release_one(*session::stream_session::of(*who).where());
+    release_part(*session::stream_session::of(*who).where());
 }
 
 server_metrics server_engine::metrics() const {
     server_metrics all;
-    all.connections_accepted = accepted_.load(std::memory_order_relaxed);
-    all.connections_refused = refused_.load(std::memory_order_relaxed);
-    all.connections_rejected = rejected_.load(std::memory_order_relaxed);
-    all.accept_errors = accept_errors_.load(std::memory_order_relaxed);
-    all.proxy_errors = proxy_errors_.load(std::memory_order_relaxed);
+    all.connections_accepted = accepted_;
+    all.connections_refused = refused_;
+    all.connections_rejected = rejected_;
+    all.accept_errors = accept_errors_;
+    all.proxy_errors = proxy_errors_;
     all.session_errors = failed_sessions();
     all.callback_exceptions = callback_exceptions();
     all.topics = topics_.topic_count();

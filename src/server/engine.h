@@ -21,7 +21,7 @@
 
 namespace network_system::core {
 
-/// One life of a server, from start to the end of its last connection: it listens, lets connections
+/// One run of a server, from start to the end of its last connection: it listens, lets connections
 /// in, knows them and their topics. What they speak is derived from it.
 ///
 /// Thread-safety: the public members from any thread; the rest on the loops.
@@ -41,11 +41,10 @@ public:
     [[nodiscard]] VoidResult start(std::uint16_t port);
     [[nodiscard]] VoidResult start(listener&& taken);
     [[nodiscard]] Result<listener> share_listener();
-    void begin_stop() override;
     /// Lets nobody in any more; connections go on until a stop.
     void stop_accepting();
-    [[nodiscard]] bool is_running() const noexcept { return !is_stopping_; }
-    /// The next life may begin.
+    [[nodiscard]] bool is_running() const noexcept { return !is_stopping(); }
+    /// The next run may begin.
     [[nodiscard]] bool is_finished() const { return end().is_over(); }
     [[nodiscard]] const server_options& options() const noexcept { return options_; }
     [[nodiscard]] std::uint16_t local_port() const noexcept { return listening_.local().port(); }
@@ -92,11 +91,10 @@ protected:
     /// What is spoken, in the words of the options.
     [[nodiscard]] virtual std::string_view protocol() const noexcept = 0;
     /// Runs the error callback for what concerns no connection.
-    virtual void tell_error(std::error_code error) = 0;
+    virtual void notify_error(std::error_code error) = 0;
 
     void on_gone(const session_ptr& who, std::error_code reason,
                  const session::session_metrics& totals) noexcept override;
-    [[nodiscard]] bool is_stopping() const noexcept { return is_stopping_; }
 
 private:
     void on_accept(runtime::unique_socket socket, const endpoint& peer) override;
@@ -126,7 +124,8 @@ private:
     [[nodiscard]] std::shared_ptr<session::stream_session> begin_session(
         const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
         const endpoint& peer, standing as, std::shared_ptr<void> user_data);
-    void release_one(runtime::loop& where);
+    void end_parts(runtime::steady_time deadline) override;
+    void log_end() const noexcept override;
     /// Closes the listener, with its lock held: how many may wait in its queue.
     [[nodiscard]] std::size_t close_listener();
     [[nodiscard]] std::shared_ptr<server_engine> self() {
@@ -147,16 +146,11 @@ private:
     bool has_stopped_accepting_ = false;
     bool speaks_tls_ = false;
     proxy_gateway proxies_;
-    std::atomic<bool> is_stopping_{false};
-    // Set before `is_stopping_`.
-    std::atomic<runtime::steady_time> ends_by_{runtime::steady_time{}};
-    // The acceptor and each connection: the engine's life ends when none is left.
-    std::atomic<std::size_t> alive_{1};
-    std::atomic<std::uint64_t> accepted_{0};
-    std::atomic<std::uint64_t> refused_{0};
-    std::atomic<std::uint64_t> rejected_{0};
-    std::atomic<std::uint64_t> accept_errors_{0};
-    std::atomic<std::uint64_t> proxy_errors_{0};
+    detail::shared_counter accepted_;
+    detail::shared_counter refused_;
+    detail::shared_counter rejected_;
+    detail::shared_counter accept_errors_;
+    detail::shared_counter proxy_errors_;
 
     // On the acceptor's loop and, when a session ends, on its own.
     std::mutex admission_mutex_;

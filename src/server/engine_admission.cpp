@@ -13,10 +13,10 @@ namespace network_system::core {
 void server_engine::on_accept(runtime::unique_socket socket, const endpoint& peer) {
     // Also while stopping: a client that was still let in is served a goodbye, and not shown the
     // door. It may come back, to the process that listens here next.
-    accepted_.fetch_add(1, std::memory_order_relaxed);
+    accepted_.add();
     if (!detail::contain([&] { let_in(std::move(socket), peer); })) {
         // Closed without a word, which would need memory as well.
-        refused_.fetch_add(1, std::memory_order_relaxed);
+        refused_.add();
     }
 }
 
@@ -34,9 +34,9 @@ void server_engine::let_in(runtime::unique_socket socket, const endpoint& peer) 
                             "socket options were refused");
     }
     if (is_proxied) {
-        alive_.fetch_add(1);
+        add_parts();
         const detail::on_exception undo([this] {
-            alive_.fetch_sub(1);
+            withdraw_part();
             forget({});
         });
         proxies_.receive(
@@ -57,7 +57,7 @@ void server_engine::judge_and_hand_over(runtime::unique_socket socket, const end
         hand_over(std::move(socket), client, standing::admitted, answer.user_data());
         return;
     }
-    rejected_.fetch_add(1, std::memory_order_relaxed);
+    rejected_.add();
     detail::log(log_level::debug, writer().about(client), "rejected by the accept callback");
     forget(client);
     detail::contain([&] { refuse(std::move(socket), client, standing::rejected); });
@@ -74,12 +74,12 @@ void server_engine::on_proxy_header(proxy_outcome outcome) {
         }
     });
     if (!is_settled) {
-        refused_.fetch_add(1, std::memory_order_relaxed);
+        refused_.add();
     }
     if (!has_place) {
         forget({});
     }
-    release_one(*pool_->loops().front());
+    release_part(*pool_->loops().front());
 }
 
 void server_engine::turn_away(proxy_outcome outcome) {
@@ -89,7 +89,7 @@ void server_engine::turn_away(proxy_outcome outcome) {
         detail::log(log_level::debug, writer().about(outcome.client),
                     "ended without a byte, as health checks do");
     } else if (outcome.error != errc::cancelled) {
-        proxy_errors_.fetch_add(1, std::memory_order_relaxed);
+        proxy_errors_.add();
         detail::log_limited(detail::log_kind::proxy_header,
                             writer().about(outcome.client).because(outcome.error),
                             "no PROXY header");
@@ -98,7 +98,7 @@ void server_engine::turn_away(proxy_outcome outcome) {
 }
 
 void server_engine::refuse_for_want_of_room(runtime::unique_socket socket, const endpoint& client) {
-    refused_.fetch_add(1, std::memory_order_relaxed);
+    refused_.add();
     detail::log_limited(detail::log_kind::full, writer().about(client),
                         "turned away: max_connections or max_connections_per_address is reached");
     refuse(std::move(socket), client, standing::surplus);
@@ -166,7 +166,7 @@ void server_engine::refuse(runtime::unique_socket socket, const endpoint&, stand
 }
 
 void server_engine::on_accept_error(std::error_code error, std::chrono::milliseconds pause) {
-    accept_errors_.fetch_add(1, std::memory_order_relaxed);
+    accept_errors_.add();
     if (pause.count() > 0) {
         detail::log_limited(detail::log_kind::accept_error, writer().because(error),
                             "accept on {} failed, trying again in {} ms", listening_.local(),
@@ -182,7 +182,7 @@ void server_engine::report_accept_error(std::error_code error) {
 }
 
 void server_engine::report_error(std::error_code error) {
-    run_callback(*pool_->loops().front(), [&] { tell_error(error); });
+    run_callback(*pool_->loops().front(), [&] { notify_error(error); });
 }
 
 }  // namespace network_system::core

@@ -25,16 +25,16 @@ std::shared_ptr<session::stream_session> ws_client_engine::new_session(
                                                         terms_);
 }
 
-void ws_client_engine::tell_connected() {
+void ws_client_engine::notify_connected() {
     reconnection_.connected(where().clock());
     callbacks_->connected();
 }
 
-void ws_client_engine::tell_failed(std::error_code reason) {
+void ws_client_engine::notify_error(std::error_code reason) {
     callbacks_->failed(reason);
 }
 
-void ws_client_engine::tell_disconnected(const session_ptr& who, std::error_code reason) {
+void ws_client_engine::notify_disconnected(const session_ptr& who, std::error_code reason) {
     const ws_closing closing(session::websocket_session::of(*who), reason);
     callbacks_->disconnected(closing.code, closing.reason);
 }
@@ -61,8 +61,8 @@ void ws_client_engine::on_message(const session_ptr& who, session::message_kind 
                                   std::span<const std::uint8_t> data) {
     const ws_message message{kind, data};
     if (!reads(*callbacks_, message)) {
-        note_unread(who,
-                    message.is_text() ? "message or text message" : "message or binary message");
+        record_unread(who,
+                      message.is_text() ? "message or text message" : "message or binary message");
         return;
     }
     callbacks_->message(message);

@@ -25,7 +25,7 @@ struct ws_client_callbacks {
     messaging_ws_client::writable_callback writable;
 };
 
-/// One life of a WebSocket client.
+/// One run of a WebSocket client.
 class ws_client_engine final : public client_engine {
 public:
     static constexpr std::string_view component_name = "messaging_ws_client";
@@ -44,9 +44,9 @@ private:
     [[nodiscard]] std::shared_ptr<session::stream_session> new_session(
         std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
         session::session_setup& setup) override;
-    void tell_connected() override;
-    void tell_failed(std::error_code reason) override;
-    void tell_disconnected(const session_ptr& who, std::error_code reason) override;
+    void notify_connected() override;
+    void notify_error(std::error_code reason) override;
+    void notify_disconnected(const session_ptr& who, std::error_code reason) override;
     [[nodiscard]] bool reconnects_after(const session_ptr& who, bool was_open) override;
     [[nodiscard]] std::chrono::milliseconds next_pause(std::uint64_t random) override {
         return reconnection_.next_pause(random);

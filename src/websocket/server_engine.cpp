@@ -124,7 +124,7 @@ void ws_server_engine::end_sessions(runtime::steady_time deadline) {
     }
 }
 
-void ws_server_engine::tell_error(std::error_code error) {
+void ws_server_engine::notify_error(std::error_code error) {
     callbacks_->failed({}, error);
 }
 
@@ -225,8 +225,8 @@ void ws_server_engine::on_ws_message(const session_ptr& who, const connection_pt
                                      std::span<const std::uint8_t> data) {
     const ws_message message{kind, data};
     if (!reads(*callbacks_, message)) {
-        note_unread(who,
-                    message.is_text() ? "message or text message" : "message or binary message");
+        record_unread(who,
+                      message.is_text() ? "message or text message" : "message or binary message");
         return;
     }
     callbacks_->message(from, message);

@@ -33,7 +33,7 @@ struct ws_server_callbacks {
     accept_callback judge;
 };
 
-/// One life of a WebSocket server. Connections are in the registry from their handshake on; before,
+/// One run of a WebSocket server. Connections are in the registry from their handshake on; before,
 /// they are arrivals.
 class ws_server_engine final : public server_engine {
 public:
@@ -83,7 +83,7 @@ private:
     [[nodiscard]] standing leave(const session_ptr& who) noexcept override;
     void end_sessions(runtime::steady_time deadline) override;
     [[nodiscard]] std::string_view protocol() const noexcept override { return "WebSocket"; }
-    void tell_error(std::error_code error) override;
+    void notify_error(std::error_code error) override;
 
     [[nodiscard]] bool is_served(std::string_view path) const;
     [[nodiscard]] std::string_view choose_subprotocol(const ws_request& request) const;
