@@ -93,7 +93,7 @@ const std::string& messaging_server::server_id() const noexcept {
 }
 
 VoidResult messaging_server::set_accept_callback(accept_callback callback) {
-    return impl_->set_callback(&server_callbacks::judge, callback);
+    return impl_->set_callback(&server_callbacks::accept, callback);
 }
 
 VoidResult messaging_server::set_connection_callback(connection_callback callback) {

@@ -19,7 +19,7 @@ struct server_callbacks {
     messaging_server::request_callback requested;
     messaging_server::error_callback failed;
     messaging_server::writable_callback writable;
-    accept_callback judge;
+    accept_callback accept;
 };
 
 /// One run of a server whose connections speak one of the framings.
@@ -39,8 +39,8 @@ private:
         session::session_setup& setup) override;
     [[nodiscard]] Result<encoded_message> encode(ws_message_type type,
                                                  std::span<const std::uint8_t> data) override;
-    [[nodiscard]] const accept_callback& judge() const noexcept override {
-        return callbacks_->judge;
+    [[nodiscard]] const accept_callback& accept_filter() const noexcept override {
+        return callbacks_->accept;
     }
     [[nodiscard]] std::string_view protocol() const noexcept override;
     void notify_error(std::error_code error) override;

@@ -1,6 +1,5 @@
 #include "server/engine.h"
 
-#include "utils/contain.h"
 #include "utils/failure.h"
 #include "utils/log.h"
 #include "utils/on_exception.h"
@@ -35,12 +34,14 @@ std::uint64_t key_of_addresses(const runtime::io_pool& pool, const server_option
 
 server_engine::server_engine(std::string name, const server_options& options,
                              std::shared_ptr<runtime::io_pool> pool,
-                             transport::transport_factory transports)
+                             transport::transport_factory transports, std::size_t told)
     : engine(std::move(name), std::move(pool), std::move(transports), options.session,
              options.drain_timeout),
-      options_(options), sessions_(0, options.session),
-      topics_(options.max_subscriptions_per_session), proxies_(options.proxy_protocol),
-      per_address_(0, detail::keyed_endpoint_hash(key_of_addresses(*pool_, options))) {
+      options_(options), admission_({options.max_connections, options.max_connections_per_address,
+                                     options.address_prefix_v6, told},
+                                    key_of_addresses(*pool_, options)),
+      connections_(options.session), topics_(options.max_subscriptions_per_session),
+      proxies_(options.proxy_protocol) {
     use_callback_pool(options_.callback_pool, options_.callback_queue_limit);
 }
 
@@ -83,7 +84,8 @@ VoidResult server_engine::start(listening_socket listening) {
 }
 
 void server_engine::end_parts(runtime::steady_time deadline) {
-    detail::log(log_level::info, writer(), "stop begun, of {} sessions", sessions_.session_count());
+    detail::log(log_level::info, writer(), "stop begun, of {} sessions",
+                sessions().session_count());
     end_sessions(deadline);
     std::size_t waiting = 0;
     bool has_stopped_accepting = false;
@@ -134,8 +136,16 @@ bool server_engine::close_to_newcomers() {
 }
 
 void server_engine::end_sessions(runtime::steady_time deadline) {
-    sessions_.for_each(
-        [&](const session_ptr& each) { session::stream_session::of(*each).end_by(deadline); });
+    for (const session_ptr& each : connections_.handshaking()) {
+        session::stream_session::of(*each).end_by(deadline);
+    }
+    sessions().for_each([&](const session_ptr& each) {
+        end_session(session::stream_session::of(*each), deadline);
+    });
+}
+
+void server_engine::end_session(session::stream_session& who, runtime::steady_time deadline) {
+    who.end_by(deadline);
 }
 
 void server_engine::on_acceptor_closed() {
@@ -146,103 +156,30 @@ void server_engine::on_acceptor_closed() {
 }
 
 void server_engine::log_end() const noexcept {
-    detail::log(log_level::info, writer(), "stopped after {} connections", accepted_.value());
-}
-
-void server_engine::hand_over(runtime::unique_socket socket, const endpoint& client, standing as,
-                              std::shared_ptr<void> user_data) {
-    add_parts();
-    const detail::on_exception undo([this] { withdraw_part(); });
-    const auto& where = pool_->next_loop();
-    if (where->runs_here()) {
-        serve(where, std::move(socket), client, as, std::move(user_data));
-        return;
-    }
-    where->post([keep = self(), this, where, client, as, taken = std::move(socket),
-                 data = std::move(user_data)]() mutable {
-        serve(where, std::move(taken), client, as, std::move(data));
-    });
-}
-
-void server_engine::serve(const std::shared_ptr<runtime::loop>& where,
-                          runtime::unique_socket socket, const endpoint& peer, standing as,
-                          std::shared_ptr<void> user_data) {
-    const bool is_served = detail::contain([&] {
-        const auto created =
-            begin_session(where, std::move(socket), peer, as, std::move(user_data));
-        created->start();
-        if (is_stopping()) {
-            // The stop may have looked at the connections just before this one was among them.
-            created->end_by(ends_by());
-        }
-    });
-    if (!is_served) {
-        refused_.add();
-        give_back(peer, as);
-        release_part(*where);
-    }
-}
-
-/// Once it is entered, nothing fails any more: its end gives its place back.
-std::shared_ptr<session::stream_session> server_engine::begin_session(
-    const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
-    const endpoint& peer, standing as, std::shared_ptr<void> user_data) {
-    session::session_setup setup;
-    setup.role = session::session_role::server;
-    setup.drain_timeout = options_.drain_timeout;
-    setup.remote = peer;
-    auto created = make_session(where, std::move(socket), setup);
-    detail::log(log_level::debug, writer().about(created->id(), peer), "accepted on {}",
-                created->local_endpoint());
-    created->set_user_data(std::move(user_data));
-    enter(created, as);
-    return created;
-}
-
-void server_engine::give_back(const endpoint& peer, standing as) noexcept {
-    if (as == standing::admitted) {
-        forget(peer);
-    }
-}
-
-void server_engine::enter(const session_ptr& who, standing) {
-    register_session(who);
-}
-
-void server_engine::register_session(const session_ptr& who) {
-    // Unlimited, and the id is new.
-    if (!sessions_.add_session(who)) {
-        throw std::bad_alloc();
-    }
-}
-
-server_engine::standing server_engine::leave(const session_ptr& who) noexcept {
-    (void)sessions_.remove_session(who->id());
-    return standing::admitted;
+    detail::log(log_level::info, writer(), "stopped after {} connections", admission_.accepted());
 }
 
 void server_engine::on_gone(const session_ptr& who, std::error_code reason,
                             const session::session_metrics& totals) noexcept {
     collect(totals, reason);
-    topics_.forget(*who);
-    if (leave(who) == standing::admitted) {
-        forget(who->remote_endpoint());
-    }
+    topics_.remove(*who);
+    give_back(who->remote_endpoint(), connections_.remove(who));
     release_part(*session::stream_session::of(*who).where());
 }
 
 server_metrics server_engine::metrics() const {
     server_metrics all;
-    all.connections_accepted = accepted_;
-    all.connections_refused = refused_;
-    all.connections_rejected = rejected_;
+    admission_.add_to(all);
     all.accept_errors = accept_errors_;
     all.proxy_errors = proxy_errors_;
     all.session_errors = failed_sessions();
     all.callback_exceptions = callback_exceptions();
     all.topics = topics_.topic_count();
     all.totals = collected();
-    sessions_.for_each([&](const session_ptr& each) {
+    for (const session_ptr& each : connections_.handshaking()) {
+        add(all.totals, each->metrics());
+    }
+    sessions().for_each([&](const session_ptr& each) {
         add(all.totals, each->metrics());
         ++all.connections_active;
     });
@@ -263,7 +200,7 @@ Result<encoded_message> server_engine::encode_checked(ws_message_type type,
 Result<broadcast_result> server_engine::broadcast(ws_message_type type,
                                                   std::span<const std::uint8_t> data) {
     return encode_checked(type, data).map([&](const encoded_message& message) {
-        return fan_out(*sessions_.snapshot(), message);
+        return fan_out(*sessions().snapshot(), message);
     });
 }
 
@@ -271,7 +208,7 @@ Result<broadcast_result> server_engine::publish(std::string_view topic, ws_messa
                                                 std::span<const std::uint8_t> data,
                                                 const session::messaging_session* except) {
     return encode_checked(type, data).map([&](const encoded_message& message) {
-        return fan_out(*topics_.subscribers(topic), message, topic, except);
+        return fan_out(*topics_.publish(topic, type, data), message, topic, except);
     });
 }
 
@@ -283,19 +220,19 @@ VoidResult server_engine::subscribe(const session_ptr& who, std::string_view top
                                            max_topic_size),
                                name_);
     }
-    if (!sessions_.find_session(who->id())) {
+    if (!sessions().find_session(who->id())) {
         return detail::failure(errc::session_not_found,
                                fmt::format("session {} is not connected here", who->id()), name_);
     }
-    if (topics_.subscribe(who, topic) == topic_registry::outcome::over_limit) {
+    if (topics_.subscribe(who, topic) == topics::outcome::over_limit) {
         return detail::failure(errc::rate_limited,
                                fmt::format("session {} has {} subscriptions, the limit", who->id(),
                                            options_.max_subscriptions_per_session),
                                name_);
     }
     if (session::stream_session::of(*who).is_gone()) {
-        // It may have been forgotten just before it was entered.
-        topics_.forget(*who);
+        // Its subscriptions may have been removed just before this one was there.
+        topics_.remove(*who);
         return detail::failure(errc::session_not_found,
                                fmt::format("session {} is gone", who->id()), name_);
     }
@@ -303,7 +240,7 @@ VoidResult server_engine::subscribe(const session_ptr& who, std::string_view top
 }
 
 VoidResult server_engine::unsubscribe(const session_ptr& who, std::string_view topic) {
-    if (!who || topics_.unsubscribe(who, topic) == topic_registry::outcome::unchanged) {
+    if (!who || topics_.unsubscribe(who, topic) == topics::outcome::unchanged) {
         return detail::failure(errc::session_not_found,
                                fmt::format("no subscription of the session to '{}'", topic), name_);
     }

@@ -38,6 +38,8 @@ public:
         return gate_;
     }
 
+    /// The session is open, and `on_open` follows. Bookkeeping only, always on the session's loop.
+    virtual void on_established(const session_ptr&) {}
     virtual void on_open(const session_ptr& who) = 0;
     virtual void on_message(const session_ptr& who, message_kind kind,
                             std::span<const std::uint8_t> data) = 0;

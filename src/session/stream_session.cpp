@@ -108,6 +108,7 @@ void stream_session::open() {
     if (detail::is_logged(log_level::debug)) {
         detail::log(log_level::debug, writer(), "open");
     }
+    host_->on_established(self_);
     host_->on_open(self_);
 }
 

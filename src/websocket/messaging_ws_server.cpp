@@ -148,7 +148,7 @@ VoidResult messaging_ws_server::reload_certificates() {
 }
 
 VoidResult messaging_ws_server::set_accept_callback(accept_callback callback) {
-    return impl_->set_callback(&ws_server_callbacks::judge, callback);
+    return impl_->set_callback(&ws_server_callbacks::accept, callback);
 }
 
 VoidResult messaging_ws_server::set_connection_callback(connection_callback callback) {
