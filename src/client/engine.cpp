@@ -15,10 +15,14 @@ client_engine::client_engine(std::string name, const client_options& options,
                              std::shared_ptr<runtime::io_pool> pool,
                              std::shared_ptr<runtime::loop> where,
                              transport::transport_factory transports,
-                             std::shared_ptr<session_slot> connected)
+                             std::shared_ptr<session_slot> connected,
+                             const std::optional<reconnect_settings>& reconnecting)
     : engine(std::move(name), std::move(pool), std::move(transports), options.session,
              options.drain_timeout),
       options_(options), connected_(std::move(connected)), loop_(std::move(where)) {
+    if (reconnecting) {
+        reconnecting_.emplace(*reconnecting);
+    }
     use_callback_pool(options_.callback_pool, options_.callback_queue_limit);
 }
 
@@ -106,7 +110,7 @@ void client_engine::on_no_connection(const runtime::connect_outcome& outcome) {
         end_run(failure);
         return;
     }
-    reconnects_ = !is_stopping() && reconnects_after(nullptr, false);
+    reconnects_ = reconnects_after(nullptr, false);
     is_finished_.store(!reconnects_, std::memory_order_release);
     if (!is_stopping()) {
         run_callback(*loop_, [&] { notify_error(outcome.code); });
@@ -118,6 +122,12 @@ void client_engine::on_no_connection(const runtime::connect_outcome& outcome) {
     }
 }
 
+bool client_engine::reconnects_after(const session_ptr& who, bool was_open) {
+    return reconnecting_ && was_connected_ && !is_stopping() &&
+           reconnecting_->failed(loop_->clock(), reconnect_advice_after(who, was_open));
+}
+
+/// Only with a reconnect_policy.
 void client_engine::wait_and_reconnect() {
     if (is_stopping()) {
         end_run(start_error({}));
@@ -127,7 +137,7 @@ void client_engine::wait_and_reconnect() {
         end_run(start_error(errc::out_of_memory, {}, {}));
         return;
     }
-    const auto pause = next_pause(loop_->random());
+    const auto pause = reconnecting_->next_pause(loop_->random());
     ++attempts_;
     detail::log_limited(detail::log_kind::reconnecting, writer(),
                         "reconnecting in {} ms (attempt {})", pause.count(), attempts_);
@@ -238,6 +248,9 @@ void client_engine::on_open(const session_ptr& who) {
     connects_.add();
     detail::log_limited(detail::log_kind::connected,
                         writer().about(who->id(), who->remote_endpoint()), "connected");
+    if (reconnecting_) {
+        reconnecting_->connected(loop_->clock());
+    }
     notify_connected();
     // The connected callback may have destroyed the client.
     if (const auto done = std::move(done_); done && gate()->is_open()) {
@@ -248,7 +261,7 @@ void client_engine::on_open(const session_ptr& who) {
 
 void client_engine::on_closed(const session_ptr& who, std::error_code reason, bool was_open) {
     connected_->clear(who.get());
-    reconnects_ = was_connected_ && !is_stopping() && reconnects_after(who, was_open);
+    reconnects_ = reconnects_after(who, was_open);
     is_finished_.store(!reconnects_, std::memory_order_release);
     // Still there when the connection never opened, or the connected callback threw.
     if (done_) {

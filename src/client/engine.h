@@ -1,5 +1,6 @@
 #pragma once
 
+#include "client/reconnect_policy.h"
 #include "client/session_slot.h"
 #include "lifecycle/awaited.h"
 #include "lifecycle/engine.h"
@@ -26,7 +27,7 @@ namespace network_system::core {
 ///         |  ^                       |                                |
 ///         |  |                       +-- error ---+    +-- error -----+
 ///         |  +------ time is up ---- pausing <----+----+
-///         |                             |         (only with reconnects_after)
+///         |                             |         (only with a reconnect_policy that wants it)
 ///         +-- error, stop (anywhere) ---+--------------------------------------> ended
 ///
 /// Thread-safety: the public members from any thread; the rest on the loop.
@@ -36,7 +37,8 @@ public:
 
     client_engine(std::string name, const client_options& options,
                   std::shared_ptr<runtime::io_pool> pool, std::shared_ptr<runtime::loop> where,
-                  transport::transport_factory transports, std::shared_ptr<session_slot> connected);
+                  transport::transport_factory transports, std::shared_ptr<session_slot> connected,
+                  const std::optional<reconnect_settings>& reconnecting = std::nullopt);
 
     /// Calls `done` exactly once, on the loop, unless the gate is closed first. Begins when
     /// `former`, the client's run before (or null), is over: on a callback pool its last callbacks
@@ -65,24 +67,18 @@ public:
 protected:
     using session_ptr = session::session_ptr;
 
-    [[nodiscard]] const runtime::loop& where() const noexcept { return *loop_; }
-
     // The callbacks of the application.
     virtual void notify_connected() = 0;
     virtual void notify_error(std::error_code reason) = 0;
     virtual void notify_disconnected(const session_ptr& who, std::error_code reason) = 0;
 
-    /// Whether a new connection is made after this one, which was open or had not got as far (null:
-    /// not even a socket). Where callbacks run.
-    [[nodiscard]] virtual bool reconnects_after(const session_ptr& who, bool was_open) {
+    /// What the end of a connection says about a new one, if lost connections are replaced. It was
+    /// open or had not got as far (null: not even a socket). Where callbacks run.
+    [[nodiscard]] virtual reconnect_advice reconnect_advice_after(const session_ptr& who,
+                                                                  bool was_open) {
         (void)who;
         (void)was_open;
-        return false;
-    }
-    /// How long it waits before that. On the loop.
-    [[nodiscard]] virtual std::chrono::milliseconds next_pause(std::uint64_t random) {
-        (void)random;
-        return std::chrono::milliseconds{0};
+        return {};
     }
 
     void on_open(const session_ptr& who) override;
@@ -97,6 +93,8 @@ private:
         runtime::connect_outcome outcome);
     void on_connected(runtime::connect_outcome outcome);
     void on_no_connection(const runtime::connect_outcome& outcome);
+    /// Whether a new connection is made after this one.
+    [[nodiscard]] bool reconnects_after(const session_ptr& who, bool was_open);
     void wait_and_reconnect();
     void end_run(const error_info& reason);
     void end_parts(runtime::steady_time deadline) override;
@@ -130,6 +128,8 @@ private:
     bool is_open_ = false;
     bool is_failure_recorded_ = false;
     bool reconnects_ = false;
+    // Nothing: a connection that is lost is not replaced.
+    std::optional<reconnect_policy> reconnecting_;
     // Since the last connection that was open.
     unsigned attempts_ = 0;
 

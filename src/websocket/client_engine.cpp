@@ -14,9 +14,11 @@ ws_client_engine::ws_client_engine(const std::string& name, const ws_client_conf
                                    std::shared_ptr<session_slot> connected,
                                    std::shared_ptr<const ws_client_callbacks> callbacks)
     : client_engine(name, client_options_of(config), std::move(pool), std::move(where),
-                    std::move(transports), std::move(connected)),
-      terms_(terms_of(config)), auto_reconnect_(config.auto_reconnect),
-      reconnection_(config.reconnect), callbacks_(std::move(callbacks)) {}
+                    std::move(transports), std::move(connected),
+                    config.auto_reconnect
+                        ? std::optional(ws_reconnection::settings_of(config.reconnect))
+                        : std::nullopt),
+      terms_(terms_of(config)), reconnection_(config.reconnect), callbacks_(std::move(callbacks)) {}
 
 std::shared_ptr<session::stream_session> ws_client_engine::new_session(
     std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
@@ -26,7 +28,6 @@ std::shared_ptr<session::stream_session> ws_client_engine::new_session(
 }
 
 void ws_client_engine::notify_connected() {
-    reconnection_.connected(where().clock());
     callbacks_->connected();
 }
 
@@ -39,17 +40,13 @@ void ws_client_engine::notify_disconnected(const session_ptr& who, std::error_co
     callbacks_->disconnected(closing.code, closing.reason);
 }
 
-bool ws_client_engine::reconnects_after(const session_ptr& who, bool was_open) {
-    if (!auto_reconnect_) {
-        return false;
-    }
-    const auto now = where().clock();
+reconnect_advice ws_client_engine::reconnect_advice_after(const session_ptr& who, bool was_open) {
     if (who == nullptr) {
-        return reconnection_.failed(nullptr, now);
+        return reconnection_.after_failure(nullptr);
     }
     const auto& ended = session::websocket_session::of(*who);
-    return was_open ? reconnection_.lost(ended.was_closed_here(), ended.close_code(), now)
-                    : reconnection_.failed(ended.rejection().get(), now);
+    return was_open ? reconnection_.after_close(ended.was_closed_here(), ended.close_code())
+                    : reconnection_.after_failure(ended.rejection().get());
 }
 
 std::shared_ptr<const ws_rejection> ws_client_engine::rejection() const {

@@ -47,10 +47,8 @@ private:
     void notify_connected() override;
     void notify_error(std::error_code reason) override;
     void notify_disconnected(const session_ptr& who, std::error_code reason) override;
-    [[nodiscard]] bool reconnects_after(const session_ptr& who, bool was_open) override;
-    [[nodiscard]] std::chrono::milliseconds next_pause(std::uint64_t random) override {
-        return reconnection_.next_pause(random);
-    }
+    [[nodiscard]] reconnect_advice reconnect_advice_after(const session_ptr& who,
+                                                          bool was_open) override;
 
     void on_message(const session_ptr& who, session::message_kind kind,
                     std::span<const std::uint8_t> data) override;
@@ -58,8 +56,7 @@ private:
     void on_writable(const session_ptr& who) override;
 
     const std::shared_ptr<const session::websocket_terms> terms_;
-    const bool auto_reconnect_;
-    ws_reconnection reconnection_;
+    const ws_reconnection reconnection_;
     const std::shared_ptr<const ws_client_callbacks> callbacks_;
 };
 
