@@ -59,8 +59,7 @@ void udp_client_engine::look_up(const std::shared_ptr<pending_target>& target, u
         return;
     }
     lookup->start(target->host, target->port,
-                  runtime::after(std::chrono::steady_clock::now(), options_.resolve_timeout),
-                  std::move(answer));
+                  runtime::after(loop_->clock(), options_.resolve_timeout), std::move(answer));
 }
 
 VoidResult udp_client_engine::try_addresses(const pending_target& target,
