@@ -37,9 +37,8 @@ datagram_engine::channel_ptr datagram_engine::make_channel(
                                                        std::move(io), own);
 }
 
-std::shared_ptr<session::source_memory> datagram_engine::make_source_memory(runtime::loop& random) {
-    const std::uint64_t high = random.secret();
-    return std::make_shared<session::source_memory>(high << 32U | random.secret());
+std::shared_ptr<session::source_memory> datagram_engine::make_source_memory(runtime::loop& where) {
+    return std::make_shared<session::source_memory>(where.random());
 }
 
 void datagram_engine::adopt(channels opened) {

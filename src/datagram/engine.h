@@ -86,7 +86,7 @@ protected:
                                            const session::datagram_setup& setup, readiness method);
     /// For sockets that answer from the address they were asked at.
     [[nodiscard]] static std::shared_ptr<session::source_memory> make_source_memory(
-        runtime::loop& random);
+        runtime::loop& where);
     /// The sockets from here on. They are not watched yet.
     void adopt(channels opened);
     [[nodiscard]] const channels& sockets() const noexcept;

@@ -20,14 +20,9 @@ std::size_t accept_queue_of(const server_options& options) noexcept {
     return options.backlog > 0 ? static_cast<std::size_t>(options.backlog) + 1 : of_the_system + 1;
 }
 
-/// Peers choose their addresses. Nothing is drawn where nothing is counted.
+/// Nothing is drawn where nothing is counted: a simulation replays what is drawn.
 std::uint64_t key_of_addresses(const runtime::io_pool& pool, const server_options& options) {
-    if (options.max_connections_per_address == 0) {
-        return 0;
-    }
-    runtime::loop& source = *pool.loops().front();
-    const std::uint64_t high = source.secret();
-    return high << 32U | source.secret();
+    return options.max_connections_per_address == 0 ? 0 : pool.loops().front()->random();
 }
 
 }  // namespace

@@ -114,7 +114,7 @@ void stream_session::on_announced() {
 }
 
 websocket::masking_key stream_session::next_key() const noexcept {
-    return encoder_.is_masked() ? std::bit_cast<websocket::masking_key>(loop().secret())
+    return encoder_.is_masked() ? std::bit_cast<websocket::masking_key>(loop().random_word())
                                 : websocket::masking_key{};
 }
 
