@@ -161,12 +161,9 @@ void topics::tell_listener() noexcept {
         return;
     }
     std::unique_lock lock(mutex_);
-    if (std::exchange(is_telling_, true)) {
-        return;
-    }
     while (node* const changed = take_changed()) {
         topic_state& state = changed->second;
-        // It may change while the listener is told.
+        // It may change while the listener is told: whoever changes it leaves that to this thread.
         while (state.is_told_wanted == state.sessions.empty()) {
             state.is_told_wanted = !state.is_told_wanted;
             const bool is_wanted = state.is_told_wanted;
@@ -181,7 +178,6 @@ void topics::tell_listener() noexcept {
         state.is_changed = false;
         erase_if_unused(topics_.find(changed->first));
     }
-    is_telling_ = false;
 }
 
 }  // namespace network_system::core

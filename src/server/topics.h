@@ -21,8 +21,8 @@ namespace network_system::core {
 /// Who hears what a node's topics are about, to share them with other nodes: which topics somebody
 /// subscribes to here, and what is published here.
 ///
-/// Thread-safety: called on whatever thread changes something, without a lock; the first two one at
-/// a time. May change topics itself.
+/// Thread-safety: called on whatever thread changes or publishes something, without a lock; for
+/// each topic the first two one at a time. May change topics itself.
 class topics_listener {
 public:
     topics_listener() = default;
@@ -88,7 +88,7 @@ private:
         mutable members snapshot;
         // What the listener has been told last.
         bool is_told_wanted = false;
-        // Waits for the listener to be told, before `next_changed`. It is not erased meanwhile.
+        // The listener is to be told, or is being told. It is not erased meanwhile.
         bool is_changed = false;
         node* next_changed = nullptr;
     };
@@ -101,7 +101,8 @@ private:
     void record_change(node& topic) noexcept;
     [[nodiscard]] node* take_changed() noexcept;
 
-    /// Tells what has changed, unless another thread is at it, which goes on with that.
+    /// Tells what has changed, but for topics of which another thread tells: that goes on with
+    /// them.
     void tell_listener() noexcept;
 
     const std::size_t max_per_session_;
@@ -116,7 +117,6 @@ private:
     // The changes that the listener has not heard of, oldest first.
     node* first_changed_ = nullptr;
     node* last_changed_ = nullptr;
-    bool is_telling_ = false;
 };
 
 }  // namespace network_system::core
