@@ -1,6 +1,6 @@
 #pragma once
 
-#include "loopback/support.h"
+#include "support/loopback.h"
 
 #include <atomic>
 #include <cstring>

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "framework/message_flow.h"
-#include "loopback/dice.h"
+#include "support/dice.h"
 
 #include <array>
 #include <atomic>

@@ -5,7 +5,7 @@
 // NETWORK_TEST_SEED repeats the choices of a run; with NETWORK_FULL_LENGTH it is a load test.
 #include "framework/metrics_sum.h"
 #include "framework/random_connection.h"
-#include "loopback/context_runner.h"
+#include "support/context_runner.h"
 
 #include <network_system/utils/thread_pool.h>
 

@@ -1,8 +1,8 @@
 // What 10,000 idle connections cost the server's process, over TCP and as WebSockets. The clients
 // are in a process of their own, so that memory and descriptors are the server's alone.
-#include "framework/child_process.h"
-#include "loopback/support.h"
+#include "support/loopback.h"
 #include "support/process_memory.h"
+#include "support/spawned_process.h"
 
 #include <network_system/config.h>
 #if NETWORK_SYSTEM_WITH_WEBSOCKET

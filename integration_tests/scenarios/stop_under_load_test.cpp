@@ -1,7 +1,7 @@
 // stop_server with 1,000 busy connections: it returns within its drain deadline and 100 ms, nothing
 // runs afterwards, and every message is accounted for. The clients are in a process of their own.
 #include "framework/busy_clients.h"
-#include "framework/child_process.h"
+#include "support/spawned_process.h"
 
 #include <cstdlib>
 #include <iostream>

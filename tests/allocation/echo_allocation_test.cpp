@@ -1,6 +1,6 @@
 // An echo in steady state asks the heap for nothing, on the server and on the client.
 #include "allocation/counting_heap.h"
-#include "loopback/support.h"
+#include "support/loopback.h"
 
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>

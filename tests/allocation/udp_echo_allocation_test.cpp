@@ -1,6 +1,6 @@
 // Echoed datagrams in steady state ask the heap for nothing, on the server and on the client.
 #include "allocation/counting_heap.h"
-#include "loopback/support.h"
+#include "support/loopback.h"
 
 #include <network_system/core/messaging_udp_client.h>
 #include <network_system/core/messaging_udp_server.h>

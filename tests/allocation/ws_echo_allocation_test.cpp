@@ -1,6 +1,6 @@
 // A WebSocket echo in steady state asks the heap for nothing, on the server and on the client.
 #include "allocation/counting_heap.h"
-#include "loopback/support.h"
+#include "support/loopback.h"
 
 #include <network_system/config.h>
 #if NETWORK_SYSTEM_WITH_WEBSOCKET

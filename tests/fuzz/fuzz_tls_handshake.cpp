@@ -13,7 +13,7 @@
 #include "support/manual_loop.h"
 #include "support/require.h"
 #include "support/scripted_stream.h"
-#include "tls/scripted_terms.h"
+#include "support/scripted_terms.h"
 #include "transport/stream_transport_impl.h"
 
 #include <algorithm>

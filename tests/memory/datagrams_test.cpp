@@ -1,6 +1,6 @@
 // Each allocation of an exchange of datagrams fails in turn.
-#include "loopback/context_runner.h"
 #include "memory/hearing.h"
+#include "support/context_runner.h"
 
 #include <network_system/core/messaging_udp_client.h>
 #include <network_system/core/messaging_udp_server.h>

@@ -1,6 +1,6 @@
 // Each allocation of a conversation fails in turn, in servers and clients over streams of bytes.
 #include "memory/hearing.h"
-#include "tls/secure_support.h"
+#include "support/secure.h"
 
 #include <network_system/utils/error_codes.h>
 #include <network_system/utils/thread_pool.h>

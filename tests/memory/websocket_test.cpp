@@ -1,6 +1,7 @@
 // Each allocation of a WebSocket conversation fails in turn.
+#include "support/websocket.h"
+
 #include "memory/hearing.h"
-#include "websocket/support.h"
 
 #include <network_system/core/messaging_ws_client.h>
 #include <network_system/core/messaging_ws_server.h>

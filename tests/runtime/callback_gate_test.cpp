@@ -1,6 +1,6 @@
 #include "runtime/callback_gate.h"
 
-#include "loopback/support.h"
+#include "support/loopback.h"
 
 #include <future>
 

@@ -1,11 +1,11 @@
 // Loops over every kind of poller with real sockets, moved by the test one wait at a time.
 #pragma once
 
-#include "loopback/support.h"
 #include "runtime/asio/epoll_poller.h"
 #include "runtime/asio/poller.h"
 #include "runtime/epoll/poller.h"
 #include "runtime/loop.h"
+#include "support/loopback.h"
 #include "support/manual_loop.h"
 
 #include <asio/executor_work_guard.hpp>

@@ -1,4 +1,4 @@
-#include "loopback/support.h"
+#include "support/loopback.h"
 
 #include <network_system/utils/error_codes.h>
 #include <network_system/utils/log.h>

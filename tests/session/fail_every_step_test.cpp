@@ -1,6 +1,6 @@
 // A whole conversation of a client and a server, with a failure at step 0, 1, 2 … until it runs
 // through: whatever fails when, the books of both sides balance.
-#include "session/every_step.h"
+#include "support/every_step.h"
 
 namespace network_system::session {
 namespace {

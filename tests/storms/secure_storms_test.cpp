@@ -1,6 +1,6 @@
 // The same over TLS, and of WebSocket.
 #include "storms/storm.h"
-#include "tls/secure_support.h"
+#include "support/secure.h"
 
 #include <network_system/core/messaging_ws_server.h>
 

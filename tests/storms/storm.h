@@ -1,8 +1,8 @@
 // Storms: many peers at once, in a process of their own, and what they leave in this one.
 #pragma once
 
-#include "loopback/support.h"
 #include "support/child_process.h"
+#include "support/loopback.h"
 #include "support/process_memory.h"
 
 #include <sys/resource.h>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "loopback/context_runner.h"
+#include "support/context_runner.h"
 
 #include <asio/post.hpp>
 

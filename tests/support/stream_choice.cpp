@@ -1,6 +1,6 @@
 #include "support/stream_choice.h"
 
-#include "loopback/raw_peer.h"
+#include "support/raw_peer.h"
 #include "support/require.h"
 #include "support/tls_authority.h"
 #include "transport/stream_security.h"

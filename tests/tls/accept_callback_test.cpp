@@ -1,6 +1,6 @@
 // The accept callback of a server that speaks TLS: before the handshake.
 #include "support/lifetime_watch.h"
-#include "tls/secure_support.h"
+#include "support/secure.h"
 
 namespace secure {
 namespace {

@@ -1,5 +1,5 @@
 // Configurations that make no sense, files that cannot be loaded, and what both sides negotiate.
-#include "tls/secure_support.h"
+#include "support/secure.h"
 
 #include <fstream>
 #include <functional>

@@ -1,5 +1,5 @@
 // Secure servers and clients over the real loopback.
-#include "tls/secure_support.h"
+#include "support/secure.h"
 #include "tls/versions.h"
 
 namespace secure {

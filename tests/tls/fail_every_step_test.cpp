@@ -1,7 +1,7 @@
 // The conversation of the session tests over TLS: whatever the stream below splits or breaks, and
 // when, the books of both sides balance.
-#include "session/every_step.h"
-#include "tls/scripted_terms.h"
+#include "support/every_step.h"
+#include "support/scripted_terms.h"
 #include "tls/versions.h"
 #include "transport/stream_transport_impl.h"
 

@@ -1,7 +1,7 @@
 // The files that trust is made of: when they are read again.
 #include "tls/credentials/files.h"
 
-#include "tls/secure_support.h"
+#include "support/secure.h"
 
 #include <chrono>
 #include <cstdint>

@@ -1,6 +1,6 @@
 // A forked child says nothing on the TLS connections of its parent, and has secrets of its own.
 #include "support/child_process.h"
-#include "tls/secure_support.h"
+#include "support/secure.h"
 
 #include <optional>
 

@@ -1,8 +1,8 @@
 // Hosts over TLS: what a certificate has to be for, what is asked for (SNI), and what is refused.
 #include "support/hosts.h"
 
-#include "loopback/context_runner.h"
-#include "tls/secure_support.h"
+#include "support/context_runner.h"
+#include "support/secure.h"
 
 #include <network_system/internal/secure_tcp_socket.h>
 

@@ -1,5 +1,5 @@
 // Certificates with several types of keys for one name: each client gets one that it can verify.
-#include "tls/secure_support.h"
+#include "support/secure.h"
 #include "tls/versions.h"
 
 #include <openssl/err.h>

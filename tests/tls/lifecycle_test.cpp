@@ -1,5 +1,5 @@
 // Resumption, certificates exchanged while a server runs, the end of streams, and bad peers.
-#include "tls/secure_support.h"
+#include "support/secure.h"
 #include "tls/versions.h"
 
 #include <latch>

@@ -2,7 +2,7 @@
 // `application_protocols` counts, or the start says which does not.
 #include "tls/credentials/lists.h"
 
-#include "tls/secure_support.h"
+#include "support/secure.h"
 
 #include <functional>
 

@@ -1,6 +1,6 @@
 // What the log says of TLS, and what it must never say.
 #include "support/heard_log.h"
-#include "tls/secure_support.h"
+#include "support/secure.h"
 
 #include <network_system/utils/log.h>
 

@@ -1,7 +1,7 @@
 // Certificate status that servers staple (OCSP), on clients that require it.
 #include "tls/credentials/ocsp.h"
 
-#include "tls/secure_support.h"
+#include "support/secure.h"
 #include "tls/versions.h"
 
 #include <functional>

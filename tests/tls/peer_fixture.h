@@ -2,8 +2,8 @@
 #pragma once
 
 #include "session/session_fixture.h"
+#include "support/scripted_terms.h"
 #include "tls/openssl_peer.h"
-#include "tls/scripted_terms.h"
 
 namespace network_system::testing {
 

@@ -1,7 +1,7 @@
 // The lists and versions under an OpenSSL that does not have all of them: its provider lacks
 // algorithms, or openssl.cnf switches versions off.
 #include "support/narrow_provider.h"
-#include "tls/secure_support.h"
+#include "support/secure.h"
 
 #include <openssl/ssl.h>
 

@@ -1,7 +1,7 @@
 // Peers that others have written: the openssl program, curl, and Python's ssl. Each test runs where
 // its program is.
-#include "framework/programs.h"
-#include "tls/secure_support.h"
+#include "support/programs.h"
+#include "support/secure.h"
 
 namespace secure {
 namespace {

@@ -1,5 +1,5 @@
 // Lists of revoked certificates (CRLs): where they come from, and what they do.
-#include "tls/secure_support.h"
+#include "support/secure.h"
 
 #include <openssl/pem.h>
 #include <openssl/x509.h>

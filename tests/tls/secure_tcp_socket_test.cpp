@@ -1,6 +1,6 @@
 // internal::secure_tcp_socket: encrypted bytes over sockets that Asio connected and accepted.
-#include "loopback/context_runner.h"
-#include "tls/secure_support.h"
+#include "support/context_runner.h"
+#include "support/secure.h"
 
 #include <network_system/internal/secure_tcp_socket.h>
 

@@ -1,9 +1,9 @@
 // What plain servers and clients can do, secure ones can: threads, pools, contexts, completion
 // tokens, backpressure, accounting.
-#include "loopback/context_runner.h"
-#include "loopback/raw_peer.h"
+#include "support/context_runner.h"
+#include "support/raw_peer.h"
+#include "support/secure.h"
 #include "tls/openssl_peer.h"
-#include "tls/secure_support.h"
 
 #include <network_system/async.h>
 #include <network_system/utils/thread_pool.h>

@@ -1,6 +1,6 @@
 // Trust that is remembered, and what becomes of it when what it rested on changes.
-#include "framework/programs.h"
-#include "tls/secure_support.h"
+#include "support/programs.h"
+#include "support/secure.h"
 #include "tls/versions.h"
 
 #include <cstdlib>

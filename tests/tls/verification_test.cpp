@@ -1,5 +1,5 @@
 // What a client, and a server that asks, make of certificates: one row for each.
-#include "tls/secure_support.h"
+#include "support/secure.h"
 
 #include <functional>
 

@@ -1,6 +1,6 @@
 // internal::websocket_socket over TLS, beyond what loopback_tests do over either.
-#include "loopback/websocket_pair.h"
-#include "tls/secure_support.h"
+#include "support/secure.h"
+#include "support/websocket_pair.h"
 
 #include <optional>
 #include <string>

@@ -1,7 +1,7 @@
 // What errors of TLS say: what was expected, what came, and where to look.
-#include "loopback/other_server.h"
+#include "support/other_server.h"
+#include "support/secure.h"
 #include "tls/alerts.h"
-#include "tls/secure_support.h"
 
 #include <algorithm>
 #include <string>

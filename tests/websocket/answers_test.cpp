@@ -1,6 +1,6 @@
 // What an application may answer to a handshake or a request, and what becomes of answers that HTTP
 // does not know: the client gets 500, the error callback invalid_argument, and the log the reason.
-#include "websocket/support.h"
+#include "support/websocket.h"
 
 #include <algorithm>
 #include <memory>

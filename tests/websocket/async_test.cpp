@@ -1,5 +1,5 @@
 // Clients and connections with Asio's completion tokens.
-#include "websocket/support.h"
+#include "support/websocket.h"
 
 #include <network_system/async.h>
 

@@ -1,5 +1,5 @@
 // What happens to senders whose peer does not read.
-#include "websocket/support.h"
+#include "support/websocket.h"
 
 namespace ws {
 namespace {

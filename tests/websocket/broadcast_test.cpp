@@ -1,6 +1,6 @@
 // One message for many, the registry, and topics.
 #include "support/no_descriptors.h"
-#include "websocket/support.h"
+#include "support/websocket.h"
 
 namespace ws {
 namespace {

@@ -1,8 +1,8 @@
 // A browser as the peer: it shows a page that the server has served, and the page talks to the
 // server and tells by close codes what it saw. Runs where there is a Chromium or a Chrome.
-#include "framework/programs.h"
-#include "loopback/scratch_directory.h"
-#include "loopback/support.h"
+#include "support/loopback.h"
+#include "support/programs.h"
+#include "support/scratch_directory.h"
 #include "websocket/real_peers.h"
 
 #include <fstream>

@@ -1,6 +1,6 @@
 // A negative duration of WebSocket's is refused where it is set, by its name.
-#include "loopback/option_case.h"
-#include "websocket/support.h"
+#include "support/option_case.h"
+#include "support/websocket.h"
 
 namespace ws {
 namespace {

@@ -1,7 +1,7 @@
 // Messages arrive as they were sent: sizes, types, fragments, threads, places to run.
-#include "loopback/context_runner.h"
-#include "loopback/scratch_directory.h"
-#include "websocket/support.h"
+#include "support/context_runner.h"
+#include "support/scratch_directory.h"
+#include "support/websocket.h"
 
 #include <network_system/utils/thread_pool.h>
 

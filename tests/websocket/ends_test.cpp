@@ -1,5 +1,5 @@
 // The ends of WebSockets as the field brings them: resets, and readers that are slow.
-#include "websocket/support.h"
+#include "support/websocket.h"
 
 #include <latch>
 

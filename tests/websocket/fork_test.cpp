@@ -1,7 +1,7 @@
 // A forked child leaves the WebSockets of its parent alone, and draws masks of its own.
 #include "runtime/time_source.h"
 #include "support/child_process.h"
-#include "websocket/support.h"
+#include "support/websocket.h"
 
 #include <array>
 #include <optional>

@@ -1,5 +1,5 @@
 // What servers answer to requests, good and bad, and what clients make of answers.
-#include "websocket/support.h"
+#include "support/websocket.h"
 
 #include <latch>
 #include <thread>

@@ -1,5 +1,5 @@
 // A WebSocket that reads nothing for now still learns that its peer is gone.
-#include "websocket/support.h"
+#include "support/websocket.h"
 
 namespace ws {
 namespace {

@@ -1,12 +1,12 @@
 // Hosts of WebSocket clients: what is connected to, what the Host field says, what is refused.
 #include "support/hosts.h"
 
-#include "websocket/support.h"
+#include "support/websocket.h"
 
 #include <network_system/config.h>
 
 #if NETWORK_SYSTEM_WITH_TLS
-#include "tls/secure_support.h"
+#include "support/secure.h"
 #endif
 
 namespace ws {

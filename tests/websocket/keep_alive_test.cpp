@@ -1,5 +1,5 @@
 // Pings, pongs, and what happens when none come.
-#include "websocket/support.h"
+#include "support/websocket.h"
 
 #include <thread>
 

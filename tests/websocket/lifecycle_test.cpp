@@ -1,5 +1,5 @@
 // Ends of connections, servers and clients: who says what, in which order, from where.
-#include "websocket/support.h"
+#include "support/websocket.h"
 
 #include <memory>
 #include <stdexcept>

@@ -1,7 +1,7 @@
 // What the log says of WebSockets: an answer of the application's is no warning, a connection that
 // says nothing no failure.
 #include "support/heard_log.h"
-#include "websocket/support.h"
+#include "support/websocket.h"
 
 #include <string>
 #include <string_view>

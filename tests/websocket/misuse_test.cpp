@@ -1,5 +1,5 @@
 // Calls at the wrong time, and configurations that make no sense.
-#include "websocket/support.h"
+#include "support/websocket.h"
 
 #include <network_system/async.h>
 #include <network_system/config.h>

@@ -6,7 +6,7 @@
 #include <network_system/config.h>
 
 #if NETWORK_SYSTEM_WITH_TLS
-#include "tls/secure_support.h"
+#include "support/secure.h"
 #endif
 
 #include <gtest/gtest.h>

@@ -2,8 +2,8 @@
 // beside this file. Each test runs where its program is.
 #include "websocket/real_peers.h"
 
-#include "framework/programs.h"
-#include "loopback/support.h"
+#include "support/loopback.h"
+#include "support/programs.h"
 
 #include <algorithm>
 #include <sstream>

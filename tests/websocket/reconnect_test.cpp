@@ -1,6 +1,6 @@
 // Clients that come back: when, how often, and when not.
+#include "support/websocket.h"
 #include "websocket/reconnection.h"
-#include "websocket/support.h"
 
 #include <chrono>
 #include <optional>

@@ -3,8 +3,8 @@
 
 #if NETWORK_SYSTEM_WITH_TLS
 
-#include "tls/secure_support.h"
-#include "websocket/support.h"
+#include "support/secure.h"
+#include "support/websocket.h"
 
 namespace ws {
 namespace {

@@ -1,5 +1,5 @@
 // Messages for which there is no callback.
-#include "websocket/support.h"
+#include "support/websocket.h"
 
 namespace ws {
 namespace {

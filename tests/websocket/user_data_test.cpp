@@ -1,11 +1,11 @@
 // What is known of a client before its connection is open goes with the connection.
 #include "support/lifetime_watch.h"
-#include "websocket/support.h"
+#include "support/websocket.h"
 
 #include <network_system/config.h>
 #include <network_system/utils/thread_pool.h>
 #if NETWORK_SYSTEM_WITH_TLS
-#include "tls/secure_support.h"
+#include "support/secure.h"
 #endif
 
 #include <stdexcept>

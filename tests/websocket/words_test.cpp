@@ -1,6 +1,6 @@
 // What errors of WebSocket clients say: what was expected, what came, and where to look.
-#include "loopback/other_server.h"
-#include "websocket/support.h"
+#include "support/other_server.h"
+#include "support/websocket.h"
 
 #include <optional>
 #include <string>
