@@ -57,7 +57,7 @@ private:
     void log_end() const noexcept override { ++ends_logged; }
 };
 
-class runs : public testing::Test {
+class runs : public ::testing::Test {
 protected:
     void TearDown() override { pool->stop(); }
 

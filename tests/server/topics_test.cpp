@@ -49,7 +49,7 @@ private:
     }
 };
 
-class node_topics : public testing::Test {
+class node_topics : public ::testing::Test {
 protected:
     using heard = std::vector<std::string>;
 
