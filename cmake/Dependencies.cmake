@@ -15,11 +15,11 @@ if(NOT TARGET Asio::asio)
 endif()
 
 # fmt is used in .cpp files only, and header-only: neither the exported targets nor network_system.pc
-# mention it, and an application may use any version of its own.
+# mention it, and an application may use any version of its own. tests/layers keeps to what 8.1 has.
 if(NOT TARGET fmt::fmt-header-only)
-    find_package(fmt 9 QUIET)
+    find_package(fmt 8.1 QUIET)
     if(NOT TARGET fmt::fmt-header-only)
-        message(FATAL_ERROR "fmt 9 or newer was not found (Debian/Ubuntu: libfmt-dev; Homebrew, vcpkg: fmt; "
+        message(FATAL_ERROR "fmt 8.1 or newer was not found (Debian/Ubuntu: libfmt-dev; Homebrew, vcpkg: fmt; "
                             "MSYS2: mingw-w64-x86_64-fmt). Elsewhere: -Dfmt_ROOT=<prefix>."
         )
     endif()
@@ -35,54 +35,3 @@ if(BUILD_TLS_SUPPORT AND NOT TARGET OpenSSL::SSL)
         )
     endif()
 endif()
-
-# The sister projects. Their packages have changed target names over time, so the usual spellings
-# are tried.
-set(NETWORK_ECOSYSTEM_PACKAGES "") # what network_systemConfig.cmake has to find again
-set(NETWORK_ECOSYSTEM_TARGETS "")
-
-function(network_use_ecosystem_package option name)
-    if(NOT ${option})
-        return()
-    endif()
-    set(candidates ${name}::${name} ${name})
-    set(found "")
-    foreach(candidate IN LISTS candidates)
-        if(TARGET ${candidate})
-            set(found ${candidate})
-            break()
-        endif()
-    endforeach()
-    if(NOT found)
-        find_package(${name} CONFIG QUIET)
-        if(NOT ${name}_FOUND)
-            message(FATAL_ERROR "${option}=ON, but the package ${name} was not found: no ${name}Config.cmake.\n"
-                                "Point CMake at an installed ${name} with -D${name}_ROOT=<prefix> or "
-                                "-DCMAKE_PREFIX_PATH=<prefix>, or at a build tree with -D${name}_DIR=<dir>. "
-                                "To build without it, configure with -D${option}=OFF."
-            )
-        endif()
-        foreach(candidate IN LISTS candidates)
-            if(TARGET ${candidate})
-                set(found ${candidate})
-                break()
-            endif()
-        endforeach()
-        if(NOT found)
-            message(FATAL_ERROR "${option}=ON and ${name} was found in ${${name}_DIR}, but it defines none of "
-                                "the targets ${candidates}."
-            )
-        endif()
-        get_target_property(imported ${found} IMPORTED)
-        if(imported)
-            set_target_properties(${found} PROPERTIES IMPORTED_GLOBAL TRUE)
-        endif()
-    endif()
-    set(NETWORK_ECOSYSTEM_PACKAGES ${NETWORK_ECOSYSTEM_PACKAGES} ${name} PARENT_SCOPE)
-    set(NETWORK_ECOSYSTEM_TARGETS ${NETWORK_ECOSYSTEM_TARGETS} ${found} PARENT_SCOPE)
-endfunction()
-
-network_use_ecosystem_package(BUILD_WITH_COMMON_SYSTEM common_system)
-network_use_ecosystem_package(BUILD_WITH_THREAD_SYSTEM thread_system)
-network_use_ecosystem_package(BUILD_WITH_LOGGER_SYSTEM logger_system)
-network_use_ecosystem_package(BUILD_WITH_CONTAINER_SYSTEM container_system)

@@ -75,7 +75,7 @@ if(Asio_FOUND AND NOT TARGET Asio::asio)
     # Asio up to 1.28 looks for the coroutines of the technical specification when it meets Clang, and
     # does without where only those of C++20 are.
     set(_asio_clang_coroutines
-        "$<AND:$<COMPILE_LANG_AND_ID:CXX,Clang>,$<VERSION_GREATER_EQUAL:$<CXX_COMPILER_VERSION>,16>>"
+        "$<AND:$<COMPILE_LANG_AND_ID:CXX,Clang>,$<VERSION_GREATER_EQUAL:$<CXX_COMPILER_VERSION>,14>>"
     )
     set_target_properties(
         Asio::asio

@@ -1,13 +1,20 @@
-# Installed layout (everything relative to the prefix, so the prefix may be moved):
-#   include/network_system/...              headers, config.h and export.h among them
-#   lib/libnetwork_system.{a,so}
-#   lib/cmake/network_system/               network_systemConfig.cmake and FindAsio.cmake
-#   lib/pkgconfig/network_system.pc
+# Installed layout (everything relative to the prefix, so the prefix may be moved), and which of the
+# components of `cmake --install --component` each part belongs to:
+#   runtime      lib/libnetwork_system.so.*
+#   development  include/network_system/...      headers, config.h and export.h among them
+#                lib/libnetwork_system.{a,so}
+#                lib/cmake/network_system/       network_systemConfig.cmake and FindAsio.cmake
+#                lib/pkgconfig/network_system.pc
+#   testing      include/network_system/testing/
+#                lib/cmake/network_system/network_system_testingTargets.cmake
+#
+# A component of find_package is a file of targets beside network_systemConfig.cmake, which finds out
+# by these files what is installed; so a component may come in a package of its own.
 
 set(_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/network_system)
 
 install(
-    TARGETS network_system network_system_testing
+    TARGETS network_system
     EXPORT network_systemTargets
     RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT runtime NAMELINK_COMPONENT development
@@ -19,6 +26,7 @@ install(
     COMPONENT development
     FILES_MATCHING
     PATTERN "*.h"
+    PATTERN "testing" EXCLUDE
 )
 install(
     EXPORT network_systemTargets
@@ -26,6 +34,27 @@ install(
     DESTINATION ${_cmake_dir}
     COMPONENT development
 )
+
+# network_install_component(<name>): the target network_system_<name>, as network_system::<name>, and
+# the headers of include/network_system/<name>/.
+function(network_install_component name)
+    install(TARGETS network_system_${name} EXPORT network_system_${name}Targets COMPONENT ${name})
+    install(
+        EXPORT network_system_${name}Targets
+        NAMESPACE network_system::
+        DESTINATION ${_cmake_dir}
+        COMPONENT ${name}
+    )
+    install(
+        DIRECTORY ${NETWORK_INCLUDE_DIR}/network_system/${name}
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/network_system
+        COMPONENT ${name}
+        FILES_MATCHING
+        PATTERN "*.h"
+    )
+endfunction()
+
+network_install_component(testing)
 
 configure_package_config_file(
     cmake/network_systemConfig.cmake.in ${PROJECT_BINARY_DIR}/network_systemConfig.cmake
@@ -69,6 +98,10 @@ endif()
 # Asio is needed by network_system/async.h and the headers under internal/. It has a .pc file in few
 # places, and a compiler finds it by itself in most; only the remaining ones get a path here.
 set(_pc_cflags "-DASIO_STANDALONE")
+# As in FindAsio.cmake. A .pc file does not know the compiler, and GCC has it already.
+if(Asio_VERSION VERSION_LESS 1.29)
+    string(APPEND _pc_cflags " -DASIO_HAS_CO_AWAIT")
+endif()
 if(NOT Asio_INCLUDE_DIR IN_LIST CMAKE_CXX_IMPLICIT_INCLUDE_DIRECTORIES)
     string(APPEND _pc_cflags " -isystem ${Asio_INCLUDE_DIR}")
 endif()
@@ -79,6 +112,7 @@ if(WIN32)
     string(APPEND _pc_cflags " -D_WIN32_WINNT=0x0A00")
     set(_pc_libs_private "-lws2_32 -lmswsock -lbcrypt")
 else()
+    string(APPEND _pc_cflags " -pthread")
     set(_pc_libs_private "-pthread")
 endif()
 set(_pc_requires_private "")
@@ -90,6 +124,10 @@ endif()
 # `pkg-config --libs` has to be enough, so what is private to a shared library moves to Libs.
 if(BUILD_SHARED_LIBS)
     set(_pc_libs "")
+    if(NOT WIN32)
+        # Asio's headers use threads.
+        set(_pc_libs " -pthread")
+    endif()
 else()
     set(_pc_libs " ${_pc_libs_private}")
     set(_pc_libs_private "")

@@ -28,7 +28,8 @@ endmacro()
 network_shared_option(BUILD_TESTS "Build the unit, loopback and integration tests" ON)
 network_shared_option(BUILD_SAMPLES "Build the samples" ON)
 network_shared_option(ENABLE_COVERAGE "Instrument for a coverage report" OFF)
-option(NETWORK_WERROR "Treat warnings as errors" ${NETWORK_IS_TOP_LEVEL})
+# Off, because newer compilers have new warnings; the presets switch it on.
+option(NETWORK_WERROR "Treat warnings as errors" OFF)
 option(NETWORK_INSTALL "Create install rules" ${NETWORK_IS_TOP_LEVEL})
 option(NETWORK_BUILD_BENCHMARKS "Build the benchmarks (needs Google Benchmark)" OFF)
 option(NETWORK_BUILD_FUZZERS "Build the fuzzers (needs Clang with libFuzzer)" OFF)
@@ -40,11 +41,21 @@ set_property(CACHE NETWORK_SANITIZE PROPERTY STRINGS "" address thread)
 # What the library contains.
 option(BUILD_TLS_SUPPORT "TLS: secure_messaging_server and secure_messaging_client" ON)
 option(BUILD_WEBSOCKET_SUPPORT "WebSocket: messaging_ws_server and messaging_ws_client" ON)
-option(BUILD_MESSAGING_BRIDGE "The bridge for code written for messaging_system" ON)
-option(BUILD_WITH_THREAD_SYSTEM "Use thread_system" OFF)
-option(BUILD_WITH_LOGGER_SYSTEM "Use logger_system" OFF)
-option(BUILD_WITH_CONTAINER_SYSTEM "Use container_system" OFF)
-option(BUILD_WITH_COMMON_SYSTEM "Use common_system" OFF)
+
+# What is not in this version yet. The options are known, so that a build that will want them can ask
+# already; they change nothing.
+set(NETWORK_OPTIONS_WITHOUT_EFFECT
+    BUILD_MESSAGING_BRIDGE BUILD_WITH_THREAD_SYSTEM BUILD_WITH_LOGGER_SYSTEM BUILD_WITH_CONTAINER_SYSTEM
+    BUILD_WITH_COMMON_SYSTEM
+)
+foreach(_option IN LISTS NETWORK_OPTIONS_WITHOUT_EFFECT)
+    option(${_option} "No effect yet" OFF)
+    if(${_option})
+        message(WARNING "${_option}=ON has no effect yet: what it stands for is not in version "
+                        "${network_system_VERSION} of network_system."
+        )
+    endif()
+endforeach()
 
 # config.h says what is there, not what was asked for.
 if(BUILD_TLS_SUPPORT)
@@ -59,9 +70,5 @@ else()
 endif()
 set(NETWORK_SYSTEM_WITH_MESSAGING_BRIDGE 0)
 foreach(_system THREAD LOGGER CONTAINER COMMON)
-    if(BUILD_WITH_${_system}_SYSTEM)
-        set(NETWORK_SYSTEM_WITH_${_system}_SYSTEM 1)
-    else()
-        set(NETWORK_SYSTEM_WITH_${_system}_SYSTEM 0)
-    endif()
+    set(NETWORK_SYSTEM_WITH_${_system}_SYSTEM 0)
 endforeach()

@@ -8,17 +8,6 @@ function(network_summary name value)
     message(STATUS "  ${name}: ${value}")
 endfunction()
 
-# An option whose code is not in this version yet must not look as if it did something.
-function(network_summary_feature name option present arrives)
-    if(present)
-        network_summary("${name}" "yes")
-    elseif(${option})
-        network_summary("${name}" "not in this version; arrives with ${arrives}")
-    else()
-        network_summary("${name}" "no (${option}=OFF)")
-    endif()
-endfunction()
-
 if(BUILD_SHARED_LIBS)
     set(_kind shared)
 else()
@@ -35,14 +24,11 @@ if(NETWORK_SYSTEM_WITH_TLS)
 else()
     network_summary("TLS" "no (BUILD_TLS_SUPPORT=OFF)")
 endif()
-network_summary_feature(
-    "WebSocket" BUILD_WEBSOCKET_SUPPORT ${NETWORK_SYSTEM_WITH_WEBSOCKET} "messaging_ws_*"
-)
-network_summary_feature(
-    "Messaging bridge" BUILD_MESSAGING_BRIDGE ${NETWORK_SYSTEM_WITH_MESSAGING_BRIDGE}
-    "integration/messaging_bridge.h"
-)
-network_summary("Linked systems" "${NETWORK_ECOSYSTEM_PACKAGES}")
+if(NETWORK_SYSTEM_WITH_WEBSOCKET)
+    network_summary("WebSocket" "yes")
+else()
+    network_summary("WebSocket" "no (BUILD_WEBSOCKET_SUPPORT=OFF)")
+endif()
 network_summary("Tests" "${BUILD_TESTS}")
 network_summary("Samples" "${BUILD_SAMPLES}")
 network_summary("Benchmarks" "${NETWORK_BUILD_BENCHMARKS}")

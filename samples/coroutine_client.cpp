@@ -3,21 +3,34 @@
 
 #include "sample.h"
 
+// [readme:coroutine_includes]
 #include <network_system/async.h>
 #include <network_system/core/messaging_client.h>
 #include <network_system/core/messaging_server.h>
 
 #include <asio/awaitable.hpp>
 #include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
 #include <asio/io_context.hpp>
 #include <asio/use_awaitable.hpp>
-#include <asio/use_future.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <iostream>
+#include <memory>
+#include <utility>
+
+using namespace network_system;
+using namespace std::chrono_literals;
+using core::messaging_client;
+using core::messaging_server;
+// [/readme:coroutine_includes]
+
+#include <asio/use_future.hpp>
+
+#include <algorithm>
 #include <span>
 #include <string>
 #include <thread>
@@ -25,25 +38,45 @@
 
 namespace {
 
-using namespace network_system;
-using namespace std::chrono_literals;
-using core::messaging_client;
-using core::messaging_server;
-
 // [readme:coroutine_client]
-asio::awaitable<void> converse(messaging_client& client, std::uint16_t port) {
-    sample::require(co_await async_start(client, "127.0.0.1", port, asio::use_awaitable), "start");
+/// Says something, asks something, and leaves. Each step gives a Result: a value or an error.
+asio::awaitable<VoidResult> converse(messaging_client& client, std::uint16_t port) {
+    auto started = co_await async_start(client, "127.0.0.1", port, asio::use_awaitable);
+    if (!started) {
+        co_return started;
+    }
+    auto sent = co_await async_send(client, "hello", asio::use_awaitable);
+    if (!sent) {
+        co_return sent;
+    }
+    auto echoed = co_await async_receive(client, asio::use_awaitable);
+    if (!echoed) {
+        co_return echoed.error();
+    }
+    std::cout << "echoed " << echoed.value().size() << " bytes\n";
 
-    sample::require(co_await async_send(client, "hello", asio::use_awaitable), "send");
-    const auto echoed =
-        sample::require(co_await async_receive(client, asio::use_awaitable), "receive");
-    std::cout << "echoed:   " << sample::text_of(echoed) << '\n';
+    auto answer = co_await async_request(client, "live", 1s, asio::use_awaitable);
+    if (!answer) {
+        co_return answer.error();
+    }
+    std::cout << "answered with " << answer.value().size() << " bytes\n";
+    co_return co_await async_stop(client, asio::use_awaitable);
+}
 
-    const auto answer =
-        sample::require(co_await async_request(client, "live", 1s, asio::use_awaitable), "request");
-    std::cout << "answered: " << sample::text_of(answer) << '\n';
+VoidResult run_client(std::uint16_t port) {
+    asio::io_context context;
+    core::client_options options;
+    options.io_context = &context;  // connection and coroutines share a thread: this one
+    // Messages wait for async_receive instead of running the receive callback.
+    options.session.receiving = receive_mode::pull;
+    messaging_client client("coroutines", options);
 
-    sample::require(co_await async_stop(client, asio::use_awaitable), "stop");
+    VoidResult ended = ok();
+    asio::co_spawn(
+        context, [&]() -> asio::awaitable<void> { ended = co_await converse(client, port); },
+        asio::detached);
+    context.run();
+    return ended;
 }
 // [/readme:coroutine_client]
 
@@ -86,20 +119,18 @@ void show() {
     set_up(server, kept);
     sample::require(server.start_server(0), "start_server");
 
+    sample::require(run_client(server.local_port()), "run_client");
+
     asio::io_context context;
     core::client_options options;
     options.io_context = &context;
     options.session.receiving = receive_mode::pull;
-    messaging_client client("coroutines", options);
-
+    messaging_client client("errors", options);
     const auto rethrow = [](const std::exception_ptr& thrown) {
         if (thrown) {
             std::rethrow_exception(thrown);
         }
     };
-    asio::co_spawn(context, converse(client, server.local_port()), rethrow);
-    context.run();
-    context.restart();
     asio::co_spawn(context, meet_errors(client, server.local_port()), rethrow);
     context.run();
 

@@ -8,16 +8,18 @@
 
 #include <asio/awaitable.hpp>
 #include <asio/co_spawn.hpp>
-#include <asio/detached.hpp>
 #include <asio/use_awaitable.hpp>
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
+#include <functional>
 #include <future>
 #include <iostream>
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -30,25 +32,31 @@ constexpr int client_count = 3;
 constexpr int messages_per_client = 1000;
 
 // [readme:coroutine_server]
-asio::awaitable<void> echo(messaging_server::session_ptr session, std::atomic<int>& finished) {
+asio::awaitable<void> echo(messaging_server::session_ptr session) {
     for (;;) {
         auto message = co_await async_receive(session, asio::use_awaitable);
-        if (message.is_err()) {
-            break;  // the connection has ended
+        if (!message) {
+            co_return;  // the connection has ended
         }
         // Queues and goes on, so that many answers leave together; async_send would wait for each.
         auto sent = session->send_packet(std::move(message).value());
-        if (sent.is_err()) {
-            break;
+        if (!sent) {
+            co_return;
         }
     }
-    ++finished;
 }
 
-void accept_connections(messaging_server& server, std::atomic<int>& finished) {
-    server.set_connection_callback([&](const messaging_server::session_ptr& session) {
-        asio::co_spawn(session_executor(session), echo(session, finished), asio::detached);
+/// A server that runs `echo` for each connection; `when_ended` runs after each.
+std::unique_ptr<messaging_server> make_server(const std::function<void()>& when_ended) {
+    core::server_options options;
+    // Messages wait for async_receive instead of running the receive callback.
+    options.session.receiving = receive_mode::pull;
+    auto server = std::make_unique<messaging_server>("coroutine-echo", options);
+    server->set_connection_callback([when_ended](const messaging_server::session_ptr& session) {
+        asio::co_spawn(session_executor(session), echo(session),
+                       [when_ended](const std::exception_ptr&) { when_ended(); });
     });
+    return server;
 }
 // [/readme:coroutine_server]
 
@@ -81,24 +89,20 @@ private:
 };
 
 void show() {
-    core::server_options options;
-    options.io_threads = 2;
-    options.session.receiving = receive_mode::pull;
-    messaging_server server("coroutine-echo", options);
     std::atomic<int> finished{0};
-    accept_connections(server, finished);
-    sample::require(server.start_server(0), "start_server");
+    const auto server = make_server([&finished] { ++finished; });
+    sample::require(server->start_server(0), "start_server");
 
     std::vector<std::unique_ptr<counting_client>> clients;
     for (int i = 0; i < client_count; ++i) {
         clients.push_back(std::make_unique<counting_client>(i));
-        clients.back()->run(server.local_port());
+        clients.back()->run(server->local_port());
     }
     for (const auto& each : clients) {
         sample::expect(each->wait(), "every number comes back in order");
         each->stop();
     }
-    sample::require(server.stop_server(), "stop_server");
+    sample::require(server->stop_server(), "stop_server");
     sample::expect(finished == client_count, "every coroutine has ended");
     std::cout << client_count << " clients, " << messages_per_client
               << " messages each, echoed by coroutines\n";

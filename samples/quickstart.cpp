@@ -14,10 +14,9 @@
 #include <network_system/core/messaging_udp_server.h>
 
 #if NETWORK_SYSTEM_WITH_TLS
-#include "support/tls_authority.h"
-
 #include <network_system/core/secure_messaging_client.h>
 #include <network_system/core/secure_messaging_server.h>
+#include <network_system/testing/certificates.h>
 #endif
 
 #if NETWORK_SYSTEM_WITH_WEBSOCKET
@@ -46,19 +45,35 @@ struct tcp {
 };
 
 #if NETWORK_SYSTEM_WITH_TLS
+// Whom the clients trust, and who the server is. An application has files of its own.
+const network_system::testing::certificate_authority& authority() {
+    static const auto made = sample::require(
+        network_system::testing::certificate_authority::create(), "certificate_authority");
+    return made;
+}
+
+network_system::core::tls_config for_server() {
+    static const auto identity = sample::require(authority().issue_server(), "issue_server");
+    network_system::core::tls_config config;
+    config.identity = identity;
+    return config;
+}
+
+network_system::core::tls_config for_client() {
+    network_system::core::tls_config config;
+    config.ca_file = authority().ca_file();
+    return config;
+}
+
 struct tls {
     using server = network_system::core::secure_messaging_server;
     using client = network_system::core::secure_messaging_client;
 
     static std::unique_ptr<server> make_server() {
-        static const auto files =
-            network_system::testing::test_authority::shared().issue_local("quickstart");
-        return std::make_unique<server>("server", files.certificate, files.key);
+        return std::make_unique<server>("server", for_server());
     }
     static std::unique_ptr<client> make_client() {
-        network_system::core::tls_config config;
-        config.ca_file = network_system::testing::test_authority::shared().ca_file();
-        return std::make_unique<client>("client", config);
+        return std::make_unique<client>("client", for_client());
     }
 };
 #endif
@@ -77,19 +92,8 @@ struct wss {
     using server = sample::ws_server;
     using client = sample::ws_client;
 
-    static std::unique_ptr<server> make_server() {
-        static const auto files =
-            network_system::testing::test_authority::shared().issue_local("quickstart");
-        network_system::core::tls_config config;
-        config.identity.certificate_file = files.certificate;
-        config.identity.key_file = files.key;
-        return std::make_unique<server>(config);
-    }
-    static std::unique_ptr<client> make_client() {
-        network_system::core::tls_config config;
-        config.ca_file = network_system::testing::test_authority::shared().ca_file();
-        return std::make_unique<client>(config);
-    }
+    static std::unique_ptr<server> make_server() { return std::make_unique<server>(for_server()); }
+    static std::unique_ptr<client> make_client() { return std::make_unique<client>(for_client()); }
 };
 #endif
 #endif

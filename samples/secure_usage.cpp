@@ -9,10 +9,9 @@
 
 #if NETWORK_SYSTEM_WITH_TLS
 
-#include "support/tls_authority.h"
-
 #include <network_system/core/secure_messaging_client.h>
 #include <network_system/core/secure_messaging_server.h>
+#include <network_system/testing/certificates.h>
 
 #include <cctype>
 #include <cstdint>
@@ -28,8 +27,8 @@ using network_system::core::client_certificates;
 using network_system::core::secure_messaging_client;
 using network_system::core::secure_messaging_server;
 using network_system::core::tls_config;
-using network_system::testing::certificate_wishes;
-using network_system::testing::test_authority;
+using network_system::core::tls_identity;
+using network_system::testing::certificate_authority;
 
 void answer_in_capitals(secure_messaging_server& server) {
     server.set_receive_callback([](const auto& session, std::span<const std::uint8_t> message) {
@@ -50,7 +49,7 @@ std::string ask(secure_messaging_client& client, std::uint16_t port, std::string
     return sample::await(answer.get_future(), "the answer");
 }
 
-void show_verified(const test_authority& authority, std::uint16_t port) {
+void show_verified(const certificate_authority& authority, std::uint16_t port) {
     // [readme:tls_client]
     tls_config config;
     config.ca_file = authority.ca_file();  // without one, what the system trusts
@@ -77,9 +76,9 @@ void show_refused(std::uint16_t port) {
     std::cout << "refused: " << started.error().message << '\n';
 }
 
-void show_mutual(const test_authority& authority, const test_authority::files& identity) {
+void show_mutual(const certificate_authority& authority, const tls_identity& identity) {
     tls_config config;
-    config.identity = {identity.certificate, identity.key, {}, {}};
+    config.identity = identity;
     config.client_certificate_mode = client_certificates::required;
     config.ca_file = authority.ca_file();
     secure_messaging_server server("mutual", config);
@@ -90,12 +89,8 @@ void show_mutual(const test_authority& authority, const test_authority::files& i
     answer_in_capitals(server);
     sample::require(server.start_server(0), "start_server");
 
-    certificate_wishes wishes;
-    wishes.common_name = "alice";
-    wishes.extended_usage = "clientAuth";
-    const auto alice = authority.issue("alice", wishes);
     tls_config presenting;
-    presenting.identity = {alice.certificate, alice.key, {}, {}};
+    presenting.identity = sample::require(authority.issue_client("alice"), "issue_client");
     presenting.ca_file = authority.ca_file();
     secure_messaging_client client("alice", presenting);
     std::cout << "answer: " << ask(client, server.local_port(), "who am i") << '\n'
@@ -105,10 +100,12 @@ void show_mutual(const test_authority& authority, const test_authority::files& i
 }
 
 void show() {
-    const test_authority authority;
-    const auto identity = authority.issue_local("server");
+    const auto authority = sample::require(certificate_authority::create(), "create");
+    const tls_identity identity = sample::require(authority.issue_server(), "issue_server");
     // [readme:tls_server]
-    secure_messaging_server server("server", identity.certificate, identity.key);
+    tls_config config;
+    config.identity = identity;  // the files of the certificate and of its key
+    secure_messaging_server server("server", config);
     // [/readme:tls_server]
     answer_in_capitals(server);
     sample::require(server.start_server(0), "start_server");

@@ -12,6 +12,7 @@
 #include <mutex>
 #include <set>
 #include <span>
+#include <stdexcept>
 #include <string>
 
 namespace {
@@ -48,12 +49,12 @@ void show() {
     }
     // [/readme:udp_server]
 
+    // [readme:udp_client]
     std::set<std::string> answers;
     std::promise<void> all_answered;
-    // [readme:udp_client]
     messaging_udp_client client("EchoClient");
     client.set_receive_callback([&](std::span<const std::uint8_t> data) {
-        answers.insert(sample::text_of(data));
+        answers.emplace(data.begin(), data.end());
         if (answers.size() == count) {
             all_answered.set_value();
         }
@@ -61,7 +62,9 @@ void show() {
     // Somebody is there, or "connection refused" says that nobody is.
     client.set_error_callback(
         [](std::error_code error) { std::cerr << "client: " << error.message() << '\n'; });
-    sample::require(client.start_client("127.0.0.1", server.local_port()), "start_client");
+    if (auto started = client.start_client("127.0.0.1", server.local_port()); !started) {
+        throw std::runtime_error(started.error().message);
+    }
     // [/readme:udp_client]
     for (std::uint32_t i = 0; i < count; ++i) {
         sample::require(client.send_packet("datagram " + std::to_string(i)), "send_packet");

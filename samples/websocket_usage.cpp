@@ -9,16 +9,17 @@
 
 #if NETWORK_SYSTEM_WITH_WEBSOCKET
 
-#if NETWORK_SYSTEM_WITH_TLS
-#include "support/tls_authority.h"
-#endif
-
 #include <network_system/core/messaging_ws_client.h>
 #include <network_system/core/messaging_ws_server.h>
+
+#if NETWORK_SYSTEM_WITH_TLS
+#include <network_system/testing/certificates.h>
+#endif
 
 #include <cstdint>
 #include <future>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -74,17 +75,26 @@ void set_up(messaging_ws_server& server) {
 }
 
 void show_chat(std::uint16_t port) {
+    // [readme:websocket_client]
+    ws_client_config config;
+    config.host = "localhost";
+    config.port = port;
+    config.headers = {{"X-Name", "ada"}};
+    config.subprotocols = {"chat.v2", "chat.v1"};
+
     std::promise<std::string> heard;
     std::promise<std::size_t> returned;
-    // [readme:websocket_client]
     messaging_ws_client client("client");
     client.set_text_message_callback(
         [&](std::string_view text) { heard.set_value(std::string(text)); });
     client.set_binary_message_callback(
         [&](std::span<const std::uint8_t> data) { returned.set_value(data.size()); });
-    sample::require(client.start_client(to(port, "ada")), "start_client");
-    sample::require(client.send_text("hello"), "send_text");
-    sample::require(client.send_binary({1, 2, 3}), "send_binary");
+    if (auto started = client.start_client(config); !started) {
+        throw std::runtime_error(started.error().message);
+    }
+    // A send that cannot be queued says so at once: `if (auto sent = ...; !sent)`.
+    (void)client.send_text("hello");
+    (void)client.send_binary({1, 2, 3});
     // [/readme:websocket_client]
     std::cout << "client: heard \"" << sample::await(heard.get_future(), "the text") << "\"\n";
     sample::expect(sample::await(returned.get_future(), "the bytes") == 3, "as many bytes as sent");
@@ -127,13 +137,13 @@ void show_broadcast(messaging_ws_server& server) {
 
 #if NETWORK_SYSTEM_WITH_TLS
 void show_wss() {
-    const auto& authority = network_system::testing::test_authority::shared();
-    const auto files = authority.issue_local("websocket");
+    const auto authority =
+        sample::require(network_system::testing::certificate_authority::create(), "create");
+    const auto identity = sample::require(authority.issue_server(), "issue_server");
     // [readme:wss]
     ws_server_config at_server;
     at_server.tls.emplace();
-    at_server.tls->identity.certificate_file = files.certificate;
-    at_server.tls->identity.key_file = files.key;
+    at_server.tls->identity = identity;  // the files of the certificate and of its key
 
     ws_client_config at_client;
     at_client.host = "localhost";

@@ -3,8 +3,28 @@
 # build gcc-11: libraries often come from another compiler than programs), each into a prefix of its
 # own, moves these prefixes, and builds and runs the projects of tests/consumer against them; then
 # the same with add_subdirectory, FetchContent and pkg-config.
+#
+#   scripts/check_consumers.sh [--slow] [subproject] [static] [shared]
+#
+#   --slow    also compiles the library with flags that have to be a program's, too
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+slow=
+parts=()
+for argument in "$@"; do
+    case $argument in
+    --slow) slow=1 ;;
+    subproject | static | shared) parts+=("$argument") ;;
+    *) die "unknown part '$argument' (subproject, static, shared)" ;;
+    esac
+done
+[ ${#parts[@]} -gt 0 ] || parts=(subproject static shared)
+
+# has PART: whether it was asked for.
+has() {
+    case " ${parts[*]} " in *" $1 "*) ;; *) return 1 ;; esac
+}
 
 need cmake build
 need pkg-config dev
@@ -42,14 +62,46 @@ project() {
     checks=$((checks + $(grep -oE 'out of [0-9]+' "$log" | tail -n 1 | grep -oE '[0-9]+')))
 }
 
-# These two compile the library themselves.
-subproject=(add_subdirectory -DNETWORK_SYSTEM_SOURCE="$ROOT" -DCMAKE_UNITY_BUILD=ON)
-project add_subdirectory "${subproject[@]}"
-# All files at once, in which names of unnamed namespaces must not clash.
-project unity "${subproject[@]}" -DCMAKE_UNITY_BUILD_BATCH_SIZE=0 -DNETWORK_SYSTEM_BUILD_SAMPLES=ON
-project fetch_content "${subproject[@]}" -DUSE_FETCHCONTENT=ON -DBUILD_SHARED_LIBS=ON
+# fails_with TEXT COMMAND...: the command has to fail, and to say why.
+fails_with() {
+    local text=$1
+    shift
+    if "$@" >"$log" 2>&1; then
+        die "succeeded, but should say '$text': $*"
+    fi
+    # CMake breaks lines where it likes.
+    tr -s ' \n' ' ' <"$log" | grep -qF -e "$text" || {
+        cat "$log" >&2
+        die "failed for another reason than '$text': $*"
+    }
+    checks=$((checks + 1))
+}
+
+# finds PREFIX ARGUMENTS: configures a project that says find_package(network_system ARGUMENTS).
+finds() {
+    local directory="$work/projects/find"
+    rm -rf "$directory"
+    mkdir -p "$directory"
+    printf 'cmake_minimum_required(VERSION 3.16)\nproject(p LANGUAGES CXX)\nfind_package(network_system %s)\n' \
+        "$2" >"$directory/CMakeLists.txt"
+    cmake -S "$directory" -B "$directory/build" -Dnetwork_system_ROOT="$1"
+}
+
+if has subproject; then
+    # These compile the library themselves.
+    subproject=(add_subdirectory -DNETWORK_SYSTEM_SOURCE="$ROOT" -DCMAKE_UNITY_BUILD=ON)
+    project add_subdirectory "${subproject[@]}"
+    # All files at once, in which names of unnamed namespaces must not clash.
+    project unity "${subproject[@]}" -DCMAKE_UNITY_BUILD_BATCH_SIZE=0 -DNETWORK_SYSTEM_BUILD_SAMPLES=ON
+    project fetch_content "${subproject[@]}" -DUSE_FETCHCONTENT=ON -DBUILD_SHARED_LIBS=ON
+    if [ -n "$slow" ]; then
+        project debug_containers "${subproject[@]}" -DCMAKE_CXX_FLAGS=-D_GLIBCXX_DEBUG
+        project lto "${subproject[@]}" -DCMAKE_CXX_FLAGS="-O2 -flto=auto -Werror=odr"
+    fi
+fi
 
 for kind in static shared; do
+    has $kind || continue
     preset=release
     [ $kind = static ] || preset=gcc-11
     configure_and_build $preset --target network_system
@@ -65,54 +117,52 @@ for kind in static shared; do
 
     project "find_package-$kind" find_package -Dnetwork_system_ROOT="$prefix"
     project "spec_snippets-$kind" spec_snippets -Dnetwork_system_ROOT="$prefix"
+    project "flags-$kind" flags -Dnetwork_system_ROOT="$prefix"
 
-    # A version that nobody promised compatibility with is not accepted.
-    say "version check ($kind)"
+    # A version that nobody promised compatibility with is not accepted, nor what is not there.
+    say "versions and components ($kind)"
     for version in 0.0 0.2 1.0; do
-        mkdir -p "$work/projects/version-$version"
-        printf 'cmake_minimum_required(VERSION 3.16)\nproject(v LANGUAGES CXX)\nfind_package(network_system %s REQUIRED)\n' \
-            "$version" >"$work/projects/version-$version/CMakeLists.txt"
-        if cmake -S "$work/projects/version-$version" -B "$work/projects/version-$version-$kind" \
-            -Dnetwork_system_ROOT="$prefix" >"$log" 2>&1; then
-            die "find_package(network_system $version) accepts version 0.1"
-        fi
-        checks=$((checks + 1))
+        fails_with "requested version \"$version\"" finds "$prefix" "$version REQUIRED"
     done
+    fails_with "has no component 'telepathy'. It has: testing." finds "$prefix" "COMPONENTS testing telepathy REQUIRED"
 
-    # Static and shared use of the .pc file; the shared library is found through its search path.
+    # Static and shared use of the .pc file, by compilers that know different parts of Asio; the shared
+    # library is found through its search path.
     libdir=$(dirname "$(find "$prefix" -name network_system.pc)")/..
     export PKG_CONFIG_PATH="$libdir/pkgconfig"
     for mode in "pkg-config" "pkg-config --static"; do
-        say "$mode ($kind)"
-        out="$work/projects/pkg-config-$kind-$checks"
-        mkdir -p "$out"
-        quietly make -C tests/consumer/pkg_config OUT="$out" PKG_CONFIG="$mode"
-        quietly env LD_LIBRARY_PATH="$libdir" "$out/round_trip"
-        checks=$((checks + 1))
+        for compiler in "${CXX:-c++}" clang++-14; do
+            say "$mode, $compiler ($kind)"
+            out="$work/projects/pkg-config-$kind-$checks"
+            mkdir -p "$out"
+            quietly make -C tests/consumer/pkg_config OUT="$out" CXX="$compiler" PKG_CONFIG="$mode"
+            for program in round_trip readme; do
+                quietly env LD_LIBRARY_PATH="$libdir" "$out/$program"
+                checks=$((checks + 1))
+            done
+        done
     done
 
-    say "Asio version check ($kind)"
+    say "a program with another Asio, or other containers ($kind)"
     read -ra flags <<<"$(pkg-config --static --cflags --libs network_system)"
-    if "${CXX:-c++}" -std=c++20 tests/consumer/asio_mismatch/main.cpp "${flags[@]}" \
-        -o "$work/projects/asio_mismatch" >"$log" 2>&1; then
-        die "a program compiled with another Asio links with the $kind library"
-    fi
-    grep -q 'library_built_with_asio_100000' "$log" || {
-        cat "$log" >&2
-        die "linking with another Asio failed for another reason than the version"
+    # links_with FLAG...: compiles and links a program with these flags, too.
+    links_with() {
+        "${CXX:-c++}" -std=c++20 "$@" tests/consumer/asio_mismatch/main.cpp "${flags[@]}" \
+            -o "$work/projects/mismatch"
     }
-    checks=$((checks + 1))
+    quietly links_with -DSAME_ASIO_VERSION
+    fails_with library_built_with_asio_100000 links_with
     for macro in ASIO_ENABLE_HANDLER_TRACKING ASIO_DISABLE_EPOLL ASIO_DISABLE_THREADS; do
-        if "${CXX:-c++}" -std=c++20 tests/consumer/asio_mismatch/main.cpp "${flags[@]}" \
-            -DSAME_ASIO_VERSION -D$macro -o "$work/projects/asio_mismatch" >"$log" 2>&1; then
-            die "a program compiled with $macro links with the $kind library"
-        fi
-        grep -q 'library_built_with_asio_' "$log" || {
-            cat "$log" >&2
-            die "linking with $macro failed for another reason than that"
-        }
-        checks=$((checks + 1))
+        fails_with library_built_with_asio_ links_with -DSAME_ASIO_VERSION -D$macro
     done
+    fails_with library_built_with_GLIBCXX_DEBUG links_with -DSAME_ASIO_VERSION -D_GLIBCXX_DEBUG
 done
+
+if has static; then
+    mkdir -p "$work/projects/samples"
+    cp samples/*.h samples/*.cpp "$work/projects/samples"
+    rm "$work/projects/samples/run_all_samples.cpp" # it looks for the others where they were built
+    project samples samples -Dnetwork_system_ROOT="$work/moved/static" -DSAMPLES="$work/projects/samples"
+fi
 
 proved "$checks" "consumer checks passed"

@@ -35,7 +35,7 @@ debian_packages() {
         ;;
     bench) echo "$(debian_packages build)" libbenchmark-dev libboost-dev python3 util-linux ;;
     dev)
-        echo "$(debian_packages test)" g++-11 clang-16 clang-format-16 clang-tidy-16 \
+        echo "$(debian_packages test)" g++-11 clang-14 clang-16 clang-format-16 clang-tidy-16 \
             libclang-rt-16-dev llvm-16 ccache doxygen shellcheck pkg-config make git util-linux \
             sslscan testssl.sh
         ;;
@@ -127,5 +127,5 @@ elif command -v brew >/dev/null 2>&1; then
     brew install --quiet "${missing[@]}"
 else
     die "neither apt-get nor brew was found. Needed: a C++20 compiler, CMake 3.16+, standalone Asio \
-1.22+, fmt 9+, GoogleTest for the tests (names for other systems: .github/workflows/ci.yml)"
+1.22+, fmt 8.1+, GoogleTest for the tests (names for other systems: .github/workflows/ci.yml)"
 fi

@@ -8,6 +8,7 @@
 #include <network_system/internal/async_operation.h>
 #include <network_system/internal/session_executor.h>
 #include <network_system/session/messaging_session.h>
+#include <network_system/session/operation.h>
 #if NETWORK_SYSTEM_WITH_WEBSOCKET
 #include <network_system/core/messaging_ws_client.h>
 #include <network_system/core/messaging_ws_server.h>
@@ -47,22 +48,14 @@ using session_ptr = std::shared_ptr<session::messaging_session>;
 
 /// Lets the slot, if there is one, cancel what gets the id that this returns. Before the operation
 /// begins: its handler may run, and the slot be used for the next, before the beginning returns.
-template <typename Slot, typename Owner>
-session::operation_id cancel_through(Slot slot, std::weak_ptr<Owner> where) {
+template <typename Slot>
+session::operation_id cancel_through(Slot slot) {
     if (!slot.is_connected()) {
         return session::operation_id::none;
     }
     const auto id = session::next_operation_id();
-    slot.assign([where = std::move(where), id](asio::cancellation_type) {
-        if (const auto alive = where.lock()) {
-            alive->cancel(id);
-        }
-    });
+    slot.assign([id](asio::cancellation_type) { session::cancel_operation(id); });
     return id;
-}
-template <typename Slot, typename Owner>
-session::operation_id cancel_through(Slot slot, const std::shared_ptr<Owner>& where) {
-    return cancel_through(slot, std::weak_ptr<Owner>(where));
 }
 
 /// Begins with a client's session, if there is one.
@@ -159,19 +152,19 @@ template <typename Token>
 auto async_receive(std::shared_ptr<session::messaging_session> session, Token&& token) {
     return detail::initiate<std::vector<std::uint8_t>, session::receive_handler>(
         std::forward<Token>(token), [session = std::move(session)](auto& callback, auto slot) {
-            return detail::unless_begun(session->receive_packet(
-                std::move(callback), detail::cancel_through(slot, session)));
+            return detail::unless_begun(
+                session->receive_packet(std::move(callback), detail::cancel_through(slot)));
         });
 }
 template <detail::stream_client Client, typename Token>
 auto async_receive(Client& client, Token&& token) {
     return detail::initiate<std::vector<std::uint8_t>, session::receive_handler>(
         std::forward<Token>(token), [&client](auto& callback, auto slot) {
-            return detail::with_session(
-                detail::session_of(client), [&](const detail::session_ptr& current) {
-                    return current->receive_packet(std::move(callback),
-                                                   detail::cancel_through(slot, current));
-                });
+            return detail::with_session(detail::session_of(client),
+                                        [&](const detail::session_ptr& current) {
+                                            return current->receive_packet(
+                                                std::move(callback), detail::cancel_through(slot));
+                                        });
         });
 }
 
@@ -183,8 +176,8 @@ auto async_receive(std::shared_ptr<session::ws_connection> connection, Token&& t
     return detail::initiate<received_ws_message, session::ws_receive_handler>(
         std::forward<Token>(token),
         [connection = std::move(connection)](auto& callback, auto slot) {
-            return detail::unless_begun(connection->receive_message(
-                std::move(callback), detail::cancel_through(slot, connection)));
+            return detail::unless_begun(
+                connection->receive_message(std::move(callback), detail::cancel_through(slot)));
         });
 }
 template <typename Token>
@@ -192,8 +185,7 @@ auto async_receive(core::messaging_ws_client& client, Token&& token) {
     return detail::initiate<received_ws_message, session::ws_receive_handler>(
         std::forward<Token>(token), [&client](auto& callback, auto slot) {
             return detail::with_session(detail::session_of(client), [&](const auto& current) {
-                return current->receive_message(std::move(callback),
-                                                detail::cancel_through(slot, current));
+                return current->receive_message(std::move(callback), detail::cancel_through(slot));
             });
         });
 }
@@ -215,8 +207,8 @@ auto async_receive(core::messaging_udp_client& client, Token&& token) {
     using handler = core::messaging_udp_client::receive_handler;
     return detail::initiate<received_datagram, handler>(
         std::forward<Token>(token), [&client](auto& callback, auto slot) {
-            return detail::unless_begun(client.receive_packet(
-                std::move(callback), detail::cancel_through(slot, client.operations())));
+            return detail::unless_begun(
+                client.receive_packet(std::move(callback), detail::cancel_through(slot)));
         });
 }
 template <typename Token>
@@ -224,8 +216,8 @@ auto async_receive_from(core::messaging_udp_server& server, Token&& token) {
     using handler = core::messaging_udp_server::receive_handler;
     return detail::initiate<received_datagram, handler>(
         std::forward<Token>(token), [&server](auto& callback, auto slot) {
-            return detail::unless_begun(server.receive_from(
-                std::move(callback), detail::cancel_through(slot, server.operations())));
+            return detail::unless_begun(
+                server.receive_from(std::move(callback), detail::cancel_through(slot)));
         });
 }
 
@@ -237,8 +229,8 @@ auto async_request(std::shared_ptr<session::messaging_session> session,
     return detail::initiate<std::vector<std::uint8_t>, session::response_handler>(
         std::forward<Token>(token),
         [session = std::move(session), data = std::move(data), timeout](auto& callback, auto slot) {
-            return detail::unless_begun(session->request(data, timeout, std::move(callback),
-                                                         detail::cancel_through(slot, session)));
+            return detail::unless_begun(
+                session->request(data, timeout, std::move(callback), detail::cancel_through(slot)));
         });
 }
 template <typename Token>
@@ -250,7 +242,7 @@ auto async_request(core::messaging_client& client, std::vector<std::uint8_t> dat
             return detail::with_session(
                 detail::session_of(client), [&](const detail::session_ptr& current) {
                     return current->request(data, timeout, std::move(callback),
-                                            detail::cancel_through(slot, current));
+                                            detail::cancel_through(slot));
                 });
         });
 }
@@ -268,7 +260,7 @@ auto async_ping(std::shared_ptr<session::messaging_session> session, Token&& tok
     return detail::initiate<std::chrono::microseconds, session::ping_handler>(
         std::forward<Token>(token), [session = std::move(session)](auto& callback, auto slot) {
             return detail::unless_begun(
-                session->ping(std::move(callback), detail::cancel_through(slot, session)));
+                session->ping(std::move(callback), detail::cancel_through(slot)));
         });
 }
 template <detail::stream_client Client, typename Token>
@@ -277,8 +269,7 @@ auto async_ping(Client& client, Token&& token) {
         std::forward<Token>(token), [&client](auto& callback, auto slot) {
             return detail::with_session(
                 detail::session_of(client), [&](const detail::session_ptr& current) {
-                    return current->ping(std::move(callback),
-                                         detail::cancel_through(slot, current));
+                    return current->ping(std::move(callback), detail::cancel_through(slot));
                 });
         });
 }
@@ -290,7 +281,7 @@ template <typename Client, typename Token, typename Begin>
 auto start_client(Client& client, Token&& token, Begin begin) {
     return initiate<std::monostate, typename Client::start_callback>(
         std::forward<Token>(token), [&client, begin = std::move(begin)](auto& callback, auto slot) {
-            const auto operation = cancel_through(slot, client.starts());
+            const auto operation = cancel_through(slot);
             return unless_begun(begin(client, std::move(callback), operation));
         });
 }

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <utility>
 
 namespace network_system::core {
@@ -17,8 +18,7 @@ client_engine::client_engine(std::string name, const client_options& options,
                              transport::transport_factory transports,
                              std::shared_ptr<session_slot> connected,
                              const std::optional<reconnect_settings>& reconnecting)
-    : engine(std::move(name), std::move(pool), std::move(transports), options.session,
-             options.drain_timeout),
+    : engine(std::move(name), std::move(pool), std::move(transports), options.session, options),
       options_(options), connected_(std::move(connected)), loop_(std::move(where)) {
     if (reconnecting) {
         reconnecting_.emplace(*reconnecting);
@@ -26,14 +26,19 @@ client_engine::client_engine(std::string name, const client_options& options,
     use_callback_pool(options_.callback_pool, options_.callback_queue_limit);
 }
 
-void client_engine::start(const std::string& host, std::uint16_t port, start_callback done,
-                          std::shared_ptr<client_engine> former) {
+VoidResult client_engine::start(const std::string& host, std::uint16_t port, start_callback& done,
+                                session::operation_id operation,
+                                std::shared_ptr<client_engine> former) {
+    if (operation != session::operation_id::none && !start_.begin(operation, self())) {
+        return session::operation_exists(name_);
+    }
     host_name_ = host;
     port_ = port;
     done_ = std::move(done);
     former_ = std::move(former);
     deadline_ = runtime::after(loop_->clock(), options_.connect_timeout);
     loop_->post([keep = self(), this] { begin(); });
+    return ok();
 }
 
 void client_engine::begin() {
@@ -101,6 +106,7 @@ std::shared_ptr<session::stream_session> client_engine::make_session_of(
 }
 
 void client_engine::on_no_connection(const runtime::connect_outcome& outcome) {
+    settle_start();
     const auto failure = start_error(outcome.code, outcome.cause, outcome.text);
     detail::log_limited(detail::log_kind::not_connected, writer(), "{}", failure.message);
     record_failure();
@@ -165,7 +171,7 @@ error_info client_engine::start_error(errc code, std::error_code cause,
     const errc told = is_cancelled_ ? errc::cancelled : code;
     return detail::told_anyway(told, [&] {
         std::string message = "cannot connect to " + describe_target(host_name_, port_);
-        if (!text.empty()) {
+        if (!text.empty() && !is_cancelled_) {
             return error_info{static_cast<int>(code), message + ": " + text, name_, text};
         }
         if (code == errc::connection_timeout && !cause) {
@@ -182,6 +188,13 @@ error_info client_engine::start_error(std::error_code reason) const noexcept {
         const auto failed = session();
         return start_error(code, {}, is_ours && failed ? failed->failure_text() : std::string());
     });
+}
+
+/// The start has its result, unless it was cancelled before: that is the result then.
+void client_engine::settle_start() noexcept {
+    if (!start_.complete()) {
+        is_cancelled_ = true;
+    }
 }
 
 void client_engine::refuse_start(const error_info& failure) {
@@ -212,13 +225,17 @@ void client_engine::end_parts(runtime::steady_time deadline) {
     });
 }
 
-void client_engine::cancel_start() {
-    loop_->post([keep = self(), this] {
-        if (!was_connected_ && !is_finished()) {
-            is_cancelled_ = true;
-            begin_stop();
-        }
-    });
+bool client_engine::cancel(session::operation_id operation) {
+    if (session::pending_operation::cancel(operation, this)) {
+        return true;
+    }
+    const auto current = session();
+    return current && current->cancel(operation);
+}
+
+void client_engine::on_cancelled(session::operation_id) noexcept {
+    // Whenever this takes effect, the start has been told, or will be, that it was cancelled.
+    detail::insist([this] { begin_stop(); });
 }
 
 std::shared_ptr<session::stream_session> client_engine::session() const {
@@ -241,6 +258,14 @@ client_metrics client_engine::metrics() const {
 }
 
 void client_engine::on_open(const session_ptr& who) {
+    settle_start();
+    if (is_cancelled_) {
+        // on_cancelled ends the session; on the loop messages may come before that.
+        if (loop_->runs_here()) {
+            session::stream_session::of(*who).begin_close({});
+        }
+        return;
+    }
     connected_->set(session::stream_session::of(who));
     is_open_ = true;
     was_connected_ = true;
@@ -261,6 +286,7 @@ void client_engine::on_open(const session_ptr& who) {
 
 void client_engine::on_closed(const session_ptr& who, std::error_code reason, bool was_open) {
     connected_->clear(who.get());
+    settle_start();
     reconnects_ = reconnects_after(who, was_open);
     is_finished_.store(!reconnects_, std::memory_order_release);
     // Still there when the connection never opened, or the connected callback threw.
@@ -271,7 +297,7 @@ void client_engine::on_closed(const session_ptr& who, std::error_code reason, bo
     if (was_connected_ && reason && gate()->is_open()) {
         notify_error(reason);
     }
-    if (was_open && gate()->is_open()) {
+    if (was_open && is_open_ && gate()->is_open()) {
         notify_disconnected(who, reason);
     }
 }
@@ -295,6 +321,7 @@ void client_engine::on_gone(const session_ptr& who, std::error_code reason,
         is_finished_.store(true, std::memory_order_release);
     }
     // Still there when the callback pool has dropped the callback that would have told.
+    settle_start();
     if (done_) {
         refuse_start(start_error(reason));
     }
@@ -309,40 +336,23 @@ void client_engine::on_gone(const session_ptr& who, std::error_code reason,
 }
 
 VoidResult validate(const client_options& options, bool is_secure, std::string_view source) {
-    const auto wrong = [source](const char* what) -> VoidResult {
-        return detail::failure(errc::invalid_argument, what, source);
-    };
-    if (auto checked = check_local_address(options, source); checked.is_err()) {
-        return checked;
-    }
-    if (auto checked = validate_environment(options, is_secure, source); checked.is_err()) {
-        return checked;
-    }
-    if (options.connect_timeout < std::chrono::milliseconds{1}) {
-        return wrong("connect_timeout must be at least 1 ms");
-    }
-    if (options.drain_timeout < std::chrono::milliseconds{0}) {
-        return wrong("drain_timeout must not be negative");
-    }
-    if (auto checked = validate_callback_pool(options.callback_pool.get(),
-                                              options.callback_queue_limit, source);
-        checked.is_err()) {
-        return checked;
-    }
-    return validate(options.session, source);
+    static constexpr std::array connect_ranges{
+        detail::range<&connect_options::connect_timeout>("connect_timeout", 1)};
+    detail::option_checks all(source);
+    check_bind(all, options, source);
+    check_stream(all, options, is_secure);
+    all.ranges(static_cast<const connect_options&>(options), connect_ranges);
+    check_session(all, options.session, "session.");
+    return std::move(all).result();
 }
 
 Result<std::shared_ptr<runtime::io_pool>> make_pool(const client_options& options,
                                                     std::string_view source) {
-    const auto method = to_runtime(options.readiness_method);
     return make_pool(
-        [&] {
-            if (options.environment) {
-                return options.environment->client_pool();
-            }
-            return options.io_context != nullptr
-                       ? std::make_shared<runtime::io_pool>(*options.io_context, method)
-                       : runtime::io_pool::shared_for_clients(method);
+        options,
+        [&](auto method) {
+            return options.environment ? options.environment->client_pool()
+                                       : runtime::io_pool::shared_for_clients(method);
         },
         errc::connection_failed, source);
 }

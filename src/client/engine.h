@@ -6,6 +6,7 @@
 #include "lifecycle/engine.h"
 #include "runtime/connector.h"
 #include "runtime/pause.h"
+#include "session/pending_operation.h"
 
 #include <network_system/core/metrics.h>
 
@@ -42,11 +43,14 @@ public:
 
     /// Calls `done` exactly once, on the loop, unless the gate is closed first. Begins when
     /// `former`, the client's run before (or null), is over: on a callback pool its last callbacks
-    /// may still be running, and those of a client never overlap.
-    void start(const std::string& host, std::uint16_t port, start_callback done,
-               std::shared_ptr<client_engine> former);
-    /// Stops, with `cancelled` for an answer, unless the connection has been made.
-    void cancel_start();
+    /// may still be running, and those of a client never overlap. `already_exists`, with nothing
+    /// begun, when the id names another operation; `done` is left intact then.
+    [[nodiscard]] VoidResult start(const std::string& host, std::uint16_t port,
+                                   start_callback& done, session::operation_id operation,
+                                   std::shared_ptr<client_engine> former);
+    /// The start, or what its connection has begun.
+    bool cancel(session::operation_id operation);
+    void on_cancelled(session::operation_id operation) noexcept;
     /// The answer `done` gets, for a thread that waits for it; nothing when there is none in time.
     [[nodiscard]] std::optional<VoidResult> wait_for_start(
         std::chrono::steady_clock::time_point deadline) {
@@ -82,6 +86,7 @@ protected:
     }
 
     void on_open(const session_ptr& who) override;
+    [[nodiscard]] bool takes_callbacks() const noexcept override { return is_open_; }
     void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;
     void on_gone(const session_ptr& who, std::error_code reason,
                  const session::session_metrics& totals) noexcept override;
@@ -99,6 +104,7 @@ private:
     void end_run(const error_info& reason);
     void end_parts(runtime::steady_time deadline) override;
     void log_end() const noexcept override { detail::log(log_level::info, writer(), "ended"); }
+    void settle_start() noexcept;
     void refuse_start(const error_info& failure);
     void record_failure();
     [[nodiscard]] error_info start_error(std::error_code reason) const noexcept;
@@ -115,6 +121,7 @@ private:
     std::uint16_t port_ = 0;
     runtime::steady_time deadline_{};
     start_callback done_;
+    session::pending_operation start_;
     std::shared_ptr<client_engine> former_;
     std::shared_ptr<runtime::connector> connector_;
     std::shared_ptr<runtime::pause> pause_;

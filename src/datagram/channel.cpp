@@ -234,7 +234,7 @@ void datagram_channel::pull_datagram(std::span<const std::uint8_t> data) {
     if (const auto asker = pull_->take_asker()) {
         counters_.received.add(1);
         counters_.bytes_received.add(data.size());
-        guarded([&] { (*asker)(std::move(datagram)); });
+        guarded([&] { asker->done(std::move(datagram)); });
     } else {
         pull_->store(std::move(datagram));
     }
@@ -267,15 +267,23 @@ VoidResult datagram_channel::receive(pull_handler&& handler, operation_id operat
     if (!is_open() || !loop_->belongs_here()) {
         return closed(host_.not_running());
     }
+    auto keep = host_.keep_alive();
+    pending_operation pending;
+    if (operation != operation_id::none &&
+        !pending.begin(operation, std::shared_ptr<datagram_channel>(keep, this))) {
+        return operation_exists(host_.name());
+    }
     runtime::post_with(*loop_, handler,
-                       [keep = host_.keep_alive(), this, operation](pull_handler& asking) {
-                           ask(asking, operation);
-                       });
+                       [keep = std::move(keep), this, pending = std::move(pending)](
+                           pull_handler& asking) mutable { ask(asking, std::move(pending)); });
     return ok();
 }
 
-void datagram_channel::ask(pull_handler& handler, operation_id operation) {
-    if (is_closing_) {
+void datagram_channel::ask(pull_handler& handler, pending_operation operation) {
+    const bool has_answer = is_closing_ || pull_->size() > 0;
+    if (has_answer ? !operation.complete() : operation.is_cancelled()) {
+        guarded([&] { handler(failure_of(errc::cancelled, "receive")); });
+    } else if (is_closing_) {
         guarded([&] { handler(closed(errc::connection_closed)); });
     } else if (auto waiting = pull_->take_message()) {
         counters_.received.add(1);
@@ -286,15 +294,13 @@ void datagram_channel::ask(pull_handler& handler, operation_id operation) {
     }
 }
 
-void datagram_channel::cancel(operation_id operation) {
-    if (operation == operation_id::none || !pull_) {
-        return;
-    }
-    // Posted even on the loop: the handler must not run inside the caller's callback.
+void datagram_channel::on_cancelled(operation_id operation) noexcept {
+    // Posted even on the loop: the handler must not run inside the caller's callback. Without
+    // memory for it, the handler hears of the cancellation when it would get its result.
     detail::insist([&] {
         loop_->post([keep = host_.keep_alive(), this, operation] {
             if (const auto asker = pull_->take_asker(operation)) {
-                guarded([&] { (*asker)(failure_of(errc::cancelled, "receive")); });
+                guarded([&] { asker->done(failure_of(errc::cancelled, "receive")); });
             }
         });
     });
@@ -306,12 +312,13 @@ void datagram_channel::close() {
     }
     refuse_sends();
     while (pull_) {
-        const auto asker = pull_->take_asker();
+        auto asker = pull_->take_any_asker();
         if (!asker) {
             counters_.unread.add(pull_->size());
             break;
         }
-        guarded([&] { (*asker)(closed(errc::connection_closed)); });
+        const errc told = asker->operation.complete_with(errc::connection_closed);
+        guarded([&] { asker->done(closed(told)); });
     }
     if (is_gone_) {
         return;

@@ -9,6 +9,7 @@
 #include "runtime/loop.h"
 #include "runtime/pause.h"
 #include "runtime/post_with.h"
+#include "session/pending_operation.h"
 #include "session/pull_queue.h"
 #include "session/waiting_senders.h"
 #include "utils/counter.h"
@@ -137,7 +138,8 @@ public:
                                   send_callback& done);
     /// Pull mode.
     [[nodiscard]] VoidResult receive(pull_handler&& handler, operation_id operation);
-    void cancel(operation_id operation);
+    bool cancel(operation_id operation) const { return pending_operation::cancel(operation, this); }
+    void on_cancelled(operation_id operation) noexcept;
 
     [[nodiscard]] bool is_open() const noexcept {
         return !is_stopped_.load(std::memory_order_acquire);
@@ -179,7 +181,7 @@ private:
     void look_at_drops();
     [[nodiscard]] bool admit_peer();
     void remember_source();
-    void ask(pull_handler& handler, operation_id operation);
+    void ask(pull_handler& handler, pending_operation operation);
 
     // Sending: datagram_channel_send.cpp.
     [[nodiscard]] VoidResult refusal(errc code, const endpoint& to, std::size_t size) const;

@@ -9,8 +9,13 @@
 
 namespace network_system::core {
 
-void udp_client_engine::start(const std::string& host, std::uint16_t port, start_callback done) {
-    auto target = std::make_shared<pending_target>(pending_target{host, port, {}});
+VoidResult udp_client_engine::start(const std::string& host, std::uint16_t port,
+                                    start_callback& done, session::operation_id operation) {
+    auto target = std::make_shared<pending_target>(pending_target{host, port, {}, {}});
+    const auto self = std::static_pointer_cast<udp_client_engine>(shared_from_this());
+    if (operation != session::operation_id::none && !target->operation.begin(operation, self)) {
+        return session::operation_exists(name());
+    }
     target->done = [this, done = std::move(done)](VoidResult result) {
         if (result.is_err()) {
             has_failed_ = true;
@@ -25,11 +30,12 @@ void udp_client_engine::start(const std::string& host, std::uint16_t port, start
     };
     loop_->post(
         [keep = shared_from_this(), this, target] { look_up(target, &udp_client_engine::open); });
+    return ok();
 }
 
 void udp_client_engine::set_target(const std::string& host, std::uint16_t port,
                                    start_callback done) {
-    auto target = std::make_shared<pending_target>(pending_target{host, port, {}});
+    auto target = std::make_shared<pending_target>(pending_target{host, port, {}, {}});
     target->done = [this, done = std::move(done)](VoidResult result) {
         run_callback(*loop_, [&] { done(std::move(result)); });
     };
@@ -40,7 +46,7 @@ void udp_client_engine::set_target(const std::string& host, std::uint16_t port,
 
 void udp_client_engine::look_up(const std::shared_ptr<pending_target>& target, use_address use) {
     if (is_stopping()) {
-        target->done(failed(errc::connection_closed, {}, {}));
+        target->done(failed(target->operation.complete_with(errc::connection_closed), {}, {}));
         return;
     }
     std::shared_ptr<runtime::name_lookup> lookup;
@@ -55,21 +61,24 @@ void udp_client_engine::look_up(const std::shared_ptr<pending_target>& target, u
         lookups_.push_back(lookup);
     });
     if (!is_ready) {
-        target->done(detail::failure_without_words(errc::out_of_memory));
+        target->done(
+            detail::failure_without_words(target->operation.complete_with(errc::out_of_memory)));
         return;
     }
     lookup->start(target->host, target->port,
                   runtime::after(loop_->clock(), options_.resolve_timeout), std::move(answer));
 }
 
-VoidResult udp_client_engine::try_addresses(const pending_target& target,
+VoidResult udp_client_engine::try_addresses(pending_target& target,
                                             const runtime::lookup_outcome& found, use_address use) {
-    if (found.addresses.empty()) {
-        const auto code = is_cancelled_ ? errc::cancelled : found.code;
+    const bool was_cancelled = !target.operation.complete();
+    if (was_cancelled || found.addresses.empty()) {
+        const auto code = was_cancelled ? errc::cancelled : found.code;
         const std::string what = "cannot send to " + describe_target(target.host, target.port);
-        return found.text.empty() ? detail::failure(code, what, name())
-                                  : error_info{static_cast<int>(code), what + ": " + found.text,
-                                               name(), found.text};
+        return was_cancelled || found.text.empty()
+                   ? detail::failure(code, what, name())
+                   : error_info{static_cast<int>(code), what + ": " + found.text, name(),
+                                found.text};
     }
     VoidResult last = ok();
     for (const endpoint& each : found.addresses) {
@@ -139,12 +148,11 @@ VoidResult udp_client_engine::retarget(const endpoint& target) {
     return ok();
 }
 
-void udp_client_engine::cancel_start() {
-    loop_->post([keep = shared_from_this(), this] {
-        if (sockets().empty() && !is_stopping()) {
-            is_cancelled_ = true;
-            begin_stop();
-        }
+void udp_client_engine::on_cancelled(session::operation_id) noexcept {
+    // Whenever this runs, the start has been told, or will be, that it was cancelled.
+    detail::insist([this] {
+        loop_->post(
+            [keep = shared_from_this(), this] { detail::insist([this] { begin_stop(); }); });
     });
 }
 

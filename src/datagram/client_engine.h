@@ -25,20 +25,25 @@ public:
     udp_client_engine(std::string name, const udp_client_options& options,
                       std::shared_ptr<runtime::io_pool> pool, std::shared_ptr<runtime::loop> where,
                       std::shared_ptr<const datagram_callbacks> callbacks)
-        : datagram_engine(std::move(name), std::move(pool), options.drain_timeout,
-                          std::move(callbacks)),
+        : datagram_engine(std::move(name), std::move(pool), std::move(callbacks), options),
           options_(options), loop_(std::move(where)) {}
 
     [[nodiscard]] bool is_finished() const noexcept override {
         return has_failed_ || datagram_engine::is_finished();
     }
     [[nodiscard]] const udp_client_options& options() const noexcept { return options_; }
-    /// Calls `done` exactly once, on the loop, unless the gate is closed first.
-    void start(const std::string& host, std::uint16_t port, start_callback done);
+    /// Calls `done` exactly once, on the loop, unless the gate is closed first. `already_exists`,
+    /// with nothing begun, when the id names another operation; `done` is left intact then.
+    [[nodiscard]] VoidResult start(const std::string& host, std::uint16_t port,
+                                   start_callback& done, session::operation_id operation);
     /// The same for another target of the running client.
     void set_target(const std::string& host, std::uint16_t port, start_callback done);
-    /// Stops, with `cancelled` for an answer, unless the client is running.
-    void cancel_start();
+    bool cancel(session::operation_id operation) override {
+        return session::pending_operation::cancel(operation, this) ||
+               datagram_engine::cancel(operation);
+    }
+    /// The start.
+    void on_cancelled(session::operation_id operation) noexcept;
     /// The answer to the start, for a thread that waits for it; nothing when there is none in time.
     [[nodiscard]] std::optional<VoidResult> wait_for_start(
         std::chrono::steady_clock::time_point deadline) {
@@ -52,11 +57,12 @@ private:
         std::string host;
         std::uint16_t port;
         start_callback done;
+        session::pending_operation operation;
     };
     using use_address = VoidResult (udp_client_engine::*)(const endpoint&);
 
     void look_up(const std::shared_ptr<pending_target>& target, use_address use);
-    [[nodiscard]] VoidResult try_addresses(const pending_target& target,
+    [[nodiscard]] VoidResult try_addresses(pending_target& target,
                                            const runtime::lookup_outcome& found, use_address use);
     [[nodiscard]] VoidResult open(const endpoint& target);
     [[nodiscard]] VoidResult retarget(const endpoint& target);
@@ -66,7 +72,6 @@ private:
     const udp_client_options options_;
     const std::shared_ptr<runtime::loop> loop_;
     std::vector<std::shared_ptr<runtime::name_lookup>> lookups_;
-    bool is_cancelled_ = false;
     std::atomic<bool> has_failed_{false};
     awaited<std::monostate> start_result_;
 };

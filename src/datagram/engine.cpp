@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace network_system::core {
@@ -116,10 +117,8 @@ VoidResult datagram_engine::receive(session::datagram_channel::pull_handler&& ha
     return sockets().front()->receive(std::move(handler), operation);
 }
 
-void datagram_engine::cancel(session::operation_id operation) {
-    if (!sockets().empty()) {
-        sockets().front()->cancel(operation);
-    }
+bool datagram_engine::cancel(session::operation_id operation) {
+    return !sockets().empty() && sockets().front()->cancel(operation);
 }
 
 datagram_metrics datagram_engine::metrics() const {
@@ -162,48 +161,38 @@ void datagram_engine::on_callback_exception(std::string_view what) noexcept {
     detail::log_limited(detail::log_kind::thrown, writer(), "a callback threw: {}", what);
 }
 
-VoidResult validate(const datagram_config& config, std::string_view source) {
-    const auto wrong = [source](const char* what) -> VoidResult {
-        return detail::failure(errc::invalid_argument, what, source);
-    };
-    constexpr std::size_t largest = 65'527;
-    constexpr std::size_t largest_batch = 64;
-    if (config.max_datagram_size == 0 || config.max_datagram_size > largest) {
-        return wrong("datagrams.max_datagram_size must be 1 to 65527");
-    }
-    if (config.batch_size == 0 || config.batch_size > largest_batch) {
-        return wrong("datagrams.batch_size must be 1 to 64");
-    }
-    if (config.high_watermark == 0 || config.low_watermark > config.high_watermark) {
-        return wrong("datagrams.high_watermark must be at least 1, and not below low_watermark");
-    }
-    if (config.policy == send_policy::close || config.policy == send_policy::conflate) {
-        return wrong("datagrams.policy must be reject, wait or drop_oldest");
-    }
-    if (config.receive_queue_limit == 0) {
-        return wrong("datagrams.receive_queue_limit must be at least 1");
-    }
-    if (config.send_buffer_size < 0 || config.receive_buffer_size < 0) {
-        return wrong("the buffer sizes of datagrams must not be negative");
-    }
-    if (config.send_wait_timeout < milliseconds{0}) {
-        return wrong("datagrams.send_wait_timeout must not be negative");
-    }
-    return ok();
+namespace {
+
+using detail::range;
+
+constexpr std::array datagram_ranges{
+    range<&datagram_config::max_datagram_size>("max_datagram_size", 1, 65'527),
+    range<&datagram_config::batch_size>("batch_size", 1, 64),
+    range<&datagram_config::send_buffer_size>("send_buffer_size", 0),
+    range<&datagram_config::receive_buffer_size>("receive_buffer_size", 0),
+};
+
+constexpr std::array peer_ranges{
+    range<&peer_limits::idle_timeout>("idle_timeout", 0),
+    range<&peer_limits::max_datagrams_per_second>("max_datagrams_per_second", 0, 1'000'000'000),
+};
+
+constexpr std::array multicast_ranges{range<&multicast_options::hops>("hops", 0, 255)};
+
+}  // namespace
+
+void check_datagrams(detail::option_checks& all, const datagram_config& config) {
+    constexpr std::string_view where = "datagrams.";
+    check_queues(all, config, where);
+    all.ranges(config, datagram_ranges, where);
+    all.must(config.policy != send_policy::close && config.policy != send_policy::conflate,
+             "datagrams.policy must be reject, wait or drop_oldest");
 }
 
-VoidResult validate(const peer_limits& limits, std::string_view source) {
-    if (limits.idle_timeout < milliseconds{0} || limits.max_datagrams_per_second > 1'000'000'000) {
-        return detail::failure(errc::invalid_argument,
-                               "peers.idle_timeout must not be negative, and "
-                               "peers.max_datagrams_per_second at most 1000000000",
-                               source);
-    }
-    if (limits.max_datagrams_per_second > 0 && limits.max_peers == 0) {
-        return detail::failure(errc::invalid_argument,
-                               "peers.max_datagrams_per_second needs peers.max_peers", source);
-    }
-    return ok();
+void check_peers(detail::option_checks& all, const peer_limits& limits) {
+    all.ranges(limits, peer_ranges, "peers.");
+    all.must(limits.max_datagrams_per_second == 0 || limits.max_peers > 0,
+             "peers.max_datagrams_per_second needs peers.max_peers");
 }
 
 namespace {
@@ -256,10 +245,11 @@ Result<runtime::sockets::multicast_settings::group> to_runtime(const multicast_o
 
 Result<runtime::sockets::multicast_settings> to_runtime(const multicast_options& options,
                                                         std::string_view source) {
-    constexpr int most_hops = 255;
     runtime::sockets::multicast_settings settings;
-    if (options.hops < 0 || options.hops > most_hops) {
-        return detail::failure(errc::invalid_argument, "multicast.hops must be 0 to 255", source);
+    detail::option_checks all(source);
+    all.ranges(options, multicast_ranges, "multicast.");
+    if (!all.hold()) {
+        return std::move(all).result().error();
     }
     settings.hops = options.hops;
     settings.is_looped = options.is_looped;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "datagram/channel.h"
+#include "lifecycle/options.h"
 #include "lifecycle/run.h"
 #include "session/unread_notice.h"
 
@@ -35,7 +36,6 @@ struct datagram_callbacks {
 /// Thread-safety: the public members from any thread.
 class datagram_engine : public run,
                         public session::datagram_host,
-                        public session::cancellable,
                         public std::enable_shared_from_this<datagram_engine> {
 public:
     /// The engine whose callback the calling thread is inside, if it belongs to `owner`: a send
@@ -60,7 +60,7 @@ public:
                                   session::send_callback& done);
     [[nodiscard]] VoidResult receive(session::datagram_channel::pull_handler&& handler,
                                      session::operation_id operation);
-    void cancel(session::operation_id operation) override;
+    virtual bool cancel(session::operation_id operation);
     [[nodiscard]] datagram_metrics metrics() const;
     /// Unspecified while there is no socket.
     [[nodiscard]] endpoint local() const;
@@ -77,9 +77,9 @@ protected:
     using channels = std::vector<channel_ptr>;
 
     datagram_engine(std::string name, std::shared_ptr<runtime::io_pool> pool,
-                    std::chrono::milliseconds drain_timeout,
-                    std::shared_ptr<const datagram_callbacks> callbacks)
-        : run(std::move(name), std::move(pool), drain_timeout), callbacks_(std::move(callbacks)) {}
+                    std::shared_ptr<const datagram_callbacks> callbacks,
+                    const lifecycle_options& options)
+        : run(std::move(name), std::move(pool), options), callbacks_(std::move(callbacks)) {}
 
     [[nodiscard]] channel_ptr make_channel(const std::shared_ptr<runtime::loop>& where,
                                            runtime::unique_socket socket,
@@ -123,9 +123,8 @@ private:
     channels channels_;
 };
 
-/// What is wrong with the options, or ok.
-[[nodiscard]] VoidResult validate(const datagram_config& config, std::string_view source);
-[[nodiscard]] VoidResult validate(const peer_limits& limits, std::string_view source);
+void check_datagrams(detail::option_checks& all, const datagram_config& config);
+void check_peers(detail::option_checks& all, const peer_limits& limits);
 
 [[nodiscard]] Result<runtime::sockets::multicast_settings> to_runtime(
     const multicast_options& options, std::string_view source);

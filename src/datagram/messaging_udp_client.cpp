@@ -1,11 +1,11 @@
 #include "datagram/client_engine.h"
 #include "lifecycle/addresses.h"
 #include "lifecycle/facade.h"
-#include "lifecycle/pending_start.h"
 #include "utils/text.h"
 
 #include <network_system/core/messaging_udp_client.h>
 
+#include <array>
 #include <utility>
 
 namespace network_system::core {
@@ -37,9 +37,8 @@ public:
                 auto next =
                     std::make_shared<udp_client_engine>(id(), options_, pool_, loop_, callbacks);
                 next->set_owner(this);
-                starts_->set(operation, next);
-                next->start(target.value(), port, std::move(handler));
-                return next;
+                const auto begun = next->start(target.value(), port, handler, operation);
+                return begun ? Result<engine_ptr>(std::move(next)) : begun.error();
             });
         });
     }
@@ -94,8 +93,6 @@ public:
         });
     }
 
-    [[nodiscard]] std::weak_ptr<session::cancellable> starts() const noexcept { return starts_; }
-
     /// As while_running, and without its cost inside a callback of this object.
     template <typename Use>
     auto while_here(const Use& use) const {
@@ -115,23 +112,14 @@ private:
     }
 
     [[nodiscard]] VoidResult check_options() const {
-        const auto wrong = [this](const char* what) -> VoidResult {
-            return detail::failure(errc::invalid_argument, what, id());
-        };
-        const auto local = parse_bind_address(options_.bind_address, options_.bind_port, id());
-        if (!local) {
-            return local.error();
-        }
-        if (local.value().kind() == endpoint::family::unix_domain) {
-            return wrong("a client's bind_address is a numeric address");
-        }
-        if (options_.resolve_timeout < std::chrono::milliseconds{1}) {
-            return wrong("resolve_timeout must be at least 1 ms");
-        }
-        if (options_.drain_timeout < std::chrono::milliseconds{0}) {
-            return wrong("drain_timeout must not be negative");
-        }
-        return validate(options_.datagrams, id());
+        static constexpr std::array client_ranges{
+            detail::range<&udp_client_options::resolve_timeout>("resolve_timeout", 1)};
+        detail::option_checks all(id());
+        check_bind(all, options_, id());
+        check_lifecycle(all, options_);
+        all.ranges(options_, client_ranges);
+        check_datagrams(all, options_.datagrams);
+        return std::move(all).result();
     }
 
     [[nodiscard]] bool must_not_block() {
@@ -165,13 +153,8 @@ private:
         if (pool_ && pool_->belongs_here()) {
             return ok();
         }
-        const auto method = to_runtime(options_.readiness_method);
         auto made = make_pool(
-            [&] {
-                return options_.io_context != nullptr
-                           ? std::make_shared<runtime::io_pool>(*options_.io_context, method)
-                           : runtime::io_pool::shared_for_clients(method);
-            },
+            options_, [](auto method) { return runtime::io_pool::shared_for_clients(method); },
             errc::connection_failed, id());
         if (!made) {
             return made.error();
@@ -182,8 +165,6 @@ private:
     }
 
     const udp_client_options options_;
-    const std::shared_ptr<pending_start<udp_client_engine>> starts_ =
-        std::make_shared<pending_start<udp_client_engine>>();
     std::mutex loop_mutex_;
     std::shared_ptr<runtime::io_pool> pool_;
     std::shared_ptr<runtime::loop> loop_;
@@ -199,20 +180,11 @@ VoidResult messaging_udp_client::start_client(std::string_view host, std::uint16
 }
 
 VoidResult messaging_udp_client::start_client(std::string_view host, std::uint16_t port,
-                                              start_callback&& handler) {
-    return start_client(host, port, std::move(handler), session::operation_id::none);
-}
-
-VoidResult messaging_udp_client::start_client(std::string_view host, std::uint16_t port,
                                               start_callback&& handler,
                                               session::operation_id operation) {
     return impl_->start(host, port, handler, operation).map([](const auto&) {
         return std::monostate{};
     });
-}
-
-std::weak_ptr<session::cancellable> messaging_udp_client::starts() const {
-    return impl_->starts();
 }
 
 VoidResult messaging_udp_client::set_target(std::string_view host, std::uint16_t port) {
@@ -224,7 +196,7 @@ VoidResult messaging_udp_client::set_target(std::string_view host, std::uint16_t
     return impl_->set_target(host, port, handler);
 }
 
-VoidResult messaging_udp_client::stop_client() {
+discardable_result messaging_udp_client::stop_client() {
     return impl_->stop();
 }
 
@@ -232,7 +204,7 @@ VoidResult messaging_udp_client::stop_client(session::stop_handler&& handler) {
     return impl_->stop(handler);
 }
 
-VoidResult messaging_udp_client::wait_for_stop() {
+discardable_result messaging_udp_client::wait_for_stop() {
     return impl_->wait_for_stop();
 }
 
@@ -253,11 +225,11 @@ VoidResult messaging_udp_client::assign_receive_callback(receive_callback callba
     return impl_->set_callback(&datagram_callbacks::received, callback);
 }
 
-VoidResult messaging_udp_client::set_error_callback(error_callback callback) {
+discardable_result messaging_udp_client::set_error_callback(error_callback callback) {
     return impl_->set_callback(&datagram_callbacks::failed, callback);
 }
 
-VoidResult messaging_udp_client::set_writable_callback(writable_callback callback) {
+discardable_result messaging_udp_client::set_writable_callback(writable_callback callback) {
     return impl_->set_callback(&datagram_callbacks::writable, callback);
 }
 
@@ -282,14 +254,9 @@ VoidResult messaging_udp_client::receive_packet(receive_handler&& handler,
         [&](udp_client_engine& engine) { return engine.receive(std::move(handler), operation); });
 }
 
-void messaging_udp_client::cancel(session::operation_id operation) {
-    if (const auto current = impl_->running()) {
-        current->cancel(operation);
-    }
-}
-
-std::weak_ptr<session::cancellable> messaging_udp_client::operations() const {
-    return impl_->running();
+bool messaging_udp_client::cancel(session::operation_id operation) {
+    const auto current = impl_->engine();
+    return current && current->cancel(operation);
 }
 
 datagram_metrics messaging_udp_client::metrics() const {

@@ -43,35 +43,25 @@ private:
     using engine_ptr = std::shared_ptr<udp_server_engine>;
 
     [[nodiscard]] VoidResult check() const {
-        const udp_server_options& all = options_;
-        const auto wrong = [this](const char* what) -> VoidResult {
-            return detail::failure(errc::invalid_argument, what, id());
-        };
-        if (all.io_context == nullptr && (all.io_threads == 0 || all.io_threads > 256)) {
-            return wrong("io_threads must be 1 to 256");
-        }
-        const bool has_several = all.io_context == nullptr && all.io_threads > 1;
-        if (has_several && !all.reuse_port) {
-            return wrong("io_threads above 1 need reuse_port: each has a socket of its own");
-        }
-        if (has_several && all.datagrams.receiving == receive_mode::pull) {
-            return wrong("receive_mode::pull needs one I/O thread");
-        }
-        if (all.drain_timeout < std::chrono::milliseconds{0}) {
-            return wrong("drain_timeout must not be negative");
-        }
-        auto checked = validate(all.datagrams, id());
-        return checked ? validate(all.peers, id()) : checked;
+        detail::option_checks all(id());
+        check_lifecycle(all, options_);
+        check_io_threads(all, options_.io_threads, options_);
+        const bool has_several = options_.io_context == nullptr && options_.io_threads > 1;
+        all.must(!has_several || options_.reuse_port,
+                 "io_threads above 1 need reuse_port: each has a socket of its own");
+        all.must(!has_several || options_.datagrams.receiving != receive_mode::pull,
+                 "receive_mode::pull needs one I/O thread");
+        check_datagrams(all, options_.datagrams);
+        check_peers(all, options_.peers);
+        return std::move(all).result();
     }
 
     [[nodiscard]] Result<engine_ptr> make(std::uint16_t port,
                                           std::shared_ptr<const datagram_callbacks> callbacks) {
-        const auto method = to_runtime(options_.readiness_method);
         auto pool = make_pool(
-            [&] {
-                return options_.io_context != nullptr
-                           ? std::make_shared<runtime::io_pool>(*options_.io_context, method)
-                           : std::make_shared<runtime::io_pool>(options_.io_threads, method);
+            options_,
+            [&](auto method) {
+                return std::make_shared<runtime::io_pool>(options_.io_threads, method);
             },
             errc::bind_failed, id());
         if (!pool) {
@@ -96,7 +86,7 @@ VoidResult messaging_udp_server::start_server(std::uint16_t port) {
     return impl_->start(port);
 }
 
-VoidResult messaging_udp_server::stop_server() {
+discardable_result messaging_udp_server::stop_server() {
     return impl_->stop();
 }
 
@@ -104,7 +94,7 @@ VoidResult messaging_udp_server::stop_server(session::stop_handler&& handler) {
     return impl_->stop(handler);
 }
 
-VoidResult messaging_udp_server::wait_for_stop() {
+discardable_result messaging_udp_server::wait_for_stop() {
     return impl_->wait_for_stop();
 }
 
@@ -129,19 +119,19 @@ VoidResult messaging_udp_server::assign_receive_callback(receive_callback callba
     return impl_->set_callback(&datagram_callbacks::received, callback);
 }
 
-VoidResult messaging_udp_server::set_error_callback(error_callback callback) {
+discardable_result messaging_udp_server::set_error_callback(error_callback callback) {
     return impl_->set_callback(&datagram_callbacks::failed, callback);
 }
 
-VoidResult messaging_udp_server::set_writable_callback(writable_callback callback) {
+discardable_result messaging_udp_server::set_writable_callback(writable_callback callback) {
     return impl_->set_callback(&datagram_callbacks::writable, callback);
 }
 
-VoidResult messaging_udp_server::set_new_peer_callback(peer_callback callback) {
+discardable_result messaging_udp_server::set_new_peer_callback(peer_callback callback) {
     return impl_->set_callback(&datagram_callbacks::new_peer, callback);
 }
 
-VoidResult messaging_udp_server::set_peer_expired_callback(peer_callback callback) {
+discardable_result messaging_udp_server::set_peer_expired_callback(peer_callback callback) {
     return impl_->set_callback(&datagram_callbacks::peer_expired, callback);
 }
 
@@ -173,14 +163,9 @@ VoidResult messaging_udp_server::receive_from(receive_handler&& handler,
         [&](udp_server_engine& engine) { return engine.receive(std::move(handler), operation); });
 }
 
-void messaging_udp_server::cancel(session::operation_id operation) {
-    if (const auto current = impl_->running()) {
-        current->cancel(operation);
-    }
-}
-
-std::weak_ptr<session::cancellable> messaging_udp_server::operations() const {
-    return impl_->running();
+bool messaging_udp_server::cancel(session::operation_id operation) {
+    const auto current = impl_->engine();
+    return current && current->cancel(operation);
 }
 
 datagram_metrics messaging_udp_server::metrics() const {

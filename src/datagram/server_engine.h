@@ -14,8 +14,7 @@ public:
     udp_server_engine(std::string name, const udp_server_options& options,
                       std::shared_ptr<runtime::io_pool> pool,
                       std::shared_ptr<const datagram_callbacks> callbacks)
-        : datagram_engine(std::move(name), std::move(pool), options.drain_timeout,
-                          std::move(callbacks)),
+        : datagram_engine(std::move(name), std::move(pool), std::move(callbacks), options),
           options_(options) {}
 
     [[nodiscard]] VoidResult start(std::uint16_t port);

@@ -19,9 +19,9 @@ constexpr const char* udp_source = "udp_socket";
 /// An engine of one channel, whose socket somebody else has opened.
 class udp_socket::impl final : public core::datagram_engine {
 public:
-    impl(std::shared_ptr<runtime::io_pool> where, std::chrono::milliseconds drain_timeout,
-         std::shared_ptr<core::datagram_callbacks> callbacks)
-        : datagram_engine(udp_source, std::move(where), drain_timeout, callbacks),
+    impl(std::shared_ptr<runtime::io_pool> where,
+         std::shared_ptr<core::datagram_callbacks> callbacks, const udp_socket_options& options)
+        : datagram_engine(udp_source, std::move(where), callbacks, options),
           callbacks_(std::move(callbacks)) {}
 
     /// Apart from the constructor, because the channel refers to its host.
@@ -33,7 +33,7 @@ public:
         setup.sources = make_source_memory(*pool().loops().front());
         local_ = runtime::sockets::local_endpoint(socket.get());
         channel_ = make_channel(pool().loops().front(), std::move(socket), setup,
-                                core::readiness::automatic);
+                                options.readiness_method);
     }
 
     [[nodiscard]] const endpoint& bound_to() const noexcept { return local_; }
@@ -103,11 +103,10 @@ udp_socket::~udp_socket() {
 
 VoidResult udp_socket::check(const udp_socket_options& options) {
     return detail::within_memory([&]() -> VoidResult {
-        if (options.drain_timeout < std::chrono::milliseconds{0}) {
-            return detail::failure(errc::invalid_argument, "drain_timeout must not be negative",
-                                   udp_source);
-        }
-        return core::validate(options.datagrams, udp_source);
+        detail::option_checks all(udp_source);
+        core::check_lifecycle(all, options);
+        core::check_datagrams(all, options.datagrams);
+        return std::move(all).result();
     });
 }
 
@@ -116,8 +115,8 @@ Result<std::unique_ptr<udp_socket>> udp_socket::make(asio::io_context& context,
                                                      const udp_socket_options& options) {
     return detail::within_memory([&]() -> Result<std::unique_ptr<udp_socket>> {
         auto made = std::make_shared<impl>(
-            std::make_shared<runtime::io_pool>(context, runtime::readiness_method::automatic),
-            options.drain_timeout, std::make_shared<core::datagram_callbacks>());
+            std::make_shared<runtime::io_pool>(context, core::to_runtime(options.readiness_method)),
+            std::make_shared<core::datagram_callbacks>(), options);
         made->make_socket(runtime::unique_socket(handle), options);
         return std::unique_ptr<udp_socket>(new udp_socket(std::move(made)));
     });
@@ -126,10 +125,10 @@ Result<std::unique_ptr<udp_socket>> udp_socket::make(asio::io_context& context,
 VoidResult udp_socket::assign_receive_callback(receive_callback callback) {
     return impl_->set([&](auto& all) { all.received = std::move(callback); });
 }
-VoidResult udp_socket::set_error_callback(error_callback callback) {
+discardable_result udp_socket::set_error_callback(error_callback callback) {
     return impl_->set([&](auto& all) { all.failed = std::move(callback); });
 }
-VoidResult udp_socket::set_writable_callback(writable_callback callback) {
+discardable_result udp_socket::set_writable_callback(writable_callback callback) {
     return impl_->set([&](auto& all) { all.writable = std::move(callback); });
 }
 

@@ -79,25 +79,16 @@ VoidResult messaging_client::start_client(std::string_view host, std::uint16_t p
 }
 
 VoidResult messaging_client::start_client(std::string_view host, std::uint16_t port,
-                                          start_callback&& handler) {
-    return impl_->start(host, port, handler, session::operation_id::none);
-}
-
-VoidResult messaging_client::start_client(std::string_view host, std::uint16_t port,
                                           start_callback&& handler,
                                           session::operation_id operation) {
     return impl_->start(host, port, handler, operation);
 }
 
-void messaging_client::cancel(session::operation_id operation) {
-    impl_->cancel(operation);
+bool messaging_client::cancel(session::operation_id operation) {
+    return impl_->cancel(operation);
 }
 
-std::weak_ptr<session::cancellable> messaging_client::starts() const {
-    return impl_->starts();
-}
-
-VoidResult messaging_client::stop_client() {
+discardable_result messaging_client::stop_client() {
     return impl_->stop();
 }
 
@@ -105,7 +96,7 @@ VoidResult messaging_client::stop_client(session::stop_handler&& handler) {
     return impl_->stop(handler);
 }
 
-VoidResult messaging_client::wait_for_stop() {
+discardable_result messaging_client::wait_for_stop() {
     return impl_->wait_for_stop();
 }
 
@@ -134,16 +125,18 @@ VoidResult messaging_client::send_packet(std::initializer_list<std::uint8_t> byt
     return send_packet(std::span<const std::uint8_t>(bytes.begin(), bytes.size()), std::move(done));
 }
 
-VoidResult messaging_client::ping(ping_callback&& handler) {
+VoidResult messaging_client::ping(ping_callback&& handler, session::operation_id operation) {
     return impl_->session().and_then(
-        [&](const auto& current) { return current->ping(std::move(handler)); });
+        [&](const auto& current) { return current->ping(std::move(handler), operation); });
 }
 
 VoidResult messaging_client::send_request(std::span<const std::uint8_t> data,
                                           std::chrono::milliseconds timeout,
-                                          session::response_handler handler) {
-    return impl_->session().and_then(
-        [&](const auto& current) { return current->request(data, timeout, std::move(handler)); });
+                                          session::response_handler handler,
+                                          session::operation_id operation) {
+    return impl_->session().and_then([&](const auto& current) {
+        return current->request(data, timeout, std::move(handler), operation);
+    });
 }
 
 Result<std::vector<std::uint8_t>> messaging_client::request(std::span<const std::uint8_t> data,
@@ -158,21 +151,23 @@ Result<std::vector<std::uint8_t>> messaging_client::request(std::string_view tex
                    timeout);
 }
 
-VoidResult messaging_client::receive_packet(session::receive_handler&& handler) {
-    return impl_->session().and_then(
-        [&](const auto& current) { return current->receive_packet(std::move(handler)); });
+VoidResult messaging_client::receive_packet(session::receive_handler&& handler,
+                                            session::operation_id operation) {
+    return impl_->session().and_then([&](const auto& current) {
+        return current->receive_packet(std::move(handler), operation);
+    });
 }
 
 Result<std::chrono::microseconds> messaging_client::ping() {
     return impl_->ping_and_wait();
 }
 
-VoidResult messaging_client::pause_receiving() {
+discardable_result messaging_client::pause_receiving() {
     return impl_->session().and_then(
         [](const auto& current) { return current->pause_receiving(); });
 }
 
-VoidResult messaging_client::resume_receiving() {
+discardable_result messaging_client::resume_receiving() {
     return impl_->session().and_then(
         [](const auto& current) { return current->resume_receiving(); });
 }
@@ -197,11 +192,11 @@ VoidResult messaging_client::assign_receive_callback(receive_callback callback) 
     return impl_->set_callback(&client_callbacks::received, callback);
 }
 
-VoidResult messaging_client::set_connected_callback(connected_callback callback) {
+discardable_result messaging_client::set_connected_callback(connected_callback callback) {
     return impl_->set_callback(&client_callbacks::connected, callback);
 }
 
-VoidResult messaging_client::set_disconnected_callback(disconnected_callback callback) {
+discardable_result messaging_client::set_disconnected_callback(disconnected_callback callback) {
     return impl_->set_callback(&client_callbacks::disconnected, callback);
 }
 
@@ -209,11 +204,11 @@ VoidResult messaging_client::assign_request_callback(request_callback callback) 
     return impl_->set_callback(&client_callbacks::requested, callback);
 }
 
-VoidResult messaging_client::set_error_callback(error_callback callback) {
+discardable_result messaging_client::set_error_callback(error_callback callback) {
     return impl_->set_callback(&client_callbacks::failed, callback);
 }
 
-VoidResult messaging_client::set_writable_callback(writable_callback callback) {
+discardable_result messaging_client::set_writable_callback(writable_callback callback) {
     return impl_->set_callback(&client_callbacks::writable, callback);
 }
 

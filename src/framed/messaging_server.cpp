@@ -63,11 +63,11 @@ Result<listener> messaging_server::share_listener() {
     return impl_->share_listener();
 }
 
-VoidResult messaging_server::stop_accepting() {
+discardable_result messaging_server::stop_accepting() {
     return impl_->stop_accepting();
 }
 
-VoidResult messaging_server::stop_server() {
+discardable_result messaging_server::stop_server() {
     return impl_->stop();
 }
 
@@ -75,7 +75,7 @@ VoidResult messaging_server::stop_server(session::stop_handler&& handler) {
     return impl_->stop(handler);
 }
 
-VoidResult messaging_server::wait_for_stop() {
+discardable_result messaging_server::wait_for_stop() {
     return impl_->wait_for_stop();
 }
 
@@ -92,15 +92,15 @@ const std::string& messaging_server::server_id() const noexcept {
     return impl_->id();
 }
 
-VoidResult messaging_server::set_accept_callback(accept_callback callback) {
+discardable_result messaging_server::set_accept_callback(accept_callback callback) {
     return impl_->set_callback(&server_callbacks::accept, callback);
 }
 
-VoidResult messaging_server::set_connection_callback(connection_callback callback) {
+discardable_result messaging_server::set_connection_callback(connection_callback callback) {
     return impl_->set_callback(&server_callbacks::connected, callback);
 }
 
-VoidResult messaging_server::set_disconnection_callback(disconnection_callback callback) {
+discardable_result messaging_server::set_disconnection_callback(disconnection_callback callback) {
     return impl_->set_callback(&server_callbacks::disconnected, callback);
 }
 
@@ -112,11 +112,11 @@ VoidResult messaging_server::assign_request_callback(request_callback callback) 
     return impl_->set_callback(&server_callbacks::requested, callback);
 }
 
-VoidResult messaging_server::set_error_callback(error_callback callback) {
+discardable_result messaging_server::set_error_callback(error_callback callback) {
     return impl_->set_callback(&server_callbacks::failed, callback);
 }
 
-VoidResult messaging_server::set_writable_callback(writable_callback callback) {
+discardable_result messaging_server::set_writable_callback(writable_callback callback) {
     return impl_->set_callback(&server_callbacks::writable, callback);
 }
 
@@ -138,7 +138,8 @@ VoidResult messaging_server::subscribe(const session_ptr& session, std::string_v
         [&](server_engine& engine) { return engine.subscribe(session, topic); });
 }
 
-VoidResult messaging_server::unsubscribe(const session_ptr& session, std::string_view topic) {
+discardable_result messaging_server::unsubscribe(const session_ptr& session,
+                                                 std::string_view topic) {
     return impl_->while_running(
         [&](server_engine& engine) { return engine.unsubscribe(session, topic); });
 }

@@ -10,11 +10,6 @@ constexpr std::size_t spare_nodes = 64;
 
 }  // namespace
 
-operation_id next_operation_id() noexcept {
-    static std::atomic<std::uint64_t> last{0};
-    return operation_id{last.fetch_add(1, std::memory_order_relaxed) + 1};
-}
-
 void request_table::add(new_request&& request) {
     table::iterator at;
     if (spare_.empty()) {
@@ -27,7 +22,7 @@ void request_table::add(new_request&& request) {
     pending& added = at->second;
     added.table = this;
     added.id = request.id;
-    added.operation = request.operation;
+    added.operation = std::move(request.operation);
     added.timeout = request.timeout;
     added.done = std::move(request.done);
     if (request.timeout > std::chrono::milliseconds{0}) {
@@ -48,30 +43,30 @@ bool request_table::has_room_for_spare() noexcept {
     return true;
 }
 
-response_handler request_table::extract(table::iterator found) {
+asker request_table::extract(table::iterator found) {
     runtime::deadline_wheel::cancel(found->second);
-    response_handler done = std::move(found->second.done);
+    asker waiting{std::move(found->second.operation), std::move(found->second.done)};
     auto node = pending_.extract(found);
     if (spare_.size() < spare_nodes && has_room_for_spare()) {
         spare_.push_back(std::move(node));
     }
     size_.store(pending_.size(), std::memory_order_relaxed);
-    return done;
+    return waiting;
 }
 
-std::optional<response_handler> request_table::take(std::uint64_t id) {
+std::optional<asker> request_table::take(std::uint64_t id) {
     const auto found = pending_.find(id);
     return found == pending_.end() ? std::nullopt : std::optional(extract(found));
 }
 
-std::optional<response_handler> request_table::take(operation_id operation) {
+std::optional<asker> request_table::take(operation_id operation) {
     const auto found = std::find_if(pending_.begin(), pending_.end(), [&](const auto& each) {
-        return each.second.operation == operation;
+        return each.second.operation.id() == operation;
     });
     return found == pending_.end() ? std::nullopt : std::optional(extract(found));
 }
 
-std::optional<response_handler> request_table::take_any() {
+std::optional<asker> request_table::take_any() {
     return pending_.empty() ? std::nullopt : std::optional(extract(pending_.begin()));
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "runtime/loop.h"
+#include "session/pending_operation.h"
 
-#include <network_system/session/operation.h>
 #include <network_system/session/request.h>
 
 #include <atomic>
@@ -19,7 +19,13 @@ namespace network_system::session {
 struct new_request {
     std::uint64_t id;
     std::chrono::milliseconds timeout;
-    operation_id operation;
+    pending_operation operation;
+    response_handler done;
+};
+
+/// Who waits for the answer to a request that is no longer in the table.
+struct asker {
+    pending_operation operation;
     response_handler done;
 };
 
@@ -32,8 +38,7 @@ public:
     public:
         /// The deadline of a request, `timeout` after it was sent, has passed; it is no longer in
         /// the table.
-        virtual void on_request_expired(response_handler done,
-                                        std::chrono::milliseconds timeout) = 0;
+        virtual void on_request_expired(asker waiting, std::chrono::milliseconds timeout) = 0;
 
     protected:
         ~owner() = default;
@@ -46,11 +51,11 @@ public:
 
     /// Moves the request, or throws std::bad_alloc with nothing done.
     void add(new_request&& request);
-    /// Takes the handler of a request out; nothing when it is not (or no longer) pending.
-    [[nodiscard]] std::optional<response_handler> take(std::uint64_t id);
-    [[nodiscard]] std::optional<response_handler> take(operation_id operation);
+    /// Takes a request out; nothing when it is not (or no longer) pending.
+    [[nodiscard]] std::optional<asker> take(std::uint64_t id);
+    [[nodiscard]] std::optional<asker> take(operation_id operation);
     /// Any of them: the connection is gone.
-    [[nodiscard]] std::optional<response_handler> take_any();
+    [[nodiscard]] std::optional<asker> take_any();
 
     [[nodiscard]] std::size_t size() const noexcept {
         return size_.load(std::memory_order_relaxed);
@@ -62,7 +67,7 @@ private:
 
         request_table* table = nullptr;
         std::uint64_t id = 0;
-        operation_id operation = operation_id::none;
+        pending_operation operation;
         std::chrono::milliseconds timeout{0};
         response_handler done;
     };
@@ -70,7 +75,7 @@ private:
 
     void expire(std::uint64_t id);
     [[nodiscard]] bool has_room_for_spare() noexcept;
-    [[nodiscard]] response_handler extract(table::iterator found);
+    [[nodiscard]] asker extract(table::iterator found);
 
     runtime::loop& loop_;
     owner& owner_;

@@ -15,7 +15,7 @@ tls_config with_verification(bool verify_cert) {
 
 }  // namespace
 
-secure_messaging_client::secure_messaging_client(std::string client_id, bool verify_cert,
+secure_messaging_client::secure_messaging_client(std::string client_id, strict_bool verify_cert,
                                                  client_options options)
     : secure_messaging_client(std::move(client_id), with_verification(verify_cert),
                               std::move(options)) {}
@@ -23,7 +23,7 @@ secure_messaging_client::secure_messaging_client(std::string client_id, bool ver
 secure_messaging_client::secure_messaging_client(std::string client_id, tls_config config,
                                                  client_options options)
     : messaging_client(std::move(client_id), std::move(options),
-                       std::make_shared<client_tls>(std::move(config))) {}
+                       std::make_shared<client_tls>(std::move(config), options.log)) {}
 
 secure_messaging_client::~secure_messaging_client() = default;
 

@@ -25,7 +25,8 @@ secure_messaging_server::secure_messaging_server(std::string server_id,
 
 secure_messaging_server::secure_messaging_server(std::string server_id, tls_config config,
                                                  server_options options)
-    : secure_messaging_server(std::move(server_id), std::make_shared<server_tls>(std::move(config)),
+    : secure_messaging_server(std::move(server_id),
+                              std::make_shared<server_tls>(std::move(config), options.log),
                               std::move(options)) {}
 
 secure_messaging_server::secure_messaging_server(std::string server_id,

@@ -14,13 +14,15 @@ constexpr const char* secure_tcp_source = "secure_tcp_socket";
 
 secure_tcp_socket::~secure_tcp_socket() = default;
 
-Result<stream_kind_ptr> secure_tcp_socket::prepare_server(const core::tls_config& config) {
-    return kind_of(core::server_tls(config).transports_to({}, 0, secure_tcp_source));
+Result<stream_kind_ptr> secure_tcp_socket::prepare_server(const core::tls_config& config,
+                                                          const tcp_socket_options& options) {
+    return kind_of(core::server_tls(config, options.log).transports_to({}, 0, secure_tcp_source));
 }
 
 Result<stream_kind_ptr> secure_tcp_socket::prepare_client(const core::tls_config& config,
-                                                          std::string_view host) {
-    return kind_of(core::client_tls(config).transports_to(host, 0, secure_tcp_source));
+                                                          std::string_view host,
+                                                          const tcp_socket_options& options) {
+    return kind_of(core::client_tls(config, options.log).transports_to(host, 0, secure_tcp_source));
 }
 
 std::unique_ptr<secure_tcp_socket> secure_tcp_socket::make(asio::io_context& context,

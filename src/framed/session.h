@@ -45,8 +45,8 @@ private:
     struct request_state final : request_table::owner {
         explicit request_state(framed_session& session)
             : of(session), table(session.loop(), *this) {}
-        void on_request_expired(response_handler done, std::chrono::milliseconds timeout) override {
-            of.on_request_expired(std::move(done), timeout);
+        void on_request_expired(asker waiting, std::chrono::milliseconds timeout) override {
+            of.on_request_expired(std::move(waiting), timeout);
         }
 
         framed_session& of;
@@ -82,8 +82,10 @@ private:
         void enter(new_request& added, bool is_own);
         /// The last one is not sent after all: its handler.
         [[nodiscard]] response_handler withdraw(new_request& last, bool is_own);
-        /// The handler of any that has no answer; on the loop, without the lock.
-        [[nodiscard]] std::optional<response_handler> take_any();
+        /// On the loop, without the lock: one that has no answer, wherever it is.
+        [[nodiscard]] std::optional<asker> take(operation_id operation);
+        [[nodiscard]] std::optional<asker> take_any();
+        [[nodiscard]] asker take_not_adopted(std::vector<new_request>::iterator which);
     };
 
     void before_start() override;
@@ -129,7 +131,8 @@ private:
     void adopt_calls() override;
     void answer_request(const response_handler& done, const protocol::frame& frame);
     void fail_calls(errc code) override;
-    void on_request_expired(response_handler done, std::chrono::milliseconds timeout);
+    void on_request_expired(asker waiting, std::chrono::milliseconds timeout);
+    void fail_request(asker& waiting, errc code);
     bool cancel_call(operation_id operation) override;
 
     [[nodiscard]] bool is_framed() const noexcept { return encoder().has_control_frames(); }

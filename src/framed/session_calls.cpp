@@ -46,24 +46,11 @@ private:
     std::size_t size_;
 };
 
-/// Without read-modify-write: one thread at a time changes the counter, others read it.
-template <typename Number>
-Number add(std::atomic<Number>& counter, Number more) noexcept {
-    const Number sum = counter.load(std::memory_order_relaxed) + more;
-    counter.store(sum, std::memory_order_relaxed);
-    return sum;
-}
-
 void count(std::atomic<std::uint64_t>& counter) noexcept {
-    add(counter, std::uint64_t{1});
+    counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
 }  // namespace
-
-void framed_session::request_state::count_answer(bool is_own) noexcept {
-    std::atomic<std::uint64_t>& counter = is_own ? answered : answered_remotely;
-    counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_release);
-}
 
 framed_session::request_state& framed_session::requests() {
     request_state* state = requests_.load(std::memory_order_acquire);
@@ -133,8 +120,16 @@ VoidResult framed_session::send_request(std::span<const std::uint8_t> data,
         }
         const std::size_t wire_bytes =
             protocol::message_header_size + protocol::request_prefix_size + data.size();
-        return queue_frame(wire_bytes, [&](transport::write_queue& queue, bool is_own) {
-            new_request added{calls.next_id(is_own), timeout, operation, std::move(handler)};
+        bool is_named_twice = false;
+        auto queued = queue_frame(wire_bytes, [&](transport::write_queue& queue, bool is_own) {
+            // Under the lock of the other threads, so that a cancellation finds the request.
+            pending_operation pending;
+            is_named_twice = !begin_operation(pending, operation);
+            if (is_named_twice) {
+                return;
+            }
+            new_request added{calls.next_id(is_own), timeout, std::move(pending),
+                              std::move(handler)};
             const call_header header = call_header::of_request(added.id, data.size());
             try {
                 calls.enter(added, is_own);
@@ -144,34 +139,8 @@ VoidResult framed_session::send_request(std::span<const std::uint8_t> data,
                 throw;
             }
         });
+        return is_named_twice ? operation_exists(id()) : std::move(queued);
     });
-}
-
-std::uint64_t framed_session::request_state::next_id(bool is_own) noexcept {
-    return add(is_own ? last_own_id : last_remote_id, std::uint64_t{2});
-}
-
-void framed_session::request_state::enter(new_request& added, bool is_own) {
-    if (is_own) {
-        table.add(std::move(added));
-    } else {
-        from_other_threads.push_back(std::move(added));
-        not_adopted.store(from_other_threads.size(), std::memory_order_relaxed);
-    }
-}
-
-response_handler framed_session::request_state::withdraw(new_request& last, bool is_own) {
-    add(is_own ? last_own_id : last_remote_id, ~std::uint64_t{1});
-    if (last.done) {
-        return std::move(last.done);  // it was not entered
-    }
-    if (is_own) {
-        return std::move(table.take(last.id)).value_or(response_handler());
-    }
-    response_handler done = std::move(from_other_threads.back().done);
-    from_other_threads.pop_back();
-    not_adopted.store(from_other_threads.size(), std::memory_order_relaxed);
-    return done;
 }
 
 void framed_session::adopt_calls() {
@@ -191,20 +160,6 @@ void framed_session::adopt_calls() {
     if (!are_all_there) {
         throw std::bad_alloc();
     }
-}
-
-std::optional<response_handler> framed_session::request_state::take_any() {
-    if (auto done = table.take_any()) {
-        return done;
-    }
-    const auto held = of.acquire_remote();
-    if (from_other_threads.empty()) {
-        return std::nullopt;
-    }
-    std::optional<response_handler> done = std::move(from_other_threads.back().done);
-    from_other_threads.pop_back();
-    not_adopted.store(from_other_threads.size(), std::memory_order_relaxed);
-    return done;
 }
 
 VoidResult framed_session::send_response(std::uint64_t request_id, int code,
@@ -290,11 +245,17 @@ bool framed_session::on_response_frame(const protocol::frame& frame) {
     }
     count_received();
     request_state& calls = requests();
-    const auto done = calls.table.take(protocol::get<std::uint64_t>(frame.payload.data()));
-    if (!done) {
-        count(calls.late);
+    auto waiting = calls.table.take(protocol::get<std::uint64_t>(frame.payload.data()));
+    const bool is_wanted = waiting && waiting->operation.complete();
+    if (is_wanted) {
+        answer_request(waiting->done, frame);
     } else {
-        answer_request(*done, frame);
+        count(calls.late);
+    }
+    if (waiting && !is_wanted) {
+        waiting->done(failure_of(errc::cancelled, "request to"));
+    }
+    if (waiting) {
         end_if_done();
     }
     return takes_more();
@@ -323,10 +284,15 @@ void framed_session::answer_request(const response_handler& done, const protocol
     }));
 }
 
-void framed_session::on_request_expired(response_handler done, std::chrono::milliseconds timeout) {
+void framed_session::on_request_expired(asker waiting, std::chrono::milliseconds timeout) {
+    if (!waiting.operation.complete()) {
+        fail_request(waiting, errc::cancelled);
+        end_if_done();
+        return;
+    }
     count(requests().timeouts);
     guarded([&] {
-        done(detail::told_anyway(errc::connection_timeout, [&] {
+        waiting.done(detail::told_anyway(errc::connection_timeout, [&] {
             return detail::failure_in_words(
                 errc::connection_timeout,
                 fmt::format("{}: no response within {} ms, the timeout of the request",
@@ -339,23 +305,28 @@ void framed_session::on_request_expired(response_handler done, std::chrono::mill
 
 bool framed_session::cancel_call(operation_id operation) {
     request_state* const calls = requests_.load(std::memory_order_acquire);
-    const auto done = calls != nullptr ? calls->table.take(operation) : std::nullopt;
-    if (!done) {
+    auto waiting = calls != nullptr ? calls->take(operation) : std::nullopt;
+    if (!waiting) {
         return false;
     }
-    guarded([&] { (*done)(failure_of(errc::cancelled, "request to")); });
+    fail_request(*waiting, errc::cancelled);
     end_if_done();
     return true;
+}
+
+void framed_session::fail_request(asker& waiting, errc code) {
+    const errc told = waiting.operation.complete_with(code);
+    guarded([&] { waiting.done(failure_of(told, "request to")); });
 }
 
 void framed_session::fail_calls(errc code) {
     request_state* const calls = requests_.load(std::memory_order_acquire);
     while (calls != nullptr) {
-        const auto done = calls->take_any();
-        if (!done) {
+        auto waiting = calls->take_any();
+        if (!waiting) {
             break;
         }
-        guarded([&] { (*done)(failure_of(code, "request to")); });
+        fail_request(*waiting, code);
     }
 }
 

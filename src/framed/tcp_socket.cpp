@@ -13,8 +13,10 @@ tcp_socket::~tcp_socket() {
 
 VoidResult tcp_socket::check(const tcp_socket_options& options) {
     return detail::within_memory([&]() -> VoidResult {
-        const auto checked = check_drain_timeout(options.drain_timeout, impl::source);
-        return checked ? core::validate(options.limits, impl::source) : checked;
+        detail::option_checks all(impl::source);
+        core::check_lifecycle(all, options);
+        core::check_session(all, options.limits, "limits.");
+        return std::move(all).result();
     });
 }
 
@@ -22,8 +24,8 @@ std::shared_ptr<tcp_socket::impl> tcp_socket::make_impl(asio::io_context& contex
                                                         native_handle handle,
                                                         const tcp_socket_options& options,
                                                         const stream_kind& kind) {
-    const auto where = runtime::loop::of(context, runtime::readiness_method::automatic);
-    auto made = std::make_shared<impl>();
+    const auto where = runtime::loop::of(context, core::to_runtime(options.readiness_method));
+    auto made = std::make_shared<impl>(options.log);
     made->make_session(where, runtime::unique_socket(handle), options, kind);
     return made;
 }
@@ -38,10 +40,10 @@ Result<std::unique_ptr<tcp_socket>> tcp_socket::make(asio::io_context& context,
 VoidResult tcp_socket::assign_receive_callback(receive_callback callback) {
     return impl_->set(impl_->received, std::move(callback));
 }
-VoidResult tcp_socket::set_closed_callback(closed_callback callback) {
+discardable_result tcp_socket::set_closed_callback(closed_callback callback) {
     return impl_->set(impl_->closed, std::move(callback));
 }
-VoidResult tcp_socket::set_writable_callback(writable_callback callback) {
+discardable_result tcp_socket::set_writable_callback(writable_callback callback) {
     return impl_->set(impl_->writable, std::move(callback));
 }
 
@@ -58,10 +60,10 @@ VoidResult tcp_socket::async_send(std::span<const std::uint8_t> data, send_callb
                                : impl_->not_started();
 }
 
-VoidResult tcp_socket::pause_receiving() {
+discardable_result tcp_socket::pause_receiving() {
     return impl_->is_started() ? impl_->session().pause_receiving() : impl_->not_started();
 }
-VoidResult tcp_socket::resume_receiving() {
+discardable_result tcp_socket::resume_receiving() {
     return impl_->is_started() ? impl_->session().resume_receiving() : impl_->not_started();
 }
 

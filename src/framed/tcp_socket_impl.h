@@ -16,7 +16,7 @@ class tcp_socket::impl final : public adopted_session {
 public:
     static constexpr const char* source = "tcp_socket";
 
-    impl() : adopted_session(source) {}
+    explicit impl(std::shared_ptr<log_output> log) : adopted_session(source, std::move(log)) {}
 
     void make_session(const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
                       const tcp_socket_options& options, const stream_kind& kind) {

@@ -1,6 +1,6 @@
 #include "lifecycle/addresses.h"
 
-#include "lifecycle/engine.h"
+#include "lifecycle/options.h"
 #include "os/unix_socket.h"
 #include "utils/failure.h"
 #include "utils/host.h"
@@ -63,16 +63,6 @@ Result<std::string> read_target(std::string_view host, std::uint16_t port,
                                : port == 0      ? wrong("port 0 cannot be connected to", source)
                                                 : ok();
     return checked.map([&](const auto&) { return target.text(); });
-}
-
-VoidResult check_local_address(const client_options& options, std::string_view source) {
-    const auto parsed = parse_bind_address(options.bind_address, options.bind_port, source);
-    if (!parsed) {
-        return parsed.error();
-    }
-    return parsed.value().kind() == endpoint::family::unix_domain
-               ? wrong("a client's bind_address is a numeric address", source)
-               : ok();
 }
 
 runtime::sockets::connect_settings connect_settings_of(const client_options& options) {

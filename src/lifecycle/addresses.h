@@ -21,9 +21,6 @@ namespace network_system::core {
 /// What a client connects to, as `detail::host::text` has it. Names are not resolved.
 [[nodiscard]] Result<std::string> read_target(std::string_view host, std::uint16_t port,
                                               std::string_view source);
-/// What is wrong with `bind_address`, or ok.
-[[nodiscard]] VoidResult check_local_address(const client_options& options,
-                                             std::string_view source);
 /// Of options that passed the check.
 [[nodiscard]] runtime::sockets::connect_settings connect_settings_of(const client_options& options);
 

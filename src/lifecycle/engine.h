@@ -1,6 +1,7 @@
 #pragma once
 
 #include "lifecycle/callbacks/pooled_callbacks.h"
+#include "lifecycle/options.h"
 #include "lifecycle/run.h"
 #include "os/native_socket.h"
 #include "runtime/environment.h"
@@ -9,12 +10,12 @@
 #include "session/unread_notice.h"
 #include "utils/failure.h"
 
+#include <network_system/core/metrics_fields.h>
 #include <network_system/core/options.h>
 #include <network_system/utils/result_types.h>
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -28,8 +29,8 @@ class engine : public run, public session::session_host {
 public:
     engine(std::string name, std::shared_ptr<runtime::io_pool> pool,
            transport::transport_factory transports, const session_config& config,
-           std::chrono::milliseconds drain_timeout)
-        : run(std::move(name), std::move(pool), drain_timeout), session_host(run::gate()),
+           const lifecycle_options& options)
+        : run(std::move(name), std::move(pool), options), session_host(run::gate()),
           transports_(std::move(transports)),
           config_(std::make_shared<const session_config>(config)) {}
 
@@ -81,37 +82,5 @@ private:
     detail::shared_counter failed_sessions_;
     session::unread_notice unread_notice_;
 };
-
-/// Adds the counters of `more` to `sum`.
-void add(session::session_metrics& sum, const session::session_metrics& more) noexcept;
-
-/// The pool that `make` makes. Error: `code` when the system has no more descriptors or threads.
-[[nodiscard]] Result<std::shared_ptr<runtime::io_pool>> make_pool(
-    const std::function<std::shared_ptr<runtime::io_pool>()>& make, errc code,
-    std::string_view source);
-
-/// What is wrong with the options, or ok.
-[[nodiscard]] VoidResult validate_callback_pool(const thread_pool_interface* workers,
-                                                std::size_t queue_limit, std::string_view source);
-[[nodiscard]] VoidResult validate(const session_config& config, std::string_view source);
-/// An environment brings its own loops. TLS does not follow from a seed: OpenSSL draws its keys
-/// itself.
-template <typename Options>
-[[nodiscard]] VoidResult validate_environment(const Options& options, bool is_secure,
-                                              std::string_view source) {
-    if (!options.environment) {
-        return ok();
-    }
-    if (options.io_context != nullptr) {
-        return detail::failure(errc::invalid_argument,
-                               "environment and io_context exclude each other", source);
-    }
-    return is_secure
-               ? detail::failure(errc::not_supported, "TLS does not run in a simulation", source)
-               : ok();
-}
-
-[[nodiscard]] runtime::readiness_method to_runtime(readiness method) noexcept;
-[[nodiscard]] runtime::sockets::tcp_settings to_runtime(const socket_options& options) noexcept;
 
 }  // namespace network_system::core

@@ -7,6 +7,7 @@
 #include "utils/failure.h"
 #include "utils/log.h"
 
+#include <network_system/core/run_options.h>
 #include <network_system/session/messaging_session.h>
 #include <network_system/utils/result_types.h>
 #include <network_system/utils/unique_function.h>
@@ -65,9 +66,9 @@ private:
 class run {
 public:
     /// It has one part, the start, which whoever starts it releases.
-    run(std::string name, std::shared_ptr<runtime::io_pool> pool,
-        std::chrono::milliseconds drain_timeout)
-        : name_(std::move(name)), pool_(std::move(pool)), drain_timeout_(drain_timeout) {}
+    run(std::string name, std::shared_ptr<runtime::io_pool> pool, const lifecycle_options& options)
+        : name_(std::move(name)), pool_(std::move(pool)), drain_timeout_(options.drain_timeout),
+          log_(options.log) {}
     run(const run&) = delete;
     run& operator=(const run&) = delete;
     virtual ~run() = default;
@@ -112,7 +113,7 @@ public:
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     /// For its lines of the log.
     [[nodiscard]] detail::log_source writer() const noexcept {
-        return {component(), object_id(), &log_limits_};
+        return {component(), object_id(), log_.get(), &log_limits_};
     }
     [[nodiscard]] runtime::io_pool& pool() const noexcept { return *pool_; }
     /// Guards the user's callbacks.
@@ -170,6 +171,8 @@ private:
     void finish(runtime::loop& where) noexcept;
 
     const std::chrono::milliseconds drain_timeout_;
+    // Null: the process's sink.
+    const std::shared_ptr<log_output> log_;
     const std::shared_ptr<runtime::callback_gate> gate_ =
         std::make_shared<runtime::callback_gate>();
     std::atomic<std::size_t> parts_{1};

@@ -30,8 +30,7 @@ std::uint64_t key_of_addresses(const runtime::io_pool& pool, const server_option
 server_engine::server_engine(std::string name, const server_options& options,
                              std::shared_ptr<runtime::io_pool> pool,
                              transport::transport_factory transports, std::size_t told)
-    : engine(std::move(name), std::move(pool), std::move(transports), options.session,
-             options.drain_timeout),
+    : engine(std::move(name), std::move(pool), std::move(transports), options.session, options),
       options_(options), admission_({options.max_connections, options.max_connections_per_address,
                                      options.address_prefix_v6, told},
                                     key_of_addresses(*pool_, options)),

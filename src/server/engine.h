@@ -13,6 +13,7 @@
 #include <network_system/core/metrics.h>
 #include <network_system/core/session_manager.h>
 #include <network_system/session/ws_message.h>
+#include <network_system/utils/typed_pointer.h>
 
 #include <string>
 #include <string_view>
@@ -109,12 +110,12 @@ private:
     void give_back(const endpoint& client, verdict how) noexcept;
     /// On to one of the loops.
     void hand_over(runtime::unique_socket socket, const endpoint& client, verdict how,
-                   std::shared_ptr<void> user_data);
+                   typed_pointer user_data);
     void serve(const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
-               const endpoint& client, verdict how, std::shared_ptr<void> user_data);
+               const endpoint& client, verdict how, typed_pointer user_data);
     [[nodiscard]] std::shared_ptr<session::stream_session> begin_session(
         const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
-        const endpoint& client, verdict how, std::shared_ptr<void> user_data);
+        const endpoint& client, verdict how, typed_pointer user_data);
     [[nodiscard]] Result<encoded_message> encode_checked(ws_message_type type,
                                                          std::span<const std::uint8_t> data);
     /// Whether it was open to them.

@@ -91,7 +91,7 @@ void server_engine::filter_and_hand_over(runtime::unique_socket socket, const en
     const verdict how = admission_.settle(client, has_answered ? &answer : nullptr);
     if (how == verdict::admitted) {
         const detail::on_exception undo([&] { admission_.release(client); });
-        hand_over(std::move(socket), client, how, answer.user_data());
+        hand_over(std::move(socket), client, how, answer.typed_user_data());
         return;
     }
     detail::log(log_level::debug, writer().about(client), "rejected by the accept callback");
@@ -108,7 +108,7 @@ void server_engine::refuse(runtime::unique_socket socket, const endpoint& client
     if (admission_.begin_telling()) {
         // Without memory it hears nothing; it is counted already.
         const bool is_served =
-            detail::contain([&] { hand_over(std::move(socket), client, how, nullptr); });
+            detail::contain([&] { hand_over(std::move(socket), client, how, {}); });
         if (!is_served) {
             admission_.end_telling();
         }
@@ -133,7 +133,7 @@ void server_engine::give_back(const endpoint& client, verdict how) noexcept {
 }
 
 void server_engine::hand_over(runtime::unique_socket socket, const endpoint& client, verdict how,
-                              std::shared_ptr<void> user_data) {
+                              typed_pointer user_data) {
     add_parts();
     const detail::on_exception undo([this] { withdraw_part(); });
     const auto& where = pool_->next_loop();
@@ -149,7 +149,7 @@ void server_engine::hand_over(runtime::unique_socket socket, const endpoint& cli
 
 void server_engine::serve(const std::shared_ptr<runtime::loop>& where,
                           runtime::unique_socket socket, const endpoint& client, verdict how,
-                          std::shared_ptr<void> user_data) {
+                          typed_pointer user_data) {
     const bool is_served = detail::contain([&] {
         const auto created =
             begin_session(where, std::move(socket), client, how, std::move(user_data));
@@ -171,7 +171,7 @@ void server_engine::serve(const std::shared_ptr<runtime::loop>& where,
 /// Once it is registered, nothing fails any more: its end gives its place back.
 std::shared_ptr<session::stream_session> server_engine::begin_session(
     const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
-    const endpoint& client, verdict how, std::shared_ptr<void> user_data) {
+    const endpoint& client, verdict how, typed_pointer user_data) {
     session::session_setup setup;
     setup.role = session::session_role::server;
     setup.drain_timeout = options_.drain_timeout;

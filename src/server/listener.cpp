@@ -65,7 +65,7 @@ void close_descriptor(int& descriptor) noexcept {
 
 }  // namespace
 
-listener::listener(int descriptor, bool owns_file) noexcept
+listener::listener(int descriptor, strict_bool owns_file) noexcept
     : descriptor_(descriptor),
       file_owner_(owns_file ? detail::fork_depth.load(std::memory_order_relaxed) + 1 : 0) {
     detail::watch_forks();

@@ -24,11 +24,6 @@ error_info not_simulated(const char* what, std::string_view source) {
 Result<listening_socket> listening_socket::open(runtime::network& net,
                                                 const server_options& options, std::uint16_t port,
                                                 const std::string& source) {
-    constexpr unsigned all_permissions = 0777;
-    if (options.unix_permissions > all_permissions) {
-        return detail::failure(errc::invalid_argument, "unix_permissions must be 0 to 0777 (octal)",
-                               source);
-    }
     const auto local = parse_bind_address(options.bind_address, port, source);
     if (!local) {
         return local.error();

@@ -1,10 +1,12 @@
 #include "server/proxy_gateway.h"
 
 #include "utils/failure.h"
+#include "utils/option_checks.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace network_system::core {
@@ -19,21 +21,17 @@ proxy_gateway::proxy_gateway(const proxy_protocol_options& options)
 }
 
 VoidResult proxy_gateway::check(const proxy_protocol_options& options, std::string_view source) {
-    if (options.header_timeout < std::chrono::milliseconds{1}) {
-        return detail::failure(errc::invalid_argument,
-                               "proxy_protocol.header_timeout must be at least 1 ms", source);
-    }
+    static constexpr std::array ranges{
+        detail::range<&proxy_protocol_options::header_timeout>("header_timeout", 1)};
+    detail::option_checks all(source);
+    all.ranges(options, ranges, "proxy_protocol.");
     for (const std::string& each : options.trusted) {
-        if (!runtime::address_network::parse(each)) {
-            return detail::failure(
-                errc::invalid_argument,
-                fmt::format("proxy_protocol.trusted: '{}' is neither an address nor a network, "
-                            "such as 10.0.0.0/8",
-                            each),
-                source);
-        }
+        all.must(runtime::address_network::parse(each).has_value(),
+                 fmt::format("proxy_protocol.trusted: '{}' is neither an address nor a network, "
+                             "such as 10.0.0.0/8",
+                             each));
     }
-    return ok();
+    return std::move(all).result();
 }
 
 bool proxy_gateway::trusts(const endpoint& peer) const noexcept {

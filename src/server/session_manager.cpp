@@ -46,7 +46,7 @@ VoidResult session_manager::add_session(const session_ptr& session) {
     });
 }
 
-VoidResult session_manager::remove_session(std::string_view id) {
+discardable_result session_manager::remove_session(std::string_view id) {
     return detail::within_memory([&]() -> VoidResult {
         // Destroyed after the lock is released: user data has destructors.
         session_ptr removed;

@@ -102,7 +102,8 @@ public:
     writable_callback writable;
 
 protected:
-    explicit adopted_session(std::string_view source) noexcept : source_(source) {}
+    adopted_session(std::string_view source, std::shared_ptr<log_output> log) noexcept
+        : source_(source), log_(std::move(log)) {}
 
     /// A message for which there is no callback.
     void note_unread(const session::session_ptr& who) {
@@ -133,21 +134,16 @@ private:
                             writer().about(who.id(), who.remote_endpoint()),
                             "a callback threw, closing the connection: {}", what);
     }
-    [[nodiscard]] detail::log_source writer() const noexcept override { return {source_}; }
+    [[nodiscard]] detail::log_source writer() const noexcept override {
+        return {source_, {}, log_.get()};
+    }
 
     const std::string_view source_;
+    const std::shared_ptr<log_output> log_;
     session::unread_notice unread_notice_;
     std::atomic<state> state_{state::idle};
     std::shared_ptr<session::stream_session> session_;
 };
-
-[[nodiscard]] inline VoidResult check_drain_timeout(std::chrono::milliseconds drain_timeout,
-                                                    std::string_view source) {
-    return drain_timeout < std::chrono::milliseconds{0}
-               ? detail::failure(errc::invalid_argument, "drain_timeout must not be negative",
-                                 source)
-               : ok();
-}
 
 /// Where the two ends of a socket are, and what it lives by.
 [[nodiscard]] inline session::session_setup setup_of(const runtime::unique_socket& socket,

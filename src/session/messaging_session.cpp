@@ -48,13 +48,13 @@ Result<certificate_info> messaging_session::peer_certificate() const {
     });
 }
 
-void messaging_session::set_user_data(std::shared_ptr<void> data) {
+void messaging_session::set_user_data(typed_pointer data) {
     const std::lock_guard lock(user_data_mutex(this));
     // Swapped, so that the old value's destructor (user code) runs after the lock is released.
-    user_data_.swap(data);
+    std::swap(user_data_, data);
 }
 
-std::shared_ptr<void> messaging_session::user_data() const {
+typed_pointer messaging_session::typed_user_data() const {
     const std::lock_guard lock(user_data_mutex(this));
     return user_data_;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "session/pending_operation.h"
 #include "utils/memory_return.h"
 
 #include <network_system/session/datagram_config.h>
@@ -46,15 +47,28 @@ template <typename Message, typename Handler>
 class basic_pull_queue {
 public:
     using handler = Handler;
+    struct asker {
+        pending_operation operation;
+        handler done;
+    };
 
     explicit basic_pull_queue(std::size_t byte_limit) : limit_(byte_limit) {}
     basic_pull_queue(const basic_pull_queue&) = delete;
     basic_pull_queue& operator=(const basic_pull_queue&) = delete;
     ~basic_pull_queue() { detail::note_freed(bytes_); }
 
-    /// The first asker, if there is one: give it the message instead of storing it.
-    [[nodiscard]] std::optional<handler> take_asker() {
-        return askers_.empty() ? std::nullopt : take(askers_.begin());
+    /// The first asker, if there is one, that has not been cancelled: give it the message instead
+    /// of storing it.
+    [[nodiscard]] std::optional<asker> take_asker() {
+        return take(std::find_if(askers_.begin(), askers_.end(),
+                                 [](asker& each) { return each.operation.complete(); }));
+    }
+    /// The first in any case: nothing more will come.
+    [[nodiscard]] std::optional<asker> take_any_asker() { return take(askers_.begin()); }
+    [[nodiscard]] std::optional<asker> take_asker(operation_id operation) {
+        return take(std::find_if(askers_.begin(), askers_.end(), [&](const asker& each) {
+            return each.operation.id() == operation;
+        }));
     }
     void store(Message message) {
         const std::size_t cost = cost_of(message);
@@ -78,15 +92,9 @@ public:
     }
     /// Takes what becomes a handler, or throws std::bad_alloc with nothing done.
     template <typename Asking>
-    void note(Asking& done, operation_id operation) {
+    void note(Asking& done, pending_operation& operation) {
         askers_.emplace_back();
-        askers_.back() = {operation, handler(std::move(done))};
-    }
-    [[nodiscard]] std::optional<handler> take_asker(operation_id operation) {
-        const auto found = std::find_if(askers_.begin(), askers_.end(), [&](const asker& each) {
-            return each.operation == operation;
-        });
-        return found == askers_.end() ? std::nullopt : take(found);
+        askers_.back() = {std::move(operation), handler(std::move(done))};
     }
 
     /// Whether reading has to stop, and whether it may go on: half the limit lies between.
@@ -97,15 +105,13 @@ public:
     }
 
 private:
-    struct asker {
-        operation_id operation = operation_id::none;
-        handler done;
-    };
-
-    [[nodiscard]] std::optional<handler> take(typename std::deque<asker>::iterator which) {
-        handler done = std::move(which->done);
+    [[nodiscard]] std::optional<asker> take(typename std::deque<asker>::iterator which) {
+        if (which == askers_.end()) {
+            return std::nullopt;
+        }
+        std::optional<asker> taken(std::move(*which));
         askers_.erase(which);
-        return done;
+        return taken;
     }
     /// Empty messages cost memory too.
     static std::size_t cost_of(const Message& message) noexcept {

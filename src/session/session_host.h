@@ -41,6 +41,8 @@ public:
     /// The session is open, and `on_open` follows. Bookkeeping only, always on the session's loop.
     virtual void on_established(const session_ptr&) {}
     virtual void on_open(const session_ptr& who) = 0;
+    /// Whether on_open took the session. If not, the host ends it, and only its end may follow.
+    [[nodiscard]] virtual bool takes_callbacks() const noexcept { return true; }
     virtual void on_message(const session_ptr& who, message_kind kind,
                             std::span<const std::uint8_t> data) = 0;
     /// The same of a WebSocket whose connection is at hand: on its loop.

@@ -105,7 +105,7 @@ void stream_session::open() {
         rare_.reset();  // an idle session is small
     }
     schedule_deadline();
-    if (detail::is_logged(log_level::debug)) {
+    if (detail::is_logged(log_level::debug, writer())) {
         detail::log(log_level::debug, writer(), "open");
     }
     host_->on_established(self_);
@@ -259,7 +259,7 @@ void stream_session::keep_alive(runtime::steady_time now) {
     }
     missed_pings_ = static_cast<std::uint16_t>(std::min(missed_pings_ + 1U, most_missed_pings));
     last_ping_ = now;
-    send_ping({}, operation_id::none);
+    send_ping({}, {});
 }
 
 void stream_session::apply_rate(std::uint64_t arrived) {
@@ -321,11 +321,11 @@ transport::reading stream_session::wanted_reading() const noexcept {
     return is_paused() ? transport::reading::until_broken : transport::reading::on;
 }
 
-VoidResult stream_session::pause_receiving() {
+discardable_result stream_session::pause_receiving() {
     return set_paused(true);
 }
 
-VoidResult stream_session::resume_receiving() {
+discardable_result stream_session::resume_receiving() {
     return set_paused(false);
 }
 
@@ -338,27 +338,35 @@ VoidResult stream_session::ping(ping_handler&& handler, operation_id operation) 
         if (is_stopped() || !loop().belongs_here()) {
             return closed_error();
         }
+        pending_operation pending;
+        if (!begin_operation(pending, operation)) {
+            return operation_exists(id());
+        }
         if (loop().runs_here()) {
-            send_ping(std::move(handler), operation);
+            send_ping(std::move(handler), std::move(pending));
             return ok();
         }
-        post_own(handler, [this, operation](ping_handler& answered) {
-            send_ping(std::move(answered), operation);
+        post_own(handler, [this, pending = std::move(pending)](ping_handler& answered) mutable {
+            send_ping(std::move(answered), std::move(pending));
         });
         return ok();
     });
 }
 
-void stream_session::send_ping(ping_handler handler, operation_id operation) {
-    if (is_closing_) {
+void stream_session::send_ping(ping_handler handler, pending_operation operation) {
+    if (is_closing_ || operation.is_cancelled()) {
         if (handler) {
-            guarded([&] { handler(closed_error().error()); });
+            const bool was_closed = operation.complete();
+            guarded([&] {
+                handler(was_closed ? closed_error().error()
+                                   : failure_of(errc::cancelled, "ping to"));
+            });
         }
         return;
     }
     const std::uint64_t token = loop().random();
     const auto keep = [&] {
-        rare().pings.push_back({token, loop().clock(), operation, {}});
+        rare().pings.push_back({token, loop().clock(), std::move(operation), {}});
         rare().pings.back().handler = std::move(handler);
     };
     if (!handler || keep_handler(handler, "ping to", keep)) {
@@ -374,10 +382,14 @@ void stream_session::answer_ping(std::uint64_t token) {
     const auto found = std::find_if(pings.begin(), pings.end(),
                                     [&](const pending_ping& each) { return each.token == token; });
     if (found != pings.end()) {
-        const pending_ping answered = std::move(*found);
+        pending_ping answered = std::move(*found);
         pings.erase(found);
-        answered.handler(
-            std::chrono::duration_cast<std::chrono::microseconds>(loop().clock() - answered.sent));
+        if (answered.operation.complete()) {
+            answered.handler(std::chrono::duration_cast<std::chrono::microseconds>(loop().clock() -
+                                                                                   answered.sent));
+        } else {
+            answered.handler(failure_of(errc::cancelled, "ping to"));
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include "runtime/post_with.h"
 #include "session/message_encoder.h"
+#include "session/pending_operation.h"
 #include "session/pull_queue.h"
 #include "session/rate_limit.h"
 #include "session/remote_queue.h"
@@ -94,9 +95,9 @@ public:
     /// Any thread: the graceful close, at the latest by `deadline`, whatever the peer does.
     void end_by(runtime::steady_time deadline);
 
-    VoidResult pause_receiving() override;
-    VoidResult resume_receiving() override;
-    VoidResult stop_session() override;
+    discardable_result pause_receiving() override;
+    discardable_result resume_receiving() override;
+    discardable_result stop_session() override;
     VoidResult stop_session(stop_handler&& handler) override;
     [[nodiscard]] bool is_stopped() const noexcept override {
         return is_stopped_.load(std::memory_order_relaxed);
@@ -109,7 +110,9 @@ public:
                               operation_id operation = operation_id::none) override {
         return pull(handler, operation);
     }
-    void cancel(operation_id operation) override;
+    bool cancel(operation_id operation) override;
+    /// One of this session's: its handler has to be told. Any thread.
+    void on_cancelled(operation_id operation) noexcept;
     VoidResult post(unique_function<void()> task) override;
     [[nodiscard]] Result<tls_info> tls() const override;
     [[nodiscard]] bool runs_here() const noexcept override { return loop().runs_here(); }
@@ -181,6 +184,10 @@ protected:
     /// Under the lock of the other threads, while what they have queued is taken over.
     virtual void adopt_calls() {}
     virtual bool cancel_call(operation_id) { return false; }
+    /// False: the id names a pending operation.
+    [[nodiscard]] bool begin_operation(pending_operation& pending, operation_id operation) {
+        return operation == operation_id::none || pending.begin(operation, of(shared_from_this()));
+    }
     /// The peer has let the handshake's deadline pass, or its pings go unanswered.
     virtual void give_up() { abort(errc::connection_timeout); }
     /// The session is gone: drops references to itself.
@@ -240,11 +247,15 @@ protected:
     VoidResult pull(Handler& handler, operation_id operation) {
         return detail::within_memory([&] {
             auto allowed = may_pull(static_cast<bool>(handler));
-            if (allowed && may_note_asker()) {
-                pull_->note(handler, operation);
+            pending_operation pending;
+            if (allowed && !begin_operation(pending, operation)) {
+                allowed = operation_exists(id());
+            } else if (allowed && may_note_asker()) {
+                pull_->note(handler, pending);
             } else if (allowed) {
-                post_own(handler,
-                         [this, operation](Handler& asking) { ask(std::move(asking), operation); });
+                post_own(handler, [this, pending = std::move(pending)](Handler& asking) mutable {
+                    ask(std::move(asking), std::move(pending));
+                });
             }
             return allowed;
         });
@@ -370,7 +381,7 @@ private:
     struct pending_ping {
         std::uint64_t token;
         runtime::steady_time sent;
-        operation_id operation;
+        pending_operation operation;
         ping_handler handler;
     };
 
@@ -390,7 +401,7 @@ private:
     [[nodiscard]] VoidResult may_pull(bool has_handler) const;
     /// Whether nothing has come, so that the handler has to wait in any case.
     [[nodiscard]] bool may_note_asker() const noexcept;
-    void ask(message_asker handler, operation_id operation);
+    void ask(message_asker handler, pending_operation operation);
     void end_pulling(errc code);
     void apply_cancel(operation_id operation);
 
@@ -510,7 +521,7 @@ private:
     void change_holds(std::uint8_t holds);
     [[nodiscard]] transport::reading wanted_reading() const noexcept;
     [[nodiscard]] bool is_paused() const noexcept { return holds_ != 0; }
-    void send_ping(ping_handler handler, operation_id operation);
+    void send_ping(ping_handler handler, pending_operation operation);
     [[nodiscard]] rare_state& rare();
 
     const std::shared_ptr<const session_config> config_;
@@ -629,9 +640,8 @@ void stream_session::post_own(Work work) {
 template <typename Handler, typename Work>
 void stream_session::post_own(Handler& handler, Work work) {
     runtime::post_with(loop(), handler,
-                       [self = of(shared_from_this()), work = std::move(work)](Handler& kept) {
-                           self->or_abort([&] { work(kept); });
-                       });
+                       [self = of(shared_from_this()), work = std::move(work)](
+                           Handler& kept) mutable { self->or_abort([&] { work(kept); }); });
 }
 
 template <typename Callback>

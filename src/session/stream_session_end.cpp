@@ -14,7 +14,7 @@ namespace network_system::session {
 
 using std::chrono::milliseconds;
 
-VoidResult stream_session::stop_session() {
+discardable_result stream_session::stop_session() {
     return detail::within_memory([this] {
         if (!loop().belongs_here()) {
             return closed_error();
@@ -218,7 +218,7 @@ bool stream_session::was_visit(std::error_code reason) const noexcept {
 }
 
 void stream_session::log_handshake() const noexcept {
-    if (!detail::is_logged(log_level::debug) || !transport_->is_secure()) {
+    if (!detail::is_logged(log_level::debug, writer()) || !transport_->is_secure()) {
         return;
     }
     detail::contain([this] {
@@ -230,18 +230,18 @@ void stream_session::log_handshake() const noexcept {
 }
 
 void stream_session::log_end(std::error_code reason) const {
-    if (!detail::is_logged(log_level::warning)) {
+    const auto who = writer().because(reason);
+    if (!detail::is_logged(log_level::warning, who)) {
         return;
     }
     const std::string text = failure_text();
-    const auto who = writer().because(reason);
     // An answer of HTTP is no failure. A client that does not get as far as open has it in the
     // error of its start.
     if (!text.empty() && (is_open_ || role_ == session_role::server) &&
         reason != errc::handshake_rejected && !was_visit(reason)) {
         detail::log_limited(detail::log_kind::failed_session, who, "{}", text);
     }
-    if (detail::is_logged(log_level::debug)) {
+    if (detail::is_logged(log_level::debug, who)) {
         const session_metrics all = metrics();
         detail::log(log_level::debug, who,
                     "closed{}{}{}; received {} messages, {} bytes; sent {} messages, {} bytes, {} "
@@ -279,9 +279,10 @@ void stream_session::fail_pending(std::error_code reason) {
     const errc code = end_code(reason);
     fail_sends(code);
     if (rare_) {
-        const auto unanswered = std::exchange(rare_->pings, {});
-        for (const pending_ping& each : unanswered) {
-            guarded([&] { each.handler(failure_of(code, "ping to")); });
+        auto unanswered = std::exchange(rare_->pings, {});
+        for (pending_ping& each : unanswered) {
+            const errc told = each.operation.complete_with(code);
+            guarded([&] { each.handler(failure_of(told, "ping to")); });
         }
     }
     fail_calls(code);

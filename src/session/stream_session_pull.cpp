@@ -12,7 +12,7 @@ void stream_session::pull_message(message_kind kind, transport::bytes_view paylo
     received_ws_message message{kind, {payload.begin(), payload.end()}};
     if (const auto asker = pull_->take_asker()) {
         count_received();
-        (*asker)(std::move(message));
+        asker->done(std::move(message));
         return;
     }
     pull_->store(std::move(message));
@@ -43,14 +43,18 @@ bool stream_session::may_note_asker() const noexcept {
     return loop().runs_here() && pull_->size() == 0 && !is_closing_ && !has_peer_ended();
 }
 
-void stream_session::ask(message_asker handler, operation_id operation) {
-    if (auto waiting = pull_->take_message()) {
+void stream_session::ask(message_asker handler, pending_operation operation) {
+    const bool has_answer =
+        pull_->size() > 0 || is_gone_.load(std::memory_order_relaxed) || has_peer_ended();
+    if (has_answer ? !operation.complete() : operation.is_cancelled()) {
+        guarded([&] { handler(failure_of(errc::cancelled, "receive from")); });
+    } else if (auto waiting = pull_->take_message()) {
         count_received();
         if (pull_->has_room()) {
             set_hold(hold::pull_queue, false);
         }
         guarded([&] { handler(std::move(*waiting)); });
-    } else if (is_gone_.load(std::memory_order_relaxed) || has_peer_ended()) {
+    } else if (has_answer) {
         guarded([&] { handler(closed_error().error()); });
     } else {
         (void)keep_handler(handler, "receive from", [&] { pull_->note(handler, operation); });
@@ -64,19 +68,22 @@ void stream_session::note_peer_end() {
 
 void stream_session::end_pulling(errc code) {
     while (pull_) {
-        const auto asker = pull_->take_asker();
+        auto asker = pull_->take_any_asker();
         if (!asker) {
             break;
         }
-        guarded([&] { (*asker)(failure_of(code, "receive from")); });
+        const errc told = asker->operation.complete_with(code);
+        guarded([&] { asker->done(failure_of(told, "receive from")); });
     }
 }
 
-void stream_session::cancel(operation_id operation) {
-    if (operation == operation_id::none) {
-        return;
-    }
-    // Posted even here: the handler must not run inside the caller's callback.
+bool stream_session::cancel(operation_id operation) {
+    return pending_operation::cancel(operation, this);
+}
+
+void stream_session::on_cancelled(operation_id operation) noexcept {
+    // Posted even here: the handler must not run inside the caller's callback. Without memory for
+    // it, the handler hears of the cancellation when it would get its result.
     detail::insist([&] { post_own([this, operation] { apply_cancel(operation); }); });
 }
 
@@ -86,7 +93,7 @@ void stream_session::apply_cancel(operation_id operation) {
     }
     if (pull_) {
         if (const auto asker = pull_->take_asker(operation)) {
-            guarded([&] { (*asker)(failure_of(errc::cancelled, "receive from")); });
+            guarded([&] { asker->done(failure_of(errc::cancelled, "receive from")); });
             return;
         }
     }
@@ -95,7 +102,7 @@ void stream_session::apply_cancel(operation_id operation) {
     }
     auto& pings = rare_->pings;
     const auto found = std::find_if(pings.begin(), pings.end(), [&](const pending_ping& each) {
-        return each.operation == operation;
+        return each.operation.id() == operation;
     });
     if (found != pings.end()) {
         const pending_ping given_up = std::move(*found);

@@ -140,28 +140,12 @@ simulation::simulation(std::uint64_t seed, const simulation_options& options)
 
 simulation::~simulation() = default;
 
-core::server_options simulation::on_host(std::string_view host, core::server_options options) {
-    options.environment = impl_->host(host);
-    return options;
-}
-
-core::client_options simulation::on_host(std::string_view host, core::client_options options) {
-    options.environment = impl_->host(host);
-    return options;
-}
-
-core::ws_server_config simulation::on_host(std::string_view host, core::ws_server_config config) {
-    config.environment = impl_->host(host);
-    return config;
-}
-
-core::ws_client_config simulation::on_host(std::string_view host, core::ws_client_config config) {
-    config.environment = impl_->host(host);
-    return config;
+std::shared_ptr<runtime::environment> simulation::environment_of(std::string_view host) {
+    return impl_->host(host);
 }
 
 simulation::host_options simulation::on_host(std::string_view host) {
-    return host_options(impl_->host(host));
+    return host_options(environment_of(host));
 }
 
 std::shared_ptr<thread_pool_interface> simulation::thread_pool(std::size_t threads) {

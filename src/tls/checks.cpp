@@ -4,12 +4,14 @@
 #include "utils/ascii.h"
 #include "utils/failure.h"
 #include "utils/host.h"
+#include "utils/option_checks.h"
 
 #include <network_system/utils/error_codes.h>
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <string>
 
 namespace network_system::core {
@@ -18,8 +20,16 @@ namespace {
 /// Of all application protocols with their lengths. A client's hello holds 64 KiB of extensions.
 constexpr std::size_t max_protocols_size = 32'768;
 
-VoidResult wrong(std::string_view source, std::string what) {
-    return detail::failure(errc::invalid_argument, "tls_config: " + std::move(what), source);
+using detail::option_checks;
+using detail::range;
+
+// A connection's handshake_timeout; the lifetime is in seconds, which the table does not know.
+constexpr std::array handshake_ranges{
+    range<&tls_config::handshake_timeout>("handshake_timeout", 1),
+};
+
+option_checks checks_of(std::string_view source) {
+    return option_checks(source, "tls_config: ");
 }
 
 bool names_authorities(const tls_config& config) noexcept {
@@ -30,57 +40,41 @@ bool asks_for_revocations(const tls_config& config) noexcept {
     return !config.crl_file.empty() || config.crl_policy != crl_policy::if_present;
 }
 
-VoidResult check_identity(const tls_identity& identity, std::string_view source) {
-    if (identity.certificate_file.empty() != identity.key_file.empty()) {
-        return wrong(source, "a certificate needs its key, and a key its certificate");
-    }
-    if (identity.certificate_file.empty() &&
-        (!identity.key_password.empty() || !identity.ocsp_response_file.empty())) {
-        return wrong(source, "a key_password or an ocsp_response_file without a certificate");
-    }
-    return ok();
+void check_identity(option_checks& all, const tls_identity& identity) {
+    all.must(identity.certificate_file.empty() == identity.key_file.empty(),
+             "a certificate needs its key, and a key its certificate");
+    all.must(!identity.certificate_file.empty() ||
+                 (identity.key_password.empty() && identity.ocsp_response_file.empty()),
+             "a key_password or an ocsp_response_file without a certificate");
 }
 
-VoidResult check_protocols(const std::vector<std::string>& protocols, std::string_view source) {
+void check_protocols(option_checks& all, const std::vector<std::string>& protocols) {
     std::size_t size = 0;
     for (auto each = protocols.begin(); each != protocols.end(); ++each) {
-        if (each->empty() || each->size() > 255) {
-            return wrong(source, "an application protocol has 1 to 255 bytes");
-        }
-        if (std::find(protocols.begin(), each, *each) != each) {
-            return wrong(source, fmt::format("application_protocols: '{}' is there twice", *each));
-        }
+        all.must(!each->empty() && each->size() <= 255,
+                 "an application protocol has 1 to 255 bytes");
+        all.must(std::find(protocols.begin(), each, *each) == each,
+                 fmt::format("application_protocols: '{}' is there twice", *each));
         size += each->size() + 1;
     }
-    if (size > max_protocols_size) {
-        return wrong(source, "application_protocols: more than a handshake can hold");
-    }
-    return ok();
+    all.must(size <= max_protocols_size, "application_protocols: more than a handshake can hold");
 }
 
-VoidResult check_common(const tls_config& config, std::string_view source) {
-    if (config.min_version > config.max_version) {
-        return wrong(source, "min_version is above max_version");
-    }
-    if (config.handshake_timeout < std::chrono::milliseconds{1}) {
-        return wrong(source, "handshake_timeout must be at least 1 ms");
-    }
+void check_common(option_checks& all, const tls_config& config) {
     constexpr std::chrono::seconds week = std::chrono::hours{7 * 24};
-    if (config.session_lifetime < std::chrono::seconds{1} || config.session_lifetime > week) {
-        return wrong(source, "session_lifetime must be 1 s to 7 days; session_resumption = false "
-                             "switches resumption off");
-    }
-    if (auto checked = check_protocols(config.application_protocols, source); checked.is_err()) {
-        return checked;
-    }
+    all.must(config.min_version <= config.max_version, "min_version is above max_version");
+    all.ranges(config, handshake_ranges);
+    all.must(config.session_lifetime >= std::chrono::seconds{1} && config.session_lifetime <= week,
+             fmt::format("session_lifetime must be 1 s to 7 days, not {} s; session_resumption = "
+                         "false switches resumption off",
+                         config.session_lifetime.count()));
+    check_protocols(all, config.application_protocols);
     for (const std::string& each : config.pinned_certificates) {
-        if (!parse_pin(each)) {
-            return wrong(source, fmt::format("pinned_certificates: '{}' is not a SHA-256 of 64 "
-                                             "hexadecimal digits",
-                                             each));
-        }
+        all.must(parse_pin(each).has_value(),
+                 fmt::format("pinned_certificates: '{}' is not a SHA-256 of 64 hexadecimal digits",
+                             each));
     }
-    return check_identity(config.identity, source);
+    check_identity(all, config.identity);
 }
 
 Result<std::string> name_in_certificates(std::string_view text, std::string_view source,
@@ -107,49 +101,37 @@ std::optional<std::string> parse_pin(std::string_view text) {
 }
 
 VoidResult check_server_config(const tls_config& config, std::string_view source) {
-    if (config.identity.certificate_file.empty()) {
-        return wrong(source, "a server needs a certificate and its key");
-    }
+    auto all = checks_of(source);
+    all.must(!config.identity.certificate_file.empty(), "a server needs a certificate and its key");
     for (const tls_identity& each : config.identities_by_name) {
-        if (each.certificate_file.empty()) {
-            return wrong(source, "identities_by_name: a certificate is missing");
-        }
-        if (auto checked = check_identity(each, source); checked.is_err()) {
-            return checked;
-        }
+        all.must(!each.certificate_file.empty(), "identities_by_name: a certificate is missing");
+        check_identity(all, each);
     }
     const bool asks = config.client_certificate_mode != client_certificates::none;
-    if (asks && !names_authorities(config)) {
-        return wrong(source, "client certificates can be verified only with a ca_file, ca_path or "
-                             "ca_pem");
-    }
-    if (!asks && (names_authorities(config) || asks_for_revocations(config) ||
-                  !config.pinned_certificates.empty())) {
-        return wrong(source, "authorities, CRLs or pins are given, but client_certificate_mode is "
-                             "none: nothing would be verified");
-    }
-    if (!config.verify_peer) {
-        return wrong(source, "verify_peer is for clients; see client_certificate_mode");
-    }
-    if (!config.server_name.empty() || config.request_ocsp || config.require_ocsp_staple) {
-        return wrong(source, "server_name, request_ocsp and require_ocsp_staple are for clients");
-    }
-    return check_common(config, source);
+    all.must(!asks || names_authorities(config),
+             "client certificates can be verified only with a ca_file, ca_path or ca_pem");
+    all.must(asks || !(names_authorities(config) || asks_for_revocations(config) ||
+                       !config.pinned_certificates.empty()),
+             "authorities, CRLs or pins are given, but client_certificate_mode is none: nothing "
+             "would be verified");
+    all.must(config.verify_peer, "verify_peer is for clients; see client_certificate_mode");
+    all.must(config.server_name.empty() && !config.request_ocsp && !config.require_ocsp_staple,
+             "server_name, request_ocsp and require_ocsp_staple are for clients");
+    check_common(all, config);
+    return std::move(all).result();
 }
 
 VoidResult check_client_config(const tls_config& config, std::string_view source) {
-    if (!config.verify_peer &&
-        (names_authorities(config) || asks_for_revocations(config) || config.require_ocsp_staple)) {
-        return wrong(source,
-                     "authorities, CRLs or require_ocsp_staple are given, but verify_peer is "
-                     "off: they would verify nothing");
-    }
-    if (config.client_certificate_mode != client_certificates::none ||
-        !config.identities_by_name.empty() || !config.identity.ocsp_response_file.empty()) {
-        return wrong(source, "client_certificate_mode, identities_by_name and ocsp_response_file "
-                             "are for servers");
-    }
-    return check_common(config, source);
+    auto all = checks_of(source);
+    all.must(config.verify_peer || !(names_authorities(config) || asks_for_revocations(config) ||
+                                     config.require_ocsp_staple),
+             "authorities, CRLs or require_ocsp_staple are given, but verify_peer is off: they "
+             "would verify nothing");
+    all.must(config.client_certificate_mode == client_certificates::none &&
+                 config.identities_by_name.empty() && config.identity.ocsp_response_file.empty(),
+             "client_certificate_mode, identities_by_name and ocsp_response_file are for servers");
+    check_common(all, config);
+    return std::move(all).result();
 }
 
 Result<std::string> name_of_server(const tls_config& config, std::string_view host,
@@ -163,9 +145,10 @@ Result<std::string> name_of_server(const tls_config& config, std::string_view ho
         name = name_in_certificates(config.server_name, source, "server_name");
     }
     if (name && name.value().empty() && (is_given || config.verify_peer)) {
-        return wrong(source, "a Unix domain socket has no name that could be verified; set "
-                             "server_name to one")
-            .error();
+        return detail::failure(errc::invalid_argument,
+                               "tls_config: a Unix domain socket has no name that could be "
+                               "verified; set server_name to one",
+                               source);
     }
     return name;
 }

@@ -36,9 +36,10 @@ int to_openssl(tls_version version) noexcept {
 class context_builder {
 public:
     context_builder(const tls_config& config, tls_role role, std::shared_ptr<const tls_trust> trust,
-                    std::shared_ptr<tls_ticket_keys> tickets, std::string_view source)
+                    std::shared_ptr<tls_ticket_keys> tickets, std::string_view source,
+                    const log_output* log)
         : config_(config), role_(role), trust_(std::move(trust)), tickets_(std::move(tickets)),
-          source_(source) {}
+          source_(source), log_(log) {}
 
     Result<tls_context_ptr> build() {
         if (auto made = make(); !made) {
@@ -199,7 +200,7 @@ private:
         std::filesystem::permissions(
             config_.key_log_file,
             std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, ignored);
-        detail::log(log_level::warning, {"tls", source_},
+        detail::log(log_level::warning, {"tls", source_, log_},
                     "the secrets of connections are written to {}", config_.key_log_file);
         SSL_CTX_set_keylog_callback(context(), &tls_callbacks::log_keys);
         return ok();
@@ -247,6 +248,7 @@ private:
     const std::shared_ptr<const tls_trust> trust_;
     const std::shared_ptr<tls_ticket_keys> tickets_;
     const std::string source_;
+    const log_output* const log_;
     tls_context_ptr context_;
     tls_context_state* state_ = nullptr;
 };
@@ -261,14 +263,14 @@ bool verifies_chains(const tls_config& config, tls_role role) noexcept {
 Result<tls_context_ptr> make_server_context(const tls_config& config,
                                             const std::shared_ptr<const tls_trust>& trust,
                                             const std::shared_ptr<tls_ticket_keys>& tickets,
-                                            std::string_view source) {
-    return context_builder(config, tls_role::server, trust, tickets, source).build();
+                                            std::string_view source, const log_output* log) {
+    return context_builder(config, tls_role::server, trust, tickets, source, log).build();
 }
 
 Result<tls_context_ptr> make_client_context(const tls_config& config,
                                             const std::shared_ptr<const tls_trust>& trust,
-                                            std::string_view source) {
-    return context_builder(config, tls_role::client, trust, nullptr, source).build();
+                                            std::string_view source, const log_output* log) {
+    return context_builder(config, tls_role::client, trust, nullptr, source, log).build();
 }
 
 }  // namespace network_system::core

@@ -3,6 +3,7 @@
 #include "tls/terms.h"
 
 #include <network_system/core/tls_config.h>
+#include <network_system/utils/log.h>
 #include <network_system/utils/result_types.h>
 
 #include <memory>
@@ -30,13 +31,15 @@ class tls_trust;
 
 /// Reads the files that the configuration names. `trust` is that of the configuration, null when it
 /// verifies no chain; tickets are encrypted with `tickets`. Errors: `invalid_argument` (a list that
-/// OpenSSL does not understand), `certificate_load_failed` (which file, and why).
+/// OpenSSL does not understand), `certificate_load_failed` (which file, and why). `log` gets its
+/// lines; null: the process's sink.
 [[nodiscard]] Result<tls_context_ptr> make_server_context(
     const tls_config& config, const std::shared_ptr<const tls_trust>& trust,
-    const std::shared_ptr<tls_ticket_keys>& tickets, std::string_view source);
+    const std::shared_ptr<tls_ticket_keys>& tickets, std::string_view source,
+    const log_output* log = nullptr);
 [[nodiscard]] Result<tls_context_ptr> make_client_context(
     const tls_config& config, const std::shared_ptr<const tls_trust>& trust,
-    std::string_view source);
+    std::string_view source, const log_output* log = nullptr);
 
 /// Whether peers are verified by their chain, for which a tls_trust is needed.
 [[nodiscard]] bool verifies_chains(const tls_config& config, transport::tls_role role) noexcept;

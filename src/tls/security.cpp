@@ -31,11 +31,11 @@ void keep_openssl_until_the_end() {
 
 /// The trust of a configuration; null when it verifies no chain.
 Result<std::shared_ptr<const tls_trust>> trust_of(const tls_config& config, tls_role role,
-                                                  std::string_view source) {
+                                                  std::string_view source, const log_output* log) {
     if (!verifies_chains(config, role)) {
         return std::shared_ptr<const tls_trust>();
     }
-    return tls_trust::of(config, source);
+    return tls_trust::of(config, source, log);
 }
 
 /// Everything that a client's context is made of: equal digests, equal contexts.
@@ -83,8 +83,9 @@ struct client_context {
 /// The contexts of the clients of this process, by what they are made of.
 class client_contexts {
 public:
-    static Result<client_context> get(const tls_config& config, std::string_view source) {
-        const auto trust = trust_of(config, tls_role::client, source);
+    static Result<client_context> get(const tls_config& config, std::string_view source,
+                                      const log_output* log) {
+        const auto trust = trust_of(config, tls_role::client, source, log);
         if (!trust) {
             return trust.error();
         }
@@ -97,7 +98,7 @@ public:
             return client_context{std::move(known), std::move(identity).value()};
         }
         // Not under the lock: it may log.
-        return make_client_context(config, trust.value(), source).map([&](const auto& made) {
+        return make_client_context(config, trust.value(), source, log).map([&](const auto& made) {
             return client_context{all.keep(identity.value(), made), identity.value()};
         });
     }
@@ -158,9 +159,9 @@ private:
     std::uint64_t reload_ = 0;
 };
 
-server_tls::server_tls(tls_config config)
-    : config_(std::move(config)), tickets_(std::make_shared<tls_ticket_keys>()),
-      current_(std::make_shared<current_terms>()) {
+server_tls::server_tls(tls_config config, std::shared_ptr<log_output> log)
+    : config_(std::move(config)), log_(std::move(log)),
+      tickets_(std::make_shared<tls_ticket_keys>()), current_(std::make_shared<current_terms>()) {
     keep_openssl_until_the_end();
 }
 
@@ -169,11 +170,11 @@ VoidResult server_tls::reload(std::string_view source) {
         return checked;
     }
     const std::uint64_t number = ++reloads_;
-    const auto trust = trust_of(config_, tls_role::server, source);
+    const auto trust = trust_of(config_, tls_role::server, source, log_.get());
     if (!trust) {
         return trust.error();
     }
-    auto context = make_server_context(config_, trust.value(), tickets_, source);
+    auto context = make_server_context(config_, trust.value(), tickets_, source, log_.get());
     if (!context) {
         return context.error();
     }
@@ -201,11 +202,13 @@ Result<transport::transport_factory> server_tls::transports_to(std::string_view,
 class client_tls::target {
 public:
     /// The part of the terms that stays.
-    target(const tls_config& config, tls_terms terms, std::string server, std::string_view source)
-        : config_(config), source_(source), server_(std::move(server)), terms_(std::move(terms)) {}
+    target(const tls_config& config, tls_terms terms, std::string server, std::string_view source,
+           std::shared_ptr<log_output> log)
+        : config_(config), source_(source), log_(std::move(log)), server_(std::move(server)),
+          terms_(std::move(terms)) {}
 
     [[nodiscard]] VoidResult read() {
-        auto read = client_contexts::get(config_, source_);
+        auto read = client_contexts::get(config_, source_, log_.get());
         if (!read) {
             return read.error();
         }
@@ -220,7 +223,7 @@ public:
     [[nodiscard]] std::shared_ptr<const tls_terms> terms_for(std::uint16_t port) {
         if (is_used_.exchange(true)) {
             if (const auto result = read(); result.is_err()) {
-                detail::log(log_level::warning, {"tls", source_},
+                detail::log(log_level::warning, {"tls", source_, log_.get()},
                             "what was read before stays in force: {}", result.error().message);
             }
         }
@@ -233,6 +236,7 @@ public:
 private:
     const tls_config config_;
     const std::string source_;
+    const std::shared_ptr<log_output> log_;
     const std::string server_;
     std::mutex mutex_;
     tls_terms terms_;
@@ -240,7 +244,8 @@ private:
     std::atomic<bool> is_used_{false};
 };
 
-client_tls::client_tls(tls_config config) : config_(std::move(config)) {
+client_tls::client_tls(tls_config config, std::shared_ptr<log_output> log)
+    : config_(std::move(config)), log_(std::move(log)) {
     keep_openssl_until_the_end();
 }
 
@@ -255,8 +260,9 @@ Result<transport::transport_factory> client_tls::transports_to(std::string_view 
         return name.error();
     }
     if (!config_.verify_peer) {
-        detail::log(log_level::warning, {"tls", source}, "the certificate of {} is not verified{}",
-                    host, config_.pinned_certificates.empty() ? "" : ", only pinned");
+        detail::log(log_level::warning, {"tls", source, log_.get()},
+                    "the certificate of {} is not verified{}", host,
+                    config_.pinned_certificates.empty() ? "" : ", only pinned");
     }
     tls_terms terms;
     terms.role = tls_role::client;
@@ -266,7 +272,7 @@ Result<transport::transport_factory> client_tls::transports_to(std::string_view 
     terms.counters = counters_;
     terms.sessions = config_.session_resumption ? client_sessions() : nullptr;
     auto to = std::make_shared<target>(config_, std::move(terms),
-                                       fmt::format("{} {}", name.value(), host), source);
+                                       fmt::format("{} {}", name.value(), host), source, log_);
     if (auto read = to->read(); read.is_err()) {
         return read.error();
     }
@@ -281,14 +287,16 @@ Result<transport::transport_factory> client_tls::transports_to(std::string_view 
 }
 
 Result<std::shared_ptr<stream_security>> make_server_security(
-    const std::optional<tls_config>& config, std::string_view) {
-    return config ? std::shared_ptr<stream_security>(std::make_shared<server_tls>(*config))
+    const std::optional<tls_config>& config, std::shared_ptr<log_output> log, std::string_view) {
+    return config ? std::shared_ptr<stream_security>(
+                        std::make_shared<server_tls>(*config, std::move(log)))
                   : nullptr;
 }
 
 Result<std::shared_ptr<stream_security>> make_client_security(
-    const std::optional<tls_config>& config, std::string_view) {
-    return config ? std::shared_ptr<stream_security>(std::make_shared<client_tls>(*config))
+    const std::optional<tls_config>& config, std::shared_ptr<log_output> log, std::string_view) {
+    return config ? std::shared_ptr<stream_security>(
+                        std::make_shared<client_tls>(*config, std::move(log)))
                   : nullptr;
 }
 

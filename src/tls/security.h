@@ -19,7 +19,8 @@ namespace network_system::core {
 /// Thread-safety: every member may be called from any thread.
 class server_tls final : public stream_security {
 public:
-    explicit server_tls(tls_config config);
+    /// `log` gets its lines; null: the process's sink.
+    explicit server_tls(tls_config config, std::shared_ptr<log_output> log = {});
 
     [[nodiscard]] Result<transport::transport_factory> transports_to(
         std::string_view host, std::uint16_t port, std::string_view source) override;
@@ -35,6 +36,7 @@ private:
     class current_terms;
 
     const tls_config config_;
+    const std::shared_ptr<log_output> log_;
     const std::shared_ptr<transport::tls_counters> counters_ =
         std::make_shared<transport::tls_counters>();
     // For all that this server ever does: tickets survive reloads and restarts.
@@ -49,7 +51,7 @@ private:
 /// Thread-safety: every member may be called from any thread.
 class client_tls final : public stream_security {
 public:
-    explicit client_tls(tls_config config);
+    explicit client_tls(tls_config config, std::shared_ptr<log_output> log = {});
 
     [[nodiscard]] Result<transport::transport_factory> transports_to(
         std::string_view host, std::uint16_t port, std::string_view source) override;
@@ -62,6 +64,7 @@ private:
     class target;
 
     const tls_config config_;
+    const std::shared_ptr<log_output> log_;
     const std::shared_ptr<transport::tls_counters> counters_ =
         std::make_shared<transport::tls_counters>();
     std::mutex mutex_;

@@ -39,12 +39,12 @@ Result<std::shared_ptr<stream_security>> without_tls(const std::optional<tls_con
 }  // namespace
 
 Result<std::shared_ptr<stream_security>> make_server_security(
-    const std::optional<tls_config>& config, std::string_view source) {
+    const std::optional<tls_config>& config, std::shared_ptr<log_output>, std::string_view source) {
     return without_tls(config, source);
 }
 
 Result<std::shared_ptr<stream_security>> make_client_security(
-    const std::optional<tls_config>& config, std::string_view source) {
+    const std::optional<tls_config>& config, std::shared_ptr<log_output>, std::string_view source) {
     return without_tls(config, source);
 }
 

@@ -3,6 +3,7 @@
 #include "transport/transport.h"
 
 #include <network_system/core/tls_config.h>
+#include <network_system/utils/log.h>
 #include <network_system/utils/result_types.h>
 #include <network_system/utils/tls_info.h>
 
@@ -38,12 +39,14 @@ public:
 /// A configuration as one that HTTP is spoken over: "http/1.1" where it names no protocols.
 [[nodiscard]] std::optional<tls_config> over_http(std::optional<tls_config> config);
 
-/// What a configuration asks for; null for plain TCP. Error: `not_supported` (no TLS in this
-/// build).
+/// What a configuration asks for; null for plain TCP. `log` gets its lines; null: the process's
+/// sink. Error: `not_supported` (no TLS in this build).
 [[nodiscard]] Result<std::shared_ptr<stream_security>> make_server_security(
-    const std::optional<tls_config>& config, std::string_view source);
+    const std::optional<tls_config>& config, std::shared_ptr<log_output> log,
+    std::string_view source);
 [[nodiscard]] Result<std::shared_ptr<stream_security>> make_client_security(
-    const std::optional<tls_config>& config, std::string_view source);
+    const std::optional<tls_config>& config, std::shared_ptr<log_output> log,
+    std::string_view source);
 
 /// The same for plain TCP too, for which `security` is null.
 [[nodiscard]] Result<transport::transport_factory> make_transports(stream_security* security,

@@ -106,15 +106,13 @@ private:
         return !has_ended_ && reading_ == reading::until_broken && state_ == state::open;
     }
     void update_interest();
-    // Layered streams only.
+    // For layered streams; of a plain one they do nothing. Not with a requires clause: Clang 14
+    // instantiates such members for plain streams all the same.
     /// Lets the stream go on by itself; whether it takes bytes now.
-    bool advance_stream()
-        requires layered_stream<Stream>;
-    void announce_stream()
-        requires layered_stream<Stream>;
+    bool advance_stream();
+    void announce_stream();
     /// After a read: takes what the stream holds back, and waits for what it waits for.
-    void settle_stream()
-        requires layered_stream<Stream>;
+    void settle_stream();
     void fail(errc code);
     void finish(std::error_code reason);
 

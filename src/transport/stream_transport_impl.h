@@ -306,64 +306,65 @@ peer_progress stream_transport<Stream>::take_progress() {
 }
 
 template <typename Stream>
-bool stream_transport<Stream>::advance_stream()
-    requires layered_stream<Stream>
-{
-    const io_result result = stream_.advance(!queue_.empty() || state_ == state::flushing);
-    // Less when the queue was dropped behind what was on its way.
-    const std::size_t written = std::min(result.bytes, queue_.bytes());
-    if (written > 0) {
-        credit(written);
-        queue_.commit(written);
-    }
-    announce_stream();
-    if (state_ == state::closed) {
-        return false;
-    }
-    if (result.kind == outcome::failed) {
-        on_write_failed(result.error);
-        return false;
-    }
-    if (!stream_.is_established() && state_ == state::flushing) {
-        stream_.skip_arrived(loop_->read_buffer());
-        finish(reason_);  // closed before there was a stream to close in order
-        return false;
-    }
-    is_write_blocked_ = result.kind == outcome::would_block;
-    if (!is_write_blocked_) {
-        return true;
-    }
-    update_interest();
-    if (written > 0) {
-        handler_->on_written();
-    }
-    return false;
-}
-
-template <typename Stream>
-void stream_transport<Stream>::announce_stream()
-    requires layered_stream<Stream>
-{
-    if (!is_announced_ && state_ == state::open && stream_.is_established()) {
-        is_announced_ = true;
-        is_write_blocked_ = false;
-        // Not before: steps of the handshake may be left for later.
-        reads_all();
-        loop_->sockets().read_again(*this);
-        request_flush();
-        handler_->on_open();
-    }
-}
-
-template <typename Stream>
-void stream_transport<Stream>::settle_stream()
-    requires layered_stream<Stream>
-{
-    while (state_ != state::closed && wants_to_read() && stream_.has_more_to_read()) {
-        read_once();
-    }
-    if (state_ != state::closed) {
+bool stream_transport<Stream>::advance_stream() {
+    if constexpr (is_layered) {
+        const io_result result = stream_.advance(!queue_.empty() || state_ == state::flushing);
+        // Less when the queue was dropped behind what was on its way.
+        const std::size_t written = std::min(result.bytes, queue_.bytes());
+        if (written > 0) {
+            credit(written);
+            queue_.commit(written);
+        }
+        announce_stream();
+        if (state_ == state::closed) {
+            return false;
+        }
+        if (result.kind == outcome::failed) {
+            on_write_failed(result.error);
+            return false;
+        }
+        if (!stream_.is_established() && state_ == state::flushing) {
+            stream_.skip_arrived(loop_->read_buffer());
+            finish(reason_);  // closed before there was a stream to close in order
+            return false;
+        }
+        is_write_blocked_ = result.kind == outcome::would_block;
+        if (!is_write_blocked_) {
+            return true;
+        }
         update_interest();
+        if (written > 0) {
+            handler_->on_written();
+        }
+        return false;
+    }
+    return true;
+}
+
+template <typename Stream>
+void stream_transport<Stream>::announce_stream() {
+    if constexpr (is_layered) {
+        if (!is_announced_ && state_ == state::open && stream_.is_established()) {
+            is_announced_ = true;
+            is_write_blocked_ = false;
+            // Not before: steps of the handshake may be left for later.
+            reads_all();
+            loop_->sockets().read_again(*this);
+            request_flush();
+            handler_->on_open();
+        }
+    }
+}
+
+template <typename Stream>
+void stream_transport<Stream>::settle_stream() {
+    if constexpr (is_layered) {
+        while (state_ != state::closed && wants_to_read() && stream_.has_more_to_read()) {
+            read_once();
+        }
+        if (state_ != state::closed) {
+            update_interest();
+        }
     }
 }
 

@@ -1,3 +1,5 @@
+#include "utils/host.h"
+
 #include <network_system/utils/endpoint.h>
 
 #ifdef _WIN32
@@ -65,6 +67,18 @@ endpoint& endpoint::operator=(const endpoint& other) noexcept {
         ::new (static_cast<void*>(this)) endpoint(other);
     }
     return *this;
+}
+
+endpoint::endpoint(std::string_view host, std::uint16_t port)
+    : endpoint(parse(host, port).value()) {}
+
+Result<endpoint> endpoint::parse(std::string_view text) {
+    return detail::host::parse_endpoint(text);
+}
+
+Result<endpoint> endpoint::parse(std::string_view host, std::uint16_t port) {
+    return detail::host::parse(host).and_then(
+        [port](const detail::host& parsed) { return parsed.with_port(port); });
 }
 
 endpoint endpoint::unix_domain(std::string path) {

@@ -126,10 +126,13 @@ error_info wrong(std::string_view what, std::string_view text, std::string_view 
                    source);
 }
 
-bool is_port(std::string_view text) noexcept {
-    std::uint16_t port = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-    return error == std::errc{} && end == text.data() + text.size();
+/// The number that the whole text is, if it is one in range.
+template <typename Number>
+std::optional<Number> number_in(std::string_view text) noexcept {
+    Number number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return error == std::errc{} && end == text.data() + text.size() ? std::optional(number)
+                                                                    : std::nullopt;
 }
 
 }  // namespace
@@ -203,13 +206,53 @@ Result<host> host::parse_authority(std::string_view text, std::string_view sourc
     if (parsed.value().is_path()) {
         return wrong(what, text, "is the path of a socket, which is no authority", source);
     }
-    if (has_port && !is_port(text.substr(colon + 1))) {
+    if (has_port && !number_in<std::uint16_t>(text.substr(colon + 1))) {
         return wrong(what, text, "has a port that is none", source);
     }
     if (!parsed.value().zone().empty()) {
         return wrong(what, text, "has a zone, which means nothing elsewhere", source);
     }
     return parsed;
+}
+
+Result<endpoint> host::parse_endpoint(std::string_view text) {
+    const auto refuse = [text](std::string_view flaw) { return wrong("endpoint", text, flaw, {}); };
+    if (text.empty()) {
+        return refuse("is empty");
+    }
+    if (text.starts_with(unix_prefix)) {
+        return parse(text).and_then([](const host& path) { return path.with_port(0); });
+    }
+    const std::size_t colon = text.rfind(':');
+    if (colon == std::string_view::npos || text.ends_with(']')) {
+        return refuse("has no port");
+    }
+    const std::string_view address = text.substr(0, colon);
+    if (address.find(':') != std::string_view::npos &&
+        address.find_first_of("[]") == std::string_view::npos) {
+        return refuse("is not \"[address]:port\": an IPv6 address stands in brackets");
+    }
+    const auto port = number_in<std::uint16_t>(text.substr(colon + 1));
+    if (!port) {
+        return refuse("has a port that is none");
+    }
+    return parse(address).and_then([&](const host& parsed) { return parsed.with_port(*port); });
+}
+
+Result<endpoint> host::with_port(std::uint16_t port) const {
+    const auto refuse = [this](std::string_view flaw) { return wrong("host", text_, flaw, {}); };
+    if (is_name()) {
+        return refuse("is a name, and no numeric address");
+    }
+    if (is_path()) {
+        return port == 0 ? Result<endpoint>(address_)
+                         : refuse("is the path of a socket, whose port is 0");
+    }
+    const auto zone = number_in<std::uint32_t>(zone_.empty() ? "0" : zone_);
+    if (!zone) {
+        return refuse("has a zone that is not the number of an interface");
+    }
+    return endpoint(address_.kind(), address_.bytes(), port, *zone);
 }
 
 std::string host::bracketed() const {

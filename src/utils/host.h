@@ -3,6 +3,7 @@
 #include <network_system/utils/endpoint.h>
 #include <network_system/utils/result_types.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,6 +31,9 @@ public:
                                                       std::string_view source,
                                                       std::string_view what);
 
+    /// What endpoint::to_string writes. Error: as above.
+    [[nodiscard]] static Result<endpoint> parse_endpoint(std::string_view text);
+
     [[nodiscard]] bool is_name() const noexcept {
         return address_.kind() == endpoint::family::unspecified;
     }
@@ -38,6 +42,9 @@ public:
     }
     /// A numeric address, without port and zone, or the path; unspecified for a name.
     [[nodiscard]] const endpoint& address() const noexcept { return address_; }
+    /// The same with the port, and with the zone if that is a number. A path takes port 0 only.
+    /// Error: `invalid_argument`, also for a name.
+    [[nodiscard]] Result<endpoint> with_port(std::uint16_t port) const;
     /// The interface of a link-local address, by name or number; mostly empty.
     [[nodiscard]] const std::string& zone() const noexcept { return zone_; }
 

@@ -93,20 +93,32 @@ namespace detail {
 
 std::atomic<int> log_threshold{static_cast<int>(log_level::warning)};
 
+namespace {
+
+void write_record(const log_sink& sink, const log_record& record) {
+    if (sink) {
+        sink(record);
+    } else {
+        write_to_stderr(record);
+    }
+}
+
+}  // namespace
+
 void write_log(log_level level, const log_source& who, std::string_view text) noexcept {
     try {
+        const log_record record{level,    who.component, who.object_id, who.session_id,
+                                who.peer, text,          who.error};
+        if (who.output != nullptr) {
+            write_record(who.output->sink(), record);
+            return;
+        }
         std::shared_ptr<const log_sink> sink;
         {
             const std::lock_guard lock(slot().mutex);
             sink = slot().sink;
         }
-        const log_record record{level,    who.component, who.object_id, who.session_id,
-                                who.peer, text,          who.error};
-        if (sink) {
-            (*sink)(record);
-        } else {
-            write_to_stderr(record);
-        }
+        write_record(sink ? *sink : log_sink(), record);
     } catch (const std::exception& failure) {
         // The sink failed: the one place left to say so is standard error.
         std::fprintf(stderr, "network_system: the log sink threw: %s\n", failure.what());
@@ -126,7 +138,7 @@ log_limits& limits_of(const log_source& who) noexcept {
 
 void tell_of(log_kind kind, const log_source& who, const log_limit::verdict& told) noexcept {
     if (told.held_back > 0) {
-        log(level_of(kind), {who.component, who.object_id, who.limits},
+        log(level_of(kind), {who.component, who.object_id, who.output, who.limits},
             "{}: and {} more in the last {} s", name_of(kind), told.held_back, told.seconds);
     }
 }
@@ -147,6 +159,10 @@ void tell_held_back(const log_source& who) noexcept {
 }
 
 }  // namespace detail
+
+log_output::log_output(log_sink sink, log_level level) : sink_(std::move(sink)), level_(level) {}
+
+log_output::~log_output() = default;
 
 void set_log_sink(log_sink sink) {
     std::shared_ptr<const log_sink> next;

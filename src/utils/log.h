@@ -25,15 +25,12 @@ namespace network_system::detail {
 
 extern std::atomic<int> log_threshold;
 
-/// Whether a line of the level is written: one relaxed load.
-[[nodiscard]] inline bool is_logged(log_level level) noexcept {
-    return static_cast<int>(level) >= log_threshold.load(std::memory_order_relaxed);
-}
-
 /// Who writes a line, and about what. It refers to its parts, and costs nothing to make.
 struct log_source {
     std::string_view component{};
     std::string_view object_id{};
+    /// Null: the sink and the level of the process.
+    const log_output* output = nullptr;
     /// Null: those of the process.
     log_limits* limits = nullptr;
     std::string_view session_id{};
@@ -57,6 +54,13 @@ struct log_source {
     }
 };
 
+/// Whether a line of the level is written: one relaxed load.
+[[nodiscard]] inline bool is_logged(log_level level, const log_source& who) noexcept {
+    return static_cast<int>(level) >= (who.output != nullptr
+                                           ? static_cast<int>(who.output->level())
+                                           : log_threshold.load(std::memory_order_relaxed));
+}
+
 void write_log(log_level level, const log_source& who, std::string_view text) noexcept;
 
 /// Whether a line of the kind may be written now. Tells before it what was held back.
@@ -69,7 +73,7 @@ void tell_held_back(const log_source& who) noexcept;
 template <typename... Args>
 void log(log_level level, const log_source& who, fmt::format_string<Args...> format,
          Args&&... args) noexcept {
-    if (!is_logged(level)) {
+    if (!is_logged(level, who)) {
         return;
     }
     try {
@@ -85,7 +89,7 @@ void log(log_level level, const log_source& who, fmt::format_string<Args...> for
 template <typename... Args>
 void log_limited(log_kind kind, const log_source& who, fmt::format_string<Args...> format,
                  Args&&... args) noexcept {
-    if (is_logged(level_of(kind)) && may_log(kind, who)) {
+    if (is_logged(level_of(kind), who) && may_log(kind, who)) {
         log(level_of(kind), who, format, std::forward<Args>(args)...);
     }
 }

@@ -58,7 +58,7 @@ private:
             if (auto checked = validate(config, id()); checked.is_err()) {
                 return checked;
             }
-            const auto security = make_client_security(over_http(config.tls), id());
+            const auto security = make_client_security(over_http(config.tls), config.log, id());
             if (!security) {
                 return security.error();
             }
@@ -90,11 +90,6 @@ VoidResult messaging_ws_client::start_client(const ws_client_config& config) {
 }
 
 VoidResult messaging_ws_client::start_client(const ws_client_config& config,
-                                             start_callback&& handler) {
-    return impl_->start(config, handler, session::operation_id::none);
-}
-
-VoidResult messaging_ws_client::start_client(const ws_client_config& config,
                                              start_callback&& handler,
                                              session::operation_id operation) {
     return impl_->start(config, handler, operation);
@@ -111,15 +106,11 @@ VoidResult messaging_ws_client::start_client(std::string_view host, std::uint16_
     });
 }
 
-void messaging_ws_client::cancel(session::operation_id operation) {
-    impl_->cancel(operation);
+bool messaging_ws_client::cancel(session::operation_id operation) {
+    return impl_->cancel(operation);
 }
 
-std::weak_ptr<session::cancellable> messaging_ws_client::starts() const {
-    return impl_->starts();
-}
-
-VoidResult messaging_ws_client::stop_client() {
+discardable_result messaging_ws_client::stop_client() {
     return impl_->stop();
 }
 
@@ -127,11 +118,11 @@ VoidResult messaging_ws_client::stop_client(session::stop_handler&& handler) {
     return impl_->stop(handler);
 }
 
-VoidResult messaging_ws_client::wait_for_stop() {
+discardable_result messaging_ws_client::wait_for_stop() {
     return impl_->wait_for_stop();
 }
 
-VoidResult messaging_ws_client::close(ws_close_code code, std::string_view reason) {
+discardable_result messaging_ws_client::close(ws_close_code code, std::string_view reason) {
     return impl_->with_connection([&](auto& current) { return current.close(code, reason); });
 }
 
@@ -175,29 +166,33 @@ VoidResult messaging_ws_client::send_pong(std::span<const std::uint8_t> payload)
     return impl_->with_connection([&](auto& current) { return current.send_pong(payload); });
 }
 
-VoidResult messaging_ws_client::ping(session::ping_handler&& handler) {
-    return impl_->with_connection([&](auto& current) { return current.ping(std::move(handler)); });
+VoidResult messaging_ws_client::ping(session::ping_handler&& handler,
+                                     session::operation_id operation) {
+    return impl_->with_connection(
+        [&](auto& current) { return current.ping(std::move(handler), operation); });
 }
 
 Result<std::chrono::microseconds> messaging_ws_client::ping() {
     return impl_->ping_and_wait();
 }
 
-VoidResult messaging_ws_client::receive_message(session::ws_receive_handler&& handler) {
+VoidResult messaging_ws_client::receive_message(session::ws_receive_handler&& handler,
+                                                session::operation_id operation) {
     return impl_->with_connection(
-        [&](auto& current) { return current.receive_message(std::move(handler)); });
+        [&](auto& current) { return current.receive_message(std::move(handler), operation); });
 }
 
-VoidResult messaging_ws_client::receive_packet(session::receive_handler&& handler) {
+VoidResult messaging_ws_client::receive_packet(session::receive_handler&& handler,
+                                               session::operation_id operation) {
     return impl_->with_connection(
-        [&](auto& current) { return current.receive_packet(std::move(handler)); });
+        [&](auto& current) { return current.receive_packet(std::move(handler), operation); });
 }
 
-VoidResult messaging_ws_client::pause_receiving() {
+discardable_result messaging_ws_client::pause_receiving() {
     return impl_->with_connection([](auto& current) { return current.pause_receiving(); });
 }
 
-VoidResult messaging_ws_client::resume_receiving() {
+discardable_result messaging_ws_client::resume_receiving() {
     return impl_->with_connection([](auto& current) { return current.resume_receiving(); });
 }
 
@@ -222,7 +217,7 @@ client_metrics messaging_ws_client::metrics() const {
     return impl_->metrics();
 }
 
-VoidResult messaging_ws_client::set_connected_callback(connected_callback callback) {
+discardable_result messaging_ws_client::set_connected_callback(connected_callback callback) {
     return impl_->set_callback(&ws_client_callbacks::connected, callback);
 }
 
@@ -230,7 +225,7 @@ VoidResult messaging_ws_client::assign_disconnected_callback(disconnected_callba
     return impl_->set_callback(&ws_client_callbacks::disconnected, callback);
 }
 
-VoidResult messaging_ws_client::set_message_callback(message_callback callback) {
+discardable_result messaging_ws_client::set_message_callback(message_callback callback) {
     return impl_->set_callback(&ws_client_callbacks::message, callback);
 }
 
@@ -246,11 +241,11 @@ VoidResult messaging_ws_client::assign_ping_callback(binary_callback callback) {
     return impl_->set_callback(&ws_client_callbacks::pinged, callback);
 }
 
-VoidResult messaging_ws_client::set_error_callback(error_callback callback) {
+discardable_result messaging_ws_client::set_error_callback(error_callback callback) {
     return impl_->set_callback(&ws_client_callbacks::failed, callback);
 }
 
-VoidResult messaging_ws_client::set_writable_callback(writable_callback callback) {
+discardable_result messaging_ws_client::set_writable_callback(writable_callback callback) {
     return impl_->set_callback(&ws_client_callbacks::writable, callback);
 }
 

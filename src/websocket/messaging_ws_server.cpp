@@ -24,7 +24,7 @@ public:
             if (auto checked = validate(config, id()); checked.is_err()) {
                 return checked;
             }
-            const auto security = make_server_security(over_http(config.tls), id());
+            const auto security = make_server_security(over_http(config.tls), config.log, id());
             if (!security) {
                 return security.error();
             }
@@ -114,11 +114,11 @@ Result<listener> messaging_ws_server::share_listener() {
     return impl_->share_listener();
 }
 
-VoidResult messaging_ws_server::stop_accepting() {
+discardable_result messaging_ws_server::stop_accepting() {
     return impl_->stop_accepting();
 }
 
-VoidResult messaging_ws_server::stop_server() {
+discardable_result messaging_ws_server::stop_server() {
     return impl_->stop();
 }
 
@@ -126,7 +126,7 @@ VoidResult messaging_ws_server::stop_server(session::stop_handler&& handler) {
     return impl_->stop(handler);
 }
 
-VoidResult messaging_ws_server::wait_for_stop() {
+discardable_result messaging_ws_server::wait_for_stop() {
     return impl_->wait_for_stop();
 }
 
@@ -147,11 +147,11 @@ VoidResult messaging_ws_server::reload_certificates() {
     return impl_->reload_certificates();
 }
 
-VoidResult messaging_ws_server::set_accept_callback(accept_callback callback) {
+discardable_result messaging_ws_server::set_accept_callback(accept_callback callback) {
     return impl_->set_callback(&ws_server_callbacks::accept, callback);
 }
 
-VoidResult messaging_ws_server::set_connection_callback(connection_callback callback) {
+discardable_result messaging_ws_server::set_connection_callback(connection_callback callback) {
     return impl_->set_callback(&ws_server_callbacks::connected, callback);
 }
 
@@ -159,7 +159,7 @@ VoidResult messaging_ws_server::assign_disconnection_callback(disconnection_call
     return impl_->set_callback(&ws_server_callbacks::disconnected, callback);
 }
 
-VoidResult messaging_ws_server::set_message_callback(message_callback callback) {
+discardable_result messaging_ws_server::set_message_callback(message_callback callback) {
     return impl_->set_callback(&ws_server_callbacks::message, callback);
 }
 
@@ -175,19 +175,19 @@ VoidResult messaging_ws_server::assign_ping_callback(binary_callback callback) {
     return impl_->set_callback(&ws_server_callbacks::pinged, callback);
 }
 
-VoidResult messaging_ws_server::set_error_callback(error_callback callback) {
+discardable_result messaging_ws_server::set_error_callback(error_callback callback) {
     return impl_->set_callback(&ws_server_callbacks::failed, callback);
 }
 
-VoidResult messaging_ws_server::set_writable_callback(connection_callback callback) {
+discardable_result messaging_ws_server::set_writable_callback(connection_callback callback) {
     return impl_->set_callback(&ws_server_callbacks::writable, callback);
 }
 
-VoidResult messaging_ws_server::set_handshake_callback(handshake_callback callback) {
+discardable_result messaging_ws_server::set_handshake_callback(handshake_callback callback) {
     return impl_->set_callback(&ws_server_callbacks::handshake, callback);
 }
 
-VoidResult messaging_ws_server::set_http_callback(http_callback callback) {
+discardable_result messaging_ws_server::set_http_callback(http_callback callback) {
     return impl_->set_callback(&ws_server_callbacks::http, callback);
 }
 
@@ -210,8 +210,8 @@ VoidResult messaging_ws_server::subscribe(const connection_ptr& connection,
         [&](ws_server_engine& engine) { return engine.subscribe(connection, topic); });
 }
 
-VoidResult messaging_ws_server::unsubscribe(const connection_ptr& connection,
-                                            std::string_view topic) {
+discardable_result messaging_ws_server::unsubscribe(const connection_ptr& connection,
+                                                    std::string_view topic) {
     return impl_->while_running(
         [&](ws_server_engine& engine) { return engine.unsubscribe(connection, topic); });
 }

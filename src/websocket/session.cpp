@@ -131,7 +131,7 @@ VoidResult websocket_session::send_control_frame(opcode type,
     });
 }
 
-VoidResult websocket_session::close(ws_close_code code, std::string_view reason) {
+discardable_result websocket_session::close(ws_close_code code, std::string_view reason) {
     return detail::within_memory([&]() -> VoidResult {
         if (!websocket::may_be_sent(code)) {
             return detail::failure(

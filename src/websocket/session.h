@@ -54,7 +54,7 @@ public:
     }
     VoidResult send_ping(std::span<const std::uint8_t> payload) override;
     VoidResult send_pong(std::span<const std::uint8_t> payload) override;
-    VoidResult close(ws_close_code code, std::string_view reason) override;
+    discardable_result close(ws_close_code code, std::string_view reason) override;
     [[nodiscard]] const ws_request& request() const noexcept override;
     [[nodiscard]] std::string_view subprotocol() const noexcept override;
     [[nodiscard]] ws_close_code close_code() const noexcept override {

@@ -86,7 +86,7 @@ void websocket_session::judge_request() {
         case status::upgrade: {
             ws_request request = parser.take_request();
             ws_handshake_answer answer;
-            answer.set_user_data(user_data());
+            answer.set_user_data(typed_user_data());
             host().on_handshake(self(), request, answer);
             if (!takes_more()) {
                 return;
@@ -108,7 +108,7 @@ void websocket_session::accept(ws_request&& request, const ws_handshake_answer& 
         refuse_answer(head.error());
         return;
     }
-    set_user_data(answer.user_data());
+    set_user_data(answer.typed_user_data());
     under().queue().append(bytes_of(head.value()));
     publish_queued();
     under().request_flush();
@@ -147,7 +147,7 @@ void websocket_session::judge_response() {
 }
 
 void websocket_session::open_with(ws_request&& request, std::string_view subprotocol) {
-    if (detail::is_logged(log_level::debug)) {
+    if (detail::is_logged(log_level::debug, writer())) {
         detail::log(log_level::debug, writer(), "WebSocket handshake: path '{}'{}{}",
                     request.path(), subprotocol.empty() ? "" : ", subprotocol ", subprotocol);
     }

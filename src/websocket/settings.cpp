@@ -1,50 +1,33 @@
 #include "websocket/settings.h"
 
 #include "lifecycle/addresses.h"
-#include "utils/failure.h"
+#include "lifecycle/options.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
+#include <array>
 #include <string>
 
 namespace network_system::core {
 
-using std::chrono::milliseconds;
-
 namespace {
 
-session_config session_of(const ws_connection_config& config) {
+using detail::range;
+
+session_config session_of(const connection_limits& limits) {
     session_config session;
+    static_cast<connection_limits&>(session) = limits;
     session.frames = framing::raw;  // WebSocket has its own
-    session.max_message_size = config.max_message_size;
-    session.high_watermark = config.high_watermark;
-    session.low_watermark = config.low_watermark;
-    session.policy = config.policy;
-    session.send_wait_timeout = config.send_wait_timeout;
-    session.receiving = config.receiving;
-    session.receive_queue_limit = config.receive_queue_limit;
-    session.max_messages_per_second = config.max_messages_per_second;
-    session.idle_timeout = config.idle_timeout;
-    session.ping_interval = config.ping_interval;
-    session.pong_timeout = config.pong_timeout;
     session.max_missed_pings = 1;
-    session.min_drain_rate = config.min_drain_rate;
     return session;
 }
 
 template <typename Options>
 Options options_of(const ws_connection_config& config) {
     Options options;
-    options.io_context = config.io_context;
-    options.callback_pool = config.callback_pool;
-    options.callback_queue_limit = config.callback_queue_limit;
+    static_cast<stream_options&>(options) = config;
     options.session = session_of(config);
-    options.drain_timeout = config.drain_timeout;
-    options.socket = config.socket;
-    options.readiness_method = config.readiness_method;
-    options.environment = config.environment;
     return options;
 }
 
@@ -75,59 +58,54 @@ bool is_path(std::string_view path) {
            });
 }
 
-class checks {
-public:
-    explicit checks(std::string_view source) : source_(source) {}
+constexpr std::array connection_ranges{
+    range<&ws_connection_config::max_header_size>("max_header_size", 256, 65'535),
+    range<&ws_connection_config::max_headers>("max_headers", 8, 10'000),
+};
+// The ping of WebSocket has no other deadline.
+constexpr std::array pong_ranges{range<&connection_limits::pong_timeout>("pong_timeout", 1)};
 
-    void must(bool holds, std::string_view otherwise) {
-        if (!holds && result_) {
-            result_ = detail::failure(errc::invalid_argument, std::string(otherwise), source_);
-        }
-    }
-    template <typename T>
-    void must(const Result<T>& done) {
-        if (!done && result_) {
-            error_info wrong = done.error();
-            wrong.source = source_;
-            result_ = std::move(wrong);
-        }
-    }
-    [[nodiscard]] VoidResult result() && { return std::move(result_); }
-
-private:
-    std::string_view source_;
-    VoidResult result_ = ok();
+constexpr std::array server_ranges{
+    range<&ws_server_config::handshake_timeout>("handshake_timeout", 1),
 };
 
-void check_common(checks& all, const ws_connection_config& config) {
-    all.must(config.max_header_size >= 256 && config.max_header_size <= 65'535,
-             "max_header_size must be 256 to 65535");
-    all.must(config.max_headers >= 8 && config.max_headers <= 10'000,
-             "max_headers must be 8 to 10000");
-    all.must(config.pong_timeout >= milliseconds{1}, "pong_timeout must be at least 1 ms");
+constexpr std::array reconnect_ranges{
+    range<&ws_reconnect_config::initial_delay>("initial_delay", 1),
+    range<&ws_reconnect_config::restart_delay_least>("restart_delay_least", 0),
+    range<&ws_reconnect_config::try_again_delay>("try_again_delay", 0),
+    range<&ws_reconnect_config::stable_after>("stable_after", 0),
+    range<&ws_reconnect_config::max_retry_after>("max_retry_after", 0),
+};
+
+void check_common(detail::option_checks& all, const ws_connection_config& config) {
+    const connection_limits& limits = config;
+    check_limits(all, limits, {});
+    all.ranges(limits, pong_ranges);
+    all.ranges(config, connection_ranges);
+}
+
+void check_reconnection(detail::option_checks& all, const ws_reconnect_config& again) {
+    constexpr std::string_view where = "reconnect.";
+    all.ranges(again, reconnect_ranges, where);
+    all.ascending(where, "initial_delay", again.initial_delay.count(), "max_delay",
+                  again.max_delay.count(), " ms");
+    all.ascending(where, "restart_delay_least", again.restart_delay_least.count(),
+                  "restart_delay_most", again.restart_delay_most.count(), " ms");
+    all.must(again.factor >= 1,
+             fmt::format("reconnect.factor must be at least 1, not {}", again.factor));
 }
 
 }  // namespace
 
 server_options server_options_of(const ws_server_config& config) {
     auto options = options_of<server_options>(config);
-    options.bind_address = config.bind_address;
-    options.unix_permissions = config.unix_permissions;
-    options.io_threads = config.io_threads;
-    options.max_connections = config.max_connections;
-    options.max_connections_per_address = config.max_connections_per_address;
-    options.address_prefix_v6 = config.address_prefix_v6;
-    options.max_subscriptions_per_session = config.max_subscriptions_per_session;
-    options.backlog = config.backlog;
-    options.proxy_protocol = config.proxy_protocol;
+    static_cast<listen_options&>(options) = config;
     return options;
 }
 
 client_options client_options_of(const ws_client_config& config) {
     auto options = options_of<client_options>(config);
-    options.connect_timeout = config.connect_timeout;
-    options.bind_address = config.bind_address;
-    options.bind_port = config.bind_port;
+    static_cast<connect_options&>(options) = config;
     return options;
 }
 
@@ -142,14 +120,13 @@ std::shared_ptr<const session::websocket_terms> terms_of(const ws_client_config&
 }
 
 VoidResult validate(const ws_server_config& config, std::string_view source) {
-    checks all(source);
+    detail::option_checks all(source);
     check_common(all, config);
+    all.ranges(config, server_ranges);
     all.must(config.path.empty() || is_path(config.path),
              "path must begin with '/' and be visible ASCII without '?' and '#', or empty");
     all.must(std::all_of(config.more_paths.begin(), config.more_paths.end(), is_path),
              "more_paths must begin with '/' and be visible ASCII without '?' and '#'");
-    all.must(config.handshake_timeout >= milliseconds{1},
-             "handshake_timeout must be at least 1 ms");
     // What a client may offer is what a server may speak.
     websocket::client_handshake offer;
     offer.host = "localhost";
@@ -159,22 +136,9 @@ VoidResult validate(const ws_server_config& config, std::string_view source) {
 }
 
 VoidResult validate(const ws_client_config& config, std::string_view source) {
-    checks all(source);
+    detail::option_checks all(source);
     check_common(all, config);
-    const ws_reconnect_config& again = config.reconnect;
-    all.must(again.initial_delay >= milliseconds{1},
-             "reconnect.initial_delay must be at least 1 ms");
-    all.must(again.max_delay >= again.initial_delay,
-             "reconnect.max_delay must not be below reconnect.initial_delay");
-    all.must(again.factor >= 1, "reconnect.factor must be at least 1");
-    all.must(again.restart_delay_least >= milliseconds{0} &&
-                 again.restart_delay_most >= again.restart_delay_least,
-             "reconnect.restart_delay_least must be from 0 to reconnect.restart_delay_most");
-    all.must(again.try_again_delay >= milliseconds{0},
-             "reconnect.try_again_delay must not be negative");
-    all.must(again.stable_after >= milliseconds{0}, "reconnect.stable_after must not be negative");
-    all.must(again.max_retry_after >= milliseconds{0},
-             "reconnect.max_retry_after must not be negative");
+    check_reconnection(all, config.reconnect);
     all.must(read_target(config.host, config.port, source));
     all.must(config.path.starts_with('/'), "the path must begin with '/'");
     all.must(websocket::encode_request(handshake_of(config), {}));

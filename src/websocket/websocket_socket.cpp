@@ -1,4 +1,4 @@
-#include "lifecycle/engine.h"
+#include "lifecycle/options.h"
 #include "session/adopted_session.h"
 #include "transport/stream_security.h"
 #include "utils/host.h"
@@ -6,6 +6,7 @@
 
 #include <network_system/internal/websocket_socket.h>
 
+#include <array>
 #include <string_view>
 #include <utility>
 
@@ -18,7 +19,8 @@ constexpr const char* websocket_source = "websocket_socket";
 
 class websocket_socket::impl final : public adopted_session {
 public:
-    impl() : adopted_session(websocket_source) {}
+    explicit impl(std::shared_ptr<log_output> log)
+        : adopted_session(websocket_source, std::move(log)) {}
 
     void make_session(const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
                       const websocket::client_handshake* asks,
@@ -83,19 +85,16 @@ websocket_socket::~websocket_socket() {
 VoidResult websocket_socket::check(const websocket::client_handshake* asks,
                                    const websocket_socket_options& options) {
     return detail::within_memory([&]() -> VoidResult {
-        if (options.handshake_timeout <= std::chrono::milliseconds{0}) {
-            return detail::failure(errc::invalid_argument, "handshake_timeout must be positive",
-                                   websocket_source);
-        }
-        if (auto checked = check_drain_timeout(options.drain_timeout, websocket_source); !checked) {
-            return checked;
-        }
+        static constexpr std::array ranges{
+            detail::range<&websocket_socket_options::handshake_timeout>("handshake_timeout", 1)};
+        detail::option_checks all(websocket_source);
+        all.ranges(options, ranges);
+        core::check_lifecycle(all, options);
         if (asks != nullptr) {
-            if (const auto encoded = websocket::encode_request(*asks, {}); !encoded) {
-                return encoded.error();
-            }
+            all.must(websocket::encode_request(*asks, {}));
         }
-        return core::validate(options.limits, websocket_source);
+        core::check_session(all, options.limits, "limits.");
+        return std::move(all).result();
     });
 }
 
@@ -106,8 +105,9 @@ Result<stream_kind_ptr> websocket_socket::prepare(const websocket::client_handsh
             return checked.error();
         }
         const auto tls = core::over_http(options.tls);
-        const auto security = asks != nullptr ? core::make_client_security(tls, websocket_source)
-                                              : core::make_server_security(tls, websocket_source);
+        const auto security = asks != nullptr
+                                  ? core::make_client_security(tls, options.log, websocket_source)
+                                  : core::make_server_security(tls, options.log, websocket_source);
         return security.and_then([asks](const auto& over) -> Result<stream_kind_ptr> {
             if (asks == nullptr) {
                 return kind_of(core::make_transports(over.get(), {}, 0, websocket_source));
@@ -127,28 +127,28 @@ std::unique_ptr<websocket_socket> websocket_socket::make(
     asio::io_context& context, asio::ip::tcp::socket::native_handle_type handle,
     const websocket::client_handshake* asks, const websocket_socket_options& options,
     const stream_kind& kind) {
-    auto made = std::make_shared<impl>();
-    made->make_session(runtime::loop::of(context, runtime::readiness_method::automatic),
+    auto made = std::make_shared<impl>(options.log);
+    made->make_session(runtime::loop::of(context, core::to_runtime(options.readiness_method)),
                        runtime::unique_socket(handle), asks, options, kind);
     return std::unique_ptr<websocket_socket>(new websocket_socket(std::move(made)));
 }
 
-VoidResult websocket_socket::set_handshake_callback(handshake_callback callback) {
+discardable_result websocket_socket::set_handshake_callback(handshake_callback callback) {
     return impl_->set(impl_->handshake, std::move(callback));
 }
-VoidResult websocket_socket::set_http_callback(http_callback callback) {
+discardable_result websocket_socket::set_http_callback(http_callback callback) {
     return impl_->set(impl_->requested, std::move(callback));
 }
-VoidResult websocket_socket::set_open_callback(open_callback callback) {
+discardable_result websocket_socket::set_open_callback(open_callback callback) {
     return impl_->set(impl_->opened, std::move(callback));
 }
-VoidResult websocket_socket::set_message_callback(message_callback callback) {
+discardable_result websocket_socket::set_message_callback(message_callback callback) {
     return impl_->set(impl_->received, std::move(callback));
 }
-VoidResult websocket_socket::set_closed_callback(closed_callback callback) {
+discardable_result websocket_socket::set_closed_callback(closed_callback callback) {
     return impl_->set(impl_->closed, std::move(callback));
 }
-VoidResult websocket_socket::set_writable_callback(writable_callback callback) {
+discardable_result websocket_socket::set_writable_callback(writable_callback callback) {
     return impl_->set(impl_->writable, std::move(callback));
 }
 

@@ -41,7 +41,7 @@ TEST_P(AcceptCallback, WhatItAttachesIsThereBeforeTheConnectionCallback) {
             answer.set_user_data(make_data(client.port()));
         });
         server.on_connect = [&](const session_ptr& who) {
-            const auto data = who->user_data_as<int>();
+            const auto data = who->user_data<int>();
             ASSERT_NE(data, nullptr);
             EXPECT_EQ(*data, who->remote_endpoint().port());
         };

@@ -350,35 +350,6 @@ TEST(field_faults, the_slot_of_a_start_that_fails_at_once_throws) {
     start_twice(datagrams, "localhost", 0);
 }
 
-TEST(field_faults, a_start_is_cancelled_by_its_id_also_when_the_client_is_gone) {
-    const raw_listener silent;
-    collector<VoidResult> answers;
-    std::weak_ptr<network_system::session::cancellable> starts;
-    const auto operation = network_system::session::next_operation_id();
-    {
-        client_options options;
-        options.connect_timeout = 1h;
-        messaging_client client("client", options);
-        starts = client.starts();
-        const auto start = [&] {
-            return client.start_client(
-                "127.0.0.1", silent.port(),
-                [&](VoidResult answer) { answers.add(std::move(answer)); }, operation);
-        };
-        client.cancel(operation);  // not begun yet
-        ASSERT_TRUE(is_ok(start()));
-        client.cancel(network_system::session::operation_id::none);
-        client.cancel(network_system::session::next_operation_id());
-        EXPECT_EQ(answers.size(), 0U) << "others are not meant";
-        client.cancel(operation);
-        ASSERT_TRUE(answers.wait_for(1));
-        EXPECT_TRUE(fails_with(answers.at(0), errc::cancelled));
-        client.cancel(operation);  // over
-        EXPECT_TRUE(is_ok(client.wait_for_stop()));
-    }
-    EXPECT_TRUE(starts.expired());
-}
-
 TEST(async, stopping_a_session) {
     answering_server server;
     test_client client;

@@ -346,7 +346,7 @@ inline void churn_world::act_on(const std::shared_ptr<stream_session>& session, 
         case 7:
         case 8: books_.request(session, rolls, note); break;
         case 9: books_.send_conflated(session, rolls); break;
-        case 10: session->post(note); break;
+        case 10: (void)session->post(note); break;
         default:
             for (std::size_t count = 1 + rolls.below(8); count > 0; --count) {
                 books_.send(session, rolls);

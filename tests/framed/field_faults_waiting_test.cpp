@@ -53,13 +53,13 @@ private:
     /// On its own thread, where nobody waits; how many messages there was room for.
     [[nodiscard]] static std::size_t fill(const session_ptr& session) {
         collector<std::size_t> taken;
-        session->post([&] {
+        EXPECT_TRUE(session->post([&] {
             std::size_t count = 0;
             while (session->send_packet(pattern(message_size))) {
                 ++count;
             }
             taken.add(count);
-        });
+        }));
         EXPECT_TRUE(taken.wait_for(1));
         return taken.at(0);
     }

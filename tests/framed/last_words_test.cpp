@@ -129,8 +129,9 @@ void repost_until_the_end(const session_ptr& through, const std::shared_ptr<last
     thread_local bool is_posting = false;
     if (!is_posting) {
         is_posting = true;
-        through->post([again = std::make_shared<last_words>(
-                           [through, kept] { repost_until_the_end(through, kept); })] {});
+        // At the end it is refused.
+        (void)through->post([again = std::make_shared<last_words>(
+                                 [through, kept] { repost_until_the_end(through, kept); })] {});
         is_posting = false;
     }
 }

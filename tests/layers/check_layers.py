@@ -16,6 +16,8 @@ Rules:
   7. src/CMakeLists.txt lists exactly the .cpp files under src/.
   8. A duration is added to a time by utils/deadline.h: a plain sum of one of a user's would overflow.
   9. Threads are made by utils/threads.cpp, which blocks the signals that are not ours.
+ 10. A public function takes a strict_bool: a plain bool would take a string.
+ 11. Of fmt, only what fmt 8.1 has is used: CMake asks for no newer one.
 """
 
 import argparse
@@ -43,8 +45,8 @@ _LOWER = {
     "framed": _WING,
     "websocket": _WING,
     "datagram": _WING,
-    # Beside the floors up to lifecycle: a world for them to run in.
-    "testing": ["lifecycle", *_SESSION],
+    # Beside the floors up to lifecycle: a world for them to run in, and certificates.
+    "testing": ["lifecycle", "tls", *_SESSION],
     # Above the wings, made of public headers.
     "integration": ["framed", "websocket", "datagram", *_WING],
     "resilience": ["framed", "websocket", "datagram", *_WING],
@@ -65,16 +67,19 @@ _ROOM_OF_PUBLIC = {
     "core/messaging_ws_client.h": "websocket",
     "core/messaging_ws_server.h": "websocket",
     "core/metrics.h": "session",
+    "core/metrics_fields.h": "session",
     "core/options.h": "session",
     "core/receive_handler.h": "session",
+    "core/run_options.h": "session",
     "core/secure_messaging_client.h": "framed",
     "core/secure_messaging_server.h": "framed",
     "core/session_manager.h": "server",
     "core/tls_config.h": "utils",
     "core/udp_options.h": "session",
     "core/ws_handlers.h": "websocket",
-    # Values that the simulation, and what sessions have in common, know too.
-    "core/ws_options.h": "session",
+    "core/ws_metrics_fields.h": "websocket",
+    "core/ws_options.h": "websocket",
+    # Values that what sessions have in common knows too.
     "session/ws_connection.h": "session",
     "session/ws_handshake.h": "session",
     "session/ws_message.h": "session",
@@ -82,6 +87,7 @@ _ROOM_OF_PUBLIC = {
     "internal/adopted_socket.h": "session",
     "internal/asio_endpoint.h": "utils",
     "internal/asio_version.h": "utils",
+    "internal/build_checks.h": "utils",
     "internal/async_operation.h": "integration",
     "internal/http_head.h": "protocol",
     "internal/message_memory.h": "utils",
@@ -121,6 +127,9 @@ _PLAIN_SUM = re.compile(
 )
 _THREAD = re.compile(r"\bstd::(thread\b(?!::id)|jthread\b|async\b)|\bpthread_create\b")
 _MAKES_THREADS = re.compile(r"src/utils/threads\.(h|cpp)$")
+_BOOL_PARAMETER = re.compile(r"[(,]\s*(?:const\s+)?bool\s+\w+\s*(?:=[^,)]*)?[,)]")
+_FMT_8 = {"fmt", "format", "format_string", "format_to", "formatter", "join", "memory_buffer", "runtime", "to_string"}
+_FMT_NAME = re.compile(r"\bfmt::(\w+)|#\s*include\s*<fmt/(\w+)\.h>")
 _COMMENT = re.compile(r"//[^\n]*")
 
 
@@ -172,6 +181,8 @@ class Checker:
             self._check_file(path)
             self._check_sums(path)
             self._check_threads(path)
+            self._check_bools(path)
+            self._check_fmt(path)
         for path in self.files:
             if _LIGHT.match(path):
                 self._check_light(path)
@@ -217,6 +228,21 @@ class Checker:
         for match in _THREAD.finditer(text):
             line = text.count("\n", 0, match.start()) + 1
             self.error(path, line, f"{match.group()}; threads are made by make_thread of utils/threads.h")
+
+    def _check_bools(self, path):
+        if not path.startswith("include/"):
+            return
+        text = _COMMENT.sub("", (self.root / path).read_text(encoding="utf-8"))
+        for match in _BOOL_PARAMETER.finditer(text):
+            line = text.count("\n", 0, match.start()) + 1
+            self.error(path, line, "a bool parameter, which takes a string; see utils/strict_bool.h")
+
+    def _check_fmt(self, path):
+        text = _COMMENT.sub("", (self.root / path).read_text(encoding="utf-8"))
+        for match in _FMT_NAME.finditer(text):
+            if (match.group(1) or match.group(2)) not in _FMT_8:
+                line = text.count("\n", 0, match.start()) + 1
+                self.error(path, line, f"{match.group()}; fmt 8.1 may not have it, see _FMT_8")
 
     def _check_light(self, path):
         """Follows the project's own headers from a light public header."""
@@ -307,6 +333,12 @@ _SELF_TEST = [
     ({"src/server/a.cpp": "pthread_create(&id, nullptr, run, nullptr);"}, "threads are made by make_thread"),
     ({"src/server/a.cpp": "std::thread::id a = std::this_thread::get_id(); // std::thread"}, None),
     ({"src/utils/threads.cpp": "std::thread work([] {});"}, None),
+    ({"include/network_system/utils/a.h": "void f(int a,\n    bool b = true);"}, "a.h:1: a bool parameter"),
+    ({"include/network_system/utils/a.h": "struct a { bool b = true; bool c() { return d(b); } };"}, None),
+    ({"src/utils/a.h": "void f(bool b);"}, None),
+    ({"src/utils/a.cpp": "#include <fmt/std.h>"}, "fmt 8.1 may not have it"),
+    ({"src/utils/a.cpp": "a = fmt::println(b);"}, "src/utils/a.cpp:1: fmt::println"),
+    ({"src/utils/a.cpp": "#include <fmt/format.h>\na = fmt::format(b); // fmt::print"}, None),
     ({"src/CMakeLists.txt": "utils/a.cpp"}, "lists src/utils/a.cpp"),
 ]
 

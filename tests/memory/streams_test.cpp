@@ -104,7 +104,8 @@ protected:
             (void)in_library([&] { return client->request("question", 20s); });
             (void)in_library([&] { return client->ping(); });
             for (const auto& each : server.get_sessions()) {
-                in_library([&] { return server.subscribe(each, "a topic with a long name"); });
+                (void)in_library(
+                    [&] { return server.subscribe(each, "a topic with a long name"); });
             }
             (void)in_library([&] { return server.broadcast("to all"); });
             (void)in_library([&] { return server.publish("a topic with a long name", "news"); });

@@ -199,5 +199,18 @@ TEST(messaging_session, user_data_is_a_slot) {
     EXPECT_EQ(session->user_data(), nullptr);
 }
 
+TEST(messaging_session, user_data_knows_its_type) {
+    const auto session = fake("a");
+    EXPECT_EQ(session->user_data<int>(), nullptr);
+    const auto number = std::make_shared<int>(7);
+    session->set_user_data(number);
+    EXPECT_EQ(session->user_data<int>(), number);
+    EXPECT_EQ(session->user_data<std::string>(), nullptr);
+    EXPECT_EQ(session->user_data_as<int>(), number);
+    session->set_user_data(std::shared_ptr<void>(number));
+    EXPECT_EQ(session->user_data<int>(), nullptr) << "nobody has said what it is";
+    EXPECT_EQ(session->user_data_as<int>(), number);
+}
+
 }  // namespace
 }  // namespace network_system::core

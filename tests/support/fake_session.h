@@ -21,10 +21,10 @@ class fake_session final : public messaging_session {
 public:
     explicit fake_session(std::string id) : messaging_session(std::move(id), {}, {}) {}
 
-    VoidResult pause_receiving() override { return ok(); }
-    VoidResult resume_receiving() override { return ok(); }
+    discardable_result pause_receiving() override { return ok(); }
+    discardable_result resume_receiving() override { return ok(); }
     VoidResult stop_session(stop_handler&&) override { return ok(); }
-    VoidResult stop_session() override {
+    discardable_result stop_session() override {
         ++stops;
         if (on_stop) {
             on_stop();
@@ -35,7 +35,7 @@ public:
     VoidResult receive_packet(receive_handler&&, operation_id) override {
         return error_void(-13, "not part of this test");
     }
-    void cancel(operation_id) override {}
+    bool cancel(operation_id) override { return false; }
     VoidResult post(unique_function<void()>) override { return ok(); }
     bool runs_here() const noexcept override { return false; }
     VoidResult ping(ping_handler&&, operation_id) override {

@@ -25,27 +25,19 @@ struct heard_line {
     std::error_code error;
 };
 
-/// Replaces the sink and sets the level; at the end the default sink is back, and the level that
-/// was.
-class heard_log {
+/// The lines that a sink has got.
+class heard_lines {
 public:
-    explicit heard_log(log_level from) {
-        set_log_sink([all = all_](const log_record& record) {
+    /// Keeps the lines: one may be on its way when this object ends.
+    [[nodiscard]] log_sink sink() const {
+        return [all = all_](const log_record& record) {
             const std::lock_guard lock(all->mutex);
             all->lines.push_back({record.level, std::string(record.component),
                                   std::string(record.object_id), std::string(record.session_id),
                                   record.peer != nullptr ? record.peer->to_string() : "",
                                   std::string(record.text), record.error});
-        });
-        set_log_level(from);
+        };
     }
-    heard_log(const heard_log&) = delete;
-    heard_log& operator=(const heard_log&) = delete;
-    ~heard_log() {
-        set_log_level(before_);
-        set_log_sink({});
-    }
-
     [[nodiscard]] std::vector<heard_line> lines() const {
         const std::lock_guard lock(all_->mutex);
         return all_->lines;
@@ -84,9 +76,34 @@ private:
         std::vector<heard_line> lines;
     };
 
-    const log_level before_ = get_log_level();
-    // A line may be on its way to the sink when the next one is set.
     const std::shared_ptr<heard> all_ = std::make_shared<heard>();
+};
+
+/// Replaces the sink of the process and sets its level; at the end the default sink is back, and
+/// the level that was.
+class heard_log : public heard_lines {
+public:
+    explicit heard_log(log_level from) {
+        set_log_sink(sink());
+        set_log_level(from);
+    }
+    heard_log(const heard_log&) = delete;
+    heard_log& operator=(const heard_log&) = delete;
+    ~heard_log() {
+        set_log_level(before_);
+        set_log_sink({});
+    }
+
+private:
+    const log_level before_ = get_log_level();
+};
+
+/// What is logged by those who are given its output.
+class heard_output : public heard_lines {
+public:
+    explicit heard_output(log_level from) : output(std::make_shared<log_output>(sink(), from)) {}
+
+    const std::shared_ptr<log_output> output;
 };
 
 }  // namespace network_system::testing

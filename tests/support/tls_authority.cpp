@@ -3,14 +3,15 @@
 #include <openssl/evp.h>
 #include <openssl/ocsp.h>
 #include <openssl/pem.h>
-#include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #include <array>
 #include <cstdio>
 #include <fstream>
+#include <memory>
 #include <random>
 #include <stdexcept>
+#include <utility>
 
 namespace network_system::testing {
 namespace {
@@ -21,35 +22,12 @@ void check(bool holds, const char* what) {
     }
 }
 
-EVP_PKEY* generate_key(const certificate_wishes& wishes) {
-    if (wishes.rsa_bits > 0) {
-        return EVP_RSA_gen(wishes.rsa_bits);
+template <typename T>
+T made(Result<T> what) {
+    if (what.is_err()) {
+        throw std::runtime_error(what.error().message);
     }
-    return wishes.curve == "ED25519" ? EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")
-                                     : EVP_EC_gen(wishes.curve.c_str());
-}
-
-std::shared_ptr<evp_pkey_st> make_key(const certificate_wishes& wishes) {
-    EVP_PKEY* const made = generate_key(wishes);
-    check(made != nullptr, "key");
-    return {made, &EVP_PKEY_free};
-}
-
-void add_extension(X509* to, const X509* issuer, int nid, const std::string& value) {
-    X509V3_CTX context;
-    X509V3_set_ctx_nodb(&context);
-    X509V3_set_ctx(&context, const_cast<X509*>(issuer), to, nullptr, nullptr, 0);
-    const std::unique_ptr<X509_EXTENSION, decltype(&X509_EXTENSION_free)> made(
-        X509V3_EXT_conf_nid(nullptr, &context, nid, value.c_str()), &X509_EXTENSION_free);
-    check(made && X509_add_ext(to, made.get(), -1) == 1, value.c_str());
-}
-
-std::string joined(const std::vector<std::string>& parts) {
-    std::string all;
-    for (const std::string& each : parts) {
-        all += (all.empty() ? "" : ",") + each;
-    }
-    return all;
+    return std::move(what).value();
 }
 
 template <typename Write>
@@ -85,58 +63,20 @@ certificate_wishes authority_wishes(const char* name) {
 
 issued_certificate::issued_certificate(const certificate_wishes& wishes,
                                        const issued_certificate* issuer)
-    : key_(make_key(wishes)), certificate_(X509_new(), &X509_free) {
-    X509* const made = certificate_.get();
-    static long serial = 1000;
-    check(X509_set_version(made, 2) == 1, "version");
-    check(ASN1_INTEGER_set(X509_get_serialNumber(made), ++serial) == 1, "serial number");
-    X509_gmtime_adj(X509_getm_notBefore(made), wishes.valid_from);
-    X509_gmtime_adj(X509_getm_notAfter(made), wishes.valid_to);
-    X509_NAME* const name = X509_get_subject_name(made);
-    check(X509_NAME_add_entry_by_txt(
-              name, "CN", MBSTRING_UTF8,
-              reinterpret_cast<const unsigned char*>(wishes.common_name.c_str()), -1, -1, 0) == 1,
-          "name");
-    const issued_certificate& signer = issuer != nullptr ? *issuer : *this;
-    check(X509_set_issuer_name(made, X509_get_subject_name(signer.certificate_.get())) == 1,
-          "issuer");
-    check(X509_set_pubkey(made, key_.get()) == 1, "public key");
-    const X509* const signing = signer.certificate_.get();
-    add_extension(made, signing, NID_basic_constraints,
-                  wishes.is_authority ? "critical,CA:TRUE" : "critical,CA:FALSE");
-    add_extension(made, signing, NID_key_usage,
-                  wishes.is_authority ? "critical,keyCertSign,cRLSign"
-                                      : "critical,digitalSignature,keyEncipherment");
-    add_extension(made, signing, NID_subject_key_identifier, "hash");
-    if (issuer != nullptr) {
-        add_extension(made, signing, NID_authority_key_identifier, "keyid:always");
-    }
-    if (!wishes.extended_usage.empty()) {
-        add_extension(made, signing, NID_ext_key_usage, wishes.extended_usage);
-    }
-    if (!wishes.names.empty()) {
-        add_extension(made, signing, NID_subject_alt_name, joined(wishes.names));
-    }
-    check(X509_sign(made, signer.key_.get(), EVP_sha256()) > 0, "signature");
-}
+    : signed_certificate(made(signed_certificate::make(wishes, issuer))) {}
 
 std::string issued_certificate::pem() const {
-    return pem_of([this](BIO* to) { return PEM_write_bio_X509(to, certificate_.get()); });
+    return made(signed_certificate::pem());
 }
 
 std::string issued_certificate::key_pem(const std::string& password) const {
-    return pem_of([&](BIO* to) {
-        return PEM_write_bio_PKCS8PrivateKey(to, key_.get(),
-                                             password.empty() ? nullptr : EVP_aes_256_cbc(),
-                                             password.empty() ? nullptr : password.data(),
-                                             static_cast<int>(password.size()), nullptr, nullptr);
-    });
+    return made(signed_certificate::key_pem(password));
 }
 
 std::string issued_certificate::fingerprint() const {
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
     unsigned size = 0;
-    check(X509_digest(certificate_.get(), EVP_sha256(), digest.data(), &size) == 1, "digest");
+    check(X509_digest(certificate(), EVP_sha256(), digest.data(), &size) == 1, "digest");
     std::string text;
     for (unsigned i = 0; i < size; ++i) {
         constexpr const char* digits = "0123456789abcdef";
@@ -148,8 +88,7 @@ std::string issued_certificate::fingerprint() const {
 
 std::string issued_certificate::hash_name() const {
     std::array<char, 16> text{};
-    (void)std::snprintf(text.data(), text.size(), "%08lx.",
-                        X509_subject_name_hash(certificate_.get()));
+    (void)std::snprintf(text.data(), text.size(), "%08lx.", X509_subject_name_hash(certificate()));
     return text.data();
 }
 
@@ -157,15 +96,15 @@ std::string issued_certificate::crl(const crl_wishes& wishes) const {
     const std::unique_ptr<X509_CRL, decltype(&X509_CRL_free)> made(X509_CRL_new(), &X509_CRL_free);
     X509_CRL* const list = made.get();
     check(X509_CRL_set_version(list, 1) == 1 &&
-              X509_CRL_set_issuer_name(list, X509_get_subject_name(certificate_.get())) == 1,
+              X509_CRL_set_issuer_name(list, X509_get_subject_name(certificate())) == 1,
           "CRL");
     const std::unique_ptr<ASN1_TIME, decltype(&ASN1_TIME_free)> when(
         X509_gmtime_adj(nullptr, wishes.made), &ASN1_TIME_free);
     check(X509_CRL_set1_lastUpdate(list, when.get()) == 1, "CRL");
     for (const issued_certificate* each : wishes.revoked) {
         X509_REVOKED* const entry = X509_REVOKED_new();
-        check(X509_REVOKED_set_serialNumber(entry,
-                                            X509_get_serialNumber(each->certificate_.get())) == 1 &&
+        check(X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(each->certificate())) ==
+                      1 &&
                   X509_REVOKED_set_revocationDate(entry, when.get()) == 1 &&
                   X509_CRL_add0_revoked(list, entry) == 1,
               "CRL");
@@ -180,7 +119,7 @@ std::string issued_certificate::crl(const crl_wishes& wishes) const {
         check(extension && X509_CRL_add_ext(list, extension.get(), -1) == 1, "extension");
     }
     const issued_certificate& signer = wishes.forger != nullptr ? *wishes.forger : *this;
-    check(X509_CRL_sign(list, signer.key_.get(), EVP_sha256()) > 0, "signature");
+    check(X509_CRL_sign(list, signer.key(), EVP_sha256()) > 0, "signature");
     return pem_of([list](BIO* to) { return PEM_write_bio_X509_CRL(to, list); });
 }
 
@@ -189,8 +128,8 @@ std::string issued_certificate::status_of(const issued_certificate& about,
     const std::unique_ptr<OCSP_BASICRESP, decltype(&OCSP_BASICRESP_free)> made(
         OCSP_BASICRESP_new(), &OCSP_BASICRESP_free);
     const std::unique_ptr<OCSP_CERTID, decltype(&OCSP_CERTID_free)> id(
-        OCSP_cert_to_id(wishes.uses_sha256 ? EVP_sha256() : EVP_sha1(), about.certificate_.get(),
-                        certificate_.get()),
+        OCSP_cert_to_id(wishes.uses_sha256 ? EVP_sha256() : EVP_sha1(), about.certificate(),
+                        certificate()),
         &OCSP_CERTID_free);
     const std::unique_ptr<ASN1_TIME, decltype(&ASN1_TIME_free)> when(
         X509_gmtime_adj(nullptr, wishes.made), &ASN1_TIME_free);
@@ -200,8 +139,8 @@ std::string issued_certificate::status_of(const issued_certificate& about,
                                  wishes.next != 0 ? next.get() : nullptr) != nullptr,
           "status");
     const issued_certificate& signer = wishes.responder != nullptr ? *wishes.responder : *this;
-    check(OCSP_basic_sign(made.get(), signer.certificate_.get(), signer.key_.get(), EVP_sha256(),
-                          nullptr, 0) == 1,
+    check(OCSP_basic_sign(made.get(), signer.certificate(), signer.key(), EVP_sha256(), nullptr,
+                          0) == 1,
           "status");
     const std::unique_ptr<OCSP_RESPONSE, decltype(&OCSP_RESPONSE_free)> response(
         OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, made.get()), &OCSP_RESPONSE_free);

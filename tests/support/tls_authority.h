@@ -1,33 +1,15 @@
 // Certificates for tests, made by the tests themselves.
 #pragma once
 
+#include "testing/certificates_signing.h"
+
 #include <filesystem>
-#include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
-struct evp_pkey_st;
-struct x509_st;
-
 namespace network_system::testing {
 
-/// What a certificate is to be like.
-struct certificate_wishes {
-    std::string common_name = "test";
-    /// "DNS:localhost", "IP:127.0.0.1"; the form of OpenSSL's configuration.
-    std::vector<std::string> names{};
-    /// Seconds from now.
-    long valid_from = -3600;
-    long valid_to = 3600;
-    bool is_authority = false;
-    /// "serverAuth", "clientAuth", or both with a comma; empty = none said.
-    std::string extended_usage{};
-    /// An RSA key of so many bits instead of an elliptic curve.
-    unsigned rsa_bits = 0;
-    /// Without rsa_bits: the curve, or "ED25519".
-    std::string curve = "P-256";
-};
+using certificate_wishes = certificate_profile;
 
 class issued_certificate;
 
@@ -56,8 +38,8 @@ struct status_wishes {
     bool uses_sha256 = false;
 };
 
-/// A certificate with its key.
-class issued_certificate {
+/// A certificate with its key, and what an authority says. Throws where something cannot be made.
+class issued_certificate : public signed_certificate {
 public:
     /// Signed by `issuer`, or by itself.
     explicit issued_certificate(const certificate_wishes& wishes,
@@ -74,10 +56,6 @@ public:
     /// What this authority says of a certificate that it has issued, in DER.
     [[nodiscard]] std::string status_of(const issued_certificate& about,
                                         const status_wishes& wishes = {}) const;
-
-private:
-    std::shared_ptr<evp_pkey_st> key_;
-    std::shared_ptr<x509_st> certificate_;
 };
 
 /// A root, an intermediate authority, and a directory for their files.

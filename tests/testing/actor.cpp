@@ -85,12 +85,13 @@ void actor::ask(const session_ptr& whom, connection_end& end) {
     const auto result = whom->request(
         message, milliseconds{in_.one_in(2) ? 0 : in_.below(2'000)},
         guarded([this, question, message](Result<std::span<const std::uint8_t>> answer) {
-            ++question->answers;
+            count_answer(*question, answer);
             if (answer && !std::equal(message.begin(), message.end(), answer.value().begin(),
                                       answer.value().end())) {
                 in_.fail(name_ + ": the answer to another request");
             }
-        }));
+        }),
+        maybe_cancel(whom, question));
     question->was_accepted = result.is_ok();
     end.requests += result ? 1 : 0;
 }
@@ -98,7 +99,10 @@ void actor::ask(const session_ptr& whom, connection_end& end) {
 void actor::ping(const session_ptr& whom, connection_end& end) {
     const auto question = end.questions.emplace_back(std::make_shared<answer_count>());
     const auto result =
-        whom->ping(guarded([question](Result<std::chrono::microseconds>) { ++question->answers; }));
+        whom->ping(guarded([this, question](const Result<std::chrono::microseconds>& answer) {
+                       count_answer(*question, answer);
+                   }),
+                   maybe_cancel(whom, question));
     question->was_accepted = result.is_ok();
 }
 
@@ -109,13 +113,34 @@ void actor::receive(const session_ptr& from, connection_end& end) {
     const auto question = end.questions.emplace_back(std::make_shared<answer_count>());
     const auto result = from->receive_packet(
         guarded([this, from, &end, question](Result<std::vector<std::uint8_t>> message) {
-            ++question->answers;
+            count_answer(*question, message);
             if (message) {
                 end.received.push_back(digest::of(message.value()));
                 receive(from, end);
             }
-        }));
+        }),
+        maybe_cancel(from, question));
     question->was_accepted = result.is_ok();
+}
+
+void actor::count_answer(answer_count& question, int code) {
+    ++question.answers;
+    if ((code == static_cast<int>(errc::cancelled)) != question.was_cancelled) {
+        in_.fail(name_ + ": what cancel has answered is not what the handler got");
+    }
+}
+
+session::operation_id actor::maybe_cancel(const session_ptr& of,
+                                          const std::shared_ptr<answer_count>& question) {
+    if (!in_.one_in(3)) {
+        return session::operation_id::none;
+    }
+    const auto id = session::next_operation_id();
+    in_.world().after(std::chrono::microseconds{in_.below(in_.one_in(2) ? 2'000 : 400'000)},
+                      [of, id, question] {
+                          question->was_cancelled = question->was_cancelled || of->cancel(id);
+                      });
+    return id;
 }
 
 void actor::pause(const session_ptr& which) {

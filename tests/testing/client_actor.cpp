@@ -83,12 +83,15 @@ void client_actor::start() {
     const auto operation = session::next_operation_id();
     const auto result = client_->start_client(in_.one_in(20) ? "nobody" : in_.any_server(),
                                               in_.one_in(20) ? 1 : port,
-                                              guarded([this, question](const VoidResult&) {
-                                                  ++question->answers;
+                                              guarded([this, question](const VoidResult& answer) {
+                                                  count_answer(*question, answer);
                                                   --starting_;
                                               }),
                                               operation);
-    last_start_ = result ? operation : last_start_;
+    if (result) {
+        last_start_ = operation;
+        last_start_question_ = question;
+    }
     question->was_accepted = result.is_ok();
     starting_ += result ? 1 : 0;
     const bool is_known = result || result.error().code == static_cast<int>(errc::already_exists);
@@ -118,7 +121,8 @@ void client_actor::act() {
         case 0: in_.one_in(2) ? stop() : stop_and_tell(); break;
         case 1:
             if (last_start_ != session::operation_id::none && in_.one_in(4)) {
-                client_->cancel(last_start_);
+                last_start_question_->was_cancelled =
+                    client_->cancel(last_start_) || last_start_question_->was_cancelled;
             }
             break;
         case 2:

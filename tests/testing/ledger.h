@@ -48,6 +48,8 @@ struct digest {
 struct answer_count {
     bool was_accepted = false;
     int answers = 0;
+    /// `cancel` has answered that it is.
+    bool was_cancelled = false;
 };
 
 /// One end of a connection.

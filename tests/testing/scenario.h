@@ -68,6 +68,15 @@ protected:
     void ping(const session_ptr& whom, connection_end& end);
     void receive(const session_ptr& from, connection_end& end);
     void pause(const session_ptr& which);
+    /// Now and then an id, by which the operation is cancelled at some time.
+    [[nodiscard]] session::operation_id maybe_cancel(const session_ptr& of,
+                                                     const std::shared_ptr<answer_count>& question);
+    /// `cancelled` is what the handler gets if `cancel` has said so, and only then.
+    template <typename T>
+    void count_answer(answer_count& question, const Result<T>& answer) {
+        count_answer(question, answer ? 0 : answer.error().code);
+    }
+    void count_answer(answer_count& question, int code);
     void answer(connection_end& end, std::span<const std::uint8_t> data,
                 session::responder&& responder);
     void act_on(const session_ptr& session, connection_end& end);
@@ -127,6 +136,7 @@ private:
     std::unique_ptr<messaging_client> client_;
     session_ptr connected_;
     session::operation_id last_start_ = session::operation_id::none;
+    std::shared_ptr<answer_count> last_start_question_;
     // Starts that have not been answered; of the object that exists now.
     int starting_ = 0;
 };

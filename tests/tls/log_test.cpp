@@ -146,5 +146,26 @@ TEST(secure_log, debug_shows_the_version_and_the_cipher_before_the_session_is_op
     EXPECT_NE(heard.find("listening on").text.find("framing::message over TLS"), std::string::npos);
 }
 
+TEST(secure_object_log, lines_of_tls_go_to_the_sink_of_their_server_or_client) {
+    const heard_log process(network_system::log_level::debug);
+    const network_system::testing::heard_output of_server(network_system::log_level::debug);
+    const network_system::testing::heard_output of_client(network_system::log_level::warning);
+    tls_config traced = for_server();
+    traced.key_log_file = testing::TempDir() + "object_log.keys";
+    server_options logged;
+    logged.log = of_server.output;
+    client_options also_logged;
+    also_logged.log = of_client.output;
+    secure_server server(traced, logged);
+    secure_client client(false, also_logged);
+    ASSERT_TRUE(is_ok(client.client.start_client("localhost", server.start())));
+    ASSERT_TRUE(is_ok(client.client.stop_client()));
+    ASSERT_TRUE(is_ok(server.server.stop_server()));
+    EXPECT_EQ(of_server.find("the secrets of connections").component, "tls");
+    EXPECT_EQ(of_server.find("TLS handshake: TLSv1.3").level, network_system::log_level::debug);
+    EXPECT_EQ(of_client.find("is not verified").component, "tls");
+    EXPECT_TRUE(process.lines().empty()) << process.lines().front().text;
+}
+
 }  // namespace
 }  // namespace secure

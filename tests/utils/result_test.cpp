@@ -7,7 +7,10 @@
 
 #include <memory>
 #include <string>
+#include <system_error>
+#include <type_traits>
 #include <utility>
+#include <variant>
 
 namespace network_system {
 namespace {
@@ -121,6 +124,101 @@ TEST(result, error_can_be_moved_out) {
     Result<int> result = failed();
     const error_info info = std::move(result).error();
     expect_all_fields(info);
+}
+
+TEST(result, or_else_applies_to_an_error_only) {
+    const auto recover = [](const error_info& info) -> Result<int> { return -info.code; };
+    EXPECT_EQ(Result<int>(1).or_else(recover).value(), 1);
+    EXPECT_EQ(failed().or_else(recover).value(), 10);
+    const Result<int> constant = failed();
+    EXPECT_EQ(constant.or_else(recover).value(), 10);
+    const Result<int> fine = 3;
+    EXPECT_EQ(fine.or_else(recover).value(), 3);
+    const auto replace = [](const error_info&) { return error<int>(errc::cancelled, "other"); };
+    EXPECT_EQ(failed().or_else(replace).error(), errc::cancelled);
+}
+
+TEST(result, transform_error_applies_to_an_error_only) {
+    const auto name_it = [](error_info info) {
+        info.message = "while testing: " + info.message;
+        return info;
+    };
+    EXPECT_EQ(failed().transform_error(name_it).error().message, "while testing: the message");
+    const Result<int> constant = failed();
+    EXPECT_EQ(constant.transform_error(name_it).error().message, "while testing: the message");
+    EXPECT_EQ(constant.error().message, "the message");
+    EXPECT_EQ(Result<int>(1).transform_error(name_it).value(), 1);
+}
+
+TEST(result, a_temporary_is_moved_through_every_step) {
+    auto last = Result<std::unique_ptr<int>>(std::make_unique<int>(5))
+                    .or_else([](error_info&&) { return error<std::unique_ptr<int>>(-1, "m"); })
+                    .transform_error([](error_info&& info) { return std::move(info); });
+    EXPECT_EQ(*std::move(last).value(), 5);
+
+    const std::string text(100, 'x');
+    auto broken = error<int>(-1, text);
+    const char* const where = broken.error().message.data();
+    const auto moved =
+        std::move(broken)
+            .map([](int value) { return value; })
+            .and_then([](int value) -> Result<int> { return value; })
+            .transform_error([](error_info&& info) { return std::move(info); })
+            .or_else([](error_info&& info) -> Result<int> { return std::move(info); });
+    EXPECT_EQ(moved.error().message.data(), where) << "the text was copied";
+}
+
+TEST(result, the_steps_of_a_void_result_need_no_argument) {
+    EXPECT_EQ(ok().map([] { return 3; }).value(), 3);
+    EXPECT_TRUE(ok().and_then([] { return ok(); }).is_ok());
+    EXPECT_EQ(ok().and_then([] { return failed(); }).error().code, -10);
+    EXPECT_EQ(ok().map([](std::monostate) { return 4; }).value(), 4);
+    const VoidResult constant = error_void(errc::cancelled, "m");
+    EXPECT_EQ(constant.and_then([] { return ok(); }).error(), errc::cancelled);
+}
+
+TEST(result, of_a_bool_tells_its_success_from_its_value) {
+    const Result<bool> no = false;
+    EXPECT_TRUE(no.is_ok());
+    EXPECT_FALSE(no.value());
+    EXPECT_FALSE((std::is_constructible_v<bool, const Result<bool>&>));
+    EXPECT_TRUE((std::is_constructible_v<bool, const Result<int>&>));
+}
+
+TEST(result, a_discardable_result_is_a_void_result) {
+    const auto stop = [](bool works) -> discardable_result {
+        return works ? ok() : error_void(errc::cancelled, "m");
+    };
+    stop(false);
+    const VoidResult kept = stop(false);
+    EXPECT_EQ(kept.error(), errc::cancelled);
+    EXPECT_TRUE(stop(true));
+    auto chained = stop(true).and_then([&] { return stop(false); });
+    EXPECT_EQ(chained.error(), errc::cancelled);
+    chained = ok();
+    EXPECT_TRUE(chained);
+}
+
+TEST(error_info, is_compared_with_codes_and_conditions) {
+    const error_info refused = error_void(errc::connection_refused, "m").error();
+    EXPECT_TRUE(refused == errc::connection_refused);
+    EXPECT_TRUE(refused != errc::connection_closed);
+    EXPECT_TRUE(refused.is(errc::connection_refused));
+    EXPECT_FALSE(refused.is(errc::connection_closed));
+    EXPECT_TRUE(refused.is(make_error_code(errc::connection_refused)));
+    EXPECT_TRUE(refused == make_error_code(errc::connection_refused));
+    EXPECT_TRUE(refused.is(std::errc::connection_refused));
+    EXPECT_TRUE(refused == std::errc::connection_refused);
+    EXPECT_FALSE(refused == std::errc::timed_out);
+    EXPECT_FALSE(refused.is(std::make_error_code(std::errc::connection_refused)))
+        << "a code of another category is another code";
+}
+
+TEST(error_info, becomes_an_error_code_of_the_category) {
+    EXPECT_EQ(failed().error().to_code(), make_error_code(errc::invalid_argument));
+    const std::error_code own = failed(42).error().to_code();
+    EXPECT_EQ(own.value(), 42);
+    EXPECT_EQ(&own.category(), &error_category());
 }
 
 TEST(result_death_test, value_of_an_error_aborts_and_names_it) {

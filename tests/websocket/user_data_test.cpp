@@ -37,7 +37,7 @@ public:
                 }
             });
         on_connect = [this](const connection_ptr& it) {
-            const auto who = it->user_data_as<visitor>();
+            const auto who = it->user_data<visitor>();
             names.add(who ? who->name : "none");
         };
     }

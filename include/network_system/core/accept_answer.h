@@ -1,6 +1,7 @@
 #pragma once
 
 #include <network_system/utils/endpoint.h>
+#include <network_system/utils/typed_pointer.h>
 #include <network_system/utils/unique_function.h>
 
 #include <memory>
@@ -21,11 +22,18 @@ public:
 
     /// Becomes the `user_data` of the session, which has it before any other callback of the
     /// connection runs. Freed with the session, or at once when there will be none.
-    void set_user_data(std::shared_ptr<void> data) noexcept { user_data_ = std::move(data); }
-    [[nodiscard]] const std::shared_ptr<void>& user_data() const noexcept { return user_data_; }
+    void set_user_data(typed_pointer data) noexcept { user_data_ = std::move(data); }
+    [[nodiscard]] const std::shared_ptr<void>& user_data() const noexcept {
+        return user_data_.get();
+    }
+    template <typename T>
+    [[nodiscard]] std::shared_ptr<T> user_data() const noexcept {
+        return user_data_.as<T>();
+    }
+    [[nodiscard]] const typed_pointer& typed_user_data() const noexcept { return user_data_; }
 
 private:
-    std::shared_ptr<void> user_data_;
+    typed_pointer user_data_;
     bool is_accepted_ = true;
 };
 

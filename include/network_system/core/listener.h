@@ -3,6 +3,7 @@
 #include <network_system/export.h>
 #include <network_system/utils/endpoint.h>
 #include <network_system/utils/result_types.h>
+#include <network_system/utils/strict_bool.h>
 
 #include <chrono>
 #include <string_view>
@@ -71,7 +72,7 @@ public:
 
 private:
     friend class listening_socket;
-    listener(int descriptor, bool owns_file) noexcept;
+    listener(int descriptor, strict_bool owns_file) noexcept;
     [[nodiscard]] bool owns_file() const noexcept;
 
     int descriptor_ = -1;

@@ -73,24 +73,18 @@ public:
     /// `protocol_error`.
     [[nodiscard]] VoidResult start_client(std::string_view host, std::uint16_t port);
     /// The same without blocking; `handler` runs on the client's I/O thread. When the answer here
-    /// is an error, the handler does not run.
-    [[nodiscard]] VoidResult start_client(std::string_view host, std::uint16_t port,
-                                          start_callback&& handler);
-    /// The same; `operation` names the start for `cancel`.
-    [[nodiscard]] VoidResult start_client(std::string_view host, std::uint16_t port,
-                                          start_callback&& handler,
-                                          session::operation_id operation);
-    /// Gives up the start, or the ping, request or receive of the current connection, that has this
-    /// id: its handler gets `cancelled`. Nothing happens when it is over.
-    void cancel(session::operation_id operation);
-    /// Who cancels a start by its id, after which its handler gets `cancelled`: for callers that
-    /// may outlive the client.
-    [[nodiscard]] std::weak_ptr<session::cancellable> starts() const;
+    /// is an error, the handler does not run. `operation` names the start for `cancel`.
+    [[nodiscard]] VoidResult start_client(
+        std::string_view host, std::uint16_t port, start_callback&& handler,
+        session::operation_id operation = session::operation_id::none);
+    /// Cancels the start, or a ping, request or receive of its connection; see
+    /// session::cancel_operation. After a start that was cancelled no other callback runs.
+    bool cancel(session::operation_id operation);
 
     /// Sends what is queued, tells the server, and closes within `client_options::drain_timeout`.
     /// Idempotent: ok when stopped. The disconnected callback runs before it returns. Inside a
     /// library callback it only begins the stop, and returns ok.
-    VoidResult stop_client();
+    discardable_result stop_client();
 
     /// The same without blocking: `handler` runs once, on the client's I/O thread, after every
     /// other callback. Error: `connection_closed` (there is nothing to stop).
@@ -98,7 +92,7 @@ public:
 
     /// Blocks until the client is stopped or its connection has ended; returns at once when it is
     /// neither connecting nor connected. `would_block` inside a library callback.
-    VoidResult wait_for_stop();
+    discardable_result wait_for_stop();
 
     /// Sends one message; see messaging_session::send_packet.
     [[nodiscard]] VoidResult send_packet(std::vector<std::uint8_t>&& data,
@@ -111,15 +105,18 @@ public:
 
     /// Asks the server; see messaging_session::request.
     template <typename F>
-    [[nodiscard]] VoidResult request(std::span<const std::uint8_t> data,
-                                     std::chrono::milliseconds timeout, F&& handler) {
-        return send_request(data, timeout, detail::make_response_handler(std::forward<F>(handler)));
+    [[nodiscard]] VoidResult request(
+        std::span<const std::uint8_t> data, std::chrono::milliseconds timeout, F&& handler,
+        session::operation_id operation = session::operation_id::none) {
+        return send_request(data, timeout, detail::make_response_handler(std::forward<F>(handler)),
+                            operation);
     }
     template <typename F>
-    [[nodiscard]] VoidResult request(std::string_view text, std::chrono::milliseconds timeout,
-                                     F&& handler) {
+    [[nodiscard]] VoidResult request(
+        std::string_view text, std::chrono::milliseconds timeout, F&& handler,
+        session::operation_id operation = session::operation_id::none) {
         return request(std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()),
-                       timeout, std::forward<F>(handler));
+                       timeout, std::forward<F>(handler), operation);
     }
     /// The same, blocking until the answer or an error comes. Errors also: `would_block` (inside a
     /// library callback, or on the thread that runs the user's io_context).
@@ -129,17 +126,19 @@ public:
                                                             std::chrono::milliseconds timeout);
 
     /// `receive_mode::pull` only; see messaging_session::receive_packet.
-    [[nodiscard]] VoidResult receive_packet(session::receive_handler&& handler);
+    [[nodiscard]] VoidResult receive_packet(
+        session::receive_handler&& handler,
+        session::operation_id operation = session::operation_id::none);
 
-    /// Measures the round-trip time; the handler runs on the client's I/O thread. Errors:
-    /// `not_supported` unless `framing::message`, `connection_closed`.
-    [[nodiscard]] VoidResult ping(ping_callback&& handler);
+    /// Measures the round-trip time; see messaging_session::ping.
+    [[nodiscard]] VoidResult ping(ping_callback&& handler,
+                                  session::operation_id operation = session::operation_id::none);
     /// The same, blocking for at most `connect_timeout`. Errors also: `would_block`,
     /// `connection_timeout`.
     [[nodiscard]] Result<std::chrono::microseconds> ping();
 
-    VoidResult pause_receiving();
-    VoidResult resume_receiving();
+    discardable_result pause_receiving();
+    discardable_result resume_receiving();
 
     [[nodiscard]] bool is_connected() const noexcept;
     [[nodiscard]] const std::string& client_id() const noexcept;
@@ -150,22 +149,22 @@ public:
     /// The setters below fail with `invalid_argument` while the client is connecting or
     /// connected: callbacks are set before start.
     template <typename F>
-    VoidResult set_receive_callback(F&& callback) {
+    discardable_result set_receive_callback(F&& callback) {
         return assign_receive_callback(detail::make_receive_handler<>(std::forward<F>(callback)));
     }
     /// Answers the requests of the server: `callback(data)` or `callback(data, responder)`; see
     /// messaging_server::set_request_callback.
     template <typename F>
-    VoidResult set_request_callback(F&& callback) {
+    discardable_result set_request_callback(F&& callback) {
         return assign_request_callback(detail::make_request_handler<>(std::forward<F>(callback)));
     }
-    VoidResult set_connected_callback(connected_callback callback);
-    VoidResult set_disconnected_callback(disconnected_callback callback);
+    discardable_result set_connected_callback(connected_callback callback);
+    discardable_result set_disconnected_callback(disconnected_callback callback);
     /// Runs when the connection fails, before the disconnected callback. Errors of `start_client`
     /// are its result, and are not reported here.
-    VoidResult set_error_callback(error_callback callback);
+    discardable_result set_error_callback(error_callback callback);
     /// Runs when a connection whose sends were refused has drained to its low watermark.
-    VoidResult set_writable_callback(writable_callback callback);
+    discardable_result set_writable_callback(writable_callback callback);
 
 protected:
     /// Over what `security` makes of sockets.
@@ -179,7 +178,8 @@ private:
     VoidResult assign_request_callback(request_callback callback);
     [[nodiscard]] VoidResult send_request(std::span<const std::uint8_t> data,
                                           std::chrono::milliseconds timeout,
-                                          session::response_handler handler);
+                                          session::response_handler handler,
+                                          session::operation_id operation);
 
     std::unique_ptr<impl> impl_;
 };

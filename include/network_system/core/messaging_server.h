@@ -84,7 +84,7 @@ public:
     /// For a restart that rolls over several servers: afterwards the others take what is new, and
     /// `metrics().totals.requests_unanswered` tells when this one has nothing left to answer.
     /// Idempotent. Error: `server_not_started`.
-    VoidResult stop_accepting();
+    discardable_result stop_accepting();
 
     /// Stops accepting, lets every connection drain, and resets what remains at
     /// `server_options::drain_timeout`. With 1,000 connections it returns at most 100 ms after
@@ -95,7 +95,7 @@ public:
     /// the listener is shared or came from elsewhere. Idempotent: ok when stopped. Disconnection
     /// callbacks of the closed sessions run before it returns. Inside a library callback it only
     /// begins the stop, and returns ok.
-    VoidResult stop_server();
+    discardable_result stop_server();
 
     /// The same without blocking: `handler` runs once, on an I/O thread, after every other
     /// callback. Error: `server_not_started` (there is nothing to stop).
@@ -103,7 +103,7 @@ public:
 
     /// Blocks until the server is stopped; returns at once when it is not running, or inside a
     /// library callback, where nothing may block (`would_block`).
-    VoidResult wait_for_stop();
+    discardable_result wait_for_stop();
 
     [[nodiscard]] bool is_running() const noexcept;
     /// The port listened on, in host byte order; 0 when not running, and with a Unix domain socket.
@@ -122,13 +122,13 @@ public:
     /// with `framing::message` (with TLS by an alert), its connection is closed, and
     /// `server_metrics::connections_rejected` counts it. So is one for which the callback throws;
     /// that is logged and counted in `callback_exceptions`.
-    VoidResult set_accept_callback(accept_callback callback);
-    VoidResult set_connection_callback(connection_callback callback);
-    VoidResult set_disconnection_callback(disconnection_callback callback);
+    discardable_result set_accept_callback(accept_callback callback);
+    discardable_result set_connection_callback(connection_callback callback);
+    discardable_result set_disconnection_callback(disconnection_callback callback);
     /// `callback(session, data)` for every message; data is a `std::span<const std::uint8_t>`
     /// valid during the call (no copy), or a `const std::vector<std::uint8_t>&`.
     template <typename F>
-    VoidResult set_receive_callback(F&& callback) {
+    discardable_result set_receive_callback(F&& callback) {
         return assign_receive_callback(
             detail::make_receive_handler<const session_ptr&>(std::forward<F>(callback)));
     }
@@ -137,15 +137,15 @@ public:
     /// `session::responder` then or later, on any thread. Without this callback requests are
     /// answered with `not_supported`.
     template <typename F>
-    VoidResult set_request_callback(F&& callback) {
+    discardable_result set_request_callback(F&& callback) {
         return assign_request_callback(
             detail::make_request_handler<const session_ptr&>(std::forward<F>(callback)));
     }
     /// Runs for each failed session (before its disconnection callback), and with a null session
     /// for accept errors and for connections that brought no valid PROXY header.
-    VoidResult set_error_callback(error_callback callback);
+    discardable_result set_error_callback(error_callback callback);
     /// Runs when a session whose sends were refused has drained to its low watermark.
-    VoidResult set_writable_callback(writable_callback callback);
+    discardable_result set_writable_callback(writable_callback callback);
 
     /// Sends one message to every session; it is encoded once and shared. Under
     /// `send_policy::wait` it blocks for those that are full, all together, until they have room or
@@ -161,7 +161,7 @@ public:
     /// `rate_limited` (over `max_subscriptions_per_session`).
     VoidResult subscribe(const session_ptr& session, std::string_view topic);
     /// Errors: `server_not_started`, `session_not_found` (no such subscription).
-    VoidResult unsubscribe(const session_ptr& session, std::string_view topic);
+    discardable_result unsubscribe(const session_ptr& session, std::string_view topic);
     /// Sends one message to the subscribers of the topic, but not to `except`; like `broadcast`.
     /// Under send_policy::conflate the topic is the key: a slow subscriber gets the latest.
     [[nodiscard]] Result<broadcast_result> publish(std::string_view topic,

@@ -58,16 +58,10 @@ public:
     /// (stopped meanwhile).
     [[nodiscard]] VoidResult start_client(std::string_view host, std::uint16_t port);
     /// The same without blocking; `handler` runs on the client's I/O thread. When the answer here
-    /// is an error, the handler does not run.
-    [[nodiscard]] VoidResult start_client(std::string_view host, std::uint16_t port,
-                                          start_callback&& handler);
-    /// The same; `operation` names the start for `starts`.
-    [[nodiscard]] VoidResult start_client(std::string_view host, std::uint16_t port,
-                                          start_callback&& handler,
-                                          session::operation_id operation);
-    /// Who cancels a start by its id, after which its handler gets `cancelled`: for callers that
-    /// may outlive the client.
-    [[nodiscard]] std::weak_ptr<session::cancellable> starts() const;
+    /// is an error, the handler does not run. `operation` names the start for `cancel`.
+    [[nodiscard]] VoidResult start_client(
+        std::string_view host, std::uint16_t port, start_callback&& handler,
+        session::operation_id operation = session::operation_id::none);
 
     /// From now on sends go elsewhere, and with a connected socket so do those that are queued. The
     /// target has to be of the same family, IPv4 or IPv6. A connected socket keeps its port, and
@@ -79,13 +73,13 @@ public:
 
     /// Stops receiving, sends what is queued, and closes at `drain_timeout`. Idempotent: ok when
     /// stopped. Inside a library callback it only begins the stop, and returns ok.
-    VoidResult stop_client();
+    discardable_result stop_client();
     /// The same without blocking: `handler` runs once, on the I/O thread, after every other
     /// callback. Error: `connection_closed` (there is nothing to stop).
     VoidResult stop_client(session::stop_handler&& handler);
     /// Blocks until the client is stopped; returns at once when it is not running, or inside a
     /// library callback, where nothing may block (`would_block`).
-    VoidResult wait_for_stop();
+    discardable_result wait_for_stop();
 
     [[nodiscard]] bool is_running() const noexcept;
     /// Unspecified when not running. With a connected socket where its datagrams come from, which
@@ -100,16 +94,16 @@ public:
     /// `std::span<const std::uint8_t>` valid during the call (no copy), or a
     /// `const std::vector<std::uint8_t>&`.
     template <typename F>
-    VoidResult set_receive_callback(F&& callback) {
+    discardable_result set_receive_callback(F&& callback) {
         return assign_receive_callback(detail::make_datagram_handler(std::forward<F>(callback)));
     }
     /// Once for each kind of error in a batch; `metrics` counts each. `connection_refused` (nobody
     /// is there), `message_too_large`, `send_failed`, `receive_failed`, `internal_error`. With a
     /// connected socket the first three may be what the network says of a datagram that was sent
     /// before (ICMP).
-    VoidResult set_error_callback(error_callback callback);
+    discardable_result set_error_callback(error_callback callback);
     /// Runs when the queue has fallen to the low watermark after a send was refused.
-    VoidResult set_writable_callback(writable_callback callback);
+    discardable_result set_writable_callback(writable_callback callback);
 
     /// Queues a datagram; it leaves at the end of the batch, together with others. `done` runs when
     /// the operating system has taken it, or with the error that prevented it.
@@ -125,14 +119,12 @@ public:
     /// The next datagram; needs `receive_mode::pull`. Errors:
     /// `not_supported`, `invalid_argument`, `connection_closed`; the handler gets
     /// `connection_closed` at a stop, and `cancelled`.
-    /// `operation` names it for `cancel`.
+    /// `operation` names it for `cancel`; `already_exists` when it names a pending one. A receive
+    /// that is cancelled takes no datagram.
     [[nodiscard]] VoidResult receive_packet(
         receive_handler&& handler, session::operation_id operation = session::operation_id::none);
-    /// Gives up a pending receive: its handler gets `cancelled`. Nothing happens when it is over.
-    void cancel(session::operation_id operation);
-    /// Who cancels the receives of the current run, for callers that may outlive the client;
-    /// expired when it is not running.
-    [[nodiscard]] std::weak_ptr<session::cancellable> operations() const;
+    /// Cancels the start or a receive of this client; see session::cancel_operation.
+    bool cancel(session::operation_id operation);
 
     /// Of the current run, or of the last.
     [[nodiscard]] datagram_metrics metrics() const;

@@ -56,13 +56,13 @@ public:
 
     /// Stops receiving, sends what is queued, and closes at `drain_timeout`. Idempotent: ok when
     /// stopped. Inside a library callback it only begins the stop, and returns ok.
-    VoidResult stop_server();
+    discardable_result stop_server();
     /// The same without blocking: `handler` runs once, on an I/O thread, after every other
     /// callback. Error: `server_not_started` (there is nothing to stop).
     VoidResult stop_server(session::stop_handler&& handler);
     /// Blocks until the server is stopped; returns at once when it is not running, or inside a
     /// library callback, where nothing may block (`would_block`).
-    VoidResult wait_for_stop();
+    discardable_result wait_for_stop();
 
     [[nodiscard]] bool is_running() const noexcept;
     /// In host byte order; 0 when not running.
@@ -78,19 +78,19 @@ public:
     /// `std::span<const std::uint8_t>` valid during the call (no copy), or a
     /// `const std::vector<std::uint8_t>&`.
     template <typename F>
-    VoidResult set_receive_callback(F&& callback) {
+    discardable_result set_receive_callback(F&& callback) {
         return assign_receive_callback(detail::make_datagram_handler(std::forward<F>(callback)));
     }
     /// Once for each kind of error in a batch; `metrics` counts each. `message_too_large` (a
     /// datagram over the limit arrived, or the network did not take one), `send_failed`,
     /// `receive_failed`, `internal_error` (a callback threw).
-    VoidResult set_error_callback(error_callback callback);
+    discardable_result set_error_callback(error_callback callback);
     /// Runs when the queue has fallen to the low watermark after a send was refused.
-    VoidResult set_writable_callback(writable_callback callback);
+    discardable_result set_writable_callback(writable_callback callback);
     /// With `peer_limits::max_peers`: before the first datagram of a peer is delivered, and when
     /// one is forgotten after `idle_timeout`.
-    VoidResult set_new_peer_callback(peer_callback callback);
-    VoidResult set_peer_expired_callback(peer_callback callback);
+    discardable_result set_new_peer_callback(peer_callback callback);
+    discardable_result set_peer_expired_callback(peer_callback callback);
 
     /// Queues a datagram; it leaves at the end of the batch, together with others, on Linux from
     /// the address that the peer has asked (docs/UDP.md). `done` runs when the operating system has
@@ -113,14 +113,12 @@ public:
     /// The next datagram; needs `receive_mode::pull`, which needs one I/O thread. Errors:
     /// `not_supported`, `invalid_argument`, `server_not_started`; the handler gets
     /// `connection_closed` at a stop, and `cancelled`.
-    /// `operation` names it for `cancel`.
+    /// `operation` names it for `cancel`; `already_exists` when it names a pending one. A receive
+    /// that is cancelled takes no datagram.
     [[nodiscard]] VoidResult receive_from(
         receive_handler&& handler, session::operation_id operation = session::operation_id::none);
-    /// Gives up a pending receive: its handler gets `cancelled`. Nothing happens when it is over.
-    void cancel(session::operation_id operation);
-    /// Who cancels the receives of the current run, for callers that may outlive the server;
-    /// expired when it is not running.
-    [[nodiscard]] std::weak_ptr<session::cancellable> operations() const;
+    /// Cancels a receive of this server; see session::cancel_operation.
+    bool cancel(session::operation_id operation);
 
     /// Of the current run, or of the last.
     [[nodiscard]] datagram_metrics metrics() const;

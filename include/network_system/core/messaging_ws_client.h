@@ -79,17 +79,13 @@ public:
     /// `not_supported` (wss in a build without TLS).
     [[nodiscard]] VoidResult start_client(const ws_client_config& config);
     /// The same without blocking; `handler` runs on the client's I/O thread. When the answer here
-    /// is an error, the handler does not run.
-    [[nodiscard]] VoidResult start_client(const ws_client_config& config, start_callback&& handler);
-    /// The same; `operation` names the start for `cancel`.
-    [[nodiscard]] VoidResult start_client(const ws_client_config& config, start_callback&& handler,
-                                          session::operation_id operation);
-    /// Gives up the start, or the ping or receive of the current connection, that has this id: its
-    /// handler gets `cancelled`. Nothing happens when it is over.
-    void cancel(session::operation_id operation);
-    /// Who cancels a start by its id, after which its handler gets `cancelled`: for callers that
-    /// may outlive the client.
-    [[nodiscard]] std::weak_ptr<session::cancellable> starts() const;
+    /// is an error, the handler does not run. `operation` names the start for `cancel`.
+    [[nodiscard]] VoidResult start_client(
+        const ws_client_config& config, start_callback&& handler,
+        session::operation_id operation = session::operation_id::none);
+    /// Cancels the start, or a ping or receive of the current connection; see
+    /// session::cancel_operation. After a start that was cancelled no other callback runs.
+    bool cancel(session::operation_id operation);
     /// The same as the first with the defaults, over plain TCP.
     [[nodiscard]] VoidResult start_client(std::string_view host, std::uint16_t port,
                                           std::string_view path = "/");
@@ -97,18 +93,19 @@ public:
     /// Sends what is queued, closes with 1000, and ends within `drain_timeout`; ends attempts to
     /// reconnect at once. Idempotent: ok when stopped. The disconnected callback runs before it
     /// returns. Inside a library callback it only begins the stop, and returns ok.
-    VoidResult stop_client();
+    discardable_result stop_client();
     /// The same without blocking: `handler` runs once, on the client's I/O thread, after every
     /// other callback. Error: `connection_closed` (there is nothing to stop).
     VoidResult stop_client(session::stop_handler&& handler);
     /// Blocks until the client is stopped, or its connection has ended and it does not reconnect.
     /// `would_block` inside a library callback.
-    VoidResult wait_for_stop();
+    discardable_result wait_for_stop();
 
     /// Closes the connection with a code and a reason; see ws_connection::close. The client does
     /// not reconnect, and can be started again once the disconnected callback runs. Errors:
     /// `connection_closed`, `invalid_argument`.
-    VoidResult close(ws_close_code code = ws_close_code::normal, std::string_view reason = {});
+    discardable_result close(ws_close_code code = ws_close_code::normal,
+                             std::string_view reason = {});
 
     /// Each sends one message, which may be empty; see ws_connection. Errors: `connection_closed`
     /// (also while reconnecting), `message_too_large`, `send_buffer_full`.
@@ -125,17 +122,22 @@ public:
 
     /// Measures the round-trip time with a ping; the handler runs on the client's I/O thread.
     /// Error: `connection_closed`.
-    [[nodiscard]] VoidResult ping(session::ping_handler&& handler);
+    [[nodiscard]] VoidResult ping(session::ping_handler&& handler,
+                                  session::operation_id operation = session::operation_id::none);
     /// The same, blocking for at most `connect_timeout`. Errors also: `would_block`,
     /// `connection_timeout`.
     [[nodiscard]] Result<std::chrono::microseconds> ping();
 
     /// `receive_mode::pull` only; see ws_connection::receive_message, and
     /// messaging_session::receive_packet for the bytes alone.
-    [[nodiscard]] VoidResult receive_message(session::ws_receive_handler&& handler);
-    [[nodiscard]] VoidResult receive_packet(session::receive_handler&& handler);
-    VoidResult pause_receiving();
-    VoidResult resume_receiving();
+    [[nodiscard]] VoidResult receive_message(
+        session::ws_receive_handler&& handler,
+        session::operation_id operation = session::operation_id::none);
+    [[nodiscard]] VoidResult receive_packet(
+        session::receive_handler&& handler,
+        session::operation_id operation = session::operation_id::none);
+    discardable_result pause_receiving();
+    discardable_result resume_receiving();
 
     /// Whether the WebSocket is open; false while reconnecting.
     [[nodiscard]] bool is_connected() const noexcept;
@@ -155,42 +157,42 @@ public:
     /// set before start.
     ///
     /// Runs for each connection made.
-    VoidResult set_connected_callback(connected_callback callback);
+    discardable_result set_connected_callback(connected_callback callback);
     /// Runs when a connection has ended: with the code and reason of the server's close frame;
     /// `no_status` (1005) when that had no code, and `abnormal` (1006) when none came, with the
     /// cause for a reason. `callback(code, reason)`; the reason is a `std::string_view` valid
     /// during the call, or a `const std::string&`.
     template <typename F>
-    VoidResult set_disconnected_callback(F&& callback) {
+    discardable_result set_disconnected_callback(F&& callback) {
         return assign_disconnected_callback(
             detail::make_text_handler<ws_close_code>(std::forward<F>(callback)));
     }
     /// `callback(message)` for every message, text and binary. With several of the message
     /// callbacks set, each gets what it is for; this one runs first.
-    VoidResult set_message_callback(message_callback callback);
+    discardable_result set_message_callback(message_callback callback);
     /// `callback(text)`: a `std::string_view` valid during the call (no copy), or a
     /// `const std::string&`.
     template <typename F>
-    VoidResult set_text_message_callback(F&& callback) {
+    discardable_result set_text_message_callback(F&& callback) {
         return assign_text_callback(detail::make_text_handler<>(std::forward<F>(callback)));
     }
     /// `callback(data)`: a `std::span<const std::uint8_t>` valid during the call (no copy), or a
     /// `const std::vector<std::uint8_t>&`.
     template <typename F>
-    VoidResult set_binary_message_callback(F&& callback) {
+    discardable_result set_binary_message_callback(F&& callback) {
         return assign_binary_callback(detail::make_receive_handler<>(std::forward<F>(callback)));
     }
     /// Without `auto_pong` only: `callback(payload)` for every ping, of at most 125 bytes, to be
     /// answered with `send_pong`. Types as above.
     template <typename F>
-    VoidResult set_ping_callback(F&& callback) {
+    discardable_result set_ping_callback(F&& callback) {
         return assign_ping_callback(detail::make_receive_handler<>(std::forward<F>(callback)));
     }
     /// Runs when a connection fails, before the disconnected callback, and for each attempt to
     /// reconnect that fails. Errors of `start_client` are its result, and are not reported here.
-    VoidResult set_error_callback(error_callback callback);
+    discardable_result set_error_callback(error_callback callback);
     /// Runs when a connection whose sends were refused has drained to its low watermark.
-    VoidResult set_writable_callback(writable_callback callback);
+    discardable_result set_writable_callback(writable_callback callback);
 
 private:
     class impl;

@@ -114,20 +114,20 @@ public:
     [[nodiscard]] Result<listener> share_listener();
 
     /// See messaging_server::stop_accepting.
-    VoidResult stop_accepting();
+    discardable_result stop_accepting();
 
     /// Stops accepting, closes every connection with 1001 (going away), answers handshakes in
     /// progress with 503 (also those that wait to be accepted, unless the listener is shared), and
     /// resets what remains after `drain_timeout`; how long it takes at most, see
     /// messaging_server::stop_server. Idempotent: ok when stopped. Disconnection callbacks run
     /// before it returns. Inside a library callback it only begins the stop, and returns ok.
-    VoidResult stop_server();
+    discardable_result stop_server();
     /// The same without blocking: `handler` runs once, on an I/O thread, after every other
     /// callback. Error: `server_not_started` (there is nothing to stop).
     VoidResult stop_server(session::stop_handler&& handler);
     /// Blocks until the server is stopped; returns at once when it is not running, or inside a
     /// library callback, where nothing may block (`would_block`).
-    VoidResult wait_for_stop();
+    discardable_result wait_for_stop();
 
     [[nodiscard]] bool is_running() const noexcept;
     /// The port listened on, in host byte order; 0 when not running, and with a Unix domain socket.
@@ -146,48 +146,48 @@ public:
     /// messaging_server::set_accept_callback. What it attaches is in
     /// `ws_handshake_answer::user_data` too. A rejected client gets 403 for its request; of a crowd
     /// of them some are closed unheard.
-    VoidResult set_accept_callback(accept_callback callback);
+    discardable_result set_accept_callback(accept_callback callback);
     /// Runs when a handshake is complete.
-    VoidResult set_connection_callback(connection_callback callback);
+    discardable_result set_connection_callback(connection_callback callback);
     /// Runs when a WebSocket has ended: with the code and reason of the peer's close frame;
     /// `no_status` (1005) when that had no code, and `abnormal` (1006) when none came, with the
     /// cause for a reason. `callback(id, code, reason)`; the reason is a `std::string_view` valid
     /// during the call, or a `const std::string&`.
     template <typename F>
-    VoidResult set_disconnection_callback(F&& callback) {
+    discardable_result set_disconnection_callback(F&& callback) {
         return assign_disconnection_callback(
             detail::make_text_handler<const std::string&, ws_close_code>(
                 std::forward<F>(callback)));
     }
     /// `callback(connection, message)` for every message, text and binary. With several of the
     /// message callbacks set, each gets what it is for; this one runs first.
-    VoidResult set_message_callback(message_callback callback);
+    discardable_result set_message_callback(message_callback callback);
     /// `callback(connection, text)` for every text message, which is UTF-8: a `std::string_view`
     /// valid during the call (no copy), or a `const std::string&`.
     template <typename F>
-    VoidResult set_text_message_callback(F&& callback) {
+    discardable_result set_text_message_callback(F&& callback) {
         return assign_text_callback(
             detail::make_text_handler<const connection_ptr&>(std::forward<F>(callback)));
     }
     /// `callback(connection, data)` for every binary message: a `std::span<const std::uint8_t>`
     /// valid during the call (no copy), or a `const std::vector<std::uint8_t>&`.
     template <typename F>
-    VoidResult set_binary_message_callback(F&& callback) {
+    discardable_result set_binary_message_callback(F&& callback) {
         return assign_binary_callback(
             detail::make_receive_handler<const connection_ptr&>(std::forward<F>(callback)));
     }
     /// Without `auto_pong` only: `callback(connection, payload)` for every ping, of at most 125
     /// bytes, to be answered with `send_pong`. Types as above.
     template <typename F>
-    VoidResult set_ping_callback(F&& callback) {
+    discardable_result set_ping_callback(F&& callback) {
         return assign_ping_callback(
             detail::make_receive_handler<const connection_ptr&>(std::forward<F>(callback)));
     }
     /// Runs for each connection that fails (before its disconnection callback), and with an empty
     /// id for accept errors and for connections that brought no valid PROXY header.
-    VoidResult set_error_callback(error_callback callback);
+    discardable_result set_error_callback(error_callback callback);
     /// Runs when a connection whose sends were refused has drained to its low watermark.
-    VoidResult set_writable_callback(connection_callback callback);
+    discardable_result set_writable_callback(connection_callback callback);
 
     /// Decides about each handshake: `callback(request, remote, answer)` accepts it, choosing a
     /// subprotocol and headers of the answer, or rejects it with a status of HTTP, headers and a
@@ -199,13 +199,13 @@ public:
     /// yet. An exception is answered with 500, and so is an answer that HTTP does not allow, such
     /// as a rejection with 200: the error callback then gets `invalid_argument`, and the log the
     /// reason.
-    VoidResult set_handshake_callback(handshake_callback callback);
+    discardable_result set_handshake_callback(handshake_callback callback);
     /// Answers plain HTTP requests, GET and HEAD, of any path: a page, a health check.
     /// `callback(request, remote, response)` fills the response, which begins as what is sent
     /// without this callback: 426 (upgrade required) where WebSockets are served, else 404. The
     /// connection is closed after the answer. Where it runs, and what becomes of an exception or of
     /// a response that HTTP does not allow (see `http_response`): as above.
-    VoidResult set_http_callback(http_callback callback);
+    discardable_result set_http_callback(http_callback callback);
 
     /// Sends one message to every connection; it is encoded once and shared. The text has to be
     /// UTF-8, or every receiver will close its connection: see ws_connection::send_text. Under
@@ -223,7 +223,7 @@ public:
     /// `rate_limited` (over `max_subscriptions_per_session`).
     VoidResult subscribe(const connection_ptr& connection, std::string_view topic);
     /// Errors: `server_not_started`, `session_not_found` (no such subscription).
-    VoidResult unsubscribe(const connection_ptr& connection, std::string_view topic);
+    discardable_result unsubscribe(const connection_ptr& connection, std::string_view topic);
     /// Sends one message to the subscribers of the topic, but not to `except`; like the broadcasts.
     /// Under send_policy::conflate the topic is the key: a slow subscriber gets the latest.
     [[nodiscard]] Result<broadcast_result> publish_text(std::string_view topic,

@@ -30,9 +30,9 @@ struct server_metrics {
     /// Topics that somebody subscribes to.
     std::size_t topics = 0;
     /// The sums over all sessions, living and closed.
-    session::session_metrics totals;
+    session::session_metrics totals = {};
     /// Of all starts; zero without TLS.
-    tls_metrics tls;
+    tls_metrics tls = {};
 };
 
 /// What became of a broadcast or a publish: `queued + dropped + closed == receivers`.
@@ -54,9 +54,9 @@ struct client_metrics {
     /// Exceptions that left a user callback; each closed the connection.
     std::uint64_t callback_exceptions = 0;
     /// The sums over all connections of this client.
-    session::session_metrics totals;
+    session::session_metrics totals = {};
     /// Zero without TLS.
-    tls_metrics tls;
+    tls_metrics tls = {};
 };
 
 }  // namespace network_system::core

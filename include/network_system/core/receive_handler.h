@@ -23,7 +23,7 @@ auto make_receive_handler(F&& callback) {
                       "a receive callback takes std::span<const std::uint8_t> or "
                       "const std::vector<std::uint8_t>& as its data");
         return [callback = std::forward<F>(callback)](Prefix... prefix, bytes data) mutable {
-            callback(prefix..., buffer(data.begin(), data.end()));
+            static_cast<void>(callback(prefix..., buffer(data.begin(), data.end())));
         };
     }
 }
@@ -37,11 +37,11 @@ auto make_datagram_handler(F&& callback) {
         return std::forward<F>(callback);
     } else if constexpr (std::is_invocable_v<F&, const buffer&, const endpoint&>) {
         return [callback = std::forward<F>(callback)](bytes data, const endpoint& from) mutable {
-            callback(buffer(data.begin(), data.end()), from);
+            static_cast<void>(callback(buffer(data.begin(), data.end()), from));
         };
     } else {
         return [callback = make_receive_handler<>(std::forward<F>(callback))](
-                   bytes data, const endpoint&) mutable { callback(data); };
+                   bytes data, const endpoint&) mutable { static_cast<void>(callback(data)); };
     }
 }
 

@@ -5,8 +5,11 @@
 #include <network_system/core/tls_config.h>
 #include <network_system/export.h>
 #include <network_system/session/secure_session.h>
+#include <network_system/utils/strict_bool.h>
 
+#include <concepts>
 #include <string>
+#include <string_view>
 
 #if !NETWORK_SYSTEM_WITH_TLS
 #error "This build of network_system has no TLS: it was configured with BUILD_TLS_SUPPORT=OFF."
@@ -27,8 +30,12 @@ class NETWORK_SYSTEM_EXPORT secure_messaging_client : public messaging_client {
 public:
     /// Trusts what the system trusts. `verify_cert = false`: the server may be anybody, and a
     /// warning is logged; for experiments only.
-    explicit secure_messaging_client(std::string client_id, bool verify_cert = true,
+    explicit secure_messaging_client(std::string client_id, strict_bool verify_cert = true,
                                      client_options options = {});
+    template <typename Path>
+        requires std::convertible_to<const Path&, std::string_view>
+    secure_messaging_client(std::string client_id,  // a path belongs into tls_config::ca_file
+                            const Path& file, client_options options = {}) = delete;
     secure_messaging_client(std::string client_id, tls_config config, client_options options = {});
     secure_messaging_client(const secure_messaging_client&) = delete;
     secure_messaging_client& operator=(const secure_messaging_client&) = delete;

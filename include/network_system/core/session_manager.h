@@ -56,7 +56,7 @@ public:
     /// Errors: `invalid_session` (null), `already_exists` (the id is registered), `server_full`.
     [[nodiscard]] VoidResult add_session(const session_ptr& session);
     /// Error: `session_not_found`.
-    VoidResult remove_session(std::string_view id);
+    discardable_result remove_session(std::string_view id);
     /// Error: `session_not_found`.
     [[nodiscard]] Result<session_ptr> find_session(std::string_view id) const;
     /// A snapshot, in the order in which they were added.

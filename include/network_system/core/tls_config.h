@@ -1,5 +1,7 @@
 #pragma once
 
+#include <network_system/internal/build_checks.h>
+
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -31,20 +33,20 @@ enum class crl_policy : std::uint8_t {
 /// A certificate with its key, in PEM.
 struct tls_identity {
     /// The certificate, followed by the intermediate ones up to the root.
-    std::string certificate_file;
-    std::string key_file;
+    std::string certificate_file = {};
+    std::string key_file = {};
     /// For an encrypted key. Never logged; empty = the key is not encrypted.
-    std::string key_password;
+    std::string key_password = {};
     /// The certificate's status (an OCSP response in DER) to be stapled by a server. Read again by
     /// `reload_certificates`. Empty = none.
-    std::string ocsp_response_file;
+    std::string ocsp_response_file = {};
 };
 
 /// How a server or a client speaks TLS. What is empty is not used. The defaults are secure: a
 /// configuration that would verify nothing by mistake is refused with `invalid_argument` at start.
 struct tls_config {
     /// Servers: required. Clients: for servers that ask for a certificate.
-    tls_identity identity;
+    tls_identity identity = {};
 
     /// Servers only: further certificates. A client gets those that cover the name it asks for
     /// (SNI), one for each type of key (RSA, RSA-PSS, elliptic curve, Ed25519, Ed448): the first
@@ -53,7 +55,7 @@ struct tls_config {
     /// first one here with another type of key that has all of its names and addresses. Empty =
     /// `identity` is for everybody (default). `invalid_argument`: one that no client could get,
     /// because one before it covers all its names with the same type of key (and curve).
-    std::vector<tls_identity> identities_by_name;
+    std::vector<tls_identity> identities_by_name = {};
 
     /// Whom to trust: a file or a directory (`openssl rehash`) of certificates in PEM, or the
     /// certificates themselves. All that are given are used, and all may hold CRLs too. A client
@@ -61,13 +63,13 @@ struct tls_config {
     /// certificates. A PEM block that is neither a certificate nor a CRL is refused with
     /// `certificate_load_failed`. Of a directory, only files are read whose names are hashes
     /// ("1a2b3c4d.0", "1a2b3c4d.r0").
-    std::string ca_file;
-    std::string ca_path;
-    std::string ca_pem;
+    std::string ca_file = {};
+    std::string ca_path = {};
+    std::string ca_pem = {};
 
     /// The certificates that authorities have revoked: CRLs in PEM, or one in DER. Comes on top of
     /// those in `ca_file`, `ca_path` and `ca_pem`; read again with them. Empty = none.
-    std::string crl_file;
+    std::string crl_file = {};
     /// `require` without any CRL is refused with `invalid_argument`.
     core::crl_policy crl_policy = core::crl_policy::if_present;
 
@@ -83,11 +85,11 @@ struct tls_config {
     /// needed for Unix domain sockets. A numeric address is verified against the certificate's IP
     /// addresses and not asked for. Brackets, a zone and a dot at the end are left out; what is no
     /// host is `invalid_argument`. Empty = the host (default).
-    std::string server_name;
+    std::string server_name = {};
 
     /// SHA-256 of certificates (64 hexadecimal digits, colons allowed; see
     /// `certificate_info::fingerprint`). The peer's has to be one of them, besides being valid.
-    std::vector<std::string> pinned_certificates;
+    std::vector<std::string> pinned_certificates = {};
 
     tls_version min_version = tls_version::tls_1_2;
     tls_version max_version = tls_version::tls_1_3;
@@ -98,13 +100,13 @@ struct tls_config {
     /// not know, also in an exclusion; one that names no cipher that could be used; an empty
     /// element; a list that leaves no cipher while TLS 1.2 is allowed. An exclusion of what this
     /// OpenSSL no longer has ("!RC4") is fine.
-    std::string ciphers;
+    std::string ciphers = {};
     /// Cipher suites for TLS 1.3, with OpenSSL's names and colons between them, the preferred
     /// first. Empty = AES-128-GCM, AES-256-GCM, ChaCha20-Poly1305, those that this OpenSSL has
     /// (default). `invalid_argument`: a name that OpenSSL does not know or that is there twice, an
     /// empty element or a blank. The server's preference decides; but a client that prefers
     /// ChaCha20 gets it, for its machine has no instructions for AES.
-    std::string cipher_suites;
+    std::string cipher_suites = {};
     /// Groups for the key exchange (elliptic curves and others), with OpenSSL's names and colons
     /// between them, the preferred first. Empty = "X25519:P-256:X448:P-384:P-521", those of them
     /// that this OpenSSL and its provider have (default). `invalid_argument`: a name that OpenSSL
@@ -112,12 +114,12 @@ struct tls_config {
     /// not allowed) or that is there twice, under another name too; an empty element or a blank; a
     /// list that leaves no group for a version that is allowed. With TLS 1.2 they are also the
     /// curves that the other side's certificate may have.
-    std::string groups;
+    std::string groups = {};
 
     /// Names of application protocols (ALPN), the preferred first, each 1 to 255 bytes and there
     /// once; at most 32 KiB together, with a byte more for each. A server refuses clients that
     /// offer only others.
-    std::vector<std::string> application_protocols;
+    std::vector<std::string> application_protocols = {};
 
     /// Lets later connections resume the sessions of earlier ones. The clients of a process keep at
     /// most 2,048 sessions in memory, by configuration, host and port; a server keeps none: they
@@ -145,7 +147,7 @@ struct tls_config {
 
     /// Debugging: secrets are appended to this file in the format of NSS, with which Wireshark can
     /// read the traffic; so can everybody else who gets the file. A warning is logged.
-    std::string key_log_file;
+    std::string key_log_file = {};
 };
 
 }  // namespace network_system::core

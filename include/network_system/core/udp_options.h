@@ -31,8 +31,8 @@ struct multicast_options {
     bool is_looped = true;
 };
 
-/// Durations: `milliseconds::max()` means never, and a negative one is `invalid_argument`.
-struct udp_server_options {
+/// Of a UDP server. Durations: see queue_limits.
+struct udp_server_options : run_options {
     /// A numeric IPv4 or IPv6 address. Empty = all addresses.
     std::string bind_address;
     /// All addresses include those of IPv4 and IPv6, on one socket; else those of IPv4 only. IPv4
@@ -45,16 +45,12 @@ struct udp_server_options {
     /// `io_context`.
     std::size_t io_threads = 1;
 
-    /// Run on this context instead of own threads; it must outlive the server's sockets, and the
-    /// user runs it, on any number of threads. Null = own threads.
-    asio::io_context* io_context = nullptr;
-
-    datagram_config datagrams;
+    datagram_config datagrams = {};
 
     /// Peers as sessions: told of when they are new, bounded in number, rate and silence.
-    peer_limits peers;
+    peer_limits peers = {};
 
-    multicast_options multicast;
+    multicast_options multicast = {};
 
     /// SO_BROADCAST: without it, sending to a broadcast address fails with `send_failed`.
     bool may_broadcast = false;
@@ -64,40 +60,21 @@ struct udp_server_options {
     bool reuse_address = false;
     /// SO_REUSEPORT: several sockets may share the port. An error where it does not exist.
     bool reuse_port = false;
-
-    /// `stop_server` sends what is queued until then, and drops the rest. 0 = at once. Default 5 s.
-    std::chrono::milliseconds drain_timeout{5'000};
-
-    readiness readiness_method = readiness::automatic;
 };
 
-/// Durations: `milliseconds::max()` means never, and a negative one is `invalid_argument`.
-struct udp_client_options {
+/// Of a UDP client. Durations: see queue_limits.
+struct udp_client_options : run_options, bind_options {
     /// Whether the socket is connected to the target: only its datagrams are received then, and its
     /// refusals (ICMP port unreachable) reach the error callback as `connection_refused`. Otherwise
     /// anybody may send to the client, and refusals go unnoticed.
     bool is_connected = true;
 
-    /// The numeric address that datagrams come from; targets of the other family are then skipped.
-    /// Empty = the operating system's choice (default).
-    std::string bind_address;
-    /// The port they come from, in host byte order. 0 = the operating system's choice (default).
-    std::uint16_t bind_port = 0;
-
-    /// Run on this context instead of the process's shared client pool; the user runs it.
-    asio::io_context* io_context = nullptr;
-
-    datagram_config datagrams;
-    multicast_options multicast;
+    datagram_config datagrams = {};
+    multicast_options multicast = {};
     bool may_broadcast = false;
 
     /// Bounds the resolving of a name. At least 1 ms. Default 10 s.
     std::chrono::milliseconds resolve_timeout{10'000};
-
-    /// `stop_client` sends what is queued until then, and drops the rest. 0 = at once. Default 5 s.
-    std::chrono::milliseconds drain_timeout{5'000};
-
-    readiness readiness_method = readiness::automatic;
 };
 
 }  // namespace network_system::core

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <network_system/internal/build_checks.h>
+
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -19,7 +21,7 @@ auto make_text_handler(F&& callback) {
                       "the text of a callback is a std::string_view or a const std::string&");
         return [callback = std::forward<F>(callback)](Prefix... prefix,
                                                       std::string_view text) mutable {
-            callback(prefix..., std::string(text));
+            static_cast<void>(callback(prefix..., std::string(text)));
         };
     }
 }

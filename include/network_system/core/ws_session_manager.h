@@ -1,7 +1,10 @@
 #pragma once
 
 #include <network_system/core/session_manager.h>
+#include <network_system/export.h>
 #include <network_system/session/ws_connection.h>
+
+#include <memory>
 
 namespace network_system::core {
 
@@ -10,9 +13,7 @@ namespace network_system::core {
 using ws_session_manager = session_manager;
 
 /// The session as the WebSocket it is; null when it is none, or null itself.
-[[nodiscard]] inline std::shared_ptr<session::ws_connection> as_connection(
-    const std::shared_ptr<session::messaging_session>& session) {
-    return std::dynamic_pointer_cast<session::ws_connection>(session);
-}
+[[nodiscard]] NETWORK_SYSTEM_EXPORT std::shared_ptr<session::ws_connection> as_connection(
+    const std::shared_ptr<session::messaging_session>& session);
 
 }  // namespace network_system::core

@@ -96,18 +96,24 @@
 #else
 #define NETWORK_SYSTEM_ASIO_EXECUTORS
 #endif
+// By what a context finds its services.
+#ifdef ASIO_NO_TYPEID
+#define NETWORK_SYSTEM_ASIO_TYPES _no_typeid
+#else
+#define NETWORK_SYSTEM_ASIO_TYPES
+#endif
 
-#define NETWORK_SYSTEM_JOINED(a, b, c, d, e, f, g, h, i, j, k, l, m) \
-    a##b##c##d##e##f##g##h##i##j##k##l##m
-#define NETWORK_SYSTEM_JOIN(a, b, c, d, e, f, g, h, i, j, k, l, m) \
-    NETWORK_SYSTEM_JOINED(a, b, c, d, e, f, g, h, i, j, k, l, m)
-#define NETWORK_SYSTEM_ASIO_MARK                                                              \
-    NETWORK_SYSTEM_JOIN(library_built_with_asio_, ASIO_VERSION, NETWORK_SYSTEM_ASIO_TRACKING, \
-                        NETWORK_SYSTEM_ASIO_THREADS, NETWORK_SYSTEM_ASIO_REACTOR,             \
-                        NETWORK_SYSTEM_ASIO_WAKING, NETWORK_SYSTEM_ASIO_TIMING,               \
-                        NETWORK_SYSTEM_ASIO_EXCEPTIONS, NETWORK_SYSTEM_ASIO_RECYCLING,        \
-                        NETWORK_SYSTEM_ASIO_ALIGNMENT, NETWORK_SYSTEM_ASIO_STRANDS,           \
-                        NETWORK_SYSTEM_ASIO_FENCES, NETWORK_SYSTEM_ASIO_EXECUTORS)
+#define NETWORK_SYSTEM_JOINED(a, b, c, d, e, f, g, h, i, j, k, l, m, n) \
+    a##b##c##d##e##f##g##h##i##j##k##l##m##n
+#define NETWORK_SYSTEM_JOIN(a, b, c, d, e, f, g, h, i, j, k, l, m, n) \
+    NETWORK_SYSTEM_JOINED(a, b, c, d, e, f, g, h, i, j, k, l, m, n)
+#define NETWORK_SYSTEM_ASIO_MARK                                                                   \
+    NETWORK_SYSTEM_JOIN(                                                                           \
+        library_built_with_asio_, ASIO_VERSION, NETWORK_SYSTEM_ASIO_TRACKING,                      \
+        NETWORK_SYSTEM_ASIO_THREADS, NETWORK_SYSTEM_ASIO_REACTOR, NETWORK_SYSTEM_ASIO_WAKING,      \
+        NETWORK_SYSTEM_ASIO_TIMING, NETWORK_SYSTEM_ASIO_EXCEPTIONS, NETWORK_SYSTEM_ASIO_RECYCLING, \
+        NETWORK_SYSTEM_ASIO_ALIGNMENT, NETWORK_SYSTEM_ASIO_STRANDS, NETWORK_SYSTEM_ASIO_FENCES,    \
+        NETWORK_SYSTEM_ASIO_EXECUTORS, NETWORK_SYSTEM_ASIO_TYPES)
 
 namespace network_system::detail {
 

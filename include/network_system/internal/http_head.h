@@ -1,6 +1,7 @@
 #pragma once
 
 #include <network_system/export.h>
+#include <network_system/internal/build_checks.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -15,8 +16,8 @@ namespace network_system::websocket {
 
 /// A header field to be sent.
 struct header_field {
-    std::string name;
-    std::string value;
+    std::string name = {};
+    std::string value = {};
     friend bool operator==(const header_field&, const header_field&) = default;
 };
 
@@ -33,7 +34,7 @@ struct handshake_limits {
 /// An answer in HTTP terms, with a text that says why.
 struct http_error {
     unsigned status = 400;
-    std::string_view text;
+    std::string_view text = {};
 };
 
 /// The start line and the header fields of a request or response, as they were received.
@@ -42,9 +43,9 @@ struct http_error {
 class NETWORK_SYSTEM_EXPORT http_head {
 public:
     struct field {
-        std::string_view name;
+        std::string_view name = {};
         /// Without the white space around it.
-        std::string_view value;
+        std::string_view value = {};
     };
 
     [[nodiscard]] std::string_view start_line() const noexcept { return view(start_line_); }
@@ -74,8 +75,8 @@ private:
         std::uint16_t size = 0;
     };
     struct field_parts {
-        part name;
-        part value;
+        part name = {};
+        part value = {};
     };
     [[nodiscard]] std::string_view view(part of) const noexcept {
         return std::string_view(text_).substr(of.begin, of.size);

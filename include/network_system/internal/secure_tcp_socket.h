@@ -29,7 +29,7 @@ public:
     [[nodiscard]] static Result<std::unique_ptr<secure_tcp_socket>> adopt_server(
         asio::io_context& context, asio::ip::tcp::socket&& socket, const core::tls_config& config,
         const tcp_socket_options& options = {}) {
-        return adopt(context, std::move(socket), prepare_server(config), options);
+        return adopt(context, std::move(socket), prepare_server(config, options), options);
     }
     /// The same as the client. `host` is the name, or the address, that is asked for and verified,
     /// unless `tls_config::server_name` is; empty when there is none, which has to be allowed by
@@ -37,7 +37,7 @@ public:
     [[nodiscard]] static Result<std::unique_ptr<secure_tcp_socket>> adopt_client(
         asio::io_context& context, asio::ip::tcp::socket&& socket, std::string_view host,
         const core::tls_config& config, const tcp_socket_options& options = {}) {
-        return adopt(context, std::move(socket), prepare_client(config, host), options);
+        return adopt(context, std::move(socket), prepare_client(config, host, options), options);
     }
     secure_tcp_socket(const secure_tcp_socket&) = delete;
     secure_tcp_socket& operator=(const secure_tcp_socket&) = delete;
@@ -45,9 +45,11 @@ public:
 
 private:
     using tcp_socket::tcp_socket;
-    [[nodiscard]] static Result<stream_kind_ptr> prepare_server(const core::tls_config& config);
+    [[nodiscard]] static Result<stream_kind_ptr> prepare_server(const core::tls_config& config,
+                                                                const tcp_socket_options& options);
     [[nodiscard]] static Result<stream_kind_ptr> prepare_client(const core::tls_config& config,
-                                                                std::string_view host);
+                                                                std::string_view host,
+                                                                const tcp_socket_options& options);
     [[nodiscard]] static std::unique_ptr<secure_tcp_socket> make(asio::io_context& context,
                                                                  native_handle handle,
                                                                  const tcp_socket_options& options,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <network_system/core/receive_handler.h>
+#include <network_system/core/run_options.h>
 #include <network_system/export.h>
 #include <network_system/session/messaging_session.h>
 #include <network_system/session/session_config.h>
@@ -27,14 +28,10 @@
 
 namespace network_system::internal {
 
-struct tcp_socket_options {
+struct tcp_socket_options : core::lifecycle_options {
     /// Watermarks, send policy, idle timeout, and the most bytes of one send. `frames` and the
     /// settings of pings have no meaning here.
-    session_config limits;
-
-    /// `close` resets the connection when the peer has not taken everything by then. 0 = close at
-    /// once. Default 5 s.
-    std::chrono::milliseconds drain_timeout{5'000};
+    session_config limits = {};
 };
 
 /// A connected TCP socket as a stream of bytes, for protocols of one's own: the library's batched
@@ -75,14 +72,14 @@ public:
     /// `std::span<const std::uint8_t>`, valid during the call, or `const
     /// std::vector<std::uint8_t>&`.
     template <typename F>
-    VoidResult set_receive_callback(F&& callback) {
+    discardable_result set_receive_callback(F&& callback) {
         return assign_receive_callback(
             network_system::detail::make_receive_handler<>(std::forward<F>(callback)));
     }
     /// Exactly once, last; empty after an orderly close by either side.
-    VoidResult set_closed_callback(closed_callback callback);
+    discardable_result set_closed_callback(closed_callback callback);
     /// Runs when the queue has fallen to the low watermark after a send was refused.
-    VoidResult set_writable_callback(writable_callback callback);
+    discardable_result set_writable_callback(writable_callback callback);
 
     /// Begins to read; sends are possible from here on. Error: `already_exists` (called twice),
     /// `connection_closed`.
@@ -98,8 +95,8 @@ public:
                                         send_callback done = {});
 
     /// Stops reading, so that TCP slows the peer down, or goes on. Error: `connection_closed`.
-    VoidResult pause_receiving();
-    VoidResult resume_receiving();
+    discardable_result pause_receiving();
+    discardable_result resume_receiving();
 
     /// Writes what is queued, ends the stream, and closes at the peer's end or after
     /// `drain_timeout`. Idempotent; returns at once.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <network_system/core/receive_handler.h>
+#include <network_system/core/run_options.h>
 #include <network_system/export.h>
 #include <network_system/internal/asio_endpoint.h>
 #include <network_system/session/datagram_config.h>
@@ -24,12 +25,9 @@
 
 namespace network_system::internal {
 
-struct udp_socket_options {
+struct udp_socket_options : core::lifecycle_options {
     /// `receiving` has no meaning here; the buffer sizes are the socket's own.
-    datagram_config datagrams;
-
-    /// `close` sends what is queued until then, and drops the rest. 0 = at once. Default 5 s.
-    std::chrono::milliseconds drain_timeout{5'000};
+    datagram_config datagrams = {};
 };
 
 /// A UDP socket of the application's, with the library's batched receives and sends, its bounded
@@ -71,12 +69,12 @@ public:
     /// The setters fail with `invalid_argument` after `start_receive`. See messaging_udp_server for
     /// the callbacks.
     template <typename F>
-    VoidResult set_receive_callback(F&& callback) {
+    discardable_result set_receive_callback(F&& callback) {
         return assign_receive_callback(
             network_system::detail::make_datagram_handler(std::forward<F>(callback)));
     }
-    VoidResult set_error_callback(error_callback callback);
-    VoidResult set_writable_callback(writable_callback callback);
+    discardable_result set_error_callback(error_callback callback);
+    discardable_result set_writable_callback(writable_callback callback);
 
     /// Begins to receive; sends are possible from here on. Error: `already_exists` (called twice),
     /// `connection_closed`.

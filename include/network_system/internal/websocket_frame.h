@@ -1,6 +1,8 @@
 #pragma once
 
 #include <network_system/export.h>
+#include <network_system/internal/build_checks.h>
+#include <network_system/utils/strict_bool.h>
 
 #include <array>
 #include <cstddef>
@@ -70,14 +72,15 @@ inline constexpr std::size_t max_control_payload = 125;
 inline constexpr std::size_t max_close_reason = max_control_payload - 2;
 
 /// 2 to 14 bytes.
-[[nodiscard]] constexpr std::size_t header_size(std::size_t length, bool is_masked) noexcept {
+[[nodiscard]] constexpr std::size_t header_size(std::size_t length,
+                                                strict_bool is_masked) noexcept {
     const std::size_t extended = length < 126 ? 0U : length <= 0xFFFF ? 2U : 8U;
     return 2 + extended + (is_masked ? 4U : 0U);
 }
 
 /// Writes the header of an unmasked frame, `header_size(length, false)` bytes; where it ends.
 constexpr std::uint8_t* write_header(std::uint8_t* to, opcode type, std::size_t length,
-                                     bool is_final = true) noexcept {
+                                     strict_bool is_final = true) noexcept {
     *to++ = static_cast<std::uint8_t>((is_final ? 0x80U : 0U) | static_cast<unsigned>(type));
     if (length < 126) {
         *to++ = static_cast<std::uint8_t>(length);
@@ -92,7 +95,7 @@ constexpr std::uint8_t* write_header(std::uint8_t* to, opcode type, std::size_t 
 }
 /// The same for a masked frame, `header_size(length, true)` bytes.
 constexpr std::uint8_t* write_header(std::uint8_t* to, opcode type, std::size_t length,
-                                     masking_key key, bool is_final = true) noexcept {
+                                     masking_key key, strict_bool is_final = true) noexcept {
     std::uint8_t* const end = write_header(to, type, length, is_final);
     to[1] = static_cast<std::uint8_t>(to[1] | 0x80U);
     for (std::size_t i = 0; i < key.size(); ++i) {
@@ -116,7 +119,7 @@ using control_frame = inline_bytes<6 + max_control_payload>;
 
 [[nodiscard]] constexpr frame_header encode_header(opcode type, std::size_t length,
                                                    std::optional<masking_key> key = {},
-                                                   bool is_final = true) noexcept {
+                                                   strict_bool is_final = true) noexcept {
     frame_header header;
     std::uint8_t* const to = header.bytes.data();
     const std::uint8_t* const end = key ? write_header(to, type, length, *key, is_final)
@@ -139,7 +142,7 @@ struct close_frame {
     /// `no_status` for an empty payload.
     close_code code = close_code::no_status;
     /// UTF-8, part of the payload.
-    std::string_view reason;
+    std::string_view reason = {};
 };
 /// Reads the payload of a close that a `message_decoder` has delivered, and thereby checked.
 [[nodiscard]] NETWORK_SYSTEM_EXPORT close_frame

@@ -3,6 +3,7 @@
 #include <network_system/export.h>
 #include <network_system/internal/http_head.h>
 #include <network_system/utils/result_types.h>
+#include <network_system/utils/strict_bool.h>
 
 #include <array>
 #include <chrono>
@@ -96,8 +97,8 @@ struct http_response {
     /// `Content-Type` is "text/plain; charset=utf-8" if it is not given here. Those that say how
     /// the answer is framed, what becomes of the connection, or that belong to the handshake are
     /// not for here: see `encode_response`.
-    std::vector<header_field> headers;
-    std::string body;
+    std::vector<header_field> headers = {};
+    std::string body = {};
 };
 /// The whole answer; the connection is to be closed after it. `is_head`: the answer to HEAD,
 /// without the body. 426 says which version is spoken, 405 which methods there are.
@@ -107,7 +108,7 @@ struct http_response {
 /// Content-Length, Expect, Host, Keep-Alive, Proxy-Connection, TE, Trailer, Transfer-Encoding,
 /// Upgrade, Sec-WebSocket-...; a head of more than 65,535 bytes).
 [[nodiscard]] NETWORK_SYSTEM_EXPORT Result<std::string> encode_response(
-    const http_response& response, bool is_head = false);
+    const http_response& response, strict_bool is_head = false);
 /// The same for a handshake that is not accepted: by a status below 300 the client would learn that
 /// its wish was granted. Error also: `invalid_argument` (a status that is not 300 to 599).
 [[nodiscard]] NETWORK_SYSTEM_EXPORT Result<std::string> encode_rejection(
@@ -121,20 +122,21 @@ using handshake_key = std::array<std::uint8_t, 16>;
 /// What a client asks for.
 struct client_handshake {
     /// The value of the Host field, "host" or "host:port"; see `host_header`.
-    std::string host;
+    std::string host = {};
     /// Path and query. Default "/".
     std::string target = "/";
     /// The most wanted first.
-    std::vector<std::string> subprotocols;
+    std::vector<std::string> subprotocols = {};
     /// Further fields, such as `Origin`, `Authorization` or `Cookie`.
-    std::vector<header_field> headers;
+    std::vector<header_field> headers = {};
 };
 /// The Host field of a client that connects there: "name:port", without the port where it is the
 /// default one (80, or 443 if secure), with brackets around an IPv6 address, and without its zone
 /// and the dot at the end of a name. "localhost" for a Unix domain socket. What is no host stays as
 /// it is, and `encode_request` refuses it.
 [[nodiscard]] NETWORK_SYSTEM_EXPORT std::string host_header(std::string_view host,
-                                                            std::uint16_t port, bool is_secure);
+                                                            std::uint16_t port,
+                                                            strict_bool is_secure);
 /// Errors: `invalid_argument` (a host, target or subprotocol that HTTP does not allow; a field as
 /// above).
 [[nodiscard]] NETWORK_SYSTEM_EXPORT Result<std::string> encode_request(

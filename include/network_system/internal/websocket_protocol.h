@@ -22,7 +22,7 @@ enum class role : std::uint8_t { server, client };
 /// checked. The payload is valid during the call that delivers it.
 struct message {
     opcode type = opcode::binary;
-    std::span<const std::uint8_t> payload;
+    std::span<const std::uint8_t> payload = {};
 
     [[nodiscard]] std::string_view text() const noexcept {
         return {reinterpret_cast<const char*>(payload.data()), payload.size()};
@@ -32,11 +32,11 @@ struct message {
 /// A rule that the peer has broken.
 struct violation {
     /// `protocol_error` or `message_too_large`.
-    errc code;
+    errc code = {};
     /// What the close frame says of it.
-    close_code close;
+    close_code close = {};
     /// Names the rule; fit for the reason of a close frame.
-    std::string_view text;
+    std::string_view text = {};
 };
 
 /// Cuts a byte stream into messages and control frames, whatever the chunks it arrives in and the

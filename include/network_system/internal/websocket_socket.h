@@ -1,5 +1,6 @@
 #pragma once
 
+#include <network_system/core/run_options.h>
 #include <network_system/core/tls_config.h>
 #include <network_system/export.h>
 #include <network_system/session/session_config.h>
@@ -21,24 +22,21 @@
 
 namespace network_system::internal {
 
-struct websocket_socket_options {
+struct websocket_socket_options : core::lifecycle_options {
     /// Limits, watermarks, deadlines and pings. `frames` has no meaning here.
-    session_config limits;
+    session_config limits = {};
 
     /// How much the peer may send before the handshake is over.
-    websocket::handshake_limits handshake_limits;
+    websocket::handshake_limits handshake_limits = {};
 
     /// The connection is closed when the handshake, TLS's included, is not over by then. More than
     /// 0. Default 10 s.
     std::chrono::milliseconds handshake_timeout{10'000};
 
-    /// How long a close waits for the peer. 0 = not at all. Default 5 s.
-    std::chrono::milliseconds drain_timeout{5'000};
-
     /// wss: WebSocket over TLS. A server needs an identity; a client verifies that the server's
     /// certificate is for the name in `client_handshake::host`, unless told otherwise. Without
     /// `application_protocols` it offers or takes "http/1.1". Empty = plain TCP (default).
-    std::optional<core::tls_config> tls;
+    std::optional<core::tls_config> tls = {};
 };
 
 /// A WebSocket over a connected TCP socket of the application's, on either side, encrypted or not,
@@ -85,16 +83,16 @@ public:
 
     /// The setters fail with `invalid_argument` after `start`. Server: judges a handshake; by
     /// default every one is accepted.
-    VoidResult set_handshake_callback(handshake_callback callback);
+    discardable_result set_handshake_callback(handshake_callback callback);
     /// Server: answers a request for something else; by default with 426.
-    VoidResult set_http_callback(http_callback callback);
+    discardable_result set_http_callback(http_callback callback);
     /// The handshake is over: messages may be sent.
-    VoidResult set_open_callback(open_callback callback);
-    VoidResult set_message_callback(message_callback callback);
+    discardable_result set_open_callback(open_callback callback);
+    discardable_result set_message_callback(message_callback callback);
     /// Exactly once, last; empty after a closing handshake. `connection().close_code()` says more.
-    VoidResult set_closed_callback(closed_callback callback);
+    discardable_result set_closed_callback(closed_callback callback);
     /// Runs when the queue has fallen to the low watermark after a send was refused.
-    VoidResult set_writable_callback(writable_callback callback);
+    discardable_result set_writable_callback(writable_callback callback);
 
     /// Begins the handshake. Error: `already_exists` (called twice), `connection_closed`.
     [[nodiscard]] VoidResult start();

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <network_system/session/session_config.h>
+#include <network_system/session/connection_limits.h>
 #include <network_system/utils/endpoint.h>
 
 #include <chrono>
@@ -11,7 +11,7 @@
 namespace network_system {
 
 /// The limits of one UDP socket. Sizes are bytes of payload.
-struct datagram_config {
+struct datagram_config : queue_limits {
     /// The largest datagram accepted or sent, 1 … 65,527. Longer ones are not delivered, not even
     /// in part: they are counted (`datagrams_truncated`) and the error callback gets
     /// `message_too_large`. Default 65,507, all that IPv4 carries.
@@ -20,28 +20,6 @@ struct datagram_config {
     /// How many datagrams are received or sent with one system call, where the system can do that;
     /// 1 … 64. Default 64.
     std::size_t batch_size = 64;
-
-    /// A send that would leave more than this queued meets `policy`; a single datagram larger than
-    /// the mark passes when the queue is empty. A queued datagram counts as its size and 64 bytes.
-    /// At least 1. Default 4 MiB.
-    std::size_t high_watermark = std::size_t{4} * 1024 * 1024;
-
-    /// The writable callback runs once the queue falls to this after a send was refused. At most
-    /// `high_watermark`. Default 1 MiB.
-    std::size_t low_watermark = std::size_t{1024} * 1024;
-
-    /// `reject`, `wait` or `drop_oldest`; the others need a connection.
-    send_policy policy = send_policy::reject;
-
-    /// How long a send under `send_policy::wait` blocks before it fails with `send_buffer_full`.
-    /// 0 never blocks. Default 10 s.
-    std::chrono::milliseconds send_wait_timeout{10'000};
-
-    receive_mode receiving = receive_mode::callback;
-
-    /// `receive_mode::pull` only: with this many bytes of datagrams (and some 64 for each) waiting,
-    /// further ones are dropped and counted (`datagrams_unread`). At least 1. Default 1 MiB.
-    std::size_t receive_queue_limit = std::size_t{1024} * 1024;
 
     /// SO_SNDBUF and SO_RCVBUF in bytes; 0 = the operating system's choice, which is small for
     /// bursts of datagrams. The system may grant less: see the metrics. Default 0 and 4 MiB.
@@ -57,8 +35,8 @@ struct datagram_config {
 
 /// A datagram that was asked for; see `receive_mode::pull`.
 struct received_datagram {
-    std::vector<std::uint8_t> data;
-    endpoint from;
+    std::vector<std::uint8_t> data = {};
+    endpoint from = {};
 };
 
 /// Where every datagram of a socket went.

@@ -7,6 +7,7 @@
 #include <network_system/utils/endpoint.h>
 #include <network_system/utils/result_types.h>
 #include <network_system/utils/tls_info.h>
+#include <network_system/utils/typed_pointer.h>
 #include <network_system/utils/unique_function.h>
 
 #include <chrono>
@@ -136,7 +137,7 @@ public:
     ///
     /// Errors: `not_supported` unless `framing::message`, `message_too_large`, `send_buffer_full`
     /// (also over `max_pending_requests`), `connection_closed`, `invalid_argument` (negative
-    /// timeout, empty handler).
+    /// timeout, empty handler), `already_exists` (`operation` names a pending one).
     template <typename F>
     [[nodiscard]] VoidResult request(std::span<const std::uint8_t> data,
                                      std::chrono::milliseconds timeout, F&& handler,
@@ -161,13 +162,14 @@ public:
     /// thread runs; then the handlers get the reason, or `connection_closed`.
     ///
     /// Errors: `not_supported` (not in pull mode), `invalid_argument` (empty handler),
-    /// `connection_closed` (and nothing waits).
+    /// `connection_closed` (and nothing waits), `already_exists` (`operation` names a pending one).
+    /// A receive that is cancelled takes no message.
     virtual VoidResult receive_packet(receive_handler&& handler,
                                       operation_id operation = operation_id::none) = 0;
 
-    /// Gives up a pending request, ping or receive: its handler gets `cancelled`. Nothing happens
-    /// when there is none of this id (any more).
-    virtual void cancel(operation_id operation) = 0;
+    /// Cancels a request, ping or receive of this session; see cancel_operation. A request that was
+    /// sent stays sent: the answer is dropped, and counted in `late_responses`.
+    virtual bool cancel(operation_id operation) = 0;
 
     /// Whether new requests can be sent: not any more once the peer has said that it is about to
     /// close the connection. Those sent before are still answered.
@@ -185,8 +187,8 @@ public:
     /// already read are still delivered. A paused session does not notice that its peer went
     /// away, and is not pinged. (One that is held by a full queue or by its message rate does: it
     /// then gets what has arrived, and ends.) Error: `connection_closed`.
-    virtual VoidResult pause_receiving() = 0;
-    virtual VoidResult resume_receiving() = 0;
+    virtual discardable_result pause_receiving() = 0;
+    virtual discardable_result resume_receiving() = 0;
 
     /// What the TLS handshake agreed on. Errors: `not_supported` (the connection has no TLS),
     /// `not_initialized` (the handshake is not complete; in callbacks it is).
@@ -203,7 +205,7 @@ public:
     /// and the close takes effect with the last answer, or shortly before the drain deadline. Until
     /// then sends of this side fail, except answers, and messages still arrive.
     /// With a callback pool, messages that were received before are still delivered.
-    virtual VoidResult stop_session() = 0;
+    virtual discardable_result stop_session() = 0;
     /// The same; `handler` runs on the session's I/O thread, last, when the connection is closed.
     /// Error: `connection_closed` (it is closed already).
     virtual VoidResult stop_session(stop_handler&& handler) = 0;
@@ -214,8 +216,9 @@ public:
     /// session stays open: see session_config::keep_sending_after_end.
     [[nodiscard]] virtual bool has_peer_ended() const noexcept { return false; }
 
-    /// Measures the round-trip time with a ping frame. Error: `not_supported` (other formats than
-    /// `framing::message` and WebSocket), `connection_closed`. It runs on the session's I/O thread.
+    /// Measures the round-trip time with a ping frame. Errors: `not_supported` (other formats than
+    /// `framing::message` and WebSocket), `connection_closed`, `already_exists` (`operation` names
+    /// a pending one). The handler runs on the session's I/O thread.
     virtual VoidResult ping(ping_handler&& handler,
                             operation_id operation = operation_id::none) = 0;
 
@@ -223,10 +226,17 @@ public:
     [[nodiscard]] virtual std::size_t queued_bytes() const noexcept = 0;
     [[nodiscard]] virtual session_metrics metrics() const noexcept = 0;
 
-    /// A slot for the application's state of this connection; freed with the session.
-    void set_user_data(std::shared_ptr<void> data);
-    [[nodiscard]] std::shared_ptr<void> user_data() const;
-    /// `T` must be the type that was set.
+    /// A slot for the application's state of this connection, a `std::shared_ptr` or
+    /// `std::unique_ptr` to anything; freed with the session.
+    void set_user_data(typed_pointer data);
+    /// Null when there is none, or when it was set as a pointer to another type than `T`.
+    template <typename T>
+    [[nodiscard]] std::shared_ptr<T> user_data() const {
+        return typed_user_data().as<T>();
+    }
+    [[nodiscard]] std::shared_ptr<void> user_data() const { return typed_user_data().get(); }
+    [[nodiscard]] typed_pointer typed_user_data() const;
+    /// Unchecked: `T` must be the type that was set. See `user_data<T>`.
     template <typename T>
     [[nodiscard]] std::shared_ptr<T> user_data_as() const {
         return std::static_pointer_cast<T>(user_data());
@@ -261,7 +271,7 @@ private:
     std::string id_;
     endpoint remote_;
     endpoint local_;
-    std::shared_ptr<void> user_data_;
+    typed_pointer user_data_;
 };
 
 }  // namespace network_system::session

@@ -94,7 +94,7 @@ auto make_request_handler(F&& handler) {
     return [handler = std::forward<F>(handler)](Prefix... prefix, bytes data,
                                                 request_call& call) mutable {
         if constexpr (std::is_invocable_v<F&, Prefix..., bytes, session::responder>) {
-            handler(prefix..., data, call.defer());
+            static_cast<void>(handler(prefix..., data, call.defer()));
         } else {
             static_assert(
                 std::is_invocable_r_v<Result<std::vector<std::uint8_t>>, F&, Prefix..., bytes>,
@@ -122,7 +122,7 @@ session::response_handler make_response_handler(F&& handler) {
                       "a response handler takes Result<std::span<const std::uint8_t>> or "
                       "Result<std::vector<std::uint8_t>>");
         return [handler = std::forward<F>(handler)](Result<bytes> answer) mutable {
-            handler(copy_answer(std::move(answer)));
+            static_cast<void>(handler(copy_answer(std::move(answer))));
         };
     }
 }

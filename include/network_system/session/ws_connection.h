@@ -89,8 +89,8 @@ public:
     ///
     /// Errors: `invalid_argument` (a code that must not be sent: allowed are 1000 to 1003, 1007 to
     /// 1014 and 3000 to 4999; a reason of more than 123 bytes, or that is not UTF-8).
-    virtual VoidResult close(ws_close_code code = ws_close_code::normal,
-                             std::string_view reason = {}) = 0;
+    virtual discardable_result close(ws_close_code code = ws_close_code::normal,
+                                     std::string_view reason = {}) = 0;
 
     /// What the client asked for; on a client, what it has asked for. Empty when the configuration
     /// does not keep requests.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <network_system/internal/websocket_handshake.h>
+#include <network_system/utils/typed_pointer.h>
 
 #include <chrono>
 #include <memory>
@@ -25,10 +26,10 @@ struct ws_rejection {
     /// 200 to 999; mostly 3xx, 4xx or 5xx.
     unsigned status = 0;
     /// The header fields: `head.find("WWW-Authenticate")`, `head.find("Location")`, …
-    websocket::http_head head;
+    websocket::http_head head = {};
     /// What the server asks for with Retry-After (RFC 9110 section 10.2.3), counted from the moment
     /// its answer arrived; nothing when it does not, or not in a form that HTTP knows.
-    std::optional<std::chrono::seconds> retry_after;
+    std::optional<std::chrono::seconds> retry_after = {};
 };
 
 /// A server's answer to the wish to open a WebSocket. Unless told otherwise it accepts, without a
@@ -57,9 +58,16 @@ public:
     /// Becomes the `user_data` of the connection when it is accepted, before the connection
     /// callback runs: who has been established here need not be asked again. Freed with the
     /// connection, or at once when there will be none.
-    void set_user_data(std::shared_ptr<void> data) noexcept { user_data_ = std::move(data); }
+    void set_user_data(typed_pointer data) noexcept { user_data_ = std::move(data); }
     /// Before it is set: what the accept callback has attached.
-    [[nodiscard]] const std::shared_ptr<void>& user_data() const noexcept { return user_data_; }
+    [[nodiscard]] const std::shared_ptr<void>& user_data() const noexcept {
+        return user_data_.get();
+    }
+    template <typename T>
+    [[nodiscard]] std::shared_ptr<T> user_data() const noexcept {
+        return user_data_.as<T>();
+    }
+    [[nodiscard]] const typed_pointer& typed_user_data() const noexcept { return user_data_; }
 
     [[nodiscard]] bool is_accepted() const noexcept { return !rejection_; }
     [[nodiscard]] const std::string& subprotocol() const noexcept { return subprotocol_; }
@@ -71,7 +79,7 @@ private:
     std::string subprotocol_;
     std::vector<http_header> headers_;
     std::optional<http_response> rejection_;
-    std::shared_ptr<void> user_data_;
+    typed_pointer user_data_;
 };
 
 }  // namespace network_system

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <network_system/internal/build_checks.h>
+
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -18,7 +20,7 @@ enum class ws_message_type : std::uint8_t {
 struct ws_message {
     ws_message_type type = ws_message_type::binary;
     /// May be empty.
-    std::span<const std::uint8_t> data;
+    std::span<const std::uint8_t> data = {};
 
     [[nodiscard]] bool is_text() const noexcept { return type == ws_message_type::text; }
     /// The same bytes as characters.
@@ -31,7 +33,7 @@ struct ws_message {
 struct received_ws_message {
     ws_message_type type = ws_message_type::binary;
     /// May be empty.
-    std::vector<std::uint8_t> data;
+    std::vector<std::uint8_t> data = {};
 
     [[nodiscard]] bool is_text() const noexcept { return type == ws_message_type::text; }
     /// The same bytes as characters, valid as long as `data` is.

@@ -1,18 +1,19 @@
 #pragma once
 
-#include <network_system/core/options.h>
-#include <network_system/core/ws_options.h>
+#include <network_system/core/run_options.h>
 #include <network_system/export.h>
 #include <network_system/utils/thread_pool_interface.h>
 #include <network_system/utils/unique_function.h>
 
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace network_system::testing {
 
@@ -144,12 +145,11 @@ public:
     ~simulation();
 
     /// Options for something that is to run on the host. Names are not empty and no addresses.
-    [[nodiscard]] core::server_options on_host(std::string_view host, core::server_options options);
-    [[nodiscard]] core::client_options on_host(std::string_view host, core::client_options options);
-    [[nodiscard]] core::ws_server_config on_host(std::string_view host,
-                                                 core::ws_server_config config);
-    [[nodiscard]] core::ws_client_config on_host(std::string_view host,
-                                                 core::ws_client_config config);
+    template <std::derived_from<core::stream_options> Options>
+    [[nodiscard]] Options on_host(std::string_view host, Options options) {
+        options.environment = environment_of(host);
+        return options;
+    }
     /// The default options of all of them.
     class host_options;
     [[nodiscard]] host_options on_host(std::string_view host);
@@ -206,6 +206,8 @@ public:
 private:
     class impl;
 
+    [[nodiscard]] std::shared_ptr<runtime::environment> environment_of(std::string_view host);
+
     std::unique_ptr<impl> impl_;
 };
 
@@ -213,21 +215,16 @@ private:
 class simulation::host_options {
 public:
     // Meant to be passed where options are wanted.
-    operator core::server_options() const { return here<core::server_options>(); }
-    operator core::client_options() const { return here<core::client_options>(); }
-    operator core::ws_server_config() const { return here<core::ws_server_config>(); }
-    operator core::ws_client_config() const { return here<core::ws_client_config>(); }
-
-private:
-    friend class simulation;
-    explicit host_options(std::shared_ptr<runtime::environment> host) : host_(std::move(host)) {}
-
-    template <typename Options>
-    [[nodiscard]] Options here() const {
+    template <std::derived_from<core::stream_options> Options>
+    operator Options() const {
         Options options;
         options.environment = host_;
         return options;
     }
+
+private:
+    friend class simulation;
+    explicit host_options(std::shared_ptr<runtime::environment> host) : host_(std::move(host)) {}
 
     std::shared_ptr<runtime::environment> host_;
 };

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <network_system/export.h>
+#include <network_system/internal/build_checks.h>
+#include <network_system/utils/result_types.h>
 
 #include <array>
 #include <compare>
@@ -9,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace network_system {
 
@@ -30,6 +33,19 @@ public:
     /// socket there are none, see `unix_domain`: that kind becomes unspecified.
     endpoint(family kind, const address_bytes& bytes, std::uint16_t port,
              std::uint32_t scope_id = 0) noexcept;
+    /// A numeric address or "unix:/path", as `parse(host, port)` takes them, and for texts of the
+    /// program's own: where that fails the process aborts, as with `Result::value`.
+    endpoint(std::string_view host, std::uint16_t port);
+    /// The other way from `to_string`: "192.0.2.1:80", "[2001:db8::1]:80", "[fe80::1%3]:80" or
+    /// "unix:/path". Names are not resolved, here and below.
+    ///
+    /// Error: `invalid_argument`, with a message that says what is wrong with the text.
+    [[nodiscard]] static Result<endpoint> parse(std::string_view text);
+    /// The address alone, "192.0.2.1" or "2001:db8::1", with or without brackets. The zone of an
+    /// IPv6 address is the number of an interface. The port of "unix:/path" is 0.
+    ///
+    /// Error: as above.
+    [[nodiscard]] static Result<endpoint> parse(std::string_view host, std::uint16_t port);
     /// A Unix domain socket. "@name" is a name in Linux's abstract namespace; empty is a socket
     /// without a name, as most clients have. The path is not checked here.
     [[nodiscard]] static endpoint unix_domain(std::string path);

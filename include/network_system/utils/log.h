@@ -3,7 +3,9 @@
 #include <network_system/export.h>
 #include <network_system/utils/endpoint.h>
 
+#include <atomic>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -21,17 +23,17 @@ enum class log_level : int { trace, debug, info, warning, error, off };
 struct log_record {
     log_level level = log_level::info;
     /// The kind of object that writes: "messaging_server", "tls", ...
-    std::string_view component;
+    std::string_view component = {};
     /// The id that the application has given to the server or client; empty where there is none.
-    std::string_view object_id;
+    std::string_view object_id = {};
     /// Empty unless it is about one connection.
-    std::string_view session_id;
+    std::string_view session_id = {};
     /// The peer it is about, or null. A text is made of it only by who asks for one.
     const endpoint* peer = nullptr;
     /// What has happened. It may hold what a peer has said, with control characters in it.
-    std::string_view text;
+    std::string_view text = {};
     /// Why, where there is a code for it; not repeated in `text`.
-    std::error_code error;
+    std::error_code error = {};
 };
 
 /// Receives every line at or above the level. Called from I/O threads and from the caller's
@@ -39,9 +41,9 @@ struct log_record {
 /// line must not end a connection.
 using log_sink = std::function<void(const log_record& record)>;
 
-/// Replaces the sink for the process; an empty sink restores the default, which writes each record
-/// as one line to standard error. Lines already being written go to the sink that was set when they
-/// began. Thread-safe.
+/// Replaces the sink of the process, which gets the lines of everything without a `log_output`. An
+/// empty sink restores the default, which writes each record as one line to standard error. Lines
+/// already being written go to the sink that was set when they began. Thread-safe.
 NETWORK_SYSTEM_EXPORT void set_log_sink(log_sink sink);
 
 /// Sets the lowest level that is written; default `warning`. Thread-safe. A line below the level
@@ -53,6 +55,30 @@ NETWORK_SYSTEM_EXPORT void set_log_sink(log_sink sink);
 NETWORK_SYSTEM_EXPORT void set_log_level(log_level level) noexcept;
 
 [[nodiscard]] NETWORK_SYSTEM_EXPORT log_level get_log_level() noexcept;
+
+/// A sink with a level of its own: `core::lifecycle_options::log` gives it to servers, clients and
+/// sockets, which then write nothing to the process's sink. Several may share one.
+///
+/// Thread-safety: every member may be called from any thread, also while lines are written.
+class NETWORK_SYSTEM_EXPORT log_output {
+public:
+    /// An empty sink writes to standard error, as the process's default does. `level` is the lowest
+    /// that is written. Default `warning`.
+    explicit log_output(log_sink sink, log_level level = log_level::warning);
+    log_output(const log_output&) = delete;
+    log_output& operator=(const log_output&) = delete;
+    ~log_output();
+
+    void set_level(log_level level) noexcept { level_.store(level, std::memory_order_relaxed); }
+    [[nodiscard]] log_level level() const noexcept {
+        return level_.load(std::memory_order_relaxed);
+    }
+    [[nodiscard]] const log_sink& sink() const noexcept { return sink_; }
+
+private:
+    const log_sink sink_;
+    std::atomic<log_level> level_;
+};
 
 /// "trace", "debug", "info", "warning", "error" or "off".
 [[nodiscard]] NETWORK_SYSTEM_EXPORT std::string_view to_string(log_level level) noexcept;

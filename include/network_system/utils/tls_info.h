@@ -1,5 +1,7 @@
 #pragma once
 
+#include <network_system/internal/build_checks.h>
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -11,37 +13,37 @@ namespace network_system {
 /// What a certificate says.
 struct certificate_info {
     /// Names in the form of RFC 2253: "CN=example.org,O=Example".
-    std::string subject;
-    std::string issuer;
+    std::string subject = {};
+    std::string issuer = {};
     /// Subject alternative names: "DNS:example.org", "IP:192.0.2.1", "URI:…", "email:…".
-    std::vector<std::string> subject_alternative_names;
+    std::vector<std::string> subject_alternative_names = {};
     /// Hexadecimal.
-    std::string serial_number;
+    std::string serial_number = {};
     /// SHA-256 of the whole certificate, 64 lower-case hexadecimal digits: what
     /// `tls_config::pinned_certificates` takes, and `openssl x509 -fingerprint -sha256` prints.
-    std::string fingerprint;
-    std::chrono::system_clock::time_point not_before;
-    std::chrono::system_clock::time_point not_after;
+    std::string fingerprint = {};
+    std::chrono::system_clock::time_point not_before = {};
+    std::chrono::system_clock::time_point not_after = {};
 };
 
 /// What the TLS handshake of a connection agreed on.
 struct tls_info {
     /// "TLSv1.2" or "TLSv1.3".
-    std::string protocol;
+    std::string protocol = {};
     /// OpenSSL's name: "TLS_AES_256_GCM_SHA384".
-    std::string cipher;
+    std::string cipher = {};
     /// The session of an earlier connection was resumed.
     bool is_resumed = false;
     /// The name that the client asked for (SNI); empty when it named none.
-    std::string server_name;
+    std::string server_name = {};
     /// The protocol chosen with ALPN; empty when none was.
-    std::string application_protocol;
+    std::string application_protocol = {};
     /// The certificate status that the server has stapled (an OCSP response in DER): with
     /// `tls_config::request_ocsp` as it came, with `require_ocsp_staple` verified. Empty on resumed
     /// connections.
-    std::vector<std::uint8_t> ocsp_response;
+    std::vector<std::uint8_t> ocsp_response = {};
     /// The peer's certificate, if it sent one.
-    std::optional<certificate_info> peer;
+    std::optional<certificate_info> peer = {};
 };
 
 /// The counters of TLS handshakes. Each handshake is counted once: completed, or failed with one

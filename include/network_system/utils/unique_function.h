@@ -1,5 +1,7 @@
 #pragma once
 
+#include <network_system/internal/build_checks.h>
+
 #include <cstddef>
 #include <new>
 #include <type_traits>
@@ -35,7 +37,7 @@ class unique_function<R(Args...)> {
         static F& get(void* storage) { return *std::launder(static_cast<F*>(storage)); }
         static R call(void* storage, Args&&... args) {
             if constexpr (std::is_void_v<R>) {
-                get(storage)(std::forward<Args>(args)...);  // what it returns is dropped
+                static_cast<void>(get(storage)(std::forward<Args>(args)...));  // nobody asks
             } else {
                 return get(storage)(std::forward<Args>(args)...);
             }

@@ -213,13 +213,16 @@ pooled_callbacks::after_run pooled_callbacks::fetch() {
 }
 
 void pooled_callbacks::deliver(const callback_records::record& next, bool may_call) {
-    if (!may_call || has_thrown_ || !gate()->is_open()) {
+    if (!may_call || is_refused_ || !gate()->is_open()) {
         who_->count_unread(callback_records::is_message(next.what) ? 1 : 0);
         return;
     }
     call([&] {
         switch (next.what) {
-            case kind::open: engine_->on_open(who_); break;
+            case kind::open:
+                engine_->on_open(who_);
+                is_refused_ = !engine_->takes_callbacks();
+                break;
             case kind::text:
                 engine_->on_message(who_, session::message_kind::text, next.data);
                 break;
@@ -240,7 +243,7 @@ void pooled_callbacks::deliver(const callback_records::record& next, bool may_ca
 template <typename Callback>
 void pooled_callbacks::call(const Callback& callback) {
     if (const auto thrown = detail::run_user_code(callback)) {
-        has_thrown_ = true;
+        is_refused_ = true;
         engine_->on_callback_exception(*who_, thrown->text);
         end_session(who_);
     }

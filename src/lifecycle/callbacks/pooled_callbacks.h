@@ -124,7 +124,7 @@ private:
     bool is_pool_gone_ = false;
 
     callback_records delivering_;
-    bool has_thrown_ = false;
+    bool is_refused_ = false;
 };
 
 }  // namespace network_system::core

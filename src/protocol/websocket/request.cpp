@@ -243,7 +243,7 @@ Result<std::string> encode_accept(const handshake_request& request, std::string_
     return answer += "\r\n";
 }
 
-Result<std::string> encode_response(const http_response& response, bool is_head) {
+Result<std::string> encode_response(const http_response& response, strict_bool is_head) {
     if (response.status < 200 || response.status > 599) {
         return protocol::invalid_handshake(
             "a response has an HTTP status of 200 to 599, not status " +

@@ -80,7 +80,7 @@ VoidResult append_subprotocols(std::string& to, const std::vector<std::string>& 
 
 }  // namespace
 
-std::string host_header(std::string_view host, std::uint16_t port, bool is_secure) {
+std::string host_header(std::string_view host, std::uint16_t port, strict_bool is_secure) {
     const auto parsed = detail::host::parse(host);
     std::string text = parsed ? parsed.value().authority() : std::string(host);
     const unsigned default_port = is_secure ? 443 : 80;

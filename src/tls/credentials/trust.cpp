@@ -89,7 +89,8 @@ std::vector<trust_source> sources_of_system(std::string_view source) {
     return all;
 }
 
-Result<std::vector<trust_source>> sources_of(const tls_config& config, std::string_view source) {
+Result<std::vector<trust_source>> sources_of(const tls_config& config, std::string_view source,
+                                             const log_output* log) {
     std::vector<trust_source> all;
     if (config.ca_file.empty() && config.ca_path.empty() && config.ca_pem.empty()) {
         all = sources_of_system(source);
@@ -103,7 +104,7 @@ Result<std::vector<trust_source>> sources_of(const tls_config& config, std::stri
             return files.error();
         }
         if (files.value().empty()) {
-            detail::log(log_level::warning, {"tls", source},
+            detail::log(log_level::warning, {"tls", source, log},
                         "ca_path '{}' has no files named by openssl rehash", config.ca_path);
         }
         for (const hashed_file& each : files.value()) {
@@ -326,15 +327,16 @@ Result<std::shared_ptr<const tls_trust>> known_or_read(const std::vector<trust_s
 }  // namespace
 
 Result<std::shared_ptr<const tls_trust>> tls_trust::of(const tls_config& config,
-                                                       std::string_view source) {
-    const auto sources = sources_of(config, source);
+                                                       std::string_view source,
+                                                       const log_output* log) {
+    const auto sources = sources_of(config, source, log);
     if (!sources) {
         return sources.error();
     }
     std::vector<std::string> warnings;
     auto trust = known_or_read(sources.value(), source, warnings);
     for (const std::string& each : warnings) {
-        detail::log(log_level::warning, {"tls", source}, "{}", each);
+        detail::log(log_level::warning, {"tls", source, log}, "{}", each);
     }
     if (trust && config.crl_policy == core::crl_policy::require && !trust.value()->has_crls()) {
         return detail::failure(errc::invalid_argument,

@@ -3,6 +3,7 @@
 #include "tls/ptr.h"
 
 #include <network_system/core/tls_config.h>
+#include <network_system/utils/log.h>
 #include <network_system/utils/result_types.h>
 
 #include <openssl/x509.h>
@@ -23,11 +24,11 @@ public:
 
     /// What the configuration names, or, when it names nobody, whom the system trusts. Errors:
     /// `certificate_load_failed` (which file, and why), `invalid_argument` (CRLs are required, and
-    /// there are none).
+    /// there are none). `log` gets its lines; null: the process's sink.
     ///
     /// Thread-safety: any thread.
-    [[nodiscard]] static Result<std::shared_ptr<const tls_trust>> of(const tls_config& config,
-                                                                     std::string_view source);
+    [[nodiscard]] static Result<std::shared_ptr<const tls_trust>> of(
+        const tls_config& config, std::string_view source, const log_output* log = nullptr);
 
     [[nodiscard]] X509_STORE* authorities() const noexcept { return authorities_.get(); }
     /// SHA-256 of all that decides: equal digests, equal trust.

@@ -29,6 +29,7 @@ _DIFFERENT = [
     "ASIO_DISABLE_FENCED_BLOCK",
     "ASIO_USE_TS_EXECUTOR_AS_DEFAULT",
     "ASIO_NO_TS_EXECUTORS",
+    "ASIO_NO_TYPEID",
 ]
 # These hide names, or say what is the default; who sets them is not to be turned away.
 _EQUAL = [

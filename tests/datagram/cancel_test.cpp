@@ -1,0 +1,173 @@
+// Cancelling starts and receives of datagrams: whatever the moment, the handler runs once, and
+// `cancel` has said with what.
+#include "support/scripted_names.h"
+#include "udp/support.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <thread>
+
+namespace udp {
+namespace {
+
+using network_system::session::cancel_operation;
+using network_system::session::next_operation_id;
+using network_system::session::operation_id;
+using network_system::testing::scripted_name;
+
+constexpr int cancelled = static_cast<int>(errc::cancelled);
+constexpr int closed = static_cast<int>(errc::connection_closed);
+
+class UdpCancellation : public testing::Test {
+protected:
+    UdpCancellation() {
+        udp_server_options options;
+        options.datagrams.receiving = receive_mode::pull;
+        server = std::make_unique<messaging_udp_server>("server", options);
+        EXPECT_TRUE(is_ok(server->start_server(0)));
+    }
+
+    [[nodiscard]] auto note() {
+        return [this](const auto& result) { codes.add(result.is_ok() ? 0 : result.error().code); };
+    }
+    void send_one() const { peer.send(pattern(1), server->local_port()); }
+    raw_socket peer;
+    collector<int> codes;
+    const operation_id id = next_operation_id();
+    std::unique_ptr<messaging_udp_server> server;
+};
+
+TEST_F(UdpCancellation, OfAReceiveTakesNoDatagram) {
+    EXPECT_FALSE(server->cancel(id)) << "it has not begun";
+    ASSERT_TRUE(is_ok(server->receive_from(note(), id)));
+    EXPECT_TRUE(fails_with(server->receive_from(note(), id), errc::already_exists));
+    EXPECT_TRUE(server->cancel(id));
+    EXPECT_FALSE(server->cancel(id));
+    ASSERT_TRUE(codes.wait_for(1));
+    ASSERT_TRUE(is_ok(server->receive_from(note(), id)));
+    send_one();
+    ASSERT_TRUE(codes.wait_for(2));
+    EXPECT_EQ(codes.all(), (std::vector<int>{cancelled, 0}));
+    EXPECT_FALSE(server->cancel(id)) << "it has its datagram";
+}
+
+TEST_F(UdpCancellation, InTheHandlerOfAReceiveDoesNothing) {
+    collector<bool> pending;
+    ASSERT_TRUE(
+        is_ok(server->receive_from([&](const auto&) { pending.add(server->cancel(id)); }, id)));
+    send_one();
+    ASSERT_TRUE(pending.wait_for(1));
+    EXPECT_FALSE(pending.at(0));
+}
+
+TEST_F(UdpCancellation, IsForTheObjectsOwnOperations) {
+    messaging_udp_client client("client");
+    EXPECT_FALSE(client.cancel(id)) << "it was never started";
+    ASSERT_TRUE(is_ok(client.start_client("127.0.0.1", server->local_port())));
+    ASSERT_TRUE(is_ok(server->receive_from(note(), id)));
+    EXPECT_FALSE(client.cancel(id));
+    EXPECT_TRUE(server->cancel(id));
+    ASSERT_TRUE(codes.wait_for(1));
+}
+
+TEST_F(UdpCancellation, AfterTheStopOrTheEndOfTheObjectDoesNothing) {
+    ASSERT_TRUE(is_ok(server->receive_from(note(), id)));
+    EXPECT_TRUE(is_ok(server->stop_server()));
+    EXPECT_EQ(codes.all(), std::vector<int>{closed});
+    EXPECT_FALSE(server->cancel(id));
+    ASSERT_TRUE(is_ok(server->start_server(0)));
+    ASSERT_TRUE(is_ok(server->receive_from(note(), id)));
+    server.reset();
+    EXPECT_FALSE(cancel_operation(id));
+}
+
+TEST_F(UdpCancellation, RacesWithDatagrams) {
+    std::atomic<std::uint64_t> current{0};
+    std::atomic<std::size_t> was_cancelled{0};
+    std::atomic<bool> is_over{false};
+    std::thread canceller([&] {
+        while (!is_over) {
+            was_cancelled += server->cancel(operation_id{current.load()}) ? 1 : 0;
+        }
+    });
+    const std::size_t rounds = scaled(2'000);
+    for (std::size_t i = 0; i < rounds; ++i) {
+        send_one();
+        const auto next = next_operation_id();
+        ASSERT_TRUE(is_ok(server->receive_from(note(), next)));
+        current = static_cast<std::uint64_t>(next);
+        ASSERT_TRUE(codes.wait_for(i + 1));
+    }
+    is_over = true;
+    canceller.join();
+    std::size_t ended[2] = {0, 0};
+    for (const int each : codes.all()) {
+        ++ended[each == cancelled ? 1 : 0];
+    }
+    EXPECT_EQ(codes.size(), rounds);
+    EXPECT_EQ(ended[1], was_cancelled);
+    // Each datagram was given to one receive, or waits.
+    EXPECT_EQ(server->metrics().datagrams_received, ended[0]);
+}
+
+TEST_F(UdpCancellation, WhileTheServerIsStopped) {
+    const std::size_t rounds = scaled(100);
+    for (std::size_t i = 0; i < rounds; ++i) {
+        codes.clear();
+        const auto next = next_operation_id();
+        ASSERT_TRUE(is_ok(server->receive_from(note(), next)));
+        bool was_pending = false;
+        std::thread canceller([&] { was_pending = server->cancel(next); });
+        EXPECT_TRUE(is_ok(server->stop_server()));
+        canceller.join();
+        EXPECT_EQ(codes.all(), std::vector<int>{was_pending ? cancelled : closed});
+        ASSERT_TRUE(is_ok(server->start_server(0)));
+    }
+}
+
+TEST_F(UdpCancellation, OfAStartWhileTheNameResolves) {
+    scripted_name name("slow.test", {"127.0.0.1"});
+    name.hold();
+    messaging_udp_client client("client");
+    EXPECT_FALSE(client.cancel(id));
+    ASSERT_TRUE(is_ok(client.start_client(name.text(), 9, note(), id)));
+    name.wait_until_asked();
+    EXPECT_TRUE(client.cancel(id));
+    EXPECT_FALSE(client.cancel(id));
+    ASSERT_TRUE(codes.wait_for(1));
+    EXPECT_EQ(codes.at(0), cancelled);
+    name.let_go();
+    ASSERT_TRUE(is_ok(client.start_client("127.0.0.1", 9))) << "it is free for another start";
+    EXPECT_FALSE(client.cancel(id));
+    EXPECT_TRUE(client.is_running());
+    EXPECT_EQ(codes.size(), 1U);
+}
+
+TEST_F(UdpCancellation, RacesWithAStart) {
+    const std::size_t rounds = scaled(400);
+    for (std::size_t i = 0; i < rounds; ++i) {
+        messaging_udp_client client("client");
+        const auto next = next_operation_id();
+        bool was_pending = false;
+        std::atomic<bool> has_begun{false};
+        std::thread canceller([&] {
+            while (!has_begun) {}
+            for (std::size_t waits = 0; waits < i && codes.size() == 0; ++waits) {
+                std::this_thread::yield();
+            }
+            was_pending = client.cancel(next);
+        });
+        codes.clear();
+        ASSERT_TRUE(is_ok(client.start_client("127.0.0.1", 9, note(), next)));
+        has_begun = true;
+        canceller.join();
+        ASSERT_TRUE(codes.wait_for(1));
+        EXPECT_EQ(codes.all(), std::vector<int>{was_pending ? cancelled : 0});
+        EXPECT_EQ(client.is_running(), !was_pending);
+    }
+}
+
+}  // namespace
+}  // namespace udp
