@@ -63,7 +63,7 @@ public:
         return is_finished_.load(std::memory_order_acquire);
     }
     /// The session once connected, also after its end; null before.
-    [[nodiscard]] std::shared_ptr<session::stream_session> session() const;
+    [[nodiscard]] std::shared_ptr<session::message_connection> session() const;
     [[nodiscard]] const client_options& options() const noexcept { return options_; }
     /// The counters of this run.
     [[nodiscard]] client_metrics metrics() const;
@@ -72,8 +72,9 @@ protected:
     using session_ptr = session::session_ptr;
 
     // The callbacks of the application.
-    virtual void notify_connected() = 0;
-    virtual void notify_error(std::error_code reason) = 0;
+    virtual void notify_connected(const session_ptr& who) = 0;
+    /// `who` is null when there was no connection.
+    virtual void notify_error(const session_ptr& who, std::error_code reason) = 0;
     virtual void notify_disconnected(const session_ptr& who, std::error_code reason) = 0;
 
     /// What the end of a connection says about a new one, if lost connections are replaced. It was
@@ -94,7 +95,7 @@ protected:
 private:
     void begin();
     void connect();
-    [[nodiscard]] std::shared_ptr<session::stream_session> make_session_of(
+    [[nodiscard]] std::shared_ptr<session::message_connection> make_session_of(
         runtime::connect_outcome outcome);
     void on_connected(runtime::connect_outcome outcome);
     void on_no_connection(const runtime::connect_outcome& outcome);
@@ -145,7 +146,7 @@ private:
     detail::shared_counter failures_;
     detail::shared_counter session_errors_;
     mutable std::mutex session_mutex_;
-    std::shared_ptr<session::stream_session> session_;
+    std::shared_ptr<session::message_connection> session_;
     bool is_collected_ = true;
 };
 

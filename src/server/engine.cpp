@@ -131,15 +131,13 @@ bool server_engine::close_to_newcomers() {
 
 void server_engine::end_sessions(runtime::steady_time deadline) {
     for (const session_ptr& each : connections_.handshaking()) {
-        session::stream_session::of(*each).end_by(deadline);
+        session::message_connection::of(*each).end_by(deadline);
     }
-    sessions().for_each([&](const session_ptr& each) {
-        end_session(session::stream_session::of(*each), deadline);
-    });
+    sessions().for_each([&](const session_ptr& each) { end_session(each, deadline); });
 }
 
-void server_engine::end_session(session::stream_session& who, runtime::steady_time deadline) {
-    who.end_by(deadline);
+void server_engine::end_session(const session_ptr& who, runtime::steady_time deadline) {
+    session::message_connection::of(*who).end_by(deadline);
 }
 
 void server_engine::on_acceptor_closed() {
@@ -158,7 +156,7 @@ void server_engine::on_gone(const session_ptr& who, std::error_code reason,
     collect(totals, reason);
     topics_.remove(*who);
     give_back(who->remote_endpoint(), connections_.remove(who));
-    release_part(*session::stream_session::of(*who).where());
+    release_part(*session::message_connection::of(*who).where());
 }
 
 server_metrics server_engine::metrics() const {
@@ -180,7 +178,7 @@ server_metrics server_engine::metrics() const {
     return all;
 }
 
-Result<encoded_message> server_engine::encode_checked(ws_message_type type,
+Result<encoded_message> server_engine::encode_checked(message_kind type,
                                                       std::span<const std::uint8_t> data) {
     if (data.size() > options_.session.max_message_size) {
         return detail::failure(errc::message_too_large,
@@ -191,14 +189,14 @@ Result<encoded_message> server_engine::encode_checked(ws_message_type type,
     return encode(type, data);
 }
 
-Result<broadcast_result> server_engine::broadcast(ws_message_type type,
+Result<broadcast_result> server_engine::broadcast(message_kind type,
                                                   std::span<const std::uint8_t> data) {
     return encode_checked(type, data).map([&](const encoded_message& message) {
         return fan_out(*sessions().snapshot(), message);
     });
 }
 
-Result<broadcast_result> server_engine::publish(std::string_view topic, ws_message_type type,
+Result<broadcast_result> server_engine::publish(std::string_view topic, message_kind type,
                                                 std::span<const std::uint8_t> data,
                                                 const session::messaging_session* except) {
     return encode_checked(type, data).map([&](const encoded_message& message) {
@@ -214,7 +212,8 @@ VoidResult server_engine::subscribe(const session_ptr& who, std::string_view top
                                            max_topic_size),
                                name_);
     }
-    if (!sessions().find_session(who->id())) {
+    const auto* const own = who->implementation();
+    if (own == nullptr || !sessions().find_session(who->id())) {
         return detail::failure(errc::session_not_found,
                                fmt::format("session {} is not connected here", who->id()), name_);
     }
@@ -224,7 +223,7 @@ VoidResult server_engine::subscribe(const session_ptr& who, std::string_view top
                                            options_.max_subscriptions_per_session),
                                name_);
     }
-    if (session::stream_session::of(*who).is_gone()) {
+    if (own->is_gone()) {
         // Its subscriptions may have been removed just before this one was there.
         topics_.remove(*who);
         return detail::failure(errc::session_not_found,

@@ -12,7 +12,7 @@
 #include <network_system/core/accept_answer.h>
 #include <network_system/core/metrics.h>
 #include <network_system/core/session_manager.h>
-#include <network_system/session/ws_message.h>
+#include <network_system/session/message.h>
 #include <network_system/utils/typed_pointer.h>
 
 #include <string>
@@ -54,9 +54,9 @@ public:
     /// Those that are open.
     [[nodiscard]] const session_manager& sessions() const noexcept { return connections_.open(); }
     [[nodiscard]] server_metrics metrics() const;
-    [[nodiscard]] Result<broadcast_result> broadcast(ws_message_type type,
+    [[nodiscard]] Result<broadcast_result> broadcast(message_kind type,
                                                      std::span<const std::uint8_t> data);
-    [[nodiscard]] Result<broadcast_result> publish(std::string_view topic, ws_message_type type,
+    [[nodiscard]] Result<broadcast_result> publish(std::string_view topic, message_kind type,
                                                    std::span<const std::uint8_t> data,
                                                    const session::messaging_session* except);
     [[nodiscard]] VoidResult subscribe(const session::session_ptr& who, std::string_view topic);
@@ -77,9 +77,9 @@ protected:
         return connections_.how_came(who);
     }
     /// Begins the end of an open connection, which comes at the latest at `deadline`.
-    virtual void end_session(session::stream_session& who, runtime::steady_time deadline);
+    virtual void end_session(const session_ptr& who, runtime::steady_time deadline);
     /// What is sent for a message of the application's. Error: `invalid_argument`.
-    [[nodiscard]] virtual Result<encoded_message> encode(ws_message_type type,
+    [[nodiscard]] virtual Result<encoded_message> encode(message_kind type,
                                                          std::span<const std::uint8_t> data) = 0;
     /// Empty when every connection is accepted.
     [[nodiscard]] virtual const accept_callback& accept_filter() const noexcept = 0;
@@ -113,10 +113,10 @@ private:
                    typed_pointer user_data);
     void serve(const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
                const endpoint& client, verdict how, typed_pointer user_data);
-    [[nodiscard]] std::shared_ptr<session::stream_session> begin_session(
+    [[nodiscard]] std::shared_ptr<session::message_connection> begin_session(
         const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
         const endpoint& client, verdict how, typed_pointer user_data);
-    [[nodiscard]] Result<encoded_message> encode_checked(ws_message_type type,
+    [[nodiscard]] Result<encoded_message> encode_checked(message_kind type,
                                                          std::span<const std::uint8_t> data);
     /// Whether it was open to them.
     bool close_to_newcomers();

@@ -169,7 +169,7 @@ void server_engine::serve(const std::shared_ptr<runtime::loop>& where,
 }
 
 /// Once it is registered, nothing fails any more: its end gives its place back.
-std::shared_ptr<session::stream_session> server_engine::begin_session(
+std::shared_ptr<session::message_connection> server_engine::begin_session(
     const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
     const endpoint& client, verdict how, typed_pointer user_data) {
     session::session_setup setup;
@@ -177,10 +177,11 @@ std::shared_ptr<session::stream_session> server_engine::begin_session(
     setup.drain_timeout = options_.drain_timeout;
     setup.remote = client;
     auto created = make_session(where, std::move(socket), setup);
-    detail::log(log_level::debug, writer().about(created->id(), client), "accepted on {}",
-                created->local_endpoint());
-    created->set_user_data(std::move(user_data));
-    connections_.add(created, how);
+    const session_ptr who = created->session();
+    detail::log(log_level::debug, writer().about(who->id(), client), "accepted on {}",
+                who->local_endpoint());
+    who->set_user_data(std::move(user_data));
+    connections_.add(who, how);
     return created;
 }
 

@@ -124,7 +124,7 @@ topics::members topics::subscribers(std::string_view topic) const {
     return state.snapshot;
 }
 
-topics::members topics::publish(std::string_view topic, ws_message_type type,
+topics::members topics::publish(std::string_view topic, message_kind type,
                                 std::span<const std::uint8_t> data) const {
     if (listener_) {
         listener_->on_published(topic, type, data);

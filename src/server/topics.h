@@ -1,7 +1,7 @@
 #pragma once
 
+#include <network_system/session/message.h>
 #include <network_system/session/messaging_session.h>
-#include <network_system/session/ws_message.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -37,7 +37,7 @@ public:
     virtual void on_wanted(std::string_view topic) noexcept = 0;
     /// The topic has lost its last subscriber.
     virtual void on_unwanted(std::string_view topic) noexcept = 0;
-    virtual void on_published(std::string_view topic, ws_message_type type,
+    virtual void on_published(std::string_view topic, message_kind type,
                               std::span<const std::uint8_t> data) noexcept = 0;
 };
 
@@ -66,7 +66,7 @@ public:
     /// A snapshot, shared while nothing changes. Never null.
     [[nodiscard]] members subscribers(std::string_view topic) const;
     /// The same for a message that is published here, of which the listener is told.
-    [[nodiscard]] members publish(std::string_view topic, ws_message_type type,
+    [[nodiscard]] members publish(std::string_view topic, message_kind type,
                                   std::span<const std::uint8_t> data) const;
     /// Those that somebody subscribes to.
     [[nodiscard]] std::size_t topic_count() const;

@@ -49,12 +49,13 @@ ws_server_engine::ws_server_engine(const std::string& name, const ws_server_conf
     refuse_with({full.begin(), full.end()}, {rejected.begin(), rejected.end()});
 }
 
-std::shared_ptr<session::stream_session> ws_server_engine::new_session(
-    std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+std::shared_ptr<session::message_connection> ws_server_engine::new_session(
+    std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
     session::session_setup& setup) {
     setup.handshake_deadline = runtime::after(over->where()->now(), handshake_timeout_);
-    return std::make_shared<session::websocket_session>(std::move(over), std::move(host), setup,
-                                                        terms_);
+    const bool is_pooled = host.get() != this;
+    return std::make_shared<session::websocket_session>(std::move(over), std::move(host), *this,
+                                                        setup, terms_, is_pooled);
 }
 
 Result<encoded_message> ws_server_engine::encode(ws_message_type type,
@@ -62,13 +63,13 @@ Result<encoded_message> ws_server_engine::encode(ws_message_type type,
     return encode_with(session::message_encoder(websocket::role::server), type, data);
 }
 
-void ws_server_engine::end_session(session::stream_session& who, runtime::steady_time deadline) {
-    (void)session::websocket_session::of(who).close(ws_close_code::going_away, {});
-    who.end_by(deadline);
+void ws_server_engine::end_session(const session_ptr& who, runtime::steady_time deadline) {
+    (void)session::websocket_session::of(*who).close(ws_close_code::going_away, {});
+    server_engine::end_session(who, deadline);
 }
 
 void ws_server_engine::notify_error(std::error_code error) {
-    callbacks_->failed({}, error);
+    callbacks_->failed(nullptr, error);
 }
 
 bool ws_server_engine::is_served(std::string_view path) const {
@@ -167,6 +168,7 @@ void ws_server_engine::on_ws_message(const session_ptr& who, const connection_pt
                       message.is_text() ? "message or text message" : "message or binary message");
         return;
     }
+    callbacks_->received(from, data);
     callbacks_->message(from, message);
     if (message.is_text()) {
         callbacks_->text(from, message.text());
@@ -175,8 +177,11 @@ void ws_server_engine::on_ws_message(const session_ptr& who, const connection_pt
     }
 }
 
-void ws_server_engine::on_ping(const session_ptr& who, std::span<const std::uint8_t> payload) {
-    with_connection(who, [&](const connection_ptr& from) { callbacks_->pinged(from, payload); });
+void ws_server_engine::on_event(const session_ptr& who, std::uint32_t what,
+                                std::span<const std::uint8_t> data) {
+    if (what == ping_event) {
+        with_connection(who, [&](const connection_ptr& from) { callbacks_->pinged(from, data); });
+    }
 }
 
 void ws_server_engine::on_writable(const session_ptr& who) {
@@ -185,12 +190,14 @@ void ws_server_engine::on_writable(const session_ptr& who) {
 
 void ws_server_engine::on_closed(const session_ptr& who, std::error_code reason, bool was_open) {
     if (reason && reason != errc::handshake_rejected) {
-        callbacks_->failed(who->id(), reason);
+        with_connection(who, [&](const connection_ptr& it) { callbacks_->failed(it, reason); });
     }
     // The error callback may have destroyed the server.
     if (was_open && callbacks_->disconnected && gate()->is_open()) {
         const ws_closing closing(session::websocket_session::of(*who), reason);
-        callbacks_->disconnected(who->id(), closing.code, closing.reason);
+        with_connection(who, [&](const connection_ptr& it) {
+            callbacks_->disconnected(it, reason, closing.code, closing.reason);
+        });
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include "server/engine.h"
 #include "utils/counter.h"
+#include "websocket/host.h"
 #include "websocket/session.h"
 
 #include <network_system/core/messaging_ws_server.h>
@@ -15,23 +16,8 @@
 
 namespace network_system::core {
 
-/// The callbacks of a WebSocket server as they were when it started.
-struct ws_server_callbacks {
-    messaging_ws_server::connection_callback connected;
-    messaging_ws_server::disconnection_callback disconnected;
-    messaging_ws_server::message_callback message;
-    messaging_ws_server::text_callback text;
-    messaging_ws_server::binary_callback binary;
-    messaging_ws_server::binary_callback pinged;
-    messaging_ws_server::error_callback failed;
-    messaging_ws_server::connection_callback writable;
-    messaging_ws_server::handshake_callback handshake;
-    messaging_ws_server::http_callback http;
-    accept_callback accept;
-};
-
 /// One run of a WebSocket server.
-class ws_server_engine final : public server_engine {
+class ws_server_engine final : public server_engine, public session::websocket_host {
 public:
     static constexpr std::string_view component_name = "messaging_ws_server";
 
@@ -51,15 +37,15 @@ private:
         detail::shared_counter by_callback, path, unavailable, upgrade, size, timeout, request;
     };
 
-    [[nodiscard]] std::shared_ptr<session::stream_session> new_session(
-        std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+    [[nodiscard]] std::shared_ptr<session::message_connection> new_session(
+        std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
         session::session_setup& setup) override;
     [[nodiscard]] Result<encoded_message> encode(ws_message_type type,
                                                  std::span<const std::uint8_t> data) override;
     [[nodiscard]] const accept_callback& accept_filter() const noexcept override {
         return callbacks_->accept;
     }
-    void end_session(session::stream_session& who, runtime::steady_time deadline) override;
+    void end_session(const session_ptr& who, runtime::steady_time deadline) override;
     [[nodiscard]] std::string_view protocol() const noexcept override { return "WebSocket"; }
     void notify_error(std::error_code error) override;
 
@@ -80,7 +66,8 @@ private:
                     std::span<const std::uint8_t> data) override;
     void on_ws_message(const session_ptr& who, const connection_ptr& from,
                        session::message_kind kind, std::span<const std::uint8_t> data) override;
-    void on_ping(const session_ptr& who, std::span<const std::uint8_t> payload) override;
+    void on_event(const session_ptr& who, std::uint32_t what,
+                  std::span<const std::uint8_t> data) override;
     void on_writable(const session_ptr& who) override;
     void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;
     void on_gone(const session_ptr& who, std::error_code reason,
@@ -90,6 +77,7 @@ private:
     const std::chrono::milliseconds handshake_timeout_;
     const std::vector<std::string> paths_;
     const std::vector<std::string> subprotocols_;
+    // As they were when it started.
     const std::shared_ptr<const ws_server_callbacks> callbacks_;
     counters counters_;
 };

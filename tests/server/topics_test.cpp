@@ -21,9 +21,9 @@ class recording_listener final : public topics_listener {
 public:
     void on_wanted(std::string_view topic) noexcept override { record("+", topic); }
     void on_unwanted(std::string_view topic) noexcept override { record("-", topic); }
-    void on_published(std::string_view topic, ws_message_type type,
+    void on_published(std::string_view topic, message_kind type,
                       std::span<const std::uint8_t> data) noexcept override {
-        record(type == ws_message_type::text ? "text to " : "binary to ", topic);
+        record(type == message_kind::text ? "text to " : "binary to ", topic);
         published.emplace_back(data.begin(), data.end());
     }
     [[nodiscard]] std::vector<std::string> take() {
@@ -93,8 +93,8 @@ TEST_F(node_topics, tell_what_is_published_also_when_nobody_subscribes_here) {
     (void)listener->take();
     const std::string text = "hello";
     const std::span data(reinterpret_cast<const std::uint8_t*>(text.data()), text.size());
-    EXPECT_EQ(all.publish("news", ws_message_type::text, data)->size(), 1U);
-    EXPECT_EQ(all.publish("weather", ws_message_type::binary, data)->size(), 0U);
+    EXPECT_EQ(all.publish("news", message_kind::text, data)->size(), 1U);
+    EXPECT_EQ(all.publish("weather", message_kind::binary, data)->size(), 0U);
     EXPECT_EQ(listener->take(), (heard{"text to news", "binary to weather"}));
     EXPECT_EQ(listener->published.front(), "hello");
 }
