@@ -40,7 +40,7 @@ public:
         rejection_ = std::move(rejected);
     }
     /// Before the start: for the log.
-    void note_tls() noexcept { speaks_tls_ = true; }
+    void set_secure() noexcept { speaks_tls_ = true; }
     [[nodiscard]] VoidResult start(std::uint16_t port);
     [[nodiscard]] VoidResult start(listener&& taken);
     [[nodiscard]] Result<listener> share_listener();
