@@ -16,9 +16,13 @@ client_engine::client_engine(std::string name, const client_options& options,
                              std::shared_ptr<runtime::io_pool> pool,
                              std::shared_ptr<runtime::loop> where,
                              transport::transport_factory transports,
-                             std::shared_ptr<session_slot> connected)
-    : engine(std::move(name), std::move(pool), std::move(transports), options.session, options.log),
+                             std::shared_ptr<session_slot> connected,
+                             const std::optional<reconnect_settings>& reconnecting)
+    : engine(std::move(name), std::move(pool), std::move(transports), options.session, options),
       options_(options), connected_(std::move(connected)), loop_(std::move(where)) {
+    if (reconnecting) {
+        reconnecting_.emplace(*reconnecting);
+    }
     use_callback_pool(options_.callback_pool, options_.callback_queue_limit);
 }
 
@@ -50,9 +54,9 @@ void client_engine::begin() {
 
 void client_engine::connect() {
     is_open_ = false;
-    is_failure_noted_ = false;
+    is_failure_recorded_ = false;
     reconnects_ = false;
-    if (is_stop_requested_) {
+    if (is_stopping()) {
         on_connected({{}, {}, errc::connection_closed, {}, {}});
         return;
     }
@@ -105,35 +109,41 @@ void client_engine::on_no_connection(const runtime::connect_outcome& outcome) {
     settle_start();
     const auto failure = start_error(outcome.code, outcome.cause, outcome.text);
     detail::log_limited(detail::log_kind::not_connected, writer(), "{}", failure.message);
-    note_failure();
+    record_failure();
     if (!was_connected_) {
         is_finished_.store(true, std::memory_order_release);
         refuse_start(failure);
-        end_life(failure);
+        end_run(failure);
         return;
     }
-    reconnects_ = !is_stop_requested_ && reconnects_after(nullptr, false);
+    reconnects_ = reconnects_after(nullptr, false);
     is_finished_.store(!reconnects_, std::memory_order_release);
-    if (!is_stop_requested_) {
-        run_callback(*loop_, [&] { tell_failed(nullptr, outcome.code); });
+    if (!is_stopping()) {
+        run_callback(*loop_, [&] { notify_error(nullptr, outcome.code); });
     }
     if (reconnects_) {
         wait_and_reconnect();
     } else {
-        end_life(failure);
+        end_run(failure);
     }
 }
 
+bool client_engine::reconnects_after(const session_ptr& who, bool was_open) {
+    return reconnecting_ && was_connected_ && !is_stopping() &&
+           reconnecting_->failed(loop_->clock(), reconnect_advice_after(who, was_open));
+}
+
+/// Only with a reconnect_policy.
 void client_engine::wait_and_reconnect() {
-    if (is_stop_requested_) {
-        end_life(start_error({}));
+    if (is_stopping()) {
+        end_run(start_error({}));
         return;
     }
     if (!detail::insist([this] { pause_ = std::make_shared<runtime::pause>(loop_); })) {
-        end_life(start_error(errc::out_of_memory, {}, {}));
+        end_run(start_error(errc::out_of_memory, {}, {}));
         return;
     }
-    const auto pause = next_pause(loop_->random());
+    const auto pause = reconnecting_->next_pause(loop_->random());
     ++attempts_;
     detail::log_limited(detail::log_kind::reconnecting, writer(),
                         "reconnecting in {} ms (attempt {})", pause.count(), attempts_);
@@ -141,7 +151,7 @@ void client_engine::wait_and_reconnect() {
                   [keep = self(), this](runtime::pause::ending how) {
                       pause_.reset();
                       if (how == runtime::pause::ending::cancelled) {
-                          end_life(start_error({}));
+                          end_run(start_error({}));
                           return;
                       }
                       deadline_ = runtime::after(loop_->clock(), options_.connect_timeout);
@@ -149,10 +159,9 @@ void client_engine::wait_and_reconnect() {
                   });
 }
 
-void client_engine::end_life(const error_info& reason) {
+void client_engine::end_run(const error_info& reason) {
     is_finished_.store(true, std::memory_order_release);
-    detail::log(log_level::info, writer(), "ended");
-    finish(*loop_);
+    release_part(*loop_);
     // Unless it was given before.
     start_result_.give(detail::told_anyway(static_cast<errc>(reason.code), [&] { return reason; }));
 }
@@ -173,7 +182,7 @@ error_info client_engine::start_error(errc code, std::error_code cause,
 }
 
 error_info client_engine::start_error(std::error_code reason) const noexcept {
-    const bool is_ours = reason && reason.category() == error_category() && !is_stop_requested_;
+    const bool is_ours = reason && reason.category() == error_category() && !is_stopping();
     const errc code = is_ours ? static_cast<errc>(reason.value()) : errc::connection_closed;
     return detail::told_anyway(code, [&] {
         const auto failed = session();
@@ -189,21 +198,21 @@ void client_engine::settle_start() noexcept {
 }
 
 void client_engine::refuse_start(const error_info& failure) {
-    note_failure();
+    record_failure();
     if (const auto done = std::move(done_)) {
         run_callback(*loop_, [&] { done(failure); });
     }
 }
 
-void client_engine::note_failure() {
-    if (!is_open_ && !std::exchange(is_failure_noted_, true)) {
-        failures_.fetch_add(1, std::memory_order_relaxed);
+void client_engine::record_failure() {
+    if (!is_open_ && !std::exchange(is_failure_recorded_, true)) {
+        failures_.add();
     }
 }
 
-void client_engine::begin_stop() {
-    loop_->post([keep = self(), this] {
-        if (!is_stop_requested_.exchange(true) && !end().is_over()) {
+void client_engine::end_parts(runtime::steady_time deadline) {
+    loop_->post([keep = self(), this, deadline] {
+        if (!end().is_over()) {
             detail::log(log_level::info, writer(), "stop begun");
         }
         if (connector_) {
@@ -211,7 +220,7 @@ void client_engine::begin_stop() {
         } else if (pause_) {
             pause_->cancel();
         } else if (const auto current = session()) {
-            current->end_by(stop_deadline(options_.drain_timeout));
+            current->end_by(deadline);
         }
     });
 }
@@ -236,9 +245,9 @@ std::shared_ptr<session::message_connection> client_engine::session() const {
 
 client_metrics client_engine::metrics() const {
     client_metrics all;
-    all.connects = connects_.load(std::memory_order_relaxed);
-    all.connect_failures = failures_.load(std::memory_order_relaxed);
-    all.session_errors = session_errors_.load(std::memory_order_relaxed);
+    all.connects = connects_;
+    all.connect_failures = failures_;
+    all.session_errors = session_errors_;
     all.callback_exceptions = callback_exceptions();
     const std::lock_guard lock(session_mutex_);
     all.totals = collected();
@@ -261,10 +270,13 @@ void client_engine::on_open(const session_ptr& who) {
     is_open_ = true;
     was_connected_ = true;
     attempts_ = 0;
-    connects_.fetch_add(1, std::memory_order_relaxed);
+    connects_.add();
     detail::log_limited(detail::log_kind::connected,
                         writer().about(who->id(), who->remote_endpoint()), "connected");
-    tell_connected(who);
+    if (reconnecting_) {
+        reconnecting_->connected(loop_->clock());
+    }
+    notify_connected(who);
     // The connected callback may have destroyed the client.
     if (const auto done = std::move(done_); done && gate()->is_open()) {
         done(ok());
@@ -275,7 +287,7 @@ void client_engine::on_open(const session_ptr& who) {
 void client_engine::on_closed(const session_ptr& who, std::error_code reason, bool was_open) {
     connected_->clear(who.get());
     settle_start();
-    reconnects_ = was_connected_ && !is_stop_requested_ && reconnects_after(who, was_open);
+    reconnects_ = reconnects_after(who, was_open);
     is_finished_.store(!reconnects_, std::memory_order_release);
     // Still there when the connection never opened, or the connected callback threw.
     if (done_) {
@@ -283,10 +295,10 @@ void client_engine::on_closed(const session_ptr& who, std::error_code reason, bo
     }
     // Each callback may destroy the client.
     if (was_connected_ && reason && gate()->is_open()) {
-        tell_failed(who, reason);
+        notify_error(who, reason);
     }
     if (was_open && is_open_ && gate()->is_open()) {
-        tell_disconnected(who, reason);
+        notify_disconnected(who, reason);
     }
 }
 
@@ -302,9 +314,9 @@ void client_engine::on_gone(const session_ptr& who, std::error_code reason,
                         writer().about(who->id(), who->remote_endpoint()).because(reason), "{}",
                         is_open_ ? "disconnected" : "the connection ended before it was open");
     if (is_open_ && reason) {
-        session_errors_.fetch_add(1, std::memory_order_relaxed);
+        session_errors_.add();
     }
-    note_failure();
+    record_failure();
     if (!reconnects_) {
         is_finished_.store(true, std::memory_order_release);
     }
@@ -314,12 +326,12 @@ void client_engine::on_gone(const session_ptr& who, std::error_code reason,
         refuse_start(start_error(reason));
     }
     if (!reconnects_) {
-        end_life(start_error(reason));
+        end_run(start_error(reason));
     } else if (loop_->runs_here()) {
         wait_and_reconnect();
     } else if (!detail::insist(
                    [this] { loop_->post([keep = self(), this] { wait_and_reconnect(); }); })) {
-        end_life(start_error(errc::out_of_memory, {}, {}));
+        end_run(start_error(errc::out_of_memory, {}, {}));
     }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "client/reconnect_policy.h"
 #include "client/session_slot.h"
 #include "lifecycle/awaited.h"
 #include "lifecycle/engine.h"
@@ -20,14 +21,14 @@
 
 namespace network_system::core {
 
-/// One life of a client, from a start to the end of its connection, or of the last one if it makes
+/// One run of a client, from a start to the end of its connection, or of the last one if it makes
 /// new ones for those it loses. What connections speak is derived from it.
 ///
 ///     connecting --socket--> waiting for the peer's word --open--> connected --> ended
 ///         |  ^                       |                                |
 ///         |  |                       +-- error ---+    +-- error -----+
 ///         |  +------ time is up ---- pausing <----+----+
-///         |                             |         (only with reconnects_after)
+///         |                             |         (only with a reconnect_policy that wants it)
 ///         +-- error, stop (anywhere) ---+--------------------------------------> ended
 ///
 /// Thread-safety: the public members from any thread; the rest on the loop.
@@ -37,16 +38,16 @@ public:
 
     client_engine(std::string name, const client_options& options,
                   std::shared_ptr<runtime::io_pool> pool, std::shared_ptr<runtime::loop> where,
-                  transport::transport_factory transports, std::shared_ptr<session_slot> connected);
+                  transport::transport_factory transports, std::shared_ptr<session_slot> connected,
+                  const std::optional<reconnect_settings>& reconnecting = std::nullopt);
 
     /// Calls `done` exactly once, on the loop, unless the gate is closed first. Begins when
-    /// `former`, the client's life before (or null), is over: on a callback pool its last callbacks
+    /// `former`, the client's run before (or null), is over: on a callback pool its last callbacks
     /// may still be running, and those of a client never overlap. `already_exists`, with nothing
     /// begun, when the id names another operation; `done` is left intact then.
     [[nodiscard]] VoidResult start(const std::string& host, std::uint16_t port,
                                    start_callback& done, session::operation_id operation,
                                    std::shared_ptr<client_engine> former);
-    void begin_stop() override;
     /// The start, or what its connection has begun.
     bool cancel(session::operation_id operation);
     void on_cancelled(session::operation_id operation) noexcept;
@@ -56,7 +57,7 @@ public:
         return start_result_.wait_until(deadline);
     }
 
-    /// The last connection is gone, or never came to be: the next life may begin. True before the
+    /// The last connection is gone, or never came to be: the next run may begin. True before the
     /// callbacks that tell so, for these may want to connect again.
     [[nodiscard]] bool is_finished() const noexcept {
         return is_finished_.load(std::memory_order_acquire);
@@ -64,31 +65,25 @@ public:
     /// The session once connected, also after its end; null before.
     [[nodiscard]] std::shared_ptr<session::message_connection> session() const;
     [[nodiscard]] const client_options& options() const noexcept { return options_; }
-    /// The counters of this life.
+    /// The counters of this run.
     [[nodiscard]] client_metrics metrics() const;
 
 protected:
     using session_ptr = session::session_ptr;
 
-    [[nodiscard]] const runtime::loop& where() const noexcept { return *loop_; }
-
     // The callbacks of the application.
-    virtual void tell_connected(const session_ptr& who) = 0;
+    virtual void notify_connected(const session_ptr& who) = 0;
     /// `who` is null when there was no connection.
-    virtual void tell_failed(const session_ptr& who, std::error_code reason) = 0;
-    virtual void tell_disconnected(const session_ptr& who, std::error_code reason) = 0;
+    virtual void notify_error(const session_ptr& who, std::error_code reason) = 0;
+    virtual void notify_disconnected(const session_ptr& who, std::error_code reason) = 0;
 
-    /// Whether a new connection is made after this one, which was open or had not got as far (null:
-    /// not even a socket). Where callbacks run.
-    [[nodiscard]] virtual bool reconnects_after(const session_ptr& who, bool was_open) {
+    /// What the end of a connection says about a new one, if lost connections are replaced. It was
+    /// open or had not got as far (null: not even a socket). Where callbacks run.
+    [[nodiscard]] virtual reconnect_advice reconnect_advice_after(const session_ptr& who,
+                                                                  bool was_open) {
         (void)who;
         (void)was_open;
-        return false;
-    }
-    /// How long it waits before that. On the loop.
-    [[nodiscard]] virtual std::chrono::milliseconds next_pause(std::uint64_t random) {
-        (void)random;
-        return std::chrono::milliseconds{0};
+        return {};
     }
 
     void on_open(const session_ptr& who) override;
@@ -104,11 +99,15 @@ private:
         runtime::connect_outcome outcome);
     void on_connected(runtime::connect_outcome outcome);
     void on_no_connection(const runtime::connect_outcome& outcome);
+    /// Whether a new connection is made after this one.
+    [[nodiscard]] bool reconnects_after(const session_ptr& who, bool was_open);
     void wait_and_reconnect();
-    void end_life(const error_info& reason);
+    void end_run(const error_info& reason);
+    void end_parts(runtime::steady_time deadline) override;
+    void log_end() const noexcept override { detail::log(log_level::info, writer(), "ended"); }
     void settle_start() noexcept;
     void refuse_start(const error_info& failure);
-    void note_failure();
+    void record_failure();
     [[nodiscard]] error_info start_error(std::error_code reason) const noexcept;
     [[nodiscard]] error_info start_error(errc code, std::error_code cause,
                                          const std::string& text) const noexcept;
@@ -127,7 +126,6 @@ private:
     std::shared_ptr<client_engine> former_;
     std::shared_ptr<runtime::connector> connector_;
     std::shared_ptr<runtime::pause> pause_;
-    std::atomic<bool> is_stop_requested_{false};
     std::atomic<bool> is_cancelled_{false};
     awaited<std::monostate> start_result_;
     std::atomic<bool> is_finished_{false};
@@ -136,14 +134,17 @@ private:
 
     // Of the present attempt and its connection: on the loop, or where its callbacks run.
     bool is_open_ = false;
-    bool is_failure_noted_ = false;
+    bool is_failure_recorded_ = false;
     bool reconnects_ = false;
+    // Nothing: a connection that is lost is not replaced.
+    std::optional<reconnect_policy> reconnecting_;
     // Since the last connection that was open.
     unsigned attempts_ = 0;
 
-    std::atomic<std::uint64_t> connects_{0};
-    std::atomic<std::uint64_t> failures_{0};
-    std::atomic<std::uint64_t> session_errors_{0};
+    // A run's connections follow each other, but not all on one thread.
+    detail::shared_counter connects_;
+    detail::shared_counter failures_;
+    detail::shared_counter session_errors_;
     mutable std::mutex session_mutex_;
     std::shared_ptr<session::message_connection> session_;
     bool is_collected_ = true;

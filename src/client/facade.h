@@ -23,7 +23,7 @@
 
 namespace network_system::core {
 
-/// What the clients over streams have in common: the current (or last) life, and the callbacks for
+/// What the clients over streams have in common: the current (or last) run, and the callbacks for
 /// the next. `Engine` is a `client_engine`.
 ///
 /// Thread-safety: every member may be called from any thread.

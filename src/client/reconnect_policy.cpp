@@ -21,7 +21,11 @@ milliseconds sum(milliseconds one, milliseconds other) noexcept {
 
 }  // namespace
 
-bool reconnect_policy::failed(detail::steady_time now) noexcept {
+bool reconnect_policy::failed(detail::steady_time now, const reconnect_advice& advice) noexcept {
+    requested_ = advice.requested;
+    if (advice.is_final) {
+        return false;
+    }
     const auto since = std::exchange(connected_at_, std::nullopt);
     if (since && now >= detail::after(*since, settings_.stable_after)) {
         backoff_.reset();
@@ -30,8 +34,8 @@ bool reconnect_policy::failed(detail::steady_time now) noexcept {
     return settings_.max_attempts == 0 || attempts_++ < settings_.max_attempts;
 }
 
-milliseconds reconnect_policy::next_pause(
-    std::uint64_t random, const std::optional<requested_pause>& requested) noexcept {
+milliseconds reconnect_policy::next_pause(std::uint64_t random) noexcept {
+    const auto requested = std::exchange(requested_, std::nullopt);
     if (!requested) {
         return backoff_.next(random);
     }

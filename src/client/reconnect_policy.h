@@ -30,6 +30,13 @@ struct requested_pause {
     std::optional<std::chrono::milliseconds> most;
 };
 
+/// What the end of a connection, or of an attempt to make one, says about the next attempt.
+struct reconnect_advice {
+    /// There is to be none.
+    bool is_final = false;
+    std::optional<requested_pause> requested = std::nullopt;
+};
+
 /// Whether and when a client that has lost its connection makes a new one.
 ///
 /// Pauses are random up to a ceiling that grows with each attempt ("full jitter"). A connection
@@ -46,10 +53,10 @@ public:
     void connected(detail::steady_time now) noexcept { connected_at_ = now; }
     /// The connection is lost, or an attempt to make one has failed. Whether to make another
     /// attempt: after `next_pause`.
-    [[nodiscard]] bool failed(detail::steady_time now) noexcept;
+    [[nodiscard]] bool failed(detail::steady_time now,
+                              const reconnect_advice& advice = {}) noexcept;
     /// `random` is uniform over all 64-bit numbers.
-    [[nodiscard]] std::chrono::milliseconds next_pause(
-        std::uint64_t random, const std::optional<requested_pause>& requested = {}) noexcept;
+    [[nodiscard]] std::chrono::milliseconds next_pause(std::uint64_t random) noexcept;
 
 private:
     const reconnect_settings settings_;
@@ -58,6 +65,8 @@ private:
     std::optional<detail::steady_time> connected_at_;
     // Since the last stable connection.
     unsigned attempts_ = 0;
+    // Of the next pause only.
+    std::optional<requested_pause> requested_;
 };
 
 }  // namespace network_system::core

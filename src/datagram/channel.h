@@ -293,7 +293,7 @@ private:
         detail::counter undelivered, without_source;
         detail::counter stalls, refusals, truncated, kernel_drops, limited, unread, receive_errors;
         detail::counter send_calls, receive_calls;
-        std::atomic<std::uint64_t> rejected{0}, dropped{0};
+        detail::shared_counter rejected, dropped;
         std::atomic<bool> has_segmentation{false};
     } counters_;
 };

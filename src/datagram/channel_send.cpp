@@ -177,7 +177,7 @@ VoidResult datagram_channel::send_from_other_thread(const runtime::datagram_addr
 }
 
 void datagram_channel::record_full() {
-    counters_.rejected.fetch_add(1, std::memory_order_relaxed);
+    counters_.rejected.add();
     if (outbox_.record_refused() && !loop_->runs_here()) {
         // The queue may have drained meanwhile: look once from the loop, which sees all of it.
         loop_->post([keep = host_.keep_alive(), this] { loop_->mark_dirty(*this); });
@@ -214,7 +214,7 @@ void datagram_channel::drop_oldest(transport::datagram_queue& queue, std::size_t
         completions.reserve(completions.size() + queue.count());
     }
     while (queue.bytes() > most && !queue.empty()) {
-        counters_.dropped.fetch_add(1, std::memory_order_relaxed);
+        counters_.dropped.add();
         if (auto done = queue.pop()) {
             completions.push_back({std::move(done), failure_of(errc::message_superseded, "send")});
         }
@@ -338,7 +338,7 @@ void datagram_channel::publish_queued() noexcept {
 
 void datagram_channel::drop_queued() {
     detail::insist([this] { take_remote(); });
-    counters_.dropped.fetch_add(queue_.count(), std::memory_order_relaxed);
+    counters_.dropped.add(queue_.count());
     const bool has_room =
         detail::insist([this] { completions_.reserve(completions_.size() + queue_.count()); });
     while (!queue_.empty()) {
@@ -358,8 +358,8 @@ void datagram_channel::add_metrics(datagram_metrics& sum) const {
     sum.bytes_sent += own.bytes_sent;
     sum.datagrams_received += own.received;
     sum.bytes_received += own.bytes_received;
-    sum.sends_rejected += own.rejected.load(std::memory_order_relaxed);
-    sum.datagrams_dropped += own.dropped.load(std::memory_order_relaxed);
+    sum.sends_rejected += own.rejected;
+    sum.datagrams_dropped += own.dropped;
     sum.send_failures += own.failures;
     sum.failed_too_large += own.too_large;
     sum.failed_no_buffers += own.no_buffers;

@@ -25,7 +25,7 @@ VoidResult udp_client_engine::start(const std::string& host, std::uint16_t port,
             run_callback(*loop_, [&] { done(result); });
         }
         // The start is over, also for those who wait for the end.
-        release_one(*loop_);
+        release_part(*loop_);
         start_result_.give(std::move(result));
     };
     loop_->post(
@@ -66,8 +66,7 @@ void udp_client_engine::look_up(const std::shared_ptr<pending_target>& target, u
         return;
     }
     lookup->start(target->host, target->port,
-                  runtime::after(std::chrono::steady_clock::now(), options_.resolve_timeout),
-                  std::move(answer));
+                  runtime::after(loop_->clock(), options_.resolve_timeout), std::move(answer));
 }
 
 VoidResult udp_client_engine::try_addresses(pending_target& target,

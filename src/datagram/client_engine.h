@@ -10,7 +10,7 @@
 
 namespace network_system::core {
 
-/// One life of a UDP client.
+/// One run of a UDP client.
 ///
 ///     resolving --address, socket--> running --> ended
 ///         |                             |
@@ -26,7 +26,7 @@ public:
     udp_client_engine(std::string name, const udp_client_options& options,
                       std::shared_ptr<runtime::io_pool> pool, std::shared_ptr<runtime::loop> where,
                       std::shared_ptr<const datagram_callbacks> callbacks)
-        : datagram_engine(std::move(name), std::move(pool), std::move(callbacks), options.log),
+        : datagram_engine(std::move(name), std::move(pool), std::move(callbacks), options),
           options_(options), loop_(std::move(where)) {}
 
     [[nodiscard]] bool is_finished() const noexcept override {

@@ -4,7 +4,6 @@
 #include "utils/failure.h"
 #include "utils/host.h"
 #include "utils/log.h"
-#include "utils/on_exception.h"
 
 #include <fmt/format.h>
 
@@ -39,14 +38,13 @@ datagram_engine::channel_ptr datagram_engine::make_channel(
                                                        std::move(io), own);
 }
 
-std::shared_ptr<session::source_memory> datagram_engine::make_source_memory(runtime::loop& random) {
-    const std::uint64_t high = random.secret();
-    return std::make_shared<session::source_memory>(high << 32U | random.secret());
+std::shared_ptr<session::source_memory> datagram_engine::make_source_memory(runtime::loop& where) {
+    return std::make_shared<session::source_memory>(where.random());
 }
 
 void datagram_engine::adopt(channels opened) {
     channels_ = std::move(opened);
-    alive_.fetch_add(channels_.size());
+    add_parts(channels_.size());
     sockets_.store(&channels_, std::memory_order_release);
 }
 
@@ -63,17 +61,13 @@ void datagram_engine::watch(const channel_ptr& channel) {
         return;
     }
     detail::log(log_level::info, writer(), "UDP socket on {}", channel->local());
-    if (is_stopping_) {
+    if (is_stopping()) {
         channel->close();
     }
 }
 
-void datagram_engine::begin_stop() {
-    if (is_stopping_.exchange(true)) {
-        return;
-    }
-    // Not begun, for want of memory: it can be asked for again.
-    const detail::on_exception undo([this] { is_stopping_ = false; });
+/// Each channel drains for the time it was set up with.
+void datagram_engine::end_parts(runtime::steady_time) {
     detail::log(log_level::info, writer(), "stop begun");
     stop_starting();
     close_sockets();
@@ -86,15 +80,8 @@ void datagram_engine::close_sockets() {
 }
 
 void datagram_engine::give_up_start() noexcept {
-    is_stopping_ = true;
+    mark_stopping();
     detail::attempt_often([this] { close_sockets(); });
-}
-
-void datagram_engine::release_one(runtime::loop& where) noexcept {
-    if (alive_.fetch_sub(1) == 1) {
-        detail::log(log_level::info, writer(), "stopped");
-        finish(where);
-    }
 }
 
 /// On a loop of ours its own socket, else the one that gets all sends to the peer: they keep their
@@ -115,7 +102,7 @@ session::datagram_channel* datagram_engine::channel_for(const endpoint& to) cons
 VoidResult datagram_engine::send(const endpoint& to, std::span<const std::uint8_t> data,
                                  session::send_callback& done) {
     auto* const channel = channel_for(to);
-    if (channel == nullptr || is_stopping_) {
+    if (channel == nullptr || is_stopping()) {
         return detail::failure(not_running(), "there is no socket to send from", name());
     }
     return channel->send(to, data, done);
@@ -170,7 +157,7 @@ void datagram_engine::on_peer_expired(const endpoint& peer) {
 }
 
 void datagram_engine::on_callback_exception(std::string_view what) noexcept {
-    note_callback_exception();
+    record_callback_exception();
     detail::log_limited(detail::log_kind::thrown, writer(), "a callback threw: {}", what);
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "datagram/channel.h"
-#include "lifecycle/life.h"
 #include "lifecycle/options.h"
+#include "lifecycle/run.h"
 #include "session/unread_notice.h"
 
 #include <network_system/core/options.h>
@@ -25,11 +25,11 @@ namespace network_system::core {
 /// Of a server or a client, which uses those that it has.
 using datagram_callbacks = udp_server_callbacks;
 
-/// What UDP servers and clients share: channels, each on its loop, and one life from the start to
+/// What UDP servers and clients share: channels, each on its loop, and one run from the start to
 /// the end of the last of them.
 ///
 /// Thread-safety: the public members from any thread.
-class datagram_engine : public life,
+class datagram_engine : public run,
                         public session::datagram_host,
                         public std::enable_shared_from_this<datagram_engine> {
 public:
@@ -45,11 +45,10 @@ public:
         return engine->is_running() ? engine : nullptr;
     }
 
-    [[nodiscard]] bool is_running() const noexcept { return !is_stopping_ && !sockets().empty(); }
-    /// The next life may begin. True before the callbacks that tell of the end, which may want
+    [[nodiscard]] bool is_running() const noexcept { return !is_stopping() && !sockets().empty(); }
+    /// The next run may begin. True before the callbacks that tell of the end, which may want
     /// that.
     [[nodiscard]] virtual bool is_finished() const noexcept { return end().is_over(); }
-    void begin_stop() override;
 
     /// To the client's target when `to` is unspecified.
     [[nodiscard]] VoidResult send(const endpoint& to, std::span<const std::uint8_t> data,
@@ -61,10 +60,10 @@ public:
     /// Unspecified while there is no socket.
     [[nodiscard]] endpoint local() const;
 
-    [[nodiscard]] const std::string& name() const noexcept override { return life::name(); }
-    [[nodiscard]] detail::log_source writer() const noexcept override { return life::writer(); }
+    [[nodiscard]] const std::string& name() const noexcept override { return run::name(); }
+    [[nodiscard]] detail::log_source writer() const noexcept override { return run::writer(); }
     [[nodiscard]] const std::shared_ptr<runtime::callback_gate>& gate() const noexcept override {
-        return gate_;
+        return run::gate();
     }
     [[nodiscard]] std::shared_ptr<void> keep_alive() override { return shared_from_this(); }
 
@@ -74,28 +73,23 @@ protected:
 
     datagram_engine(std::string name, std::shared_ptr<runtime::io_pool> pool,
                     std::shared_ptr<const datagram_callbacks> callbacks,
-                    std::shared_ptr<log_output> log)
-        : life(std::move(name), std::move(pool), std::move(log)), callbacks_(std::move(callbacks)) {
-    }
+                    const lifecycle_options& options)
+        : run(std::move(name), std::move(pool), options), callbacks_(std::move(callbacks)) {}
 
     [[nodiscard]] channel_ptr make_channel(const std::shared_ptr<runtime::loop>& where,
                                            runtime::unique_socket socket,
                                            const session::datagram_setup& setup, readiness method);
     /// For sockets that answer from the address they were asked at.
     [[nodiscard]] static std::shared_ptr<session::source_memory> make_source_memory(
-        runtime::loop& random);
+        runtime::loop& where);
     /// The sockets from here on. They are not watched yet.
     void adopt(channels opened);
     [[nodiscard]] const channels& sockets() const noexcept;
     /// On the channel's loop. When the system refuses, the error callback tells.
     void watch(const channel_ptr& channel);
-    /// One of the things that keep the life going is gone; see `adopt`, and the constructor for the
-    /// first.
-    void release_one(runtime::loop& where) noexcept;
     /// Ends what is there of a start that has failed. Under the lock of the start: nothing is
     /// logged.
     void give_up_start() noexcept;
-    [[nodiscard]] bool is_stopping() const noexcept { return is_stopping_; }
     /// What ends besides the channels.
     virtual void stop_starting() {}
 
@@ -110,22 +104,15 @@ private:
     void on_new_peer(const endpoint& peer) override;
     void on_peer_expired(const endpoint& peer) override;
     void on_callback_exception(std::string_view what) noexcept override;
-    void on_channel_gone(runtime::loop& where) noexcept override { release_one(where); }
+    void on_channel_gone(runtime::loop& where) noexcept override { release_part(where); }
+    void end_parts(runtime::steady_time deadline) override;
+    void log_end() const noexcept override { detail::log(log_level::info, writer(), "stopped"); }
     void close_sockets();
 
-    [[nodiscard]] const std::shared_ptr<runtime::callback_gate>& callbacks_gate()
-        const noexcept override {
-        return gate_;
-    }
     [[nodiscard]] session::datagram_channel* channel_for(const endpoint& to) const;
 
-    const std::shared_ptr<runtime::callback_gate> gate_ =
-        std::make_shared<runtime::callback_gate>();
     const std::shared_ptr<const datagram_callbacks> callbacks_;
     session::unread_notice unread_notice_;
-    std::atomic<bool> is_stopping_{false};
-    // The start, and each channel.
-    std::atomic<std::size_t> alive_{1};
     // Null until they are there, and never changed then.
     std::atomic<const channels*> sockets_{nullptr};
     channels channels_;

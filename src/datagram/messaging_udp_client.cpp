@@ -141,7 +141,7 @@ private:
     }
 
     [[nodiscard]] detail::steady_time give_up_at() const {
-        return life::give_up_after(options_.resolve_timeout);
+        return run::give_up_after(options_.resolve_timeout);
     }
     [[nodiscard]] VoidResult no_answer(const char* what) const {
         return detail::failure(errc::connection_timeout,

@@ -94,7 +94,7 @@ void peer_table::on_deadline(runtime::steady_time now) {
         unlink(gone);
         const auto taken = peers_.extract(gone.first);
         size_.store(peers_.size(), std::memory_order_relaxed);
-        expired_.store(expired() + 1, std::memory_order_relaxed);
+        expired_.add();
         total_->fetch_sub(1, std::memory_order_relaxed);
         on_expired_(taken.key());
     }

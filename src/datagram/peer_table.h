@@ -2,6 +2,7 @@
 
 #include "os/datagram_socket.h"
 #include "runtime/loop.h"
+#include "utils/counter.h"
 #include "utils/endpoint_hash.h"
 
 #include <network_system/session/datagram_config.h>
@@ -43,9 +44,7 @@ public:
     [[nodiscard]] std::size_t size() const noexcept {
         return size_.load(std::memory_order_relaxed);
     }
-    [[nodiscard]] std::uint64_t expired() const noexcept {
-        return expired_.load(std::memory_order_relaxed);
-    }
+    [[nodiscard]] std::uint64_t expired() const noexcept { return expired_; }
 
 private:
     struct entry;
@@ -79,7 +78,7 @@ private:
     node* oldest_ = nullptr;
     node* newest_ = nullptr;
     std::atomic<std::size_t> size_{0};
-    std::atomic<std::uint64_t> expired_{0};
+    detail::counter expired_;
 };
 
 }  // namespace network_system::session

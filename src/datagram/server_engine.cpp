@@ -70,7 +70,7 @@ VoidResult udp_server_engine::start(std::uint16_t port) {
         opened.push_back(
             make_channel(each, std::move(socket).value(), setup, options_.readiness_method));
     }
-    // Before the channels are this life's: they keep it until they are closed, which is begun here.
+    // Before the channels are this run's: they keep it until they are closed, which is begun here.
     std::vector<unique_function<void()>> watching;
     for (const auto& each : opened) {
         watching.emplace_back([keep = shared_from_this(), this, each] { watch(each); });
@@ -85,8 +85,8 @@ VoidResult udp_server_engine::start(std::uint16_t port) {
     if (!are_watched) {
         give_up_start();
     }
-    // The start is over; what keeps this life going are the channels.
-    release_one(*pool().loops().front());
+    // The start is over; what keeps this run going are the channels.
+    release_part(*pool().loops().front());
     return are_watched ? ok() : VoidResult(detail::failure_without_words(errc::out_of_memory));
 }
 

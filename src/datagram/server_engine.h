@@ -6,7 +6,7 @@
 
 namespace network_system::core {
 
-/// One life of a UDP server: a socket on each of its loops, all of one port.
+/// One run of a UDP server: a socket on each of its loops, all of one port.
 class udp_server_engine final : public datagram_engine {
 public:
     static constexpr std::string_view component_name = "messaging_udp_server";
@@ -14,7 +14,7 @@ public:
     udp_server_engine(std::string name, const udp_server_options& options,
                       std::shared_ptr<runtime::io_pool> pool,
                       std::shared_ptr<const datagram_callbacks> callbacks)
-        : datagram_engine(std::move(name), std::move(pool), std::move(callbacks), options.log),
+        : datagram_engine(std::move(name), std::move(pool), std::move(callbacks), options),
           options_(options) {}
 
     [[nodiscard]] VoidResult start(std::uint16_t port);

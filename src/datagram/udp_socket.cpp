@@ -20,8 +20,8 @@ constexpr const char* udp_source = "udp_socket";
 class udp_socket::impl final : public core::datagram_engine {
 public:
     impl(std::shared_ptr<runtime::io_pool> where,
-         std::shared_ptr<core::datagram_callbacks> callbacks, std::shared_ptr<log_output> log)
-        : datagram_engine(udp_source, std::move(where), callbacks, std::move(log)),
+         std::shared_ptr<core::datagram_callbacks> callbacks, const udp_socket_options& options)
+        : datagram_engine(udp_source, std::move(where), callbacks, options),
           callbacks_(std::move(callbacks)) {}
 
     /// Apart from the constructor, because the channel refers to its host.
@@ -52,7 +52,7 @@ public:
             adopt({channel_});
             const auto& where = pool().loops().front();
             where->post([keep = shared_from_this(), this] { watch(channel_); });
-            release_one(*where);
+            release_part(*where);
             return ok();
         });
     }
@@ -116,7 +116,7 @@ Result<std::unique_ptr<udp_socket>> udp_socket::make(asio::io_context& context,
     return detail::within_memory([&]() -> Result<std::unique_ptr<udp_socket>> {
         auto made = std::make_shared<impl>(
             std::make_shared<runtime::io_pool>(context, core::to_runtime(options.readiness_method)),
-            std::make_shared<core::datagram_callbacks>(), options.log);
+            std::make_shared<core::datagram_callbacks>(), options);
         made->make_socket(runtime::unique_socket(handle), options);
         return std::unique_ptr<udp_socket>(new udp_socket(std::move(made)));
     });

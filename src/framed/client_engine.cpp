@@ -12,15 +12,15 @@ std::shared_ptr<session::message_connection> framed_client_engine::new_session(
     return std::make_shared<session::framed_session>(std::move(over), std::move(host), setup);
 }
 
-void framed_client_engine::tell_connected(const session_ptr& who) {
+void framed_client_engine::notify_connected(const session_ptr& who) {
     callbacks_->connected(who);
 }
 
-void framed_client_engine::tell_failed(const session_ptr& who, std::error_code reason) {
+void framed_client_engine::notify_error(const session_ptr& who, std::error_code reason) {
     callbacks_->failed(who, reason);
 }
 
-void framed_client_engine::tell_disconnected(const session_ptr& who, std::error_code reason) {
+void framed_client_engine::notify_disconnected(const session_ptr& who, std::error_code reason) {
     callbacks_->disconnected(who, reason);
 }
 
@@ -29,7 +29,7 @@ void framed_client_engine::on_message(const session_ptr& who, session::message_k
     if (callbacks_->received) {
         callbacks_->received(who, data);
     } else {
-        note_unread(who, "receive");
+        record_unread(who, "receive");
     }
 }
 
@@ -38,7 +38,7 @@ void framed_client_engine::on_request(const session_ptr& who, std::span<const st
     if (callbacks_->requested) {
         callbacks_->requested(who, data, call);
     } else {
-        note_unread(who, "request");
+        record_unread(who, "request");
         message_host::on_request(who, data, call);
     }
 }

@@ -12,7 +12,7 @@
 
 namespace network_system::core {
 
-/// One life of a client whose connection speaks one of the framings.
+/// One run of a client whose connection speaks one of the framings.
 class framed_client_engine final : public client_engine {
 public:
     static constexpr std::string_view component_name = "messaging_client";
@@ -32,9 +32,9 @@ private:
     [[nodiscard]] std::shared_ptr<session::message_connection> new_session(
         std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
         session::session_setup& setup) override;
-    void tell_connected(const session_ptr& who) override;
-    void tell_failed(const session_ptr& who, std::error_code reason) override;
-    void tell_disconnected(const session_ptr& who, std::error_code reason) override;
+    void notify_connected(const session_ptr& who) override;
+    void notify_error(const session_ptr& who, std::error_code reason) override;
+    void notify_disconnected(const session_ptr& who, std::error_code reason) override;
 
     void on_message(const session_ptr& who, session::message_kind kind,
                     std::span<const std::uint8_t> data) override;

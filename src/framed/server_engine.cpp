@@ -45,7 +45,7 @@ std::string_view framed_server_engine::protocol() const noexcept {
     return {};
 }
 
-void framed_server_engine::tell_error(std::error_code error) {
+void framed_server_engine::notify_error(std::error_code error) {
     callbacks_->failed(nullptr, error);
 }
 
@@ -60,7 +60,7 @@ void framed_server_engine::on_message(const session_ptr& who, session::message_k
     if (callbacks_->received) {
         callbacks_->received(who, data);
     } else {
-        note_unread(who, "receive");
+        record_unread(who, "receive");
     }
 }
 
@@ -69,7 +69,7 @@ void framed_server_engine::on_request(const session_ptr& who, std::span<const st
     if (callbacks_->requested) {
         callbacks_->requested(who, data, call);
     } else {
-        note_unread(who, "request");
+        record_unread(who, "request");
         message_host::on_request(who, data, call);
     }
 }

@@ -11,7 +11,7 @@
 
 namespace network_system::core {
 
-/// One life of a server whose connections speak one of the framings.
+/// One run of a server whose connections speak one of the framings.
 class framed_server_engine final : public server_engine {
 public:
     static constexpr std::string_view component_name = "messaging_server";
@@ -28,11 +28,11 @@ private:
         session::session_setup& setup) override;
     [[nodiscard]] Result<encoded_message> encode(message_kind type,
                                                  std::span<const std::uint8_t> data) override;
-    [[nodiscard]] const accept_callback& judge() const noexcept override {
+    [[nodiscard]] const accept_callback& accept_filter() const noexcept override {
         return callbacks_->accept;
     }
     [[nodiscard]] std::string_view protocol() const noexcept override;
-    void tell_error(std::error_code error) override;
+    void notify_error(std::error_code error) override;
 
     void on_open(const session_ptr& who) override;
     void on_message(const session_ptr& who, session::message_kind kind,

@@ -36,7 +36,7 @@ private:
         if (received) {
             received(data);
         } else {
-            note_unread(who);
+            record_unread(who);
         }
     }
 };

@@ -10,12 +10,12 @@ namespace network_system::core {
 using std::chrono::milliseconds;
 
 bool engine::may_block() const noexcept {
-    return life::may_block() && !(callback_pool_ && callback_pool_->dispatcher->pool().runs_here());
+    return run::may_block() && !(callback_pool_ && callback_pool_->dispatcher->pool().runs_here());
 }
 
 void engine::wait_for_end() const {
     if (!callback_pool_) {
-        life::wait_for_end();
+        run::wait_for_end();
     }
     // A pool that is stopped meanwhile does not say so.
     while (has_running_callbacks() && !end().wait_until(give_up_after(milliseconds{0}))) {}
@@ -44,7 +44,7 @@ void engine::use_callback_pool(std::shared_ptr<thread_pool_interface> workers,
 
 void engine::collect(const session::session_metrics& gone, std::error_code reason) {
     if (reason) {
-        failed_sessions_.fetch_add(1, std::memory_order_relaxed);
+        failed_sessions_.add();
     }
     const std::lock_guard lock(totals_mutex_);
     add(totals_, gone);
@@ -56,12 +56,12 @@ session::session_metrics engine::collected() const {
 }
 
 void engine::on_callback_exception(const session::connection& who, std::string_view what) noexcept {
-    note_callback_exception();
+    record_callback_exception();
     detail::log_limited(detail::log_kind::thrown, writer().about(who.id(), who.remote_endpoint()),
                         "a callback threw, closing the connection: {}", what);
 }
 
-void engine::note_unread(const session::session_ptr& who, std::string_view missing) {
+void engine::record_unread(const session::session_ptr& who, std::string_view missing) {
     session::message_connection::of(*who).count_unread(1);
     unread_notice_.tell(writer().about(who->id(), who->remote_endpoint()), missing);
 }

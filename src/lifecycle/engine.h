@@ -1,8 +1,8 @@
 #pragma once
 
 #include "lifecycle/callbacks/pooled_callbacks.h"
-#include "lifecycle/life.h"
 #include "lifecycle/options.h"
+#include "lifecycle/run.h"
 #include "os/native_socket.h"
 #include "runtime/environment.h"
 #include "session/message_connection.h"
@@ -14,7 +14,6 @@
 #include <network_system/core/options.h>
 #include <network_system/utils/result_types.h>
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -24,27 +23,23 @@
 
 namespace network_system::core {
 
-/// What servers and clients share: the loops they run on, the session factory and the counters of
-/// the sessions that are gone. One engine lives from one start to the end of its last connection.
-class engine : public session::message_host, public life {
+/// What servers and clients over streams share: the session factory and the counters of the
+/// sessions that are gone. One engine is one run.
+class engine : public run, public session::message_host {
 public:
     engine(std::string name, std::shared_ptr<runtime::io_pool> pool,
            transport::transport_factory transports, const session_config& config,
-           std::shared_ptr<log_output> log)
-        : life(std::move(name), std::move(pool), std::move(log)),
+           const lifecycle_options& options)
+        : run(std::move(name), std::move(pool), options), message_host(run::gate()),
           transports_(std::move(transports)),
           config_(std::make_shared<const session_config>(config)) {}
 
-    /// When a stop that begins now has to be over, whatever the peers do.
-    [[nodiscard]] runtime::steady_time stop_deadline(
-        std::chrono::milliseconds drain_timeout) const {
-        return runtime::after(pool_->loops().front()->clock(), drain_timeout);
-    }
+    using run::gate;
     /// Nor may a thread that runs the callback pool wait.
     [[nodiscard]] bool may_block() const noexcept override;
     /// The network of the loops.
     [[nodiscard]] runtime::network& net() const noexcept { return pool_->loops().front()->net(); }
-    [[nodiscard]] detail::log_source writer() const noexcept override { return life::writer(); }
+    [[nodiscard]] detail::log_source writer() const noexcept override { return run::writer(); }
 
 protected:
     [[nodiscard]] std::shared_ptr<session::message_connection> make_session(
@@ -67,15 +62,11 @@ protected:
     void on_callback_exception(const session::connection& who,
                                std::string_view what) noexcept override;
 
-    /// A message, or a request, for which there is no callback: it is counted as unread, and the
-    /// first one is told.
-    void note_unread(const session::session_ptr& who, std::string_view missing);
+    /// Counts a message, or a request, for which there is no callback as unread, and logs the first
+    /// one.
+    void record_unread(const session::session_ptr& who, std::string_view missing);
 
 private:
-    [[nodiscard]] const std::shared_ptr<runtime::callback_gate>& callbacks_gate()
-        const noexcept override {
-        return gate();
-    }
     [[nodiscard]] std::shared_ptr<void> keep_alive() override { return shared_from_this(); }
     /// A callback pool that is stopped has no end to wait for.
     void wait_for_end() const override;
@@ -88,7 +79,7 @@ private:
     std::shared_ptr<const session_config> config_;
     mutable std::mutex totals_mutex_;
     session::session_metrics totals_;
-    std::atomic<std::uint64_t> failed_sessions_{0};
+    detail::shared_counter failed_sessions_;
     session::unread_notice unread_notice_;
 };
 

@@ -51,8 +51,8 @@ template <typename Facade, typename Call>
     return detail::within_memory(call);
 }
 
-/// Waits until a life is over, if there is one.
-[[nodiscard]] inline VoidResult wait_for_end_of(const life* one, std::string_view id) {
+/// Waits until a run is over, if there is one.
+[[nodiscard]] inline VoidResult wait_for_end_of(const run* one, std::string_view id) {
     if (one != nullptr && !one->may_block()) {
         return detail::failure(errc::would_block, "wait_for_stop on an I/O thread", id);
     }
@@ -62,15 +62,15 @@ template <typename Facade, typename Call>
     return ok();
 }
 
-/// What a facade has: its current (or last) life, and the callbacks for the next. `Engine` is a
-/// `life` with `is_running`, `is_finished` and the `options` it was started with.
+/// What a facade has: its current (or last) run, and the callbacks for the next. `Engine` is a
+/// `run` with `is_running`, `is_finished` and the `options` it was started with.
 ///
 /// Thread-safety: every member may be called from any thread.
 template <typename Engine, typename Callbacks>
 class facade {
 public:
     /// `not_started`: what calls fail with that need a running engine. `owns_pool`: nobody else
-    /// uses the pool of a life, which ends with it.
+    /// uses the pool of a run, which ends with it.
     facade(std::string id, Callbacks&& callbacks, errc not_started, bool owns_pool)
         : id_(std::move(id)), not_started_(not_started), owns_pool_(owns_pool),
           callbacks_(std::make_shared<Callbacks>(std::move(callbacks))) {
@@ -93,7 +93,7 @@ public:
         auto current = engine();
         return current && current->is_running() ? current : nullptr;
     }
-    /// In a forked child, of what its parent has started: see life::is_left_behind.
+    /// In a forked child, of what its parent has started: see run::is_left_behind.
     [[nodiscard]] bool is_left_behind() const {
         return is_of_another_process(made_in_, mutex_,
                                      [this] { return engine_ && engine_->is_left_behind(); });
@@ -129,8 +129,8 @@ public:
             }
             const auto& options = current->options();
             const bool is_over = current->stop(
-                options.drain_timeout, options.io_context == nullptr ? life::driven_by::own_threads
-                                                                     : life::driven_by::others);
+                options.drain_timeout, options.io_context == nullptr ? run::driven_by::own_threads
+                                                                     : run::driven_by::others);
             if (owns_pool_) {
                 current->pool().stop();
             }
@@ -166,7 +166,7 @@ public:
         });
     }
 
-    /// Begins the next life, which `make(callbacks)` makes and starts, unless the last one is not
+    /// Begins the next run, which `make(callbacks)` makes and starts, unless the last one is not
     /// over: then `refusal(engine)`.
     template <typename Refusal, typename Make>
     Result<std::shared_ptr<Engine>> begin(const Refusal& refusal, const Make& make) {

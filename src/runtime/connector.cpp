@@ -60,16 +60,12 @@ void connector::start(const std::string& host, std::uint16_t port, steady_time d
     done_ = std::move(done);
     deadline_ = deadline;
     state_ = state::resolving;
-    loop_->deadlines().set(*this, deadline_);
-    // Whoever waits for an answer gets it when the loop goes away, too.
-    loop_->sockets().add_waiting(*this);
-    is_waiting_ = true;
     or_fail([&] {
         host_ = host;
-        question_ = loop_->net().resolve(loop_, host, port,
-                                         [self = shared_from_this()](resolve_result result) {
-                                             self->on_resolved(std::move(result));
-                                         });
+        lookup_ = std::make_shared<name_lookup>(loop_);
+        lookup_->start(host, port, deadline_, [self = shared_from_this()](lookup_outcome found) {
+            self->on_resolved(std::move(found));
+        });
     });
 }
 
@@ -84,19 +80,19 @@ void connector::or_fail(const Work& work) {
     }
 }
 
-void connector::on_resolved(resolve_result result) {
-    or_fail([&] { connect_to(std::move(result)); });
+void connector::on_resolved(lookup_outcome found) {
+    or_fail([&] { connect_to(std::move(found)); });
 }
 
-void connector::connect_to(resolve_result result) {
+void connector::connect_to(lookup_outcome found) {
     if (state_ != state::resolving) {
-        return;  // cancelled or timed out meanwhile
+        return;  // cancelled meanwhile
     }
-    if (result.endpoints.empty()) {
-        fail(errc::resolve_failed, {}, std::move(result.error));
+    if (found.addresses.empty()) {
+        fail(found.code, {}, std::move(found.text));
         return;
     }
-    addresses_ = std::move(result.endpoints);
+    addresses_ = std::move(found.addresses);
     if (!keep_reachable_addresses()) {
         fail(errc::connection_failed, {},
              fmt::format("no address of it can be reached from the local address {}",
@@ -105,6 +101,9 @@ void connector::connect_to(resolve_result result) {
     }
     addresses_ = interleave_families(std::move(addresses_));
     state_ = state::racing;
+    // Whoever waits for an answer gets it when the loop goes away, too.
+    loop_->sockets().add_waiting(*this);
+    is_waiting_ = true;
     try_next();
 }
 
@@ -137,7 +136,7 @@ void connector::try_next() {
 /// False when it failed at once.
 bool connector::begin_attempt(const endpoint& peer) {
     if (attempts_.size() == max_attempts) {
-        note_silence(*attempts_.front());
+        record_silence(*attempts_.front());
         drop(*attempts_.front());
     }
     unique_socket socket;
@@ -218,19 +217,17 @@ void connector::on_deadline(steady_time now) {
 }
 
 void connector::meet_deadline(steady_time now) {
-    if (state_ == state::resolving) {
-        fail(errc::connection_timeout, {}, "the name did not resolve in time");
-    } else if (now < deadline_) {
+    if (now < deadline_) {
         try_next();
     } else {
         for (const auto& silent : attempts_) {
-            note_silence(*silent);
+            record_silence(*silent);
         }
         fail(errc::connection_timeout, {}, describe_failures());
     }
 }
 
-void connector::note_silence(const attempt& which) {
+void connector::record_silence(const attempt& which) {
     failures_.push_back({which.peer(), errc::connection_timeout, {}});
 }
 
@@ -296,7 +293,9 @@ void connector::fail(errc code, std::error_code cause, std::string text) {
 
 void connector::finish(connect_outcome outcome) {
     state_ = state::done;
-    withdraw(std::exchange(question_, nullptr));
+    if (const auto lookup = std::exchange(lookup_, nullptr)) {
+        lookup->cancel();
+    }
     stop_waiting();
     deadline_wheel::cancel(*this);
     while (!attempts_.empty()) {

@@ -2,7 +2,7 @@
 
 #include "os/native_socket.h"
 #include "runtime/loop.h"
-#include "runtime/resolver.h"
+#include "runtime/name_lookup.h"
 
 #include <network_system/utils/error_codes.h>
 
@@ -40,8 +40,8 @@ struct connect_outcome {
 /// nobody listens at the target and the socket has got the target's port. It is reset, which leaves
 /// the port to whoever wants to listen there.
 ///
-/// Thread-safety: none; used on the loop's executor. Answers exactly once, never from inside
-/// `start`.
+/// Thread-safety: none; used on the loop's executor. Answers exactly once; from inside
+/// `start` only when there is no memory to begin.
 ///
 /// Object lifetimes: its owner keeps it until it has answered.
 class connector final : public std::enable_shared_from_this<connector>,
@@ -89,8 +89,8 @@ private:
     /// Runs what the connecting goes on by. If memory runs out in it, it has failed.
     template <typename Work>
     void or_fail(const Work& work);
-    void on_resolved(resolve_result result);
-    void connect_to(resolve_result result);
+    void on_resolved(lookup_outcome found);
+    void connect_to(lookup_outcome found);
     void end_attempt(attempt& which);
     void meet_deadline(steady_time now);
     /// False when no address is left.
@@ -101,7 +101,7 @@ private:
     void on_attempt_ready(attempt& which);
     /// Takes a connected socket, unless it is its own peer; false then.
     [[nodiscard]] bool accept(unique_socket socket, const endpoint& peer);
-    void note_silence(const attempt& which);
+    void record_silence(const attempt& which);
     void drop(attempt& which);
     void stop_waiting() noexcept;
     void fail(errc code, std::error_code cause, std::string text);
@@ -109,7 +109,7 @@ private:
     void finish(connect_outcome outcome);
     [[nodiscard]] std::string describe_failures() const;
 
-    // As a watch without a socket it is only told that the loop goes away.
+    // As a watch without a socket it is only told that the loop goes away, while it connects.
     void on_ready(interest) override {}
     void on_loop_shutdown() override;
     void on_deadline(steady_time now) override;
@@ -119,7 +119,7 @@ private:
     handler done_;
     std::string host_;
     steady_time deadline_{};
-    std::shared_ptr<name_question> question_;
+    std::shared_ptr<name_lookup> lookup_;
     std::vector<endpoint> addresses_;
     std::size_t next_address_ = 0;
     std::vector<std::shared_ptr<attempt>> attempts_;

@@ -61,7 +61,7 @@ public:
             runner->run();
             forget_runner(*made);
             runner.reset();
-            note_done(*made);
+            record_done(*made);
         });
         threads_.splice(threads_.end(), added);
         return made;
@@ -106,7 +106,7 @@ private:
         const std::lock_guard lock(mutex_);
         which.runner.reset();
     }
-    void note_done(io_thread& which) {
+    void record_done(io_thread& which) {
         const std::lock_guard lock(mutex_);
         which.is_done = true;
         done_.notify_all();

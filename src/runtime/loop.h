@@ -128,9 +128,9 @@ public:
     [[nodiscard]] steady_time clock() const noexcept { return time_.now(); }
     /// The date of this moment. Any thread.
     [[nodiscard]] wall_time wall_clock() const noexcept { return time_.wall(); }
+    /// See time_source. Any thread.
     [[nodiscard]] std::uint64_t random() noexcept { return time_.random(); }
-    /// See time_source::secret. Any thread.
-    [[nodiscard]] std::uint32_t secret() noexcept { return time_.secret(); }
+    [[nodiscard]] std::uint32_t random_word() noexcept { return time_.random_word(); }
     /// Scratch memory for reads; its contents last until the next read on this loop.
     [[nodiscard]] std::span<std::uint8_t> read_buffer() noexcept;
     /// The same for those who need more than one socket's worth: at least `size` bytes, apart from

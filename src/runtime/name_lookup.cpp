@@ -13,10 +13,10 @@ void name_lookup::start(const std::string& host, std::uint16_t port, steady_time
     is_waiting_ = true;
     loop_->deadlines().set(*this, deadline);
     const bool is_asked = detail::contain([&] {
-        question_ =
-            resolve(loop_, host, port, [self = shared_from_this(), this](resolve_result result) {
-                on_resolved(std::move(result));
-            });
+        question_ = loop_->net().resolve(loop_, host, port,
+                                         [self = shared_from_this(), this](resolve_result result) {
+                                             on_resolved(std::move(result));
+                                         });
     });
     if (!is_asked) {
         finish({{}, errc::out_of_memory, {}});
@@ -30,7 +30,7 @@ void name_lookup::on_resolved(resolve_result result) {
 }
 
 void name_lookup::on_deadline(steady_time) {
-    finish({{}, errc::connection_timeout, "the name was not resolved in time"});
+    finish({{}, errc::connection_timeout, "the name did not resolve in time"});
 }
 
 void name_lookup::on_loop_shutdown() {

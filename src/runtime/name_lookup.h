@@ -20,7 +20,7 @@ struct lookup_outcome {
     std::string text;
 };
 
-/// Resolves a name within a time.
+/// Resolves a name within a time, by the loop's network.
 ///
 /// Thread-safety: none; used on the loop's executor. Answers exactly once; from inside `start` only
 /// when there is no memory for the question.

@@ -147,10 +147,12 @@ public:
 
 protected:
     // For pollers that io_watch does not know.
-    static void note_handle(io_watch& watch, socket_handle handle) noexcept {
+    static void record_handle(io_watch& watch, socket_handle handle) noexcept {
         watch.handle_ = handle;
     }
-    static void note_interest(io_watch& watch, interest wanted) noexcept { watch.wanted_ = wanted; }
+    static void record_interest(io_watch& watch, interest wanted) noexcept {
+        watch.wanted_ = wanted;
+    }
 
     watch_list watches_;
 };

@@ -140,10 +140,10 @@ public:
         try {
             detail::make_thread([this, question] { run(question); }).detach();
         } catch (const std::bad_alloc&) {
-            note_no_thread();
+            record_no_thread();
             throw;
         } catch (const std::system_error& failure) {
-            note_no_thread();
+            record_no_thread();
             answer(question, {{}, std::string("no thread to resolve on: ") + failure.what()});
         }
     }
@@ -185,7 +185,7 @@ private:
         question_ptr question_;
     };
 
-    void note_no_thread() {
+    void record_no_thread() {
         const std::lock_guard lock(mutex_);
         --running_;
     }

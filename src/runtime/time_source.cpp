@@ -4,7 +4,6 @@
 #include "utils/random.h"
 
 #include <array>
-#include <random>
 #include <type_traits>
 
 namespace network_system::runtime {
@@ -17,21 +16,11 @@ public:
     wall_time wall() noexcept override { return std::chrono::system_clock::now(); }
 
     std::uint64_t random() noexcept override {
-        const auto seeded = [] {
-            std::uint64_t seed = 0;
-            detail::fill_random({reinterpret_cast<std::uint8_t*>(&seed), sizeof seed});
-            return std::mt19937_64(seed);
-        };
-        thread_local std::mt19937_64 generator = seeded();
-        thread_local detail::origin seeded_in;
-        if (!seeded_in.is_here()) {
-            generator = seeded();
-            seeded_in.renew();
-        }
-        return generator();
+        const std::uint64_t high = random_word();
+        return high << 32U | random_word();
     }
 
-    std::uint32_t secret() noexcept override {
+    std::uint32_t random_word() noexcept override {
         // By the page: a system call for each would cost more than what it is for.
         thread_local std::array<std::uint32_t, 256> batch;
         thread_local std::size_t used = batch.size();

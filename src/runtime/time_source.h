@@ -18,15 +18,19 @@ public:
     [[nodiscard]] virtual steady_time now() noexcept = 0;
     /// The date, for what says until when it is valid. May be set back. Any thread.
     [[nodiscard]] virtual wall_time wall() noexcept = 0;
+    /// Uniform over all values, and such that nobody can foresee it, unless time is virtual. Any
+    /// thread.
     [[nodiscard]] virtual std::uint64_t random() noexcept = 0;
-    /// Uniform over all values, and such that nobody can foresee it. Any thread.
-    [[nodiscard]] virtual std::uint32_t secret() noexcept = 0;
+    /// The same where 32 bits are enough.
+    [[nodiscard]] virtual std::uint32_t random_word() noexcept {
+        return static_cast<std::uint32_t>(random());
+    }
 
 protected:
     ~time_source() = default;
 };
 
-/// The machine's clock and a per-thread generator seeded by the operating system.
+/// The machine's clock, and random numbers of the operating system's.
 [[nodiscard]] time_source& system_time_source() noexcept;
 
 }  // namespace network_system::runtime

@@ -1,6 +1,5 @@
 #include "server/engine.h"
 
-#include "utils/contain.h"
 #include "utils/failure.h"
 #include "utils/log.h"
 #include "utils/on_exception.h"
@@ -21,25 +20,22 @@ std::size_t accept_queue_of(const server_options& options) noexcept {
     return options.backlog > 0 ? static_cast<std::size_t>(options.backlog) + 1 : of_the_system + 1;
 }
 
-/// Peers choose their addresses. Nothing is drawn where nothing is counted.
+/// Nothing is drawn where nothing is counted: a simulation replays what is drawn.
 std::uint64_t key_of_addresses(const runtime::io_pool& pool, const server_options& options) {
-    if (options.max_connections_per_address == 0) {
-        return 0;
-    }
-    runtime::loop& source = *pool.loops().front();
-    const std::uint64_t high = source.secret();
-    return high << 32U | source.secret();
+    return options.max_connections_per_address == 0 ? 0 : pool.loops().front()->random();
 }
 
 }  // namespace
 
 server_engine::server_engine(std::string name, const server_options& options,
                              std::shared_ptr<runtime::io_pool> pool,
-                             transport::transport_factory transports)
-    : engine(std::move(name), std::move(pool), std::move(transports), options.session, options.log),
-      options_(options), sessions_(0, options.session),
-      topics_(options.max_subscriptions_per_session), proxies_(options.proxy_protocol),
-      per_address_(0, detail::keyed_endpoint_hash(key_of_addresses(*pool_, options))) {
+                             transport::transport_factory transports, std::size_t told)
+    : engine(std::move(name), std::move(pool), std::move(transports), options.session, options),
+      options_(options), admission_({options.max_connections, options.max_connections_per_address,
+                                     options.address_prefix_v6, told},
+                                    key_of_addresses(*pool_, options)),
+      connections_(options.session), topics_(options.max_subscriptions_per_session),
+      proxies_(options.proxy_protocol) {
     use_callback_pool(options_.callback_pool, options_.callback_queue_limit);
 }
 
@@ -55,7 +51,7 @@ VoidResult server_engine::start(listener&& taken) {
 
 Result<listener> server_engine::share_listener() {
     const std::lock_guard lock(listening_mutex_);
-    return is_stopping_ || has_stopped_accepting_
+    return is_stopping() || has_stopped_accepting_
                ? detail::failure(errc::server_not_started, "the server does not listen any more",
                                  name_)
                : listening_.share(name_);
@@ -81,16 +77,9 @@ VoidResult server_engine::start(listening_socket listening) {
     return ok();
 }
 
-void server_engine::begin_stop() {
-    auto not_stopping = runtime::steady_time{};
-    const auto deadline = stop_deadline(options_.drain_timeout);
-    if (!ends_by_.compare_exchange_strong(not_stopping, deadline)) {
-        return;
-    }
-    is_stopping_ = true;
-    // Not begun, for want of memory: it can be asked for again.
-    const detail::on_exception undo([&] { ends_by_ = not_stopping; });
-    detail::log(log_level::info, writer(), "stop begun, of {} sessions", sessions_.session_count());
+void server_engine::end_parts(runtime::steady_time deadline) {
+    detail::log(log_level::info, writer(), "stop begun, of {} sessions",
+                sessions().session_count());
     end_sessions(deadline);
     std::size_t waiting = 0;
     bool has_stopped_accepting = false;
@@ -104,7 +93,7 @@ void server_engine::begin_stop() {
         acceptor_->close_when_empty(waiting, deadline);
         if (has_stopped_accepting) {
             proxies_.cancel_all();
-            release_one(*first);
+            release_part(*first);
         }
     });
 }
@@ -124,140 +113,65 @@ void server_engine::stop_accepting() {
 
 bool server_engine::close_to_newcomers() {
     const std::lock_guard lock(listening_mutex_);
-    if (is_stopping_ || std::exchange(has_stopped_accepting_, true)) {
+    if (is_stopping() || std::exchange(has_stopped_accepting_, true)) {
         return false;
     }
     // In place of the acceptor, until the stop: a server without connections lives on.
-    alive_.fetch_add(1);
+    add_parts();
     const detail::on_exception undo([this] {
-        alive_.fetch_sub(1);
+        withdraw_part();
         has_stopped_accepting_ = false;
     });
-    pool_->loops().front()->post([keep = self(), this, waiting = close_listener(),
-                                  deadline = stop_deadline(options_.drain_timeout)] {
-        acceptor_->close_when_empty(waiting, deadline);
-    });
+    pool_->loops().front()->post(
+        [keep = self(), this, waiting = close_listener(), deadline = stop_deadline()] {
+            acceptor_->close_when_empty(waiting, deadline);
+        });
     return true;
 }
 
 void server_engine::end_sessions(runtime::steady_time deadline) {
-    sessions_.for_each([&](const session_ptr& each) {
-        if (auto* const own = each->implementation()) {
-            own->end_by(deadline);
-        }
-    });
+    for (const session_ptr& each : connections_.handshaking()) {
+        session::message_connection::of(*each).end_by(deadline);
+    }
+    sessions().for_each([&](const session_ptr& each) { end_session(each, deadline); });
+}
+
+void server_engine::end_session(const session_ptr& who, runtime::steady_time deadline) {
+    session::message_connection::of(*who).end_by(deadline);
 }
 
 void server_engine::on_acceptor_closed() {
-    if (is_stopping_) {
+    if (is_stopping()) {
         proxies_.cancel_all();
     }
-    release_one(*pool_->loops().front());
+    release_part(*pool_->loops().front());
 }
 
-void server_engine::release_one(runtime::loop& where) {
-    if (alive_.fetch_sub(1) == 1) {
-        detail::log(log_level::info, writer(), "stopped after {} connections",
-                    accepted_.load(std::memory_order_relaxed));
-        finish(where);
-    }
-}
-
-void server_engine::hand_over(runtime::unique_socket socket, const endpoint& client, standing as,
-                              typed_pointer user_data) {
-    alive_.fetch_add(1);
-    const detail::on_exception undo([this] { alive_.fetch_sub(1); });
-    const auto& where = pool_->next_loop();
-    if (where->runs_here()) {
-        serve(where, std::move(socket), client, as, std::move(user_data));
-        return;
-    }
-    where->post([keep = self(), this, where, client, as, taken = std::move(socket),
-                 data = std::move(user_data)]() mutable {
-        serve(where, std::move(taken), client, as, std::move(data));
-    });
-}
-
-void server_engine::serve(const std::shared_ptr<runtime::loop>& where,
-                          runtime::unique_socket socket, const endpoint& peer, standing as,
-                          typed_pointer user_data) {
-    const bool is_served = detail::contain([&] {
-        const auto created =
-            begin_session(where, std::move(socket), peer, as, std::move(user_data));
-        created->start();
-        if (is_stopping_) {
-            // The stop may have looked at the connections just before this one was among them.
-            created->end_by(ends_by_);
-        }
-    });
-    if (!is_served) {
-        refused_.fetch_add(1, std::memory_order_relaxed);
-        give_back(peer, as);
-        release_one(*where);
-    }
-}
-
-/// Once it is entered, nothing fails any more: its end gives its place back.
-std::shared_ptr<session::message_connection> server_engine::begin_session(
-    const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
-    const endpoint& peer, standing as, typed_pointer user_data) {
-    session::session_setup setup;
-    setup.role = session::session_role::server;
-    setup.drain_timeout = options_.drain_timeout;
-    setup.remote = peer;
-    auto created = make_session(where, std::move(socket), setup);
-    const session_ptr who = created->session();
-    detail::log(log_level::debug, writer().about(who->id(), peer), "accepted on {}",
-                who->local_endpoint());
-    who->set_user_data(std::move(user_data));
-    enter(who, as);
-    return created;
-}
-
-void server_engine::give_back(const endpoint& peer, standing as) noexcept {
-    if (as == standing::admitted) {
-        forget(peer);
-    }
-}
-
-void server_engine::enter(const session_ptr& who, standing) {
-    register_session(who);
-}
-
-void server_engine::register_session(const session_ptr& who) {
-    // Unlimited, and the id is new.
-    if (!sessions_.add_session(who)) {
-        throw std::bad_alloc();
-    }
-}
-
-server_engine::standing server_engine::leave(const session_ptr& who) noexcept {
-    (void)sessions_.remove_session(who->id());
-    return standing::admitted;
+void server_engine::log_end() const noexcept {
+    detail::log(log_level::info, writer(), "stopped after {} connections", admission_.accepted());
 }
 
 void server_engine::on_gone(const session_ptr& who, std::error_code reason,
                             const session::session_metrics& totals) noexcept {
     collect(totals, reason);
-    topics_.forget(*who);
-    if (leave(who) == standing::admitted) {
-        forget(who->remote_endpoint());
-    }
-    release_one(*session::message_connection::of(*who).where());
+    topics_.remove(*who);
+    give_back(who->remote_endpoint(), connections_.remove(who));
+    release_part(*session::message_connection::of(*who).where());
 }
 
 server_metrics server_engine::metrics() const {
     server_metrics all;
-    all.connections_accepted = accepted_.load(std::memory_order_relaxed);
-    all.connections_refused = refused_.load(std::memory_order_relaxed);
-    all.connections_rejected = rejected_.load(std::memory_order_relaxed);
-    all.accept_errors = accept_errors_.load(std::memory_order_relaxed);
-    all.proxy_errors = proxy_errors_.load(std::memory_order_relaxed);
+    admission_.add_to(all);
+    all.accept_errors = accept_errors_;
+    all.proxy_errors = proxy_errors_;
     all.session_errors = failed_sessions();
     all.callback_exceptions = callback_exceptions();
     all.topics = topics_.topic_count();
     all.totals = collected();
-    sessions_.for_each([&](const session_ptr& each) {
+    for (const session_ptr& each : connections_.handshaking()) {
+        add(all.totals, each->metrics());
+    }
+    sessions().for_each([&](const session_ptr& each) {
         add(all.totals, each->metrics());
         ++all.connections_active;
     });
@@ -278,7 +192,7 @@ Result<encoded_message> server_engine::encode_checked(message_kind type,
 Result<broadcast_result> server_engine::broadcast(message_kind type,
                                                   std::span<const std::uint8_t> data) {
     return encode_checked(type, data).map([&](const encoded_message& message) {
-        return fan_out(*sessions_.snapshot(), message);
+        return fan_out(*sessions().snapshot(), message);
     });
 }
 
@@ -286,7 +200,7 @@ Result<broadcast_result> server_engine::publish(std::string_view topic, message_
                                                 std::span<const std::uint8_t> data,
                                                 const session::messaging_session* except) {
     return encode_checked(type, data).map([&](const encoded_message& message) {
-        return fan_out(*topics_.subscribers(topic), message, topic, except);
+        return fan_out(*topics_.publish(topic, type, data), message, topic, except);
     });
 }
 
@@ -299,19 +213,19 @@ VoidResult server_engine::subscribe(const session_ptr& who, std::string_view top
                                name_);
     }
     const auto* const own = who->implementation();
-    if (own == nullptr || !sessions_.find_session(who->id())) {
+    if (own == nullptr || !sessions().find_session(who->id())) {
         return detail::failure(errc::session_not_found,
                                fmt::format("session {} is not connected here", who->id()), name_);
     }
-    if (topics_.subscribe(who, topic) == topic_registry::outcome::over_limit) {
+    if (topics_.subscribe(who, topic) == topics::outcome::over_limit) {
         return detail::failure(errc::rate_limited,
                                fmt::format("session {} has {} subscriptions, the limit", who->id(),
                                            options_.max_subscriptions_per_session),
                                name_);
     }
     if (own->is_gone()) {
-        // It may have been forgotten just before it was entered.
-        topics_.forget(*who);
+        // Its subscriptions may have been removed just before this one was there.
+        topics_.remove(*who);
         return detail::failure(errc::session_not_found,
                                fmt::format("session {} is gone", who->id()), name_);
     }
@@ -319,7 +233,7 @@ VoidResult server_engine::subscribe(const session_ptr& who, std::string_view top
 }
 
 VoidResult server_engine::unsubscribe(const session_ptr& who, std::string_view topic) {
-    if (!who || topics_.unsubscribe(who, topic) == topic_registry::outcome::unchanged) {
+    if (!who || topics_.unsubscribe(who, topic) == topics::outcome::unchanged) {
         return detail::failure(errc::session_not_found,
                                fmt::format("no subscription of the session to '{}'", topic), name_);
     }

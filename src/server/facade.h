@@ -21,7 +21,7 @@ public:
     server_facade(std::string id, Callbacks&& callbacks)
         : base(std::move(id), std::move(callbacks), errc::server_not_started, true) {}
 
-    /// Starts the next life on `where`, a port or a listener. `make(pool, transports, callbacks)`
+    /// Starts the next run on `where`, a port or a listener. `make(pool, transports, callbacks)`
     /// makes its engine; `security` is null for plain TCP.
     template <typename Where, typename Make>
     VoidResult start(const server_options& options, stream_security* security, Where&& where,
@@ -53,7 +53,7 @@ public:
                 next = make(std::move(pool).value(), std::move(transports).value(), callbacks);
                 if (security != nullptr) {
                     next->refuse_with(security->refusal(), security->refusal());
-                    next->note_tls();
+                    next->set_secure();
                 }
                 const auto started = next->start(std::forward<Where>(where));
                 return started ? Result<std::shared_ptr<Engine>>(next) : started.error();

@@ -106,7 +106,7 @@ protected:
         : source_(source), log_(std::move(log)) {}
 
     /// A message for which there is no callback.
-    void note_unread(const session::session_ptr& who) {
+    void record_unread(const session::session_ptr& who) {
         session::message_connection::of(*who).count_unread(1);
         unread_notice_.tell(writer(), "receive");
     }

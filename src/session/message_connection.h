@@ -175,7 +175,10 @@ protected:
     }
     void keep_self() override { self_ = session(); }
     void release_self() override { loop().retire(std::move(self_)); }
-    void tell_open() override { host().on_open(self_); }
+    void tell_open() override {
+        host().on_established(self_);
+        host().on_open(self_);
+    }
     void tell_closed(std::error_code reason) override {
         host().on_closed(self_, reason, is_open());
     }

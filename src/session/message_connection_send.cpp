@@ -79,7 +79,7 @@ void message_connection::on_announced() {
 }
 
 websocket::masking_key message_connection::next_key() const noexcept {
-    return encoder_.is_masked() ? std::bit_cast<websocket::masking_key>(loop().secret())
+    return encoder_.is_masked() ? std::bit_cast<websocket::masking_key>(loop().random_word())
                                 : websocket::masking_key{};
 }
 

@@ -22,6 +22,8 @@ public:
         return std::static_pointer_cast<message_host>(connection_host::shared_from_this());
     }
 
+    /// The session is open, and `on_open` follows. Bookkeeping only, always on the session's loop.
+    virtual void on_established(const session_ptr&) {}
     virtual void on_open(const session_ptr& who) = 0;
     /// Whether on_open took the session. If not, the host ends it, and only its end may follow.
     [[nodiscard]] virtual bool takes_callbacks() const noexcept { return true; }

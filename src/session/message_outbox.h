@@ -60,14 +60,12 @@ public:
         sent_.store(own.messages_written(), std::memory_order_relaxed);
     }
     void count_dropped(std::uint64_t more) noexcept { dropped_.add(more); }
-    void count_rejected() noexcept { rejected_.fetch_add(1, std::memory_order_relaxed); }
+    void count_rejected() noexcept { rejected_.add(); }
     [[nodiscard]] std::uint64_t sent() const noexcept {
         return sent_.load(std::memory_order_relaxed);
     }
     [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }
-    [[nodiscard]] std::uint64_t rejected() const noexcept {
-        return rejected_.load(std::memory_order_relaxed);
-    }
+    [[nodiscard]] std::uint64_t rejected() const noexcept { return rejected_; }
 
 private:
     [[nodiscard]] std::size_t backlog_bytes() const noexcept {
@@ -80,7 +78,7 @@ private:
     const std::unique_ptr<backlog> backlog_;
     detail::counter dropped_;
     std::atomic<std::uint64_t> sent_{0};
-    std::atomic<std::uint64_t> rejected_{0};
+    detail::shared_counter rejected_;
 };
 
 }  // namespace network_system::session

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "utils/random.h"
+
 #include <network_system/testing/simulation.h>
 
 #include <algorithm>
@@ -10,17 +12,12 @@
 
 namespace network_system::testing::detail {
 
-/// All that is random in a simulation, from one seed (splitmix64).
+/// All that is random in a simulation, from one seed.
 class dice {
 public:
-    explicit dice(std::uint64_t seed) noexcept : state_(seed) {}
+    explicit dice(std::uint64_t seed) noexcept : sequence_(seed) {}
 
-    std::uint64_t next() noexcept {
-        std::uint64_t z = (state_ += 0x9E3779B97F4A7C15U);
-        z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9U;
-        z = (z ^ (z >> 27U)) * 0x94D049BB133111EBU;
-        return z ^ (z >> 31U);
-    }
+    std::uint64_t next() noexcept { return sequence_.next(); }
     /// 0 to `bound` - 1; 0 when it is 0. The bias is that of a remainder: immaterial here.
     std::uint64_t below(std::uint64_t bound) noexcept { return bound == 0 ? 0 : next() % bound; }
     bool chance(double probability) noexcept {
@@ -53,7 +50,7 @@ private:
         return std::clamp(time, microseconds{0}, most);
     }
 
-    std::uint64_t state_;
+    network_system::detail::random_sequence sequence_;
 };
 
 }  // namespace network_system::testing::detail

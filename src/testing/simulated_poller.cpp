@@ -15,8 +15,8 @@ using runtime::unique_socket;
 
 std::error_code simulated_poller::add(io_watch& watch, unique_socket socket, interest wanted) {
     const socket_handle handle = socket.release();
-    note_handle(watch, handle);
-    note_interest(watch, wanted);
+    record_handle(watch, handle);
+    record_interest(watch, wanted);
     watches_.add(watch);
     simulated_socket& found = *host_.fabric().find(handle);
     found.watch = &watch;
@@ -26,7 +26,7 @@ std::error_code simulated_poller::add(io_watch& watch, unique_socket socket, int
 }
 
 void simulated_poller::set_interest(io_watch& watch, interest wanted) {
-    note_interest(watch, wanted);
+    record_interest(watch, wanted);
     check(handle_of(watch));
 }
 
@@ -40,8 +40,8 @@ unique_socket simulated_poller::release(io_watch& watch) {
     found.watch = nullptr;
     found.poller = nullptr;
     watches_.remove(watch);
-    note_interest(watch, {});
-    note_handle(watch, runtime::invalid_socket);
+    record_interest(watch, {});
+    record_handle(watch, runtime::invalid_socket);
     return unique_socket(handle, &host_);
 }
 

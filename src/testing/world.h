@@ -52,7 +52,6 @@ public:
                std::chrono::duration_cast<runtime::wall_time::duration>(now_);
     }
     std::uint64_t random() noexcept override { return dice_.next(); }
-    std::uint32_t secret() noexcept override { return static_cast<std::uint32_t>(dice_.next()); }
 
     [[nodiscard]] nanoseconds elapsed() const noexcept { return now_; }
     [[nodiscard]] static nanoseconds elapsed_at(runtime::steady_time when) noexcept {

@@ -19,9 +19,11 @@ ws_client_engine::ws_client_engine(const std::string& name, const ws_client_conf
                                    std::shared_ptr<session_slot> connected,
                                    std::shared_ptr<const ws_client_callbacks> callbacks)
     : client_engine(name, client_options_of(config), std::move(pool), std::move(where),
-                    std::move(transports), std::move(connected)),
-      terms_(terms_of(config)), auto_reconnect_(config.auto_reconnect),
-      reconnection_(config.reconnect), callbacks_(std::move(callbacks)) {}
+                    std::move(transports), std::move(connected),
+                    config.auto_reconnect
+                        ? std::optional(ws_reconnection::settings_of(config.reconnect))
+                        : std::nullopt),
+      terms_(terms_of(config)), reconnection_(config.reconnect), callbacks_(std::move(callbacks)) {}
 
 std::shared_ptr<session::message_connection> ws_client_engine::new_session(
     std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
@@ -31,13 +33,12 @@ std::shared_ptr<session::message_connection> ws_client_engine::new_session(
                                                         setup, terms_, is_pooled);
 }
 
-void ws_client_engine::tell_connected(const session_ptr& who) {
-    reconnection_.connected(where().clock());
+void ws_client_engine::notify_connected(const session_ptr& who) {
     session::websocket_session::with_connection(
         who, [this](const ws_connection_ptr& it) { callbacks_->connected(it); });
 }
 
-void ws_client_engine::tell_failed(const session_ptr& who, std::error_code reason) {
+void ws_client_engine::notify_error(const session_ptr& who, std::error_code reason) {
     if (who == nullptr) {
         callbacks_->failed(nullptr, reason);
         return;
@@ -46,24 +47,20 @@ void ws_client_engine::tell_failed(const session_ptr& who, std::error_code reaso
         who, [&](const ws_connection_ptr& it) { callbacks_->failed(it, reason); });
 }
 
-void ws_client_engine::tell_disconnected(const session_ptr& who, std::error_code reason) {
+void ws_client_engine::notify_disconnected(const session_ptr& who, std::error_code reason) {
     const ws_closing closing(session::websocket_session::of(*who), reason);
     session::websocket_session::with_connection(who, [&](const ws_connection_ptr& it) {
         callbacks_->disconnected(it, reason, closing.code, closing.reason);
     });
 }
 
-bool ws_client_engine::reconnects_after(const session_ptr& who, bool was_open) {
-    if (!auto_reconnect_) {
-        return false;
-    }
-    const auto now = where().clock();
+reconnect_advice ws_client_engine::reconnect_advice_after(const session_ptr& who, bool was_open) {
     if (who == nullptr) {
-        return reconnection_.failed(nullptr, now);
+        return reconnection_.after_failure(nullptr);
     }
     const auto& ended = session::websocket_session::of(*who);
-    return was_open ? reconnection_.lost(ended.was_closed_here(), ended.close_code(), now)
-                    : reconnection_.failed(ended.rejection().get(), now);
+    return was_open ? reconnection_.after_close(ended.was_closed_here(), ended.close_code())
+                    : reconnection_.after_failure(ended.rejection().get());
 }
 
 std::shared_ptr<const ws_rejection> ws_client_engine::rejection() const {
@@ -83,8 +80,8 @@ void ws_client_engine::on_ws_message(const session_ptr& who, const ws_connection
                                      std::span<const std::uint8_t> data) {
     const ws_message message{kind, data};
     if (!reads(*callbacks_, message)) {
-        note_unread(who,
-                    message.is_text() ? "message or text message" : "message or binary message");
+        record_unread(who,
+                      message.is_text() ? "message or text message" : "message or binary message");
         return;
     }
     callbacks_->received(from, data);

@@ -15,7 +15,7 @@
 
 namespace network_system::core {
 
-/// One life of a WebSocket client.
+/// One run of a WebSocket client.
 class ws_client_engine final : public client_engine, public session::websocket_host {
 public:
     static constexpr std::string_view component_name = "messaging_ws_client";
@@ -34,13 +34,11 @@ private:
     [[nodiscard]] std::shared_ptr<session::message_connection> new_session(
         std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
         session::session_setup& setup) override;
-    void tell_connected(const session_ptr& who) override;
-    void tell_failed(const session_ptr& who, std::error_code reason) override;
-    void tell_disconnected(const session_ptr& who, std::error_code reason) override;
-    [[nodiscard]] bool reconnects_after(const session_ptr& who, bool was_open) override;
-    [[nodiscard]] std::chrono::milliseconds next_pause(std::uint64_t random) override {
-        return reconnection_.next_pause(random);
-    }
+    void notify_connected(const session_ptr& who) override;
+    void notify_error(const session_ptr& who, std::error_code reason) override;
+    void notify_disconnected(const session_ptr& who, std::error_code reason) override;
+    [[nodiscard]] reconnect_advice reconnect_advice_after(const session_ptr& who,
+                                                          bool was_open) override;
 
     void on_message(const session_ptr& who, session::message_kind kind,
                     std::span<const std::uint8_t> data) override;
@@ -51,8 +49,7 @@ private:
     void on_writable(const session_ptr& who) override;
 
     const std::shared_ptr<const session::websocket_terms> terms_;
-    const bool auto_reconnect_;
-    ws_reconnection reconnection_;
+    const ws_reconnection reconnection_;
     // As they were when it started.
     const std::shared_ptr<const ws_client_callbacks> callbacks_;
 };

@@ -1,7 +1,6 @@
 #include "websocket/reconnection.h"
 
-#include <algorithm>
-#include <utility>
+#include <chrono>
 
 namespace network_system::core {
 
@@ -34,9 +33,10 @@ milliseconds bounded(seconds asked, milliseconds limit) noexcept {
 
 }  // namespace
 
-ws_reconnection::ws_reconnection(const ws_reconnect_config& config) noexcept
-    : config_(config), policy_({config.initial_delay, config.max_delay, config.factor,
-                                config.max_attempts, config.stable_after}) {}
+reconnect_settings ws_reconnection::settings_of(const ws_reconnect_config& config) noexcept {
+    return {config.initial_delay, config.max_delay, config.factor, config.max_attempts,
+            config.stable_after};
+}
 
 requested_pause ws_reconnection::try_again() const noexcept {
     return {config_.try_again_delay, twice(config_.try_again_delay)};
@@ -53,33 +53,25 @@ std::optional<requested_pause> ws_reconnection::pause_after(
     return std::nullopt;
 }
 
-bool ws_reconnection::lost(bool is_own, ws_close_code code, detail::steady_time now) noexcept {
-    requested_.reset();
+reconnect_advice ws_reconnection::after_close(bool is_own, ws_close_code code) const noexcept {
     if (is_own || code == ws_close_code::normal) {
-        return false;
+        return {true};
     }
-    if (code == ws_close_code::service_restart) {
-        requested_ = {config_.restart_delay_least, config_.restart_delay_most};
-    } else if (code == ws_close_code::try_again_later) {
-        requested_ = try_again();
+    switch (code) {
+        case ws_close_code::service_restart:
+            return {false,
+                    requested_pause{config_.restart_delay_least, config_.restart_delay_most}};
+        case ws_close_code::try_again_later: return {false, try_again()};
+        default: return {};
     }
-    return policy_.failed(now);
 }
 
-bool ws_reconnection::failed(const ws_rejection* answer, detail::steady_time now) noexcept {
-    requested_.reset();
-    if (answer != nullptr) {
-        const bool is_wanted = config_.after_rejection && answer->status / 100 == 4;
-        if (!is_temporary(answer->status) && !is_wanted) {
-            return false;
-        }
-        requested_ = pause_after(*answer);
+reconnect_advice ws_reconnection::after_failure(const ws_rejection* answer) const noexcept {
+    if (answer == nullptr) {
+        return {};
     }
-    return policy_.failed(now);
-}
-
-milliseconds ws_reconnection::next_pause(std::uint64_t random) noexcept {
-    return policy_.next_pause(random, std::exchange(requested_, std::nullopt));
+    const bool is_wanted = config_.after_rejection && answer->status / 100 == 4;
+    return {!is_temporary(answer->status) && !is_wanted, pause_after(*answer)};
 }
 
 }  // namespace network_system::core

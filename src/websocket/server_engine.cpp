@@ -1,6 +1,5 @@
 #include "websocket/server_engine.h"
 
-#include "utils/on_exception.h"
 #include "websocket/closing.h"
 #include "websocket/settings.h"
 
@@ -20,9 +19,9 @@ std::vector<std::string> paths_of(const ws_server_config& config) {
     return paths;
 }
 
-void increment(std::atomic<std::uint64_t>& counter) noexcept {
-    counter.fetch_add(1, std::memory_order_relaxed);
-}
+/// A client speaks first, and is not heard if it is closed before: so many refused ones may go
+/// through their handshake at a time, to be told.
+constexpr std::size_t told_at_a_time = 64;
 
 constexpr const char* unwanted = "The server does not take this connection.\n";
 constexpr const char* no_room = "The server is full or stopping.\n";
@@ -34,11 +33,12 @@ ws_server_engine::ws_server_engine(const std::string& name, const ws_server_conf
                                    std::shared_ptr<runtime::io_pool> pool,
                                    transport::transport_factory transports,
                                    std::shared_ptr<const ws_server_callbacks> callbacks)
-    : server_engine(name, server_options_of(config), std::move(pool), std::move(transports)),
+    : server_engine(name, server_options_of(config), std::move(pool), std::move(transports),
+                    told_at_a_time),
       terms_(terms_of(config)), handshake_timeout_(config.handshake_timeout),
       paths_(paths_of(config)), subprotocols_(config.subprotocols),
       callbacks_(std::move(callbacks)) {
-    // For those beyond the surplus that is heard; with TLS they get an alert.
+    // For refused ones beyond those that are told; with TLS they get an alert.
     const std::string full = websocket::encode_response(websocket::http_error{503, no_room});
     const std::string rejected = websocket::encode_response(websocket::http_error{403, unwanted});
     refuse_with({full.begin(), full.end()}, {rejected.begin(), rejected.end()});
@@ -58,69 +58,12 @@ Result<encoded_message> ws_server_engine::encode(ws_message_type type,
     return encode_with(session::message_encoder(websocket::role::server), type, data);
 }
 
-void ws_server_engine::refuse(runtime::unique_socket socket, const endpoint& peer, standing as) {
-    {
-        const std::lock_guard lock(arrivals_mutex_);
-        if (surplus_ >= max_surplus) {
-            server_engine::refuse(std::move(socket), peer, as);
-            return;
-        }
-        ++surplus_;
-    }
-    const detail::on_exception undo([&] { give_back(peer, as); });
-    hand_over(std::move(socket), peer, as, nullptr);
+void ws_server_engine::end_session(const session_ptr& who, runtime::steady_time deadline) {
+    (void)session::websocket_session::of(*who).close(ws_close_code::going_away, {});
+    server_engine::end_session(who, deadline);
 }
 
-void ws_server_engine::enter(const session_ptr& who, standing as) {
-    const std::lock_guard lock(arrivals_mutex_);
-    arrivals_.emplace(who.get(), arrival{who, as});
-}
-
-void ws_server_engine::give_back(const endpoint& peer, standing as) noexcept {
-    if (as != standing::admitted) {
-        const std::lock_guard lock(arrivals_mutex_);
-        --surplus_;
-    }
-    server_engine::give_back(peer, as);
-}
-
-void ws_server_engine::promote(const session_ptr& who) {
-    register_session(who);
-    const std::lock_guard lock(arrivals_mutex_);
-    arrivals_.erase(who.get());
-}
-
-server_engine::standing ws_server_engine::leave(const session_ptr& who) noexcept {
-    const std::lock_guard lock(arrivals_mutex_);
-    const auto found = arrivals_.find(who.get());
-    if (found == arrivals_.end()) {
-        return server_engine::leave(who);
-    }
-    const arrival left = std::move(found->second);
-    arrivals_.erase(found);
-    surplus_ -= left.as == standing::admitted ? 0 : 1;
-    return left.as;
-}
-
-void ws_server_engine::end_sessions(runtime::steady_time deadline) {
-    sessions().for_each([&](const session_ptr& each) {
-        auto& open = session::websocket_session::of(*each);
-        (void)open.close(ws_close_code::going_away, {});
-        open.end_by(deadline);
-    });
-    std::vector<session_ptr> arriving;
-    {
-        const std::lock_guard lock(arrivals_mutex_);
-        for (const auto& [key, each] : arrivals_) {
-            arriving.push_back(each.who);
-        }
-    }
-    for (const session_ptr& each : arriving) {
-        session::message_connection::of(*each).end_by(deadline);
-    }
-}
-
-void ws_server_engine::tell_error(std::error_code error) {
+void ws_server_engine::notify_error(std::error_code error) {
     callbacks_->failed(nullptr, error);
 }
 
@@ -139,24 +82,22 @@ std::string_view ws_server_engine::choose_subprotocol(const ws_request& request)
 
 void ws_server_engine::on_refused(const session_ptr&, unsigned status) noexcept {
     switch (status) {
-        case 408: increment(counters_.timeout); break;
+        case 408: counters_.timeout.add(); break;
         case 414:
-        case 431: increment(counters_.size); break;
-        case 426: increment(counters_.upgrade); break;
-        case 503: increment(counters_.unavailable); break;
-        default: increment(counters_.request); break;
+        case 431: counters_.size.add(); break;
+        case 426: counters_.upgrade.add(); break;
+        case 503: counters_.unavailable.add(); break;
+        default: counters_.request.add(); break;
     }
 }
 
 std::optional<websocket::http_error> ws_server_engine::refusal_of(const session_ptr& who) {
-    const std::lock_guard lock(arrivals_mutex_);
-    const auto found = arrivals_.find(who.get());
-    const auto as = found != arrivals_.end() ? found->second.as : standing::admitted;
-    if (as == standing::rejected) {
+    const verdict how = how_came(who);
+    if (how == verdict::rejected) {
         return websocket::http_error{403, unwanted};
     }
-    if (as == standing::surplus || is_stopping()) {
-        increment(counters_.unavailable);
+    if (how == verdict::full || is_stopping()) {
+        counters_.unavailable.add();
         return websocket::http_error{503, no_room};
     }
     return std::nullopt;
@@ -168,7 +109,7 @@ void ws_server_engine::on_handshake(const session_ptr& who, const ws_request& re
         answer.reject(refusal->status, std::string(refusal->text));
     } else if (!is_served(request.path())) {
         answer.reject(404, nothing_here);
-        increment(counters_.path);
+        counters_.path.add();
     } else {
         decide(who, request, answer);
     }
@@ -179,11 +120,8 @@ void ws_server_engine::decide(const session_ptr& who, const ws_request& request,
     answer.accept(choose_subprotocol(request));
     callbacks_->handshake(request, who->remote_endpoint(), answer);
     if (!answer.is_accepted()) {
-        increment(counters_.by_callback);
-    } else if (websocket::encode_accept(request, answer.subprotocol(), answer.headers())) {
-        promote(who);
+        counters_.by_callback.add();
     }
-    // Else it is answered with 500, and nobody is to find it among the connections.
 }
 
 void ws_server_engine::on_http_request(const session_ptr& who, const ws_request& request,
@@ -197,15 +135,15 @@ void ws_server_engine::on_http_request(const session_ptr& who, const ws_request&
         answer = {404, {}, nothing_here};
     }
     if (callbacks_->http) {
-        increment(counters_.http_answers);
+        counters_.http_answers.add();
         callbacks_->http(request, who->remote_endpoint(), answer);
     } else {
-        increment(is_known ? counters_.upgrade : counters_.path);
+        (is_known ? counters_.upgrade : counters_.path).add();
     }
 }
 
 void ws_server_engine::on_open(const session_ptr& who) {
-    increment(counters_.handshakes);
+    counters_.handshakes.add();
     session::websocket_session::with_connection(
         who, [this](const connection_ptr& it) { callbacks_->connected(it); });
 }
@@ -222,8 +160,8 @@ void ws_server_engine::on_ws_message(const session_ptr& who, const connection_pt
                                      std::span<const std::uint8_t> data) {
     const ws_message message{kind, data};
     if (!reads(*callbacks_, message)) {
-        note_unread(who,
-                    message.is_text() ? "message or text message" : "message or binary message");
+        record_unread(who,
+                      message.is_text() ? "message or text message" : "message or binary message");
         return;
     }
     callbacks_->received(from, data);
@@ -270,18 +208,17 @@ void ws_server_engine::on_gone(const session_ptr& who, std::error_code reason,
 }
 
 ws_server_metrics ws_server_engine::ws_metrics() const {
-    const auto read = [](const auto& counter) { return counter.load(std::memory_order_relaxed); };
     ws_server_metrics all;
     static_cast<server_metrics&>(all) = metrics();
-    all.handshakes = read(counters_.handshakes);
-    all.http_answers = read(counters_.http_answers);
-    all.rejected_by_callback = read(counters_.by_callback);
-    all.rejected_path = read(counters_.path);
-    all.rejected_unavailable = read(counters_.unavailable);
-    all.rejected_upgrade = read(counters_.upgrade);
-    all.rejected_size = read(counters_.size);
-    all.rejected_timeout = read(counters_.timeout);
-    all.rejected_request = read(counters_.request);
+    all.handshakes = counters_.handshakes;
+    all.http_answers = counters_.http_answers;
+    all.rejected_by_callback = counters_.by_callback;
+    all.rejected_path = counters_.path;
+    all.rejected_unavailable = counters_.unavailable;
+    all.rejected_upgrade = counters_.upgrade;
+    all.rejected_size = counters_.size;
+    all.rejected_timeout = counters_.timeout;
+    all.rejected_request = counters_.request;
     return all;
 }
 

@@ -1,26 +1,22 @@
 #pragma once
 
 #include "server/engine.h"
+#include "utils/counter.h"
 #include "websocket/host.h"
 #include "websocket/session.h"
 
 #include <network_system/core/messaging_ws_server.h>
 
-#include <atomic>
 #include <chrono>
-#include <cstddef>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 namespace network_system::core {
 
-/// One life of a WebSocket server. Connections are in the registry from their handshake on; before,
-/// they are arrivals.
+/// One run of a WebSocket server.
 class ws_server_engine final : public server_engine, public session::websocket_host {
 public:
     static constexpr std::string_view component_name = "messaging_ws_server";
@@ -36,23 +32,9 @@ private:
     [[nodiscard]] std::string_view component() const noexcept override { return component_name; }
     using connection_ptr = messaging_ws_server::connection_ptr;
 
-    /// What is to be refused may go through its handshake to be told; so many at a time.
-    static constexpr std::size_t max_surplus = 64;
-
-    struct arrival {
-        session_ptr who;
-        standing as;
-    };
     struct counters {
-        std::atomic<std::uint64_t> handshakes{0};
-        std::atomic<std::uint64_t> http_answers{0};
-        std::atomic<std::uint64_t> by_callback{0};
-        std::atomic<std::uint64_t> path{0};
-        std::atomic<std::uint64_t> unavailable{0};
-        std::atomic<std::uint64_t> upgrade{0};
-        std::atomic<std::uint64_t> size{0};
-        std::atomic<std::uint64_t> timeout{0};
-        std::atomic<std::uint64_t> request{0};
+        detail::shared_counter handshakes, http_answers;
+        detail::shared_counter by_callback, path, unavailable, upgrade, size, timeout, request;
     };
 
     [[nodiscard]] std::shared_ptr<session::message_connection> new_session(
@@ -60,16 +42,12 @@ private:
         session::session_setup& setup) override;
     [[nodiscard]] Result<encoded_message> encode(ws_message_type type,
                                                  std::span<const std::uint8_t> data) override;
-    void refuse(runtime::unique_socket socket, const endpoint& peer, standing as) override;
-    [[nodiscard]] const accept_callback& judge() const noexcept override {
+    [[nodiscard]] const accept_callback& accept_filter() const noexcept override {
         return callbacks_->accept;
     }
-    void enter(const session_ptr& who, standing as) override;
-    void give_back(const endpoint& peer, standing as) noexcept override;
-    [[nodiscard]] standing leave(const session_ptr& who) noexcept override;
-    void end_sessions(runtime::steady_time deadline) override;
+    void end_session(const session_ptr& who, runtime::steady_time deadline) override;
     [[nodiscard]] std::string_view protocol() const noexcept override { return "WebSocket"; }
-    void tell_error(std::error_code error) override;
+    void notify_error(std::error_code error) override;
 
     [[nodiscard]] bool is_served(std::string_view path) const;
     [[nodiscard]] std::string_view choose_subprotocol(const ws_request& request) const;
@@ -77,8 +55,6 @@ private:
     /// accept callback does not want its client: how, or nothing.
     [[nodiscard]] std::optional<websocket::http_error> refusal_of(const session_ptr& who);
     void decide(const session_ptr& who, const ws_request& request, ws_handshake_answer& answer);
-    /// It is a connection from here on.
-    void promote(const session_ptr& who);
 
     void on_handshake(const session_ptr& who, const ws_request& request,
                       ws_handshake_answer& answer) override;
@@ -104,9 +80,6 @@ private:
     // As they were when it started.
     const std::shared_ptr<const ws_server_callbacks> callbacks_;
     counters counters_;
-    std::mutex arrivals_mutex_;
-    std::unordered_map<const session::messaging_session*, arrival> arrivals_;
-    std::size_t surplus_ = 0;
 };
 
 }  // namespace network_system::core

@@ -39,7 +39,7 @@ void websocket_session::on_open() {
 void websocket_session::begin_asking() {
     websocket::handshake_key key;
     for (std::size_t i = 0; i < key.size(); i += sizeof(std::uint32_t)) {
-        const std::uint32_t drawn = loop().secret();
+        const std::uint32_t drawn = loop().random_word();
         std::memcpy(key.data() + i, &drawn, sizeof drawn);
     }
     const auto head = websocket::encode_request(terms_->asks, key);

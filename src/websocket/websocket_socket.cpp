@@ -70,7 +70,7 @@ private:
         if (received) {
             received({kind, data});
         } else {
-            note_unread(who);
+            record_unread(who);
         }
     }
     void on_ws_message(const session::session_ptr& who, const session::ws_connection_ptr&,

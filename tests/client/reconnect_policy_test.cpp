@@ -133,7 +133,8 @@ TEST(reconnect_policy, a_pause_the_server_asks_for_is_kept) {
         for (const std::uint64_t random : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{100},
                                            std::uint64_t{25'000}, largest / 3, largest}) {
             reconnect_policy policy(settings());
-            const auto pause = policy.next_pause(random, each.asked);
+            ASSERT_TRUE(policy.failed({}, {false, each.asked}));
+            const auto pause = policy.next_pause(random);
             EXPECT_GE(pause, each.least);
             EXPECT_LE(pause, each.most);
         }
@@ -143,15 +144,30 @@ TEST(reconnect_policy, a_pause_the_server_asks_for_is_kept) {
 TEST(reconnect_policy, a_server_that_always_asks_for_no_time_is_asked_ever_less) {
     reconnect_policy policy(settings());
     for (const int ceiling : {100, 200, 350, 350}) {
-        ASSERT_TRUE(policy.failed({}));
-        milliseconds most{0};
-        for (std::uint64_t random = 0; random < 400; ++random) {
-            reconnect_policy copy = policy;
-            most = std::max(most, copy.next_pause(random, requested_pause{seconds(0), {}}));
-        }
-        EXPECT_EQ(most, milliseconds(ceiling));
-        (void)policy.next_pause(0, requested_pause{seconds(0), {}});
+        ASSERT_TRUE(policy.failed({}, {false, requested_pause{seconds(0), {}}}));
+        EXPECT_EQ(longest_pause(policy), milliseconds(ceiling));
+        (void)policy.next_pause(0);
     }
+}
+
+TEST(reconnect_policy, a_pause_is_asked_for_once) {
+    reconnect_policy policy(settings());
+    ASSERT_TRUE(policy.failed({}, {false, requested_pause{seconds(5), seconds(5)}}));
+    EXPECT_EQ(policy.next_pause(largest), seconds(5));
+    EXPECT_EQ(longest_pause(policy), milliseconds(100));
+    ASSERT_TRUE(policy.failed({}, {false, requested_pause{seconds(5), seconds(5)}}));
+    ASSERT_TRUE(policy.failed({}));
+    EXPECT_EQ(longest_pause(policy), milliseconds(100)) << "what came later counts";
+}
+
+TEST(reconnect_policy, a_final_end_is_no_attempt) {
+    auto once = settings();
+    once.max_attempts = 1;
+    reconnect_policy policy(once);
+    EXPECT_FALSE(policy.failed({}, {true}));
+    EXPECT_FALSE(policy.failed({}, {true}));
+    EXPECT_TRUE(policy.failed({}));
+    EXPECT_FALSE(policy.failed({}));
 }
 
 }  // namespace

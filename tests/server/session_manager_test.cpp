@@ -1,3 +1,5 @@
+#include "support/fake_session.h"
+
 #include <network_system/core/session_manager.h>
 #include <network_system/utils/error_codes.h>
 
@@ -11,36 +13,8 @@
 namespace network_system::core {
 namespace {
 
-/// A session without a connection: an id, a queue length and a stop counter.
-class fake_session final : public session::messaging_session {
-public:
-    explicit fake_session(std::string id) : messaging_session(std::move(id), {}, {}) {}
-
-    discardable_result stop_session() override {
-        ++stops;
-        if (on_stop) {
-            on_stop();
-        }
-        return ok();
-    }
-    bool is_stopped() const noexcept override { return stops > 0; }
-    std::size_t queued_bytes() const noexcept override { return queued; }
-
-    int stops = 0;
-    std::size_t queued = 0;
-    std::function<void()> on_stop;
-
-protected:
-    VoidResult send_copy(std::span<const std::uint8_t>, session::send_callback&) override {
-        return ok();
-    }
-};
-
-std::shared_ptr<fake_session> fake(const std::string& id, std::size_t queued = 0) {
-    auto made = std::make_shared<fake_session>(id);
-    made->queued = queued;
-    return made;
-}
+using session::fake;
+using session::fake_session;
 
 template <typename T>
 int code_of(const Result<T>& result) {

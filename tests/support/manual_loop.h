@@ -3,6 +3,7 @@
 
 #include "runtime/loop.h"
 #include "support/require.h"
+#include "utils/random.h"
 
 #include <algorithm>
 #include <atomic>
@@ -29,21 +30,14 @@ public:
     }
     /// Somebody sets the date.
     void shift_wall(std::chrono::seconds by) noexcept { shifted_by_ += by; }
-    std::uint64_t random() noexcept override {
-        // splitmix64
-        std::uint64_t z = (state_ += 0x9E3779B97F4A7C15U);
-        z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9U;
-        z = (z ^ (z >> 27U)) * 0x94D049BB133111EBU;
-        return z ^ (z >> 31U);
-    }
-    std::uint32_t secret() noexcept override { return static_cast<std::uint32_t>(random()); }
+    std::uint64_t random() noexcept override { return sequence_.next(); }
     void move_to(runtime::steady_time when) noexcept { now_ = std::max(now_, when); }
 
 private:
     runtime::steady_time now_{std::chrono::hours{1}};
     const runtime::wall_time began_ = std::chrono::system_clock::now();
     std::chrono::seconds shifted_by_{0};
-    std::uint64_t state_ = 42;
+    network_system::detail::random_sequence sequence_{42};
 };
 
 /// What a watched stream is ready for, as an operating system would say it.

@@ -47,20 +47,20 @@ TEST(field_faults_fork_ws, a_child_that_destroys_or_stops_its_copies_hangs) {
 
 TEST(field_faults_fork_ws, a_child_draws_the_masks_and_the_jitter_of_its_parent) {
     auto& source = system_time_source();
-    (void)source.secret();
+    (void)source.random_word();
     (void)source.random();
     std::array<int, 2> pipe{};
     ASSERT_EQ(::pipe(pipe.data()), 0);
     std::array<std::uint64_t, 2> childs{};
     EXPECT_TRUE(succeeds_in_child([&] {
-        const std::array<std::uint64_t, 2> drawn{source.secret(), source.random()};
+        const std::array<std::uint64_t, 2> drawn{source.random_word(), source.random()};
         EXPECT_EQ(::write(pipe[1], drawn.data(), sizeof drawn), ::ssize_t{sizeof drawn});
     }));
     ASSERT_EQ(::read(pipe[0], childs.data(), sizeof childs), ::ssize_t{sizeof childs});
     (void)::close(pipe[0]);
     (void)::close(pipe[1]);
     // By chance once in 2^32 runs.
-    EXPECT_NE(childs[0], source.secret());
+    EXPECT_NE(childs[0], source.random_word());
     EXPECT_NE(childs[1], source.random());
 }
 

@@ -11,10 +11,13 @@ namespace ws {
 namespace {
 
 using network_system::ws_rejection;
+using network_system::core::reconnect_policy;
 using network_system::core::ws_reconnect_config;
 using network_system::core::ws_reconnection;
 
 constexpr std::uint64_t largest = ~std::uint64_t{0};
+
+using std::chrono::milliseconds;
 
 constexpr std::chrono::steady_clock::time_point start{};
 
@@ -23,12 +26,34 @@ constexpr std::chrono::steady_clock::time_point start{};
     return {status, {}, after};
 }
 
+/// What a client asks after an end.
+class reconnecting_client {
+public:
+    explicit reconnecting_client(const ws_reconnect_config& config)
+        : rules_(config), policy_(ws_reconnection::settings_of(config)) {}
+
+    void connected() { policy_.connected(start); }
+    [[nodiscard]] bool lost(bool is_own, ws_close_code code, milliseconds later = 0ms) {
+        return policy_.failed(start + later, rules_.after_close(is_own, code));
+    }
+    [[nodiscard]] bool failed(const ws_rejection* answer) {
+        return policy_.failed(start, rules_.after_failure(answer));
+    }
+    [[nodiscard]] milliseconds next_pause(std::uint64_t random) {
+        return policy_.next_pause(random);
+    }
+
+private:
+    const ws_reconnection rules_;
+    reconnect_policy policy_;
+};
+
 TEST(Reconnection, IsNotTriedAfterAnEndThatWasMeant) {
-    ws_reconnection after{ws_reconnect_config{}};
-    EXPECT_FALSE(after.lost(true, ws_close_code::abnormal, start));
-    EXPECT_FALSE(after.lost(false, ws_close_code::normal, start));
-    EXPECT_TRUE(after.lost(false, ws_close_code::abnormal, start));
-    EXPECT_TRUE(after.lost(false, ws_close_code::going_away, start));
+    reconnecting_client after{ws_reconnect_config{}};
+    EXPECT_FALSE(after.lost(true, ws_close_code::abnormal));
+    EXPECT_FALSE(after.lost(false, ws_close_code::normal));
+    EXPECT_TRUE(after.lost(false, ws_close_code::abnormal));
+    EXPECT_TRUE(after.lost(false, ws_close_code::going_away));
 }
 
 TEST(field_faults, an_http_status_is_not_one_number) {
@@ -48,11 +73,11 @@ TEST(field_faults, an_http_status_is_not_one_number) {
         SCOPED_TRACE(each.status);
         const ws_rejection answer = answered(each.status);
         ws_reconnect_config config;
-        EXPECT_EQ(ws_reconnection(config).failed(&answer, start), each.is_tried_again);
+        EXPECT_EQ(reconnecting_client(config).failed(&answer), each.is_tried_again);
         config.after_rejection = true;
-        EXPECT_EQ(ws_reconnection(config).failed(&answer, start), each.after_rejection);
+        EXPECT_EQ(reconnecting_client(config).failed(&answer), each.after_rejection);
     }
-    EXPECT_TRUE(ws_reconnection(ws_reconnect_config{}).failed(nullptr, start)) << "no answer";
+    EXPECT_TRUE(reconnecting_client(ws_reconnect_config{}).failed(nullptr)) << "no answer";
 }
 
 TEST(field_faults, retry_after_is_heeded) {
@@ -87,12 +112,12 @@ TEST(field_faults, retry_after_is_heeded) {
         for (const std::uint64_t random : {std::uint64_t{0}, std::uint64_t{12'345}, largest}) {
             ws_reconnect_config config;
             config.max_retry_after = each.limit;
-            ws_reconnection after(config);
-            ASSERT_TRUE(after.failed(&each.answer, start));
+            reconnecting_client after(config);
+            ASSERT_TRUE(after.failed(&each.answer));
             const auto pause = after.next_pause(random);
             EXPECT_GE(pause, each.least);
             EXPECT_LE(pause, each.most);
-            ASSERT_TRUE(after.failed(nullptr, start));
+            ASSERT_TRUE(after.failed(nullptr));
             EXPECT_LE(after.next_pause(random), 2 * config.initial_delay) << "once only";
         }
     }
@@ -101,16 +126,16 @@ TEST(field_faults, retry_after_is_heeded) {
 TEST(Reconnection, HonoursARestartAndAnOverload) {
     ws_reconnect_config config;
     for (const std::uint64_t random : {std::uint64_t{0}, std::uint64_t{12'345}, largest}) {
-        ws_reconnection after(config);
-        ASSERT_TRUE(after.lost(false, ws_close_code::service_restart, start));
+        reconnecting_client after(config);
+        ASSERT_TRUE(after.lost(false, ws_close_code::service_restart));
         const auto restart = after.next_pause(random);
         EXPECT_GE(restart, 5s);
         EXPECT_LE(restart, 30s);
-        ASSERT_TRUE(after.failed(nullptr, start));
+        ASSERT_TRUE(after.failed(nullptr));
         EXPECT_LE(after.next_pause(random), config.initial_delay) << "the first pause only";
 
-        ws_reconnection later(config);
-        ASSERT_TRUE(later.lost(false, ws_close_code::try_again_later, start));
+        reconnecting_client later(config);
+        ASSERT_TRUE(later.lost(false, ws_close_code::try_again_later));
         const auto pause = later.next_pause(random);
         EXPECT_GE(pause, 60s);
         EXPECT_LE(pause, 120s);
@@ -120,15 +145,15 @@ TEST(Reconnection, HonoursARestartAndAnOverload) {
 TEST(Reconnection, GivesUpAfterSoManyAttempts) {
     ws_reconnect_config config;
     config.max_attempts = 2;
-    ws_reconnection after(config);
-    after.connected(start);
-    EXPECT_TRUE(after.lost(false, ws_close_code::abnormal, start));
-    EXPECT_TRUE(after.failed(nullptr, start));
-    EXPECT_FALSE(after.failed(nullptr, start));
-    after.connected(start);
-    EXPECT_FALSE(after.lost(false, ws_close_code::abnormal, start)) << "it has not lasted";
-    after.connected(start);
-    EXPECT_TRUE(after.lost(false, ws_close_code::abnormal, start + config.stable_after));
+    reconnecting_client after(config);
+    after.connected();
+    EXPECT_TRUE(after.lost(false, ws_close_code::abnormal));
+    EXPECT_TRUE(after.failed(nullptr));
+    EXPECT_FALSE(after.failed(nullptr));
+    after.connected();
+    EXPECT_FALSE(after.lost(false, ws_close_code::abnormal)) << "it has not lasted";
+    after.connected();
+    EXPECT_TRUE(after.lost(false, ws_close_code::abnormal, config.stable_after));
 }
 
 /// A client that comes back quickly.

@@ -181,8 +181,10 @@ public:
 
     /// Errors: `session_not_found`, `server_not_started`.
     [[nodiscard]] Result<session_ptr> get_session(std::string_view session_id) const;
-    /// A snapshot; empty when not running.
+    /// A snapshot of the sessions that are open, over TLS after their handshakes; empty when not
+    /// running.
     [[nodiscard]] std::vector<session_ptr> get_sessions() const;
+    /// How many sessions are open.
     [[nodiscard]] std::size_t session_count() const;
     /// The same.
     [[nodiscard]] std::size_t connection_count() const { return session_count(); }

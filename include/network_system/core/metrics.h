@@ -11,6 +11,7 @@ namespace network_system::core {
 /// The counters of a server since its last start; those of closed sessions included.
 struct server_metrics {
     std::uint64_t connections_accepted = 0;
+    /// Open now; connections in their handshake are not.
     std::size_t connections_active = 0;
     /// Told that the server or their address had reached its limit, and closed.
     std::uint64_t connections_refused = 0;

@@ -28,7 +28,7 @@ public:
             // Outlives the reference: what goes with it must not block either.
             const runtime::loop::callback_scope scope;
             const auto owner = std::move(owner_);
-            owner->note_begun();
+            owner->record_begun();
             owner->end_worker();
         }
     }
@@ -36,7 +36,7 @@ public:
     void operator()() {
         const runtime::loop::callback_scope scope;
         const auto owner = std::move(owner_);
-        owner->note_begun();
+        owner->record_begun();
         owner->work();
     }
 
@@ -80,7 +80,7 @@ void callback_dispatcher::submit_worker() {
     }
 }
 
-void callback_dispatcher::note_begun() noexcept {
+void callback_dispatcher::record_begun() noexcept {
     const std::lock_guard lock(mutex_);
     --starting_;
 }

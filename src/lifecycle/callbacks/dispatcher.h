@@ -54,7 +54,7 @@ private:
     [[nodiscard]] source_ptr take();
     [[nodiscard]] bool give_way();
     void submit_worker();
-    void note_begun() noexcept;
+    void record_begun() noexcept;
     [[nodiscard]] source_ptr take_lost() noexcept;
     /// A worker leaves without having looked whether there is more to do.
     void end_worker() noexcept;

@@ -48,6 +48,7 @@ private:
     enum class after_run : std::uint8_t { rest, again, end };
 
     // On the loop.
+    void on_established(const session_ptr& who) override { engine_->on_established(who); }
     void on_open(const session_ptr& who) override;
     void on_message(const session_ptr& who, session::message_kind type,
                     std::span<const std::uint8_t> data) override;

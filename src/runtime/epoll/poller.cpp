@@ -94,7 +94,7 @@ void epoll_poller::enter(int operation, io_watch& watch) {
     const int error = control(operation, watch, watch.wanted_);
     watch.is_left_out_ = error == ENOMEM || error == ENOSPC;
     if (watch.is_left_out_) {
-        note_failure("watch a socket", error, lacks_room_);
+        log_failure_once("watch a socket", error, lacks_room_);
         owner_.deadlines().set(retry_, after(owner_.now(), rest_after_failure));
     } else if (error != 0) {
         tell_later(watch);
@@ -158,13 +158,13 @@ int epoll_poller::wait(int timeout) noexcept {
     if (errno == EINTR) {
         return 0;
     }
-    note_failure("wait for its sockets", errno, cannot_wait_);
+    log_failure_once("wait for its sockets", errno, cannot_wait_);
     return -1;
 }
 
 /// No room in the kernel; or somebody else has closed the set, or put another file in its place.
-void epoll_poller::note_failure(const char* what, int error, bool& is_noted) noexcept {
-    if (std::exchange(is_noted, true)) {
+void epoll_poller::log_failure_once(const char* what, int error, bool& is_logged) noexcept {
+    if (std::exchange(is_logged, true)) {
         return;
     }
     const detail::log_source source{"loop"};

@@ -68,7 +68,7 @@ private:
     void enter(int operation, io_watch& watch);
     void enter_left_out();
     void tell_later(io_watch& watch);
-    void note_failure(const char* what, int error, bool& is_noted) noexcept;
+    void log_failure_once(const char* what, int error, bool& is_logged) noexcept;
 
     // Bounds one batch: the rest is reported again, in turn, by the next one.
     static constexpr std::size_t batch_limit = 256;

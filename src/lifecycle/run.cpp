@@ -1,37 +1,55 @@
-#include "lifecycle/life.h"
+#include "lifecycle/run.h"
 
 #include "utils/contain.h"
 #include "utils/log.h"
+#include "utils/on_exception.h"
 #include "utils/user_code.h"
 
 namespace network_system::core {
 
-bool life::may_block() const noexcept {
+bool run::may_block() const noexcept {
     return !runtime::loop::is_on_io_thread() && pool_->can_be_waited_for() &&
            !pool_->loops().front()->context_runs_here();
 }
 
-bool life::stop(std::chrono::milliseconds drain_timeout, driven_by threads) {
+void run::begin_stop() {
+    auto expected = not_stopping;
+    const auto deadline = stop_deadline();
+    if (!ends_by_.compare_exchange_strong(expected, deadline)) {
+        return;
+    }
+    const detail::on_exception undo([this] { ends_by_ = not_stopping; });
+    end_parts(deadline);
+}
+
+void run::release_part(runtime::loop& where) noexcept {
+    if (parts_.fetch_sub(1) == 1) {
+        log_end();
+        finish(where);
+    }
+}
+
+bool run::stop(std::chrono::milliseconds drain_timeout, driven_by threads) {
     begin_stop();
     const auto deadline = give_up_after(drain_timeout);
     if (threads == driven_by::own_threads) {
         wait_for_end();
     }
     const bool is_over = end_.wait_until(deadline);
-    callbacks_gate()->close();
-    callbacks_gate()->wait_until_idle();
+    gate_->close();
+    gate_->wait_until_idle();
     return is_over;
 }
 
-bool life::stop_then(session::stop_handler& handler) {
-    if (!keep_for_the_end(handler)) {
+bool run::stop_then(session::stop_handler& handler) {
+    if (!take_stop_handler(handler)) {
         return false;
     }
     begin_stop();
     return true;
 }
 
-bool life::keep_for_the_end(session::stop_handler& handler) {
+bool run::take_stop_handler(session::stop_handler& handler) {
     const std::lock_guard lock(stop_handlers_mutex_);
     if (!is_finished_) {
         stop_handlers_.push_back(std::move(handler));
@@ -39,7 +57,7 @@ bool life::keep_for_the_end(session::stop_handler& handler) {
     return !is_finished_;
 }
 
-bool life::call_when_over(unique_function<void()> work) {
+bool run::call_when_over(unique_function<void()> work) {
     const std::lock_guard lock(stop_handlers_mutex_);
     if (!is_finished_) {
         when_over_.push_back(std::move(work));
@@ -47,7 +65,7 @@ bool life::call_when_over(unique_function<void()> work) {
     return !is_finished_;
 }
 
-void life::finish(runtime::loop& where) noexcept {
+void run::finish(runtime::loop& where) noexcept {
     std::vector<unique_function<void()>> followers;
     while (true) {
         std::vector<session::stop_handler> handlers;
@@ -78,26 +96,25 @@ void life::finish(runtime::loop& where) noexcept {
     }
 }
 
-void life::abandon() {
-    callbacks_gate()->close();
+void run::abandon() {
+    gate_->close();
     detail::insist([this] { begin_stop(); });
 }
 
-bool life::run_callback(runtime::loop& where, const unique_function<void()>& callback) noexcept {
+bool run::run_callback(runtime::loop& where, const unique_function<void()>& callback) noexcept {
     // A thread of a callback pool is on no loop.
-    const auto& gate = callbacks_gate();
     const bool is_on_loop = where.runs_here();
-    if (is_on_loop ? !where.enter(gate) : where.is_silenced() || !gate->try_enter()) {
+    if (is_on_loop ? !where.enter(gate_) : where.is_silenced() || !gate_->try_enter()) {
         return false;
     }
     const auto thrown = detail::run_user_code(callback);
     if (thrown) {
-        note_callback_exception();
+        record_callback_exception();
         detail::log_limited(detail::log_kind::thrown, writer(), "a callback threw: {}",
                             thrown->text);
     }
     if (!is_on_loop) {
-        gate->leave();
+        gate_->leave();
     }
     return !thrown;
 }
