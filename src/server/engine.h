@@ -14,6 +14,8 @@
 #include <network_system/session/ws_message.h>
 #include <network_system/utils/typed_pointer.h>
 
+#include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -26,10 +28,11 @@ namespace network_system::core {
 /// in, knows them and their topics. What they speak is derived from it.
 ///
 /// Thread-safety: the public members from any thread; the rest on the loops.
-class server_engine : public engine, public runtime::acceptor::handler {
+class server_engine : public engine {
 public:
     server_engine(std::string name, const server_options& options,
                   std::shared_ptr<runtime::io_pool> pool, transport::transport_factory transports);
+    ~server_engine() override;
 
     /// Before the start: what a client is told that is turned away, for want of room and by the
     /// accept callback.
@@ -41,7 +44,9 @@ public:
     void note_tls() noexcept { speaks_tls_ = true; }
     [[nodiscard]] VoidResult start(std::uint16_t port);
     [[nodiscard]] VoidResult start(listener&& taken);
+    [[nodiscard]] VoidResult start(std::vector<listener>&& taken);
     [[nodiscard]] Result<listener> share_listener();
+    [[nodiscard]] Result<std::vector<listener>> share_listeners();
     void begin_stop() override;
     /// Lets nobody in any more; connections go on until a stop.
     void stop_accepting();
@@ -49,7 +54,9 @@ public:
     /// The next life may begin.
     [[nodiscard]] bool is_finished() const { return end().is_over(); }
     [[nodiscard]] const server_options& options() const noexcept { return options_; }
-    [[nodiscard]] std::uint16_t local_port() const noexcept { return listening_.local().port(); }
+    /// Of the first address.
+    [[nodiscard]] std::uint16_t local_port() const noexcept;
+    [[nodiscard]] std::vector<endpoint> local_endpoints() const;
     [[nodiscard]] session_manager& sessions() noexcept { return sessions_; }
     [[nodiscard]] server_metrics metrics() const;
     [[nodiscard]] Result<broadcast_result> broadcast(ws_message_type type,
@@ -100,11 +107,19 @@ protected:
     [[nodiscard]] bool is_stopping() const noexcept { return is_stopping_; }
 
 private:
-    void on_accept(runtime::unique_socket socket, const endpoint& peer) override;
-    void on_accept_error(std::error_code error, std::chrono::milliseconds pause) override;
-    void on_acceptor_closed() override;
+    /// One address: its socket, and who accepts from it.
+    class bound_listener;
 
-    [[nodiscard]] VoidResult start(listening_socket listening);
+    void on_accept(runtime::unique_socket socket, const endpoint& peer);
+    void on_accept_error(const endpoint& local, std::error_code error,
+                         std::chrono::milliseconds pause);
+    void on_acceptor_closed();
+
+    [[nodiscard]] VoidResult start(Result<std::vector<listening_socket>> opened);
+    void begin_accepting(bound_listener& on);
+    [[nodiscard]] VoidResult check_listening() const;
+    /// On the first loop: lets those in who wait in the queues, and closes the acceptors.
+    void close_acceptors(runtime::steady_time deadline);
     void on_proxy_header(proxy_outcome outcome);
     /// One that has its place: asks the accept callback.
     void judge_and_hand_over(runtime::unique_socket socket, const endpoint& client);
@@ -128,8 +143,8 @@ private:
         const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
         const endpoint& peer, standing as, typed_pointer user_data);
     void release_one(runtime::loop& where);
-    /// Closes the listener, with its lock held: how many may wait in its queue.
-    [[nodiscard]] std::size_t close_listener();
+    /// With the lock held: removes the files of Unix domain sockets.
+    void close_listeners() noexcept;
     [[nodiscard]] std::shared_ptr<server_engine> self() {
         return std::static_pointer_cast<server_engine>(shared_from_this());
     }
@@ -141,10 +156,10 @@ private:
     std::vector<std::uint8_t> rejection_;
     session_manager sessions_;
     topic_registry topics_;
-    std::shared_ptr<runtime::acceptor> acceptor_;
-    // From its sharing on any thread to its end in a stop.
-    std::mutex listening_mutex_;
-    listening_socket listening_;
+    // One or more from the start on; which they are does not change any more.
+    std::vector<std::unique_ptr<bound_listener>> listeners_;
+    // Guards their sockets, from the sharing on any thread to the end in a stop.
+    mutable std::mutex listening_mutex_;
     bool has_stopped_accepting_ = false;
     bool speaks_tls_ = false;
     proxy_gateway proxies_;

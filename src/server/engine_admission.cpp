@@ -165,12 +165,12 @@ void server_engine::refuse(runtime::unique_socket socket, const endpoint&, stand
     net().shutdown_write(socket.get());
 }
 
-void server_engine::on_accept_error(std::error_code error, std::chrono::milliseconds pause) {
+void server_engine::on_accept_error(const endpoint& local, std::error_code error,
+                                    std::chrono::milliseconds pause) {
     accept_errors_.fetch_add(1, std::memory_order_relaxed);
     if (pause.count() > 0) {
         detail::log_limited(detail::log_kind::accept_error, writer().because(error),
-                            "accept on {} failed, trying again in {} ms", listening_.local(),
-                            pause.count());
+                            "accept on {} failed, trying again in {} ms", local, pause.count());
     }
     report_accept_error(error);
 }
