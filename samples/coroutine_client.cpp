@@ -13,25 +13,30 @@
 #include <asio/detached.hpp>
 #include <asio/io_context.hpp>
 #include <asio/use_awaitable.hpp>
-// [/readme:coroutine_includes]
-#include <asio/use_future.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <iostream>
+#include <memory>
+#include <utility>
+
+using namespace network_system;
+using namespace std::chrono_literals;
+using core::messaging_client;
+using core::messaging_server;
+// [/readme:coroutine_includes]
+
+#include <asio/use_future.hpp>
+
+#include <algorithm>
 #include <span>
 #include <string>
 #include <thread>
 #include <vector>
 
 namespace {
-
-using namespace network_system;
-using namespace std::chrono_literals;
-using core::messaging_client;
-using core::messaging_server;
 
 // [readme:coroutine_client]
 /// Says something, asks something, and leaves. Each step gives a Result: a value or an error.

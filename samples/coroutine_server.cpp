@@ -47,7 +47,7 @@ asio::awaitable<void> echo(messaging_server::session_ptr session) {
 }
 
 /// A server that runs `echo` for each connection; `when_ended` runs after each.
-std::unique_ptr<messaging_server> make_server(std::function<void()> when_ended) {
+std::unique_ptr<messaging_server> make_server(const std::function<void()>& when_ended) {
     core::server_options options;
     // Messages wait for async_receive instead of running the receive callback.
     options.session.receiving = receive_mode::pull;

@@ -136,7 +136,7 @@ for kind in static shared; do
             out="$work/projects/pkg-config-$kind-$checks"
             mkdir -p "$out"
             quietly make -C tests/consumer/pkg_config OUT="$out" CXX="$compiler" PKG_CONFIG="$mode"
-            for program in round_trip coroutine_client; do
+            for program in round_trip readme; do
                 quietly env LD_LIBRARY_PATH="$libdir" "$out/$program"
                 checks=$((checks + 1))
             done

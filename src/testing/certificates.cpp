@@ -9,7 +9,6 @@
 
 #include <array>
 #include <atomic>
-#include <bit>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -67,11 +66,11 @@ Result<certificate_profile> profile_of(const certificate_options& options) {
 }
 
 Result<std::filesystem::path> make_directory() {
-    std::array<std::uint8_t, 8> random;
+    std::array<std::uint8_t, 8> random{};
     detail::fill_random(random);
     std::error_code error;
     auto made = std::filesystem::temp_directory_path(error) /
-                fmt::format("network_system_{:016x}", std::bit_cast<std::uint64_t>(random));
+                fmt::format("network_system_{:02x}", fmt::join(random, ""));
     if (!error && !std::filesystem::create_directory(made, error) && !error) {
         error = std::make_error_code(std::errc::file_exists);
     }

@@ -42,7 +42,7 @@ bool set_serial(X509* to) {
 }
 
 bool set_validity(X509* to, const certificate_profile& profile) {
-    constexpr std::int64_t day = 24 * 3600;
+    constexpr std::int64_t day = std::int64_t{24} * 3600;
     const auto set = [](ASN1_TIME* when, std::int64_t from_now) {
         return X509_time_adj_ex(when, static_cast<int>(from_now / day),
                                 static_cast<long>(from_now % day), nullptr) != nullptr;

@@ -1,15 +1,14 @@
 // Callbacks that take or return the wrong thing. See result.cpp for how cases are written.
-#include <network_system/config.h>
 #include <network_system/core/messaging_client.h>
 #include <network_system/core/messaging_server.h>
 #include <network_system/core/messaging_udp_server.h>
-#if NETWORK_SYSTEM_WITH_WEBSOCKET
-#include <network_system/core/messaging_ws_server.h>
-#endif
 
 #include <chrono>
+#include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
-#include <string_view>
+#include <vector>
 
 using namespace network_system;
 using bytes = std::span<const std::uint8_t>;
@@ -112,17 +111,3 @@ void keep_user_data(const session_ptr& session, std::shared_ptr<const int> const
     static_cast<void>(session->user_data<const int>());
 #endif
 }
-
-#if NETWORK_SYSTEM_WITH_WEBSOCKET
-void take_a_text(core::messaging_ws_server& server) {
-    using connection_ptr = core::messaging_ws_server::connection_ptr;
-    // case text_of_bytes: the text of a callback is a std::string_view or a const std::string&
-#ifdef CASE_text_of_bytes
-    server.set_text_message_callback([](const connection_ptr&, bytes) {});
-#else
-    server.set_text_message_callback([](const connection_ptr&, std::string_view) {});
-    server.set_text_message_callback(
-        [](const connection_ptr& it, const std::string& text) { return it->send_text(text); });
-#endif
-}
-#endif
