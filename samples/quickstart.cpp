@@ -20,7 +20,12 @@
 #endif
 
 #if NETWORK_SYSTEM_WITH_WEBSOCKET
-#include "ws_names.h"
+#include <network_system/core/messaging_ws_client.h>
+#include <network_system/core/messaging_ws_server.h>
+#if NETWORK_SYSTEM_WITH_TLS
+#include <network_system/core/secure_messaging_ws_client.h>
+#include <network_system/core/secure_messaging_ws_server.h>
+#endif
 #endif
 
 #include <array>
@@ -80,20 +85,24 @@ struct tls {
 
 #if NETWORK_SYSTEM_WITH_WEBSOCKET
 struct ws {
-    using server = sample::ws_server;
-    using client = sample::ws_client;
+    using server = network_system::core::messaging_ws_server;
+    using client = network_system::core::messaging_ws_client;
 
-    static std::unique_ptr<server> make_server() { return std::make_unique<server>(); }
-    static std::unique_ptr<client> make_client() { return std::make_unique<client>(); }
+    static std::unique_ptr<server> make_server() { return std::make_unique<server>("server"); }
+    static std::unique_ptr<client> make_client() { return std::make_unique<client>("client"); }
 };
 
 #if NETWORK_SYSTEM_WITH_TLS
 struct wss {
-    using server = sample::ws_server;
-    using client = sample::ws_client;
+    using server = network_system::core::secure_messaging_ws_server;
+    using client = network_system::core::secure_messaging_ws_client;
 
-    static std::unique_ptr<server> make_server() { return std::make_unique<server>(for_server()); }
-    static std::unique_ptr<client> make_client() { return std::make_unique<client>(for_client()); }
+    static std::unique_ptr<server> make_server() {
+        return std::make_unique<server>("server", for_server());
+    }
+    static std::unique_ptr<client> make_client() {
+        return std::make_unique<client>("client", for_client());
+    }
 };
 #endif
 #endif

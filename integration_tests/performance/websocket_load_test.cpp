@@ -4,7 +4,9 @@
 //   websocket_load_test [--full] [--seconds S] [--json FILE]
 
 #include "framework/echo_load_table.h"
-#include "ws_names.h"
+
+#include <network_system/core/messaging_ws_client.h>
+#include <network_system/core/messaging_ws_server.h>
 
 #include <iostream>
 #include <limits>
@@ -13,9 +15,10 @@
 namespace {
 
 struct websocket {
-    using client = sample::ws_client;
-    static auto make_server() { return std::make_unique<sample::ws_server>(); }
-    static auto make_client() { return std::make_unique<client>(); }
+    using server = network_system::core::messaging_ws_server;
+    using client = network_system::core::messaging_ws_client;
+    static auto make_server() { return std::make_unique<server>("server"); }
+    static auto make_client() { return std::make_unique<client>("client"); }
 };
 
 sample::load_report run_checked(const sample::load_shape& shape, sample::steady::duration length) {

@@ -62,7 +62,7 @@ public:
         return is_finished_.load(std::memory_order_acquire);
     }
     /// The session once connected, also after its end; null before.
-    [[nodiscard]] std::shared_ptr<session::stream_session> session() const;
+    [[nodiscard]] std::shared_ptr<session::message_connection> session() const;
     [[nodiscard]] const client_options& options() const noexcept { return options_; }
     /// The counters of this life.
     [[nodiscard]] client_metrics metrics() const;
@@ -73,8 +73,9 @@ protected:
     [[nodiscard]] const runtime::loop& where() const noexcept { return *loop_; }
 
     // The callbacks of the application.
-    virtual void tell_connected() = 0;
-    virtual void tell_failed(std::error_code reason) = 0;
+    virtual void tell_connected(const session_ptr& who) = 0;
+    /// `who` is null when there was no connection.
+    virtual void tell_failed(const session_ptr& who, std::error_code reason) = 0;
     virtual void tell_disconnected(const session_ptr& who, std::error_code reason) = 0;
 
     /// Whether a new connection is made after this one, which was open or had not got as far (null:
@@ -99,7 +100,7 @@ protected:
 private:
     void begin();
     void connect();
-    [[nodiscard]] std::shared_ptr<session::stream_session> make_session_of(
+    [[nodiscard]] std::shared_ptr<session::message_connection> make_session_of(
         runtime::connect_outcome outcome);
     void on_connected(runtime::connect_outcome outcome);
     void on_no_connection(const runtime::connect_outcome& outcome);
@@ -144,7 +145,7 @@ private:
     std::atomic<std::uint64_t> failures_{0};
     std::atomic<std::uint64_t> session_errors_{0};
     mutable std::mutex session_mutex_;
-    std::shared_ptr<session::stream_session> session_;
+    std::shared_ptr<session::message_connection> session_;
     bool is_collected_ = true;
 };
 

@@ -41,7 +41,8 @@ public:
         std::uint16_t port;
     };
 
-    explicit client_facade(std::string id) : id_(std::move(id)) {
+    client_facade(std::string id, Callbacks&& callbacks)
+        : id_(std::move(id)), callbacks_(std::make_shared<Callbacks>(std::move(callbacks))) {
         runtime::io_threads::end_after_caller();
     }
     client_facade(const client_facade&) = delete;
@@ -64,17 +65,39 @@ public:
         return engine_;
     }
 
+    /// The connected session in its own callbacks: what it sends there takes no lock. Else null.
+    [[nodiscard]] session::messaging_session* own_session() const {
+        return is_left_behind() ? nullptr : connected_->own();
+    }
     [[nodiscard]] bool send_short(session::message_kind kind,
                                   std::span<const std::uint8_t> data) const {
         return !is_left_behind() && connected_->send_short(kind, data);
     }
+    /// What `use(session)` answers, or that there is none.
+    template <typename Use>
+    [[nodiscard]] VoidResult with_session(const Use& use) const {
+        if (auto* const own = own_session()) {
+            return use(*own);
+        }
+        return session().and_then([&](const auto& current) { return use(*current); });
+    }
     [[nodiscard]] Result<std::shared_ptr<session::messaging_session>> session() const {
         return answer_of(*this, [&]() -> Result<std::shared_ptr<session::messaging_session>> {
             if (auto current = connected_->get()) {
-                return std::shared_ptr<session::messaging_session>(std::move(current));
+                return current;
             }
             return detail::failure(errc::connection_closed, "the client is not connected", id_);
         });
+    }
+
+    /// Unspecified when not connected.
+    [[nodiscard]] endpoint local_endpoint() const {
+        const auto current = is_left_behind() ? nullptr : connected_->get();
+        return current ? current->local_endpoint() : endpoint{};
+    }
+    [[nodiscard]] endpoint remote_endpoint() const {
+        const auto current = is_left_behind() ? nullptr : connected_->get();
+        return current ? current->remote_endpoint() : endpoint{};
     }
 
     /// Begins to connect with what `make(pool, loop, transports, slot, callbacks)` makes: the
@@ -375,7 +398,7 @@ private:
     // What these two were made for.
     asio::io_context* context_ = nullptr;
     std::shared_ptr<runtime::environment> environment_;
-    std::shared_ptr<Callbacks> callbacks_ = std::make_shared<Callbacks>();
+    const std::shared_ptr<Callbacks> callbacks_;
     const std::shared_ptr<session_slot> connected_ = std::make_shared<session_slot>();
     // The connection before, while its last callbacks run.
     std::shared_ptr<Engine> former_;

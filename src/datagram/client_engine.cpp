@@ -99,6 +99,16 @@ error_info udp_client_engine::failed(errc code, const endpoint& target,
     return detail::failure(code, what, name(), cause);
 }
 
+std::error_code udp_client_engine::use_target(session::datagram_channel& channel,
+                                              const endpoint& target) {
+    const auto refused = channel.set_target(target, options_.is_connected);
+    if (!refused) {
+        const std::lock_guard lock(target_mutex_);
+        target_ = target;
+    }
+    return refused;
+}
+
 VoidResult udp_client_engine::open(const endpoint& target) {
     const auto wanted = parse_bind_address(options_.bind_address, options_.bind_port, name());
     const auto multicast = to_runtime(options_.multicast, name());
@@ -128,7 +138,7 @@ VoidResult udp_client_engine::open(const endpoint& target) {
     setup.config = options_.datagrams;
     setup.drain_timeout = options_.drain_timeout;
     const auto channel = make_channel(loop_, std::move(socket), setup, options_.readiness_method);
-    if (const auto refused = channel->set_target(target, options_.is_connected)) {
+    if (const auto refused = use_target(*channel, target)) {
         return failed(errc::connection_failed, target, refused);
     }
     detail::log(log_level::info, writer().about(target), "datagrams go to this peer");
@@ -142,7 +152,7 @@ VoidResult udp_client_engine::retarget(const endpoint& target) {
     if (!channel->is_open()) {
         return failed(errc::connection_closed, {}, {});
     }
-    if (const auto refused = channel->set_target(target, options_.is_connected)) {
+    if (const auto refused = use_target(*channel, target)) {
         return failed(errc::connection_failed, target, refused);
     }
     detail::log(log_level::info, writer().about(target), "datagrams go to this peer from now on");

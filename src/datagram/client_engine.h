@@ -4,6 +4,7 @@
 #include "lifecycle/awaited.h"
 #include "runtime/name_lookup.h"
 
+#include <mutex>
 #include <optional>
 #include <string_view>
 
@@ -38,6 +39,11 @@ public:
                                    start_callback& done, session::operation_id operation);
     /// The same for another target of the running client.
     void set_target(const std::string& host, std::uint16_t port, start_callback done);
+    /// Where datagrams go; unspecified until it runs.
+    [[nodiscard]] endpoint target() const {
+        const std::lock_guard lock(target_mutex_);
+        return target_;
+    }
     bool cancel(session::operation_id operation) override {
         return session::pending_operation::cancel(operation, this) ||
                datagram_engine::cancel(operation);
@@ -66,12 +72,17 @@ private:
                                            const runtime::lookup_outcome& found, use_address use);
     [[nodiscard]] VoidResult open(const endpoint& target);
     [[nodiscard]] VoidResult retarget(const endpoint& target);
+    /// Sends go there from now on. Error: what the system says.
+    [[nodiscard]] std::error_code use_target(session::datagram_channel& channel,
+                                             const endpoint& target);
     [[nodiscard]] error_info failed(errc code, const endpoint& target, std::error_code cause) const;
     void stop_starting() override;
 
     const udp_client_options options_;
     const std::shared_ptr<runtime::loop> loop_;
     std::vector<std::shared_ptr<runtime::name_lookup>> lookups_;
+    mutable std::mutex target_mutex_;
+    endpoint target_;
     std::atomic<bool> has_failed_{false};
     awaited<std::monostate> start_result_;
 };

@@ -6,6 +6,7 @@
 #include "session/unread_notice.h"
 
 #include <network_system/core/options.h>
+#include <network_system/core/udp_callbacks.h>
 #include <network_system/core/udp_options.h>
 #include <network_system/utils/result_types.h>
 
@@ -21,14 +22,8 @@
 
 namespace network_system::core {
 
-/// The callbacks of a UDP server or client as they were when it started.
-struct datagram_callbacks {
-    unique_function<void(std::span<const std::uint8_t>, const endpoint&)> received;
-    unique_function<void(std::error_code)> failed;
-    unique_function<void()> writable;
-    unique_function<void(const endpoint&)> new_peer;
-    unique_function<void(const endpoint&)> peer_expired;
-};
+/// Of a server or a client, which uses those that it has.
+using datagram_callbacks = udp_server_callbacks;
 
 /// What UDP servers and clients share: channels, each on its loop, and one life from the start to
 /// the end of the last of them.

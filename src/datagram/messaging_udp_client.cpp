@@ -14,8 +14,15 @@ class messaging_udp_client::impl final : public facade<udp_client_engine, datagr
 public:
     using engine_ptr = std::shared_ptr<udp_client_engine>;
 
-    impl(std::string id, udp_client_options options)
-        : facade(std::move(id), errc::connection_closed, false), options_(std::move(options)) {}
+    impl(std::string id, udp_client_callbacks&& callbacks, udp_client_options&& options)
+        : facade(std::move(id),
+                 {std::move(callbacks.received),
+                  std::move(callbacks.writable),
+                  std::move(callbacks.failed),
+                  {},
+                  {}},
+                 errc::connection_closed, false),
+          options_(std::move(options)) {}
     impl(const impl&) = delete;
     impl& operator=(const impl&) = delete;
     ~impl() { shut_down(); }
@@ -171,7 +178,12 @@ private:
 };
 
 messaging_udp_client::messaging_udp_client(std::string client_id, udp_client_options options)
-    : impl_(std::make_unique<impl>(std::move(client_id), std::move(options))) {}
+    : messaging_udp_client(std::move(client_id), std::move(options), udp_client_callbacks{}) {}
+
+messaging_udp_client::messaging_udp_client(std::string client_id, udp_client_options&& options,
+                                           udp_client_callbacks&& callbacks)
+    : impl_(
+          std::make_unique<impl>(std::move(client_id), std::move(callbacks), std::move(options))) {}
 
 messaging_udp_client::~messaging_udp_client() = default;
 
@@ -217,19 +229,24 @@ endpoint messaging_udp_client::local_endpoint() const {
     return current ? current->local() : endpoint{};
 }
 
+endpoint messaging_udp_client::remote_endpoint() const {
+    const auto current = impl_->running();
+    return current ? current->target() : endpoint{};
+}
+
 const std::string& messaging_udp_client::client_id() const noexcept {
     return impl_->id();
 }
 
-VoidResult messaging_udp_client::assign_receive_callback(receive_callback callback) {
+discardable_result messaging_udp_client::set_receive_callback(detail::datagram_callback callback) {
     return impl_->set_callback(&datagram_callbacks::received, callback);
 }
 
-discardable_result messaging_udp_client::set_error_callback(error_callback callback) {
+discardable_result messaging_udp_client::set_error_callback(detail::error_callback callback) {
     return impl_->set_callback(&datagram_callbacks::failed, callback);
 }
 
-discardable_result messaging_udp_client::set_writable_callback(writable_callback callback) {
+discardable_result messaging_udp_client::set_writable_callback(detail::signal_callback callback) {
     return impl_->set_callback(&datagram_callbacks::writable, callback);
 }
 

@@ -10,8 +10,9 @@ namespace network_system::core {
 
 class messaging_udp_server::impl final : public facade<udp_server_engine, datagram_callbacks> {
 public:
-    impl(std::string id, udp_server_options options)
-        : facade(std::move(id), errc::server_not_started, true), options_(std::move(options)) {}
+    impl(std::string id, udp_server_callbacks&& callbacks, udp_server_options&& options)
+        : facade(std::move(id), std::move(callbacks), errc::server_not_started, true),
+          options_(std::move(options)) {}
     impl(const impl&) = delete;
     impl& operator=(const impl&) = delete;
     ~impl() { shut_down(); }
@@ -78,7 +79,12 @@ private:
 };
 
 messaging_udp_server::messaging_udp_server(std::string server_id, udp_server_options options)
-    : impl_(std::make_unique<impl>(std::move(server_id), std::move(options))) {}
+    : messaging_udp_server(std::move(server_id), std::move(options), udp_server_callbacks{}) {}
+
+messaging_udp_server::messaging_udp_server(std::string server_id, udp_server_options&& options,
+                                           udp_server_callbacks&& callbacks)
+    : impl_(
+          std::make_unique<impl>(std::move(server_id), std::move(callbacks), std::move(options))) {}
 
 messaging_udp_server::~messaging_udp_server() = default;
 
@@ -115,23 +121,23 @@ const std::string& messaging_udp_server::server_id() const noexcept {
     return impl_->id();
 }
 
-VoidResult messaging_udp_server::assign_receive_callback(receive_callback callback) {
+discardable_result messaging_udp_server::set_receive_callback(detail::datagram_callback callback) {
     return impl_->set_callback(&datagram_callbacks::received, callback);
 }
 
-discardable_result messaging_udp_server::set_error_callback(error_callback callback) {
+discardable_result messaging_udp_server::set_error_callback(detail::error_callback callback) {
     return impl_->set_callback(&datagram_callbacks::failed, callback);
 }
 
-discardable_result messaging_udp_server::set_writable_callback(writable_callback callback) {
+discardable_result messaging_udp_server::set_writable_callback(detail::signal_callback callback) {
     return impl_->set_callback(&datagram_callbacks::writable, callback);
 }
 
-discardable_result messaging_udp_server::set_new_peer_callback(peer_callback callback) {
+discardable_result messaging_udp_server::set_new_peer_callback(detail::peer_callback callback) {
     return impl_->set_callback(&datagram_callbacks::new_peer, callback);
 }
 
-discardable_result messaging_udp_server::set_peer_expired_callback(peer_callback callback) {
+discardable_result messaging_udp_server::set_peer_expired_callback(detail::peer_callback callback) {
     return impl_->set_callback(&datagram_callbacks::peer_expired, callback);
 }
 

@@ -6,28 +6,28 @@
 
 namespace network_system::core {
 
-std::shared_ptr<session::stream_session> framed_client_engine::new_session(
-    std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+std::shared_ptr<session::message_connection> framed_client_engine::new_session(
+    std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
     session::session_setup& setup) {
     return std::make_shared<session::framed_session>(std::move(over), std::move(host), setup);
 }
 
-void framed_client_engine::tell_connected() {
-    callbacks_->connected();
+void framed_client_engine::tell_connected(const session_ptr& who) {
+    callbacks_->connected(who);
 }
 
-void framed_client_engine::tell_failed(std::error_code reason) {
-    callbacks_->failed(reason);
+void framed_client_engine::tell_failed(const session_ptr& who, std::error_code reason) {
+    callbacks_->failed(who, reason);
 }
 
-void framed_client_engine::tell_disconnected(const session_ptr&, std::error_code) {
-    callbacks_->disconnected();
+void framed_client_engine::tell_disconnected(const session_ptr& who, std::error_code reason) {
+    callbacks_->disconnected(who, reason);
 }
 
 void framed_client_engine::on_message(const session_ptr& who, session::message_kind,
                                       std::span<const std::uint8_t> data) {
     if (callbacks_->received) {
-        callbacks_->received(data);
+        callbacks_->received(who, data);
     } else {
         note_unread(who, "receive");
     }
@@ -36,15 +36,15 @@ void framed_client_engine::on_message(const session_ptr& who, session::message_k
 void framed_client_engine::on_request(const session_ptr& who, std::span<const std::uint8_t> data,
                                       detail::request_call& call) {
     if (callbacks_->requested) {
-        callbacks_->requested(data, call);
+        callbacks_->requested(who, data, call);
     } else {
         note_unread(who, "request");
-        session_host::on_request(who, data, call);
+        message_host::on_request(who, data, call);
     }
 }
 
-void framed_client_engine::on_writable(const session_ptr&) {
-    callbacks_->writable();
+void framed_client_engine::on_writable(const session_ptr& who) {
+    callbacks_->writable(who);
 }
 
 }  // namespace network_system::core

@@ -2,7 +2,7 @@
 
 #include "client/engine.h"
 
-#include <network_system/core/messaging_client.h>
+#include <network_system/core/callbacks.h>
 
 #include <memory>
 #include <span>
@@ -11,16 +11,6 @@
 #include <utility>
 
 namespace network_system::core {
-
-/// The callbacks of a client as they were when it started.
-struct client_callbacks {
-    messaging_client::connected_callback connected;
-    messaging_client::disconnected_callback disconnected;
-    messaging_client::receive_callback received;
-    messaging_client::request_callback requested;
-    messaging_client::error_callback failed;
-    messaging_client::writable_callback writable;
-};
 
 /// One life of a client whose connection speaks one of the framings.
 class framed_client_engine final : public client_engine {
@@ -39,11 +29,11 @@ public:
 
 private:
     [[nodiscard]] std::string_view component() const noexcept override { return component_name; }
-    [[nodiscard]] std::shared_ptr<session::stream_session> new_session(
-        std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+    [[nodiscard]] std::shared_ptr<session::message_connection> new_session(
+        std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
         session::session_setup& setup) override;
-    void tell_connected() override;
-    void tell_failed(std::error_code reason) override;
+    void tell_connected(const session_ptr& who) override;
+    void tell_failed(const session_ptr& who, std::error_code reason) override;
     void tell_disconnected(const session_ptr& who, std::error_code reason) override;
 
     void on_message(const session_ptr& who, session::message_kind kind,
@@ -52,6 +42,7 @@ private:
                     detail::request_call& call) override;
     void on_writable(const session_ptr& who) override;
 
+    // As they were when it started.
     const std::shared_ptr<const client_callbacks> callbacks_;
 };
 

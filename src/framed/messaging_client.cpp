@@ -10,8 +10,9 @@ namespace network_system::core {
 
 class messaging_client::impl final : public client_facade<framed_client_engine, client_callbacks> {
 public:
-    impl(std::string id, client_options options, std::shared_ptr<stream_security> security)
-        : client_facade(std::move(id)), options_(std::move(options)),
+    impl(std::string id, client_callbacks&& callbacks, client_options&& options,
+         std::shared_ptr<stream_security> security)
+        : client_facade(std::move(id), std::move(callbacks)), options_(std::move(options)),
           security_(std::move(security)) {}
     impl(const impl&) = delete;
     impl& operator=(const impl&) = delete;
@@ -65,12 +66,13 @@ private:
 };
 
 messaging_client::messaging_client(std::string client_id, client_options options)
-    : messaging_client(std::move(client_id), std::move(options), nullptr) {}
+    : messaging_client(std::move(client_id), {}, std::move(options), nullptr) {}
 
-messaging_client::messaging_client(std::string client_id, client_options&& options,
+messaging_client::messaging_client(std::string client_id, client_callbacks&& callbacks,
+                                   client_options&& options,
                                    std::shared_ptr<stream_security> security)
-    : impl_(std::make_unique<impl>(std::move(client_id), std::move(options), std::move(security))) {
-}
+    : impl_(std::make_unique<impl>(std::move(client_id), std::move(callbacks), std::move(options),
+                                   std::move(security))) {}
 
 messaging_client::~messaging_client() = default;
 
@@ -102,9 +104,8 @@ discardable_result messaging_client::wait_for_stop() {
 
 VoidResult messaging_client::send_packet(std::vector<std::uint8_t>&& data,
                                          session::send_callback&& done) {
-    return impl_->session().and_then([&](const auto& current) {
-        return current->send_packet(std::move(data), std::move(done));
-    });
+    return impl_->with_session(
+        [&](auto& current) { return current.send_packet(std::move(data), std::move(done)); });
 }
 
 VoidResult messaging_client::send_packet(std::span<const std::uint8_t> data,
@@ -112,8 +113,8 @@ VoidResult messaging_client::send_packet(std::span<const std::uint8_t> data,
     if (!done && impl_->send_short(session::message_kind::binary, data)) {
         return ok();
     }
-    return impl_->session().and_then(
-        [&](const auto& current) { return current->send_packet(data, std::move(done)); });
+    return impl_->with_session(
+        [&](auto& current) { return current.send_packet(data, std::move(done)); });
 }
 
 VoidResult messaging_client::send_packet(std::string_view text, session::send_callback&& done) {
@@ -180,7 +181,15 @@ const std::string& messaging_client::client_id() const noexcept {
     return impl_->id();
 }
 
-Result<std::shared_ptr<session::messaging_session>> messaging_client::get_session() const {
+endpoint messaging_client::local_endpoint() const {
+    return impl_->local_endpoint();
+}
+
+endpoint messaging_client::remote_endpoint() const {
+    return impl_->remote_endpoint();
+}
+
+Result<messaging_client::session_ptr> messaging_client::get_session() const {
     return impl_->session();
 }
 
@@ -188,27 +197,33 @@ client_metrics messaging_client::metrics() const {
     return impl_->metrics();
 }
 
-VoidResult messaging_client::assign_receive_callback(receive_callback callback) {
+discardable_result messaging_client::set_receive_callback(
+    detail::data_callback<session_ptr> callback) {
     return impl_->set_callback(&client_callbacks::received, callback);
 }
 
-discardable_result messaging_client::set_connected_callback(connected_callback callback) {
+discardable_result messaging_client::set_connected_callback(
+    detail::session_callback<session_ptr> callback) {
     return impl_->set_callback(&client_callbacks::connected, callback);
 }
 
-discardable_result messaging_client::set_disconnected_callback(disconnected_callback callback) {
+discardable_result messaging_client::set_disconnected_callback(
+    detail::end_callback<session_ptr> callback) {
     return impl_->set_callback(&client_callbacks::disconnected, callback);
 }
 
-VoidResult messaging_client::assign_request_callback(request_callback callback) {
+discardable_result messaging_client::set_request_callback(
+    detail::request_callback<session_ptr> callback) {
     return impl_->set_callback(&client_callbacks::requested, callback);
 }
 
-discardable_result messaging_client::set_error_callback(error_callback callback) {
+discardable_result messaging_client::set_error_callback(
+    detail::failure_callback<session_ptr> callback) {
     return impl_->set_callback(&client_callbacks::failed, callback);
 }
 
-discardable_result messaging_client::set_writable_callback(writable_callback callback) {
+discardable_result messaging_client::set_writable_callback(
+    detail::session_callback<session_ptr> callback) {
     return impl_->set_callback(&client_callbacks::writable, callback);
 }
 

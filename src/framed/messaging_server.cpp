@@ -10,8 +10,9 @@ namespace network_system::core {
 
 class messaging_server::impl final : public server_facade<framed_server_engine, server_callbacks> {
 public:
-    impl(std::string id, server_options options, std::shared_ptr<stream_security> security)
-        : server_facade(std::move(id)), options_(std::move(options)),
+    impl(std::string id, server_callbacks&& callbacks, server_options&& options,
+         std::shared_ptr<stream_security> security)
+        : server_facade(std::move(id), std::move(callbacks)), options_(std::move(options)),
           security_(std::move(security)) {}
     impl(const impl&) = delete;
     impl& operator=(const impl&) = delete;
@@ -42,12 +43,13 @@ private:
 };
 
 messaging_server::messaging_server(std::string server_id, server_options options)
-    : messaging_server(std::move(server_id), std::move(options), nullptr) {}
+    : messaging_server(std::move(server_id), {}, std::move(options), nullptr) {}
 
-messaging_server::messaging_server(std::string server_id, server_options&& options,
+messaging_server::messaging_server(std::string server_id, server_callbacks&& callbacks,
+                                   server_options&& options,
                                    std::shared_ptr<stream_security> security)
-    : impl_(std::make_unique<impl>(std::move(server_id), std::move(options), std::move(security))) {
-}
+    : impl_(std::make_unique<impl>(std::move(server_id), std::move(callbacks), std::move(options),
+                                   std::move(security))) {}
 
 messaging_server::~messaging_server() = default;
 
@@ -106,36 +108,42 @@ const std::string& messaging_server::server_id() const noexcept {
 }
 
 discardable_result messaging_server::set_accept_callback(accept_callback callback) {
-    return impl_->set_callback(&server_callbacks::judge, callback);
+    return impl_->set_callback(&server_callbacks::accept, callback);
 }
 
-discardable_result messaging_server::set_connection_callback(connection_callback callback) {
+discardable_result messaging_server::set_connection_callback(
+    detail::session_callback<session_ptr> callback) {
     return impl_->set_callback(&server_callbacks::connected, callback);
 }
 
-discardable_result messaging_server::set_disconnection_callback(disconnection_callback callback) {
+discardable_result messaging_server::set_disconnection_callback(
+    detail::end_callback<session_ptr> callback) {
     return impl_->set_callback(&server_callbacks::disconnected, callback);
 }
 
-VoidResult messaging_server::assign_receive_callback(receive_callback callback) {
+discardable_result messaging_server::set_receive_callback(
+    detail::data_callback<session_ptr> callback) {
     return impl_->set_callback(&server_callbacks::received, callback);
 }
 
-VoidResult messaging_server::assign_request_callback(request_callback callback) {
+discardable_result messaging_server::set_request_callback(
+    detail::request_callback<session_ptr> callback) {
     return impl_->set_callback(&server_callbacks::requested, callback);
 }
 
-discardable_result messaging_server::set_error_callback(error_callback callback) {
+discardable_result messaging_server::set_error_callback(
+    detail::failure_callback<session_ptr> callback) {
     return impl_->set_callback(&server_callbacks::failed, callback);
 }
 
-discardable_result messaging_server::set_writable_callback(writable_callback callback) {
+discardable_result messaging_server::set_writable_callback(
+    detail::session_callback<session_ptr> callback) {
     return impl_->set_callback(&server_callbacks::writable, callback);
 }
 
 Result<broadcast_result> messaging_server::broadcast(std::span<const std::uint8_t> data) {
     return impl_->while_running(
-        [&](server_engine& engine) { return engine.broadcast(ws_message_type::binary, data); });
+        [&](server_engine& engine) { return engine.broadcast(message_kind::binary, data); });
 }
 
 Result<broadcast_result> messaging_server::broadcast(std::string_view text) {
@@ -161,7 +169,7 @@ Result<broadcast_result> messaging_server::publish(std::string_view topic,
                                                    std::span<const std::uint8_t> data,
                                                    const session_ptr& except) {
     return impl_->while_running([&](server_engine& engine) {
-        return engine.publish(topic, ws_message_type::binary, data, except.get());
+        return engine.publish(topic, message_kind::binary, data, except.get());
     });
 }
 
@@ -186,7 +194,7 @@ std::vector<messaging_server::session_ptr> messaging_server::get_sessions() cons
     return current ? current->sessions().all_sessions() : std::vector<session_ptr>{};
 }
 
-std::size_t messaging_server::connection_count() const {
+std::size_t messaging_server::session_count() const {
     const auto current = impl_->engine();
     return current ? current->sessions().session_count() : 0;
 }

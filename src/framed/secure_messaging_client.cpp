@@ -22,7 +22,13 @@ secure_messaging_client::secure_messaging_client(std::string client_id, strict_b
 
 secure_messaging_client::secure_messaging_client(std::string client_id, tls_config config,
                                                  client_options options)
-    : messaging_client(std::move(client_id), std::move(options),
+    : secure_messaging_client(std::move(client_id), std::move(config), std::move(options),
+                              client_callbacks{}) {}
+
+secure_messaging_client::secure_messaging_client(std::string client_id, tls_config&& config,
+                                                 client_options&& options,
+                                                 client_callbacks&& callbacks)
+    : messaging_client(std::move(client_id), std::move(callbacks), std::move(options),
                        std::make_shared<client_tls>(std::move(config), options.log)) {}
 
 secure_messaging_client::~secure_messaging_client() = default;

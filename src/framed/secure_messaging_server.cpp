@@ -25,14 +25,22 @@ secure_messaging_server::secure_messaging_server(std::string server_id,
 
 secure_messaging_server::secure_messaging_server(std::string server_id, tls_config config,
                                                  server_options options)
+    : secure_messaging_server(std::move(server_id), std::move(config), std::move(options),
+                              server_callbacks{}) {}
+
+secure_messaging_server::secure_messaging_server(std::string server_id, tls_config&& config,
+                                                 server_options&& options,
+                                                 server_callbacks&& callbacks)
     : secure_messaging_server(std::move(server_id),
                               std::make_shared<server_tls>(std::move(config), options.log),
-                              std::move(options)) {}
+                              std::move(options), std::move(callbacks)) {}
 
 secure_messaging_server::secure_messaging_server(std::string server_id,
                                                  std::shared_ptr<server_tls> tls,
-                                                 server_options&& options)
-    : messaging_server(std::move(server_id), std::move(options), tls), tls_(std::move(tls)) {}
+                                                 server_options&& options,
+                                                 server_callbacks&& callbacks)
+    : messaging_server(std::move(server_id), std::move(callbacks), std::move(options), tls),
+      tls_(std::move(tls)) {}
 
 secure_messaging_server::~secure_messaging_server() = default;
 

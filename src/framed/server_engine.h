@@ -2,7 +2,7 @@
 
 #include "server/engine.h"
 
-#include <network_system/core/messaging_server.h>
+#include <network_system/core/callbacks.h>
 
 #include <memory>
 #include <span>
@@ -10,17 +10,6 @@
 #include <string_view>
 
 namespace network_system::core {
-
-/// The callbacks of a server as they were when it started; each connection keeps this snapshot.
-struct server_callbacks {
-    messaging_server::connection_callback connected;
-    messaging_server::disconnection_callback disconnected;
-    messaging_server::receive_callback received;
-    messaging_server::request_callback requested;
-    messaging_server::error_callback failed;
-    messaging_server::writable_callback writable;
-    accept_callback judge;
-};
 
 /// One life of a server whose connections speak one of the framings.
 class framed_server_engine final : public server_engine {
@@ -34,13 +23,13 @@ public:
 
 private:
     [[nodiscard]] std::string_view component() const noexcept override { return component_name; }
-    [[nodiscard]] std::shared_ptr<session::stream_session> new_session(
-        std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+    [[nodiscard]] std::shared_ptr<session::message_connection> new_session(
+        std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
         session::session_setup& setup) override;
-    [[nodiscard]] Result<encoded_message> encode(ws_message_type type,
+    [[nodiscard]] Result<encoded_message> encode(message_kind type,
                                                  std::span<const std::uint8_t> data) override;
     [[nodiscard]] const accept_callback& judge() const noexcept override {
-        return callbacks_->judge;
+        return callbacks_->accept;
     }
     [[nodiscard]] std::string_view protocol() const noexcept override;
     void tell_error(std::error_code error) override;
@@ -53,6 +42,7 @@ private:
     void on_writable(const session_ptr& who) override;
     void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;
 
+    // As they were when it started.
     const std::shared_ptr<const server_callbacks> callbacks_;
 };
 

@@ -71,8 +71,9 @@ class facade {
 public:
     /// `not_started`: what calls fail with that need a running engine. `owns_pool`: nobody else
     /// uses the pool of a life, which ends with it.
-    facade(std::string id, errc not_started, bool owns_pool)
-        : id_(std::move(id)), not_started_(not_started), owns_pool_(owns_pool) {
+    facade(std::string id, Callbacks&& callbacks, errc not_started, bool owns_pool)
+        : id_(std::move(id)), not_started_(not_started), owns_pool_(owns_pool),
+          callbacks_(std::make_shared<Callbacks>(std::move(callbacks))) {
         runtime::io_threads::end_after_caller();
     }
     facade(const facade&) = delete;
@@ -223,7 +224,7 @@ private:
     const bool owns_pool_;
     mutable detail::origin made_in_;
     mutable std::mutex mutex_;
-    std::shared_ptr<Callbacks> callbacks_ = std::make_shared<Callbacks>();
+    const std::shared_ptr<Callbacks> callbacks_;
     std::shared_ptr<Engine> engine_;
 };
 

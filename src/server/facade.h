@@ -19,7 +19,8 @@ class server_facade : public facade<Engine, Callbacks> {
 public:
     using base = facade<Engine, Callbacks>;
 
-    explicit server_facade(std::string id) : base(std::move(id), errc::server_not_started, true) {}
+    server_facade(std::string id, Callbacks&& callbacks)
+        : base(std::move(id), std::move(callbacks), errc::server_not_started, true) {}
 
     /// Starts the next life on `where`, a port or a listener. `make(pool, transports, callbacks)`
     /// makes its engine; `security` is null for plain TCP.

@@ -6,6 +6,11 @@
 #include <utility>
 
 namespace network_system::core {
+namespace {
+
+using session::ws_connection_ptr;
+
+}  // namespace
 
 ws_client_engine::ws_client_engine(const std::string& name, const ws_client_config& config,
                                    std::shared_ptr<runtime::io_pool> pool,
@@ -18,25 +23,34 @@ ws_client_engine::ws_client_engine(const std::string& name, const ws_client_conf
       terms_(terms_of(config)), auto_reconnect_(config.auto_reconnect),
       reconnection_(config.reconnect), callbacks_(std::move(callbacks)) {}
 
-std::shared_ptr<session::stream_session> ws_client_engine::new_session(
-    std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+std::shared_ptr<session::message_connection> ws_client_engine::new_session(
+    std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
     session::session_setup& setup) {
-    return std::make_shared<session::websocket_session>(std::move(over), std::move(host), setup,
-                                                        terms_);
+    const bool is_pooled = host.get() != this;
+    return std::make_shared<session::websocket_session>(std::move(over), std::move(host), *this,
+                                                        setup, terms_, is_pooled);
 }
 
-void ws_client_engine::tell_connected() {
+void ws_client_engine::tell_connected(const session_ptr& who) {
     reconnection_.connected(where().clock());
-    callbacks_->connected();
+    session::websocket_session::with_connection(
+        who, [this](const ws_connection_ptr& it) { callbacks_->connected(it); });
 }
 
-void ws_client_engine::tell_failed(std::error_code reason) {
-    callbacks_->failed(reason);
+void ws_client_engine::tell_failed(const session_ptr& who, std::error_code reason) {
+    if (who == nullptr) {
+        callbacks_->failed(nullptr, reason);
+        return;
+    }
+    session::websocket_session::with_connection(
+        who, [&](const ws_connection_ptr& it) { callbacks_->failed(it, reason); });
 }
 
 void ws_client_engine::tell_disconnected(const session_ptr& who, std::error_code reason) {
     const ws_closing closing(session::websocket_session::of(*who), reason);
-    callbacks_->disconnected(closing.code, closing.reason);
+    session::websocket_session::with_connection(who, [&](const ws_connection_ptr& it) {
+        callbacks_->disconnected(it, reason, closing.code, closing.reason);
+    });
 }
 
 bool ws_client_engine::reconnects_after(const session_ptr& who, bool was_open) {
@@ -54,31 +68,45 @@ bool ws_client_engine::reconnects_after(const session_ptr& who, bool was_open) {
 
 std::shared_ptr<const ws_rejection> ws_client_engine::rejection() const {
     const auto last = session();
-    return last ? session::websocket_session::of(*last).rejection() : nullptr;
+    return last ? session::websocket_session::of(*last->session()).rejection() : nullptr;
 }
 
 void ws_client_engine::on_message(const session_ptr& who, session::message_kind kind,
                                   std::span<const std::uint8_t> data) {
+    session::websocket_session::with_connection(who, [&](const ws_connection_ptr& from) {
+        ws_client_engine::on_ws_message(who, from, kind, data);
+    });
+}
+
+void ws_client_engine::on_ws_message(const session_ptr& who, const ws_connection_ptr& from,
+                                     session::message_kind kind,
+                                     std::span<const std::uint8_t> data) {
     const ws_message message{kind, data};
     if (!reads(*callbacks_, message)) {
         note_unread(who,
                     message.is_text() ? "message or text message" : "message or binary message");
         return;
     }
-    callbacks_->message(message);
+    callbacks_->received(from, data);
+    callbacks_->message(from, message);
     if (message.is_text()) {
-        callbacks_->text(message.text());
+        callbacks_->text(from, message.text());
     } else {
-        callbacks_->binary(data);
+        callbacks_->binary(from, data);
     }
 }
 
-void ws_client_engine::on_ping(const session_ptr&, std::span<const std::uint8_t> payload) {
-    callbacks_->pinged(payload);
+void ws_client_engine::on_event(const session_ptr& who, std::uint32_t what,
+                                std::span<const std::uint8_t> data) {
+    if (what == ping_event) {
+        session::websocket_session::with_connection(
+            who, [&](const ws_connection_ptr& from) { callbacks_->pinged(from, data); });
+    }
 }
 
-void ws_client_engine::on_writable(const session_ptr&) {
-    callbacks_->writable();
+void ws_client_engine::on_writable(const session_ptr& who) {
+    session::websocket_session::with_connection(
+        who, [this](const ws_connection_ptr& it) { callbacks_->writable(it); });
 }
 
 }  // namespace network_system::core

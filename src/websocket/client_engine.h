@@ -1,10 +1,12 @@
 #pragma once
 
 #include "client/engine.h"
+#include "websocket/host.h"
 #include "websocket/reconnection.h"
 #include "websocket/session.h"
 
-#include <network_system/core/messaging_ws_client.h>
+#include <network_system/core/ws_callbacks.h>
+#include <network_system/core/ws_options.h>
 
 #include <memory>
 #include <span>
@@ -13,20 +15,8 @@
 
 namespace network_system::core {
 
-/// The callbacks of a WebSocket client as they were when it started.
-struct ws_client_callbacks {
-    messaging_ws_client::connected_callback connected;
-    messaging_ws_client::disconnected_callback disconnected;
-    messaging_ws_client::message_callback message;
-    messaging_ws_client::text_callback text;
-    messaging_ws_client::binary_callback binary;
-    messaging_ws_client::binary_callback pinged;
-    messaging_ws_client::error_callback failed;
-    messaging_ws_client::writable_callback writable;
-};
-
 /// One life of a WebSocket client.
-class ws_client_engine final : public client_engine {
+class ws_client_engine final : public client_engine, public session::websocket_host {
 public:
     static constexpr std::string_view component_name = "messaging_ws_client";
 
@@ -41,11 +31,11 @@ public:
 
 private:
     [[nodiscard]] std::string_view component() const noexcept override { return component_name; }
-    [[nodiscard]] std::shared_ptr<session::stream_session> new_session(
-        std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+    [[nodiscard]] std::shared_ptr<session::message_connection> new_session(
+        std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
         session::session_setup& setup) override;
-    void tell_connected() override;
-    void tell_failed(std::error_code reason) override;
+    void tell_connected(const session_ptr& who) override;
+    void tell_failed(const session_ptr& who, std::error_code reason) override;
     void tell_disconnected(const session_ptr& who, std::error_code reason) override;
     [[nodiscard]] bool reconnects_after(const session_ptr& who, bool was_open) override;
     [[nodiscard]] std::chrono::milliseconds next_pause(std::uint64_t random) override {
@@ -54,12 +44,16 @@ private:
 
     void on_message(const session_ptr& who, session::message_kind kind,
                     std::span<const std::uint8_t> data) override;
-    void on_ping(const session_ptr& who, std::span<const std::uint8_t> payload) override;
+    void on_ws_message(const session_ptr& who, const session::ws_connection_ptr& from,
+                       session::message_kind kind, std::span<const std::uint8_t> data) override;
+    void on_event(const session_ptr& who, std::uint32_t what,
+                  std::span<const std::uint8_t> data) override;
     void on_writable(const session_ptr& who) override;
 
     const std::shared_ptr<const session::websocket_terms> terms_;
     const bool auto_reconnect_;
     ws_reconnection reconnection_;
+    // As they were when it started.
     const std::shared_ptr<const ws_client_callbacks> callbacks_;
 };
 

@@ -7,6 +7,7 @@
 #include <network_system/core/ws_session_manager.h>
 
 #include <mutex>
+#include <optional>
 #include <utility>
 
 namespace network_system::core {
@@ -14,7 +15,10 @@ namespace network_system::core {
 class messaging_ws_client::impl final
     : public client_facade<ws_client_engine, ws_client_callbacks> {
 public:
-    explicit impl(std::string id) : client_facade(std::move(id)) {}
+    impl(std::string id, ws_client_callbacks&& callbacks, ws_client_config&& config,
+         std::optional<tls_config>&& tls)
+        : client_facade(std::move(id), std::move(callbacks)),
+          config_(with_tls(std::move(config), tls)), tls_(std::move(tls)) {}
     impl(const impl&) = delete;
     impl& operator=(const impl&) = delete;
     ~impl() { shut_down(); }
@@ -31,11 +35,34 @@ public:
         });
     }
 
+    /// What a start uses that is given none.
+    [[nodiscard]] const ws_client_config& config() const noexcept { return config_; }
+    /// That configuration for this target, in what `start(config)` answers.
+    template <typename Start>
+    VoidResult start_at(std::string_view host, std::uint16_t port, const Start& start) {
+        return detail::within_memory([&]() -> VoidResult {
+            ws_client_config config = config_;
+            config.host = host;
+            config.port = port;
+            return start(config);
+        });
+    }
+    /// The same for a URL.
+    template <typename Start>
+    VoidResult start_url(std::string_view text, const Start& start) {
+        return detail::within_memory([&]() -> VoidResult {
+            auto config = config_of(text, config_, id());
+            return config ? start(config.value()) : config.error();
+        });
+    }
+
     [[nodiscard]] Result<connection_ptr> connection() const { return session().map(as_connection); }
     /// What `use(connection)` answers, or that there is none.
     template <typename Use>
     [[nodiscard]] VoidResult with_connection(const Use& use) const {
-        return connection().and_then([&](const connection_ptr& current) { return use(*current); });
+        return with_session([&](session::messaging_session& current) {
+            return use(static_cast<session::ws_connection&>(current));
+        });
     }
 
     [[nodiscard]] client_metrics metrics() const {
@@ -54,6 +81,10 @@ private:
     /// What `begin(request, make)` answers for a configuration that is right.
     template <typename Begin>
     VoidResult with_request(const ws_client_config& config, const Begin& begin) {
+        if (tls_ && !config.tls) {
+            return detail::within_memory(
+                [&] { return with_request(with_tls(config, tls_), begin); });
+        }
         return detail::within_memory([&]() -> VoidResult {
             if (auto checked = validate(config, id()); checked.is_err()) {
                 return checked;
@@ -75,13 +106,22 @@ private:
         });
     }
 
+    const ws_client_config config_;
+    // For configurations that have none.
+    const std::optional<tls_config> tls_;
     mutable std::mutex security_mutex_;
     // Of the last start; null for plain TCP.
     std::shared_ptr<stream_security> security_;
 };
 
-messaging_ws_client::messaging_ws_client(std::string client_id)
-    : impl_(std::make_unique<impl>(std::move(client_id))) {}
+messaging_ws_client::messaging_ws_client(std::string client_id, ws_client_config config)
+    : messaging_ws_client(std::move(client_id), std::move(config), {}, std::nullopt) {}
+
+messaging_ws_client::messaging_ws_client(std::string client_id, ws_client_config&& config,
+                                         ws_client_callbacks&& callbacks,
+                                         std::optional<tls_config> tls)
+    : impl_(std::make_unique<impl>(std::move(client_id), std::move(callbacks), std::move(config),
+                                   std::move(tls))) {}
 
 messaging_ws_client::~messaging_ws_client() = default;
 
@@ -95,15 +135,32 @@ VoidResult messaging_ws_client::start_client(const ws_client_config& config,
     return impl_->start(config, handler, operation);
 }
 
+VoidResult messaging_ws_client::start_client(std::string_view host, std::uint16_t port) {
+    return impl_->start_at(host, port, [this](const auto& config) { return start_client(config); });
+}
+
 VoidResult messaging_ws_client::start_client(std::string_view host, std::uint16_t port,
                                              std::string_view path) {
-    return detail::within_memory([&]() -> VoidResult {
-        ws_client_config config;
-        config.host = host;
-        config.port = port;
+    return impl_->start_at(host, port, [&](auto& config) {
         config.path = path;
         return start_client(config);
     });
+}
+
+VoidResult messaging_ws_client::start_at(std::string_view host, std::uint16_t port,
+                                         start_callback& handler, session::operation_id operation) {
+    return impl_->start_at(
+        host, port, [&](const auto& config) { return impl_->start(config, handler, operation); });
+}
+
+VoidResult messaging_ws_client::start_url(std::string_view url) {
+    return impl_->start_url(url, [this](const auto& config) { return start_client(config); });
+}
+
+VoidResult messaging_ws_client::start_url(std::string_view url, start_callback& handler,
+                                          session::operation_id operation) {
+    return impl_->start_url(
+        url, [&](const auto& config) { return impl_->start(config, handler, operation); });
 }
 
 bool messaging_ws_client::cancel(session::operation_id operation) {
@@ -158,6 +215,10 @@ VoidResult messaging_ws_client::send_binary(std::initializer_list<std::uint8_t> 
     return send_binary(std::span<const std::uint8_t>(data.begin(), data.size()), std::move(done));
 }
 
+VoidResult messaging_ws_client::send_packet(std::string_view text, session::send_callback&& done) {
+    return send_binary(bytes_of(text), std::move(done));
+}
+
 VoidResult messaging_ws_client::send_ping(std::span<const std::uint8_t> payload) {
     return impl_->with_connection([&](auto& current) { return current.send_ping(payload); });
 }
@@ -208,6 +269,14 @@ Result<messaging_ws_client::connection_ptr> messaging_ws_client::get_connection(
     return impl_->connection();
 }
 
+endpoint messaging_ws_client::local_endpoint() const {
+    return impl_->local_endpoint();
+}
+
+endpoint messaging_ws_client::remote_endpoint() const {
+    return impl_->remote_endpoint();
+}
+
 std::shared_ptr<const ws_rejection> messaging_ws_client::rejection() const {
     const auto engine = impl_->engine();
     return engine ? engine->rejection() : nullptr;
@@ -217,35 +286,47 @@ client_metrics messaging_ws_client::metrics() const {
     return impl_->metrics();
 }
 
-discardable_result messaging_ws_client::set_connected_callback(connected_callback callback) {
+discardable_result messaging_ws_client::set_connected_callback(
+    detail::session_callback<connection_ptr> callback) {
     return impl_->set_callback(&ws_client_callbacks::connected, callback);
 }
 
-VoidResult messaging_ws_client::assign_disconnected_callback(disconnected_callback callback) {
+discardable_result messaging_ws_client::set_disconnected_callback(
+    detail::ws_end_callback callback) {
     return impl_->set_callback(&ws_client_callbacks::disconnected, callback);
 }
 
-discardable_result messaging_ws_client::set_message_callback(message_callback callback) {
+discardable_result messaging_ws_client::set_message_callback(detail::ws_message_callback callback) {
     return impl_->set_callback(&ws_client_callbacks::message, callback);
 }
 
-VoidResult messaging_ws_client::assign_text_callback(text_callback callback) {
+discardable_result messaging_ws_client::set_text_message_callback(
+    detail::text_callback<connection_ptr> callback) {
     return impl_->set_callback(&ws_client_callbacks::text, callback);
 }
 
-VoidResult messaging_ws_client::assign_binary_callback(binary_callback callback) {
+discardable_result messaging_ws_client::set_receive_callback(
+    detail::data_callback<connection_ptr> callback) {
+    return impl_->set_callback(&ws_client_callbacks::received, callback);
+}
+
+discardable_result messaging_ws_client::set_binary_message_callback(
+    detail::data_callback<connection_ptr> callback) {
     return impl_->set_callback(&ws_client_callbacks::binary, callback);
 }
 
-VoidResult messaging_ws_client::assign_ping_callback(binary_callback callback) {
+discardable_result messaging_ws_client::set_ping_callback(
+    detail::data_callback<connection_ptr> callback) {
     return impl_->set_callback(&ws_client_callbacks::pinged, callback);
 }
 
-discardable_result messaging_ws_client::set_error_callback(error_callback callback) {
+discardable_result messaging_ws_client::set_error_callback(
+    detail::failure_callback<connection_ptr> callback) {
     return impl_->set_callback(&ws_client_callbacks::failed, callback);
 }
 
-discardable_result messaging_ws_client::set_writable_callback(writable_callback callback) {
+discardable_result messaging_ws_client::set_writable_callback(
+    detail::session_callback<connection_ptr> callback) {
     return impl_->set_callback(&ws_client_callbacks::writable, callback);
 }
 

@@ -6,6 +6,7 @@
 #include <network_system/core/messaging_ws_server.h>
 
 #include <mutex>
+#include <optional>
 #include <utility>
 
 namespace network_system::core {
@@ -13,13 +14,20 @@ namespace network_system::core {
 class messaging_ws_server::impl final
     : public server_facade<ws_server_engine, ws_server_callbacks> {
 public:
-    explicit impl(std::string id) : server_facade(std::move(id)) {}
+    impl(std::string id, ws_server_callbacks&& callbacks, ws_server_config&& config,
+         std::optional<tls_config>&& tls)
+        : server_facade(std::move(id), std::move(callbacks)),
+          config_(with_tls(std::move(config), tls)), tls_(std::move(tls)) {}
     impl(const impl&) = delete;
     impl& operator=(const impl&) = delete;
     ~impl() { shut_down(); }
 
     template <typename Where>
     VoidResult start(const ws_server_config& config, Where&& where) {
+        if (tls_ && !config.tls) {
+            return detail::within_memory(
+                [&] { return start(with_tls(config, tls_), std::forward<Where>(where)); });
+        }
         return detail::within_memory([&]() -> VoidResult {
             if (auto checked = validate(config, id()); checked.is_err()) {
                 return checked;
@@ -77,19 +85,31 @@ public:
         });
     }
 
+    /// What a start uses that is given none.
+    [[nodiscard]] const ws_server_config& config() const noexcept { return config_; }
+
 private:
     [[nodiscard]] std::shared_ptr<stream_security> security() const {
         const std::lock_guard lock(security_mutex_);
         return security_;
     }
 
+    const ws_server_config config_;
+    // For configurations that have none.
+    const std::optional<tls_config> tls_;
     mutable std::mutex security_mutex_;
     // Of the last start; null for plain TCP.
     std::shared_ptr<stream_security> security_;
 };
 
-messaging_ws_server::messaging_ws_server(std::string server_id)
-    : impl_(std::make_unique<impl>(std::move(server_id))) {}
+messaging_ws_server::messaging_ws_server(std::string server_id, ws_server_config config)
+    : messaging_ws_server(std::move(server_id), std::move(config), {}, std::nullopt) {}
+
+messaging_ws_server::messaging_ws_server(std::string server_id, ws_server_config&& config,
+                                         ws_server_callbacks&& callbacks,
+                                         std::optional<tls_config> tls)
+    : impl_(std::make_unique<impl>(std::move(server_id), std::move(callbacks), std::move(config),
+                                   std::move(tls))) {}
 
 messaging_ws_server::~messaging_ws_server() = default;
 
@@ -97,9 +117,13 @@ VoidResult messaging_ws_server::start_server(const ws_server_config& config) {
     return impl_->start(config, config.port);
 }
 
+VoidResult messaging_ws_server::start_server(std::uint16_t port) {
+    return impl_->start(impl_->config(), port);
+}
+
 VoidResult messaging_ws_server::start_server(std::uint16_t port, std::string_view path) {
     return detail::within_memory([&]() -> VoidResult {
-        ws_server_config config;
+        ws_server_config config = impl_->config();
         config.port = port;
         config.path = path;
         return start_server(config);
@@ -113,6 +137,14 @@ VoidResult messaging_ws_server::start_server(const ws_server_config& config, lis
 VoidResult messaging_ws_server::start_server(const ws_server_config& config,
                                              std::vector<listener>&& taken) {
     return impl_->start(config, std::move(taken));
+}
+
+VoidResult messaging_ws_server::start_server(listener&& taken) {
+    return impl_->start(impl_->config(), std::move(taken));
+}
+
+VoidResult messaging_ws_server::start_server(std::vector<listener>&& taken) {
+    return impl_->start(impl_->config(), std::move(taken));
 }
 
 Result<listener> messaging_ws_server::share_listener() {
@@ -162,38 +194,50 @@ VoidResult messaging_ws_server::reload_certificates() {
 }
 
 discardable_result messaging_ws_server::set_accept_callback(accept_callback callback) {
-    return impl_->set_callback(&ws_server_callbacks::judge, callback);
+    return impl_->set_callback(&ws_server_callbacks::accept, callback);
 }
 
-discardable_result messaging_ws_server::set_connection_callback(connection_callback callback) {
+discardable_result messaging_ws_server::set_connection_callback(
+    detail::session_callback<connection_ptr> callback) {
     return impl_->set_callback(&ws_server_callbacks::connected, callback);
 }
 
-VoidResult messaging_ws_server::assign_disconnection_callback(disconnection_callback callback) {
+discardable_result messaging_ws_server::set_disconnection_callback(
+    detail::ws_end_callback callback) {
     return impl_->set_callback(&ws_server_callbacks::disconnected, callback);
 }
 
-discardable_result messaging_ws_server::set_message_callback(message_callback callback) {
+discardable_result messaging_ws_server::set_message_callback(detail::ws_message_callback callback) {
     return impl_->set_callback(&ws_server_callbacks::message, callback);
 }
 
-VoidResult messaging_ws_server::assign_text_callback(text_callback callback) {
+discardable_result messaging_ws_server::set_text_message_callback(
+    detail::text_callback<connection_ptr> callback) {
     return impl_->set_callback(&ws_server_callbacks::text, callback);
 }
 
-VoidResult messaging_ws_server::assign_binary_callback(binary_callback callback) {
+discardable_result messaging_ws_server::set_receive_callback(
+    detail::data_callback<connection_ptr> callback) {
+    return impl_->set_callback(&ws_server_callbacks::received, callback);
+}
+
+discardable_result messaging_ws_server::set_binary_message_callback(
+    detail::data_callback<connection_ptr> callback) {
     return impl_->set_callback(&ws_server_callbacks::binary, callback);
 }
 
-VoidResult messaging_ws_server::assign_ping_callback(binary_callback callback) {
+discardable_result messaging_ws_server::set_ping_callback(
+    detail::data_callback<connection_ptr> callback) {
     return impl_->set_callback(&ws_server_callbacks::pinged, callback);
 }
 
-discardable_result messaging_ws_server::set_error_callback(error_callback callback) {
+discardable_result messaging_ws_server::set_error_callback(
+    detail::failure_callback<connection_ptr> callback) {
     return impl_->set_callback(&ws_server_callbacks::failed, callback);
 }
 
-discardable_result messaging_ws_server::set_writable_callback(connection_callback callback) {
+discardable_result messaging_ws_server::set_writable_callback(
+    detail::session_callback<connection_ptr> callback) {
     return impl_->set_callback(&ws_server_callbacks::writable, callback);
 }
 
@@ -218,6 +262,10 @@ Result<broadcast_result> messaging_ws_server::broadcast_binary(
     return broadcast_binary(std::span<const std::uint8_t>(data.begin(), data.size()));
 }
 
+Result<broadcast_result> messaging_ws_server::broadcast(std::string_view text) {
+    return broadcast_binary(bytes_of(text));
+}
+
 VoidResult messaging_ws_server::subscribe(const connection_ptr& connection,
                                           std::string_view topic) {
     return impl_->while_running(
@@ -240,6 +288,11 @@ Result<broadcast_result> messaging_ws_server::publish_binary(std::string_view to
                                                              std::span<const std::uint8_t> data,
                                                              const connection_ptr& except) {
     return impl_->publish(topic, ws_message_type::binary, data, except);
+}
+
+Result<broadcast_result> messaging_ws_server::publish(std::string_view topic, std::string_view text,
+                                                      const connection_ptr& except) {
+    return publish_binary(topic, bytes_of(text), except);
 }
 
 std::size_t messaging_ws_server::subscriber_count(std::string_view topic) const {

@@ -24,11 +24,6 @@ void increment(std::atomic<std::uint64_t>& counter) noexcept {
     counter.fetch_add(1, std::memory_order_relaxed);
 }
 
-template <typename Use>
-void with_connection(const session::session_ptr& who, const Use& use) {
-    session::websocket_session::with_connection(who, use);
-}
-
 constexpr const char* unwanted = "The server does not take this connection.\n";
 constexpr const char* no_room = "The server is full or stopping.\n";
 constexpr const char* nothing_here = "Nothing is served here.\n";
@@ -49,12 +44,13 @@ ws_server_engine::ws_server_engine(const std::string& name, const ws_server_conf
     refuse_with({full.begin(), full.end()}, {rejected.begin(), rejected.end()});
 }
 
-std::shared_ptr<session::stream_session> ws_server_engine::new_session(
-    std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+std::shared_ptr<session::message_connection> ws_server_engine::new_session(
+    std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
     session::session_setup& setup) {
     setup.handshake_deadline = runtime::after(over->where()->now(), handshake_timeout_);
-    return std::make_shared<session::websocket_session>(std::move(over), std::move(host), setup,
-                                                        terms_);
+    const bool is_pooled = host.get() != this;
+    return std::make_shared<session::websocket_session>(std::move(over), std::move(host), *this,
+                                                        setup, terms_, is_pooled);
 }
 
 Result<encoded_message> ws_server_engine::encode(ws_message_type type,
@@ -120,12 +116,12 @@ void ws_server_engine::end_sessions(runtime::steady_time deadline) {
         }
     }
     for (const session_ptr& each : arriving) {
-        session::stream_session::of(*each).end_by(deadline);
+        session::message_connection::of(*each).end_by(deadline);
     }
 }
 
 void ws_server_engine::tell_error(std::error_code error) {
-    callbacks_->failed({}, error);
+    callbacks_->failed(nullptr, error);
 }
 
 bool ws_server_engine::is_served(std::string_view path) const {
@@ -210,12 +206,13 @@ void ws_server_engine::on_http_request(const session_ptr& who, const ws_request&
 
 void ws_server_engine::on_open(const session_ptr& who) {
     increment(counters_.handshakes);
-    with_connection(who, [this](const connection_ptr& it) { callbacks_->connected(it); });
+    session::websocket_session::with_connection(
+        who, [this](const connection_ptr& it) { callbacks_->connected(it); });
 }
 
 void ws_server_engine::on_message(const session_ptr& who, session::message_kind kind,
                                   std::span<const std::uint8_t> data) {
-    with_connection(who, [&](const connection_ptr& from) {
+    session::websocket_session::with_connection(who, [&](const connection_ptr& from) {
         ws_server_engine::on_ws_message(who, from, kind, data);
     });
 }
@@ -229,6 +226,7 @@ void ws_server_engine::on_ws_message(const session_ptr& who, const connection_pt
                     message.is_text() ? "message or text message" : "message or binary message");
         return;
     }
+    callbacks_->received(from, data);
     callbacks_->message(from, message);
     if (message.is_text()) {
         callbacks_->text(from, message.text());
@@ -237,22 +235,30 @@ void ws_server_engine::on_ws_message(const session_ptr& who, const connection_pt
     }
 }
 
-void ws_server_engine::on_ping(const session_ptr& who, std::span<const std::uint8_t> payload) {
-    with_connection(who, [&](const connection_ptr& from) { callbacks_->pinged(from, payload); });
+void ws_server_engine::on_event(const session_ptr& who, std::uint32_t what,
+                                std::span<const std::uint8_t> data) {
+    if (what == ping_event) {
+        session::websocket_session::with_connection(
+            who, [&](const connection_ptr& from) { callbacks_->pinged(from, data); });
+    }
 }
 
 void ws_server_engine::on_writable(const session_ptr& who) {
-    with_connection(who, [this](const connection_ptr& it) { callbacks_->writable(it); });
+    session::websocket_session::with_connection(
+        who, [this](const connection_ptr& it) { callbacks_->writable(it); });
 }
 
 void ws_server_engine::on_closed(const session_ptr& who, std::error_code reason, bool was_open) {
     if (reason && reason != errc::handshake_rejected) {
-        callbacks_->failed(who->id(), reason);
+        session::websocket_session::with_connection(
+            who, [&](const connection_ptr& it) { callbacks_->failed(it, reason); });
     }
     // The error callback may have destroyed the server.
     if (was_open && callbacks_->disconnected && gate()->is_open()) {
         const ws_closing closing(session::websocket_session::of(*who), reason);
-        callbacks_->disconnected(who->id(), closing.code, closing.reason);
+        session::websocket_session::with_connection(who, [&](const connection_ptr& it) {
+            callbacks_->disconnected(it, reason, closing.code, closing.reason);
+        });
     }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "server/engine.h"
+#include "websocket/host.h"
 #include "websocket/session.h"
 
 #include <network_system/core/messaging_ws_server.h>
@@ -18,24 +19,9 @@
 
 namespace network_system::core {
 
-/// The callbacks of a WebSocket server as they were when it started.
-struct ws_server_callbacks {
-    messaging_ws_server::connection_callback connected;
-    messaging_ws_server::disconnection_callback disconnected;
-    messaging_ws_server::message_callback message;
-    messaging_ws_server::text_callback text;
-    messaging_ws_server::binary_callback binary;
-    messaging_ws_server::binary_callback pinged;
-    messaging_ws_server::error_callback failed;
-    messaging_ws_server::connection_callback writable;
-    messaging_ws_server::handshake_callback handshake;
-    messaging_ws_server::http_callback http;
-    accept_callback judge;
-};
-
 /// One life of a WebSocket server. Connections are in the registry from their handshake on; before,
 /// they are arrivals.
-class ws_server_engine final : public server_engine {
+class ws_server_engine final : public server_engine, public session::websocket_host {
 public:
     static constexpr std::string_view component_name = "messaging_ws_server";
 
@@ -69,14 +55,14 @@ private:
         std::atomic<std::uint64_t> request{0};
     };
 
-    [[nodiscard]] std::shared_ptr<session::stream_session> new_session(
-        std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+    [[nodiscard]] std::shared_ptr<session::message_connection> new_session(
+        std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
         session::session_setup& setup) override;
     [[nodiscard]] Result<encoded_message> encode(ws_message_type type,
                                                  std::span<const std::uint8_t> data) override;
     void refuse(runtime::unique_socket socket, const endpoint& peer, standing as) override;
     [[nodiscard]] const accept_callback& judge() const noexcept override {
-        return callbacks_->judge;
+        return callbacks_->accept;
     }
     void enter(const session_ptr& who, standing as) override;
     void give_back(const endpoint& peer, standing as) noexcept override;
@@ -104,7 +90,8 @@ private:
                     std::span<const std::uint8_t> data) override;
     void on_ws_message(const session_ptr& who, const connection_ptr& from,
                        session::message_kind kind, std::span<const std::uint8_t> data) override;
-    void on_ping(const session_ptr& who, std::span<const std::uint8_t> payload) override;
+    void on_event(const session_ptr& who, std::uint32_t what,
+                  std::span<const std::uint8_t> data) override;
     void on_writable(const session_ptr& who) override;
     void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;
     void on_gone(const session_ptr& who, std::error_code reason,
@@ -114,6 +101,7 @@ private:
     const std::chrono::milliseconds handshake_timeout_;
     const std::vector<std::string> paths_;
     const std::vector<std::string> subprotocols_;
+    // As they were when it started.
     const std::shared_ptr<const ws_server_callbacks> callbacks_;
     counters counters_;
     std::mutex arrivals_mutex_;

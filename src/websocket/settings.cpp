@@ -2,12 +2,15 @@
 
 #include "lifecycle/addresses.h"
 #include "lifecycle/options.h"
+#include "protocol/websocket/url.h"
+#include "utils/failure.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <string>
+#include <utility>
 
 namespace network_system::core {
 
@@ -117,6 +120,28 @@ std::shared_ptr<const session::websocket_terms> terms_of(const ws_client_config&
     auto terms = common_terms_of(config);
     terms.asks = handshake_of(config);
     return std::make_shared<const session::websocket_terms>(std::move(terms));
+}
+
+Result<ws_client_config> config_of(std::string_view url, const ws_client_config& base,
+                                   std::string_view source) {
+    auto parsed = websocket::parse_url(url, source);
+    if (!parsed) {
+        return parsed.error();
+    }
+    auto& named = parsed.value();
+    if (!named.is_secure && base.tls) {
+        return detail::failure(errc::invalid_argument,
+                               "the URL begins with ws://, and the client is to speak TLS: wss://",
+                               source);
+    }
+    ws_client_config config = base;
+    config.host = std::move(named.host);
+    config.port = named.port;
+    config.path = std::move(named.target);
+    if (named.is_secure && !config.tls) {
+        config.tls.emplace();
+    }
+    return config;
 }
 
 VoidResult validate(const ws_server_config& config, std::string_view source) {

@@ -7,6 +7,7 @@
 #include <network_system/utils/result_types.h>
 
 #include <memory>
+#include <optional>
 #include <string_view>
 
 namespace network_system::core {
@@ -28,10 +29,23 @@ namespace network_system::core {
 [[nodiscard]] VoidResult validate(const ws_server_config& config, std::string_view source);
 [[nodiscard]] VoidResult validate(const ws_client_config& config, std::string_view source);
 
+/// The configuration for what a URL names, over `base`. Error: `invalid_argument`.
+[[nodiscard]] Result<ws_client_config> config_of(std::string_view url, const ws_client_config& base,
+                                                 std::string_view source);
+
+/// The configuration with `tls`, if it has none and that is given.
+template <typename Config>
+[[nodiscard]] Config with_tls(Config config, const std::optional<tls_config>& tls) {
+    if (!config.tls) {
+        config.tls = tls;
+    }
+    return config;
+}
+
 /// Whether there is a callback for the message, among those of a server or client.
 template <typename Callbacks>
 [[nodiscard]] bool reads(const Callbacks& callbacks, const ws_message& message) noexcept {
-    return static_cast<bool>(callbacks.message) ||
+    return static_cast<bool>(callbacks.received) || static_cast<bool>(callbacks.message) ||
            (message.is_text() ? static_cast<bool>(callbacks.text)
                               : static_cast<bool>(callbacks.binary));
 }

@@ -23,14 +23,14 @@ namespace network_system::testing {
 class server_over_choice : public core::messaging_server {
 public:
     explicit server_over_choice(std::string id, core::server_options options = {})
-        : messaging_server(std::move(id), std::move(options), security_of_server()) {}
+        : messaging_server(std::move(id), {}, std::move(options), security_of_server()) {}
 };
 
 /// The same for clients.
 class client_over_choice : public core::messaging_client {
 public:
     explicit client_over_choice(std::string id, core::client_options options = {})
-        : messaging_client(std::move(id), std::move(options), security_of_client()) {}
+        : messaging_client(std::move(id), {}, std::move(options), security_of_client()) {}
 };
 
 }  // namespace network_system::testing

@@ -1,6 +1,6 @@
 // A start is cancelled at every moment of its way: while the name resolves, while it connects,
 // during the handshake, and when it is over.
-#include "simulation/echo_pair.h"
+#include "testing/echo_pair.h"
 
 #include <network_system/config.h>
 #if NETWORK_SYSTEM_WITH_WEBSOCKET
@@ -77,7 +77,7 @@ protected:
         const nanoseconds end = undisturbed.took + microseconds(200);
         int cancelled = 0;
         int finished = 0;
-        for (nanoseconds delay{0}; delay < end; delay += microseconds(11)) {
+        for (nanoseconds delay{0}; delay < end; delay += microseconds(37)) {
             const course seen = attempt(delay);
             check(seen, delay);
             ++(seen.was_pending ? cancelled : finished);

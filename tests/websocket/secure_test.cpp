@@ -6,6 +6,9 @@
 #include "support/secure.h"
 #include "support/websocket.h"
 
+#include <network_system/core/secure_messaging_ws_client.h>
+#include <network_system/core/secure_messaging_ws_server.h>
+
 namespace ws {
 namespace {
 
@@ -41,6 +44,43 @@ TEST(Wss, CarriesMessagesOfEverySize) {
     EXPECT_EQ(server.closed.at(0).reason, "done");
     EXPECT_EQ(server.server.metrics().tls.handshakes, 1U);
     EXPECT_EQ(client.client.metrics().tls.handshakes, 1U);
+}
+
+TEST(Wss, HasTypesOfItsOwn) {
+    using network_system::core::secure_messaging_ws_client;
+    using network_system::core::secure_messaging_ws_server;
+    secure_messaging_ws_server server("server", secure::for_server());
+    // Also with a configuration that has no TLS of its own.
+    ASSERT_TRUE(is_ok(server.start_server(ws_server_config{})));
+    const auto port = server.local_port();
+    secure_messaging_ws_client client("client", secure::for_client());
+    const auto is_encrypted = [&] { return client.get_session().value()->tls().is_ok(); };
+    ASSERT_TRUE(is_ok(client.start_client("localhost", port)));
+    EXPECT_TRUE(is_encrypted());
+    EXPECT_TRUE(is_ok(client.stop_client()));
+    ws_client_config plain;
+    plain.host = "localhost";
+    plain.port = port;
+    ASSERT_TRUE(is_ok(client.start_client(plain)));
+    EXPECT_TRUE(is_encrypted());
+    EXPECT_TRUE(is_ok(client.stop_client()));
+}
+
+TEST(Wss, IsChosenByAUrl) {
+    ws_test_server server(secure_server());
+    const std::string target = "://localhost:" + std::to_string(server.start()) + "/";
+    ws_client_config trusting;
+    trusting.tls = secure::for_client();
+    messaging_ws_client client("client", trusting);
+    ASSERT_TRUE(is_ok(client.start_client("wss" + target)));
+    EXPECT_TRUE(client.get_session().value()->tls().is_ok());
+    EXPECT_TRUE(is_ok(client.stop_client()));
+    EXPECT_TRUE(fails_with(client.start_client("ws" + target), errc::invalid_argument))
+        << "what is to be encrypted is not sent in the clear";
+    messaging_ws_client stranger("stranger");
+    EXPECT_TRUE(
+        fails_with(stranger.start_client("wss" + target), errc::certificate_verification_failed))
+        << "wss without a configuration verifies the server";
 }
 
 TEST(Wss, VerifiesTheServerUnlessToldOtherwise) {

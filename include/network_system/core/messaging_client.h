@@ -1,16 +1,18 @@
 #pragma once
 
+#include <network_system/core/callbacks.h>
 #include <network_system/core/metrics.h>
 #include <network_system/core/options.h>
-#include <network_system/core/receive_handler.h>
 #include <network_system/export.h>
 #include <network_system/session/messaging_session.h>
+#include <network_system/utils/endpoint.h>
 #include <network_system/utils/error_codes.h>
 #include <network_system/utils/result_types.h>
 #include <network_system/utils/tls_info.h>
 #include <network_system/utils/unique_function.h>
 
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -38,6 +40,7 @@ class stream_security;
 /// object may be destroyed anywhere, inside its own callbacks too.
 class NETWORK_SYSTEM_EXPORT messaging_client {
 public:
+    using session_ptr = std::shared_ptr<session::messaging_session>;
     using connected_callback = unique_function<void()>;
     using disconnected_callback = unique_function<void()>;
     using receive_callback = unique_function<void(std::span<const std::uint8_t>)>;
@@ -50,6 +53,11 @@ public:
 
     /// `client_id` names the client in log lines and error messages.
     explicit messaging_client(std::string client_id, client_options options = {});
+    /// The same with its callbacks, which need no setters then: setters can fail.
+    template <std::same_as<client_callbacks> Callbacks>
+    messaging_client(std::string client_id, Callbacks callbacks, client_options options = {})
+        : messaging_client(std::move(client_id), std::move(callbacks), std::move(options),
+                           nullptr) {}
     messaging_client(const messaging_client&) = delete;
     messaging_client& operator=(const messaging_client&) = delete;
     virtual ~messaging_client();
@@ -142,40 +150,40 @@ public:
 
     [[nodiscard]] bool is_connected() const noexcept;
     [[nodiscard]] const std::string& client_id() const noexcept;
+    /// The two ends of the current connection; unspecified when not connected.
+    [[nodiscard]] endpoint local_endpoint() const;
+    [[nodiscard]] endpoint remote_endpoint() const;
     /// The current connection. Error: `connection_closed`.
-    [[nodiscard]] Result<std::shared_ptr<session::messaging_session>> get_session() const;
+    [[nodiscard]] Result<session_ptr> get_session() const;
     [[nodiscard]] client_metrics metrics() const;
 
     /// The setters below fail with `invalid_argument` while the client is connecting or
-    /// connected: callbacks are set before start.
-    template <typename F>
-    discardable_result set_receive_callback(F&& callback) {
-        return assign_receive_callback(detail::make_receive_handler<>(std::forward<F>(callback)));
-    }
+    /// connected: callbacks are set before start. Their forms are those of messaging_server: each
+    /// takes the session, or its id, or neither, and what is named here.
+    ///
+    /// `callback(data)`, with a `std::span<const std::uint8_t>` or a
+    /// `const std::vector<std::uint8_t>&`, for every message.
+    discardable_result set_receive_callback(detail::data_callback<session_ptr> callback);
     /// Answers the requests of the server: `callback(data)` or `callback(data, responder)`; see
     /// messaging_server::set_request_callback.
-    template <typename F>
-    discardable_result set_request_callback(F&& callback) {
-        return assign_request_callback(detail::make_request_handler<>(std::forward<F>(callback)));
-    }
-    discardable_result set_connected_callback(connected_callback callback);
-    discardable_result set_disconnected_callback(disconnected_callback callback);
-    /// Runs when the connection fails, before the disconnected callback. Errors of `start_client`
-    /// are its result, and are not reported here.
-    discardable_result set_error_callback(error_callback callback);
+    discardable_result set_request_callback(detail::request_callback<session_ptr> callback);
+    discardable_result set_connected_callback(detail::session_callback<session_ptr> callback);
+    /// `callback(error)`, a `std::error_code` that is empty after a clean close, or `callback()`.
+    discardable_result set_disconnected_callback(detail::end_callback<session_ptr> callback);
+    /// `callback(error)`. Runs when the connection fails, before the disconnected callback. Errors
+    /// of `start_client` are its result, and are not reported here.
+    discardable_result set_error_callback(detail::failure_callback<session_ptr> callback);
     /// Runs when a connection whose sends were refused has drained to its low watermark.
-    discardable_result set_writable_callback(writable_callback callback);
+    discardable_result set_writable_callback(detail::session_callback<session_ptr> callback);
 
 protected:
     /// Over what `security` makes of sockets.
-    messaging_client(std::string client_id, client_options&& options,
+    messaging_client(std::string client_id, client_callbacks&& callbacks, client_options&& options,
                      std::shared_ptr<stream_security> security);
 
 private:
     class impl;
 
-    VoidResult assign_receive_callback(receive_callback callback);
-    VoidResult assign_request_callback(request_callback callback);
     [[nodiscard]] VoidResult send_request(std::span<const std::uint8_t> data,
                                           std::chrono::milliseconds timeout,
                                           session::response_handler handler,

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <network_system/core/accept_answer.h>
+#include <network_system/core/callbacks.h>
 #include <network_system/core/listener.h>
 #include <network_system/core/metrics.h>
 #include <network_system/core/options.h>
-#include <network_system/core/receive_handler.h>
 #include <network_system/core/session_manager.h>
 #include <network_system/export.h>
 #include <network_system/session/messaging_session.h>
@@ -14,6 +14,7 @@
 #include <network_system/utils/tls_info.h>
 #include <network_system/utils/unique_function.h>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -53,6 +54,11 @@ public:
 
     /// `server_id` names the server in log lines and error messages.
     explicit messaging_server(std::string server_id, server_options options = {});
+    /// The same with its callbacks, which need no setters then: setters can fail.
+    template <std::same_as<server_callbacks> Callbacks>
+    messaging_server(std::string server_id, Callbacks callbacks, server_options options = {})
+        : messaging_server(std::move(server_id), std::move(callbacks), std::move(options),
+                           nullptr) {}
     messaging_server(const messaging_server&) = delete;
     messaging_server& operator=(const messaging_server&) = delete;
     virtual ~messaging_server();
@@ -133,29 +139,30 @@ public:
     /// `server_metrics::connections_rejected` counts it. So is one for which the callback throws;
     /// that is logged and counted in `callback_exceptions`.
     discardable_result set_accept_callback(accept_callback callback);
-    discardable_result set_connection_callback(connection_callback callback);
-    discardable_result set_disconnection_callback(disconnection_callback callback);
-    /// `callback(session, data)` for every message; data is a `std::span<const std::uint8_t>`
-    /// valid during the call (no copy), or a `const std::vector<std::uint8_t>&`.
-    template <typename F>
-    discardable_result set_receive_callback(F&& callback) {
-        return assign_receive_callback(
-            detail::make_receive_handler<const session_ptr&>(std::forward<F>(callback)));
-    }
+    /// `callback(session)`, `callback(id)` or `callback()`: a client has connected. The id of a
+    /// session is a `const std::string&`. Here as below, a callback that takes several forms, or
+    /// has `auto` parameters, gets the one that says most, which is the first.
+    discardable_result set_connection_callback(detail::session_callback<session_ptr> callback);
+    /// `callback(session, error)`, `callback(id, error)`, `callback(session)`, `callback(id)`,
+    /// `callback(error)` or `callback()`: a session has ended, with its user data still there. The
+    /// `std::error_code` is empty after a clean close.
+    discardable_result set_disconnection_callback(detail::end_callback<session_ptr> callback);
+    /// `callback(session, data)`, `callback(id, data)`, `callback(data)` or `callback()` for every
+    /// message; data is a `std::span<const std::uint8_t>` valid during the call (no copy), or a
+    /// `const std::vector<std::uint8_t>&`.
+    discardable_result set_receive_callback(detail::data_callback<session_ptr> callback);
     /// Answers the requests of clients. `callback(session, data)` returns
     /// `Result<std::vector<std::uint8_t>>`, or `callback(session, data, responder)` completes the
-    /// `session::responder` then or later, on any thread. Without this callback requests are
-    /// answered with `not_supported`.
-    template <typename F>
-    discardable_result set_request_callback(F&& callback) {
-        return assign_request_callback(
-            detail::make_request_handler<const session_ptr&>(std::forward<F>(callback)));
-    }
-    /// Runs for each failed session (before its disconnection callback), and with a null session
-    /// for accept errors and for connections that brought no valid PROXY header.
-    discardable_result set_error_callback(error_callback callback);
-    /// Runs when a session whose sends were refused has drained to its low watermark.
-    discardable_result set_writable_callback(writable_callback callback);
+    /// `session::responder` then or later, on any thread. Instead of the session either may take
+    /// its id, or neither. Without this callback requests are answered with `not_supported`.
+    discardable_result set_request_callback(detail::request_callback<session_ptr> callback);
+    /// `callback(session, error)`, `callback(id, error)`, `callback(error)` or `callback()`. Runs
+    /// for each failed session (before its disconnection callback), and with a null session, whose
+    /// id is empty, for accept errors and for connections that brought no valid PROXY header.
+    discardable_result set_error_callback(detail::failure_callback<session_ptr> callback);
+    /// `callback(session)`, `callback(id)` or `callback()`. Runs when a session whose sends were
+    /// refused has drained to its low watermark.
+    discardable_result set_writable_callback(detail::session_callback<session_ptr> callback);
 
     /// Sends one message to every session; it is encoded once and shared. Under
     /// `send_policy::wait` it blocks for those that are full, all together, until they have room or
@@ -186,21 +193,20 @@ public:
     [[nodiscard]] Result<session_ptr> get_session(std::string_view session_id) const;
     /// A snapshot; empty when not running.
     [[nodiscard]] std::vector<session_ptr> get_sessions() const;
-    [[nodiscard]] std::size_t connection_count() const;
+    [[nodiscard]] std::size_t session_count() const;
+    /// The same.
+    [[nodiscard]] std::size_t connection_count() const { return session_count(); }
     [[nodiscard]] server_metrics metrics() const;
     /// The registry's view of the sessions; all zero when not running.
     [[nodiscard]] session_manager_stats session_stats() const;
 
 protected:
     /// Over what `security` makes of sockets.
-    messaging_server(std::string server_id, server_options&& options,
+    messaging_server(std::string server_id, server_callbacks&& callbacks, server_options&& options,
                      std::shared_ptr<stream_security> security);
 
 private:
     class impl;
-
-    VoidResult assign_receive_callback(receive_callback callback);
-    VoidResult assign_request_callback(request_callback callback);
 
     std::unique_ptr<impl> impl_;
 };

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <network_system/core/receive_handler.h>
+#include <network_system/core/udp_callbacks.h>
 #include <network_system/core/udp_options.h>
 #include <network_system/export.h>
 #include <network_system/session/messaging_session.h>
@@ -9,6 +9,7 @@
 #include <network_system/utils/result_types.h>
 #include <network_system/utils/unique_function.h>
 
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -42,6 +43,11 @@ public:
 
     /// `client_id` names the client in log lines and error messages.
     explicit messaging_udp_client(std::string client_id, udp_client_options options = {});
+    /// The same with its callbacks, which need no setters then: setters can fail.
+    template <std::same_as<udp_client_callbacks> Callbacks>
+    messaging_udp_client(std::string client_id, Callbacks callbacks,
+                         udp_client_options options = {})
+        : messaging_udp_client(std::move(client_id), std::move(options), std::move(callbacks)) {}
     messaging_udp_client(const messaging_udp_client&) = delete;
     messaging_udp_client& operator=(const messaging_udp_client&) = delete;
     ~messaging_udp_client();
@@ -82,28 +88,29 @@ public:
     discardable_result wait_for_stop();
 
     [[nodiscard]] bool is_running() const noexcept;
+    /// The same, under the name that clients of connections have.
+    [[nodiscard]] bool is_connected() const noexcept { return is_running(); }
     /// Unspecified when not running. With a connected socket where its datagrams come from, which
     /// may change with the target.
     [[nodiscard]] endpoint local_endpoint() const;
+    /// The target that datagrams go to. Unspecified when not running.
+    [[nodiscard]] endpoint remote_endpoint() const;
     [[nodiscard]] const std::string& client_id() const noexcept;
 
     /// The setters below fail with `invalid_argument` while the client is running: callbacks are
     /// set before start.
     ///
-    /// `callback(data)` or `callback(data, endpoint)` for every datagram, empty ones too; data is a
-    /// `std::span<const std::uint8_t>` valid during the call (no copy), or a
+    /// `callback(data, endpoint)`, `callback(data)` or `callback()` for every datagram, empty ones
+    /// too; data is a `std::span<const std::uint8_t>` valid during the call (no copy), or a
     /// `const std::vector<std::uint8_t>&`.
-    template <typename F>
-    discardable_result set_receive_callback(F&& callback) {
-        return assign_receive_callback(detail::make_datagram_handler(std::forward<F>(callback)));
-    }
-    /// Once for each kind of error in a batch; `metrics` counts each. `connection_refused` (nobody
-    /// is there), `message_too_large`, `send_failed`, `receive_failed`, `internal_error`. With a
-    /// connected socket the first three may be what the network says of a datagram that was sent
-    /// before (ICMP).
-    discardable_result set_error_callback(error_callback callback);
+    discardable_result set_receive_callback(detail::datagram_callback callback);
+    /// `callback(error)` or `callback()`. Once for each kind of error in a batch; `metrics` counts
+    /// each. `connection_refused` (nobody is there), `message_too_large`, `send_failed`,
+    /// `receive_failed`, `internal_error`. With a connected socket the first three may be what the
+    /// network says of a datagram that was sent before (ICMP).
+    discardable_result set_error_callback(detail::error_callback callback);
     /// Runs when the queue has fallen to the low watermark after a send was refused.
-    discardable_result set_writable_callback(writable_callback callback);
+    discardable_result set_writable_callback(detail::signal_callback callback);
 
     /// Queues a datagram; it leaves at the end of the batch, together with others. `done` runs when
     /// the operating system has taken it, or with the error that prevented it.
@@ -132,7 +139,8 @@ public:
 private:
     class impl;
 
-    VoidResult assign_receive_callback(receive_callback callback);
+    messaging_udp_client(std::string client_id, udp_client_options&& options,
+                         udp_client_callbacks&& callbacks);
 
     std::unique_ptr<impl> impl_;
 };

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <network_system/core/receive_handler.h>
+#include <network_system/core/udp_callbacks.h>
 #include <network_system/core/udp_options.h>
 #include <network_system/export.h>
 #include <network_system/session/messaging_session.h>
@@ -9,6 +9,7 @@
 #include <network_system/utils/result_types.h>
 #include <network_system/utils/unique_function.h>
 
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -43,6 +44,11 @@ public:
 
     /// `server_id` names the server in log lines and error messages.
     explicit messaging_udp_server(std::string server_id, udp_server_options options = {});
+    /// The same with its callbacks, which need no setters then: setters can fail.
+    template <std::same_as<udp_server_callbacks> Callbacks>
+    messaging_udp_server(std::string server_id, Callbacks callbacks,
+                         udp_server_options options = {})
+        : messaging_udp_server(std::move(server_id), std::move(options), std::move(callbacks)) {}
     messaging_udp_server(const messaging_udp_server&) = delete;
     messaging_udp_server& operator=(const messaging_udp_server&) = delete;
     ~messaging_udp_server();
@@ -74,23 +80,20 @@ public:
     /// The setters below fail with `invalid_argument` while the server is running: callbacks are
     /// set before start.
     ///
-    /// `callback(data, endpoint)` for every datagram, empty ones too; data is a
-    /// `std::span<const std::uint8_t>` valid during the call (no copy), or a
+    /// `callback(data, endpoint)`, `callback(data)` or `callback()` for every datagram, empty ones
+    /// too; data is a `std::span<const std::uint8_t>` valid during the call (no copy), or a
     /// `const std::vector<std::uint8_t>&`.
-    template <typename F>
-    discardable_result set_receive_callback(F&& callback) {
-        return assign_receive_callback(detail::make_datagram_handler(std::forward<F>(callback)));
-    }
-    /// Once for each kind of error in a batch; `metrics` counts each. `message_too_large` (a
-    /// datagram over the limit arrived, or the network did not take one), `send_failed`,
-    /// `receive_failed`, `internal_error` (a callback threw).
-    discardable_result set_error_callback(error_callback callback);
+    discardable_result set_receive_callback(detail::datagram_callback callback);
+    /// `callback(error)` or `callback()`. Once for each kind of error in a batch; `metrics` counts
+    /// each. `message_too_large` (a datagram over the limit arrived, or the network did not take
+    /// one), `send_failed`, `receive_failed`, `internal_error` (a callback threw).
+    discardable_result set_error_callback(detail::error_callback callback);
     /// Runs when the queue has fallen to the low watermark after a send was refused.
-    discardable_result set_writable_callback(writable_callback callback);
-    /// With `peer_limits::max_peers`: before the first datagram of a peer is delivered, and when
-    /// one is forgotten after `idle_timeout`.
-    discardable_result set_new_peer_callback(peer_callback callback);
-    discardable_result set_peer_expired_callback(peer_callback callback);
+    discardable_result set_writable_callback(detail::signal_callback callback);
+    /// `callback(endpoint)` or `callback()`. With `peer_limits::max_peers`: before the first
+    /// datagram of a peer is delivered, and when one is forgotten after `idle_timeout`.
+    discardable_result set_new_peer_callback(detail::peer_callback callback);
+    discardable_result set_peer_expired_callback(detail::peer_callback callback);
 
     /// Queues a datagram; it leaves at the end of the batch, together with others, on Linux from
     /// the address that the peer has asked (docs/UDP.md). `done` runs when the operating system has
@@ -126,7 +129,8 @@ public:
 private:
     class impl;
 
-    VoidResult assign_receive_callback(receive_callback callback);
+    messaging_udp_server(std::string server_id, udp_server_options&& options,
+                         udp_server_callbacks&& callbacks);
 
     std::unique_ptr<impl> impl_;
 };

@@ -2,22 +2,24 @@
 
 #include <network_system/config.h>
 #include <network_system/core/metrics.h>
-#include <network_system/core/receive_handler.h>
-#include <network_system/core/ws_handlers.h>
+#include <network_system/core/ws_callbacks.h>
 #include <network_system/core/ws_options.h>
 #include <network_system/export.h>
 #include <network_system/session/ws_connection.h>
 #include <network_system/session/ws_handshake.h>
+#include <network_system/utils/endpoint.h>
 #include <network_system/utils/error_codes.h>
 #include <network_system/utils/result_types.h>
 #include <network_system/utils/unique_function.h>
 
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -51,6 +53,7 @@ namespace network_system::core {
 class NETWORK_SYSTEM_EXPORT messaging_ws_client {
 public:
     using connection_ptr = std::shared_ptr<session::ws_connection>;
+    using session_ptr = connection_ptr;
     using connected_callback = unique_function<void()>;
     using disconnected_callback = unique_function<void(ws_close_code, std::string_view reason)>;
     using message_callback = unique_function<void(const ws_message&)>;
@@ -60,11 +63,17 @@ public:
     using writable_callback = unique_function<void()>;
     using start_callback = unique_function<void(VoidResult)>;
 
-    /// `client_id` names the client in log lines and error messages.
-    explicit messaging_ws_client(std::string client_id);
+    /// `client_id` names the client in log lines and error messages. `config` is what a start uses
+    /// that is given none.
+    explicit messaging_ws_client(std::string client_id, ws_client_config config = {});
+    /// The same with its callbacks, which need no setters then: setters can fail.
+    template <std::same_as<ws_client_callbacks> Callbacks>
+    messaging_ws_client(std::string client_id, Callbacks callbacks, ws_client_config config = {})
+        : messaging_ws_client(std::move(client_id), std::move(config), std::move(callbacks),
+                              std::nullopt) {}
     messaging_ws_client(const messaging_ws_client&) = delete;
     messaging_ws_client& operator=(const messaging_ws_client&) = delete;
-    ~messaging_ws_client();
+    virtual ~messaging_ws_client();
 
     /// Connects and blocks until the WebSocket is open or `connect_timeout` has passed. The
     /// connected callback runs before it returns. An attempt that fails is not repeated, also with
@@ -86,9 +95,39 @@ public:
     /// Cancels the start, or a ping or receive of the current connection; see
     /// session::cancel_operation. After a start that was cancelled no other callback runs.
     bool cancel(session::operation_id operation);
-    /// The same as the first with the defaults, over plain TCP.
+    /// The same with the configuration of the constructor, but for the host and the port (and the
+    /// path).
+    [[nodiscard]] VoidResult start_client(std::string_view host, std::uint16_t port);
     [[nodiscard]] VoidResult start_client(std::string_view host, std::uint16_t port,
-                                          std::string_view path = "/");
+                                          std::string_view path);
+    template <typename Handler>
+        requires std::constructible_from<start_callback, Handler>
+    [[nodiscard]] VoidResult start_client(
+        std::string_view host, std::uint16_t port, Handler&& handler,
+        session::operation_id operation = session::operation_id::none) {
+        start_callback done(std::forward<Handler>(handler));
+        return start_at(host, port, done, operation);
+    }
+    /// The same to a URL (RFC 6455 section 3): "ws://host:port/path?query", or "wss://…" over TLS.
+    /// Without a port it is 80 or 443, without a path "/". IPv6 addresses are in brackets, with a
+    /// zone behind "%25". wss uses the `tls` of the constructor's configuration, or, if that has
+    /// none, its defaults: the server's certificate is verified against what the system trusts.
+    ///
+    /// Errors also: `invalid_argument` (another scheme, user information, a fragment, a port that
+    /// is none, characters that have to be percent-encoded; ws although the configuration has
+    /// `tls`).
+    template <std::convertible_to<std::string_view> Url>
+    [[nodiscard]] VoidResult start_client(const Url& url) {
+        return start_url(url);
+    }
+    template <std::convertible_to<std::string_view> Url, typename Handler>
+        requires std::constructible_from<start_callback, Handler>
+    [[nodiscard]] VoidResult start_client(
+        const Url& url, Handler&& handler,
+        session::operation_id operation = session::operation_id::none) {
+        start_callback done(std::forward<Handler>(handler));
+        return start_url(url, done, operation);
+    }
 
     /// Sends what is queued, closes with 1000, and ends within `drain_timeout`; ends attempts to
     /// reconnect at once. Idempotent: ok when stopped. The disconnected callback runs before it
@@ -116,6 +155,20 @@ public:
                                          session::send_callback&& done = {});
     [[nodiscard]] VoidResult send_binary(std::initializer_list<std::uint8_t> data,
                                          session::send_callback&& done = {});
+    /// The names that messaging_client has: each sends one binary message, also of a text.
+    [[nodiscard]] VoidResult send_packet(std::vector<std::uint8_t>&& data,
+                                         session::send_callback&& done = {}) {
+        return send_binary(std::move(data), std::move(done));
+    }
+    [[nodiscard]] VoidResult send_packet(std::span<const std::uint8_t> data,
+                                         session::send_callback&& done = {}) {
+        return send_binary(data, std::move(done));
+    }
+    [[nodiscard]] VoidResult send_packet(std::string_view text, session::send_callback&& done = {});
+    [[nodiscard]] VoidResult send_packet(std::initializer_list<std::uint8_t> data,
+                                         session::send_callback&& done = {}) {
+        return send_binary(data, std::move(done));
+    }
     /// See ws_connection.
     VoidResult send_ping(std::span<const std::uint8_t> payload = {});
     VoidResult send_pong(std::span<const std::uint8_t> payload = {});
@@ -144,6 +197,11 @@ public:
     [[nodiscard]] const std::string& client_id() const noexcept;
     /// The current connection. Error: `connection_closed`.
     [[nodiscard]] Result<connection_ptr> get_connection() const;
+    /// The same, as messaging_client has it.
+    [[nodiscard]] Result<session_ptr> get_session() const { return get_connection(); }
+    /// The two ends of the current connection; unspecified when not connected.
+    [[nodiscard]] endpoint local_endpoint() const;
+    [[nodiscard]] endpoint remote_endpoint() const;
     /// How the server has answered the last handshake since `start_client`, when that was not with
     /// 101: the status, the header fields, Retry-After. Null when it has accepted it, or has not
     /// answered. To be asked when a start has failed with `handshake_rejected`, or in the error
@@ -154,53 +212,52 @@ public:
     [[nodiscard]] client_metrics metrics() const;
 
     /// The setters below fail with `invalid_argument` while the client is started: callbacks are
-    /// set before start.
+    /// set before start. Their forms are those of messaging_ws_server: each takes the connection,
+    /// or its id, or neither, and what is named here.
     ///
     /// Runs for each connection made.
-    discardable_result set_connected_callback(connected_callback callback);
+    discardable_result set_connected_callback(detail::session_callback<connection_ptr> callback);
     /// Runs when a connection has ended: with the code and reason of the server's close frame;
     /// `no_status` (1005) when that had no code, and `abnormal` (1006) when none came, with the
     /// cause for a reason. `callback(code, reason)`; the reason is a `std::string_view` valid
-    /// during the call, or a `const std::string&`.
-    template <typename F>
-    discardable_result set_disconnected_callback(F&& callback) {
-        return assign_disconnected_callback(
-            detail::make_text_handler<ws_close_code>(std::forward<F>(callback)));
-    }
-    /// `callback(message)` for every message, text and binary. With several of the message
-    /// callbacks set, each gets what it is for; this one runs first.
-    discardable_result set_message_callback(message_callback callback);
+    /// during the call, or a `const std::string&`. Or as messaging_client has it:
+    /// `callback(error)` or `callback()`.
+    discardable_result set_disconnected_callback(detail::ws_end_callback callback);
+    /// `callback(data)` for every message, text and binary, as messaging_client has it; data is a
+    /// `std::span<const std::uint8_t>` valid during the call (no copy), or a
+    /// `const std::vector<std::uint8_t>&`. With several of the callbacks for messages set, each
+    /// gets what it is for, in the order in which they stand here.
+    discardable_result set_receive_callback(detail::data_callback<connection_ptr> callback);
+    /// `callback(message)` for every message, text and binary.
+    discardable_result set_message_callback(detail::ws_message_callback callback);
     /// `callback(text)`: a `std::string_view` valid during the call (no copy), or a
     /// `const std::string&`.
-    template <typename F>
-    discardable_result set_text_message_callback(F&& callback) {
-        return assign_text_callback(detail::make_text_handler<>(std::forward<F>(callback)));
-    }
-    /// `callback(data)`: a `std::span<const std::uint8_t>` valid during the call (no copy), or a
-    /// `const std::vector<std::uint8_t>&`.
-    template <typename F>
-    discardable_result set_binary_message_callback(F&& callback) {
-        return assign_binary_callback(detail::make_receive_handler<>(std::forward<F>(callback)));
-    }
+    discardable_result set_text_message_callback(detail::text_callback<connection_ptr> callback);
+    /// The same as `set_receive_callback`, for every binary message.
+    discardable_result set_binary_message_callback(detail::data_callback<connection_ptr> callback);
     /// Without `auto_pong` only: `callback(payload)` for every ping, of at most 125 bytes, to be
     /// answered with `send_pong`. Types as above.
-    template <typename F>
-    discardable_result set_ping_callback(F&& callback) {
-        return assign_ping_callback(detail::make_receive_handler<>(std::forward<F>(callback)));
-    }
-    /// Runs when a connection fails, before the disconnected callback, and for each attempt to
-    /// reconnect that fails. Errors of `start_client` are its result, and are not reported here.
-    discardable_result set_error_callback(error_callback callback);
+    discardable_result set_ping_callback(detail::data_callback<connection_ptr> callback);
+    /// `callback(error)`. Runs when a connection fails, before the disconnected callback, and for
+    /// each attempt to reconnect that fails, then without a connection. Errors of `start_client`
+    /// are its result, and are not reported here.
+    discardable_result set_error_callback(detail::failure_callback<connection_ptr> callback);
     /// Runs when a connection whose sends were refused has drained to its low watermark.
-    discardable_result set_writable_callback(writable_callback callback);
+    discardable_result set_writable_callback(detail::session_callback<connection_ptr> callback);
+
+protected:
+    /// `tls`, unless it is empty, makes it wss, also with configurations that have none.
+    messaging_ws_client(std::string client_id, ws_client_config&& config,
+                        ws_client_callbacks&& callbacks, std::optional<tls_config> tls);
 
 private:
     class impl;
 
-    VoidResult assign_disconnected_callback(disconnected_callback callback);
-    VoidResult assign_text_callback(text_callback callback);
-    VoidResult assign_binary_callback(binary_callback callback);
-    VoidResult assign_ping_callback(binary_callback callback);
+    [[nodiscard]] VoidResult start_url(std::string_view url);
+    [[nodiscard]] VoidResult start_url(std::string_view url, start_callback& handler,
+                                       session::operation_id operation);
+    [[nodiscard]] VoidResult start_at(std::string_view host, std::uint16_t port,
+                                      start_callback& handler, session::operation_id operation);
 
     std::unique_ptr<impl> impl_;
 };

@@ -4,8 +4,7 @@
 #include <network_system/core/accept_answer.h>
 #include <network_system/core/listener.h>
 #include <network_system/core/metrics.h>
-#include <network_system/core/receive_handler.h>
-#include <network_system/core/ws_handlers.h>
+#include <network_system/core/ws_callbacks.h>
 #include <network_system/core/ws_options.h>
 #include <network_system/core/ws_session_manager.h>
 #include <network_system/export.h>
@@ -15,10 +14,12 @@
 #include <network_system/utils/result_types.h>
 #include <network_system/utils/unique_function.h>
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -79,6 +80,7 @@ struct ws_server_metrics : server_metrics {
 class NETWORK_SYSTEM_EXPORT messaging_ws_server {
 public:
     using connection_ptr = std::shared_ptr<session::ws_connection>;
+    using session_ptr = connection_ptr;
     using connection_callback = unique_function<void(const connection_ptr&)>;
     using disconnection_callback = unique_function<void(const std::string& connection_id,
                                                         ws_close_code, std::string_view reason)>;
@@ -87,17 +89,21 @@ public:
     using binary_callback =
         unique_function<void(const connection_ptr&, std::span<const std::uint8_t>)>;
     using error_callback = unique_function<void(const std::string& connection_id, std::error_code)>;
-    using handshake_callback =
-        unique_function<void(const ws_request&, const endpoint& remote, ws_handshake_answer&)>;
+    using handshake_callback = ws_handshake_callback;
     using accept_callback = core::accept_callback;
-    using http_callback =
-        unique_function<void(const ws_request&, const endpoint& remote, http_response&)>;
+    using http_callback = ws_http_callback;
 
-    /// `server_id` names the server in log lines and error messages.
-    explicit messaging_ws_server(std::string server_id);
+    /// `server_id` names the server in log lines and error messages. `config` is what a start uses
+    /// that is given none.
+    explicit messaging_ws_server(std::string server_id, ws_server_config config = {});
+    /// The same with its callbacks, which need no setters then: setters can fail.
+    template <std::same_as<ws_server_callbacks> Callbacks>
+    messaging_ws_server(std::string server_id, Callbacks callbacks, ws_server_config config = {})
+        : messaging_ws_server(std::move(server_id), std::move(config), std::move(callbacks),
+                              std::nullopt) {}
     messaging_ws_server(const messaging_ws_server&) = delete;
     messaging_ws_server& operator=(const messaging_ws_server&) = delete;
-    ~messaging_ws_server();
+    virtual ~messaging_ws_server();
 
     /// Binds and listens; when it returns ok, clients can connect. A stopped server can be started
     /// again, with another configuration too. Never blocks.
@@ -106,13 +112,17 @@ public:
     /// this machine), `invalid_argument` (the configuration contradicts itself),
     /// `certificate_load_failed`, `not_supported` (wss in a build without TLS).
     [[nodiscard]] VoidResult start_server(const ws_server_config& config);
-    /// The same with the defaults; see ws_server_config::path.
-    [[nodiscard]] VoidResult start_server(std::uint16_t port, std::string_view path = "/");
+    /// The same with the configuration of the constructor, but for the port (and the path; see
+    /// ws_server_config::path).
+    [[nodiscard]] VoidResult start_server(std::uint16_t port);
+    [[nodiscard]] VoidResult start_server(std::uint16_t port, std::string_view path);
     /// On a socket that listens already; see messaging_server::start_server. The configuration's
     /// port, addresses, backlog and options of listening sockets are not used.
     [[nodiscard]] VoidResult start_server(const ws_server_config& config, listener&& taken);
     [[nodiscard]] VoidResult start_server(const ws_server_config& config,
                                           std::vector<listener>&& taken);
+    [[nodiscard]] VoidResult start_server(listener&& taken);
+    [[nodiscard]] VoidResult start_server(std::vector<listener>&& taken);
     /// See messaging_server::share_listener.
     [[nodiscard]] Result<listener> share_listener();
     /// See messaging_server::share_listeners.
@@ -156,47 +166,44 @@ public:
     /// `ws_handshake_answer::user_data` too. A rejected client gets 403 for its request; of a crowd
     /// of them some are closed unheard.
     discardable_result set_accept_callback(accept_callback callback);
-    /// Runs when a handshake is complete.
-    discardable_result set_connection_callback(connection_callback callback);
-    /// Runs when a WebSocket has ended: with the code and reason of the peer's close frame;
-    /// `no_status` (1005) when that had no code, and `abnormal` (1006) when none came, with the
-    /// cause for a reason. `callback(id, code, reason)`; the reason is a `std::string_view` valid
-    /// during the call, or a `const std::string&`.
-    template <typename F>
-    discardable_result set_disconnection_callback(F&& callback) {
-        return assign_disconnection_callback(
-            detail::make_text_handler<const std::string&, ws_close_code>(
-                std::forward<F>(callback)));
-    }
-    /// `callback(connection, message)` for every message, text and binary. With several of the
-    /// message callbacks set, each gets what it is for; this one runs first.
-    discardable_result set_message_callback(message_callback callback);
-    /// `callback(connection, text)` for every text message, which is UTF-8: a `std::string_view`
-    /// valid during the call (no copy), or a `const std::string&`.
-    template <typename F>
-    discardable_result set_text_message_callback(F&& callback) {
-        return assign_text_callback(
-            detail::make_text_handler<const connection_ptr&>(std::forward<F>(callback)));
-    }
-    /// `callback(connection, data)` for every binary message: a `std::span<const std::uint8_t>`
-    /// valid during the call (no copy), or a `const std::vector<std::uint8_t>&`.
-    template <typename F>
-    discardable_result set_binary_message_callback(F&& callback) {
-        return assign_binary_callback(
-            detail::make_receive_handler<const connection_ptr&>(std::forward<F>(callback)));
-    }
+    /// `callback(connection)`, `callback(id)` or `callback()`: a handshake is complete. The id of a
+    /// connection is a `const std::string&`. Here as below, a callback that takes several forms, or
+    /// has `auto` parameters, gets the one that says most, which is the first.
+    discardable_result set_connection_callback(detail::session_callback<connection_ptr> callback);
+    /// Runs when a WebSocket has ended, with its user data still there: with the code and reason of
+    /// the peer's close frame; `no_status` (1005) when that had no code, and `abnormal` (1006) when
+    /// none came, with the cause for a reason. `callback(connection, code, reason)`,
+    /// `callback(id, code, reason)` or `callback(code, reason)`; the reason is a `std::string_view`
+    /// valid during the call, or a `const std::string&`. Or as messaging_server has it:
+    /// `callback(connection, error)`, `callback(id, error)`, `callback(connection)`,
+    /// `callback(id)`, `callback(error)` or `callback()`.
+    discardable_result set_disconnection_callback(detail::ws_end_callback callback);
+    /// `callback(connection, data)`, `callback(id, data)`, `callback(data)` or `callback()` for
+    /// every message, text and binary, as messaging_server has it; data is a
+    /// `std::span<const std::uint8_t>` valid during the call (no copy), or a
+    /// `const std::vector<std::uint8_t>&`. With several of the callbacks for messages set, each
+    /// gets what it is for, in the order in which they stand here.
+    discardable_result set_receive_callback(detail::data_callback<connection_ptr> callback);
+    /// `callback(connection, message)`, `callback(id, message)`, `callback(message)` or
+    /// `callback()` for every message, text and binary.
+    discardable_result set_message_callback(detail::ws_message_callback callback);
+    /// `callback(connection, text)`, `callback(id, text)`, `callback(text)` or `callback()` for
+    /// every text message, which is UTF-8: a `std::string_view` valid during the call (no copy), or
+    /// a `const std::string&`.
+    discardable_result set_text_message_callback(detail::text_callback<connection_ptr> callback);
+    /// The same as `set_receive_callback`, for every binary message.
+    discardable_result set_binary_message_callback(detail::data_callback<connection_ptr> callback);
     /// Without `auto_pong` only: `callback(connection, payload)` for every ping, of at most 125
-    /// bytes, to be answered with `send_pong`. Types as above.
-    template <typename F>
-    discardable_result set_ping_callback(F&& callback) {
-        return assign_ping_callback(
-            detail::make_receive_handler<const connection_ptr&>(std::forward<F>(callback)));
-    }
-    /// Runs for each connection that fails (before its disconnection callback), and with an empty
-    /// id for accept errors and for connections that brought no valid PROXY header.
-    discardable_result set_error_callback(error_callback callback);
-    /// Runs when a connection whose sends were refused has drained to its low watermark.
-    discardable_result set_writable_callback(connection_callback callback);
+    /// bytes, to be answered with `send_pong`. Forms as above.
+    discardable_result set_ping_callback(detail::data_callback<connection_ptr> callback);
+    /// `callback(connection, error)`, `callback(id, error)`, `callback(error)` or `callback()`.
+    /// Runs for each connection that fails (before its disconnection callback), and with a null
+    /// connection, whose id is empty, for accept errors and for connections that brought no valid
+    /// PROXY header.
+    discardable_result set_error_callback(detail::failure_callback<connection_ptr> callback);
+    /// `callback(connection)`, `callback(id)` or `callback()`. Runs when a connection whose sends
+    /// were refused has drained to its low watermark.
+    discardable_result set_writable_callback(detail::session_callback<connection_ptr> callback);
 
     /// Decides about each handshake: `callback(request, remote, answer)` accepts it, choosing a
     /// subprotocol and headers of the answer, or rejects it with a status of HTTP, headers and a
@@ -225,6 +232,14 @@ public:
     [[nodiscard]] Result<broadcast_result> broadcast_binary(std::span<const std::uint8_t> data);
     [[nodiscard]] Result<broadcast_result> broadcast_binary(
         std::initializer_list<std::uint8_t> data);
+    /// The names that messaging_server has: each sends one binary message, also of a text.
+    [[nodiscard]] Result<broadcast_result> broadcast(std::span<const std::uint8_t> data) {
+        return broadcast_binary(data);
+    }
+    [[nodiscard]] Result<broadcast_result> broadcast(std::string_view text);
+    [[nodiscard]] Result<broadcast_result> broadcast(std::initializer_list<std::uint8_t> data) {
+        return broadcast_binary(data);
+    }
 
     /// From now on the connection gets what is published to the topic, a name of 1 to 1,024 bytes
     /// of the application's choice. Subscribing again changes nothing; the end of a connection ends
@@ -241,6 +256,14 @@ public:
     [[nodiscard]] Result<broadcast_result> publish_binary(std::string_view topic,
                                                           std::span<const std::uint8_t> data,
                                                           const connection_ptr& except = nullptr);
+    /// The names that messaging_server has; see `broadcast`.
+    [[nodiscard]] Result<broadcast_result> publish(std::string_view topic,
+                                                   std::span<const std::uint8_t> data,
+                                                   const connection_ptr& except = nullptr) {
+        return publish_binary(topic, data, except);
+    }
+    [[nodiscard]] Result<broadcast_result> publish(std::string_view topic, std::string_view text,
+                                                   const connection_ptr& except = nullptr);
     /// 0 when not running.
     [[nodiscard]] std::size_t subscriber_count(std::string_view topic) const;
 
@@ -251,17 +274,23 @@ public:
     /// A snapshot; empty when not running.
     [[nodiscard]] std::vector<connection_ptr> get_all_connections() const;
     [[nodiscard]] std::size_t connection_count() const;
+    /// The same, as messaging_server has it.
+    [[nodiscard]] Result<session_ptr> get_session(std::string_view session_id) const {
+        return get_connection(session_id);
+    }
+    [[nodiscard]] std::vector<session_ptr> get_sessions() const { return get_all_connections(); }
+    [[nodiscard]] std::size_t session_count() const { return connection_count(); }
     [[nodiscard]] ws_server_metrics metrics() const;
     /// The registry's view of the connections; all zero when not running.
     [[nodiscard]] session_manager_stats session_stats() const;
 
+protected:
+    /// `tls`, unless it is empty, makes it wss, also with configurations that have none.
+    messaging_ws_server(std::string server_id, ws_server_config&& config,
+                        ws_server_callbacks&& callbacks, std::optional<tls_config> tls);
+
 private:
     class impl;
-
-    VoidResult assign_disconnection_callback(disconnection_callback callback);
-    VoidResult assign_text_callback(text_callback callback);
-    VoidResult assign_binary_callback(binary_callback callback);
-    VoidResult assign_ping_callback(binary_callback callback);
 
     std::unique_ptr<impl> impl_;
 };

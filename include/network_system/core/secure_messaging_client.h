@@ -1,6 +1,7 @@
 #pragma once
 
 #include <network_system/config.h>
+#include <network_system/core/callbacks.h>
 #include <network_system/core/messaging_client.h>
 #include <network_system/core/tls_config.h>
 #include <network_system/export.h>
@@ -10,6 +11,7 @@
 #include <concepts>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #if !NETWORK_SYSTEM_WITH_TLS
 #error "This build of network_system has no TLS: it was configured with BUILD_TLS_SUPPORT=OFF."
@@ -37,9 +39,19 @@ public:
     secure_messaging_client(std::string client_id,  // a path belongs into tls_config::ca_file
                             const Path& file, client_options options = {}) = delete;
     secure_messaging_client(std::string client_id, tls_config config, client_options options = {});
+    /// The same with its callbacks; see messaging_client.
+    template <std::same_as<client_callbacks> Callbacks>
+    secure_messaging_client(std::string client_id, tls_config config, Callbacks callbacks,
+                            client_options options = {})
+        : secure_messaging_client(std::move(client_id), std::move(config), std::move(options),
+                                  std::move(callbacks)) {}
     secure_messaging_client(const secure_messaging_client&) = delete;
     secure_messaging_client& operator=(const secure_messaging_client&) = delete;
     ~secure_messaging_client() override;
+
+private:
+    secure_messaging_client(std::string client_id, tls_config&& config, client_options&& options,
+                            client_callbacks&& callbacks);
 };
 
 }  // namespace network_system::core

@@ -1,13 +1,16 @@
 #pragma once
 
 #include <network_system/config.h>
+#include <network_system/core/callbacks.h>
 #include <network_system/core/messaging_server.h>
 #include <network_system/core/tls_config.h>
 #include <network_system/export.h>
 #include <network_system/session/secure_session.h>
 
+#include <concepts>
 #include <memory>
 #include <string>
+#include <utility>
 
 #if !NETWORK_SYSTEM_WITH_TLS
 #error "This build of network_system has no TLS: it was configured with BUILD_TLS_SUPPORT=OFF."
@@ -35,6 +38,12 @@ public:
     secure_messaging_server(std::string server_id, std::string certificate_file,
                             std::string key_file, server_options options = {});
     secure_messaging_server(std::string server_id, tls_config config, server_options options = {});
+    /// The same with its callbacks; see messaging_server.
+    template <std::same_as<server_callbacks> Callbacks>
+    secure_messaging_server(std::string server_id, tls_config config, Callbacks callbacks,
+                            server_options options = {})
+        : secure_messaging_server(std::move(server_id), std::move(config), std::move(options),
+                                  std::move(callbacks)) {}
     secure_messaging_server(const secure_messaging_server&) = delete;
     secure_messaging_server& operator=(const secure_messaging_server&) = delete;
     ~secure_messaging_server() override;
@@ -46,8 +55,10 @@ public:
     VoidResult reload_certificates();
 
 private:
+    secure_messaging_server(std::string server_id, tls_config&& config, server_options&& options,
+                            server_callbacks&& callbacks);
     secure_messaging_server(std::string server_id, std::shared_ptr<server_tls> tls,
-                            server_options&& options);
+                            server_options&& options, server_callbacks&& callbacks);
 
     std::shared_ptr<server_tls> tls_;
 };

@@ -2,8 +2,8 @@
 
 #include <network_system/core/options.h>
 #include <network_system/core/tls_config.h>
+#include <network_system/internal/websocket_handshake.h>
 #include <network_system/session/connection_limits.h>
-#include <network_system/session/ws_handshake.h>
 
 #include <chrono>
 #include <cstddef>
@@ -122,7 +122,7 @@ struct ws_client_config : ws_connection_config, connect_options {
     /// handshake sets itself (Host, Upgrade, Connection, Sec-WebSocket-…), or that would contradict
     /// it, are refused with `invalid_argument`, and so is what would not be one header field; see
     /// `websocket::encode_response`.
-    std::vector<http_header> headers = {};
+    std::vector<websocket::header_field> headers = {};
     /// What the Host header says instead of `host` and `port`: "name", "name:port" or
     /// "[address]:port", without a zone. Empty = those (default), an IPv6 address in brackets and
     /// without its zone, a name without the dot at its end.

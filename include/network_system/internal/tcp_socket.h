@@ -1,6 +1,6 @@
 #pragma once
 
-#include <network_system/core/receive_handler.h>
+#include <network_system/core/callback_forms.h>
 #include <network_system/core/run_options.h>
 #include <network_system/export.h>
 #include <network_system/session/messaging_session.h>
@@ -74,7 +74,8 @@ public:
     template <typename F>
     discardable_result set_receive_callback(F&& callback) {
         return assign_receive_callback(
-            network_system::detail::make_receive_handler<>(std::forward<F>(callback)));
+            network_system::detail::bytes_kind::adapt<network_system::detail::received_bytes>(
+                std::forward<F>(callback)));
     }
     /// Exactly once, last; empty after an orderly close by either side.
     discardable_result set_closed_callback(closed_callback callback);

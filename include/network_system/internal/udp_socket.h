@@ -1,6 +1,6 @@
 #pragma once
 
-#include <network_system/core/receive_handler.h>
+#include <network_system/core/callback_forms.h>
 #include <network_system/core/run_options.h>
 #include <network_system/export.h>
 #include <network_system/internal/asio_endpoint.h>
@@ -71,7 +71,9 @@ public:
     template <typename F>
     discardable_result set_receive_callback(F&& callback) {
         return assign_receive_callback(
-            network_system::detail::make_datagram_handler(std::forward<F>(callback)));
+            network_system::detail::datagram_kind::adapt<network_system::detail::received_bytes,
+                                                         const endpoint&>(
+                std::forward<F>(callback)));
     }
     discardable_result set_error_callback(error_callback callback);
     discardable_result set_writable_callback(writable_callback callback);
