@@ -111,7 +111,9 @@ TEST(object_log, lines_with_a_limit_and_their_sum_go_to_the_objects_sink) {
 TEST(object_log, errors_of_accepting_and_of_callbacks_go_to_the_objects_sink) {
     const heard_log process(log_level::warning);
     const heard_output heard(log_level::warning);
-    test_server server(logging_to(heard));
+    server_options options = logging_to(heard);
+    options.drain_timeout = 100ms;  // the peer takes its time
+    test_server server(options);
     server.on_connect = [](const session_ptr&) { throw std::runtime_error("on purpose"); };
     const auto port = server.start();
     raw_peer peer = raw_peer::unconnected();
