@@ -3,7 +3,11 @@
 #include <network_system/core/messaging_server.h>
 #include <network_system/core/messaging_udp_server.h>
 #include <network_system/core/tls_config.h>
+#include <network_system/core/ws_callbacks.h>
 #include <network_system/core/ws_options.h>
+
+#include <string>
+#include <string_view>
 
 namespace {
 
@@ -23,6 +27,18 @@ using namespace network_system;
     options.proxy_protocol = {.trusted = {"10.0.0.0/8"}};
     options.socket = {.no_delay = false};
     return options;
+}
+
+[[maybe_unused]] core::server_callbacks callbacks() {
+    return {.received = [] {}, .disconnected = [](const std::string&) {}};
+}
+
+[[maybe_unused]] core::ws_client_callbacks websocket_callbacks() {
+    return {.text = [](std::string_view) {}};
+}
+
+[[maybe_unused]] core::udp_server_callbacks datagram_callbacks() {
+    return {.received = [](const auto&) {}};
 }
 
 [[maybe_unused]] core::udp_server_options datagrams() {
