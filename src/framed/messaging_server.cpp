@@ -61,8 +61,16 @@ VoidResult messaging_server::start_server(listener&& taken) {
     return impl_->start(std::move(taken));
 }
 
+VoidResult messaging_server::start_server(std::vector<listener>&& taken) {
+    return impl_->start(std::move(taken));
+}
+
 Result<listener> messaging_server::share_listener() {
     return impl_->share_listener();
+}
+
+Result<std::vector<listener>> messaging_server::share_listeners() {
+    return impl_->share_listeners();
 }
 
 discardable_result messaging_server::stop_accepting() {
@@ -88,6 +96,11 @@ bool messaging_server::is_running() const noexcept {
 std::uint16_t messaging_server::local_port() const noexcept {
     const auto current = impl_->running();
     return current ? current->local_port() : std::uint16_t{0};
+}
+
+std::vector<endpoint> messaging_server::local_endpoints() const {
+    const auto current = impl_->running();
+    return current ? current->local_endpoints() : std::vector<endpoint>{};
 }
 
 const std::string& messaging_server::server_id() const noexcept {

@@ -39,58 +39,128 @@ server_engine::server_engine(std::string name, const server_options& options,
     use_callback_pool(options_.callback_pool, options_.callback_queue_limit);
 }
 
+class server_engine::bound_listener final : public runtime::acceptor::handler {
+public:
+    bound_listener(server_engine& engine, listening_socket opened,
+                   const std::shared_ptr<runtime::loop>& where)
+        : socket(std::move(opened)), acceptor(std::make_shared<runtime::acceptor>(where)),
+          engine_(engine) {}
+
+    listening_socket socket;
+    const std::shared_ptr<runtime::acceptor> acceptor;
+
+private:
+    void on_accept(runtime::unique_socket accepted, const endpoint& peer) override {
+        engine_.on_accept(std::move(accepted), peer);
+    }
+    void on_accept_error(std::error_code error, std::chrono::milliseconds pause) override {
+        engine_.on_accept_error(socket.local(), error, pause);
+    }
+    void on_acceptor_closed() override { engine_.on_acceptor_closed(); }
+
+    server_engine& engine_;
+};
+
+server_engine::~server_engine() = default;
+
 VoidResult server_engine::start(std::uint16_t port) {
-    auto opened = listening_socket::open(net(), options_, port, name_);
-    return opened ? start(std::move(opened).value()) : VoidResult(opened.error());
+    return start(listening_socket::open_all(net(), options_, port, name_));
 }
 
 VoidResult server_engine::start(listener&& taken) {
-    auto adopted = listening_socket::adopt(net(), options_, std::move(taken), name_);
-    return adopted ? start(std::move(adopted).value()) : VoidResult(adopted.error());
+    return start(listening_socket::adopt_all(net(), options_, {&taken, 1}, name_));
+}
+
+VoidResult server_engine::start(std::vector<listener>&& taken) {
+    return start(listening_socket::adopt_all(net(), options_, taken, name_));
+}
+
+VoidResult server_engine::start(Result<std::vector<listening_socket>> opened) {
+    if (!opened) {
+        return opened.error();
+    }
+    const auto& first = pool_->loops().front();
+    for (listening_socket& each : opened.value()) {
+        listeners_.push_back(std::make_unique<bound_listener>(*this, std::move(each), first));
+    }
+    // The first of them is the part that is the start.
+    add_parts(listeners_.size() - 1);
+    first->post([keep = self(), this] {
+        for (const auto& each : listeners_) {
+            begin_accepting(*each);
+        }
+    });
+    return ok();
+}
+
+void server_engine::begin_accepting(bound_listener& on) {
+    // It keeps the engine, which has it.
+    const std::shared_ptr<runtime::acceptor::handler> handler(self(), &on);
+    if (const auto refused = on.acceptor->start(on.socket.take(), handler)) {
+        detail::log(log_level::error, writer().because(refused),
+                    "the listener on {} cannot be watched", on.socket.local());
+        report_accept_error(refused);
+        on_acceptor_closed();
+        return;
+    }
+    // Here, because the start holds a lock.
+    detail::log(log_level::info, writer(), "listening on {}, {}{}", on.socket.local(), protocol(),
+                speaks_tls_ ? " over TLS" : "");
+}
+
+VoidResult server_engine::check_listening() const {
+    return is_stopping() || has_stopped_accepting_
+               ? detail::failure(errc::server_not_started, "the server does not listen any more",
+                                 name_)
+               : ok();
 }
 
 Result<listener> server_engine::share_listener() {
     const std::lock_guard lock(listening_mutex_);
-    return is_stopping() || has_stopped_accepting_
-               ? detail::failure(errc::server_not_started, "the server does not listen any more",
-                                 name_)
-               : listening_.share(name_);
+    return check_listening().and_then(
+        [this](const auto&) { return listeners_.front()->socket.share(name_); });
 }
 
-VoidResult server_engine::start(listening_socket listening) {
-    listening_ = std::move(listening);
-    const auto& first = pool_->loops().front();
-    acceptor_ = std::make_shared<runtime::acceptor>(first);
-    first->post(
-        [keep = self(), this, accept_with = acceptor_, socket = listening_.take()]() mutable {
-            if (const auto refused = accept_with->start(std::move(socket), self())) {
-                detail::log(log_level::error, writer().because(refused),
-                            "the listener on {} cannot be watched", listening_.local());
-                report_accept_error(refused);
-                on_acceptor_closed();
-                return;
+Result<std::vector<listener>> server_engine::share_listeners() {
+    const std::lock_guard lock(listening_mutex_);
+    return check_listening().and_then([this](const auto&) -> Result<std::vector<listener>> {
+        std::vector<listener> all;
+        for (const auto& each : listeners_) {
+            auto shared = each->socket.share(name_);
+            if (!shared) {
+                return shared.error();
             }
-            // Here, because the start holds a lock.
-            detail::log(log_level::info, writer(), "listening on {}, {}{}", listening_.local(),
-                        protocol(), speaks_tls_ ? " over TLS" : "");
-        });
-    return ok();
+            all.push_back(std::move(shared).value());
+        }
+        return all;
+    });
+}
+
+std::uint16_t server_engine::local_port() const noexcept {
+    return listeners_.front()->socket.local().port();
+}
+
+std::vector<endpoint> server_engine::local_endpoints() const {
+    std::vector<endpoint> all;
+    for (const auto& each : listeners_) {
+        all.push_back(each->socket.local());
+    }
+    return all;
 }
 
 void server_engine::end_parts(runtime::steady_time deadline) {
     detail::log(log_level::info, writer(), "stop begun, of {} sessions",
                 sessions().session_count());
     end_sessions(deadline);
-    std::size_t waiting = 0;
     bool has_stopped_accepting = false;
     {
         const std::lock_guard lock(listening_mutex_);
-        waiting = close_listener();
+        close_listeners();
         has_stopped_accepting = has_stopped_accepting_;
     }
     const auto& first = pool_->loops().front();
-    first->post([keep = self(), this, &first, waiting, deadline, has_stopped_accepting] {
-        acceptor_->close_when_empty(waiting, deadline);
+    first->post([keep = self(), this, &first, deadline, has_stopped_accepting] {
+        close_acceptors(deadline);
         if (has_stopped_accepting) {
             proxies_.cancel_all();
             release_part(*first);
@@ -98,11 +168,20 @@ void server_engine::end_parts(runtime::steady_time deadline) {
     });
 }
 
-std::size_t server_engine::close_listener() {
-    listening_.close();
-    // Who waits in the queue knows nothing of the end: it is let in, where the end of the queue
-    // would reset it. Where others listen as well, the queue is theirs.
-    return listening_.may_be_shared() ? 0 : accept_queue_of(options_);
+void server_engine::close_listeners() noexcept {
+    for (const auto& each : listeners_) {
+        each->socket.close();
+    }
+}
+
+void server_engine::close_acceptors(runtime::steady_time deadline) {
+    for (const auto& each : listeners_) {
+        // Who waits in the queue knows nothing of the end: it is let in, where the end of the queue
+        // would reset it. Where others listen as well, the queue is theirs. Nobody shares a socket
+        // any more that is closed to newcomers.
+        const std::size_t waiting = each->socket.may_be_shared() ? 0 : accept_queue_of(options_);
+        each->acceptor->close_when_empty(waiting, deadline);
+    }
 }
 
 void server_engine::stop_accepting() {
@@ -123,9 +202,8 @@ bool server_engine::close_to_newcomers() {
         has_stopped_accepting_ = false;
     });
     pool_->loops().front()->post(
-        [keep = self(), this, waiting = close_listener(), deadline = stop_deadline()] {
-            acceptor_->close_when_empty(waiting, deadline);
-        });
+        [keep = self(), this, deadline = stop_deadline()] { close_acceptors(deadline); });
+    close_listeners();
     return true;
 }
 

@@ -15,6 +15,8 @@
 #include <network_system/session/message.h>
 #include <network_system/utils/typed_pointer.h>
 
+#include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,12 +28,13 @@ namespace network_system::core {
 /// in, knows them and their topics. What they speak is derived from it.
 ///
 /// Thread-safety: the public members from any thread; the rest on the loops.
-class server_engine : public engine, public runtime::acceptor::handler {
+class server_engine : public engine {
 public:
     /// `told`: see admission_limits.
     server_engine(std::string name, const server_options& options,
                   std::shared_ptr<runtime::io_pool> pool, transport::transport_factory transports,
                   std::size_t told = 0);
+    ~server_engine() override;
 
     /// Before the start: what a client hears that is refused for want of room, and by the accept
     /// callback, without being served.
@@ -43,14 +46,18 @@ public:
     void set_secure() noexcept { speaks_tls_ = true; }
     [[nodiscard]] VoidResult start(std::uint16_t port);
     [[nodiscard]] VoidResult start(listener&& taken);
+    [[nodiscard]] VoidResult start(std::vector<listener>&& taken);
     [[nodiscard]] Result<listener> share_listener();
+    [[nodiscard]] Result<std::vector<listener>> share_listeners();
     /// Lets nobody in any more; connections go on until a stop.
     void stop_accepting();
     [[nodiscard]] bool is_running() const noexcept { return !is_stopping(); }
     /// The next run may begin.
     [[nodiscard]] bool is_finished() const { return end().is_over(); }
     [[nodiscard]] const server_options& options() const noexcept { return options_; }
-    [[nodiscard]] std::uint16_t local_port() const noexcept { return listening_.local().port(); }
+    /// Of the first address.
+    [[nodiscard]] std::uint16_t local_port() const noexcept;
+    [[nodiscard]] std::vector<endpoint> local_endpoints() const;
     /// Those that are open.
     [[nodiscard]] const session_manager& sessions() const noexcept { return connections_.open(); }
     [[nodiscard]] server_metrics metrics() const;
@@ -93,11 +100,19 @@ protected:
                  const session::session_metrics& totals) noexcept override;
 
 private:
-    void on_accept(runtime::unique_socket socket, const endpoint& peer) override;
-    void on_accept_error(std::error_code error, std::chrono::milliseconds pause) override;
-    void on_acceptor_closed() override;
+    /// One address: its socket, and who accepts from it.
+    class bound_listener;
 
-    [[nodiscard]] VoidResult start(listening_socket listening);
+    void on_accept(runtime::unique_socket socket, const endpoint& peer);
+    void on_accept_error(const endpoint& local, std::error_code error,
+                         std::chrono::milliseconds pause);
+    void on_acceptor_closed();
+
+    [[nodiscard]] VoidResult start(Result<std::vector<listening_socket>> opened);
+    void begin_accepting(bound_listener& on);
+    [[nodiscard]] VoidResult check_listening() const;
+    /// On the first loop: lets those in who wait in the queues, and closes the acceptors.
+    void close_acceptors(runtime::steady_time deadline);
     void let_in(runtime::unique_socket socket, const endpoint& peer);
     void on_proxy_header(proxy_outcome outcome);
     void turn_away(proxy_outcome outcome);
@@ -123,8 +138,8 @@ private:
     void end_parts(runtime::steady_time deadline) override;
     void end_sessions(runtime::steady_time deadline);
     void log_end() const noexcept override;
-    /// Closes the listener, with its lock held: how many may wait in its queue.
-    [[nodiscard]] std::size_t close_listener();
+    /// With the lock held: removes the files of Unix domain sockets.
+    void close_listeners() noexcept;
     [[nodiscard]] std::shared_ptr<server_engine> self() {
         return std::static_pointer_cast<server_engine>(shared_from_this());
     }
@@ -137,10 +152,10 @@ private:
     admission admission_;
     connection_registry connections_;
     topics topics_;
-    std::shared_ptr<runtime::acceptor> acceptor_;
-    // From its sharing on any thread to its end in a stop.
-    std::mutex listening_mutex_;
-    listening_socket listening_;
+    // One or more from the start on; which they are does not change any more.
+    std::vector<std::unique_ptr<bound_listener>> listeners_;
+    // Guards their sockets, from the sharing on any thread to the end in a stop.
+    mutable std::mutex listening_mutex_;
     bool has_stopped_accepting_ = false;
     bool speaks_tls_ = false;
     proxy_gateway proxies_;

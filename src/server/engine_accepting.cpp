@@ -185,12 +185,12 @@ std::shared_ptr<session::message_connection> server_engine::begin_session(
     return created;
 }
 
-void server_engine::on_accept_error(std::error_code error, std::chrono::milliseconds pause) {
+void server_engine::on_accept_error(const endpoint& local, std::error_code error,
+                                    std::chrono::milliseconds pause) {
     accept_errors_.add();
     if (pause.count() > 0) {
         detail::log_limited(detail::log_kind::accept_error, writer().because(error),
-                            "accept on {} failed, trying again in {} ms", listening_.local(),
-                            pause.count());
+                            "accept on {} failed, trying again in {} ms", local, pause.count());
     }
     report_accept_error(error);
 }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace network_system::core {
 
@@ -72,6 +73,9 @@ public:
     }
     [[nodiscard]] Result<listener> share_listener() {
         return base::while_running([](Engine& engine) { return engine.share_listener(); });
+    }
+    [[nodiscard]] Result<std::vector<listener>> share_listeners() {
+        return base::while_running([](Engine& engine) { return engine.share_listeners(); });
     }
 };
 

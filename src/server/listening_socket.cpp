@@ -11,8 +11,8 @@
 namespace network_system::core {
 namespace {
 
-std::string describe(const server_options& options, std::uint16_t port) {
-    return describe_target(options.bind_address.empty() ? "*" : options.bind_address, port);
+std::string describe(const listen_address& where) {
+    return describe_target(where.host.empty() ? "*" : where.host, where.port.value_or(0));
 }
 
 error_info not_simulated(const char* what, std::string_view source) {
@@ -21,10 +21,36 @@ error_info not_simulated(const char* what, std::string_view source) {
 
 }  // namespace
 
+Result<std::vector<listening_socket>> listening_socket::open_all(runtime::network& net,
+                                                                 const server_options& options,
+                                                                 std::uint16_t port,
+                                                                 const std::string& source) {
+    std::vector<listen_address> addresses{{options.bind_address, port}};
+    addresses.insert(addresses.end(), options.listen_addresses.begin(),
+                     options.listen_addresses.end());
+    std::vector<listening_socket> all;
+    for (listen_address& each : addresses) {
+        if (!each.port) {
+            each.port =
+                each.host.starts_with("unix:") ? std::uint16_t{0} : all.front().local().port();
+        }
+        auto opened = open(net, options, each, source);
+        if (!opened) {
+            for (listening_socket& one : all) {
+                one.close();
+            }
+            return opened.error();
+        }
+        all.push_back(std::move(opened).value());
+    }
+    return all;
+}
+
 Result<listening_socket> listening_socket::open(runtime::network& net,
-                                                const server_options& options, std::uint16_t port,
+                                                const server_options& options,
+                                                const listen_address& where,
                                                 const std::string& source) {
-    const auto local = parse_bind_address(options.bind_address, port, source);
+    const auto local = parse_bind_address(where.host, where.port.value_or(0), source);
     if (!local) {
         return local.error();
     }
@@ -47,29 +73,45 @@ Result<listening_socket> listening_socket::open(runtime::network& net,
                                     error);
     }
     if (error) {
-        return detail::failure(errc::bind_failed, "cannot listen on " + describe(options, port),
-                               source, error);
+        return detail::failure(errc::bind_failed, "cannot listen on " + describe(where), source,
+                               error);
     }
     opened.handle_ = opened.socket_.get();
     opened.local_ = net.local_endpoint(opened.handle_);
     return opened;
 }
 
-Result<listening_socket> listening_socket::adopt(const runtime::network& net,
-                                                 const server_options& options, listener&& taken,
-                                                 std::string_view source) {
+Result<std::vector<listening_socket>> listening_socket::adopt_all(const runtime::network& net,
+                                                                  const server_options& options,
+                                                                  std::span<listener> taken,
+                                                                  std::string_view source) {
     if (!net.is_native()) {
         return not_simulated("listeners apart from servers", source);
     }
-    if (!taken.is_open()) {
-        return detail::failure(errc::invalid_argument, "the listener is not open", source);
+    if (taken.empty()) {
+        return detail::failure(errc::invalid_argument, "there is no listener", source);
     }
-    const auto size = options.socket.receive_buffer_size;
-    if (const auto error = runtime::sockets::set_receive_buffer(
-            static_cast<runtime::socket_handle>(taken.descriptor_), size)) {
-        return detail::failure(errc::bind_failed, "cannot set receive_buffer_size of the listener",
-                               source, error);
+    for (const listener& each : taken) {
+        if (!each.is_open()) {
+            return detail::failure(errc::invalid_argument, "the listener is not open", source);
+        }
+        const auto error = runtime::sockets::set_receive_buffer(
+            static_cast<runtime::socket_handle>(each.descriptor_),
+            options.socket.receive_buffer_size);
+        if (error) {
+            return detail::failure(errc::bind_failed,
+                                   "cannot set receive_buffer_size of the listener", source, error);
+        }
     }
+    std::vector<listening_socket> all;
+    all.reserve(taken.size());
+    for (listener& each : taken) {
+        all.push_back(adopt(each));
+    }
+    return all;
+}
+
+listening_socket listening_socket::adopt(listener& taken) {
     listening_socket adopted;
     adopted.may_be_shared_ = true;
     adopted.local_ = taken.local_endpoint();

@@ -8,31 +8,32 @@
 #include <network_system/utils/result_types.h>
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace network_system::core {
 
-/// What a server listens on: the socket, until the acceptor takes it, and the file of a Unix domain
-/// socket.
+/// One address that a server listens on: the socket, until the acceptor takes it, and the file of a
+/// Unix domain socket.
 ///
 /// Thread-safety: none.
 class listening_socket {
 public:
     listening_socket() = default;
 
-    /// Binds and listens as the options say. Errors: `bind_failed`, `invalid_argument`,
-    /// `not_supported`.
-    [[nodiscard]] static Result<listening_socket> open(runtime::network& net,
-                                                       const server_options& options,
-                                                       std::uint16_t port,
-                                                       const std::string& source);
+    /// Binds and listens wherever the options say, or nowhere. The first one is on `port`. Errors:
+    /// `bind_failed` (which names the address), `invalid_argument`, `not_supported`.
+    [[nodiscard]] static Result<std::vector<listening_socket>> open_all(
+        runtime::network& net, const server_options& options, std::uint16_t port,
+        const std::string& source);
 
-    /// What another process or a supervisor has opened; it stays open, and `taken`'s, on error.
-    [[nodiscard]] static Result<listening_socket> adopt(const runtime::network& net,
-                                                        const server_options& options,
-                                                        listener&& taken, std::string_view source);
+    /// What another process or a supervisor has opened; all stay open, and `taken`'s, on error.
+    [[nodiscard]] static Result<std::vector<listening_socket>> adopt_all(
+        const runtime::network& net, const server_options& options, std::span<listener> taken,
+        std::string_view source);
 
     /// A duplicate of the socket, with which the file of a Unix domain socket goes. Only until
     /// `close`.
@@ -48,6 +49,12 @@ public:
     [[nodiscard]] bool may_be_shared() const noexcept { return may_be_shared_; }
 
 private:
+    [[nodiscard]] static Result<listening_socket> open(runtime::network& net,
+                                                       const server_options& options,
+                                                       const listen_address& where,
+                                                       const std::string& source);
+    [[nodiscard]] static listening_socket adopt(listener& taken);
+
     runtime::unique_socket socket_;
     // Of the socket, also when the acceptor has it.
     runtime::socket_handle handle_ = runtime::invalid_socket;

@@ -48,6 +48,14 @@ bool is_any(const endpoint& address) {
            address.bytes() == endpoint::address_bytes{};
 }
 
+/// Whether a listener at an address gets what is for another one, of the same port.
+bool takes(const endpoint& own, const endpoint& wanted) {
+    // "::" takes both families.
+    const bool is_dual = is_any(own) && own.kind() != endpoint::family::ipv4;
+    return is_dual ||
+           (own.kind() == wanted.kind() && (is_any(own) || own.bytes() == wanted.bytes()));
+}
+
 }  // namespace
 
 std::size_t simulated_network::add_host(std::string_view name) {
@@ -128,7 +136,12 @@ socket_handle simulated_network::listen(std::size_t host, const endpoint& local,
         return runtime::invalid_socket;
     }
     const std::uint16_t port = local.port() == 0 ? pick_port(host) : local.port();
-    if (listeners_.contains({host, port})) {
+    const auto is_taken = [&](const auto& other) {
+        const endpoint& there = find(other.second)->local;
+        return takes(there, local) || takes(local, there);
+    };
+    const auto [begin, end] = listeners_.equal_range({host, port});
+    if (std::any_of(begin, end, is_taken)) {
         error = std::make_error_code(std::errc::address_in_use);
         return runtime::invalid_socket;
     }
@@ -145,17 +158,10 @@ socket_handle simulated_network::listen(std::size_t host, const endpoint& local,
 }
 
 simulated_socket* simulated_network::find_listener(std::size_t host, const endpoint& wanted) {
-    const auto found = listeners_.find({host, wanted.port()});
-    if (found == listeners_.end()) {
-        return nullptr;
-    }
-    simulated_socket* const listener = find(found->second);
-    // "::" takes both families.
-    const endpoint& own = listener->local;
-    const bool is_dual = own.kind() == endpoint::family::ipv6 && is_any(own);
-    const bool takes =
-        is_dual || (own.kind() == wanted.kind() && (is_any(own) || own.bytes() == wanted.bytes()));
-    return takes ? listener : nullptr;
+    const auto [begin, end] = listeners_.equal_range({host, wanted.port()});
+    const auto found = std::find_if(
+        begin, end, [&](const auto& each) { return takes(find(each.second)->local, wanted); });
+    return found == end ? nullptr : find(found->second);
 }
 
 io_result simulated_network::accept(socket_handle listener, socket_handle& accepted) {
@@ -304,7 +310,7 @@ void simulated_network::close(socket_handle handle) {
     }
     const auto kept = std::move(sockets_[static_cast<std::size_t>(handle) - 1]);
     if (kept->is == role::listening) {
-        listeners_.erase({kept->host, kept->local.port()});
+        std::erase_if(listeners_, [&](const auto& each) { return each.second == handle; });
         for (const socket_handle each : kept->waiting) {
             find(each)->resets_on_close = true;
             close(each);

@@ -123,7 +123,8 @@ private:
     partitions partitions_;
     std::vector<std::string> hosts_;
     std::vector<std::unique_ptr<simulated_socket>> sockets_;
-    std::map<place, runtime::socket_handle> listeners_;
+    // Several addresses of a host may be listened on at the same port.
+    std::multimap<place, runtime::socket_handle> listeners_;
     std::map<std::size_t, std::uint16_t> next_port_;
 };
 

@@ -134,12 +134,25 @@ VoidResult messaging_ws_server::start_server(const ws_server_config& config, lis
     return impl_->start(config, std::move(taken));
 }
 
+VoidResult messaging_ws_server::start_server(const ws_server_config& config,
+                                             std::vector<listener>&& taken) {
+    return impl_->start(config, std::move(taken));
+}
+
 VoidResult messaging_ws_server::start_server(listener&& taken) {
+    return impl_->start(impl_->config(), std::move(taken));
+}
+
+VoidResult messaging_ws_server::start_server(std::vector<listener>&& taken) {
     return impl_->start(impl_->config(), std::move(taken));
 }
 
 Result<listener> messaging_ws_server::share_listener() {
     return impl_->share_listener();
+}
+
+Result<std::vector<listener>> messaging_ws_server::share_listeners() {
+    return impl_->share_listeners();
 }
 
 discardable_result messaging_ws_server::stop_accepting() {
@@ -165,6 +178,11 @@ bool messaging_ws_server::is_running() const noexcept {
 std::uint16_t messaging_ws_server::local_port() const noexcept {
     const auto current = impl_->running();
     return current ? current->local_port() : std::uint16_t{0};
+}
+
+std::vector<endpoint> messaging_ws_server::local_endpoints() const {
+    const auto current = impl_->running();
+    return current ? current->local_endpoints() : std::vector<endpoint>{};
 }
 
 const std::string& messaging_ws_server::server_id() const noexcept {

@@ -224,6 +224,34 @@ TEST(Simulation, KnowsNamesAndAddresses) {
     EXPECT_EQ(code_of(elsewhere.start_server(90)), number(errc::bind_failed));
 }
 
+TEST(Simulation, ServesSeveralAddressesOfAHost) {
+    simulation sim(1);
+    server_options options;
+    options.bind_address = "10.0.0.1";
+    options.listen_addresses = {{"fd00::1"}, {"10.0.0.1", 81}};
+    messaging_server server("server", sim.on_host("server", options));
+    ASSERT_TRUE(server.start_server(80));
+    EXPECT_EQ(server.local_endpoints().size(), 3U);
+    const auto reach = [&sim](std::string_view host, std::uint16_t port) {
+        messaging_client client("client", sim.on_host("client"));
+        std::optional<VoidResult> answer;
+        EXPECT_TRUE(client.start_client(host, port,
+                                        [&](VoidResult result) { answer = std::move(result); }));
+        EXPECT_TRUE(sim.run_until([&] { return answer.has_value(); }, minutes(1)));
+        return code_of(*answer);
+    };
+    EXPECT_EQ(reach("10.0.0.1", 80), 0);
+    EXPECT_EQ(reach("fd00::1", 80), 0);
+    EXPECT_EQ(reach("10.0.0.1", 81), 0);
+    EXPECT_EQ(reach("fd00::1", 81), number(errc::connection_refused));
+    messaging_server again("again", sim.on_host("server", options));
+    EXPECT_EQ(code_of(again.start_server(80)), number(errc::bind_failed));
+    server.stop_server();
+    EXPECT_TRUE(sim.run_until_idle(minutes(1)));
+    EXPECT_EQ(reach("fd00::1", 80), number(errc::connection_refused));
+    EXPECT_TRUE(again.start_server(80)) << "all of them are free again";
+}
+
 TEST(Simulation, SpreadsConnectionsOverLoops) {
     server_options options;
     options.io_threads = 3;

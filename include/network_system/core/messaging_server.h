@@ -8,6 +8,7 @@
 #include <network_system/core/session_manager.h>
 #include <network_system/export.h>
 #include <network_system/session/messaging_session.h>
+#include <network_system/utils/endpoint.h>
 #include <network_system/utils/error_codes.h>
 #include <network_system/utils/result_types.h>
 #include <network_system/utils/tls_info.h>
@@ -71,11 +72,13 @@ public:
     [[nodiscard]] VoidResult start_server(std::uint16_t port);
 
     /// The same on a socket that listens already: one that another process has handed over, or a
-    /// supervisor has opened. `bind_address`, `backlog` and the options of listening sockets are
-    /// not used. On error the listener is left intact.
+    /// supervisor has opened. `bind_address`, `listen_addresses`, `backlog` and the options of
+    /// listening sockets are not used. On error the listener is left intact.
     ///
     /// Errors: `server_already_running`, `invalid_argument`, `bind_failed`.
     [[nodiscard]] VoidResult start_server(listener&& taken);
+    /// The same on several. On error all of them are left intact.
+    [[nodiscard]] VoidResult start_server(std::vector<listener>&& taken);
 
     /// A duplicate of the listening socket, to be handed to another process: see `listener`. From
     /// then on a stop leaves the file of a Unix domain socket in its place, and connections that
@@ -84,6 +87,9 @@ public:
     /// Errors: `server_not_started`, `not_supported` (not a POSIX system), `connection_failed` (no
     /// more descriptors).
     [[nodiscard]] Result<listener> share_listener();
+    /// The same of every listening socket, in the order of `local_endpoints`; `share_listener`
+    /// duplicates the first one only.
+    [[nodiscard]] Result<std::vector<listener>> share_listeners();
 
     /// Closes the listener: nobody is let in any more, and the connections there are go on, until
     /// `stop_server`. Those that wait in the queue of the listener are let in first, as in a stop.
@@ -113,7 +119,11 @@ public:
 
     [[nodiscard]] bool is_running() const noexcept;
     /// The port listened on, in host byte order; 0 when not running, and with a Unix domain socket.
+    /// With several addresses, of the first.
     [[nodiscard]] std::uint16_t local_port() const noexcept;
+    /// Everything listened on, in the order of `bind_address` and `listen_addresses`; empty when
+    /// not running.
+    [[nodiscard]] std::vector<endpoint> local_endpoints() const;
     [[nodiscard]] const std::string& server_id() const noexcept;
 
     /// The setters below fail with `invalid_argument` while the server is running: callbacks are

@@ -9,6 +9,7 @@
 #include <network_system/core/ws_session_manager.h>
 #include <network_system/export.h>
 #include <network_system/session/ws_connection.h>
+#include <network_system/utils/endpoint.h>
 #include <network_system/utils/error_codes.h>
 #include <network_system/utils/result_types.h>
 #include <network_system/utils/unique_function.h>
@@ -118,9 +119,14 @@ public:
     /// On a socket that listens already; see messaging_server::start_server. The configuration's
     /// port, addresses, backlog and options of listening sockets are not used.
     [[nodiscard]] VoidResult start_server(const ws_server_config& config, listener&& taken);
+    [[nodiscard]] VoidResult start_server(const ws_server_config& config,
+                                          std::vector<listener>&& taken);
     [[nodiscard]] VoidResult start_server(listener&& taken);
+    [[nodiscard]] VoidResult start_server(std::vector<listener>&& taken);
     /// See messaging_server::share_listener.
     [[nodiscard]] Result<listener> share_listener();
+    /// See messaging_server::share_listeners.
+    [[nodiscard]] Result<std::vector<listener>> share_listeners();
 
     /// See messaging_server::stop_accepting.
     discardable_result stop_accepting();
@@ -140,7 +146,11 @@ public:
 
     [[nodiscard]] bool is_running() const noexcept;
     /// The port listened on, in host byte order; 0 when not running, and with a Unix domain socket.
+    /// With several addresses, of the first.
     [[nodiscard]] std::uint16_t local_port() const noexcept;
+    /// Everything listened on, in the order of `bind_address` and `listen_addresses`; empty when
+    /// not running.
+    [[nodiscard]] std::vector<endpoint> local_endpoints() const;
     [[nodiscard]] const std::string& server_id() const noexcept;
 
     /// wss: reads the files of the configuration's certificates again; see

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,15 @@ struct proxy_protocol_options {
     std::chrono::milliseconds header_timeout{10'000};
 };
 
+/// One more address that a server listens on.
+struct listen_address {
+    /// As `listen_options::bind_address`.
+    std::string host = {};
+    /// In host byte order; 0 lets the system pick one: see `local_endpoints`. None = the port that
+    /// the first address has got (default). 0 or none for a Unix domain socket.
+    std::optional<std::uint16_t> port = {};
+};
+
 /// Where a server of connections listens, and whom it lets in. Durations: see queue_limits.
 struct listen_options {
     /// A numeric IPv4 or IPv6 address, with or without brackets. Empty = all addresses, dual stack
@@ -36,6 +46,11 @@ struct listen_options {
     /// port is then 0. The file of a server that is gone is replaced, and the file is removed at
     /// stop. `not_supported` on Windows.
     std::string bind_address = {};
+
+    /// Further addresses: {{"::1"}, {"unix:/run/app"}}. `start_server` listens on all of them or
+    /// fails, and its error names the one that it could not have. Limits, callbacks and the queue
+    /// of each (`backlog`) are the same everywhere. Empty = none (default).
+    std::vector<listen_address> listen_addresses = {};
 
     /// Mode bits of the file of a Unix domain socket, 1 … 0777 (octal), set before anybody can
     /// connect: 0660 lets the group in. 0 = what the umask leaves (default).
