@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -50,7 +51,9 @@ protected:
     /// A callback of the object that exists now; those of one that is destroyed are a mistake.
     template <typename Callback>
     auto guarded(Callback callback) {
-        return [this, life = life_, callback = std::move(callback)](auto&&... args) mutable {
+        // It takes what `callback` takes, and nothing else: setters ask which form it is.
+        return [this, life = life_, callback = std::move(callback)](auto&&... args) mutable
+               -> std::enable_if_t<std::is_invocable_v<Callback&, decltype(args)...>> {
             if (check_alive(*life)) {
                 callback(std::forward<decltype(args)>(args)...);
             }
