@@ -1,7 +1,7 @@
 // Cancelling starts and receives of datagrams: whatever the moment, the handler runs once, and
 // `cancel` has said with what.
+#include "datagram/support.h"
 #include "support/scripted_names.h"
-#include "udp/support.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // Cancelling by id over real connections: at every stage of a start, across threads, after the end
 // of the object, and through the slots of Asio's completion tokens.
-#include "loopback/support.h"
+#include "support/loopback.h"
 #include "support/scripted_names.h"
 
 #include <network_system/async.h>

@@ -1,5 +1,5 @@
 // What WebSocket clients begin is cancelled by its id: starts, pings, receives of both kinds.
-#include "websocket/support.h"
+#include "support/websocket.h"
 
 #include <gtest/gtest.h>
 
