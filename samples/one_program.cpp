@@ -31,16 +31,18 @@
 
 namespace {
 
+// [readme:one_program]
 /// What the server knows of one of its clients.
 struct member {
     std::string name;
 };
 
-template <typename Server, typename Client>
-void talk(std::string_view protocol, Server& server, Client& client) {
-    std::promise<std::string> ending;
-    server.set_accept_callback([](const network_system::endpoint& from, auto& answer) {
-        if (from.address() != "127.0.0.1" && from.address() != "::1") {
+/// `Server` is messaging_server, secure_messaging_server, messaging_ws_server or
+/// secure_messaging_ws_server.
+template <typename Server>
+void set_callbacks(Server& server, std::promise<std::string>& last) {
+    server.set_accept_callback([](const network_system::endpoint& client, auto& answer) {
+        if (client.address() != "127.0.0.1" && client.address() != "::1") {
             answer.reject();
         }
     });
@@ -48,18 +50,25 @@ void talk(std::string_view protocol, Server& server, Client& client) {
         [](const auto& session) { session->set_user_data(std::make_shared<member>()); });
     server.set_receive_callback(
         [&server](const auto& session, std::span<const std::uint8_t> message) {
-            const std::string name = sample::text_of(message);
-            session->template user_data_as<member>()->name = name;
-            sample::require(server.subscribe(session, "members"), "subscribe");
-            sample::require(server.publish("members", name + " is here"), "publish");
+            const auto who = session->template user_data_as<member>();
+            who->name.assign(message.begin(), message.end());
+            (void)server.subscribe(session, "members");
+            (void)server.publish("members", who->name + " is here");
         });
-    server.set_disconnection_callback([&ending](const auto& session, std::error_code error) {
-        const auto gone = session->template user_data_as<member>();
-        ending.set_value(gone->name + (error ? ": " + error.message() : " has left"));
+    server.set_disconnection_callback([&last](const auto& session, std::error_code error) {
+        const auto who = session->template user_data_as<member>();
+        last.set_value(who->name + (error ? ": " + error.message() : " has left"));
     });
-    server.set_error_callback([](const auto& session, std::error_code error) {
-        std::cerr << (session ? session->id() : "the server") << ": " << error.message() << '\n';
+    server.set_error_callback([](const std::string& id, std::error_code error) {
+        std::cerr << (id.empty() ? "the listener" : id) << ": " << error.message() << '\n';
     });
+}
+// [/readme:one_program]
+
+template <typename Server, typename Client>
+void talk(std::string_view protocol, Server& server, Client& client) {
+    std::promise<std::string> last;
+    set_callbacks(server, last);
     sample::require(server.start_server(0), "start_server");
 
     std::promise<std::string> news;
@@ -75,7 +84,7 @@ void talk(std::string_view protocol, Server& server, Client& client) {
     const auto round_trip = sample::require(client.ping(), "ping");
 
     sample::require(client.stop_client(), "stop_client");
-    const auto end = sample::await(ending.get_future(), "the end");
+    const auto end = sample::await(last.get_future(), "the end");
     sample::expect(end == "Ada has left", "the end");
     sample::require(server.stop_server(), "stop_server");
     std::cout << protocol << ": \"" << heard << "\", a round trip of " << round_trip.count()

@@ -5,10 +5,13 @@
 #include <network_system/core/messaging_udp_client.h>
 #include <network_system/core/messaging_udp_server.h>
 #include <network_system/core/tls_config.h>
+#include <network_system/core/ws_callbacks.h>
 #include <network_system/core/ws_options.h>
 
 #include <chrono>
 #include <cstddef>
+#include <string>
+#include <string_view>
 
 namespace {
 
@@ -29,6 +32,18 @@ using namespace std::chrono_literals;
             .session = {.max_message_size = 1024, .idle_timeout = 10s},
             .proxy_protocol = {.trusted = {"10.0.0.0/8"}},
             .socket = {.no_delay = false}};
+}
+
+[[maybe_unused]] core::server_callbacks callbacks() {
+    return {.received = [] {}, .disconnected = [](const std::string&) {}};
+}
+
+[[maybe_unused]] core::ws_client_callbacks websocket_callbacks() {
+    return {.text = [](std::string_view) {}};
+}
+
+[[maybe_unused]] core::udp_server_callbacks datagram_callbacks() {
+    return {.received = [](const auto&) {}};
 }
 
 [[maybe_unused]] core::client_options client() {

@@ -29,7 +29,7 @@ using bytes = std::span<const std::uint8_t>;
 using buffer = std::vector<std::uint8_t>;
 
 /// What the callbacks below have got, in order.
-class CallbackForms : public testing::Test {
+class CallbackForms : public ::testing::Test {
 public:
     void got(std::string_view what) { heard_ += std::string(what) + ';'; }
     void got_id(const std::string& id) { got("id " + id); }

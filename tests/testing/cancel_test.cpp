@@ -1,6 +1,6 @@
 // A start is cancelled at every moment of its way: while the name resolves, while it connects,
 // during the handshake, and when it is over.
-#include "simulation/echo_pair.h"
+#include "testing/echo_pair.h"
 
 #include <network_system/config.h>
 #if NETWORK_SYSTEM_WITH_WEBSOCKET

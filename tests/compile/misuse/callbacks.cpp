@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <system_error>
 #include <vector>
 
 using namespace network_system;
@@ -16,7 +17,7 @@ using buffer = std::vector<std::uint8_t>;
 using session_ptr = core::messaging_server::session_ptr;
 
 void receive_on_a_server(core::messaging_server& server) {
-    // case server_receives_string: a receive callback takes std::span<const std::uint8_t> or
+    // case server_receives_string: a receive callback takes .session, data.,
 #ifdef CASE_server_receives_string
     server.set_receive_callback([](const session_ptr&, const std::string&) {});
 #else
@@ -27,16 +28,21 @@ void receive_on_a_server(core::messaging_server& server) {
 }
 
 void receive_on_a_client(core::messaging_client& client) {
-    // case client_receives_session: a receive callback takes std::span<const std::uint8_t> or
-#ifdef CASE_client_receives_session
-    client.set_receive_callback([](const session_ptr&, bytes) {});
+    // case client_receives_number: a receive callback takes .session, data.,
+#ifdef CASE_client_receives_number
+    client.set_receive_callback([](int) {});
 #else
     client.set_receive_callback([](bytes) {});
+    client.set_receive_callback([](const session_ptr&, bytes) {});
+    client.set_receive_callback([](const std::string&, const buffer&) {});
+    client.set_receive_callback([] {});
+    client.set_receive_callback({});
+    client.set_receive_callback(nullptr);
 #endif
 }
 
 void receive_datagrams(core::messaging_udp_server& server) {
-    // case datagram_receives_string: a receive callback takes std::span<const std::uint8_t> or
+    // case datagram_receives_string: a receive callback takes .data, const endpoint&.,
 #ifdef CASE_datagram_receives_string
     server.set_receive_callback([](const std::string&) {});
 #else
@@ -46,7 +52,7 @@ void receive_datagrams(core::messaging_udp_server& server) {
 }
 
 void answer_requests(core::messaging_server& server) {
-    // case request_returns_nothing: a request callback takes the data and returns
+    // case request_returns_nothing: a request callback takes .session, data.,
 #ifdef CASE_request_returns_nothing
     server.set_request_callback([](const session_ptr&, bytes) {});
 #else
@@ -55,6 +61,48 @@ void answer_requests(core::messaging_server& server) {
     server.set_request_callback([](const session_ptr&, bytes data, session::responder answer) {
         return answer.respond(data);
     });
+#endif
+}
+
+void learn_of_an_end(core::messaging_server& server, core::messaging_client& client) {
+    // case end_of_number: a disconnection callback takes .session, std::error_code.,
+#ifdef CASE_end_of_number
+    server.set_disconnection_callback([](const session_ptr&, int*) {});
+#else
+    server.set_disconnection_callback([](const session_ptr&, std::error_code) {});
+    server.set_disconnection_callback([](const std::string&, std::error_code) {});
+    server.set_disconnection_callback([](const session_ptr&) {});
+    server.set_disconnection_callback([](const std::string&) {});
+    server.set_disconnection_callback([](std::error_code) {});
+    server.set_disconnection_callback([](const auto& session, auto error) {
+        static_cast<void>(session->id() + error.message());
+    });
+    server.set_disconnection_callback(core::messaging_server::disconnection_callback());
+    server.set_disconnection_callback({});
+    client.set_disconnected_callback([] {});
+    client.set_disconnected_callback([](const auto& session) { session->stop_session(); });
+#endif
+}
+
+void learn_of_an_error(core::messaging_server& server, core::messaging_client& client) {
+    // case error_of_string: an error callback takes .session, std::error_code.,
+#ifdef CASE_error_of_string
+    server.set_error_callback([](const session_ptr&, const std::string&) {});
+#else
+    server.set_error_callback([](const session_ptr&, std::error_code) {});
+    server.set_error_callback([](const std::string&, std::error_code) {});
+    client.set_error_callback([](std::error_code) {});
+#endif
+}
+
+void learn_of_a_connection(core::messaging_server& server) {
+    // case connection_of_number: this callback takes .session.,
+#ifdef CASE_connection_of_number
+    server.set_connection_callback([](int) {});
+#else
+    server.set_connection_callback([](const session_ptr&) {});
+    server.set_connection_callback([](const std::string&) {});
+    server.set_connection_callback([] {});
 #endif
 }
 
