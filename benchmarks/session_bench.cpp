@@ -6,7 +6,7 @@
 #include "bench_support.h"
 #include "os/native_socket.h"
 #include "runtime/loop.h"
-#include "session/stream_session.h"
+#include "session/message_connection.h"
 
 #include <network_system/core/messaging_server.h>
 #include <network_system/core/session_manager.h>
@@ -154,7 +154,7 @@ void finish_send(benchmark::State& state, connected_server& server, std::uint64_
 void send_in_callback(benchmark::State& state, std::size_t size) {
     connected_server server(1);
     const session_ptr& session = server.sessions().front();
-    runtime::loop& loop = *session::stream_session::of(*session).where();
+    runtime::loop& loop = *session::message_connection::of(*session).where();
     const std::vector<std::uint8_t> message(size, 0x5A);
     std::uint64_t arrived = 0;
     for (auto _ : state) {

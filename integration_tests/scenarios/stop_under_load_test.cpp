@@ -3,6 +3,8 @@
 #include "framework/busy_clients.h"
 #include "support/spawned_process.h"
 
+#include <network_system/core/metrics_fields.h>
+
 #include <cstdlib>
 #include <iostream>
 #include <map>
@@ -126,9 +128,7 @@ protected:
             const auto closed = book->session->metrics();
             EXPECT_EQ(closed.messages_sent + closed.messages_dropped, book->sender.accepted());
             EXPECT_EQ(closed.queued_bytes, 0U);
-            sum.messages_sent += closed.messages_sent;
-            sum.messages_dropped += closed.messages_dropped;
-            sum.messages_received += closed.messages_received;
+            network_system::add(sum, closed);
         }
         const auto totals = server.metrics().totals;
         EXPECT_EQ(totals.messages_sent, sum.messages_sent);

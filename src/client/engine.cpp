@@ -77,7 +77,7 @@ void client_engine::on_connected(runtime::connect_outcome outcome) {
         on_no_connection(outcome);
         return;
     }
-    std::shared_ptr<session::stream_session> created;
+    std::shared_ptr<session::message_connection> created;
     if (!detail::contain([&] { created = make_session_of(std::move(outcome)); })) {
         on_no_connection({{}, {}, errc::out_of_memory, {}, {}});
         return;
@@ -90,7 +90,7 @@ void client_engine::on_connected(runtime::connect_outcome outcome) {
     created->start();
 }
 
-std::shared_ptr<session::stream_session> client_engine::make_session_of(
+std::shared_ptr<session::message_connection> client_engine::make_session_of(
     runtime::connect_outcome outcome) {
     session::session_setup setup;
     setup.role = session::session_role::client;
@@ -229,7 +229,7 @@ void client_engine::on_cancelled(session::operation_id) noexcept {
     detail::insist([this] { begin_stop(); });
 }
 
-std::shared_ptr<session::stream_session> client_engine::session() const {
+std::shared_ptr<session::message_connection> client_engine::session() const {
     const std::lock_guard lock(session_mutex_);
     return session_;
 }
@@ -253,11 +253,11 @@ void client_engine::on_open(const session_ptr& who) {
     if (is_cancelled_) {
         // on_cancelled ends the session; on the loop messages may come before that.
         if (loop_->runs_here()) {
-            session::stream_session::of(*who).begin_close({});
+            session::message_connection::of(*who).begin_close({});
         }
         return;
     }
-    connected_->set(session::stream_session::of(who));
+    connected_->set(who);
     is_open_ = true;
     was_connected_ = true;
     attempts_ = 0;

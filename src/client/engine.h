@@ -62,7 +62,7 @@ public:
         return is_finished_.load(std::memory_order_acquire);
     }
     /// The session once connected, also after its end; null before.
-    [[nodiscard]] std::shared_ptr<session::stream_session> session() const;
+    [[nodiscard]] std::shared_ptr<session::message_connection> session() const;
     /// The client is not connected any more, whatever becomes of the session.
     void hide_session() const { connected_->clear(session().get()); }
     [[nodiscard]] const client_options& options() const noexcept { return options_; }
@@ -102,7 +102,7 @@ protected:
 private:
     void begin();
     void connect();
-    [[nodiscard]] std::shared_ptr<session::stream_session> make_session_of(
+    [[nodiscard]] std::shared_ptr<session::message_connection> make_session_of(
         runtime::connect_outcome outcome);
     void on_connected(runtime::connect_outcome outcome);
     void on_no_connection(const runtime::connect_outcome& outcome);
@@ -147,7 +147,7 @@ private:
     std::atomic<std::uint64_t> failures_{0};
     std::atomic<std::uint64_t> session_errors_{0};
     mutable std::mutex session_mutex_;
-    std::shared_ptr<session::stream_session> session_;
+    std::shared_ptr<session::message_connection> session_;
     bool is_collected_ = true;
 };
 

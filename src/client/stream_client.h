@@ -46,14 +46,26 @@ public:
     stream_client(std::string id, Callbacks&& callbacks)
         : base(std::move(id), std::move(callbacks), life::driven_by::others) {}
 
+    /// The connected session in its own callbacks: what it sends there takes no lock. Else null.
+    [[nodiscard]] session::messaging_session* own_session() const {
+        return base::is_left_behind() ? nullptr : connected_->own();
+    }
     [[nodiscard]] bool send_short(session::message_kind kind,
                                   std::span<const std::uint8_t> data) const {
         return !base::is_left_behind() && connected_->send_short(kind, data);
     }
+    /// What `use(session)` answers, or that there is none.
+    template <typename Use>
+    [[nodiscard]] VoidResult with_session(const Use& use) const {
+        if (auto* const own = own_session()) {
+            return use(*own);
+        }
+        return session().and_then([&](const auto& current) { return use(*current); });
+    }
     [[nodiscard]] Result<session::session_ptr> session() const {
         return answer_of(*this, [&]() -> Result<session::session_ptr> {
             if (auto current = connected_->get()) {
-                return session::session_ptr(std::move(current));
+                return current;
             }
             return detail::failure(errc::connection_closed, "the client is not connected",
                                    base::id());

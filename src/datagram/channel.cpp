@@ -41,7 +41,7 @@ datagram_channel::datagram_channel(std::shared_ptr<runtime::loop> where, datagra
       local_(runtime::sockets::local_endpoint(socket_.get())) {
     counters_.has_segmentation = io_->has_segmentation();
     if (config_.receiving == receive_mode::pull) {
-        pull_ = std::make_unique<datagram_pull_queue>(config_.receive_queue_limit);
+        pull_ = std::make_unique<pull_queue>(config_.receive_queue_limit);
     }
     if (setup.peers.max_peers > 0) {
         peers_ = std::make_unique<peer_table>(
@@ -85,7 +85,7 @@ std::error_code datagram_channel::set_target(const endpoint& target, bool connec
         }
     }
     const endpoint local = runtime::sockets::local_endpoint(handle);
-    const remote_lock held(remote_mutex_);
+    const auto held = outbox_.acquire();
     local_ = local;
     target_ = connects ? runtime::datagram_address{} : address;
     return {};
@@ -367,8 +367,7 @@ void datagram_channel::on_loop_shutdown() {
 
 void datagram_channel::refuse_sends() {
     is_stopped_.store(true, std::memory_order_release);
-    const remote_lock held(remote_mutex_);
-    senders_.close();
+    outbox_.close();
 }
 
 void datagram_channel::leave() noexcept {
@@ -379,41 +378,6 @@ void datagram_channel::leave() noexcept {
     host_.on_channel_gone(*loop_);
     // Events and output of this batch may still name the channel.
     loop_->retire(std::move(keep_));
-}
-
-void datagram_channel::add_metrics(datagram_metrics& sum) const {
-    const counters& own = counters_;
-    sum.datagrams_sent += own.sent;
-    sum.bytes_sent += own.bytes_sent;
-    sum.datagrams_received += own.received;
-    sum.bytes_received += own.bytes_received;
-    sum.sends_rejected += own.rejected.load(std::memory_order_relaxed);
-    sum.datagrams_dropped += own.dropped.load(std::memory_order_relaxed);
-    sum.send_failures += own.failures;
-    sum.failed_too_large += own.too_large;
-    sum.failed_no_buffers += own.no_buffers;
-    sum.failed_unreachable += own.unreachable;
-    sum.failed_not_permitted += own.not_permitted;
-    sum.datagrams_undelivered += own.undelivered;
-    sum.sent_without_source += own.without_source;
-    sum.send_stalls += own.stalls;
-    sum.refusals += own.refusals;
-    sum.datagrams_truncated += own.truncated;
-    sum.kernel_drops += own.kernel_drops;
-    sum.datagrams_limited += own.limited;
-    sum.datagrams_unread += own.unread;
-    sum.receive_errors += own.receive_errors;
-    sum.send_calls += own.send_calls;
-    sum.receive_calls += own.receive_calls;
-    sum.queued_datagrams +=
-        own_count_.load(std::memory_order_relaxed) + remote_count_.load(std::memory_order_relaxed);
-    sum.queued_bytes += queued_bytes();
-    sum.peers_active += peers_ ? peers_->size() : 0;
-    sum.peers_expired += peers_ ? peers_->expired() : 0;
-    sum.has_segmentation_offload |= own.has_segmentation.load(std::memory_order_relaxed);
-    sum.has_receive_offload |= io_->has_coalescing();
-    sum.send_buffer_size = send_buffer_size_;
-    sum.receive_buffer_size = receive_buffer_size_;
 }
 
 }  // namespace network_system::session

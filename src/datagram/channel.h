@@ -9,9 +9,9 @@
 #include "runtime/loop.h"
 #include "runtime/pause.h"
 #include "runtime/post_with.h"
+#include "session/outbox.h"
 #include "session/pending_operation.h"
 #include "session/pull_queue.h"
-#include "session/waiting_senders.h"
 #include "utils/counter.h"
 #include "utils/log.h"
 #include "utils/user_code.h"
@@ -115,7 +115,7 @@ class datagram_channel final : private runtime::io_watch,
                                private runtime::flushable,
                                private runtime::deadline_entry {
 public:
-    using pull_handler = datagram_pull_queue::handler;
+    using pull_handler = unique_function<void(Result<received_datagram>)>;
 
     datagram_channel(std::shared_ptr<runtime::loop> where, datagram_host& host,
                      runtime::unique_socket socket, std::unique_ptr<runtime::datagram_io> io,
@@ -146,7 +146,7 @@ public:
     }
     /// Changes with the target of a connected socket.
     [[nodiscard]] endpoint local() const {
-        const std::lock_guard held(remote_mutex_);
+        const auto held = outbox_.acquire();
         return local_;
     }
     [[nodiscard]] const std::shared_ptr<runtime::loop>& where() const noexcept { return loop_; }
@@ -154,12 +154,12 @@ public:
     void add_metrics(datagram_metrics& sum) const;
 
 private:
-    enum class admission : std::uint8_t { granted, full, closed };
+    using pull_queue = basic_pull_queue<received_datagram, pull_handler>;
     struct completion {
         send_callback done;
         VoidResult result;
     };
-    using remote_lock = std::unique_lock<std::mutex>;
+    using datagram_outbox = outbox<transport::datagram_queue>;
 
     void on_ready(runtime::interest ready) override;
     void on_loop_shutdown() override;
@@ -194,12 +194,10 @@ private:
     [[nodiscard]] VoidResult send_from_other_thread(const runtime::datagram_address* to,
                                                     std::span<const std::uint8_t> data,
                                                     send_callback& done);
-    [[nodiscard]] admission admit_from_other_thread(remote_lock& held, std::size_t cost);
-    [[nodiscard]] admission wait_for_room(remote_lock& held, std::size_t cost,
-                                          std::chrono::milliseconds patience);
-    void look_at_senders();
+    [[nodiscard]] admission admit_from_other_thread(datagram_outbox::lock& held, std::size_t cost);
+    void call_senders() { outbox_.call_senders(config_.high_watermark); }
     [[nodiscard]] std::chrono::milliseconds send_patience() const;
-    void note_full();
+    void record_full();
     void take_remote();
     /// What may be queued already for a send of this cost to find room.
     [[nodiscard]] std::size_t room_for(std::size_t cost) const noexcept {
@@ -212,10 +210,7 @@ private:
     void finish_sends();
     void check_room();
     void publish_queued() noexcept;
-    [[nodiscard]] std::size_t queued_bytes() const noexcept {
-        return own_bytes_.load(std::memory_order_relaxed) +
-               remote_bytes_.load(std::memory_order_relaxed);
-    }
+    [[nodiscard]] std::size_t queued_bytes() const noexcept { return outbox_.queued_bytes(); }
 
     void report(errc code);
     /// Runs user code, unless the host's callbacks are over; false when it threw.
@@ -276,28 +271,20 @@ private:
     // Null unless answers leave from where the peer has asked.
     std::shared_ptr<source_memory> sources_;
     std::unique_ptr<peer_table> peers_;
-    std::unique_ptr<datagram_pull_queue> pull_;
+    std::unique_ptr<pull_queue> pull_;
 
     transport::datagram_queue queue_;
     std::size_t written_early_ = 0;
     std::vector<completion> completions_;
     std::vector<errc> errors_;
-    std::atomic<std::size_t> own_bytes_{0};
-    std::atomic<std::size_t> own_count_{0};
-    std::atomic<bool> was_refused_{false};
-    // Set under the lock; the loop looks at it whenever it has made room.
-    std::atomic<bool> are_senders_waiting_{false};
-
-    // The sends of other threads; see take_remote.
-    mutable std::mutex remote_mutex_;
-    transport::datagram_queue remote_{nullptr};
+    // With a lock of its own: a channel has many senders.
+    datagram_outbox outbox_{std::make_shared<send_lock>()};
+    // Under the lock of the outbox.
     std::vector<completion> dropped_remotely_;
-    waiting_senders senders_;
-    bool is_announced_ = false;
-    // Written on the loop under the lock, so that the loop reads it without.
+    // Written on the loop under that lock, so that the loop reads it without.
     runtime::datagram_address target_;
     endpoint local_;
-    std::atomic<std::size_t> remote_bytes_{0};
+    std::atomic<std::size_t> own_count_{0};
     std::atomic<std::size_t> remote_count_{0};
 
     struct counters {

@@ -1,4 +1,5 @@
-// The sending half of datagram_channel: admission, the two ways in, what became of each datagram.
+// The sending half of datagram_channel: admission, the two ways in, what became of each datagram,
+// and the books of both halves.
 #include "datagram/channel.h"
 #include "utils/contain.h"
 #include "utils/failure.h"
@@ -99,13 +100,13 @@ void datagram_channel::forget_source(const runtime::datagram_address& peer) {
 
 VoidResult datagram_channel::send_here(const runtime::datagram_address& to,
                                        std::span<const std::uint8_t> data, send_callback& done) {
-    if (remote_bytes_.load(std::memory_order_relaxed) != 0) {
+    if (outbox_.remote_bytes() != 0) {
         take_remote();
     }
     const std::size_t cost = transport::datagram_queue::cost(data.size());
     if (!has_room(queued_bytes(), cost, config_.high_watermark)) {
         if (config_.policy != send_policy::drop_oldest) {
-            note_full();
+            record_full();
             return refusal(errc::send_buffer_full, {}, data.size());
         }
         drop_oldest(queue_, room_for(cost), completions_);
@@ -127,77 +128,57 @@ milliseconds datagram_channel::send_patience() const {
     return may_wait ? config_.send_wait_timeout : milliseconds{0};
 }
 
-datagram_channel::admission datagram_channel::admit_from_other_thread(remote_lock& held,
-                                                                      std::size_t cost) {
-    if (senders_.is_closed()) {
-        return admission::closed;
-    }
-    // The loop sends without this lock, so the mark may be exceeded by one datagram.
-    if (senders_.admit(queued_bytes(), cost, config_.high_watermark)) {
-        return admission::granted;
+admission datagram_channel::admit_from_other_thread(datagram_outbox::lock& held, std::size_t cost) {
+    const std::size_t high = config_.high_watermark;
+    const auto answer = outbox_.admit(held, cost, high);
+    if (answer != admission::full) {
+        return answer;
     }
     if (config_.policy == send_policy::drop_oldest) {
         // What lies on the loop is older, and gives way when this gets there.
-        drop_oldest(remote_, room_for(cost), dropped_remotely_);
+        drop_oldest(outbox_.pending(held), room_for(cost), dropped_remotely_);
         return admission::granted;
     }
     const auto patience = send_patience();
-    return patience > milliseconds{0} ? wait_for_room(held, cost, patience) : admission::full;
-}
-
-datagram_channel::admission datagram_channel::wait_for_room(remote_lock& held, std::size_t cost,
-                                                            milliseconds patience) {
+    if (patience == milliseconds{0}) {
+        return answer;
+    }
     const auto give_up = runtime::after(std::chrono::steady_clock::now(), patience);
-    if (!are_senders_waiting_.exchange(true, std::memory_order_relaxed)) {
-        // The loop may have made room before it could hear of it: it looks once more. Where others
-        // wait already, it has looked, or will, and takes this lock whenever it has made room.
-        loop_->post([keep = host_.keep_alive(), this] { look_at_senders(); });
+    if (outbox_.expect_sender(held)) {
+        loop_->post([keep = host_.keep_alive(), this] { call_senders(); });
     }
-    if (senders_.wait(held, cost, config_.high_watermark, give_up,
-                      [this] { return queued_bytes(); })) {
-        return admission::granted;
-    }
-    return senders_.is_closed() ? admission::closed : admission::full;
-}
-
-void datagram_channel::look_at_senders() {
-    const remote_lock held(remote_mutex_);
-    senders_.call(queued_bytes(), config_.high_watermark);
-    if (senders_.empty()) {
-        are_senders_waiting_.store(false, std::memory_order_relaxed);
-    }
+    return outbox_.wait_for_room(held, cost, high, give_up);
 }
 
 VoidResult datagram_channel::send_from_other_thread(const runtime::datagram_address* to,
                                                     std::span<const std::uint8_t> data,
                                                     send_callback& done) {
     const std::size_t cost = transport::datagram_queue::cost(data.size());
-    remote_lock held(remote_mutex_);
+    auto held = outbox_.acquire();
     const auto admitted = admit_from_other_thread(held, cost);
     if (admitted != admission::granted) {
         if (admitted == admission::full) {
-            note_full();  // under the lock: nothing is counted after the close
+            record_full();  // under the lock: nothing is counted after the close
             held.unlock();
             return refusal(errc::send_buffer_full, {}, data.size());
         }
         held.unlock();
         return closed(host_.not_running());
     }
-    remote_.append(to != nullptr ? *to : target_, data, std::move(done));
-    remote_bytes_.store(remote_.bytes(), std::memory_order_relaxed);
-    remote_count_.store(remote_.count(), std::memory_order_relaxed);
-    if (!is_announced_) {
-        // Without memory to tell the loop, it hears of this datagram with the next one.
-        is_announced_ = detail::attempt_often([this] {
-            loop_->post([keep = host_.keep_alive(), this] { loop_->mark_dirty(*this); });
-        });
-    }
+    outbox_.append(
+        held,
+        [&] {
+            auto& pending = outbox_.pending(held);
+            pending.append(to != nullptr ? *to : target_, data, std::move(done));
+            remote_count_.store(pending.count(), std::memory_order_relaxed);
+        },
+        [this] { loop_->post([keep = host_.keep_alive(), this] { loop_->mark_dirty(*this); }); });
     return ok();
 }
 
-void datagram_channel::note_full() {
+void datagram_channel::record_full() {
     counters_.rejected.fetch_add(1, std::memory_order_relaxed);
-    if (!was_refused_.exchange(true, std::memory_order_relaxed) && !loop_->runs_here()) {
+    if (outbox_.record_refused() && !loop_->runs_here()) {
         // The queue may have drained meanwhile: look once from the loop, which sees all of it.
         loop_->post([keep = host_.keep_alive(), this] { loop_->mark_dirty(*this); });
     }
@@ -206,14 +187,12 @@ void datagram_channel::note_full() {
 void datagram_channel::take_remote() {
     const auto before = queue_.end();
     {
-        const remote_lock held(remote_mutex_);
+        const auto held = outbox_.acquire();
         completions_.reserve(completions_.size() + dropped_remotely_.size());
-        queue_.splice(remote_);
+        outbox_.take(held, queue_);
         std::move(dropped_remotely_.begin(), dropped_remotely_.end(),
                   std::back_inserter(completions_));
         dropped_remotely_.clear();
-        is_announced_ = false;
-        remote_bytes_.store(0, std::memory_order_relaxed);
         remote_count_.store(0, std::memory_order_relaxed);
         // Before the lock is free: nobody may see room that these datagrams take.
         publish_queued();
@@ -343,17 +322,17 @@ void datagram_channel::finish_sends() {
 }
 
 void datagram_channel::check_room() {
-    if (are_senders_waiting_.load(std::memory_order_relaxed)) {
-        look_at_senders();
+    if (!outbox_.is_room_wanted()) {
+        return;
     }
-    if (was_refused_.load(std::memory_order_relaxed) && queued_bytes() <= config_.low_watermark &&
-        !is_closing_ && was_refused_.exchange(false, std::memory_order_relaxed)) {
+    call_senders();
+    if (!is_closing_ && outbox_.take_refused(config_.low_watermark)) {
         guarded([&] { host_.on_writable(); });
     }
 }
 
 void datagram_channel::publish_queued() noexcept {
-    own_bytes_.store(queue_.bytes(), std::memory_order_relaxed);
+    outbox_.publish_own(queue_.bytes());
     own_count_.store(queue_.count(), std::memory_order_relaxed);
 }
 
@@ -371,6 +350,41 @@ void datagram_channel::drop_queued() {
         }
     }
     publish_queued();
+}
+
+void datagram_channel::add_metrics(datagram_metrics& sum) const {
+    const counters& own = counters_;
+    sum.datagrams_sent += own.sent;
+    sum.bytes_sent += own.bytes_sent;
+    sum.datagrams_received += own.received;
+    sum.bytes_received += own.bytes_received;
+    sum.sends_rejected += own.rejected.load(std::memory_order_relaxed);
+    sum.datagrams_dropped += own.dropped.load(std::memory_order_relaxed);
+    sum.send_failures += own.failures;
+    sum.failed_too_large += own.too_large;
+    sum.failed_no_buffers += own.no_buffers;
+    sum.failed_unreachable += own.unreachable;
+    sum.failed_not_permitted += own.not_permitted;
+    sum.datagrams_undelivered += own.undelivered;
+    sum.sent_without_source += own.without_source;
+    sum.send_stalls += own.stalls;
+    sum.refusals += own.refusals;
+    sum.datagrams_truncated += own.truncated;
+    sum.kernel_drops += own.kernel_drops;
+    sum.datagrams_limited += own.limited;
+    sum.datagrams_unread += own.unread;
+    sum.receive_errors += own.receive_errors;
+    sum.send_calls += own.send_calls;
+    sum.receive_calls += own.receive_calls;
+    sum.queued_datagrams +=
+        own_count_.load(std::memory_order_relaxed) + remote_count_.load(std::memory_order_relaxed);
+    sum.queued_bytes += queued_bytes();
+    sum.peers_active += peers_ ? peers_->size() : 0;
+    sum.peers_expired += peers_ ? peers_->expired() : 0;
+    sum.has_segmentation_offload |= own.has_segmentation.load(std::memory_order_relaxed);
+    sum.has_receive_offload |= io_->has_coalescing();
+    sum.send_buffer_size = send_buffer_size_;
+    sum.receive_buffer_size = receive_buffer_size_;
 }
 
 }  // namespace network_system::session

@@ -6,8 +6,8 @@
 
 namespace network_system::core {
 
-std::shared_ptr<session::stream_session> framed_client_engine::new_session(
-    std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+std::shared_ptr<session::message_connection> framed_client_engine::new_session(
+    std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
     session::session_setup& setup) {
     return std::make_shared<session::framed_session>(std::move(over), std::move(host), setup);
 }
@@ -39,7 +39,7 @@ void framed_client_engine::on_request(const session_ptr& who, std::span<const st
         callbacks_->requested(who, data, call);
     } else {
         note_unread(who, "request");
-        session_host::on_request(who, data, call);
+        message_host::on_request(who, data, call);
     }
 }
 

@@ -29,8 +29,8 @@ public:
 
 private:
     [[nodiscard]] std::string_view component() const noexcept override { return component_name; }
-    [[nodiscard]] std::shared_ptr<session::stream_session> new_session(
-        std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+    [[nodiscard]] std::shared_ptr<session::message_connection> new_session(
+        std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
         session::session_setup& setup) override;
     void tell_connected(const session_ptr& who) override;
     void tell_failed(const session_ptr& who, std::error_code reason) override;

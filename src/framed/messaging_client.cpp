@@ -104,9 +104,8 @@ discardable_result messaging_client::wait_for_stop() {
 
 VoidResult messaging_client::send_packet(std::vector<std::uint8_t>&& data,
                                          session::send_callback&& done) {
-    return impl_->session().and_then([&](const auto& current) {
-        return current->send_packet(std::move(data), std::move(done));
-    });
+    return impl_->with_session(
+        [&](auto& current) { return current.send_packet(std::move(data), std::move(done)); });
 }
 
 VoidResult messaging_client::send_packet(std::span<const std::uint8_t> data,
@@ -114,8 +113,8 @@ VoidResult messaging_client::send_packet(std::span<const std::uint8_t> data,
     if (!done && impl_->send_short(session::message_kind::binary, data)) {
         return ok();
     }
-    return impl_->session().and_then(
-        [&](const auto& current) { return current->send_packet(data, std::move(done)); });
+    return impl_->with_session(
+        [&](auto& current) { return current.send_packet(data, std::move(done)); });
 }
 
 VoidResult messaging_client::send_packet(std::string_view text, session::send_callback&& done) {

@@ -130,7 +130,7 @@ discardable_result messaging_server::set_writable_callback(
 
 Result<broadcast_result> messaging_server::broadcast(std::span<const std::uint8_t> data) {
     return impl_->while_running(
-        [&](server_engine& engine) { return engine.broadcast(ws_message_type::binary, data); });
+        [&](server_engine& engine) { return engine.broadcast(message_kind::binary, data); });
 }
 
 Result<broadcast_result> messaging_server::broadcast(std::string_view text) {
@@ -156,7 +156,7 @@ Result<broadcast_result> messaging_server::publish(std::string_view topic,
                                                    std::span<const std::uint8_t> data,
                                                    const session_ptr& except) {
     return impl_->while_running([&](server_engine& engine) {
-        return engine.publish(topic, ws_message_type::binary, data, except.get());
+        return engine.publish(topic, message_kind::binary, data, except.get());
     });
 }
 

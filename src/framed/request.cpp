@@ -1,4 +1,4 @@
-#include "session/session_host.h"
+#include "session/message_host.h"
 #include "utils/failure.h"
 
 #include <network_system/session/messaging_session.h>
@@ -25,7 +25,7 @@ constexpr std::string_view unanswered = "the request was given up without an ans
 
 namespace session {
 
-void session_host::on_request(const session_ptr&, std::span<const std::uint8_t>,
+void message_host::on_request(const session_ptr&, std::span<const std::uint8_t>,
                               detail::request_call& call) {
     call.answer(detail::failure(errc::not_supported, "nobody answers requests here", {}));
 }

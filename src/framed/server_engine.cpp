@@ -21,13 +21,13 @@ framed_server_engine::framed_server_engine(std::string name, const server_option
     }
 }
 
-std::shared_ptr<session::stream_session> framed_server_engine::new_session(
-    std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+std::shared_ptr<session::message_connection> framed_server_engine::new_session(
+    std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
     session::session_setup& setup) {
     return std::make_shared<session::framed_session>(std::move(over), std::move(host), setup);
 }
 
-Result<encoded_message> framed_server_engine::encode(ws_message_type type,
+Result<encoded_message> framed_server_engine::encode(message_kind type,
                                                      std::span<const std::uint8_t> data) {
     if (data.empty()) {
         return detail::failure(errc::invalid_argument, "an empty message cannot be sent to many",
@@ -70,7 +70,7 @@ void framed_server_engine::on_request(const session_ptr& who, std::span<const st
         callbacks_->requested(who, data, call);
     } else {
         note_unread(who, "request");
-        session_host::on_request(who, data, call);
+        message_host::on_request(who, data, call);
     }
 }
 

@@ -23,10 +23,10 @@ public:
 
 private:
     [[nodiscard]] std::string_view component() const noexcept override { return component_name; }
-    [[nodiscard]] std::shared_ptr<session::stream_session> new_session(
-        std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+    [[nodiscard]] std::shared_ptr<session::message_connection> new_session(
+        std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
         session::session_setup& setup) override;
-    [[nodiscard]] Result<encoded_message> encode(ws_message_type type,
+    [[nodiscard]] Result<encoded_message> encode(message_kind type,
                                                  std::span<const std::uint8_t> data) override;
     [[nodiscard]] const accept_callback& judge() const noexcept override {
         return callbacks_->accept;

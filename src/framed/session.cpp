@@ -5,10 +5,8 @@
 namespace network_system::session {
 
 framed_session::framed_session(std::shared_ptr<transport::transport> over,
-                               std::shared_ptr<session_host> host, const session_setup& setup)
-    : messaging_session(next_id(), setup.remote, setup.local),
-      stream_session(std::move(over), std::move(host), setup,
-                     message_encoder(setup.config->frames)),
+                               std::shared_ptr<message_host> host, const session_setup& setup)
+    : session_of(std::move(over), std::move(host), setup, message_encoder(setup.config->frames)),
       decoder_(config().frames, config().max_message_size) {}
 
 framed_session::~framed_session() {
@@ -54,12 +52,13 @@ void framed_session::finish(std::error_code reason) {
         under().queue().append(
             protocol::encode_goodbye(reason ? static_cast<int>(end_code(reason)) : 0));
     }
+    publish_queued();
     close_transport(reason, peer_said_goodbye_ ? transport::peer_state::is_done
                                                : transport::peer_state::speaks);
 }
 
 session_metrics framed_session::metrics() const noexcept {
-    session_metrics all = stream_session::metrics();
+    session_metrics all = message_connection::metrics();
     if (const request_state* const calls = requests_.load(std::memory_order_acquire)) {
         const auto read = [](const auto& counter) {
             return counter.load(std::memory_order_relaxed);

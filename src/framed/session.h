@@ -3,7 +3,7 @@
 #include "framed/request_table.h"
 #include "protocol/framing/control_frames.h"
 #include "protocol/framing/frame_decoder.h"
-#include "session/stream_session.h"
+#include "session/session_of.h"
 
 #include <atomic>
 #include <chrono>
@@ -17,9 +17,9 @@ namespace network_system::session {
 
 /// The session that speaks the library's own framings: with framing::message hello, keep-alive,
 /// requests and goodbye.
-class framed_session final : public stream_session {
+class framed_session final : public session_of<messaging_session> {
 public:
-    framed_session(std::shared_ptr<transport::transport> over, std::shared_ptr<session_host> host,
+    framed_session(std::shared_ptr<transport::transport> over, std::shared_ptr<message_host> host,
                    const session_setup& setup);
     framed_session(const framed_session&) = delete;
     framed_session& operator=(const framed_session&) = delete;

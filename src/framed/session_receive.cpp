@@ -57,22 +57,22 @@ void framed_session::decode(std::size_t placed, std::span<std::uint8_t> rest) {
 }
 
 void framed_session::explain_no_hello(std::string_view what) {
-    note_failure(fmt::format("{}: {}; check the port, session.frames, and whether the server "
-                             "expects TLS",
-                             what, detail::describe_received(first_bytes())));
+    record_failure(fmt::format("{}: {}; check the port, session.frames, and whether the server "
+                               "expects TLS",
+                               what, detail::describe_received(first_bytes())));
 }
 
 void framed_session::give_up() {
     if (is_tls_pending()) {
-        note_failure(no_tls_yet());
+        record_failure(no_tls_yet());
     } else if (awaits_hello()) {
         explain_no_hello("no hello of framing::message before connect_timeout");
     }
-    stream_session::give_up();
+    message_connection::give_up();
 }
 
 std::string framed_session::failure_text() const {
-    std::string text = stream_session::failure_text();
+    std::string text = message_connection::failure_text();
     if (text.empty() && awaits_hello() && !peer_said_goodbye_ && !is_tls_pending()) {
         text = fmt::format("the connection ended before the hello of framing::message: {}; check "
                            "the port, session.frames, and whether the server expects TLS",
@@ -87,7 +87,7 @@ void framed_session::on_end() {
     } else if (is_framed()) {
         begin_close(errc::connection_closed);  // gone without a goodbye
     } else if (config().keep_sending_after_end) {
-        note_peer_end();
+        record_peer_end();
     } else {
         begin_close({});
     }
@@ -206,7 +206,7 @@ bool framed_session::on_error_frame(transport::bytes_view payload) {
                         "the peer reports an error ({}): {}", code.value_or(0),
                         protocol::decode_error_text(payload));
     if (awaits_hello()) {
-        note_failure("the server reports an error: " + protocol::decode_error_text(payload));
+        record_failure("the server reports an error: " + protocol::decode_error_text(payload));
     }
     begin_close(code.value_or(0) != 0 ? static_cast<errc>(*code) : errc::protocol_error);
     return false;

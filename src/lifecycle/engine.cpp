@@ -21,12 +21,12 @@ void engine::wait_for_end() const {
     while (has_running_callbacks() && !end().wait_until(give_up_after(milliseconds{0}))) {}
 }
 
-std::shared_ptr<session::stream_session> engine::make_session(
+std::shared_ptr<session::message_connection> engine::make_session(
     const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
     session::session_setup setup) {
     setup.config = config_;
     setup.local = net().local_endpoint(socket.get());
-    std::shared_ptr<session::session_host> host = shared_from_this();
+    std::shared_ptr<session::message_host> host = shared_from_this();
     if (callback_pool_) {
         host = std::make_shared<pooled_callbacks>(std::move(host), callback_pool_, where);
     }
@@ -55,15 +55,14 @@ session::session_metrics engine::collected() const {
     return totals_;
 }
 
-void engine::on_callback_exception(const session::messaging_session& who,
-                                   std::string_view what) noexcept {
+void engine::on_callback_exception(const session::connection& who, std::string_view what) noexcept {
     note_callback_exception();
     detail::log_limited(detail::log_kind::thrown, writer().about(who.id(), who.remote_endpoint()),
                         "a callback threw, closing the connection: {}", what);
 }
 
 void engine::note_unread(const session::session_ptr& who, std::string_view missing) {
-    session::stream_session::of(*who).count_unread(1);
+    session::message_connection::of(*who).count_unread(1);
     unread_notice_.tell(writer().about(who->id(), who->remote_endpoint()), missing);
 }
 

@@ -5,8 +5,8 @@
 #include "lifecycle/options.h"
 #include "os/native_socket.h"
 #include "runtime/environment.h"
-#include "session/session_host.h"
-#include "session/stream_session.h"
+#include "session/message_connection.h"
+#include "session/message_host.h"
 #include "session/unread_notice.h"
 #include "utils/failure.h"
 
@@ -26,7 +26,7 @@ namespace network_system::core {
 
 /// What servers and clients share: the loops they run on, the session factory and the counters of
 /// the sessions that are gone. One engine lives from one start to the end of its last connection.
-class engine : public session::session_host, public life {
+class engine : public session::message_host, public life {
 public:
     engine(std::string name, std::shared_ptr<runtime::io_pool> pool,
            transport::transport_factory transports, const session_config& config,
@@ -47,13 +47,13 @@ public:
     [[nodiscard]] detail::log_source writer() const noexcept override { return life::writer(); }
 
 protected:
-    [[nodiscard]] std::shared_ptr<session::stream_session> make_session(
+    [[nodiscard]] std::shared_ptr<session::message_connection> make_session(
         const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
         session::session_setup setup);
 
     /// The session that speaks over a transport; completes the setup with what is its own.
-    [[nodiscard]] virtual std::shared_ptr<session::stream_session> new_session(
-        std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+    [[nodiscard]] virtual std::shared_ptr<session::message_connection> new_session(
+        std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
         session::session_setup& setup) = 0;
 
     /// Before the first session: runs the callbacks of sessions on a pool. Null: on their loops.
@@ -64,7 +64,7 @@ protected:
     [[nodiscard]] session::session_metrics collected() const;
     [[nodiscard]] std::uint64_t failed_sessions() const noexcept { return failed_sessions_; }
 
-    void on_callback_exception(const session::messaging_session& who,
+    void on_callback_exception(const session::connection& who,
                                std::string_view what) noexcept override;
 
     /// A message, or a request, for which there is no callback: it is counted as unread, and the

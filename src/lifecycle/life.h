@@ -104,7 +104,7 @@ public:
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
     /// For its lines of the log.
     [[nodiscard]] detail::log_source writer() const noexcept {
-        return {component(), object_id(), log_.get(), &log_limits_};
+        return {component(), object_id(), &log_limits_, log_.get()};
     }
     [[nodiscard]] runtime::io_pool& pool() const noexcept { return *pool_; }
 

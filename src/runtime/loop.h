@@ -95,6 +95,8 @@ public:
 
     /// Whether the calling thread is inside a batch of this loop.
     [[nodiscard]] bool runs_here() const noexcept { return current_ == this; }
+    /// The loop whose batch the calling thread is inside; null outside of those.
+    [[nodiscard]] static const loop* current() noexcept { return current_; }
     /// Whether the calling thread is inside a batch of any loop, or runs callbacks in place of one:
     /// nothing may block there.
     [[nodiscard]] static bool is_on_io_thread() noexcept {

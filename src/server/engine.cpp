@@ -141,8 +141,11 @@ bool server_engine::close_to_newcomers() {
 }
 
 void server_engine::end_sessions(runtime::steady_time deadline) {
-    sessions_.for_each(
-        [&](const session_ptr& each) { session::stream_session::of(*each).end_by(deadline); });
+    sessions_.for_each([&](const session_ptr& each) {
+        if (auto* const own = each->implementation()) {
+            own->end_by(deadline);
+        }
+    });
 }
 
 void server_engine::on_acceptor_closed() {
@@ -195,7 +198,7 @@ void server_engine::serve(const std::shared_ptr<runtime::loop>& where,
 }
 
 /// Once it is entered, nothing fails any more: its end gives its place back.
-std::shared_ptr<session::stream_session> server_engine::begin_session(
+std::shared_ptr<session::message_connection> server_engine::begin_session(
     const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
     const endpoint& peer, standing as, typed_pointer user_data) {
     session::session_setup setup;
@@ -203,10 +206,11 @@ std::shared_ptr<session::stream_session> server_engine::begin_session(
     setup.drain_timeout = options_.drain_timeout;
     setup.remote = peer;
     auto created = make_session(where, std::move(socket), setup);
-    detail::log(log_level::debug, writer().about(created->id(), peer), "accepted on {}",
-                created->local_endpoint());
-    created->set_user_data(std::move(user_data));
-    enter(created, as);
+    const session_ptr who = created->session();
+    detail::log(log_level::debug, writer().about(who->id(), peer), "accepted on {}",
+                who->local_endpoint());
+    who->set_user_data(std::move(user_data));
+    enter(who, as);
     return created;
 }
 
@@ -239,7 +243,7 @@ void server_engine::on_gone(const session_ptr& who, std::error_code reason,
     if (leave(who) == standing::admitted) {
         forget(who->remote_endpoint());
     }
-    release_one(*session::stream_session::of(*who).where());
+    release_one(*session::message_connection::of(*who).where());
 }
 
 server_metrics server_engine::metrics() const {
@@ -260,7 +264,7 @@ server_metrics server_engine::metrics() const {
     return all;
 }
 
-Result<encoded_message> server_engine::encode_checked(ws_message_type type,
+Result<encoded_message> server_engine::encode_checked(message_kind type,
                                                       std::span<const std::uint8_t> data) {
     if (data.size() > options_.session.max_message_size) {
         return detail::failure(errc::message_too_large,
@@ -271,14 +275,14 @@ Result<encoded_message> server_engine::encode_checked(ws_message_type type,
     return encode(type, data);
 }
 
-Result<broadcast_result> server_engine::broadcast(ws_message_type type,
+Result<broadcast_result> server_engine::broadcast(message_kind type,
                                                   std::span<const std::uint8_t> data) {
     return encode_checked(type, data).map([&](const encoded_message& message) {
         return fan_out(*sessions_.snapshot(), message);
     });
 }
 
-Result<broadcast_result> server_engine::publish(std::string_view topic, ws_message_type type,
+Result<broadcast_result> server_engine::publish(std::string_view topic, message_kind type,
                                                 std::span<const std::uint8_t> data,
                                                 const session::messaging_session* except) {
     return encode_checked(type, data).map([&](const encoded_message& message) {
@@ -294,7 +298,8 @@ VoidResult server_engine::subscribe(const session_ptr& who, std::string_view top
                                            max_topic_size),
                                name_);
     }
-    if (!sessions_.find_session(who->id())) {
+    const auto* const own = who->implementation();
+    if (own == nullptr || !sessions_.find_session(who->id())) {
         return detail::failure(errc::session_not_found,
                                fmt::format("session {} is not connected here", who->id()), name_);
     }
@@ -304,7 +309,7 @@ VoidResult server_engine::subscribe(const session_ptr& who, std::string_view top
                                            options_.max_subscriptions_per_session),
                                name_);
     }
-    if (session::stream_session::of(*who).is_gone()) {
+    if (own->is_gone()) {
         // It may have been forgotten just before it was entered.
         topics_.forget(*who);
         return detail::failure(errc::session_not_found,

@@ -11,7 +11,7 @@
 #include <network_system/core/accept_answer.h>
 #include <network_system/core/metrics.h>
 #include <network_system/core/session_manager.h>
-#include <network_system/session/ws_message.h>
+#include <network_system/session/message.h>
 #include <network_system/utils/typed_pointer.h>
 
 #include <string>
@@ -52,9 +52,9 @@ public:
     [[nodiscard]] std::uint16_t local_port() const noexcept { return listening_.local().port(); }
     [[nodiscard]] session_manager& sessions() noexcept { return sessions_; }
     [[nodiscard]] server_metrics metrics() const;
-    [[nodiscard]] Result<broadcast_result> broadcast(ws_message_type type,
+    [[nodiscard]] Result<broadcast_result> broadcast(message_kind type,
                                                      std::span<const std::uint8_t> data);
-    [[nodiscard]] Result<broadcast_result> publish(std::string_view topic, ws_message_type type,
+    [[nodiscard]] Result<broadcast_result> publish(std::string_view topic, message_kind type,
                                                    std::span<const std::uint8_t> data,
                                                    const session::messaging_session* except);
     [[nodiscard]] VoidResult subscribe(const session::session_ptr& who, std::string_view topic);
@@ -86,7 +86,7 @@ protected:
     /// Begins the end of every connection, which comes at the latest at `deadline`.
     virtual void end_sessions(runtime::steady_time deadline);
     /// What is sent for a message of the application's. Error: `invalid_argument`.
-    [[nodiscard]] virtual Result<encoded_message> encode(ws_message_type type,
+    [[nodiscard]] virtual Result<encoded_message> encode(message_kind type,
                                                          std::span<const std::uint8_t> data) = 0;
     /// Empty when every connection is accepted.
     [[nodiscard]] virtual const accept_callback& judge() const noexcept = 0;
@@ -110,7 +110,7 @@ private:
     void judge_and_hand_over(runtime::unique_socket socket, const endpoint& client);
     void serve(const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
                const endpoint& peer, standing as, typed_pointer user_data);
-    [[nodiscard]] Result<encoded_message> encode_checked(ws_message_type type,
+    [[nodiscard]] Result<encoded_message> encode_checked(message_kind type,
                                                          std::span<const std::uint8_t> data);
     /// Whether the limit per address applies: not to the peers of a Unix domain socket, and not yet
     /// to a proxy's client while it is unspecified.
@@ -124,7 +124,7 @@ private:
     void refuse_for_want_of_room(runtime::unique_socket socket, const endpoint& client);
     /// Whether it was open to them.
     bool close_to_newcomers();
-    [[nodiscard]] std::shared_ptr<session::stream_session> begin_session(
+    [[nodiscard]] std::shared_ptr<session::message_connection> begin_session(
         const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
         const endpoint& peer, standing as, typed_pointer user_data);
     void release_one(runtime::loop& where);

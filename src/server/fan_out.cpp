@@ -1,6 +1,6 @@
 #include "server/fan_out.h"
 
-#include "session/shared_offer.h"
+#include "server/shared_offer.h"
 
 #include <utility>
 
@@ -21,11 +21,11 @@ broadcast_result fan_out(const std::vector<std::shared_ptr<session::messaging_se
     broadcast_result result;
     session::shared_offer offer(message.frame, message.size, key);
     for (const auto& each : receivers) {
-        if (each.get() == except) {
-            continue;
+        auto* const own = each->implementation();
+        if (own != nullptr && each.get() != except) {
+            ++result.receivers;
+            offer.offer_to(*own);
         }
-        ++result.receivers;
-        offer.offer_to(session::stream_session::of(*each));
     }
     const auto& outcome = offer.settle();
     result.queued = outcome.queued;

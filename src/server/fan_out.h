@@ -1,6 +1,7 @@
 #pragma once
 
-#include "session/message_encoder.h"
+#include "protocol/message_encoder.h"
+#include "session/message_connection.h"
 #include "transport/write_queue.h"
 
 #include <network_system/core/metrics.h>

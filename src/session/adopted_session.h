@@ -1,8 +1,8 @@
 #pragma once
 
 #include "os/native_socket.h"
-#include "session/session_host.h"
-#include "session/stream_session.h"
+#include "session/message_connection.h"
+#include "session/message_host.h"
 #include "session/unread_notice.h"
 #include "transport/transport.h"
 #include "utils/failure.h"
@@ -36,12 +36,12 @@ struct stream_kind {
 /// differently have in common.
 ///
 /// Thread-safety: every member from any thread, `set` before the start.
-class adopted_session : public session::session_host {
+class adopted_session : public session::message_host {
 public:
     using closed_callback = unique_function<void(std::error_code)>;
     using writable_callback = unique_function<void()>;
 
-    [[nodiscard]] session::stream_session& session() const noexcept { return *session_; }
+    [[nodiscard]] session::messaging_session& session() const noexcept { return *session_; }
     [[nodiscard]] bool is_started() const noexcept {
         return state_.load(std::memory_order_acquire) == state::started;
     }
@@ -59,7 +59,7 @@ public:
                            : detail::failure(errc::connection_closed, "the socket was closed",
                                              source_);
             }
-            session_->where()->post([keep = session_] { keep->start(); });
+            loop()->post([keep = session_] { session::message_connection::of(*keep).start(); });
             return ok();
         });
     }
@@ -74,14 +74,14 @@ public:
 
     /// No callback after it, if the calling thread may wait.
     void abandon() {
-        if (!session_->where()->belongs_here()) {
+        if (!loop()->belongs_here()) {
             // Of a forked child's parent: it goes with the io_context.
             detail::keep_for_ever(std::move(session_));
             return;
         }
         close();
         gate()->close();
-        if (!runtime::loop::is_on_io_thread() && !session_->where()->context_runs_here()) {
+        if (!runtime::loop::is_on_io_thread() && !loop()->context_runs_here()) {
             gate()->wait_until_idle();
         }
         session_.reset();  // refers to this, also when it never came to run
@@ -107,11 +107,11 @@ protected:
 
     /// A message for which there is no callback.
     void note_unread(const session::session_ptr& who) {
-        session::stream_session::of(*who).count_unread(1);
+        session::message_connection::of(*who).count_unread(1);
         unread_notice_.tell(writer(), "receive");
     }
     /// Apart from the constructor, because the session refers to its host.
-    void own(std::shared_ptr<session::stream_session> made) { session_ = std::move(made); }
+    void own(session::session_ptr made) { session_ = std::move(made); }
 
 private:
     enum class state : std::uint8_t { idle, started, closed };
@@ -128,21 +128,24 @@ private:
             closed(reason);
         }
     }
-    void on_callback_exception(const session::messaging_session& who,
+    void on_callback_exception(const session::connection& who,
                                std::string_view what) noexcept override {
         detail::log_limited(detail::log_kind::thrown,
                             writer().about(who.id(), who.remote_endpoint()),
                             "a callback threw, closing the connection: {}", what);
     }
     [[nodiscard]] detail::log_source writer() const noexcept override {
-        return {source_, {}, log_.get()};
+        return {source_, {}, nullptr, log_.get()};
     }
 
     const std::string_view source_;
     const std::shared_ptr<log_output> log_;
     session::unread_notice unread_notice_;
     std::atomic<state> state_{state::idle};
-    std::shared_ptr<session::stream_session> session_;
+    [[nodiscard]] const std::shared_ptr<runtime::loop>& loop() const noexcept {
+        return session::message_connection::of(*session_).where();
+    }
+    session::session_ptr session_;
 };
 
 /// Where the two ends of a socket are, and what it lives by.

@@ -27,7 +27,7 @@ std::size_t backlog::size_of(std::string_view key) const {
     return found == by_key_.end() ? 0 : found->second->size();
 }
 
-void backlog::note_superseded(entry& old) {
+void backlog::record_superseded(entry& old) {
     if (old.done) {
         superseded_.callbacks.emplace_back();
         superseded_.callbacks.back() = std::move(old.done);
@@ -37,18 +37,26 @@ void backlog::note_superseded(entry& old) {
     ++superseded_.messages;
 }
 
-void backlog::replace(entry&& newer) {
-    const auto place = by_key_.find(newer.key)->second;
-    note_superseded(*place);
+void backlog::push_or_replace(entry&& added) {
+    const auto found = added.key.empty() ? by_key_.end() : by_key_.find(added.key);
+    if (found == by_key_.end()) {
+        push(std::move(added));
+    } else {
+        replace(*found->second, std::move(added));
+    }
+}
+
+void backlog::replace(entry& old, entry&& newer) {
+    record_superseded(old);
     bytes_ += newer.size();
     detail::note_taken(newer.size());
-    place->shared = std::move(newer.shared);
-    place->owned = std::move(newer.owned);
-    place->done = std::move(newer.done);
+    old.shared = std::move(newer.shared);
+    old.owned = std::move(newer.owned);
+    old.done = std::move(newer.done);
 }
 
 void backlog::drop_oldest() {
-    note_superseded(entries_.front());
+    record_superseded(entries_.front());
     by_key_.erase(entries_.front().key);
     entries_.pop_front();
 }

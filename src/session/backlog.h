@@ -43,11 +43,10 @@ public:
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
     [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
 
-    void push(entry&& added);
+    /// Takes the place of the message of the same key, which is superseded, or the last place.
+    void push_or_replace(entry&& added);
     /// The size of the message that one of this key would replace; 0 when there is none.
     [[nodiscard]] std::size_t size_of(std::string_view key) const;
-    /// Takes the place of the message of the same key, which is superseded.
-    void replace(entry&& newer);
     /// The oldest message is superseded.
     void drop_oldest();
     /// The oldest message; `pop` removes it, whose size was `size`.
@@ -70,7 +69,9 @@ public:
     [[nodiscard]] superseded take_superseded() { return std::exchange(superseded_, {}); }
 
 private:
-    void note_superseded(entry& old);
+    void push(entry&& added);
+    void replace(entry& old, entry&& newer);
+    void record_superseded(entry& old);
 
     std::list<entry> entries_;
     std::list<entry> discarded_;

@@ -48,6 +48,58 @@ Result<certificate_info> messaging_session::peer_certificate() const {
     });
 }
 
+VoidResult messaging_session::not_supported(std::string_view what) const {
+    return detail::within_memory([&]() -> VoidResult {
+        return detail::failure(errc::not_supported, std::string(what) + " is not supported here",
+                               id_);
+    });
+}
+
+VoidResult messaging_session::receive_packet(receive_handler&&, operation_id) {
+    return not_supported("receiving on demand");
+}
+bool messaging_session::cancel(operation_id) {
+    return false;
+}
+VoidResult messaging_session::post(unique_function<void()>) {
+    return not_supported("posting a task");
+}
+discardable_result messaging_session::pause_receiving() {
+    return not_supported("pausing");
+}
+discardable_result messaging_session::resume_receiving() {
+    return not_supported("resuming");
+}
+VoidResult messaging_session::stop_session(stop_handler&&) {
+    return not_supported("a stop with a handler");
+}
+VoidResult messaging_session::ping(ping_handler&&, operation_id) {
+    return not_supported("a ping");
+}
+
+VoidResult messaging_session::send_owned(std::vector<std::uint8_t>& data, send_callback& done) {
+    auto sent = send_copy(data, done);
+    if (sent) {
+        data.clear();
+    }
+    return sent;
+}
+VoidResult messaging_session::send_keyed(std::string_view, std::span<const std::uint8_t> data,
+                                         send_callback& done) {
+    return send_copy(data, done);
+}
+VoidResult messaging_session::send_request(std::span<const std::uint8_t>, std::chrono::milliseconds,
+                                           operation_id, response_handler&) {
+    return not_supported("a request");
+}
+VoidResult messaging_session::send_response(std::uint64_t, int, std::span<const std::uint8_t>) {
+    return not_supported("an answer");
+}
+void messaging_session::settle_request(std::uint64_t request_id, int code,
+                                       std::span<const std::uint8_t> data) noexcept {
+    (void)send_response(request_id, code, data);
+}
+
 void messaging_session::set_user_data(typed_pointer data) {
     const std::lock_guard lock(user_data_mutex(this));
     // Swapped, so that the old value's destructor (user code) runs after the lock is released.

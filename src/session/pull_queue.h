@@ -3,9 +3,7 @@
 #include "session/pending_operation.h"
 #include "utils/memory_return.h"
 
-#include <network_system/session/datagram_config.h>
-#include <network_system/session/messaging_session.h>
-#include <network_system/session/ws_connection.h>
+#include <network_system/session/operation.h>
 
 #include <algorithm>
 #include <atomic>
@@ -14,30 +12,8 @@
 #include <deque>
 #include <optional>
 #include <utility>
-#include <variant>
-#include <vector>
 
 namespace network_system::session {
-
-/// Who waits for a message: for all of it, or for its bytes alone.
-class message_asker {
-public:
-    message_asker() noexcept = default;
-    message_asker(receive_handler&& done) noexcept : done_(std::move(done)) {}
-    message_asker(ws_receive_handler&& done) noexcept : done_(std::move(done)) {}
-
-    void operator()(Result<received_ws_message> message) const {
-        if (const auto* const takes_all = std::get_if<ws_receive_handler>(&done_)) {
-            (*takes_all)(std::move(message));
-        } else {
-            std::get<receive_handler>(done_)(std::move(message).map(
-                [](received_ws_message&& whole) { return std::move(whole.data); }));
-        }
-    }
-
-private:
-    std::variant<receive_handler, ws_receive_handler> done_;
-};
 
 /// What has arrived in pull mode and nobody has asked for, or the askers nothing has come for:
 /// never both.
@@ -124,10 +100,5 @@ private:
     std::deque<asker> askers_;
     std::atomic<std::size_t> size_{0};
 };
-
-/// Of any stream: without WebSocket all messages are binary.
-using message_pull_queue = basic_pull_queue<received_ws_message, message_asker>;
-using datagram_pull_queue =
-    basic_pull_queue<received_datagram, unique_function<void(Result<received_datagram>)>>;
 
 }  // namespace network_system::session

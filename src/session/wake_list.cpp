@@ -1,6 +1,6 @@
 #include "session/wake_list.h"
 
-#include "session/stream_session.h"
+#include "session/message_connection.h"
 #include "utils/contain.h"
 
 #include <algorithm>
@@ -8,7 +8,7 @@
 
 namespace network_system::session {
 
-void wake_list::add(std::shared_ptr<stream_session> session) {
+void wake_list::add(std::shared_ptr<message_connection> session) {
     const auto& where = session->where();
     auto found = std::find_if(groups_.begin(), groups_.end(),
                               [&](const group& each) { return each.where == where; });

@@ -7,7 +7,7 @@
 
 namespace network_system::session {
 
-class stream_session;
+class message_connection;
 
 /// The sessions that have to be told of what another thread has queued: each loop is woken once,
 /// however many of its sessions there are.
@@ -18,13 +18,13 @@ public:
     wake_list& operator=(const wake_list&) = delete;
     ~wake_list() { wake(); }
 
-    void add(std::shared_ptr<stream_session> session);
+    void add(std::shared_ptr<message_connection> session);
     /// Tells all of them. What is added later is told then, or by the destructor. Those of a loop
     /// that there is no memory to wake by are told with what is sent to them next.
     void wake() noexcept;
 
 private:
-    using session_list = std::vector<std::shared_ptr<stream_session>>;
+    using session_list = std::vector<std::shared_ptr<message_connection>>;
     struct group {
         std::shared_ptr<runtime::loop> where;
         std::shared_ptr<session_list> sessions;

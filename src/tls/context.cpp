@@ -200,7 +200,7 @@ private:
         std::filesystem::permissions(
             config_.key_log_file,
             std::filesystem::perms::owner_read | std::filesystem::perms::owner_write, ignored);
-        detail::log(log_level::warning, {"tls", source_, log_},
+        detail::log(log_level::warning, {"tls", source_, nullptr, log_},
                     "the secrets of connections are written to {}", config_.key_log_file);
         SSL_CTX_set_keylog_callback(context(), &tls_callbacks::log_keys);
         return ok();

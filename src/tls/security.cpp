@@ -223,7 +223,7 @@ public:
     [[nodiscard]] std::shared_ptr<const tls_terms> terms_for(std::uint16_t port) {
         if (is_used_.exchange(true)) {
             if (const auto result = read(); result.is_err()) {
-                detail::log(log_level::warning, {"tls", source_, log_.get()},
+                detail::log(log_level::warning, {"tls", source_, nullptr, log_.get()},
                             "what was read before stays in force: {}", result.error().message);
             }
         }
@@ -260,7 +260,7 @@ Result<transport::transport_factory> client_tls::transports_to(std::string_view 
         return name.error();
     }
     if (!config_.verify_peer) {
-        detail::log(log_level::warning, {"tls", source, log_.get()},
+        detail::log(log_level::warning, {"tls", source, nullptr, log_.get()},
                     "the certificate of {} is not verified{}", host,
                     config_.pinned_certificates.empty() ? "" : ", only pinned");
     }

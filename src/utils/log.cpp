@@ -138,7 +138,7 @@ log_limits& limits_of(const log_source& who) noexcept {
 
 void tell_of(log_kind kind, const log_source& who, const log_limit::verdict& told) noexcept {
     if (told.held_back > 0) {
-        log(level_of(kind), {who.component, who.object_id, who.output, who.limits},
+        log(level_of(kind), {who.component, who.object_id, who.limits, who.output},
             "{}: and {} more in the last {} s", name_of(kind), told.held_back, told.seconds);
     }
 }

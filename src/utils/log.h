@@ -29,10 +29,10 @@ extern std::atomic<int> log_threshold;
 struct log_source {
     std::string_view component{};
     std::string_view object_id{};
-    /// Null: the sink and the level of the process.
-    const log_output* output = nullptr;
     /// Null: those of the process.
     log_limits* limits = nullptr;
+    /// Null: the sink and the level of the process.
+    const log_output* output = nullptr;
     std::string_view session_id{};
     const endpoint* peer = nullptr;
     std::error_code error{};

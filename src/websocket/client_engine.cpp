@@ -28,11 +28,12 @@ ws_client_engine::ws_client_engine(const std::string& name, const ws_client_conf
       terms_(terms_of(config)), auto_reconnect_(config.auto_reconnect),
       reconnection_(config.reconnect), callbacks_(std::move(callbacks)) {}
 
-std::shared_ptr<session::stream_session> ws_client_engine::new_session(
-    std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+std::shared_ptr<session::message_connection> ws_client_engine::new_session(
+    std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
     session::session_setup& setup) {
-    return std::make_shared<session::websocket_session>(std::move(over), std::move(host), setup,
-                                                        terms_);
+    const bool is_pooled = host.get() != this;
+    return std::make_shared<session::websocket_session>(std::move(over), std::move(host), *this,
+                                                        setup, terms_, is_pooled);
 }
 
 void ws_client_engine::tell_connected(const session_ptr& who) {
@@ -70,7 +71,7 @@ bool ws_client_engine::reconnects_after(const session_ptr& who, bool was_open) {
 
 std::shared_ptr<const ws_rejection> ws_client_engine::rejection() const {
     const auto last = session();
-    return last ? session::websocket_session::of(*last).rejection() : nullptr;
+    return last ? session::websocket_session::of(*last->session()).rejection() : nullptr;
 }
 
 void ws_client_engine::on_message(const session_ptr& who, session::message_kind kind,
@@ -98,8 +99,12 @@ void ws_client_engine::on_ws_message(const session_ptr& who, const ws_connection
     }
 }
 
-void ws_client_engine::on_ping(const session_ptr& who, std::span<const std::uint8_t> payload) {
-    with_connection(who, [&](const ws_connection_ptr& from) { callbacks_->pinged(from, payload); });
+void ws_client_engine::on_event(const session_ptr& who, std::uint32_t what,
+                                std::span<const std::uint8_t> data) {
+    if (what == ping_event) {
+        with_connection(who,
+                        [&](const ws_connection_ptr& from) { callbacks_->pinged(from, data); });
+    }
 }
 
 void ws_client_engine::on_writable(const session_ptr& who) {

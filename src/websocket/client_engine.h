@@ -1,6 +1,7 @@
 #pragma once
 
 #include "client/engine.h"
+#include "websocket/host.h"
 #include "websocket/reconnection.h"
 #include "websocket/session.h"
 
@@ -15,7 +16,7 @@
 namespace network_system::core {
 
 /// One life of a WebSocket client.
-class ws_client_engine final : public client_engine {
+class ws_client_engine final : public client_engine, public session::websocket_host {
 public:
     static constexpr std::string_view component_name = "messaging_ws_client";
 
@@ -30,8 +31,8 @@ public:
 
 private:
     [[nodiscard]] std::string_view component() const noexcept override { return component_name; }
-    [[nodiscard]] std::shared_ptr<session::stream_session> new_session(
-        std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+    [[nodiscard]] std::shared_ptr<session::message_connection> new_session(
+        std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
         session::session_setup& setup) override;
     void tell_connected(const session_ptr& who) override;
     void tell_failed(const session_ptr& who, std::error_code reason) override;
@@ -45,7 +46,8 @@ private:
                     std::span<const std::uint8_t> data) override;
     void on_ws_message(const session_ptr& who, const session::ws_connection_ptr& from,
                        session::message_kind kind, std::span<const std::uint8_t> data) override;
-    void on_ping(const session_ptr& who, std::span<const std::uint8_t> payload) override;
+    void on_event(const session_ptr& who, std::uint32_t what,
+                  std::span<const std::uint8_t> data) override;
     void on_writable(const session_ptr& who) override;
 
     const std::shared_ptr<const session::websocket_terms> terms_;

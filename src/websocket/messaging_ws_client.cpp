@@ -60,7 +60,9 @@ public:
     /// What `use(connection)` answers, or that there is none.
     template <typename Use>
     [[nodiscard]] VoidResult with_connection(const Use& use) const {
-        return connection().and_then([&](const connection_ptr& current) { return use(*current); });
+        return with_session([&](session::messaging_session& current) {
+            return use(static_cast<session::ws_connection&>(current));
+        });
     }
 
     [[nodiscard]] client_metrics metrics() const {

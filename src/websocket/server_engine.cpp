@@ -49,12 +49,13 @@ ws_server_engine::ws_server_engine(const std::string& name, const ws_server_conf
     refuse_with({full.begin(), full.end()}, {rejected.begin(), rejected.end()});
 }
 
-std::shared_ptr<session::stream_session> ws_server_engine::new_session(
-    std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+std::shared_ptr<session::message_connection> ws_server_engine::new_session(
+    std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
     session::session_setup& setup) {
     setup.handshake_deadline = runtime::after(over->where()->now(), handshake_timeout_);
-    return std::make_shared<session::websocket_session>(std::move(over), std::move(host), setup,
-                                                        terms_);
+    const bool is_pooled = host.get() != this;
+    return std::make_shared<session::websocket_session>(std::move(over), std::move(host), *this,
+                                                        setup, terms_, is_pooled);
 }
 
 Result<encoded_message> ws_server_engine::encode(ws_message_type type,
@@ -120,7 +121,7 @@ void ws_server_engine::end_sessions(runtime::steady_time deadline) {
         }
     }
     for (const session_ptr& each : arriving) {
-        session::stream_session::of(*each).end_by(deadline);
+        session::message_connection::of(*each).end_by(deadline);
     }
 }
 
@@ -238,8 +239,11 @@ void ws_server_engine::on_ws_message(const session_ptr& who, const connection_pt
     }
 }
 
-void ws_server_engine::on_ping(const session_ptr& who, std::span<const std::uint8_t> payload) {
-    with_connection(who, [&](const connection_ptr& from) { callbacks_->pinged(from, payload); });
+void ws_server_engine::on_event(const session_ptr& who, std::uint32_t what,
+                                std::span<const std::uint8_t> data) {
+    if (what == ping_event) {
+        with_connection(who, [&](const connection_ptr& from) { callbacks_->pinged(from, data); });
+    }
 }
 
 void ws_server_engine::on_writable(const session_ptr& who) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "server/engine.h"
+#include "websocket/host.h"
 #include "websocket/session.h"
 
 #include <network_system/core/messaging_ws_server.h>
@@ -20,7 +21,7 @@ namespace network_system::core {
 
 /// One life of a WebSocket server. Connections are in the registry from their handshake on; before,
 /// they are arrivals.
-class ws_server_engine final : public server_engine {
+class ws_server_engine final : public server_engine, public session::websocket_host {
 public:
     static constexpr std::string_view component_name = "messaging_ws_server";
 
@@ -54,8 +55,8 @@ private:
         std::atomic<std::uint64_t> request{0};
     };
 
-    [[nodiscard]] std::shared_ptr<session::stream_session> new_session(
-        std::shared_ptr<transport::transport> over, std::shared_ptr<session::session_host> host,
+    [[nodiscard]] std::shared_ptr<session::message_connection> new_session(
+        std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
         session::session_setup& setup) override;
     [[nodiscard]] Result<encoded_message> encode(ws_message_type type,
                                                  std::span<const std::uint8_t> data) override;
@@ -89,7 +90,8 @@ private:
                     std::span<const std::uint8_t> data) override;
     void on_ws_message(const session_ptr& who, const connection_ptr& from,
                        session::message_kind kind, std::span<const std::uint8_t> data) override;
-    void on_ping(const session_ptr& who, std::span<const std::uint8_t> payload) override;
+    void on_event(const session_ptr& who, std::uint32_t what,
+                  std::span<const std::uint8_t> data) override;
     void on_writable(const session_ptr& who) override;
     void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;
     void on_gone(const session_ptr& who, std::error_code reason,

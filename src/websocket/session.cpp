@@ -42,22 +42,25 @@ farewell farewell_for(std::error_code reason) noexcept {
 }  // namespace
 
 websocket_session::websocket_session(std::shared_ptr<transport::transport> over,
-                                     std::shared_ptr<session_host> host, const session_setup& setup,
-                                     std::shared_ptr<const websocket_terms> terms)
-    : messaging_session(next_id(), setup.remote, setup.local),
-      stream_session(std::move(over), std::move(host), setup, message_encoder(side_of(setup.role))),
-      terms_(std::move(terms)), decoder_(side_of(setup.role), config().max_message_size) {
+                                     std::shared_ptr<message_host> host, websocket_host& hooks,
+                                     const session_setup& setup,
+                                     std::shared_ptr<const websocket_terms> terms, bool is_pooled)
+    : session_of(std::move(over), std::move(host), setup, message_encoder(side_of(setup.role))),
+      terms_(std::move(terms)), hooks_(hooks),
+      decoder_(side_of(setup.role), config().max_message_size), is_pooled_(is_pooled) {
     forbid_sends();
 }
 
 websocket_session::~websocket_session() = default;
 
-void websocket_session::before_start() {
+void websocket_session::keep_self() {
+    session_of::keep_self();
     connection_ = {self(), this};
 }
 
-void websocket_session::let_go() {
+void websocket_session::release_self() {
     loop().retire(std::move(connection_));
+    session_of::release_self();
 }
 
 const ws_request& websocket_session::request() const noexcept {
@@ -73,11 +76,11 @@ std::string websocket_session::close_reason() const {
     if (close_code() != ws_close_code::abnormal) {
         return *peer_reason_;
     }
-    return is_gone() ? noted_failure() : std::string{};
+    return is_gone() ? recorded_failure() : std::string{};
 }
 
 std::string websocket_session::failure_text() const {
-    std::string text = stream_session::failure_text();
+    std::string text = message_connection::failure_text();
     if (text.empty() && awaits_answer() && !is_tls_pending()) {
         text = no_answer("the connection ended before the answer to the HTTP request");
     }
@@ -205,6 +208,7 @@ void websocket_session::stop_waiting(std::error_code reason) {
 }
 
 void websocket_session::close_stream(std::error_code reason) {
+    publish_queued();
     // A frame cannot say "abnormal": the peer has closed when there is another code.
     close_transport(reason, close_code() != ws_close_code::abnormal
                                 ? transport::peer_state::is_done
@@ -215,7 +219,7 @@ void websocket_session::limit_end(runtime::steady_time deadline) {
     if (is_waiting()) {
         under().set_deadline(deadline);
     } else {
-        stream_session::limit_end(deadline);
+        message_connection::limit_end(deadline);
     }
 }
 
@@ -226,11 +230,11 @@ void websocket_session::on_deadline() {
             under().set_deadline(next);
             return;
         }
-        note_failure("the close was not answered");
+        record_failure("the close was not answered");
         abort(ending_->reason ? ending_->reason : make_error_code(errc::connection_timeout));
         return;
     }
-    stream_session::on_deadline();
+    message_connection::on_deadline();
 }
 
 /// Once it is over: then it was no longer than the clock has run, and cannot overflow.
@@ -241,17 +245,17 @@ std::chrono::milliseconds websocket_session::pong_patience() const noexcept {
 
 void websocket_session::give_up() {
     if (is_open()) {
-        note_failure(fmt::format("no pong within {} ms", pong_patience().count()));
+        record_failure(fmt::format("no pong within {} ms", pong_patience().count()));
     } else if (awaits_answer() && !is_tls_pending()) {
-        note_failure(no_answer("no answer to the HTTP request before connect_timeout"));
+        record_failure(no_answer("no answer to the HTTP request before connect_timeout"));
     } else {
-        note_failure(is_tls_pending() ? no_tls_yet() : "no complete request before the deadline");
+        record_failure(is_tls_pending() ? no_tls_yet() : "no complete request before the deadline");
     }
     if (role() == session_role::server && opening_) {
         refuse({408, "The request took too long."}, errc::connection_timeout);
         return;
     }
-    stream_session::give_up();
+    message_connection::give_up();
 }
 
 }  // namespace network_system::session

@@ -1,6 +1,7 @@
 #pragma once
 
-#include "session/stream_session.h"
+#include "session/session_of.h"
+#include "websocket/host.h"
 #include "websocket/terms.h"
 
 #include <network_system/internal/websocket_protocol.h>
@@ -23,18 +24,20 @@ namespace network_system::session {
 ///
 /// A refused handshake, a broken rule and a close of the peer's, which is answered, end it without
 /// waiting.
-class websocket_session final : public stream_session, public ws_connection {
+class websocket_session final : public session_of<ws_connection> {
 public:
+    /// `hooks`: those of the host, which is behind a pool when that runs the callbacks.
     websocket_session(std::shared_ptr<transport::transport> over,
-                      std::shared_ptr<session_host> host, const session_setup& setup,
-                      std::shared_ptr<const websocket_terms> terms);
+                      std::shared_ptr<message_host> host, websocket_host& hooks,
+                      const session_setup& setup, std::shared_ptr<const websocket_terms> terms,
+                      bool is_pooled = false);
     websocket_session(const websocket_session&) = delete;
     websocket_session& operator=(const websocket_session&) = delete;
     ~websocket_session() override;
 
     /// Every session of an engine that speaks WebSocket is one of these.
     [[nodiscard]] static websocket_session& of(messaging_session& who) noexcept {
-        return static_cast<websocket_session&>(stream_session::of(who));
+        return static_cast<websocket_session&>(who);
     }
     /// Calls `use(const std::shared_ptr<ws_connection>&)`. Where the session's own callbacks run,
     /// the reference count is not touched.
@@ -101,9 +104,9 @@ private:
         std::uint64_t answers = 0;
     };
 
-    void before_start() override;
     void finish(std::error_code reason) override;
-    void let_go() override;
+    void keep_self() override;
+    void release_self() override;
     void give_up() override;
     [[nodiscard]] std::chrono::milliseconds pong_patience() const noexcept;
     bool write_ping(std::uint64_t token) override;
@@ -159,6 +162,8 @@ private:
     [[nodiscard]] std::optional<websocket::masking_key> key() const noexcept;
 
     const std::shared_ptr<const websocket_terms> terms_;
+    // Used as long as the session has its host.
+    websocket_host& hooks_;
     std::unique_ptr<opening> opening_;
     websocket::message_decoder decoder_;
     std::unique_ptr<const agreement> agreed_;
@@ -169,6 +174,8 @@ private:
     std::unique_ptr<const std::string> peer_reason_;
     std::atomic<ws_close_code> peer_code_{ws_close_code::abnormal};
     bool was_closed_here_ = false;
+    // Whether callbacks run on a pool: what is told has to pass through it.
+    const bool is_pooled_;
 };
 
 }  // namespace network_system::session

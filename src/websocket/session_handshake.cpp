@@ -44,7 +44,7 @@ void websocket_session::begin_asking() {
     }
     const auto head = websocket::encode_request(terms_->asks, key);
     if (!head) {
-        note_failure(head.error().message);
+        record_failure(head.error().message);
         begin_close(errc::invalid_argument);
         return;
     }
@@ -76,7 +76,7 @@ void websocket_session::judge_request() {
         case status::plain: {
             const ws_request request = parser.take_request();
             http_response response{426, {}, "This is a WebSocket server.\n"};
-            host().on_http_request(self(), request, response);
+            hooks_.on_http_request(self(), request, response);
             if (takes_more()) {
                 answer_http(websocket::encode_response(response, request.method() == "HEAD"),
                             response.status);
@@ -87,7 +87,7 @@ void websocket_session::judge_request() {
             ws_request request = parser.take_request();
             ws_handshake_answer answer;
             answer.set_user_data(typed_user_data());
-            host().on_handshake(self(), request, answer);
+            hooks_.on_handshake(self(), request, answer);
             if (!takes_more()) {
                 return;
             }
@@ -104,7 +104,7 @@ void websocket_session::judge_request() {
 void websocket_session::accept(ws_request&& request, const ws_handshake_answer& answer) {
     const auto head = websocket::encode_accept(request, answer.subprotocol(), answer.headers());
     if (!head) {
-        host().on_refused(self(), cannot_answer.status);
+        hooks_.on_refused(self(), cannot_answer.status);
         refuse_answer(head.error());
         return;
     }
@@ -131,9 +131,9 @@ void websocket_session::judge_response() {
     switch (parser.state()) {
         case status::incomplete: return;
         case status::rejected:
-            note_failure(detail::protocol_begun_by(first_bytes()) == "HTTP"
-                             ? parser.reason()
-                             : no_answer(parser.reason()));
+            record_failure(detail::protocol_begun_by(first_bytes()) == "HTTP"
+                               ? parser.reason()
+                               : no_answer(parser.reason()));
             if (parser.http_status() != 0) {
                 auto retry_after = parser.retry_after(loop().wall_clock());
                 opening_->rejection = std::make_shared<const ws_rejection>(
@@ -164,7 +164,7 @@ void websocket_session::answer_http(const Result<std::string>& whole, unsigned s
     if (!whole) {
         refuse_answer(whole.error());
     } else if (status >= 400) {
-        note_failure(fmt::format("answered HTTP {}", status));
+        record_failure(fmt::format("answered HTTP {}", status));
         answer_http(whole.value(), errc::handshake_rejected);
     } else {
         answer_http(whole.value(), std::error_code{});
@@ -175,7 +175,7 @@ void websocket_session::answer_http(const Result<std::string>& whole, unsigned s
 /// client's: it is told.
 void websocket_session::refuse_answer(const error_info& why) {
     detail::log_limited(detail::log_kind::unusable_answer, writer(), "{}", why.message);
-    note_failure(why.message);
+    record_failure(why.message);
     answer_http(websocket::encode_response(cannot_answer), errc::invalid_argument);
 }
 
@@ -183,13 +183,13 @@ void websocket_session::refuse(const websocket::http_error& error, errc reason) 
     // The text may be the parser's, which goes with the answer.
     const std::string whole = websocket::encode_response(error);
     const auto spoken = detail::protocol_begun_by(first_bytes());
-    note_failure(fmt::format(
+    record_failure(fmt::format(
         "answered HTTP {}: {}{}", error.status, error.text,
         spoken.empty() || spoken == "HTTP" ? "" : ": " + detail::describe_received(first_bytes())));
-    host().on_refused(self(), error.status);
+    hooks_.on_refused(self(), error.status);
     if (reason == errc::handshake_rejected) {
         // What is no proper request is a violation; what the application answers is none.
-        detail::log_limited(detail::log_kind::violation, writer(), "{}", noted_failure());
+        detail::log_limited(detail::log_kind::violation, writer(), "{}", recorded_failure());
     }
     answer_http(whole, reason);
 }
@@ -205,7 +205,7 @@ void websocket_session::finish_handshake(std::error_code reason) {
     if (role() == session_role::server && opening_) {
         const auto error =
             reason ? cannot_answer : websocket::http_error{503, "The server is stopping."};
-        host().on_refused(self(), error.status);
+        hooks_.on_refused(self(), error.status);
         under().queue().append(bytes_of(websocket::encode_response(error)));
     }
     close_stream(reason);

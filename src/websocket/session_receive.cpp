@@ -13,7 +13,7 @@ void websocket_session::on_bytes(std::size_t placed, std::span<std::uint8_t> res
         skim(placed, rest);
         publish_queued();
     } else {
-        stream_session::on_bytes(placed, rest);
+        message_connection::on_bytes(placed, rest);
     }
 }
 
@@ -32,8 +32,13 @@ void websocket_session::decode(std::size_t placed, std::span<std::uint8_t> rest)
         }
         ++arrived;
         const auto kind = each.type == opcode::text ? message_kind::text : message_kind::binary;
-        return deliver(kind, each.payload,
-                       [&] { host().on_ws_message(self(), connection_, kind, each.payload); });
+        return deliver(kind, each.payload, [&] {
+            if (is_pooled_) {
+                host().on_message(self(), kind, each.payload);
+            } else {
+                hooks_.on_ws_message(self(), connection_, kind, each.payload);
+            }
+        });
     };
     auto progress = decoder_.placed(placed, sink);
     progress.unused = rest.size();
@@ -101,7 +106,7 @@ bool websocket_session::on_control(const websocket::message& frame) {
     switch (frame.type) {
         case opcode::ping:
             if (!terms_->auto_pong) {
-                host().on_ping(self(), frame.payload);
+                host().on_event(self(), websocket_host::ping_event, frame.payload);
                 return takes_more();
             }
             return write_control(opcode::pong, frame.payload);
@@ -134,7 +139,7 @@ void websocket_session::on_end() {
     // Nobody is there to be told anything.
     const bool is_cut = is_open() ? decoder_.is_inside_message() : !first_bytes().empty();
     if (awaits_answer()) {
-        note_failure(
+        record_failure(
             no_answer("the server ended the connection before it answered the HTTP request"));
     }
     opening_.reset();

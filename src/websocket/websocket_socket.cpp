@@ -2,6 +2,7 @@
 #include "session/adopted_session.h"
 #include "transport/stream_security.h"
 #include "utils/host.h"
+#include "websocket/host.h"
 #include "websocket/session.h"
 
 #include <network_system/internal/websocket_socket.h>
@@ -17,7 +18,7 @@ constexpr const char* websocket_source = "websocket_socket";
 
 }  // namespace
 
-class websocket_socket::impl final : public adopted_session {
+class websocket_socket::impl final : public adopted_session, public session::websocket_host {
 public:
     explicit impl(std::shared_ptr<log_output> log)
         : adopted_session(websocket_source, std::move(log)) {}
@@ -35,7 +36,7 @@ public:
             terms->asks = *asks;
         }
         connection = std::make_shared<session::websocket_session>(
-            kind.make_transport(where, std::move(socket)), shared_from_this(), setup,
+            kind.make_transport(where, std::move(socket)), shared_from_this(), *this, setup,
             std::move(terms));
         own(connection);
     }
@@ -71,6 +72,10 @@ private:
         } else {
             note_unread(who);
         }
+    }
+    void on_ws_message(const session::session_ptr& who, const session::ws_connection_ptr&,
+                       session::message_kind kind, std::span<const std::uint8_t> data) override {
+        impl::on_message(who, kind, data);
     }
 };
 

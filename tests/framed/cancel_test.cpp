@@ -172,8 +172,7 @@ TEST(cancellation, of_what_a_client_has_begun_with_its_connection) {
     // An answer that comes after all is nobody's, and is counted.
     ASSERT_TRUE(server.kept.wait_for(1));
     EXPECT_TRUE(is_ok(server.kept.at(0)->respond("late")));
-    EXPECT_TRUE(is_ok(client.ping()));
-    EXPECT_EQ(client.metrics().totals.late_responses, 1U);
+    EXPECT_TRUE(eventually([&] { return client.metrics().totals.late_responses == 1; }));
 }
 
 TEST(cancellation, by_another_client_or_after_the_stop_does_nothing) {

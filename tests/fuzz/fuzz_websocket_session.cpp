@@ -1,6 +1,7 @@
 // A WebSocket; see session_scenario.h.
 #include "fuzz/session_scenario.h"
 #include "support/websocket_frames.h"
+#include "websocket/host.h"
 #include "websocket/session.h"
 
 #include <string>
@@ -11,8 +12,12 @@ using namespace network_system;
 using namespace network_system::fuzz;
 using session::websocket_session;
 
-class websocket_host final : public busy_host {
+class websocket_host final : public busy_host, public session::websocket_host {
 public:
+    void on_ws_message(const session::session_ptr& who, const session::ws_connection_ptr&,
+                       session::message_kind kind, byte_span data) override {
+        on_message(who, kind, data);
+    }
     void on_handshake(const session::session_ptr& who, const ws_request& request,
                       ws_handshake_answer& answer) override {
         require(who->send_packet({1}).is_err(), "nothing is sent before the handshake is over");
@@ -26,7 +31,9 @@ public:
                          http_response& answer) override {
         answer = {200, {}, std::string(request.path())};
     }
-    void on_ping(const session::session_ptr&, byte_span) override { require(gone == 0, "a ping"); }
+    void on_event(const session::session_ptr&, std::uint32_t what, byte_span) override {
+        require(gone == 0 && what == ping_event, "a ping");
+    }
 
 private:
     VoidResult echo(const session::session_ptr& who, session::message_kind kind,
@@ -44,18 +51,20 @@ private:
 class scenario final : public session_scenario {
 public:
     scenario(session_role role, std::uint8_t options)
-        : session_scenario(role, options, std::make_shared<websocket_host>(), 2),
-          skips_handshake_((options & 1U) == 0) {
+        : scenario(role, options, std::make_shared<websocket_host>()) {}
+
+private:
+    scenario(session_role role, std::uint8_t options, const std::shared_ptr<websocket_host>& host)
+        : session_scenario(role, options, host, 2), skips_handshake_((options & 1U) == 0) {
         config_.pong_timeout = milliseconds{50};
         auto terms = std::make_shared<session::websocket_terms>();
         terms->asks.host = "localhost";
         terms->asks.subprotocols = {"a", "b"};
         terms->auto_pong = (options & 2U) == 0;
-        websocket_ = std::make_shared<websocket_session>(transport(), host_, setup(), terms);
+        websocket_ = std::make_shared<websocket_session>(transport(), host, *host, setup(), terms);
         session_ = websocket_;
     }
 
-private:
     void begin() override {
         session_scenario::begin();
         if (skips_handshake_) {

@@ -5,7 +5,7 @@
 // Input: 1 byte of options, then steps of 2 bytes (what, how much); a step may take more bytes.
 #pragma once
 
-#include "session/stream_session.h"
+#include "session/message_connection.h"
 #include "support/bytes.h"
 #include "support/manual_loop.h"
 #include "support/require.h"
@@ -45,7 +45,7 @@ inline constexpr std::size_t control_allowance = std::size_t{64} * 1024 + 1000;
 /// What the application does in its next callbacks.
 enum class mood : std::uint8_t { calm, echoing, stopping, throwing, closing_gate };
 
-class busy_host : public session::session_host {
+class busy_host : public session::message_host {
 public:
     void on_open(const session::session_ptr& who) override {
         require(opened++ == 0, "it opens once");
@@ -67,8 +67,7 @@ public:
         require(gone++ == 0, "it goes once");
         totals = sums;
     }
-    void on_callback_exception(const session::messaging_session&,
-                               std::string_view) noexcept override {}
+    void on_callback_exception(const session::connection&, std::string_view) noexcept override {}
 
     mood now = mood::calm;
     int opened = 0;
@@ -176,7 +175,7 @@ protected:
     }
 
     virtual void begin() {
-        loop_.in_batch([this] { session_->start(); });
+        loop_.in_batch([this] { session::message_connection::of(*session_).start(); });
     }
     /// What the peer says; `what`: 1 to 3.
     virtual void feed(unsigned what, std::uint8_t amount) = 0;
@@ -191,7 +190,7 @@ protected:
     manual_loop loop_;
     std::shared_ptr<stream_script> script_ = std::make_shared<stream_script>();
     std::shared_ptr<busy_host> host_;
-    std::shared_ptr<session::stream_session> session_;
+    std::shared_ptr<session::messaging_session> session_;
 
 private:
     void step(unsigned what, std::uint8_t amount) {

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -17,9 +16,6 @@ class fake_session final : public session::messaging_session {
 public:
     explicit fake_session(std::string id) : messaging_session(std::move(id), {}, {}) {}
 
-    discardable_result pause_receiving() override { return ok(); }
-    discardable_result resume_receiving() override { return ok(); }
-    VoidResult stop_session(session::stop_handler&&) override { return ok(); }
     discardable_result stop_session() override {
         ++stops;
         if (on_stop) {
@@ -28,39 +24,13 @@ public:
         return ok();
     }
     bool is_stopped() const noexcept override { return stops > 0; }
-    VoidResult receive_packet(session::receive_handler&&, session::operation_id) override {
-        return error_void(-13, "not part of this test");
-    }
-    bool cancel(session::operation_id) override { return false; }
-    VoidResult post(unique_function<void()>) override { return ok(); }
-    bool runs_here() const noexcept override { return false; }
-    VoidResult ping(session::ping_handler&&, session::operation_id) override {
-        return error_void(static_cast<int>(errc::not_supported), "fake");
-    }
     std::size_t queued_bytes() const noexcept override { return queued; }
-    session::session_metrics metrics() const noexcept override { return {}; }
 
     int stops = 0;
     std::size_t queued = 0;
     std::function<void()> on_stop;
 
 protected:
-    VoidResult send_owned(std::vector<std::uint8_t>&, session::send_callback&) override {
-        return ok();
-    }
-    VoidResult send_keyed(std::string_view, std::span<const std::uint8_t>,
-                          session::send_callback&) override {
-        return ok();
-    }
-    VoidResult send_request(std::span<const std::uint8_t>, std::chrono::milliseconds,
-                            session::operation_id, session::response_handler&) override {
-        return ok();
-    }
-    VoidResult send_response(std::uint64_t, int, std::span<const std::uint8_t>) override {
-        return ok();
-    }
-    void settle_request(std::uint64_t, int, std::span<const std::uint8_t>) noexcept override {}
-    session::stream_session& stream() noexcept override { std::abort(); }  // there is none
     VoidResult send_copy(std::span<const std::uint8_t>, session::send_callback&) override {
         return ok();
     }

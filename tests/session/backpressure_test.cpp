@@ -47,7 +47,7 @@ protected:
         EXPECT_EQ(session->queued_bytes(), 100U);
     }
     void stop_and_check_the_books() {
-        loop.in_batch([this] { session->abort({}); });
+        loop.in_batch([this] { connection->abort({}); });
         expect_closed({});
         expect_balanced();
     }
@@ -149,7 +149,7 @@ TEST_F(session_backpressure, a_refused_vector_is_left_intact) {
         EXPECT_EQ(too_large, pattern(1001));
     };
     try_both(full);
-    loop.in_batch([this] { session->abort({}); });
+    loop.in_batch([this] { connection->abort({}); });
     try_both(static_cast<int>(errc::connection_closed));
     EXPECT_TRUE(outcomes[10].empty()) << "the completion of a refused send is never called";
 }

@@ -55,7 +55,7 @@ TEST_F(session_close, flushes_says_goodbye_shuts_down_and_waits) {
 
 TEST_F(session_close, an_error_of_another_category_is_no_clean_end_to_the_peer) {
     start_server();
-    loop.in_batch([this] { session->begin_close(std::make_error_code(std::errc::io_error)); });
+    loop.in_batch([this] { connection->begin_close(std::make_error_code(std::errc::io_error)); });
     loop.run();
     EXPECT_EQ(script->written, goodbye_frame(static_cast<int>(errc::connection_closed)));
     feed_end();
@@ -151,7 +151,7 @@ TEST_F(session_close, an_end_without_goodbye_still_flushes) {
 TEST_F(session_close, a_stop_in_on_open_delivers_nothing) {
     make(session_role::client);
     host->when_open = [this] { (void)session->stop_session(); };
-    loop.in_batch([this] { session->start(); });
+    loop.in_batch([this] { connection->start(); });
     feed(concat({hello_frame(), wire_data(pattern(3))}));
     EXPECT_TRUE(host->messages.empty());
     EXPECT_EQ(written(), (std::vector<wire_piece>{{3, 0, reason_bytes(0)}}));
@@ -240,9 +240,10 @@ TEST_F(session_close, a_stop_before_the_hello) {
 
 TEST_F(session_close, keeps_itself_until_it_is_closed_and_nothing_after) {
     start_server();
-    const std::weak_ptr<stream_session> watched = session;
+    const std::weak_ptr<messaging_session> watched = session;
     const std::weak_ptr<recording_host> owner = host;
     session.reset();
+    connection.reset();
     host->gate()->close();
     host.reset();
     EXPECT_FALSE(watched.expired());
@@ -297,7 +298,7 @@ TEST_F(session_close, the_books_balance_however_it_ends) {
          errc::message_too_large},
         {"reset", [&] { script->broken = std::make_error_code(std::errc::connection_reset); },
          errc::connection_closed},
-        {"abort", [&] { in_batch([&] { session->abort(errc::connection_timeout); }); },
+        {"abort", [&] { in_batch([&] { connection->abort(errc::connection_timeout); }); },
          errc::connection_timeout},
         {"exception",
          [&] {

@@ -18,11 +18,11 @@ using make_transport = std::function<std::shared_ptr<transport::transport>(
     std::shared_ptr<runtime::loop>, scripted_stream, session_role)>;
 
 /// What they speak.
-using make_session = std::function<std::shared_ptr<stream_session>(
-    std::shared_ptr<transport::transport>, std::shared_ptr<session_host>, const session_setup&)>;
-inline std::shared_ptr<stream_session> make_framed(std::shared_ptr<transport::transport> over,
-                                                   std::shared_ptr<session_host> host,
-                                                   const session_setup& setup) {
+using make_session = std::function<std::shared_ptr<messaging_session>(
+    std::shared_ptr<transport::transport>, std::shared_ptr<recording_host>, const session_setup&)>;
+inline std::shared_ptr<messaging_session> make_framed(std::shared_ptr<transport::transport> over,
+                                                      std::shared_ptr<recording_host> host,
+                                                      const session_setup& setup) {
     return std::make_shared<framed_session>(std::move(over), std::move(host), setup);
 }
 
@@ -80,7 +80,7 @@ public:
 
     std::shared_ptr<stream_script> script = std::make_shared<stream_script>();
     std::shared_ptr<recording_host> host = std::make_shared<recording_host>();
-    std::shared_ptr<stream_session> session;
+    std::shared_ptr<messaging_session> session;
     std::vector<byte_string> sent;
     std::vector<std::vector<bool>> outcomes;
 };
@@ -118,8 +118,8 @@ public:
 
     void run() {
         loop_.in_batch([this] {
-            server_.session->start();
-            client_.session->start();
+            message_connection::of(*server_.session).start();
+            message_connection::of(*client_.session).start();
         });
         loop_.run();
         // The deadlines of the hello and of the drain.

@@ -330,7 +330,7 @@ TEST_F(session_keep_alive, the_users_pings_are_answered_once_each) {
     EXPECT_EQ(outcomes, (std::vector<std::vector<int>>{{}, {0}, {}}));
     feed(concat({wire_frame(2, 0, tokens[1]), wire_frame(2, 0, tokens[0])}));
     EXPECT_EQ(outcomes, (std::vector<std::vector<int>>{{0}, {0}, {}}));
-    loop.in_batch([this] { session->abort(errc::connection_timeout); });
+    loop.in_batch([this] { connection->abort(errc::connection_timeout); });
     const int timeout = static_cast<int>(errc::connection_timeout);
     EXPECT_EQ(outcomes, (std::vector<std::vector<int>>{{0}, {0}, {timeout}}));
     EXPECT_EQ(code_of(session->ping(note_ping())), static_cast<int>(errc::connection_closed));
@@ -356,7 +356,7 @@ TEST_F(session_keep_alive, a_ping_posted_to_a_closed_session_fails) {
     config.ping_interval = milliseconds{0};
     start_server();
     std::thread([this] { EXPECT_TRUE(session->ping(note_ping())); }).join();
-    loop.in_batch([this] { session->abort({}); });
+    loop.in_batch([this] { connection->abort({}); });
     loop.run();
     EXPECT_EQ(outcomes,
               (std::vector<std::vector<int>>{{static_cast<int>(errc::connection_closed)}}));

@@ -163,7 +163,7 @@ TEST_F(session_drain, of_no_time_gives_none) {
 
 TEST_F(session_drain, a_fixed_end_does_not_move) {
     start_blocked();
-    loop.in_batch([this] { session->end_by(loop->now() + milliseconds{500}); });
+    loop.in_batch([this] { connection->end_by(loop->now() + milliseconds{500}); });
     script->taken = 1'000'000;
     loop.advance(milliseconds{501});
     expect_closed(errc::connection_timeout);
@@ -173,7 +173,7 @@ TEST_F(session_drain, a_fixed_end_cuts_a_patient_one_short) {
     start_blocked();
     close_gracefully();
     EXPECT_EQ(count_drains(1024, 3), 3);
-    loop.in_batch([this] { session->end_by(loop->now() + milliseconds{100}); });
+    loop.in_batch([this] { connection->end_by(loop->now() + milliseconds{100}); });
     script->taken = 1'000'000;
     loop.advance(milliseconds{101});
     expect_closed(errc::connection_timeout);

@@ -226,7 +226,7 @@ TEST_F(session_send, a_completion_that_fails_cannot_send) {
     int code = 0;
     loop.in_batch([&] {
         EXPECT_TRUE(session->send_packet(pattern(3), [&](VoidResult) { code = send(pattern(3)); }));
-        session->abort({});
+        connection->abort({});
     });
     EXPECT_EQ(code, static_cast<int>(errc::connection_closed));
 }
@@ -314,7 +314,7 @@ TEST_F(session_send, a_shared_frame_is_not_copied_and_let_go) {
 
     script->write_budget = 0;
     loop.in_batch([&] { EXPECT_EQ(offer(frame, 5000), 0); });
-    loop.in_batch([this] { session->abort({}); });
+    loop.in_batch([this] { connection->abort({}); });
     EXPECT_EQ(frame.use_count(), 1);
     EXPECT_EQ(host->totals.messages_dropped, 1U);
 }

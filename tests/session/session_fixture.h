@@ -5,6 +5,7 @@
 #include "support/bytes.h"
 #include "support/manual_loop.h"
 #include "support/scripted_stream.h"
+#include "websocket/host.h"
 
 #include <network_system/utils/error_codes.h>
 #include <network_system/utils/log.h>
@@ -22,12 +23,12 @@
 namespace network_system::testing {
 
 using session::framed_session;
+using session::message_connection;
 using session::message_kind;
 using session::session_role;
-using session::stream_session;
 using std::chrono::milliseconds;
 
-class recording_host final : public session::session_host {
+class recording_host final : public session::message_host, public session::websocket_host {
 public:
     void on_open(const session::session_ptr&) override {
         ++opened;
@@ -41,6 +42,11 @@ public:
         if (when_message) {
             when_message(who, data);
         }
+    }
+    void on_ws_message(const session::session_ptr& who, const session::ws_connection_ptr& from,
+                       message_kind kind, byte_span data) override {
+        EXPECT_EQ(from->id(), who->id());
+        on_message(who, kind, data);
     }
     void on_request(const session::session_ptr&, byte_span data,
                     detail::request_call& call) override {
@@ -65,8 +71,9 @@ public:
             when_http_request(request, answer);
         }
     }
-    void on_ping(const session::session_ptr&, byte_span payload) override {
-        pings.push_back(to_bytes(payload));
+    void on_event(const session::session_ptr&, std::uint32_t what, byte_span data) override {
+        EXPECT_EQ(what, session::websocket_host::ping_event);
+        pings.push_back(to_bytes(data));
     }
     void on_writable(const session::session_ptr&) override {
         ++writable;
@@ -84,7 +91,7 @@ public:
         was_open = open;
         call(when_closed);
     }
-    void on_callback_exception(const session::messaging_session&,
+    void on_callback_exception(const session::connection&,
                                std::string_view what) noexcept override {
         exceptions.emplace_back(what);
     }
@@ -190,14 +197,17 @@ protected:
         setup.config = std::make_shared<const session_config>(config);
         over = std::make_shared<transport::stream_transport<scripted_stream>>(
             loop.get(), scripted_stream(script));
-        session = make_session();
+        make_session();
     }
-    virtual std::shared_ptr<stream_session> make_session() {
-        return std::make_shared<framed_session>(over, host, setup);
+    virtual void make_session() { use(std::make_shared<framed_session>(over, host, setup)); }
+    template <typename Session>
+    void use(const std::shared_ptr<Session>& made) {
+        session = made;
+        connection = made;
     }
     void start(session_role role) {
         make(role);
-        loop.in_batch([this] { session->start(); });
+        loop.in_batch([this] { connection->start(); });
         loop.run();
     }
     /// A server session after its hello.
@@ -278,11 +288,11 @@ protected:
     /// A frame for many sessions; the code of a refusal, or 0.
     int offer(const transport::shared_frame& frame, std::size_t size, std::string_view key = {}) {
         session::wake_list wakes;
-        switch (session->offer(frame, size, key, wakes)) {
-            case stream_session::admission::granted: return 0;
-            case stream_session::admission::full: return static_cast<int>(errc::send_buffer_full);
-            case stream_session::admission::waiting: ADD_FAILURE() << "it must not wait"; break;
-            case stream_session::admission::closed: break;
+        switch (connection->offer(frame, size, key, wakes)) {
+            case session::admission::granted: return 0;
+            case session::admission::full: return static_cast<int>(errc::send_buffer_full);
+            case session::admission::waiting: ADD_FAILURE() << "it must not wait"; break;
+            case session::admission::closed: break;
         }
         return static_cast<int>(errc::connection_closed);
     }
@@ -298,7 +308,9 @@ protected:
     std::shared_ptr<stream_script> script;
     std::shared_ptr<recording_host> host;
     std::shared_ptr<transport::transport> over;
-    std::shared_ptr<stream_session> session;
+    // The same object, as its users and as its host know it.
+    std::shared_ptr<session::messaging_session> session;
+    std::shared_ptr<message_connection> connection;
     std::vector<std::vector<int>> outcomes;
 
 private:
@@ -306,8 +318,9 @@ private:
     void drop_session() {
         if (session) {
             host->gate()->close();
-            loop.in_batch([this] { session->abort({}); });
+            loop.in_batch([this] { connection->abort({}); });
             session.reset();
+            connection.reset();
         }
     }
 };

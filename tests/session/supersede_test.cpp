@@ -218,7 +218,7 @@ TEST_F(superseding, a_graceful_close_sends_the_backlog) {
 TEST_F(superseding, what_is_lost_with_the_connection_is_counted) {
     start_blocked(send_policy::drop_oldest, 3 * block);
     send_all({numbered(0, block), numbered(1, block), numbered(2, block), numbered(3, block)});
-    loop.in_batch([&] { session->abort(errc::connection_closed); });
+    loop.in_batch([&] { connection->abort(errc::connection_closed); });
     loop.run();
     EXPECT_EQ(host->totals.messages_sent, 0U);
     EXPECT_EQ(host->totals.messages_dropped, 4U);

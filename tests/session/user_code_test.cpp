@@ -25,7 +25,7 @@ protected:
     void close_gate() { host->gate()->close(); }
     /// After the gate was closed: the end is noted, but not told.
     void expect_silent_end() {
-        loop.in_batch([this] { session->abort(errc::connection_timeout); });
+        loop.in_batch([this] { connection->abort(errc::connection_timeout); });
         EXPECT_EQ(host->closed, 0);
         EXPECT_EQ(host->gone, 1);
         EXPECT_EQ(host->reason, errc::connection_timeout);
@@ -116,7 +116,7 @@ TEST_F(session_user_code, exceptions_at_the_end_are_noted_and_skip_nobody) {
         (void)session->ping([](Result<std::chrono::microseconds>) { fail(); });
     });
     host->when_closed = [] { fail(); };
-    loop.in_batch([this] { session->abort(errc::connection_timeout); });
+    loop.in_batch([this] { connection->abort(errc::connection_timeout); });
     EXPECT_EQ(host->exceptions.size(), 3U);
     EXPECT_EQ(outcomes[0], std::vector<int>{static_cast<int>(errc::connection_timeout)});
     expect_closed(errc::connection_timeout);

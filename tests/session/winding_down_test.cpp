@@ -131,7 +131,7 @@ TEST_F(winding_down, without_anything_in_progress_the_goodbye_comes_at_once) {
 TEST_F(winding_down, a_fixed_end_comes_in_time) {
     start_server();
     feed(request_frame(6, pattern(4)));
-    loop.in_batch([this] { session->end_by(loop->now() + milliseconds{1000}); });
+    loop.in_batch([this] { connection->end_by(loop->now() + milliseconds{1000}); });
     loop.advance(milliseconds{751});
     EXPECT_EQ(script->take_written(), goodbye_frame());
     loop.advance(milliseconds{251});

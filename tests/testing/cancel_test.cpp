@@ -77,7 +77,7 @@ protected:
         const nanoseconds end = undisturbed.took + microseconds(200);
         int cancelled = 0;
         int finished = 0;
-        for (nanoseconds delay{0}; delay < end; delay += microseconds(11)) {
+        for (nanoseconds delay{0}; delay < end; delay += microseconds(37)) {
             const course seen = attempt(delay);
             check(seen, delay);
             ++(seen.was_pending ? cancelled : finished);

@@ -29,7 +29,7 @@ public:
         const byte_string header = pattern(5, total);
         const byte_string payload = pattern(size, total + 5);
         const std::size_t id = ends.size();
-        transport::write_callback done;
+        write_callback done;
         if (with_completion && how != way::shared) {
             done = [this, id](VoidResult) { completed.push_back(id); };
             expected.push_back(id);

@@ -223,5 +223,19 @@ TEST_F(log_test, what_a_peer_can_cause_is_limited_for_each_object) {
     EXPECT_EQ(lines_.size(), 2U) << "other objects and other kinds have limits of their own";
 }
 
+TEST_F(log_test, an_output_has_a_sink_and_a_level_of_its_own) {
+    std::vector<std::string> own;
+    const log_output output([&](const log_record& line) { own.emplace_back(line.text); },
+                            log_level::debug);
+    const detail::log_source source{"thing", "1", nullptr, &output};
+    detail::log(log_level::debug, source.about(endpoint{}), "to its own");
+    detail::log(log_level::trace, source, "{}", observed{});
+    set_log_level(log_level::off);
+    detail::log(log_level::error, source.because(errc::cancelled), "whatever the process's level");
+    EXPECT_EQ(own, (std::vector<std::string>{"to its own", "whatever the process's level"}));
+    EXPECT_EQ(times_formatted, 0) << "below its level";
+    EXPECT_TRUE(lines_.empty());
+}
+
 }  // namespace
 }  // namespace network_system

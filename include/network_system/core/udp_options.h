@@ -17,14 +17,14 @@ struct multicast_options {
     struct group {
         /// A numeric multicast address ("239.1.2.3", "ff02::1234"), which may name the interface as
         /// its zone ("ff02::1234%eth0").
-        std::string address;
+        std::string address = {};
         /// Where it is received. With a zone: empty, or the same.
-        std::string interface_name;
+        std::string interface_name = {};
     };
     /// What is joined at the start. Groups that another program has joined are not received.
-    std::vector<group> groups;
+    std::vector<group> groups = {};
     /// Where multicast is sent from.
-    std::string outgoing_interface;
+    std::string outgoing_interface = {};
     /// How many networks it may cross (TTL), 0 … 255. 1 = this one only (default).
     int hops = 1;
     /// Whether this machine gets what it sends, too.
@@ -34,7 +34,7 @@ struct multicast_options {
 /// Of a UDP server. Durations: see queue_limits.
 struct udp_server_options : run_options {
     /// A numeric IPv4 or IPv6 address. Empty = all addresses.
-    std::string bind_address;
+    std::string bind_address = {};
     /// All addresses include those of IPv4 and IPv6, on one socket; else those of IPv4 only. IPv4
     /// peers are shown as IPv4.
     bool is_dual_stack = true;

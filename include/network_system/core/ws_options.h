@@ -2,8 +2,8 @@
 
 #include <network_system/core/options.h>
 #include <network_system/core/tls_config.h>
+#include <network_system/internal/websocket_handshake.h>
 #include <network_system/session/connection_limits.h>
-#include <network_system/session/ws_handshake.h>
 
 #include <chrono>
 #include <cstddef>
@@ -111,7 +111,7 @@ struct ws_reconnect_config {
 struct ws_client_config : ws_connection_config, connect_options {
     /// A name or a numeric address, as for `messaging_client::start_client`; "unix:/path" is a Unix
     /// domain socket, for which `port` is 0.
-    std::string host;
+    std::string host = {};
     /// In host byte order. 1 … 65535. Default 0, which is none: set it.
     std::uint16_t port = 0;
     /// What is asked for, with a query if there is one: "/chat?room=1". Begins with '/'; visible
@@ -122,18 +122,18 @@ struct ws_client_config : ws_connection_config, connect_options {
     /// handshake sets itself (Host, Upgrade, Connection, Sec-WebSocket-…), or that would contradict
     /// it, are refused with `invalid_argument`, and so is what would not be one header field; see
     /// `websocket::encode_response`.
-    std::vector<http_header> headers;
+    std::vector<websocket::header_field> headers = {};
     /// What the Host header says instead of `host` and `port`: "name", "name:port" or
     /// "[address]:port", without a zone. Empty = those (default), an IPv6 address in brackets and
     /// without its zone, a name without the dot at its end.
-    std::string host_header;
+    std::string host_header = {};
     /// Offered to the server, the preferred first; each a token, none twice. The server may choose
     /// one or none: see ws_connection::subprotocol. Empty = none are offered (default).
-    std::vector<std::string> subprotocols;
+    std::vector<std::string> subprotocols = {};
 
     /// Makes a new connection when one that had been made is lost. Default false.
     bool auto_reconnect = false;
-    ws_reconnect_config reconnect;
+    ws_reconnect_config reconnect = {};
 };
 
 }  // namespace network_system::core

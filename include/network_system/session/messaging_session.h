@@ -23,7 +23,7 @@
 
 namespace network_system::session {
 
-class stream_session;
+class message_connection;
 
 /// Runs once when a message was handed to the operating system, or with the error that prevented
 /// it. "Handed to the kernel" is not "delivered to the peer".
@@ -78,6 +78,11 @@ struct session_metrics {
 /// Object lifetimes: shared. The library keeps a session alive while it is connected; a reference
 /// kept longer is valid, its sends then fail with `connection_closed`. Callbacks of one session
 /// never overlap.
+///
+/// A session without a connection, for tests: derive a class from it that overrides `send_copy`,
+/// `stop_session` and `is_stopped`, and of the other virtual functions those that the code under
+/// test calls. Until they are overridden they do nothing, or fail with `not_supported`. Such a
+/// session receives no broadcasts and cannot subscribe to topics of a server.
 class NETWORK_SYSTEM_EXPORT messaging_session
     : public std::enable_shared_from_this<messaging_session> {
 public:
@@ -165,11 +170,11 @@ public:
     /// `connection_closed` (and nothing waits), `already_exists` (`operation` names a pending one).
     /// A receive that is cancelled takes no message.
     virtual VoidResult receive_packet(receive_handler&& handler,
-                                      operation_id operation = operation_id::none) = 0;
+                                      operation_id operation = operation_id::none);
 
     /// Cancels a request, ping or receive of this session; see cancel_operation. A request that was
     /// sent stays sent: the answer is dropped, and counted in `late_responses`.
-    virtual bool cancel(operation_id operation) = 0;
+    virtual bool cancel(operation_id operation);
 
     /// Whether new requests can be sent: not any more once the peer has said that it is about to
     /// close the connection. Those sent before are still answered.
@@ -179,16 +184,16 @@ public:
     /// with a callback of this session; dropped without being run once the server or client has
     /// stopped. What it throws closes the session. Errors (it will not run):
     /// `out_of_memory`, `not_supported` (in a forked child).
-    virtual VoidResult post(unique_function<void()> task) = 0;
+    virtual VoidResult post(unique_function<void()> task);
     /// Whether the calling thread is inside a callback or a task of this session's I/O thread.
-    [[nodiscard]] virtual bool runs_here() const noexcept = 0;
+    [[nodiscard]] virtual bool runs_here() const noexcept { return false; }
 
     /// Stops reading from the socket, so that the peer is slowed down by TCP itself. Messages
     /// already read are still delivered. A paused session does not notice that its peer went
     /// away, and is not pinged. (One that is held by a full queue or by its message rate does: it
     /// then gets what has arrived, and ends.) Error: `connection_closed`.
-    virtual discardable_result pause_receiving() = 0;
-    virtual discardable_result resume_receiving() = 0;
+    virtual discardable_result pause_receiving();
+    virtual discardable_result resume_receiving();
 
     /// What the TLS handshake agreed on. Errors: `not_supported` (the connection has no TLS),
     /// `not_initialized` (the handshake is not complete; in callbacks it is).
@@ -208,7 +213,7 @@ public:
     virtual discardable_result stop_session() = 0;
     /// The same; `handler` runs on the session's I/O thread, last, when the connection is closed.
     /// Error: `connection_closed` (it is closed already).
-    virtual VoidResult stop_session(stop_handler&& handler) = 0;
+    virtual VoidResult stop_session(stop_handler&& handler);
 
     /// True once the session is closing or closed.
     [[nodiscard]] virtual bool is_stopped() const noexcept = 0;
@@ -219,12 +224,11 @@ public:
     /// Measures the round-trip time with a ping frame. Errors: `not_supported` (other formats than
     /// `framing::message` and WebSocket), `connection_closed`, `already_exists` (`operation` names
     /// a pending one). The handler runs on the session's I/O thread.
-    virtual VoidResult ping(ping_handler&& handler,
-                            operation_id operation = operation_id::none) = 0;
+    virtual VoidResult ping(ping_handler&& handler, operation_id operation = operation_id::none);
 
     /// Bytes waiting to be handed to the kernel, those of other threads included.
-    [[nodiscard]] virtual std::size_t queued_bytes() const noexcept = 0;
-    [[nodiscard]] virtual session_metrics metrics() const noexcept = 0;
+    [[nodiscard]] virtual std::size_t queued_bytes() const noexcept { return 0; }
+    [[nodiscard]] virtual session_metrics metrics() const noexcept { return {}; }
 
     /// A slot for the application's state of this connection, a `std::shared_ptr` or
     /// `std::unique_ptr` to anything; freed with the session.
@@ -242,31 +246,41 @@ public:
         return std::static_pointer_cast<T>(user_data());
     }
 
+    /// The library's own side of the session; null for one that an application has made.
+    [[nodiscard]] virtual message_connection* implementation() noexcept { return nullptr; }
+
 protected:
+    /// `id`: unique in the process.
     messaging_session(std::string id, const endpoint& remote, const endpoint& local);
 
-    virtual VoidResult send_owned(std::vector<std::uint8_t>& data, send_callback& done) = 0;
+    // What the functions above do. `done` and `handler` are moved from on success, and left intact
+    // on error.
+
+    /// Leaves the vector empty on success, and intact on error. By default a `send_copy`.
+    virtual VoidResult send_owned(std::vector<std::uint8_t>& data, send_callback& done);
     virtual VoidResult send_copy(std::span<const std::uint8_t> data, send_callback& done) = 0;
+    /// By default a `send_copy`.
     virtual VoidResult send_keyed(std::string_view key, std::span<const std::uint8_t> data,
-                                  send_callback& done) = 0;
+                                  send_callback& done);
     virtual VoidResult send_request(std::span<const std::uint8_t> data,
                                     std::chrono::milliseconds timeout, operation_id operation,
-                                    response_handler& handler) = 0;
-    /// `code` 0 answers with the data, another one with an error and its text.
+                                    response_handler& handler);
+    /// `code` 0 answers with the data, another one with an error and its text. Called by the
+    /// responder of a request.
     virtual VoidResult send_response(std::uint64_t request_id, int code,
-                                     std::span<const std::uint8_t> data) = 0;
+                                     std::span<const std::uint8_t> data);
     /// The same where nobody is there to try again: an answer there is no room for becomes an
     /// error, which may go over the high watermark a little.
+    /// By default a `send_response`.
     virtual void settle_request(std::uint64_t request_id, int code,
-                                std::span<const std::uint8_t> data) noexcept = 0;
+                                std::span<const std::uint8_t> data) noexcept;
 
 private:
+    // They answer requests.
     friend class responder;
-    friend class stream_session;
     friend class detail::request_call;
 
-    /// The session as the library knows it.
-    [[nodiscard]] virtual stream_session& stream() noexcept = 0;
+    [[nodiscard]] VoidResult not_supported(std::string_view what) const;
 
     std::string id_;
     endpoint remote_;

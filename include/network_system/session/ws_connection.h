@@ -20,14 +20,17 @@ using ws_close_code = websocket::close_code;
 namespace session {
 
 /// Gets one message in pull mode, or the error that says there will be none.
-using ws_receive_handler = unique_function<void(Result<received_ws_message>)>;
+using ws_receive_handler = message_handler;
 
 /// One WebSocket of a server or a client. What it shares with other connections (pull mode,
 /// pausing, metrics, TLS, user data) is messaging_session's; its `send_packet` sends a binary
 /// message, its requests are `not_supported`, and its `stop_session` is `close`.
 ///
 /// Thread-safety: every member may be called from any thread and from any callback.
-class NETWORK_SYSTEM_EXPORT ws_connection : public virtual messaging_session {
+///
+/// One without a connection, for tests, derives from it and overrides at least `send_copy_as`,
+/// `close` and `is_stopped`; see messaging_session.
+class NETWORK_SYSTEM_EXPORT ws_connection : public messaging_session {
 public:
     ws_connection(const ws_connection&) = delete;
     ws_connection& operator=(const ws_connection&) = delete;
@@ -73,15 +76,15 @@ public:
     /// same as `receive_packet`, which gives its bytes alone; those who wait are served in the
     /// order of the calls of either.
     virtual VoidResult receive_message(ws_receive_handler&& handler,
-                                       operation_id operation = operation_id::none) = 0;
+                                       operation_id operation = operation_id::none);
 
     /// Sends a ping; its pong counts as life, and nobody hears of it. See `ping` for the round
     /// trip. At most 125 bytes. Errors: `invalid_argument`, `send_buffer_full`,
     /// `connection_closed`.
-    virtual VoidResult send_ping(std::span<const std::uint8_t> payload = {}) = 0;
+    virtual VoidResult send_ping(std::span<const std::uint8_t> payload = {});
     /// Answers a ping, or is a heartbeat nobody asked for: needed only without `auto_pong`. As
     /// above.
-    virtual VoidResult send_pong(std::span<const std::uint8_t> payload = {}) = 0;
+    virtual VoidResult send_pong(std::span<const std::uint8_t> payload = {});
 
     /// The closing handshake: what is queued is sent, then the code and the reason; the connection
     /// ends when the peer has answered, or with the drain deadline. Messages that arrive meanwhile
@@ -94,26 +97,37 @@ public:
 
     /// What the client asked for; on a client, what it has asked for. Empty when the configuration
     /// does not keep requests.
-    [[nodiscard]] virtual const ws_request& request() const noexcept = 0;
+    [[nodiscard]] virtual const ws_request& request() const noexcept;
     using messaging_session::request;
     /// What was agreed on; empty for none.
-    [[nodiscard]] virtual std::string_view subprotocol() const noexcept = 0;
+    [[nodiscard]] virtual std::string_view subprotocol() const noexcept { return {}; }
 
     /// What the peer's close frame said: `no_status` (1005) when it carried no code, `abnormal`
     /// (1006) while there was none.
-    [[nodiscard]] virtual ws_close_code close_code() const noexcept = 0;
-    [[nodiscard]] virtual std::string close_reason() const = 0;
+    [[nodiscard]] virtual ws_close_code close_code() const noexcept {
+        return ws_close_code::abnormal;
+    }
+    [[nodiscard]] virtual std::string close_reason() const { return {}; }
     /// Client: how the server has refused the handshake, in and after the closed callback; null
     /// when it has not.
-    [[nodiscard]] virtual std::shared_ptr<const ws_rejection> rejection() const = 0;
+    [[nodiscard]] virtual std::shared_ptr<const ws_rejection> rejection() const { return nullptr; }
+
+    /// The same as `close`.
+    discardable_result stop_session() override { return close(); }
+    using messaging_session::stop_session;
 
 protected:
-    ws_connection() = default;
+    using messaging_session::messaging_session;
     // The type is last: these are called for each message, and pass the rest on as it is.
+
+    /// By default a `send_copy_as`.
     virtual VoidResult send_owned_as(std::vector<std::uint8_t>& data, send_callback& done,
-                                     ws_message_type type) = 0;
+                                     ws_message_type type);
     virtual VoidResult send_copy_as(std::span<const std::uint8_t> data, send_callback& done,
                                     ws_message_type type) = 0;
+    VoidResult send_copy(std::span<const std::uint8_t> data, send_callback& done) override {
+        return send_copy_as(data, done, ws_message_type::binary);
+    }
 };
 
 }  // namespace session

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <network_system/internal/build_checks.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -22,11 +24,11 @@ enum class metric_kind : std::uint8_t {
 
 /// What one metric is, whatever struct it is in.
 struct metric_info {
-    std::string_view name;
+    std::string_view name = {};
     /// "bytes", "messages", …; empty for a property that is no or yes.
-    std::string_view unit;
-    metric_kind kind;
-    std::string_view help;
+    std::string_view unit = {};
+    metric_kind kind = {};
+    std::string_view help = {};
 };
 
 /// One number of a struct of metrics.
@@ -39,7 +41,7 @@ struct metric_field : metric_info {
 /// Metrics inside a struct of metrics: "totals".
 template <typename Metrics, typename Part>
 struct metric_part {
-    std::string_view name;
+    std::string_view name = {};
     Part Metrics::*member;
 };
 

@@ -14,16 +14,20 @@ namespace {
 // A session that always has more to deliver gives its worker back after so many callbacks.
 constexpr unsigned run_budget = 64;
 
+session::message_connection& connection_of(const session::session_ptr& who) noexcept {
+    return session::message_connection::of(*who);
+}
+
 }  // namespace
 
-pooled_callbacks::pooled_callbacks(std::shared_ptr<session::session_host> engine,
+pooled_callbacks::pooled_callbacks(std::shared_ptr<session::message_host> engine,
                                    std::shared_ptr<callback_pool> pool,
                                    std::shared_ptr<runtime::loop> where)
-    : session_host(engine->gate()), engine_(std::move(engine)), pool_(std::move(pool)),
+    : message_host(engine->gate()), engine_(std::move(engine)), pool_(std::move(pool)),
       loop_(std::move(where)) {}
 
 void pooled_callbacks::on_open(const session_ptr& who) {
-    who_ = session::stream_session::of(who);
+    who_ = who;
     stage(kind::open, 0, {});
 }
 
@@ -41,8 +45,9 @@ void pooled_callbacks::on_writable(const session_ptr&) {
     stage(kind::writable, 0, {});
 }
 
-void pooled_callbacks::on_ping(const session_ptr&, std::span<const std::uint8_t> payload) {
-    stage(kind::ping, 0, payload);
+void pooled_callbacks::on_event(const session_ptr&, std::uint32_t what,
+                                std::span<const std::uint8_t> data) {
+    stage(kind::event, what, data);
 }
 
 void pooled_callbacks::on_closed(const session_ptr&, std::error_code reason, bool was_open) {
@@ -54,13 +59,13 @@ void pooled_callbacks::on_closed(const session_ptr&, std::error_code reason, boo
 void pooled_callbacks::on_gone(const session_ptr& who, std::error_code reason,
                                const session::session_metrics&) noexcept {
     if (!who_) {
-        who_ = session::stream_session::of(who);
+        who_ = who;
     }
     counted_ = reason;
     publish(true);
 }
 
-void pooled_callbacks::on_callback_exception(const session::messaging_session& who,
+void pooled_callbacks::on_callback_exception(const session::connection& who,
                                              std::string_view what) noexcept {
     engine_->on_callback_exception(who, what);
 }
@@ -103,11 +108,11 @@ void pooled_callbacks::publish(bool is_last) {
     }
     if (is_lost) {
         count_unread(staged_);
-        who_->begin_close(errc::out_of_memory);
+        connection_of(who_).begin_close(errc::out_of_memory);
     }
     staged_.clear();
     if (must_hold) {
-        who_->set_hold(session::hold::callback_queue, true);
+        connection_of(who_).set_hold(session::hold::callback_queue, true);
     }
     if (is_due) {
         hand_over();
@@ -144,14 +149,14 @@ void pooled_callbacks::hand_over() {
     }
 }
 
-void pooled_callbacks::read_again(const stream_ptr& who) {
+void pooled_callbacks::read_again(const session_ptr& who) {
     {
         const std::lock_guard lock(mutex_);
         if (is_held_) {
             return;  // full again meanwhile
         }
     }
-    who->set_hold(session::hold::callback_queue, false);
+    connection_of(who).set_hold(session::hold::callback_queue, false);
 }
 
 bool pooled_callbacks::run() {
@@ -187,7 +192,7 @@ pooled_callbacks::after_run pooled_callbacks::fetch() {
     callback_records done;
     done.swap(delivering_);
     after_run next = after_run::again;
-    stream_ptr reading;
+    session_ptr reading;
     {
         const std::lock_guard lock(mutex_);
         waiting_bytes_ -= done.bytes();
@@ -214,7 +219,7 @@ pooled_callbacks::after_run pooled_callbacks::fetch() {
 
 void pooled_callbacks::deliver(const callback_records::record& next, bool may_call) {
     if (!may_call || is_refused_ || !gate()->is_open()) {
-        who_->count_unread(callback_records::is_message(next.what) ? 1 : 0);
+        connection_of(who_).count_unread(callback_records::is_message(next.what) ? 1 : 0);
         return;
     }
     call([&] {
@@ -229,7 +234,9 @@ void pooled_callbacks::deliver(const callback_records::record& next, bool may_ca
             case kind::binary:
                 engine_->on_message(who_, session::message_kind::binary, next.data);
                 break;
-            case kind::ping: engine_->on_ping(who_, next.data); break;
+            case kind::event:
+                engine_->on_event(who_, static_cast<std::uint32_t>(next.id), next.data);
+                break;
             case kind::request: {
                 detail::request_call answering(*who_, next.id);
                 engine_->on_request(who_, next.data, answering);
@@ -244,14 +251,14 @@ template <typename Callback>
 void pooled_callbacks::call(const Callback& callback) {
     if (const auto thrown = detail::run_user_code(callback)) {
         is_refused_ = true;
-        engine_->on_callback_exception(*who_, thrown->text);
+        engine_->on_callback_exception(connection_of(who_), thrown->text);
         end_session(who_);
     }
 }
 
 void pooled_callbacks::drop() noexcept {
     bool is_end = false;
-    stream_ptr who;
+    session_ptr who;
     {
         const std::lock_guard lock(mutex_);
         is_pool_gone_ = true;
@@ -270,13 +277,14 @@ void pooled_callbacks::drop() noexcept {
     }
 }
 
-void pooled_callbacks::end_session(const stream_ptr& who) const {
-    detail::insist([&] { loop_->post([who] { who->begin_close(errc::internal_error); }); });
+void pooled_callbacks::end_session(const session_ptr& who) const {
+    detail::insist(
+        [&] { loop_->post([who] { connection_of(who).begin_close(errc::internal_error); }); });
 }
 
 void pooled_callbacks::count_unread(callback_records& lost) const noexcept {
     while (const auto left = lost.next()) {
-        who_->count_unread(callback_records::is_message(left->what) ? 1 : 0);
+        connection_of(who_).count_unread(callback_records::is_message(left->what) ? 1 : 0);
     }
 }
 
@@ -284,7 +292,7 @@ void pooled_callbacks::count_unread(callback_records& lost) const noexcept {
 void pooled_callbacks::finish() noexcept {
     count_unread(delivering_);
     count_unread(published_);
-    const stream_ptr who = std::move(who_);
+    const session_ptr who = std::move(who_);
     engine_->on_gone(who, counted_, who->metrics());
 }
 

@@ -3,8 +3,8 @@
 #include "lifecycle/callbacks/dispatcher.h"
 #include "lifecycle/callbacks/records.h"
 #include "runtime/loop.h"
-#include "session/session_host.h"
-#include "session/stream_session.h"
+#include "session/message_connection.h"
+#include "session/message_host.h"
 
 #include <cstddef>
 #include <memory>
@@ -33,17 +33,16 @@ struct callback_pool {
 /// The engine hears `on_gone` after the last callback. If the pool ends, nothing is delivered any
 /// more: the session is closed with `internal_error`, and the engine hears of its end all the same.
 ///
-/// Thread-safety: what session_host declares on the session's loop, `run` on one thread at a time.
-class pooled_callbacks final : public session::session_host,
+/// Thread-safety: what message_host declares on the session's loop, `run` on one thread at a time.
+class pooled_callbacks final : public session::message_host,
                                public callback_source,
                                private runtime::flushable {
 public:
-    pooled_callbacks(std::shared_ptr<session::session_host> engine,
+    pooled_callbacks(std::shared_ptr<session::message_host> engine,
                      std::shared_ptr<callback_pool> pool, std::shared_ptr<runtime::loop> where);
 
 private:
     using session_ptr = session::session_ptr;
-    using stream_ptr = std::shared_ptr<session::stream_session>;
     using kind = callback_records::kind;
 
     enum class after_run : std::uint8_t { rest, again, end };
@@ -54,24 +53,13 @@ private:
                     std::span<const std::uint8_t> data) override;
     void on_request(const session_ptr& who, std::span<const std::uint8_t> data,
                     detail::request_call& call) override;
-    void on_refused(const session_ptr& who, unsigned status) noexcept override {
-        engine_->on_refused(who, status);
-    }
     void on_writable(const session_ptr& who) override;
-    void on_ping(const session_ptr& who, std::span<const std::uint8_t> payload) override;
-    // Before on_open, and answered before they return: not on the pool.
-    void on_handshake(const session_ptr& who, const ws_request& request,
-                      ws_handshake_answer& answer) override {
-        engine_->on_handshake(who, request, answer);
-    }
-    void on_http_request(const session_ptr& who, const ws_request& request,
-                         http_response& answer) override {
-        engine_->on_http_request(who, request, answer);
-    }
+    void on_event(const session_ptr& who, std::uint32_t what,
+                  std::span<const std::uint8_t> data) override;
     void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;
     void on_gone(const session_ptr& who, std::error_code reason,
                  const session::session_metrics& totals) noexcept override;
-    void on_callback_exception(const session::messaging_session& who,
+    void on_callback_exception(const session::connection& who,
                                std::string_view what) noexcept override;
     [[nodiscard]] detail::log_source writer() const noexcept override { return engine_->writer(); }
     void flush() override;
@@ -79,7 +67,7 @@ private:
     void publish(bool is_last);
     [[nodiscard]] bool add_staged() noexcept;
     void hand_over();
-    void read_again(const stream_ptr& who);
+    void read_again(const session_ptr& who);
 
     // On the pool.
     [[nodiscard]] bool run() override;
@@ -94,15 +82,15 @@ private:
         return std::static_pointer_cast<pooled_callbacks>(shared_from_this());
     }
     void drop() noexcept override;
-    void end_session(const stream_ptr& who) const;
+    void end_session(const session_ptr& who) const;
     void count_unread(callback_records& lost) const noexcept;
     void finish() noexcept;
 
-    const std::shared_ptr<session::session_host> engine_;
+    const std::shared_ptr<session::message_host> engine_;
     const std::shared_ptr<callback_pool> pool_;
     const std::shared_ptr<runtime::loop> loop_;
     // Set on the loop before anything is published; let go at the end.
-    stream_ptr who_;
+    session_ptr who_;
     // What the end was to the callbacks, and what it is in the books.
     std::error_code reason_;
     std::error_code counted_;

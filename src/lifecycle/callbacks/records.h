@@ -19,7 +19,7 @@ namespace network_system::core {
 /// Thread-safety: none.
 class callback_records {
 public:
-    enum class kind : std::uint32_t { open, text, binary, request, ping, writable };
+    enum class kind : std::uint32_t { open, text, binary, request, event, writable };
     /// Whether it counts as a message received.
     [[nodiscard]] static constexpr bool is_message(kind what) noexcept {
         return what == kind::text || what == kind::binary || what == kind::request;
@@ -27,7 +27,7 @@ public:
 
     struct record {
         kind what;
-        /// Of a request; else 0.
+        /// Of a request, or which event; else 0.
         std::uint64_t id;
         /// Valid until the records change.
         std::span<const std::uint8_t> data;

@@ -104,7 +104,7 @@ Result<std::vector<trust_source>> sources_of(const tls_config& config, std::stri
             return files.error();
         }
         if (files.value().empty()) {
-            detail::log(log_level::warning, {"tls", source, log},
+            detail::log(log_level::warning, {"tls", source, nullptr, log},
                         "ca_path '{}' has no files named by openssl rehash", config.ca_path);
         }
         for (const hashed_file& each : files.value()) {
@@ -336,7 +336,7 @@ Result<std::shared_ptr<const tls_trust>> tls_trust::of(const tls_config& config,
     std::vector<std::string> warnings;
     auto trust = known_or_read(sources.value(), source, warnings);
     for (const std::string& each : warnings) {
-        detail::log(log_level::warning, {"tls", source, log}, "{}", each);
+        detail::log(log_level::warning, {"tls", source, nullptr, log}, "{}", each);
     }
     if (trust && config.crl_policy == core::crl_policy::require && !trust.value()->has_crls()) {
         return detail::failure(errc::invalid_argument,

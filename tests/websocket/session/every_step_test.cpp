@@ -6,12 +6,13 @@
 namespace network_system::session {
 namespace {
 
-std::shared_ptr<stream_session> make_websocket(std::shared_ptr<transport::transport> over,
-                                               std::shared_ptr<session_host> host,
-                                               const session_setup& setup) {
+std::shared_ptr<messaging_session> make_websocket(std::shared_ptr<transport::transport> over,
+                                                  std::shared_ptr<recording_host> host,
+                                                  const session_setup& setup) {
     auto terms = std::make_shared<websocket_terms>();
     terms->asks.host = "localhost";
-    return std::make_shared<websocket_session>(std::move(over), std::move(host), setup,
+    websocket_host& hooks = *host;
+    return std::make_shared<websocket_session>(std::move(over), std::move(host), hooks, setup,
                                                std::move(terms));
 }
 

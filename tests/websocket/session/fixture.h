@@ -78,10 +78,10 @@ class websocket_fixture : public session_fixture {
 protected:
     websocket_fixture() { terms.asks.host = "server.example.com"; }
 
-    std::shared_ptr<stream_session> make_session() override {
+    void make_session() override {
         socket = std::make_shared<websocket_session>(
-            over, host, setup, std::make_shared<const session::websocket_terms>(terms));
-        return socket;
+            over, host, *host, setup, std::make_shared<const session::websocket_terms>(terms));
+        use(socket);
     }
     /// A server session that has been opened.
     void open_server() {

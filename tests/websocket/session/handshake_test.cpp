@@ -86,7 +86,7 @@ TEST_F(websocket_handshake, the_host_rejects) {
     EXPECT_NE(said.find("\r\n\r\nwho are you?"), std::string::npos);
     feed_end();
     expect_closed(errc::handshake_rejected);
-    EXPECT_EQ(session->failure_text(), "answered HTTP 401");
+    EXPECT_EQ(connection->failure_text(), "answered HTTP 401");
 }
 
 TEST_F(websocket_handshake, what_cannot_be_said_is_500) {
@@ -158,7 +158,7 @@ TEST_F(websocket_handshake, other_requests_are_answered_by_the_host) {
 TEST_F(websocket_handshake, a_server_that_stops_says_503) {
     start(session_role::server);
     feed(text_bytes("GET / HTTP/1.1\r\n"));
-    loop.in_batch([this] { session->begin_close({}); });
+    loop.in_batch([this] { connection->begin_close({}); });
     EXPECT_TRUE(begins_with(to_text(script->take_written()), "HTTP/1.1 503 "));
     EXPECT_TRUE(script->was_shut_down);
     feed_end();
@@ -179,7 +179,7 @@ TEST_F(websocket_handshake, has_a_deadline_on_both_sides) {
             EXPECT_TRUE(begins_with(to_text(script->take_written()), "HTTP/1.1 408 "));
             feed_end();
         } else {
-            EXPECT_TRUE(begins_with(session->failure_text(),
+            EXPECT_TRUE(begins_with(connection->failure_text(),
                                     "no answer to the HTTP request before connect_timeout: "
                                     "received 'HTTP/1.1 1', which is HTTP"));
         }
@@ -194,7 +194,7 @@ TEST_F(websocket_handshake, a_client_says_why_it_was_rejected) {
     feed_end();
     expect_closed(errc::handshake_rejected);
     EXPECT_EQ(host->opened, 0);
-    EXPECT_EQ(session->failure_text(), "HTTP 401 Unauthorized");
+    EXPECT_EQ(connection->failure_text(), "HTTP 401 Unauthorized");
     ASSERT_NE(socket->rejection(), nullptr);
     EXPECT_EQ(socket->rejection()->status, 401U);
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "session/stream_session.h"
+#include "session/message_connection.h"
 
 #include <cstddef>
 #include <list>
@@ -31,7 +31,7 @@ public:
     shared_offer& operator=(const shared_offer&) = delete;
     ~shared_offer();
 
-    void offer_to(stream_session& receiver);
+    void offer_to(message_connection& receiver);
     /// Last: waits until no session has to be waited for, at most as long as the first full one
     /// says.
     [[nodiscard]] const outcome& settle();
@@ -42,10 +42,10 @@ private:
     struct pending : waiting_sender {
         using waiting_sender::waiting_sender;
         // Null when nothing is waited for, not yet or not any more.
-        stream_session* receiver = nullptr;
+        message_connection* receiver = nullptr;
     };
 
-    void count(stream_session::admission answer) noexcept;
+    void count(admission answer) noexcept;
     void try_again(pending& who, bool is_last);
 
     const transport::shared_frame frame_;

@@ -1,23 +1,13 @@
-// What stream_session says to messages it does not take. Apart from the sending half: there the
+// What message_connection says to messages it does not take. Apart from the sending half: there the
 // compiler has to see little besides the few instructions that each message costs.
-#include "session/stream_session.h"
+#include "session/message_connection.h"
 #include "utils/failure.h"
 
 #include <fmt/format.h>
 
 namespace network_system::session {
 
-VoidResult stream_session::closed_error() const {
-    if (!loop().belongs_here()) {
-        return detail::failure(errc::not_supported,
-                               describe("made before fork(), and goes on in the parent only: "
-                                        "connection to"),
-                               id());
-    }
-    return detail::failure(errc::connection_closed, describe("connection to"), id());
-}
-
-VoidResult stream_session::refusal_of(std::size_t size) const {
+VoidResult message_connection::refusal_of(std::size_t size) const {
     if (!may_send()) {
         return closed_error();
     }
@@ -30,20 +20,20 @@ VoidResult stream_session::refusal_of(std::size_t size) const {
         describe(fmt::format("message of {} bytes, over the limit of {}, to", size, limit)), id());
 }
 
-VoidResult stream_session::refusal_of(admission refused) const {
+VoidResult message_connection::refusal_of(admission refused) const {
     if (refused == admission::closed) {
         return closed_error();
     }
     return detail::failure(errc::send_buffer_full,
                            describe(fmt::format("{} bytes queued, high watermark {}, to",
-                                                queued_bytes(), config_->high_watermark)),
+                                                queued_bytes(), config().high_watermark)),
                            id());
 }
 
-void stream_session::note_full(std::size_t queued) {
-    rejected_.fetch_add(1, std::memory_order_relaxed);
-    note_refused(queued);
-    if (config_->policy == send_policy::close) {
+void message_connection::record_full(std::size_t queued) {
+    outbox_.count_rejected();
+    record_refused(queued);
+    if (config().policy == send_policy::close) {
         if (loop().runs_here()) {
             begin_close(errc::send_buffer_full);
         } else {
@@ -52,9 +42,8 @@ void stream_session::note_full(std::size_t queued) {
     }
 }
 
-void stream_session::note_refused(std::size_t queued) {
-    const auto before = room_wanted_.fetch_or(room_wanted_by::refused, std::memory_order_relaxed);
-    if ((before & room_wanted_by::refused) == 0 && !loop().runs_here()) {
+void message_connection::record_refused(std::size_t queued) {
+    if (outbox_.record_refused() && !loop().runs_here()) {
         // The queue may have drained meanwhile: look once from the loop, which sees all of it. If
         // it has not, its next write looks; an empty one has none.
         post_own([this, queued] {

@@ -1,10 +1,10 @@
 #pragma once
 
 #include "protocol/framing/frame.h"
-#include "session/session_host.h"
 
 #include <network_system/internal/websocket_frame.h>
 #include <network_system/internal/websocket_protocol.h>
+#include <network_system/session/message.h>
 
 #include <cstddef>
 #include <cstdint>

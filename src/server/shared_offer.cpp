@@ -1,4 +1,4 @@
-#include "session/shared_offer.h"
+#include "server/shared_offer.h"
 
 #include "utils/deadline.h"
 
@@ -14,9 +14,9 @@ shared_offer::~shared_offer() {
     }
 }
 
-void shared_offer::offer_to(stream_session& receiver) {
+void shared_offer::offer_to(message_connection& receiver) {
     const auto answer = receiver.offer(frame_, payload_size_, key_, wakes_, true);
-    if (answer != stream_session::admission::waiting) {
+    if (answer != admission::waiting) {
         count(answer);
         return;
     }
@@ -51,17 +51,17 @@ const shared_offer::outcome& shared_offer::settle() {
 
 void shared_offer::try_again(pending& who, bool is_last) {
     const auto answer = who.receiver->offer_again(frame_, who, wakes_, is_last);
-    if (answer != stream_session::admission::waiting) {
+    if (answer != admission::waiting) {
         who.receiver = nullptr;
         --left_;
         count(answer);
     }
 }
 
-void shared_offer::count(stream_session::admission answer) noexcept {
+void shared_offer::count(admission answer) noexcept {
     switch (answer) {
-        case stream_session::admission::granted: ++outcome_.queued; break;
-        case stream_session::admission::full: ++outcome_.refused; break;
+        case admission::granted: ++outcome_.queued; break;
+        case admission::full: ++outcome_.refused; break;
         default: ++outcome_.closed; break;
     }
 }

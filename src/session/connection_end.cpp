@@ -1,5 +1,5 @@
-// How a session ends: what the application wants, what breaks, and who has to be told.
-#include "session/stream_session.h"
+// How a connection ends: what the application wants, what breaks, and who has to be told.
+#include "session/connection.h"
 #include "utils/contain.h"
 #include "utils/failure.h"
 #include "utils/log.h"
@@ -14,7 +14,7 @@ namespace network_system::session {
 
 using std::chrono::milliseconds;
 
-discardable_result stream_session::stop_session() {
+discardable_result connection::stop() {
     return detail::within_memory([this] {
         if (!loop().belongs_here()) {
             return closed_error();
@@ -30,7 +30,7 @@ discardable_result stream_session::stop_session() {
     });
 }
 
-VoidResult stream_session::stop_session(stop_handler&& handler) {
+VoidResult connection::stop(stop_handler&& handler) {
     return detail::within_memory([&] {
         if (is_gone_.load(std::memory_order_acquire) || !loop().belongs_here()) {
             return closed_error();
@@ -41,7 +41,7 @@ VoidResult stream_session::stop_session(stop_handler&& handler) {
     });
 }
 
-void stream_session::stop_then(stop_handler& handler) {
+void connection::stop_then(stop_handler& handler) {
     if (is_gone_.load(std::memory_order_relaxed)) {
         guarded([&] { handler(ok()); });
         return;
@@ -53,7 +53,7 @@ void stream_session::stop_then(stop_handler& handler) {
     wind_down(runtime::after(loop().now(), drain_timeout_));
 }
 
-error_info stream_session::stop_failure(std::error_code reason) const noexcept {
+error_info connection::stop_failure(std::error_code reason) const noexcept {
     if (reason != errc::connection_timeout) {
         return failure_of(end_code(reason), "stop of");
     }
@@ -66,19 +66,19 @@ error_info stream_session::stop_failure(std::error_code reason) const noexcept {
     });
 }
 
-void stream_session::answer_stops(std::error_code reason) {
+void connection::answer_stops(std::error_code reason) {
     const auto unanswered = rare_ ? std::move(rare_->stops) : std::vector<stop_handler>{};
     for (const stop_handler& each : unanswered) {
         guarded([&] { each(reason ? VoidResult(stop_failure(reason)) : ok()); });
     }
 }
 
-void stream_session::begin_close(std::error_code reason) {
+void connection::begin_close(std::error_code reason) {
     const auto deadline = runtime::after(loop().now(), drain_timeout_);
     begin_close(reason, is_winding_down_ ? std::min(deadline, due_by_) : deadline);
 }
 
-void stream_session::begin_close(std::error_code reason, runtime::steady_time deadline) {
+void connection::begin_close(std::error_code reason, runtime::steady_time deadline) {
     if (is_closing_) {
         return;
     }
@@ -89,14 +89,13 @@ void stream_session::begin_close(std::error_code reason, runtime::steady_time de
         give_no_time();  // a start that has failed has nothing to drain
     }
     const auto end = [&] {
-        remote_.close();
-        take_remote(everything);
+        take_over(true);
         finish(reason);
     };
     or_abort(end, reason);
 }
 
-void stream_session::end_by(runtime::steady_time deadline) {
+void connection::end_by(runtime::steady_time deadline) {
     const auto end = [this, deadline] {
         is_end_fixed_ = true;
         wind_down(deadline);
@@ -109,7 +108,7 @@ void stream_session::end_by(runtime::steady_time deadline) {
     mark_stopped();
 }
 
-void stream_session::wind_down(runtime::steady_time deadline) {
+void connection::wind_down(runtime::steady_time deadline) {
     if (is_closing_) {
         if (is_end_fixed_ && deadline < due_by_) {
             due_by_ = deadline;
@@ -122,7 +121,7 @@ void stream_session::wind_down(runtime::steady_time deadline) {
         schedule_deadline();
         return;
     }
-    or_abort([this] { take_remote(everything); });  // it may hold requests
+    or_abort([this] { take_over(false); });  // it may hold requests
     if (!is_open_ || !has_work() || drain_timeout_ == milliseconds{0}) {
         begin_close({}, deadline);
         return;
@@ -136,36 +135,31 @@ void stream_session::wind_down(runtime::steady_time deadline) {
     }
 }
 
-void stream_session::end_if_done() {
+void connection::end_if_done() {
     if (is_winding_down_ && !is_closing_ && !has_work()) {
         begin_close({}, due_by_);
     }
 }
 
-runtime::steady_time stream_session::work_deadline() const noexcept {
+runtime::steady_time connection::work_deadline() const noexcept {
     return due_by_ - std::min(drain_timeout_ / 8, milliseconds{250});
 }
 
-void stream_session::close_transport(std::error_code reason, transport::peer_state peer) {
-    publish_queued();
-    transport_->close(first_look(), reason, peer);
-}
-
-runtime::steady_time stream_session::first_look() const noexcept {
+runtime::steady_time connection::first_look() const noexcept {
     // Most closes are over by then, and cost no look at all.
     return std::min(due_by_,
                     runtime::after(loop().now(), std::min(drain_timeout_ / 4, milliseconds{50})));
 }
 
 /// In the time of one drain_timeout.
-std::uint64_t stream_session::least_taken() const noexcept {
+std::uint64_t connection::least_taken() const noexcept {
     const auto wanted = static_cast<double>(config_->min_drain_rate) *
                         std::chrono::duration<double>(drain_timeout_).count();
     constexpr double most = 1e18;
     return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::min(wanted, most)));
 }
 
-runtime::steady_time stream_session::more_time(std::uint64_t answers) {
+runtime::steady_time connection::more_time(std::uint64_t answers) {
     const auto now = loop().now();
     const std::uint64_t taken = transport_->take_progress().taken;
     if (now >= due_by_ && !is_end_fixed_ && taken >= answers && taken - answers >= least_taken()) {
@@ -174,50 +168,36 @@ runtime::steady_time stream_session::more_time(std::uint64_t answers) {
     return due_by_;
 }
 
-void stream_session::discard_queued() {
-    remote_.close();
-    std::uint64_t left = 0;
-    if (!detail::contain([this] { take_remote(everything); })) {
-        left = remote_.discard(remote_.acquire());
-    }
-    dropped_.add(transport_->queue().discard() + left);
-    publish_queued();
-}
-
-void stream_session::abort(std::error_code reason) {
+void connection::abort(std::error_code reason) {
     is_closing_ = true;
     is_stopped_.store(true, std::memory_order_relaxed);
     transport_->abort(reason);
 }
 
-void stream_session::on_closed(std::error_code reason) {
+void connection::on_closed(std::error_code reason) {
     is_closing_ = true;
     is_stopped_.store(true, std::memory_order_relaxed);
-    discard_queued();
-    run_completions();
     fail_pending(reason);
     detail::contain([&] { log_end(reason); });
     // Before the host hears of it, in whose books a visit is no failure.
     const std::error_code counted = was_visit(reason) ? std::error_code{} : reason;
     is_gone_.store(true, std::memory_order_release);
-    const session_ptr self = self_;
-    guarded([&] { host_->on_closed(self, reason, is_open_); });
+    guarded([&] { tell_closed(reason); });
     answer_stops(reason);
-    host_->on_gone(self, counted, metrics());
-    let_go();
+    tell_gone(counted);
     loop().retire(std::move(host_));
-    loop().retire(std::move(self_));
+    release_self();
 }
 
-bool stream_session::was_visit(std::error_code reason) const noexcept {
+bool connection::was_visit(std::error_code reason) const noexcept {
     const bool is_of_peer = reason == errc::connection_closed ||
                             reason == errc::connection_truncated ||
                             reason == errc::tls_handshake_failed;
     return is_of_peer && role_ == session_role::server && !transport_->has_received() &&
-           sent_.load(std::memory_order_relaxed) == 0 && dropped_ == 0;
+           !has_sent();
 }
 
-void stream_session::log_handshake() const noexcept {
+void connection::log_handshake() const noexcept {
     if (!detail::is_logged(log_level::debug, writer()) || !transport_->is_secure()) {
         return;
     }
@@ -229,7 +209,7 @@ void stream_session::log_handshake() const noexcept {
     });
 }
 
-void stream_session::log_end(std::error_code reason) const {
+void connection::log_end(std::error_code reason) const {
     const auto who = writer().because(reason);
     if (!detail::is_logged(log_level::warning, who)) {
         return;
@@ -242,51 +222,26 @@ void stream_session::log_end(std::error_code reason) const {
         detail::log_limited(detail::log_kind::failed_session, who, "{}", text);
     }
     if (detail::is_logged(log_level::debug, who)) {
-        const session_metrics all = metrics();
-        detail::log(log_level::debug, who,
-                    "closed{}{}{}; received {} messages, {} bytes; sent {} messages, {} bytes, {} "
-                    "dropped; after {:.1f} s",
+        detail::log(log_level::debug, who, "closed{}{}{}; {}; after {:.1f} s",
                     is_open_ ? "" : " before it was open", text.empty() ? "" : ": ", text,
-                    all.messages_received, all.bytes_received, all.messages_sent, all.bytes_sent,
-                    all.messages_dropped, age_.seconds(loop().now()));
+                    describe_traffic(), age_.seconds(loop().now()));
     }
 }
 
-errc stream_session::end_code(std::error_code reason) const noexcept {
+errc connection::end_code(std::error_code reason) const noexcept {
     return reason && reason.category() == error_category() ? static_cast<errc>(reason.value())
                                                            : errc::connection_closed;
 }
 
-void stream_session::on_write_failed(errc code) {
-    forbid_sends();
-    discard_queued();
-    run_completions();
-    fail_sends(code);
-}
-
-void stream_session::fail_sends(errc code) {
-    while (const send_callback done = take_unsent()) {
-        guarded([&] { done(failure_of(code, "send to")); });
+void connection::fail_pending(std::error_code reason) {
+    if (!rare_) {
+        return;
     }
-}
-
-send_callback stream_session::take_unsent() {
-    auto done = transport_->queue().take_any();
-    return done ? std::move(done) : remote_.take_any(remote_.acquire());
-}
-
-void stream_session::fail_pending(std::error_code reason) {
-    const errc code = end_code(reason);
-    fail_sends(code);
-    if (rare_) {
-        auto unanswered = std::exchange(rare_->pings, {});
-        for (pending_ping& each : unanswered) {
-            const errc told = each.operation.complete_with(code);
-            guarded([&] { each.handler(failure_of(told, "ping to")); });
-        }
+    auto unanswered = std::exchange(rare_->pings, {});
+    for (pending_ping& each : unanswered) {
+        const errc told = each.operation.complete_with(end_code(reason));
+        guarded([&] { each.handler(failure_of(told, "ping to")); });
     }
-    fail_calls(code);
-    end_pulling(code);
 }
 
 }  // namespace network_system::session

@@ -1,0 +1,150 @@
+#pragma once
+
+#include "runtime/time_source.h"
+#include "session/pull_queue.h"
+#include "session/rate_limit.h"
+
+#include <network_system/session/message.h>
+#include <network_system/session/messaging_session.h>
+#include <network_system/session/session_config.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <utility>
+#include <variant>
+
+namespace network_system::session {
+
+/// Who waits for a message: for all of it, or for its bytes alone.
+class message_asker {
+public:
+    message_asker() noexcept = default;
+    message_asker(receive_handler&& done) noexcept : done_(std::move(done)) {}
+    message_asker(message_handler&& done) noexcept : done_(std::move(done)) {}
+
+    void operator()(Result<received_message> message) const {
+        if (const auto* const takes_all = std::get_if<message_handler>(&done_)) {
+            (*takes_all)(std::move(message));
+        } else {
+            std::get<receive_handler>(done_)(std::move(message).map(
+                [](received_message&& whole) { return std::move(whole.data); }));
+        }
+    }
+
+private:
+    std::variant<receive_handler, message_handler> done_;
+};
+
+using message_pull_queue = basic_pull_queue<received_message, message_asker>;
+
+/// What a session has received: how many messages and how fast, and in pull mode those that nobody
+/// has asked for, or the handlers that nothing has come for.
+///
+/// Thread-safety: used on the loop, but for `count_unread`, `waiting` and the counters, which any
+/// thread may call.
+class inbox {
+public:
+    explicit inbox(const session_config& config) {
+        const bool is_pulled = config.receiving == receive_mode::pull;
+        if (is_pulled || config.max_messages_per_second > 0) {
+            rare_ = std::make_unique<rare_state>();
+        }
+        if (is_pulled) {
+            rare_->pull.emplace(config.receive_queue_limit);
+        }
+        if (config.max_messages_per_second > 0) {
+            rare_->rate.emplace(config.max_messages_per_second);
+        }
+    }
+
+    /// Whether messages wait to be asked for. Any thread.
+    [[nodiscard]] bool is_pulled() const noexcept { return rare_ && rare_->pull; }
+    /// Pull mode: gives the message to the first handler that waits, or keeps it. Whether the inbox
+    /// is full, so that no more should be read.
+    [[nodiscard]] bool put(message_kind kind, std::span<const std::uint8_t> payload) {
+        received_message message{kind, {payload.begin(), payload.end()}};
+        if (const auto first = pull().take_asker()) {
+            count_received();
+            first->done(std::move(message));
+            return false;
+        }
+        pull().store(std::move(message));
+        return pull().is_full();
+    }
+    /// Pull mode: the oldest message, if there is one. It counts as received from now on.
+    [[nodiscard]] std::optional<received_message> take() {
+        auto oldest = pull().take_message();
+        if (oldest) {
+            count_received();
+        }
+        return oldest;
+    }
+    /// Pull mode: whether reading may go on after it was full.
+    [[nodiscard]] bool has_room() const noexcept { return pull().has_room(); }
+    /// Pull mode: takes what becomes a handler and waits for a message, or throws std::bad_alloc
+    /// with nothing done.
+    template <typename Handler>
+    void wait(Handler& handler, pending_operation& operation) {
+        pull().note(handler, operation);
+    }
+    using asker = message_pull_queue::asker;
+    /// The first handler that waits, if there is one: nothing more will come.
+    [[nodiscard]] std::optional<asker> take_any_asker() {
+        return is_pulled() ? pull().take_any_asker() : std::nullopt;
+    }
+    [[nodiscard]] std::optional<asker> take_asker(operation_id operation) {
+        return is_pulled() ? pull().take_asker(operation) : std::nullopt;
+    }
+    /// How many messages wait.
+    [[nodiscard]] std::size_t waiting() const noexcept { return is_pulled() ? pull().size() : 0; }
+
+    /// So many messages have arrived in one read. Whether that was too fast: then nothing should be
+    /// read until `resume_at`.
+    [[nodiscard]] bool exceeds_rate(std::uint64_t arrived, runtime::steady_time now) {
+        return rare_ && rare_->rate && arrived > 0 &&
+               rare_->rate->arrived(arrived, now).has_value();
+    }
+    [[nodiscard]] runtime::steady_time resume_at() const noexcept {
+        return rare_->rate->resume_at();
+    }
+    [[nodiscard]] std::uint64_t times_exceeded() const noexcept {
+        return rare_ && rare_->rate ? rare_->rate->times_exceeded() : 0;
+    }
+
+    void count_received() noexcept {
+        received_.store(received_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    }
+    /// Messages that count as received, and whose callbacks will never run.
+    void count_unread(std::uint64_t more) noexcept {
+        unread_.fetch_add(more, std::memory_order_release);
+    }
+    struct counts {
+        std::uint64_t received = 0;
+        std::uint64_t unread = 0;
+    };
+    [[nodiscard]] counts count() const noexcept {
+        // First what is subtracted: each of these was received earlier.
+        const std::uint64_t unread = unread_.load(std::memory_order_acquire);
+        return {received_.load(std::memory_order_relaxed) - unread, unread + waiting()};
+    }
+
+private:
+    // Few sessions have any of it.
+    struct rare_state {
+        std::optional<message_pull_queue> pull;
+        std::optional<rate_limit> rate;
+    };
+
+    [[nodiscard]] message_pull_queue& pull() const noexcept { return *rare_->pull; }
+
+    std::unique_ptr<rare_state> rare_;
+    // Written on the loop only, without read-modify-write.
+    std::atomic<std::uint64_t> received_{0};
+    std::atomic<std::uint64_t> unread_{0};
+};
+
+}  // namespace network_system::session

@@ -1,0 +1,164 @@
+// What arrives and has to wait, what is pending, and the end of both.
+#include "session/message_connection.h"
+
+#include "utils/contain.h"
+#include "utils/failure.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace network_system::session {
+
+message_connection::message_connection(std::shared_ptr<transport::transport> over,
+                                       std::shared_ptr<message_host> host,
+                                       const session_setup& setup, message_encoder encoder)
+    : connection(std::move(over), std::move(host), setup, encoder.has_control_frames()),
+      encoder_(encoder), inbox_(config()),
+      outbox_(setup.lock_apart, config().policy == send_policy::drop_oldest ||
+                                    config().policy == send_policy::conflate) {
+    allow_sends();
+}
+
+session_metrics message_connection::metrics() const noexcept {
+    const auto& bytes = under().counters();
+    session_metrics all;
+    all.messages_sent = outbox_.sent();
+    const inbox::counts arrived = inbox_.count();
+    all.messages_received = arrived.received;
+    all.bytes_sent = bytes.bytes_written;
+    all.bytes_received = bytes.bytes_read;
+    all.messages_dropped = outbox_.dropped();
+    all.sends_rejected = outbox_.rejected();
+    all.bytes_discarded = bytes.bytes_discarded + discarded();
+    all.rate_pauses = inbox_.times_exceeded();
+    all.messages_unread = arrived.unread;
+    all.queued_bytes = queued_bytes();
+    return all;
+}
+
+std::string message_connection::describe_traffic() const {
+    const session_metrics all = metrics();
+    return fmt::format("received {} messages, {} bytes; sent {} messages, {} bytes, {} dropped",
+                       all.messages_received, all.bytes_received, all.messages_sent, all.bytes_sent,
+                       all.messages_dropped);
+}
+
+void message_connection::hold_for_rate() {
+    set_hold(hold::rate, true);
+    schedule_deadline();
+}
+
+void message_connection::keep_for_pull(message_kind kind, transport::bytes_view payload) {
+    if (inbox_.put(kind, payload)) {
+        set_hold(hold::pull_queue, true);
+    }
+}
+
+VoidResult message_connection::may_pull(bool has_handler) const {
+    if (!inbox_.is_pulled()) {
+        return detail::failure(
+            errc::not_supported,
+            describe("receiving on demand needs receive_mode::pull; connection to"), id());
+    }
+    if (!has_handler) {
+        return detail::failure(errc::invalid_argument,
+                               describe("a message has to be given to a handler; connection to"),
+                               id());
+    }
+    if ((is_gone() && inbox_.waiting() == 0) || !loop().belongs_here()) {
+        return closed_error();
+    }
+    return ok();
+}
+
+bool message_connection::must_wait_for_message() const noexcept {
+    return loop().runs_here() && inbox_.waiting() == 0 && !is_closing() && !has_peer_ended();
+}
+
+void message_connection::ask(message_asker handler, pending_operation operation) {
+    const bool has_answer = inbox_.waiting() > 0 || is_gone() || has_peer_ended();
+    if (has_answer ? !operation.complete() : operation.is_cancelled()) {
+        guarded([&] { handler(failure_of(errc::cancelled, "receive from")); });
+    } else if (auto waiting = inbox_.take()) {
+        if (inbox_.has_room()) {
+            set_hold(hold::pull_queue, false);
+        }
+        guarded([&] { handler(std::move(*waiting)); });
+    } else if (has_answer) {
+        guarded([&] { handler(closed_error().error()); });
+    } else {
+        (void)keep_handler(handler, "receive from", [&] { inbox_.wait(handler, operation); });
+    }
+}
+
+void message_connection::record_peer_end() {
+    has_peer_ended_.store(true, std::memory_order_relaxed);
+    end_pulling(errc::connection_closed);
+}
+
+void message_connection::end_pulling(errc code) {
+    while (auto asker = inbox_.take_any_asker()) {
+        const errc told = asker->operation.complete_with(code);
+        guarded([&] { asker->done(failure_of(told, "receive from")); });
+    }
+}
+
+bool message_connection::cancel_pending(operation_id operation) {
+    if (cancel_call(operation)) {
+        return true;
+    }
+    if (const auto asker = inbox_.take_asker(operation)) {
+        guarded([&] { asker->done(failure_of(errc::cancelled, "receive from")); });
+        return true;
+    }
+    return connection::cancel_pending(operation);
+}
+
+void message_connection::take_over(bool is_last) {
+    if (is_last) {
+        outbox_.close();
+    }
+    take_remote(everything);
+}
+
+void message_connection::discard_queued() {
+    outbox_.close();
+    std::uint64_t left = 0;
+    if (!detail::contain([this] { take_remote(everything); })) {
+        left = outbox_.discard(outbox_.acquire());
+    }
+    outbox_.count_dropped(under().queue().discard() + left);
+    publish_queued();
+}
+
+void message_connection::on_write_failed(errc code) {
+    forbid_sends();
+    discard_queued();
+    run_completions();
+    fail_sends(code);
+}
+
+void message_connection::fail_sends(errc code) {
+    while (const send_callback done = take_unsent()) {
+        guarded([&] { done(failure_of(code, "send to")); });
+    }
+}
+
+send_callback message_connection::take_unsent() {
+    auto done = under().queue().take_any();
+    return done ? std::move(done) : outbox_.take_any(outbox_.acquire());
+}
+
+void message_connection::fail_pending(std::error_code reason) {
+    const errc code = end_code(reason);
+    discard_queued();
+    run_completions();
+    fail_sends(code);
+    connection::fail_pending(reason);
+    fail_calls(code);
+    end_pulling(code);
+}
+
+}  // namespace network_system::session
