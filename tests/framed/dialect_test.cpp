@@ -31,8 +31,9 @@ TEST(Dialect, TheEndOfASessionHasItsUserDataAndReason) {
     EXPECT_EQ(ended.at(0).first, "Ada");
     EXPECT_FALSE(ended.at(0).second) << "a clean close";
     {
-        const auto rude = raw_peer::connect(server.local_port());
-        EXPECT_TRUE(rude.send(bytes(8, 0xFF)));
+        raw_peer rude = raw_peer::connect(server.local_port());
+        EXPECT_TRUE(rude.receive_frame_of(type_hello));
+        EXPECT_TRUE(rude.send(frame_of(10, pattern(3))));
         ASSERT_TRUE(ended.wait_for(2));
     }
     EXPECT_EQ(ended.at(1).first, "Ada");
@@ -109,14 +110,14 @@ TEST(Dialect, ADisconnectedClientLearnsWhy) {
     std::thread peer([&] {
         raw_peer accepted = listener.accept();
         EXPECT_TRUE(accepted.send(hello_frame()));
-        EXPECT_TRUE(accepted.send(bytes(8, 0xFF)));
+        EXPECT_TRUE(accepted.send(frame_of(10, pattern(3))));
         (void)accepted.drain();
     });
-    ASSERT_TRUE(is_ok(client.start_client("127.0.0.1", listener.port())));
-    EXPECT_TRUE(ended.wait_for(1));
-    EXPECT_EQ(ended.at(0), errc::protocol_error);
-    EXPECT_TRUE(is_ok(client.stop_client()));
+    // What comes behind the hello may come with it.
+    (void)client.start_client("127.0.0.1", listener.port());
     peer.join();
+    ASSERT_TRUE(ended.wait_for(1));
+    EXPECT_EQ(ended.at(0), make_error_code(errc::protocol_error));
 }
 
 TEST(Dialect, CallbacksCanBeGivenAtConstruction) {

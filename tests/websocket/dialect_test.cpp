@@ -130,7 +130,7 @@ TEST(Dialect, AnErrorHasItsConnection) {
     messaging_ws_server server("server");
     collector<std::string> failed;
     (void)server.set_error_callback([&](const connection_ptr& session, std::error_code why) {
-        EXPECT_EQ(why, errc::connection_truncated);
+        EXPECT_EQ(why, errc::connection_closed);
         failed.add(session->id());
     });
     ASSERT_TRUE(is_ok(server.start_server(0)));
