@@ -10,11 +10,6 @@ namespace {
 
 using session::ws_connection_ptr;
 
-template <typename Use>
-void with_connection(const session::session_ptr& who, const Use& use) {
-    session::websocket_session::with_connection(who, use);
-}
-
 }  // namespace
 
 ws_client_engine::ws_client_engine(const std::string& name, const ws_client_config& config,
@@ -38,7 +33,8 @@ std::shared_ptr<session::message_connection> ws_client_engine::new_session(
 
 void ws_client_engine::tell_connected(const session_ptr& who) {
     reconnection_.connected(where().clock());
-    with_connection(who, [this](const ws_connection_ptr& it) { callbacks_->connected(it); });
+    session::websocket_session::with_connection(
+        who, [this](const ws_connection_ptr& it) { callbacks_->connected(it); });
 }
 
 void ws_client_engine::tell_failed(const session_ptr& who, std::error_code reason) {
@@ -46,12 +42,13 @@ void ws_client_engine::tell_failed(const session_ptr& who, std::error_code reaso
         callbacks_->failed(nullptr, reason);
         return;
     }
-    with_connection(who, [&](const ws_connection_ptr& it) { callbacks_->failed(it, reason); });
+    session::websocket_session::with_connection(
+        who, [&](const ws_connection_ptr& it) { callbacks_->failed(it, reason); });
 }
 
 void ws_client_engine::tell_disconnected(const session_ptr& who, std::error_code reason) {
     const ws_closing closing(session::websocket_session::of(*who), reason);
-    with_connection(who, [&](const ws_connection_ptr& it) {
+    session::websocket_session::with_connection(who, [&](const ws_connection_ptr& it) {
         callbacks_->disconnected(it, reason, closing.code, closing.reason);
     });
 }
@@ -76,7 +73,7 @@ std::shared_ptr<const ws_rejection> ws_client_engine::rejection() const {
 
 void ws_client_engine::on_message(const session_ptr& who, session::message_kind kind,
                                   std::span<const std::uint8_t> data) {
-    with_connection(who, [&](const ws_connection_ptr& from) {
+    session::websocket_session::with_connection(who, [&](const ws_connection_ptr& from) {
         ws_client_engine::on_ws_message(who, from, kind, data);
     });
 }
@@ -102,13 +99,14 @@ void ws_client_engine::on_ws_message(const session_ptr& who, const ws_connection
 void ws_client_engine::on_event(const session_ptr& who, std::uint32_t what,
                                 std::span<const std::uint8_t> data) {
     if (what == ping_event) {
-        with_connection(who,
-                        [&](const ws_connection_ptr& from) { callbacks_->pinged(from, data); });
+        session::websocket_session::with_connection(
+            who, [&](const ws_connection_ptr& from) { callbacks_->pinged(from, data); });
     }
 }
 
 void ws_client_engine::on_writable(const session_ptr& who) {
-    with_connection(who, [this](const ws_connection_ptr& it) { callbacks_->writable(it); });
+    session::websocket_session::with_connection(
+        who, [this](const ws_connection_ptr& it) { callbacks_->writable(it); });
 }
 
 }  // namespace network_system::core

@@ -24,11 +24,6 @@ void increment(std::atomic<std::uint64_t>& counter) noexcept {
     counter.fetch_add(1, std::memory_order_relaxed);
 }
 
-template <typename Use>
-void with_connection(const session::session_ptr& who, const Use& use) {
-    session::websocket_session::with_connection(who, use);
-}
-
 constexpr const char* unwanted = "The server does not take this connection.\n";
 constexpr const char* no_room = "The server is full or stopping.\n";
 constexpr const char* nothing_here = "Nothing is served here.\n";
@@ -211,12 +206,13 @@ void ws_server_engine::on_http_request(const session_ptr& who, const ws_request&
 
 void ws_server_engine::on_open(const session_ptr& who) {
     increment(counters_.handshakes);
-    with_connection(who, [this](const connection_ptr& it) { callbacks_->connected(it); });
+    session::websocket_session::with_connection(
+        who, [this](const connection_ptr& it) { callbacks_->connected(it); });
 }
 
 void ws_server_engine::on_message(const session_ptr& who, session::message_kind kind,
                                   std::span<const std::uint8_t> data) {
-    with_connection(who, [&](const connection_ptr& from) {
+    session::websocket_session::with_connection(who, [&](const connection_ptr& from) {
         ws_server_engine::on_ws_message(who, from, kind, data);
     });
 }
@@ -242,22 +238,25 @@ void ws_server_engine::on_ws_message(const session_ptr& who, const connection_pt
 void ws_server_engine::on_event(const session_ptr& who, std::uint32_t what,
                                 std::span<const std::uint8_t> data) {
     if (what == ping_event) {
-        with_connection(who, [&](const connection_ptr& from) { callbacks_->pinged(from, data); });
+        session::websocket_session::with_connection(
+            who, [&](const connection_ptr& from) { callbacks_->pinged(from, data); });
     }
 }
 
 void ws_server_engine::on_writable(const session_ptr& who) {
-    with_connection(who, [this](const connection_ptr& it) { callbacks_->writable(it); });
+    session::websocket_session::with_connection(
+        who, [this](const connection_ptr& it) { callbacks_->writable(it); });
 }
 
 void ws_server_engine::on_closed(const session_ptr& who, std::error_code reason, bool was_open) {
     if (reason && reason != errc::handshake_rejected) {
-        with_connection(who, [&](const connection_ptr& it) { callbacks_->failed(it, reason); });
+        session::websocket_session::with_connection(
+            who, [&](const connection_ptr& it) { callbacks_->failed(it, reason); });
     }
     // The error callback may have destroyed the server.
     if (was_open && callbacks_->disconnected && gate()->is_open()) {
         const ws_closing closing(session::websocket_session::of(*who), reason);
-        with_connection(who, [&](const connection_ptr& it) {
+        session::websocket_session::with_connection(who, [&](const connection_ptr& it) {
             callbacks_->disconnected(it, reason, closing.code, closing.reason);
         });
     }
