@@ -17,6 +17,7 @@
 #include <asio/cancellation_type.hpp>
 
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -334,6 +335,21 @@ auto async_start(core::messaging_ws_client& client, const core::ws_client_config
                                     return starting.start_client(
                                         *kept, std::forward<decltype(rest)>(rest)...);
                                 });
+}
+template <typename Token>
+auto async_start(core::messaging_ws_client& client, std::string host, std::uint16_t port,
+                 Token&& token) {
+    return detail::start_client_to(client, std::move(host), port, std::forward<Token>(token));
+}
+/// To a URL: "wss://host:port/path?query".
+template <std::convertible_to<std::string_view> Url, typename Token>
+auto async_start(core::messaging_ws_client& client, const Url& url, Token&& token) {
+    return detail::start_client(
+        client, std::forward<Token>(token),
+        [kept = std::string(std::string_view(url))](core::messaging_ws_client& starting,
+                                                    auto&&... rest) {
+            return starting.start_client(kept, std::forward<decltype(rest)>(rest)...);
+        });
 }
 #endif
 

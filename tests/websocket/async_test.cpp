@@ -218,5 +218,18 @@ TEST(AsyncWebSocket, AStartThatFailsSaysWhy) {
     EXPECT_TRUE(fails_with(async_receive(client, asio::use_future).get(), errc::connection_closed));
 }
 
+TEST(AsyncWebSocket, StartsByUrlAndByHost) {
+    ws_test_server server;
+    const auto port = server.start();
+    messaging_ws_client client("client");
+    const std::string url = "ws://127.0.0.1:" + std::to_string(port);
+    EXPECT_TRUE(is_ok(async_start(client, url, asio::use_future).get()));
+    EXPECT_TRUE(is_ok(async_stop(client, asio::use_future).get()));
+    EXPECT_TRUE(is_ok(async_start(client, "127.0.0.1", port, asio::use_future).get()));
+    EXPECT_TRUE(fails_with(async_start(client, url, asio::use_future).get(), errc::already_exists));
+    EXPECT_TRUE(fails_with(async_start(client, "http://127.0.0.1", asio::use_future).get(),
+                           errc::invalid_argument));
+}
+
 }  // namespace
 }  // namespace ws

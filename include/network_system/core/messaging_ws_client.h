@@ -24,6 +24,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -105,8 +106,9 @@ public:
     [[nodiscard]] VoidResult start_client(
         std::string_view host, std::uint16_t port, Handler&& handler,
         session::operation_id operation = session::operation_id::none) {
-        start_callback done(std::forward<Handler>(handler));
-        return start_at(host, port, done, operation);
+        return with_callback(std::forward<Handler>(handler), [&](start_callback& done) {
+            return start_at(host, port, done, operation);
+        });
     }
     /// The same to a URL (RFC 6455 section 3): "ws://host:port/path?query", or "wss://…" over TLS.
     /// Without a port it is 80 or 443, without a path "/". IPv6 addresses are in brackets, with a
@@ -125,8 +127,8 @@ public:
     [[nodiscard]] VoidResult start_client(
         const Url& url, Handler&& handler,
         session::operation_id operation = session::operation_id::none) {
-        start_callback done(std::forward<Handler>(handler));
-        return start_url(url, done, operation);
+        return with_callback(std::forward<Handler>(handler),
+                             [&](start_callback& done) { return start_url(url, done, operation); });
     }
 
     /// Sends what is queued, closes with 1000, and ends within `drain_timeout`; ends attempts to
@@ -253,6 +255,16 @@ protected:
 private:
     class impl;
 
+    /// A start_callback is left intact on error, as everywhere.
+    template <typename Handler, typename Start>
+    [[nodiscard]] static VoidResult with_callback(Handler&& handler, const Start& start) {
+        if constexpr (std::is_same_v<Handler, start_callback>) {
+            return start(handler);
+        } else {
+            start_callback done(std::forward<Handler>(handler));
+            return start(done);
+        }
+    }
     [[nodiscard]] VoidResult start_url(std::string_view url);
     [[nodiscard]] VoidResult start_url(std::string_view url, start_callback& handler,
                                        session::operation_id operation);
