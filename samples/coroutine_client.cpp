@@ -39,7 +39,7 @@ using core::messaging_server;
 namespace {
 
 // [readme:coroutine_client]
-/// Says something, asks something, and leaves. Each step gives a Result: a value or an error.
+/// Says something and asks something. Each step gives a Result: a value or an error.
 asio::awaitable<VoidResult> converse(messaging_client& client, std::uint16_t port) {
     auto started = co_await async_start(client, "127.0.0.1", port, asio::use_awaitable);
     if (!started) {
@@ -60,7 +60,7 @@ asio::awaitable<VoidResult> converse(messaging_client& client, std::uint16_t por
         co_return answer.error();
     }
     std::cout << "answered with " << answer.value().size() << " bytes\n";
-    co_return co_await async_stop(client, asio::use_awaitable);
+    co_return ok();
 }
 
 VoidResult run_client(std::uint16_t port) {
@@ -72,9 +72,12 @@ VoidResult run_client(std::uint16_t port) {
     messaging_client client("coroutines", options);
 
     VoidResult ended = ok();
-    asio::co_spawn(
-        context, [&]() -> asio::awaitable<void> { ended = co_await converse(client, port); },
-        asio::detached);
+    const auto talk = [&]() -> asio::awaitable<void> {
+        ended = co_await converse(client, port);
+        // After an error, too: context.run() returns when the connection has ended.
+        (void)co_await async_stop(client, asio::use_awaitable);
+    };
+    asio::co_spawn(context, talk, asio::detached);
     context.run();
     return ended;
 }

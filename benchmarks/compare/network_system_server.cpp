@@ -1,7 +1,8 @@
 // The comparison's subject: servers over the public API of this library, with nothing a user could
 // not write. Messages are echoed and requests answered with their own data; --coroutines does the
-// same in a coroutine per connection, --broadcast sends every message to everybody; with --tls-cert
-// and --tls-key over TLS; --websocket echoes over WebSocket.
+// same in a coroutine per connection, one message at a time, --coroutines-all with all that wait,
+// --any-coroutines in a plain asio::awaitable; --broadcast sends every message to everybody; with
+// --tls-cert and --tls-key over TLS; --websocket echoes over WebSocket.
 
 #include "common.h"
 
@@ -32,6 +33,8 @@ using bytes = std::span<const std::uint8_t>;
 struct settings {
     std::uint16_t port = 0;
     bool uses_coroutines = false;
+    bool uses_any_executor = false;
+    bool receives_all = false;
     bool is_broadcast = false;
     bool is_websocket = false;
     std::string certificate;
@@ -42,7 +45,10 @@ struct settings {
 settings read_settings(compare::arguments& arguments) {
     settings chosen;
     chosen.port = arguments.number<std::uint16_t>("--port", 0);
-    chosen.uses_coroutines = arguments.flag("--coroutines");
+    chosen.uses_any_executor = arguments.flag("--any-coroutines");
+    chosen.receives_all = arguments.flag("--coroutines-all");
+    chosen.uses_coroutines =
+        arguments.flag("--coroutines") || chosen.uses_any_executor || chosen.receives_all;
     chosen.is_broadcast = arguments.flag("--broadcast");
     chosen.is_websocket = arguments.flag("--websocket");
     chosen.certificate = arguments.text("--tls-cert", "");
@@ -69,21 +75,52 @@ void throw_if_failed(const network_system::VoidResult& result) {
     }
 }
 
-asio::awaitable<void> echo(session_ptr session) {
+/// `Awaitable` says what executor it has, `await` what to await with.
+template <typename Awaitable, typename Await>
+Awaitable echo(session_ptr session, Await await) {
     for (;;) {
-        auto message = co_await network_system::async_receive(session, asio::use_awaitable);
+        auto message = co_await network_system::async_receive(session, await);
         if (message.is_err() || session->send_packet(std::move(message).value()).is_err()) {
             co_return;
         }
     }
 }
 
+network_system::session_awaitable<void> echo_all(session_ptr session) {
+    network_system::received_messages messages;
+    for (;;) {
+        auto received = co_await network_system::async_receive_all(
+            session, std::move(messages), network_system::use_session_awaitable);
+        if (received.is_err()) {
+            co_return;
+        }
+        messages = std::move(received).value();
+        for (const network_system::message_view& message : messages) {
+            if (session->send_packet(message.data).is_err()) {
+                co_return;
+            }
+        }
+    }
+}
+
+void spawn_echo(const session_ptr& session, const settings& chosen) {
+    if (chosen.receives_all) {
+        network_system::co_spawn(session, echo_all(session), asio::detached);
+    } else if (chosen.uses_any_executor) {
+        network_system::co_spawn(session, echo<asio::awaitable<void>>(session, asio::use_awaitable),
+                                 asio::detached);
+    } else {
+        network_system::co_spawn(session,
+                                 echo<network_system::session_awaitable<void>>(
+                                     session, network_system::use_session_awaitable),
+                                 asio::detached);
+    }
+}
+
 void set_callbacks(messaging_server& server, const settings& chosen) {
     if (chosen.uses_coroutines) {
-        throw_if_failed(server.set_connection_callback([](const session_ptr& session) {
-            asio::co_spawn(network_system::session_executor(session), echo(session),
-                           asio::detached);
-        }));
+        throw_if_failed(server.set_connection_callback(
+            [&chosen](const session_ptr& session) { spawn_echo(session, chosen); }));
         return;
     }
     if (chosen.is_broadcast) {

@@ -6,6 +6,8 @@
 #include <network_system/core/messaging_udp_client.h>
 #include <network_system/core/messaging_udp_server.h>
 #include <network_system/internal/async_operation.h>
+#include <network_system/internal/async_peer.h>
+#include <network_system/internal/session_coroutine.h>
 #include <network_system/internal/session_executor.h>
 #include <network_system/session/messaging_session.h>
 #include <network_system/session/operation.h>
@@ -14,14 +16,11 @@
 #include <network_system/core/messaging_ws_server.h>
 #endif
 
-#include <asio/cancellation_type.hpp>
-
 #include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,71 +28,48 @@
 #include <vector>
 
 /// The operations of clients and sessions with Asio completion tokens: `asio::use_awaitable`,
-/// `asio::use_future`, callbacks (move-only ones too). The signature is `void(Result<T>)`
-/// everywhere; nothing throws.
+/// `asio::use_future`, callbacks (move-only ones too).
 ///
-/// A handler runs on its associated executor: at once when that is the session's I/O thread
-/// (`session_executor`, or the user's io_context that the server or client runs on), else posted
-/// there. A handler without an executor of its own runs on the I/O thread, like a callback. Memory
-/// comes from its associated allocator. An operation that fails at once completes as if by post.
+/// **Completion.** The signature is `void(Result<T>)` everywhere, with `std::monostate` for T where
+/// there is nothing to give: an error is a result, never an exception, and `co_await` gives the
+/// Result. A handler runs once, on its associated executor: at once when that is the session's I/O
+/// thread (`session_executor`, or the user's io_context that the server or client runs on), else
+/// posted there. A handler without an executor of its own runs on the I/O thread, like a callback.
+/// Memory comes from its associated allocator. An operation that fails at once completes as if by
+/// post. With use_future or a plain callback, handlers of objects that are gone (an io_context that
+/// was destroyed) are destroyed without being called.
 ///
-/// The cancellation slot of a handler gives up a start, receive, request or ping, which then
-/// completes with `cancelled`; any type of cancellation does. A send cannot be taken back and a
-/// stop not be undone: they ignore it. With use_future or a plain callback, handlers of objects
-/// that are gone (an io_context that was destroyed) are destroyed without being called.
+/// **Receiving** needs `receive_mode::pull` in the configuration of the server or client, because
+/// messages have to be kept from the first one on for somebody who asks later. Without it every
+/// receive completes with `not_supported`, and messages go to the receive callback. With it that
+/// callback is never called; who does not receive lets the peer wait, since reading stops at
+/// `receive_queue_limit`.
+///
+/// **Cancellation.** The cancellation slot of a handler gives up a start, receive, request or ping,
+/// which then completes with `cancelled`; any type of cancellation does. A send cannot be taken
+/// back and a stop not be undone: they ignore it. A coroutine that is cancelled by Asio's own means
+/// (`awaitable_operators`) throws at its next `co_await` unless `throw_if_cancelled(false)`.
+///
+/// **Coroutines** run on the thread of their session when they are spawned by `co_spawn(session,
+/// ...)`; as a `session_awaitable` they cost least:
+///
+///     session_awaitable<void> echo(std::shared_ptr<session::messaging_session> session) {
+///         received_messages messages;
+///         for (;;) {
+///             auto received = co_await async_receive_all(session, std::move(messages),
+///                                                        use_session_awaitable);
+///             if (received.is_err()) {
+///                 co_return;  // the connection has ended
+///             }
+///             messages = std::move(received).value();
+///             for (const message_view& message : messages) {
+///                 (void)session->send_packet(message.data);
+///             }
+///         }
+///     }
+///     server.set_connection_callback(
+///         [](const auto& session) { co_spawn(session, echo(session), asio::detached); });
 namespace network_system {
-
-namespace detail {
-
-using session_ptr = std::shared_ptr<session::messaging_session>;
-
-/// Lets the slot, if there is one, cancel what gets the id that this returns. Before the operation
-/// begins: its handler may run, and the slot be used for the next, before the beginning returns.
-template <typename Slot>
-session::operation_id cancel_through(Slot slot) {
-    if (!slot.is_connected()) {
-        return session::operation_id::none;
-    }
-    const auto id = session::next_operation_id();
-    slot.assign([id](asio::cancellation_type) { session::cancel_operation(id); });
-    return id;
-}
-
-/// Begins with a client's session, if there is one.
-template <typename SessionPtr, typename Begin>
-std::optional<error_info> with_session(const Result<SessionPtr>& current, const Begin& begin) {
-    return unless_begun(current ? begin(current.value()) : VoidResult(current.error()));
-}
-
-// What clients call differently.
-
-inline auto session_of(const core::messaging_client& client) {
-    return client.get_session();
-}
-inline VoidResult send_bytes(core::messaging_client& client, std::vector<std::uint8_t>&& data,
-                             session::send_callback&& done) {
-    return client.send_packet(std::move(data), std::move(done));
-}
-#if NETWORK_SYSTEM_WITH_WEBSOCKET
-inline auto session_of(const core::messaging_ws_client& client) {
-    return client.get_connection();
-}
-inline VoidResult send_bytes(core::messaging_ws_client& client, std::vector<std::uint8_t>&& data,
-                             session::send_callback&& done) {
-    return client.send_binary(std::move(data), std::move(done));
-}
-#endif
-
-/// A client that has one connection.
-template <typename Client>
-concept stream_client = requires(const Client& client) { session_of(client); };
-
-/// A stop of what is stopped already is no error.
-inline std::optional<VoidResult> unless_stopping(const VoidResult& begun) {
-    return begun ? std::nullopt : std::optional(ok());
-}
-
-}  // namespace detail
 
 /// Sends one message; completes when it was handed to the operating system. To keep many messages
 /// on their way without waiting for each, use `send_packet`.
@@ -191,6 +167,37 @@ auto async_receive(core::messaging_ws_client& client, Token&& token) {
         });
 }
 #endif
+
+/// Every message that waits, or else those of the next read: one suspension for all of them. Give
+/// the container of the last ones as `reuse`, and a short message costs no allocation. Needs
+/// `receive_mode::pull`. See messaging_session::receive_all.
+template <typename Token>
+auto async_receive_all(std::shared_ptr<session::messaging_session> session, received_messages reuse,
+                       Token&& token) {
+    return detail::initiate<received_messages, session::receive_all_handler>(
+        std::forward<Token>(token), [session = std::move(session),
+                                     reuse = std::move(reuse)](auto& callback, auto slot) mutable {
+            return detail::unless_begun(session->receive_all(std::move(callback), std::move(reuse),
+                                                             detail::cancel_through(slot)));
+        });
+}
+template <detail::stream_client Client, typename Token>
+auto async_receive_all(Client& client, received_messages reuse, Token&& token) {
+    return detail::initiate<received_messages, session::receive_all_handler>(
+        std::forward<Token>(token),
+        [&client, reuse = std::move(reuse)](auto& callback, auto slot) mutable {
+            return detail::with_session(
+                detail::session_of(client), [&](const detail::session_ptr& current) {
+                    return current->receive_all(std::move(callback), std::move(reuse),
+                                                detail::cancel_through(slot));
+                });
+        });
+}
+template <typename Peer, typename Token>
+auto async_receive_all(Peer&& peer, Token&& token) {
+    return async_receive_all(std::forward<Peer>(peer), received_messages(),
+                             std::forward<Token>(token));
+}
 
 /// Sends one datagram to anybody; completes when it was handed to the operating system.
 template <typename Token>

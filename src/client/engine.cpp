@@ -327,7 +327,7 @@ VoidResult validate(const client_options& options, bool is_secure, std::string_v
     static constexpr std::array connect_ranges{
         detail::range<&connect_options::connect_timeout>("connect_timeout", 1)};
     detail::option_checks all(source);
-    check_bind(all, options, source);
+    check_bind(all, options);
     check_stream(all, options, is_secure);
     all.ranges(static_cast<const connect_options&>(options), connect_ranges);
     check_session(all, options.session, "session.");

@@ -97,7 +97,7 @@ private:
         static constexpr std::array client_ranges{
             detail::range<&udp_client_options::resolve_timeout>("resolve_timeout", 1)};
         detail::option_checks all(id());
-        check_bind(all, options_, id());
+        check_bind(all, options_);
         check_lifecycle(all, options_);
         all.ranges(options_, client_ranges);
         check_datagrams(all, options_.datagrams);

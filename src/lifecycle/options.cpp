@@ -100,8 +100,8 @@ void check_io_threads(detail::option_checks& all, std::size_t io_threads,
     }
 }
 
-void check_bind(detail::option_checks& all, const bind_options& options, std::string_view source) {
-    const auto local = parse_bind_address(options.bind_address, options.bind_port, source);
+void check_bind(detail::option_checks& all, const bind_options& options) {
+    const auto local = parse_bind_address(options.bind_address, options.bind_port, {});
     all.must(local);
     all.must(!local || local.value().kind() != endpoint::family::unix_domain,
              "a client's bind_address is a numeric address");

@@ -27,7 +27,7 @@ void check_stream(detail::option_checks& all, const stream_options& options, boo
 /// Of servers with threads of their own.
 void check_io_threads(detail::option_checks& all, std::size_t io_threads,
                       const run_options& options);
-void check_bind(detail::option_checks& all, const bind_options& options, std::string_view source);
+void check_bind(detail::option_checks& all, const bind_options& options);
 
 [[nodiscard]] runtime::readiness_method to_runtime(readiness method) noexcept;
 [[nodiscard]] runtime::sockets::tcp_settings to_runtime(const socket_options& options) noexcept;

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "runtime/time_source.h"
-#include "session/pull_queue.h"
+#include "session/message_queue.h"
 #include "session/rate_limit.h"
 
 #include <network_system/session/message.h>
@@ -15,31 +15,9 @@
 #include <optional>
 #include <span>
 #include <utility>
-#include <variant>
+#include <vector>
 
 namespace network_system::session {
-
-/// Who waits for a message: for all of it, or for its bytes alone.
-class message_asker {
-public:
-    message_asker() noexcept = default;
-    message_asker(receive_handler&& done) noexcept : done_(std::move(done)) {}
-    message_asker(message_handler&& done) noexcept : done_(std::move(done)) {}
-
-    void operator()(Result<received_message> message) const {
-        if (const auto* const takes_all = std::get_if<message_handler>(&done_)) {
-            (*takes_all)(std::move(message));
-        } else {
-            std::get<receive_handler>(done_)(std::move(message).map(
-                [](received_message&& whole) { return std::move(whole.data); }));
-        }
-    }
-
-private:
-    std::variant<receive_handler, message_handler> done_;
-};
-
-using message_pull_queue = basic_pull_queue<received_message, message_asker>;
 
 /// What a session has received: how many messages and how fast, and in pull mode those that nobody
 /// has asked for, or the handlers that nothing has come for.
@@ -66,14 +44,27 @@ public:
     /// Pull mode: gives the message to the first handler that waits, or keeps it. Whether the inbox
     /// is full, so that no more should be read.
     [[nodiscard]] bool put(message_kind kind, std::span<const std::uint8_t> payload) {
-        received_message message{kind, {payload.begin(), payload.end()}};
-        if (const auto first = pull().take_asker()) {
-            count_received();
-            first->done(std::move(message));
+        if (pull().collect(kind, payload)) {
             return false;
         }
-        pull().store(std::move(message));
+        // First, because an asker that is taken has to be told.
+        std::vector<std::uint8_t> data(payload.begin(), payload.end());
+        if (auto first = pull().take_asker()) {
+            count_received();
+            first->done.give(kind, std::move(data));
+            return false;
+        }
+        pull().store({kind, std::move(data)});
         return pull().is_full();
+    }
+    /// Who waits for all messages gets what was collected for it in the read that is over. It
+    /// counts as received from now on.
+    [[nodiscard]] std::optional<message_asker> take_collected() noexcept {
+        auto collected = is_pulled() ? pull().take_collected() : std::nullopt;
+        if (collected) {
+            count_received(collected->collected()->size());
+        }
+        return collected;
     }
     /// Pull mode: the oldest message, if there is one. It counts as received from now on.
     [[nodiscard]] std::optional<received_message> take() {
@@ -82,6 +73,12 @@ public:
             count_received();
         }
         return oldest;
+    }
+    /// Pull mode: all messages, which count as received from now on. Throws std::bad_alloc, and
+    /// takes none.
+    void take_all(received_messages& into) {
+        pull().take_all(into);
+        count_received(into.size());
     }
     /// Pull mode: whether reading may go on after it was full.
     [[nodiscard]] bool has_room() const noexcept { return pull().has_room(); }
@@ -115,8 +112,9 @@ public:
         return rare_ && rare_->rate ? rare_->rate->times_exceeded() : 0;
     }
 
-    void count_received() noexcept {
-        received_.store(received_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+    void count_received(std::size_t more = 1) noexcept {
+        received_.store(received_.load(std::memory_order_relaxed) + more,
+                        std::memory_order_relaxed);
     }
     /// Messages that count as received, and whose callbacks will never run.
     void count_unread(std::uint64_t more) noexcept {

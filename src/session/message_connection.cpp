@@ -81,16 +81,49 @@ void message_connection::ask(message_asker handler, pending_operation operation)
     const bool has_answer = inbox_.waiting() > 0 || is_gone() || has_peer_ended();
     if (has_answer ? !operation.complete() : operation.is_cancelled()) {
         guarded([&] { handler(failure_of(errc::cancelled, "receive from")); });
-    } else if (auto waiting = inbox_.take()) {
-        if (inbox_.has_room()) {
-            set_hold(hold::pull_queue, false);
-        }
-        guarded([&] { handler(std::move(*waiting)); });
+    } else if (inbox_.waiting() > 0) {
+        give_waiting(handler);
     } else if (has_answer) {
         guarded([&] { handler(closed_error().error()); });
     } else {
         (void)keep_handler(handler, "receive from", [&] { inbox_.wait(handler, operation); });
     }
+}
+
+void message_connection::give_waiting(message_asker& asker) {
+    const auto go_on_reading = [this] {
+        if (inbox_.has_room()) {
+            set_hold(hold::pull_queue, false);
+        }
+    };
+    if (received_messages* const all = asker.collected()) {
+        if (keep_handler(asker, "receive from", [&] { inbox_.take_all(*all); })) {
+            go_on_reading();
+            guarded([&] { asker.give_collected(); });
+        }
+        return;
+    }
+    auto oldest = inbox_.take();
+    go_on_reading();
+    guarded([&] { asker.give(oldest->type, std::move(oldest->data)); });
+}
+
+void message_connection::give_collected() {
+    if (auto asker = inbox_.take_collected()) {
+        guarded([&] { asker->give_collected(); });
+    }
+}
+
+VoidResult message_connection::pull_all(receive_all_handler& handler, received_messages& reuse,
+                                        operation_id operation) {
+    collecting_asker all{std::move(handler), std::move(reuse)};
+    all.messages.clear();
+    auto begun = pull(all, operation);
+    if (!begun) {
+        handler = std::move(all.done);
+        reuse = std::move(all.messages);
+    }
+    return begun;
 }
 
 void message_connection::record_peer_end() {
@@ -99,6 +132,7 @@ void message_connection::record_peer_end() {
 }
 
 void message_connection::end_pulling(errc code) {
+    give_collected();
     while (auto asker = inbox_.take_any_asker()) {
         const errc told = asker->operation.complete_with(code);
         guarded([&] { asker->done(failure_of(told, "receive from")); });

@@ -47,6 +47,8 @@ public:
 
     template <typename Handler>
     VoidResult pull(Handler& handler, operation_id operation);
+    VoidResult pull_all(receive_all_handler& handler, received_messages& reuse,
+                        operation_id operation);
     [[nodiscard]] bool has_peer_ended() const noexcept {
         return has_peer_ended_.load(std::memory_order_relaxed);
     }
@@ -187,6 +189,9 @@ protected:
     [[nodiscard]] std::string describe_traffic() const override;
     void on_bytes(std::size_t placed, std::span<std::uint8_t> rest) override {
         connection::on_bytes(placed, rest);
+        if (inbox_.is_pulled()) {
+            give_collected();
+        }
         publish_queued();
     }
     void on_write_failed(errc code) override;
@@ -204,6 +209,10 @@ private:
     /// Whether nothing has come, so that the handler has to wait in any case.
     [[nodiscard]] bool must_wait_for_message() const noexcept;
     void ask(message_asker handler, pending_operation operation);
+    /// To one who has come after the messages.
+    void give_waiting(message_asker& asker);
+    /// To one who waits for all messages: those of this read, if there were any.
+    void give_collected();
     void end_pulling(errc code);
     void hold_for_rate();
     /// The callback of a message that is lost; empty when there is none left.

@@ -58,6 +58,11 @@ VoidResult messaging_session::not_supported(std::string_view what) const {
 VoidResult messaging_session::receive_packet(receive_handler&&, operation_id) {
     return not_supported("receiving on demand");
 }
+
+VoidResult messaging_session::receive_all(receive_all_handler&&, received_messages&&,
+                                          operation_id) {
+    return not_supported("receiving on demand");
+}
 bool messaging_session::cancel(operation_id) {
     return false;
 }

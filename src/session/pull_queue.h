@@ -12,6 +12,7 @@
 #include <deque>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace network_system::session {
 
@@ -24,6 +25,10 @@ class basic_pull_queue {
 public:
     using handler = Handler;
     struct asker {
+        template <typename Asking>
+        asker(pending_operation& of, Asking& asking)
+            : operation(std::move(of)), done(std::move(asking)) {}
+
         pending_operation operation;
         handler done;
     };
@@ -33,16 +38,15 @@ public:
     basic_pull_queue& operator=(const basic_pull_queue&) = delete;
     ~basic_pull_queue() { detail::note_freed(bytes_); }
 
-    /// The first asker, if there is one, that has not been cancelled: give it the message instead
+    /// The first asker that has not been cancelled, if there is one: give it the message instead
     /// of storing it.
     [[nodiscard]] std::optional<asker> take_asker() {
-        return take(std::find_if(askers_.begin(), askers_.end(),
-                                 [](asker& each) { return each.operation.complete(); }));
+        return take_asker_if([](const handler&) { return true; });
     }
     /// The first in any case: nothing more will come.
-    [[nodiscard]] std::optional<asker> take_any_asker() { return take(askers_.begin()); }
+    [[nodiscard]] std::optional<asker> take_any_asker() { return take(first()); }
     [[nodiscard]] std::optional<asker> take_asker(operation_id operation) {
-        return take(std::find_if(askers_.begin(), askers_.end(), [&](const asker& each) {
+        return take(std::find_if(first(), askers_.end(), [&](const asker& each) {
             return each.operation.id() == operation;
         }));
     }
@@ -66,11 +70,34 @@ public:
         size_.store(messages_.size(), std::memory_order_relaxed);
         return oldest;
     }
+    /// Moves every message into `to`, or throws std::bad_alloc and moves none.
+    template <typename Messages>
+    void take_all(Messages& to) {
+        std::size_t short_bytes = 0;
+        std::size_t long_messages = 0;
+        for (const Message& each : messages_) {
+            if (each.data.size() > Messages::longest_short_message) {
+                ++long_messages;
+            } else {
+                short_bytes += each.data.size();
+            }
+        }
+        to.reserve(messages_.size(), short_bytes, long_messages);
+        for (Message& each : messages_) {
+            to.add(each.type, std::move(each.data));
+        }
+        messages_.clear();
+        detail::note_freed(std::exchange(bytes_, 0));
+        size_.store(0, std::memory_order_relaxed);
+    }
+
     /// Takes what becomes a handler, or throws std::bad_alloc with nothing done.
     template <typename Asking>
     void note(Asking& done, pending_operation& operation) {
-        askers_.emplace_back();
-        askers_.back() = {std::move(operation), handler(std::move(done))};
+        if (askers_.size() == askers_.capacity()) {
+            make_place();
+        }
+        askers_.emplace_back(operation, done);
     }
 
     /// Whether reading has to stop, and whether it may go on: half the limit lies between.
@@ -80,14 +107,48 @@ public:
         return size_.load(std::memory_order_relaxed);
     }
 
+protected:
+    /// The first asker that has not been cancelled, if it is `wanted(handler)`, which is asked
+    /// before it is known whether a cancellation is too late.
+    template <typename Wanted>
+    [[nodiscard]] std::optional<asker> take_asker_if(const Wanted& wanted) {
+        for (auto each = first(); each != askers_.end(); ++each) {
+            if (wanted(each->done)) {
+                if (each->operation.complete()) {
+                    return take(each);
+                }
+            } else if (!each->operation.is_cancelled()) {
+                break;
+            }
+        }
+        return std::nullopt;
+    }
+
 private:
-    [[nodiscard]] std::optional<asker> take(typename std::deque<asker>::iterator which) {
+    using place = typename std::vector<asker>::iterator;
+
+    [[nodiscard]] place first() noexcept { return askers_.begin() + first_; }
+    [[nodiscard]] std::optional<asker> take(place which) {
         if (which == askers_.end()) {
             return std::nullopt;
         }
         std::optional<asker> taken(std::move(*which));
-        askers_.erase(which);
+        if (which != first()) {
+            askers_.erase(which);
+        } else if (++first_; first() == askers_.end()) {
+            askers_.clear();
+            first_ = 0;
+        }
         return taken;
+    }
+    /// Throws std::bad_alloc with nothing done.
+    void make_place() {
+        if (2 * static_cast<std::size_t>(first_) > askers_.size()) {
+            askers_.erase(askers_.begin(), first());
+            first_ = 0;
+        } else {
+            askers_.reserve(2 * askers_.size() + 1);
+        }
     }
     /// Empty messages cost memory too.
     static std::size_t cost_of(const Message& message) noexcept {
@@ -97,7 +158,9 @@ private:
     const std::size_t limit_;
     std::size_t bytes_ = 0;
     std::deque<Message> messages_;
-    std::deque<asker> askers_;
+    // From `first_` on; those before were told. One who asks again and again costs no allocation.
+    std::vector<asker> askers_;
+    std::ptrdiff_t first_ = 0;
     std::atomic<std::size_t> size_{0};
 };
 

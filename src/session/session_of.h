@@ -29,6 +29,10 @@ public:
                               operation_id operation = operation_id::none) final {
         return message_connection::pull(handler, operation);
     }
+    VoidResult receive_all(receive_all_handler&& handler, received_messages&& reuse = {},
+                           operation_id operation = operation_id::none) final {
+        return message_connection::pull_all(handler, reuse, operation);
+    }
     bool cancel(operation_id operation) final { return message_connection::cancel(operation); }
     VoidResult post(unique_function<void()> task) final {
         return message_connection::post(std::move(task));

@@ -36,10 +36,11 @@ constexpr std::size_t count_members() {
 }
 
 template <typename T>
-class described : public testing::Test {};
+class described : public ::testing::Test {};
 
-using all_metrics = testing::Types<session::session_metrics, tls_metrics, core::server_metrics,
-                                   core::client_metrics, core::ws_server_metrics, datagram_metrics>;
+using all_metrics =
+    ::testing::Types<session::session_metrics, tls_metrics, core::server_metrics,
+                     core::client_metrics, core::ws_server_metrics, datagram_metrics>;
 TYPED_TEST_SUITE(described, all_metrics);
 
 TYPED_TEST(described, no_member_is_missing) {

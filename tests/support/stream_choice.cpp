@@ -112,11 +112,11 @@ std::optional<core::tls_config> tls_of_client() {
 }
 
 std::shared_ptr<core::stream_security> security_of_server() {
-    return core::make_server_security(tls_of_server(), "test").value();
+    return core::make_server_security(tls_of_server(), nullptr, "test").value();
 }
 
 std::shared_ptr<core::stream_security> security_of_client() {
-    return core::make_client_security(tls_of_client(), "test").value();
+    return core::make_client_security(tls_of_client(), nullptr, "test").value();
 }
 
 }  // namespace network_system::testing

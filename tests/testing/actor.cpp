@@ -111,15 +111,31 @@ void actor::receive(const session_ptr& from, connection_end& end) {
         return;
     }
     const auto question = end.questions.emplace_back(std::make_shared<answer_count>());
-    const auto result = from->receive_packet(
-        guarded([this, from, &end, question](Result<std::vector<std::uint8_t>> message) {
-            count_answer(*question, message);
-            if (message) {
-                end.received.push_back(digest::of(message.value()));
-                receive(from, end);
-            }
-        }),
-        maybe_cancel(from, question));
+    const auto take = [this, from, &end, question](auto received, const auto& add) {
+        count_answer(*question, received);
+        if (received) {
+            add(received.value());
+            receive(from, end);
+        }
+    };
+    const auto add = [&end](std::span<const std::uint8_t> message) {
+        end.received.push_back(digest::of(message));
+    };
+    const auto operation = maybe_cancel(from, question);
+    const auto result =
+        in_.one_in(2)
+            ? from->receive_all(guarded([take, add](Result<received_messages> all) {
+                                    take(std::move(all), [&add](const received_messages& messages) {
+                                        for (const message_view& each : messages) {
+                                            add(each.data);
+                                        }
+                                    });
+                                }),
+                                {}, operation)
+            : from->receive_packet(guarded([take, add](Result<std::vector<std::uint8_t>> one) {
+                                       take(std::move(one), add);
+                                   }),
+                                   operation);
     question->was_accepted = result.is_ok();
 }
 

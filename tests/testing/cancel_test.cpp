@@ -21,7 +21,7 @@ namespace {
 
 using std::chrono::microseconds;
 
-simulation_options slow_network() {
+simulation_options slow_lookups() {
     simulation_options options;
     options.resolve_time = {milliseconds{3}, milliseconds{5}};
     return options;
@@ -90,7 +90,7 @@ protected:
 TEST_P(CancelledStart, OfTcpIsCancelledOrDone) {
     sweep([](nanoseconds delay) {
         course seen;
-        simulation sim(7, slow_network());
+        simulation sim(7, slow_lookups());
         const auto pool = GetParam() ? sim.thread_pool(1) : nullptr;
         messaging_server server("server", sim.on_host("server"));
         // The message may come together with what makes the client connected.
@@ -127,7 +127,7 @@ TEST_P(CancelledStart, OfTcpIsCancelledOrDone) {
 TEST_P(CancelledStart, OfWebSocketIsCancelledOrDone) {
     sweep([](nanoseconds delay) {
         course seen;
-        simulation sim(7, slow_network());
+        simulation sim(7, slow_lookups());
         const auto pool = GetParam() ? sim.thread_pool(1) : nullptr;
         core::messaging_ws_server server("server");
         (void)server.set_connection_callback(

@@ -12,12 +12,14 @@
 
 namespace {
 
-using namespace network_system;
 using namespace std::chrono_literals;
-using core::secure_messaging_client;
-using core::secure_messaging_server;
-using core::tls_config;
-using core::tls_identity;
+using network_system::errc;
+using network_system::Result;
+using network_system::core::client_certificates;
+using network_system::core::secure_messaging_client;
+using network_system::core::secure_messaging_server;
+using network_system::core::tls_config;
+using network_system::core::tls_identity;
 using network_system::testing::certificate_authority;
 using network_system::testing::certificate_options;
 
@@ -69,7 +71,7 @@ TEST(certificates, say_who_a_client_is) {
     const auto authority = make_authority();
     tls_config of_server = identified_by(authority.issue_server());
     of_server.ca_file = authority.ca_file();
-    of_server.client_certificate_mode = core::client_certificates::required;
+    of_server.client_certificate_mode = client_certificates::required;
     secure_messaging_server server("server", of_server);
     ASSERT_TRUE(server.start_server(0));
 

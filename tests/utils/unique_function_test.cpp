@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -152,6 +153,27 @@ TEST(unique_function, discards_an_answer_for_void) {
     const unique_function<void()> function{[&] { return ++calls; }};
     function();
     EXPECT_EQ(calls, 1);
+}
+
+template <std::size_t Size>
+struct sized_callable {
+    void operator()() const {}
+    std::array<char, Size> state{};
+};
+
+TEST(unique_function, shows_its_callable_to_whoever_knows_the_type) {
+    using small = sized_callable<1>;
+    using large = sized_callable<1000>;
+    unique_function<void()> function{small{{'s'}}};
+    ASSERT_NE(function.target<small>(), nullptr);
+    EXPECT_EQ(function.target<small>()->state[0], 's');
+    EXPECT_EQ(function.target<large>(), nullptr);
+    function = large{{'l'}};
+    ASSERT_NE(function.target<large>(), nullptr);
+    EXPECT_EQ(function.target<large>()->state[0], 'l');
+    EXPECT_EQ(function.target<small>(), nullptr);
+    function = nullptr;
+    EXPECT_EQ(function.target<small>(), nullptr);
 }
 
 }  // namespace

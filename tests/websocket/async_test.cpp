@@ -23,6 +23,7 @@ namespace {
 
 using network_system::async_ping;
 using network_system::async_receive;
+using network_system::async_receive_all;
 using network_system::async_send;
 using network_system::async_start;
 using network_system::async_stop;
@@ -143,6 +144,35 @@ TEST(AsyncWebSocket, ClientsConverse) {
     EXPECT_TRUE(is_ok(async_ping(client, asio::use_future).get()));
     EXPECT_TRUE(is_ok(async_stop(client, asio::use_future).get()));
     EXPECT_EQ(server.received.count(), 2U);
+}
+
+TEST(AsyncWebSocket, AllThatWaitsIsReceivedAtOnceAndKnowsTexts) {
+    ws_test_server server;
+    messaging_ws_client client("client");
+    ws_client_config config;
+    config.host = "127.0.0.1";
+    config.port = server.start();
+    config.receiving = network_system::receive_mode::pull;
+    ASSERT_TRUE(is_ok(client.start_client(config)));
+    ASSERT_TRUE(is_ok(client.send_text("as text")));
+    ASSERT_TRUE(is_ok(client.send_binary(pattern(10'000))));
+    std::size_t received = 0;
+    network_system::received_messages messages;
+    while (received < 2) {
+        auto all = async_receive_all(client, std::move(messages), asio::use_future).get();
+        ASSERT_TRUE(is_ok(all));
+        messages = std::move(all).value();
+        for (const network_system::message_view& message : messages) {
+            EXPECT_EQ(message.is_text(), received == 0);
+            if (message.is_text()) {
+                EXPECT_EQ(message.text(), "as text");
+            } else {
+                EXPECT_EQ(copy_of(message.data), pattern(10'000));
+            }
+            ++received;
+        }
+    }
+    EXPECT_TRUE(is_ok(client.stop_client()));
 }
 
 TEST(AsyncWebSocket, ServersAndConnectionsHaveTheOperationsToo) {

@@ -12,6 +12,7 @@
 #include <asio/execution/outstanding_work.hpp>
 #include <asio/post.hpp>
 #include <asio/prefer.hpp>
+#include <asio/system_executor.hpp>
 
 #include <cstdint>
 #include <memory>
@@ -49,97 +50,89 @@ private:
     Result<T> result_;
 };
 
-/// Whether a dispatch to the executor would run the work at once, where that can be told without
-/// the several steps a dispatch through a type-erased executor takes.
+/// The session on whose I/O thread the executor runs its work; null if it is another's. The type is
+/// looked at, since a dispatch through a type-erased executor takes several steps.
 template <typename Executor>
-[[nodiscard]] bool runs_in_this_thread(const Executor& where) noexcept {
+[[nodiscard]] const session::messaging_session* session_behind(const Executor& where) noexcept {
+    if constexpr (std::is_same_v<Executor, session_executor>) {
+        return &where.target();
+    }
 #ifndef ASIO_NO_TYPEID
     if constexpr (std::is_same_v<Executor, asio::any_io_executor>) {
         // Asio 1.22 does not compare the type in target().
-        return where.target_type() == typeid(session_executor) &&
-               where.template target<session_executor>()->runs_in_this_thread();
-    }
-#endif
-    return false;
-}
-
-/// A pending operation's completion handler, in memory of the handler's allocator. Keeps the
-/// handler's executor from running out of work meanwhile.
-template <typename Handler, typename T>
-class async_operation {
-    using executor = asio::associated_executor_t<Handler>;
-    using tracked_executor = std::decay_t<decltype(asio::prefer(
-        std::declval<const executor&>(), asio::execution::outstanding_work.tracked))>;
-    using allocator = typename std::allocator_traits<
-        asio::associated_allocator_t<Handler>>::template rebind_alloc<async_operation>;
-    using traits = std::allocator_traits<allocator>;
-
-public:
-    [[nodiscard]] static async_operation* make(Handler&& handler) {
-        allocator memory(asio::get_associated_allocator(handler));
-        auto* const place = traits::allocate(memory, 1);
-        return ::new (static_cast<void*>(place)) async_operation(std::move(handler));
-    }
-    static void destroy(async_operation* operation) noexcept {
-        allocator memory(asio::get_associated_allocator(operation->handler_));
-        operation->~async_operation();
-        traits::deallocate(memory, operation, 1);
-    }
-
-    /// The operation ends as it begins: the handler must not run inside the initiation.
-    void is_over_at_once() noexcept { has_begun_ = false; }
-
-    static void complete(async_operation* operation, Result<T>&& result) {
-        const tracked_executor where = std::move(operation->executor_);
-        const bool has_begun = operation->has_begun_;
-        bound_completion<Handler, T> bound(std::move(operation->handler_), std::move(result));
-        // Freed first: the handler may begin the next operation, in the same memory.
-        destroy(operation);
-        if (!has_begun) {
-            asio::post(where, std::move(bound));
-        } else if (runs_in_this_thread(where)) {
-            bound();
-        } else {
-            asio::dispatch(where, std::move(bound));
+        if (where.target_type() == typeid(session_executor)) {
+            return &where.template target<session_executor>()->target();
         }
     }
+#endif
+    return nullptr;
+}
 
-    [[nodiscard]] Handler& handler() noexcept { return handler_; }
+/// Keeps a handler's executor from running out of work while its operation is pending. That of a
+/// session needs none, and is all that most handlers have: any other is kept apart.
+template <typename Executor>
+class pending_work {
+    using tracked = std::decay_t<decltype(asio::prefer(std::declval<const Executor&>(),
+                                                       asio::execution::outstanding_work.tracked))>;
+
+public:
+    explicit pending_work(const Executor& where)
+        : session_(session_behind(where)),
+          other_(session_ == nullptr ? std::make_unique<tracked>(asio::prefer(
+                                           where, asio::execution::outstanding_work.tracked))
+                                     : nullptr) {}
+
+    /// Whether the handler may be called as it is.
+    [[nodiscard]] bool runs_here() const noexcept {
+        return session_ != nullptr && session_->runs_here();
+    }
 
 private:
-    explicit async_operation(Handler&& handler)
-        : executor_(asio::prefer(asio::get_associated_executor(handler),
-                                 asio::execution::outstanding_work.tracked)),
-          handler_(std::move(handler)) {}
+    // Kept by the handler.
+    const session::messaging_session* session_;
+    std::unique_ptr<tracked> other_;
+};
 
-    tracked_executor executor_;
-    Handler handler_;
-    bool has_begun_ = true;
+/// The system executor never runs out of work, and runs everything at once.
+template <>
+class pending_work<asio::system_executor> {
+public:
+    explicit pending_work(const asio::system_executor&) noexcept {}
+    [[nodiscard]] bool runs_here() const noexcept { return true; }
 };
 
 /// What the library calls when the operation is over, once; dropping it uncalled destroys the
 /// handler, as an io_context that is destroyed does.
 template <typename Handler, typename T>
 class completion {
-    using operation = async_operation<Handler, T>;
-
 public:
-    explicit completion(operation* pending) noexcept : pending_(pending) {}
-    completion(completion&& other) noexcept : pending_(std::exchange(other.pending_, nullptr)) {}
-    completion(const completion&) = delete;
-    completion& operator=(const completion&) = delete;
-    completion& operator=(completion&&) = delete;
-    ~completion() {
-        if (pending_ != nullptr) {
-            operation::destroy(pending_);
+    explicit completion(Handler&& handler)
+        : work_(asio::get_associated_executor(handler)), handler_(std::move(handler)) {}
+
+    /// The operation ends as it begins: the handler must not run inside the initiation.
+    void is_over_at_once() noexcept { has_begun_ = false; }
+
+    void operator()(Result<T>&& result) {
+        // Out of this first: the handler may begin the next operation in its place.
+        const auto work = std::move(work_);
+        Handler handler = std::move(handler_);
+        if (has_begun_ && work.runs_here()) {
+            // Here nobody may be emitting the signal at the same time.
+            asio::get_associated_cancellation_slot(handler).clear();
+            std::move(handler)(std::move(result));
+            return;
+        }
+        const auto where = asio::get_associated_executor(handler);
+        const bool has_begun = has_begun_;
+        bound_completion<Handler, T> bound(std::move(handler), std::move(result));
+        if (has_begun) {
+            asio::dispatch(where, std::move(bound));
+        } else {
+            asio::post(where, std::move(bound));
         }
     }
-
-    void operator()(Result<T> result) {
-        operation::complete(std::exchange(pending_, nullptr), std::move(result));
-    }
     /// Bytes that live during the call only, for a handler that may run later.
-    void operator()(Result<std::span<const std::uint8_t>> result)
+    void operator()(Result<std::span<const std::uint8_t>>&& result)
         requires std::is_same_v<T, std::vector<std::uint8_t>>
     {
         (*this)(std::move(result).map([](std::span<const std::uint8_t> data) {
@@ -148,8 +141,60 @@ public:
     }
 
 private:
-    operation* pending_;
+    pending_work<asio::associated_executor_t<Handler>> work_;
+    Handler handler_;
+    bool has_begun_ = true;
 };
+
+/// The same in memory of the handler's own allocator.
+template <typename Handler, typename T>
+class allocated_completion {
+    using stored = completion<Handler, T>;
+    using allocator = typename std::allocator_traits<
+        asio::associated_allocator_t<Handler>>::template rebind_alloc<stored>;
+    using traits = std::allocator_traits<allocator>;
+
+public:
+    explicit allocated_completion(Handler&& handler)
+        : memory_(asio::get_associated_allocator(handler)) {
+        stored first(std::move(handler));
+        stored_ = ::new (static_cast<void*>(traits::allocate(memory_, 1))) stored(std::move(first));
+    }
+    allocated_completion(allocated_completion&& other) noexcept
+        : memory_(other.memory_), stored_(std::exchange(other.stored_, nullptr)) {}
+    allocated_completion(const allocated_completion&) = delete;
+    allocated_completion& operator=(const allocated_completion&) = delete;
+    allocated_completion& operator=(allocated_completion&&) = delete;
+    ~allocated_completion() { destroy(); }
+
+    void is_over_at_once() noexcept { stored_->is_over_at_once(); }
+
+    template <typename Outcome>
+    void operator()(Outcome&& outcome) {
+        stored last = std::move(*stored_);
+        // Freed first: the handler may begin the next operation, in the same memory.
+        destroy();
+        last(std::forward<Outcome>(outcome));
+    }
+
+private:
+    void destroy() noexcept {
+        if (stored* const last = std::exchange(stored_, nullptr)) {
+            last->~stored();
+            traits::deallocate(memory_, last, 1);
+        }
+    }
+
+    allocator memory_;
+    stored* stored_ = nullptr;
+};
+
+/// A handler that wants no memory of its own lies in the library's callback, most of them without
+/// an allocation.
+template <typename Handler, typename T>
+using completion_for = std::conditional_t<
+    std::is_same_v<std::decay_t<asio::associated_allocator_t<Handler>>, std::allocator<void>>,
+    completion<Handler, T>, allocated_completion<Handler, T>>;
 
 /// What there is to say at once of an operation that did not begin; nothing of one that did.
 [[nodiscard]] inline std::optional<error_info> unless_begun(const VoidResult& begun) {
@@ -164,13 +209,11 @@ auto initiate(Token&& token, Begin&& begin) {
     return asio::async_initiate<Token, void(Result<T>)>(
         [](auto&& handler, auto starting) {
             using handler_type = std::decay_t<decltype(handler)>;
-            using operation = async_operation<handler_type, T>;
-            auto* const pending = operation::make(std::forward<decltype(handler)>(handler));
-            Callback callback{completion<handler_type, T>(pending)};
-            auto at_once =
-                starting(callback, asio::get_associated_cancellation_slot(pending->handler()));
-            if (at_once) {
-                pending->is_over_at_once();
+            using ending = completion_for<handler_type, T>;
+            const auto slot = asio::get_associated_cancellation_slot(handler);
+            Callback callback{ending(std::forward<decltype(handler)>(handler))};
+            if (auto at_once = starting(callback, slot)) {
+                callback.template target<ending>()->is_over_at_once();
                 callback(*std::move(at_once));
             }
         },

@@ -4,6 +4,7 @@
 #include <network_system/utils/unique_function.h>
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -14,6 +15,20 @@ enum class message_kind : std::uint8_t {
     /// UTF-8; what arrives has been checked.
     text,
     binary,
+};
+
+/// A whole message that lies somewhere else: valid as long as that is, mostly during the call that
+/// delivers it.
+struct message_view {
+    message_kind type = message_kind::binary;
+    /// Empty on WebSocket only.
+    std::span<const std::uint8_t> data = {};
+
+    [[nodiscard]] bool is_text() const noexcept { return type == message_kind::text; }
+    /// The same bytes as characters.
+    [[nodiscard]] std::string_view text() const noexcept {
+        return {reinterpret_cast<const char*>(data.data()), data.size()};
+    }
 };
 
 /// A message that was asked for; see `receive_mode::pull`.

@@ -2,6 +2,7 @@
 
 #include <network_system/export.h>
 #include <network_system/session/operation.h>
+#include <network_system/session/received_messages.h>
 #include <network_system/session/request.h>
 #include <network_system/session/session_config.h>
 #include <network_system/utils/endpoint.h>
@@ -171,6 +172,14 @@ public:
     /// A receive that is cancelled takes no message.
     virtual VoidResult receive_packet(receive_handler&& handler,
                                       operation_id operation = operation_id::none);
+
+    /// The same for every message that waits, or else for those of the next read: one call of the
+    /// handler instead of one for each. `reuse` is a container whose memory they are to take, such
+    /// as the last one; it is moved from on success, and the messages in it are forgotten.
+    ///
+    /// A further error, of the handler's: `out_of_memory` (the messages go on waiting).
+    virtual VoidResult receive_all(receive_all_handler&& handler, received_messages&& reuse = {},
+                                   operation_id operation = operation_id::none);
 
     /// Cancels a request, ping or receive of this session; see cancel_operation. A request that was
     /// sent stays sent: the answer is dropped, and counted in `late_responses`.

@@ -96,6 +96,16 @@ public:
 
     explicit operator bool() const noexcept { return operations_ != nullptr; }
 
+    /// The callable, if it is an `F`; else null. Like `std::function::target`.
+    template <typename F>
+    [[nodiscard]] F* target() noexcept {
+        if constexpr (fits_inline<F>) {
+            return operations_ == &in_place<F>::table ? &in_place<F>::get(storage_) : nullptr;
+        } else {
+            return operations_ == &on_heap<F>::table ? on_heap<F>::get(storage_) : nullptr;
+        }
+    }
+
     /// Const like `std::function`: the constness of the wrapper says nothing of the callable. An
     /// empty one that returns nothing does nothing: a handler that is not given wants no answer.
     R operator()(Args... args) const {
