@@ -64,6 +64,8 @@ public:
     }
     /// The session once connected, also after its end; null before.
     [[nodiscard]] std::shared_ptr<session::message_connection> session() const;
+    /// The client is not connected any more, whatever becomes of the session.
+    void hide_session() const { connected_->clear(session().get()); }
     [[nodiscard]] const client_options& options() const noexcept { return options_; }
     /// The counters of this run.
     [[nodiscard]] client_metrics metrics() const;

@@ -37,14 +37,10 @@ public:
     }
     /// Unless it holds another one by now.
     void clear(const session::messaging_session* gone) {
-        session_ptr held;  // destroyed after the lock is released: user data has destructors
-        const std::lock_guard lock(lock_->mutex);
-        if (session_.get() == gone) {
-            own_loop_.store(nullptr, std::memory_order_relaxed);
-            own_.store(nullptr, std::memory_order_relaxed);
-            connection_ = nullptr;
-            held = std::exchange(session_, nullptr);
-        }
+        clear_if([&] { return session_.get() == gone; });
+    }
+    void clear(const session::message_connection* gone) {
+        clear_if([&] { return connection_ == gone; });
     }
     /// Null when not connected.
     [[nodiscard]] session_ptr get() const {
@@ -75,6 +71,18 @@ public:
     }
 
 private:
+    template <typename Condition>
+    void clear_if(const Condition& holds) {
+        session_ptr held;  // destroyed after the lock is released: user data has destructors
+        const std::lock_guard lock(lock_->mutex);
+        if (holds()) {
+            own_loop_.store(nullptr, std::memory_order_relaxed);
+            own_.store(nullptr, std::memory_order_relaxed);
+            connection_ = nullptr;
+            held = std::exchange(session_, nullptr);
+        }
+    }
+
     const std::shared_ptr<session::send_lock> lock_ = std::make_shared<session::send_lock>();
     session_ptr session_;
     session::message_connection* connection_ = nullptr;

@@ -48,7 +48,7 @@ public:
     /// Whose callback the calling thread is inside; null outside of those. It lives at least until
     /// the callback has returned.
     [[nodiscard]] static datagram_host* here() noexcept { return here_; }
-    /// The facade it works for, if any.
+    /// The server or client it works for, if any.
     [[nodiscard]] const void* owner() const noexcept { return owner_; }
     void set_owner(const void* owner) noexcept { owner_ = owner; }
     class scope {

@@ -1,6 +1,6 @@
+#include "client/restartable_client.h"
 #include "datagram/client_engine.h"
 #include "lifecycle/addresses.h"
-#include "lifecycle/facade.h"
 #include "utils/text.h"
 
 #include <network_system/core/messaging_udp_client.h>
@@ -10,18 +10,17 @@
 
 namespace network_system::core {
 
-class messaging_udp_client::impl final : public facade<udp_client_engine, datagram_callbacks> {
+class messaging_udp_client::impl final
+    : public restartable_client<udp_client_engine, datagram_callbacks> {
 public:
-    using engine_ptr = std::shared_ptr<udp_client_engine>;
-
     impl(std::string id, udp_client_callbacks&& callbacks, udp_client_options&& options)
-        : facade(std::move(id),
-                 {std::move(callbacks.received),
-                  std::move(callbacks.writable),
-                  std::move(callbacks.failed),
-                  {},
-                  {}},
-                 errc::connection_closed, false),
+        : restartable_client(std::move(id),
+                             {std::move(callbacks.received),
+                              std::move(callbacks.writable),
+                              std::move(callbacks.failed),
+                              {},
+                              {}},
+                             run::driven_by::own_threads),
           options_(std::move(options)) {}
     impl(const impl&) = delete;
     impl& operator=(const impl&) = delete;
@@ -34,40 +33,26 @@ public:
             if (!target) {
                 return target.error();
             }
-            const auto refusal = [this](const udp_client_engine&) {
-                return detail::failure(errc::already_exists, "the client is already started", id());
-            };
-            return begin(refusal, [&](const auto& callbacks) -> Result<engine_ptr> {
-                if (const auto chosen = choose_loop(); !chosen) {
-                    return chosen.error();
-                }
-                auto next =
-                    std::make_shared<udp_client_engine>(id(), options_, pool_, loop_, callbacks);
-                next->set_owner(this);
-                const auto begun = next->start(target.value(), port, handler, operation);
-                return begun ? Result<engine_ptr>(std::move(next)) : begun.error();
-            });
+            const auto refusal = [this](const udp_client_engine&) { return already_started(); };
+            return begin(
+                refusal, [&](const auto& callbacks, const engine_ptr&) -> Result<engine_ptr> {
+                    const auto where = choose_loop(options_);
+                    if (!where) {
+                        return where.error();
+                    }
+                    auto next = std::make_shared<udp_client_engine>(
+                        id(), options_, where.value().pool, where.value().loop, callbacks);
+                    next->set_owner(this);
+                    const auto begun = next->start(target.value(), port, handler, operation);
+                    return begun ? Result<engine_ptr>(std::move(next)) : begun.error();
+                });
         });
     }
 
     VoidResult start_and_wait(std::string_view host, std::uint16_t port) {
-        return detail::within_memory([&]() -> VoidResult {
-            if (must_not_block()) {
-                return detail::failure(errc::would_block,
-                                       "start_client blocks; on an I/O thread pass a handler",
-                                       id());
-            }
+        return restartable_client::start_and_wait(options_, patience(), [&] {
             start_callback nobody;
-            const auto begun = start(host, port, nobody, session::operation_id::none);
-            if (!begun) {
-                return begun.error();
-            }
-            if (auto result = begun.value()->wait_for_start(give_up_at())) {
-                return *std::move(result);
-            }
-            begun.value()->abandon();
-            forget(begun.value());
-            return no_answer("start_client");
+            return start(host, port, nobody, session::operation_id::none);
         });
     }
 
@@ -85,19 +70,9 @@ public:
     }
 
     VoidResult set_target_and_wait(std::string_view host, std::uint16_t port) {
-        return detail::within_memory([&]() -> VoidResult {
-            if (must_not_block()) {
-                return detail::failure(errc::would_block,
-                                       "set_target blocks; on an I/O thread pass a handler", id());
-            }
-            const auto answer = std::make_shared<awaited<std::monostate>>();
-            start_callback give = [answer](VoidResult result) { answer->give(std::move(result)); };
-            if (auto begun = set_target(host, port, give); !begun) {
-                return begun;
-            }
-            auto result = answer->wait_until(give_up_at());
-            return result ? *std::move(result) : no_answer("set_target");
-        });
+        return begin_and_wait<std::monostate>(
+            "set_target", options_, patience(),
+            [&](start_callback handler) { return set_target(host, port, handler); });
     }
 
     /// As while_running, and without its cost inside a callback of this object.
@@ -129,52 +104,11 @@ private:
         return std::move(all).result();
     }
 
-    [[nodiscard]] bool must_not_block() {
-        if (runtime::loop::is_on_io_thread()) {
-            return true;
-        }
-        if (options_.io_context == nullptr) {
-            return false;
-        }
-        const std::lock_guard lock(loop_mutex_);
-        return find_loop().is_ok() && loop_->context_runs_here();
-    }
-
-    [[nodiscard]] detail::steady_time give_up_at() const {
-        return run::give_up_after(options_.resolve_timeout);
-    }
-    [[nodiscard]] VoidResult no_answer(const char* what) const {
-        return detail::failure(errc::connection_timeout,
-                               std::string(what) +
-                                   " had no answer within resolve_timeout; is the io_context "
-                                   "running, and no callback blocking it",
-                               id());
-    }
-
-    [[nodiscard]] VoidResult choose_loop() {
-        const std::lock_guard lock(loop_mutex_);
-        return find_loop();
-    }
-    /// Once and for all: the callbacks of two lives on two loops could overlap.
-    [[nodiscard]] VoidResult find_loop() {
-        if (pool_ && pool_->belongs_here()) {
-            return ok();
-        }
-        auto made = make_pool(
-            options_, [](auto method) { return runtime::io_pool::shared_for_clients(method); },
-            errc::connection_failed, id());
-        if (!made) {
-            return made.error();
-        }
-        pool_ = std::move(made).value();
-        loop_ = pool_->next_loop();
-        return ok();
+    [[nodiscard]] time_limit patience() const {
+        return {options_.resolve_timeout, " (resolve_timeout)"};
     }
 
     const udp_client_options options_;
-    std::mutex loop_mutex_;
-    std::shared_ptr<runtime::io_pool> pool_;
-    std::shared_ptr<runtime::loop> loop_;
 };
 
 messaging_udp_client::messaging_udp_client(std::string client_id, udp_client_options options)
@@ -272,8 +206,7 @@ VoidResult messaging_udp_client::receive_packet(receive_handler&& handler,
 }
 
 bool messaging_udp_client::cancel(session::operation_id operation) {
-    const auto current = impl_->engine();
-    return current && current->cancel(operation);
+    return impl_->cancel(operation);
 }
 
 datagram_metrics messaging_udp_client::metrics() const {

@@ -1,5 +1,5 @@
 #include "datagram/server_engine.h"
-#include "lifecycle/facade.h"
+#include "lifecycle/restartable.h"
 #include "utils/text.h"
 
 #include <network_system/core/messaging_udp_server.h>
@@ -8,10 +8,11 @@
 
 namespace network_system::core {
 
-class messaging_udp_server::impl final : public facade<udp_server_engine, datagram_callbacks> {
+class messaging_udp_server::impl final : public restartable<udp_server_engine, datagram_callbacks> {
 public:
     impl(std::string id, udp_server_callbacks&& callbacks, udp_server_options&& options)
-        : facade(std::move(id), std::move(callbacks), errc::server_not_started, true),
+        : restartable(std::move(id), std::move(callbacks),
+                      {errc::server_not_started, /*owns_pool=*/true, run::driven_by::own_threads}),
           options_(std::move(options)) {}
     impl(const impl&) = delete;
     impl& operator=(const impl&) = delete;
@@ -28,7 +29,8 @@ public:
                                                          : "the server is still stopping",
                                        id());
             };
-            return begin(refusal, [&](const auto& callbacks) { return make(port, callbacks); })
+            return begin(refusal,
+                         [&](const auto& callbacks, const auto&) { return make(port, callbacks); })
                 .map([](const auto&) { return std::monostate{}; });
         });
     }

@@ -1,4 +1,4 @@
-#include "client/facade.h"
+#include "client/stream_client.h"
 #include "framed/client_engine.h"
 #include "utils/text.h"
 
@@ -8,11 +8,11 @@
 
 namespace network_system::core {
 
-class messaging_client::impl final : public client_facade<framed_client_engine, client_callbacks> {
+class messaging_client::impl final : public stream_client<framed_client_engine, client_callbacks> {
 public:
     impl(std::string id, client_callbacks&& callbacks, client_options&& options,
          std::shared_ptr<stream_security> security)
-        : client_facade(std::move(id), std::move(callbacks)), options_(std::move(options)),
+        : stream_client(std::move(id), std::move(callbacks)), options_(std::move(options)),
           security_(std::move(security)) {}
     impl(const impl&) = delete;
     impl& operator=(const impl&) = delete;
@@ -30,11 +30,11 @@ public:
     }
 
     VoidResult start_and_wait(std::string_view host, std::uint16_t port) {
-        return client_facade::start_and_wait(to(host, port), maker());
+        return stream_client::start_and_wait(to(host, port), maker());
     }
     VoidResult start(std::string_view host, std::uint16_t port, start_callback& handler,
                      session::operation_id operation) {
-        return client_facade::start(to(host, port), maker(), handler, operation);
+        return stream_client::start(to(host, port), maker(), handler, operation);
     }
 
     Result<std::vector<std::uint8_t>> request_and_wait(std::span<const std::uint8_t> data,
@@ -45,7 +45,7 @@ public:
                                        "a request that blocks needs a timeout of at least 1 ms",
                                        id());
             }
-            return begin_and_wait<std::vector<std::uint8_t>>(
+            return ask_and_wait<std::vector<std::uint8_t>>(
                 "request", &timeout, [&](session::messaging_session& current, auto handler) {
                     return current.request(data, timeout, std::move(handler));
                 });
@@ -53,7 +53,7 @@ public:
     }
 
     [[nodiscard]] client_metrics metrics() const {
-        client_metrics all = client_facade::metrics();
+        client_metrics all = stream_client::metrics();
         if (security_) {
             all.tls = security_->metrics();
         }

@@ -1,5 +1,5 @@
 #include "framed/server_engine.h"
-#include "server/facade.h"
+#include "server/stream_server.h"
 #include "utils/text.h"
 
 #include <network_system/core/messaging_server.h>
@@ -8,11 +8,11 @@
 
 namespace network_system::core {
 
-class messaging_server::impl final : public server_facade<framed_server_engine, server_callbacks> {
+class messaging_server::impl final : public stream_server<framed_server_engine, server_callbacks> {
 public:
     impl(std::string id, server_callbacks&& callbacks, server_options&& options,
          std::shared_ptr<stream_security> security)
-        : server_facade(std::move(id), std::move(callbacks)), options_(std::move(options)),
+        : stream_server(std::move(id), std::move(callbacks)), options_(std::move(options)),
           security_(std::move(security)) {}
     impl(const impl&) = delete;
     impl& operator=(const impl&) = delete;
@@ -20,7 +20,7 @@ public:
 
     template <typename Where>
     VoidResult start(Where&& where) {
-        return server_facade::start(options_, security_.get(), std::forward<Where>(where),
+        return stream_server::start(options_, security_.get(), std::forward<Where>(where),
                                     [this](auto pool, auto transports, const auto& callbacks) {
                                         return std::make_shared<framed_server_engine>(
                                             id(), options_, std::move(pool), std::move(transports),

@@ -1,4 +1,4 @@
-#include "client/facade.h"
+#include "client/stream_client.h"
 #include "utils/text.h"
 #include "websocket/client_engine.h"
 #include "websocket/settings.h"
@@ -13,11 +13,11 @@
 namespace network_system::core {
 
 class messaging_ws_client::impl final
-    : public client_facade<ws_client_engine, ws_client_callbacks> {
+    : public stream_client<ws_client_engine, ws_client_callbacks> {
 public:
     impl(std::string id, ws_client_callbacks&& callbacks, ws_client_config&& config,
          std::optional<tls_config>&& tls)
-        : client_facade(std::move(id), std::move(callbacks)),
+        : stream_client(std::move(id), std::move(callbacks)),
           config_(with_tls(std::move(config), tls)), tls_(std::move(tls)) {}
     impl(const impl&) = delete;
     impl& operator=(const impl&) = delete;
@@ -25,13 +25,13 @@ public:
 
     VoidResult start_and_wait(const ws_client_config& config) {
         return with_request(config, [&](const request& what, const auto& make) {
-            return client_facade::start_and_wait(what, make);
+            return stream_client::start_and_wait(what, make);
         });
     }
     VoidResult start(const ws_client_config& config, messaging_ws_client::start_callback& handler,
                      session::operation_id operation) {
         return with_request(config, [&](const request& what, const auto& make) {
-            return client_facade::start(what, make, handler, operation);
+            return stream_client::start(what, make, handler, operation);
         });
     }
 
@@ -69,7 +69,7 @@ public:
         if (is_left_behind()) {
             return {};
         }
-        client_metrics all = client_facade::metrics();
+        client_metrics all = stream_client::metrics();
         const std::lock_guard lock(security_mutex_);
         if (security_) {
             all.tls = security_->metrics();

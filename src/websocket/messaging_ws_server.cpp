@@ -1,4 +1,4 @@
-#include "server/facade.h"
+#include "server/stream_server.h"
 #include "utils/text.h"
 #include "websocket/server_engine.h"
 #include "websocket/settings.h"
@@ -12,11 +12,11 @@
 namespace network_system::core {
 
 class messaging_ws_server::impl final
-    : public server_facade<ws_server_engine, ws_server_callbacks> {
+    : public stream_server<ws_server_engine, ws_server_callbacks> {
 public:
     impl(std::string id, ws_server_callbacks&& callbacks, ws_server_config&& config,
          std::optional<tls_config>&& tls)
-        : server_facade(std::move(id), std::move(callbacks)),
+        : stream_server(std::move(id), std::move(callbacks)),
           config_(with_tls(std::move(config), tls)), tls_(std::move(tls)) {}
     impl(const impl&) = delete;
     impl& operator=(const impl&) = delete;
@@ -36,7 +36,7 @@ public:
             if (!security) {
                 return security.error();
             }
-            auto started = server_facade::start(
+            auto started = stream_server::start(
                 server_options_of(config), security.value().get(), std::forward<Where>(where),
                 [&](auto pool, auto transports, const auto& callbacks) {
                     return std::make_shared<ws_server_engine>(id(), config, std::move(pool),

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "lifecycle/facade.h"
+#include "lifecycle/restartable.h"
 #include "server/engine.h"
 #include "transport/stream_security.h"
 
@@ -15,12 +15,13 @@ namespace network_system::core {
 ///
 /// Thread-safety: every member may be called from any thread.
 template <typename Engine, typename Callbacks>
-class server_facade : public facade<Engine, Callbacks> {
+class stream_server : public restartable<Engine, Callbacks> {
 public:
-    using base = facade<Engine, Callbacks>;
+    using base = restartable<Engine, Callbacks>;
 
-    server_facade(std::string id, Callbacks&& callbacks)
-        : base(std::move(id), std::move(callbacks), errc::server_not_started, true) {}
+    stream_server(std::string id, Callbacks&& callbacks)
+        : base(std::move(id), std::move(callbacks),
+               {errc::server_not_started, /*owns_pool=*/true, run::driven_by::own_threads}) {}
 
     /// Starts the next run on `where`, a port or a listener. `make(pool, transports, callbacks)`
     /// makes its engine; `security` is null for plain TCP.
@@ -38,15 +39,15 @@ public:
                                                          : "the server is still stopping",
                                        base::id());
             };
-            // Before the facade's lock is taken: it may log.
+            // Before the lock of `begin` is taken: it may log.
             auto transports = make_transports(security, {}, 0, base::id());
             if (!transports) {
                 return transports.error();
             }
-            // One that cannot start is let go after the lock.
+            // One that cannot start is destroyed after the lock.
             std::shared_ptr<Engine> next;
-            const auto make_and_start =
-                [&](const auto& callbacks) -> Result<std::shared_ptr<Engine>> {
+            const auto make_and_start = [&](const auto& callbacks,
+                                            const auto&) -> Result<std::shared_ptr<Engine>> {
                 auto pool = make_pool(options, base::id());
                 if (!pool) {
                     return pool.error();
