@@ -39,7 +39,7 @@ void expect_complete(const side& from, const side& to) {
 void pause(const side& at) {
     EXPECT_TRUE(is_ok(at.session->pause_receiving()));
     std::promise<void> is_paused;
-    at.session->post([&] { is_paused.set_value(); });
+    ASSERT_TRUE(at.session->post([&] { is_paused.set_value(); }));
     is_paused.get_future().wait();
 }
 

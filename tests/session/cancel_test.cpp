@@ -207,7 +207,7 @@ TEST_P(cancelling, is_what_the_handler_is_told_if_the_connection_ends_meanwhile)
     EXPECT_EQ(begin(session::operation_id::none), 0);
     loop.run();
     EXPECT_TRUE(session->cancel(id));
-    loop.in_batch([this] { session->abort(errc::connection_closed); });
+    loop.in_batch([this] { connection->abort(errc::connection_closed); });
     loop.run();
     expect_told(0, cancelled);
     expect_told(1, closed);
@@ -249,7 +249,7 @@ TEST_P(cancelling, needs_no_session_at_hand) {
 }
 
 TEST_P(cancelling, what_a_closed_session_refuses_leaves_the_id_free) {
-    loop.in_batch([this] { session->abort({}); });
+    loop.in_batch([this] { connection->abort({}); });
     loop.run();
     EXPECT_EQ(begin(id), closed);
     EXPECT_FALSE(session->cancel(id));
@@ -259,7 +259,7 @@ TEST_P(cancelling, what_a_closed_session_refuses_leaves_the_id_free) {
 TEST_P(cancelling, is_over_when_the_session_has_let_the_operation_go) {
     EXPECT_EQ(begin(id), 0);
     host->gate()->close();
-    loop.in_batch([this] { session->abort({}); });
+    loop.in_batch([this] { connection->abort({}); });
     session.reset();
     loop.run();
     EXPECT_FALSE(session::cancel_operation(id));

@@ -202,8 +202,8 @@ TEST_F(log_test, an_endpoint_is_formatted_with_the_line_only) {
 TEST_F(log_test, what_a_peer_can_cause_is_limited_for_each_object) {
     detail::log_limits of_server;
     detail::log_limits of_other;
-    const detail::log_source server{"messaging_server", "chat", nullptr, &of_server};
-    const detail::log_source other{"messaging_server", "other", nullptr, &of_other};
+    const detail::log_source server{"messaging_server", "chat", &of_server};
+    const detail::log_source other{"messaging_server", "other", &of_other};
     constexpr std::size_t lines = 1000;
     for (std::size_t i = 0; i < lines; ++i) {
         detail::log_limited(detail::log_kind::violation, server, "closing");
