@@ -7,4 +7,4 @@
 scripts/install_dependencies.sh test browser
 configure_and_build dev --target websocket_tests
 export NETWORK_NEEDS_PROGRAMS=1
-run_ctest dev -R BrowserAsWebSocketPeer
+run_ctest dev -R browser_as_websocket_peer

@@ -25,11 +25,11 @@ struct accounting_case {
     readiness method;
 };
 
-class AccountingLoad : public testing::TestWithParam<accounting_case> {
+class accounting_load : public testing::TestWithParam<accounting_case> {
 protected:
     static constexpr std::size_t driving_threads = 4;
 
-    AccountingLoad()
+    accounting_load()
         : is_full_(number_from("NETWORK_FULL_LENGTH", 0) != 0),
           seed_(number_from("NETWORK_TEST_SEED", std::random_device{}())) {
         if (GetParam().where == hosting::io_context) {
@@ -39,7 +39,7 @@ protected:
         }
         std::cout << "NETWORK_TEST_SEED=" << seed_ << std::endl;
     }
-    ~AccountingLoad() override { server_.reset(); }
+    ~accounting_load() override { server_.reset(); }
 
     [[nodiscard]] std::uint32_t seed() const { return seed_; }
 
@@ -98,7 +98,7 @@ private:
     std::unique_ptr<messaging_server> server_;
 };
 
-void AccountingLoad::start_server() {
+void accounting_load::start_server() {
     auto chosen = options<server_options>();
     chosen.io_threads = 2;
     server_ = std::make_unique<messaging_server>("accounted", chosen);
@@ -116,7 +116,7 @@ void AccountingLoad::start_server() {
     ASSERT_TRUE(is_ok(server_->start_server(0)));
 }
 
-void AccountingLoad::connect(connection& made) {
+void accounting_load::connect(connection& made) {
     auto chosen = options<client_options>();
     if (made.how == ending::client_aborts) {
         chosen.drain_timeout = 0ms;
@@ -129,7 +129,7 @@ void AccountingLoad::connect(connection& made) {
     made.near.session = made.client->get_session().value();
 }
 
-void AccountingLoad::connect_all(dice& rolls) {
+void accounting_load::connect_all(dice& rolls) {
     for (std::size_t i = 0; i < connection_count(); ++i) {
         // Each way at least once.
         const auto how = static_cast<ending>(i < all_endings ? i : rolls.below(all_endings));
@@ -154,7 +154,7 @@ void AccountingLoad::connect_all(dice& rolls) {
     }
 }
 
-void AccountingLoad::overfill() {
+void accounting_load::overfill() {
     connection& one = *connections_.at(static_cast<std::size_t>(ending::session_stops_unread));
     ASSERT_EQ(one.how, ending::session_stops_unread);
     // A newer message replaces one that waits for the I/O thread, not for the peer.
@@ -171,14 +171,14 @@ void AccountingLoad::overfill() {
     }));
 }
 
-void AccountingLoad::send_some(connection& one, dice& rolls) {
+void accounting_load::send_some(connection& one, dice& rolls) {
     side& from = one.has_client() && rolls.one_in(2) ? one.near : one.far;
     for (std::size_t count = 1 + rolls.below(8); count > 0; --count) {
         (void)from.out.send(*from.session, size_of(rolls), key_of(rolls));
     }
 }
 
-void AccountingLoad::step(connection& one, dice& rolls) {
+void accounting_load::step(connection& one, dice& rolls) {
     side& at = one.has_client() && rolls.one_in(2) ? one.near : one.far;
     if (one.is_slow && rolls.one_in(4)) {
         (void)at.session->pause_receiving();
@@ -192,7 +192,7 @@ void AccountingLoad::step(connection& one, dice& rolls) {
     }
 }
 
-void AccountingLoad::end(connection& one) {
+void accounting_load::end(connection& one) {
     (void)one.far.session->resume_receiving();
     if (one.has_client() && one.how != ending::session_stops_unread) {
         (void)one.near.session->resume_receiving();
@@ -229,7 +229,7 @@ void AccountingLoad::end(connection& one) {
 }
 
 /// The connections of one driving thread: to their ends, then until the server has stopped.
-void AccountingLoad::drive(std::size_t first, std::uint32_t seed) {
+void accounting_load::drive(std::size_t first, std::uint32_t seed) {
     dice rolls(seed);
     std::vector<connection*> all;
     for (std::size_t i = first; i < connections_.size(); i += driving_threads) {
@@ -251,7 +251,7 @@ void AccountingLoad::drive(std::size_t first, std::uint32_t seed) {
     }
 }
 
-void AccountingLoad::run_traffic() {
+void accounting_load::run_traffic() {
     std::vector<std::thread> drivers;
     for (std::size_t i = 0; i < driving_threads; ++i) {
         drivers.emplace_back([this, i] { drive(i, seed_ + static_cast<std::uint32_t>(i)); });
@@ -267,7 +267,7 @@ void AccountingLoad::run_traffic() {
     }
 }
 
-void AccountingLoad::stop_server() {
+void accounting_load::stop_server() {
     for (const auto& each : connections_) {
         if (each->how == ending::server_stops) {
             each->far.has_stopped = true;
@@ -291,7 +291,7 @@ void AccountingLoad::stop_server() {
     }
 }
 
-void AccountingLoad::expect_balanced(const side& from, const side& to, bool is_told) {
+void accounting_load::expect_balanced(const side& from, const side& to, bool is_told) {
     const session_metrics sent = from.session->metrics();
     from.out.expect_balanced(sent, is_told);
     from.out.expect_prefix();
@@ -305,7 +305,7 @@ void AccountingLoad::expect_balanced(const side& from, const side& to, bool is_t
     }
 }
 
-void AccountingLoad::expect_balanced(const connection& one) {
+void accounting_load::expect_balanced(const connection& one) {
     SCOPED_TRACE("ending " + std::to_string(static_cast<int>(one.how)));
     expect_balanced(one.far, one.near, true);
     if (!one.has_client()) {
@@ -326,7 +326,7 @@ void AccountingLoad::expect_balanced(const connection& one) {
     }
 }
 
-void AccountingLoad::expect_balanced_books() {
+void accounting_load::expect_balanced_books() {
     session_metrics sum;
     session_metrics of_clients;
     std::uint64_t accepted = 0;
@@ -368,7 +368,7 @@ void AccountingLoad::expect_balanced_books() {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Case, AccountingLoad,
+    case, accounting_load,
     testing::Values(
         accounting_case{"Refusing", send_policy::reject, hosting::own_threads,
                         readiness::automatic},
@@ -388,7 +388,7 @@ INSTANTIATE_TEST_SUITE_P(
                         readiness::automatic}),
     [](const auto& each) { return each.param.name; });
 
-TEST_P(AccountingLoad, EveryMessageOfEveryConnectionIsInTheBooks) {
+TEST_P(accounting_load, every_message_of_every_connection_is_in_the_books) {
     dice rolls(seed());
     start_server();
     connect_all(rolls);

@@ -44,7 +44,7 @@ void pause(const side& at) {
 }
 
 /// A server and clients that keep books. Both sides send only what the tests tell them to.
-class Accounting : public BothReadiness {
+class accounting_test : public BothReadiness {
 protected:
     struct connection {
         explicit connection(const client_options& options) : peer(options) {
@@ -114,9 +114,9 @@ private:
     std::unique_ptr<test_server> server_;  // last: gone before the books its sessions point to
 };
 
-INSTANTIATE_TEST_SUITE_P(Method, Accounting, both_methods(), method_of);
+INSTANTIATE_TEST_SUITE_P(method, accounting_test, both_methods(), method_of);
 
-TEST_P(Accounting, ACleanCloseByTheClientsDeliversAllTheySent) {
+TEST_P(accounting_test, a_clean_close_by_the_clients_delivers_all_they_sent) {
     start();
     for (int i = 0; i < 5; ++i) {
         auto& each = connect();
@@ -130,7 +130,7 @@ TEST_P(Accounting, ACleanCloseByTheClientsDeliversAllTheySent) {
     EXPECT_EQ(server().errors.size(), 0U);
 }
 
-TEST_P(Accounting, ACleanCloseByTheServerDeliversAllItSent) {
+TEST_P(accounting_test, a_clean_close_by_the_server_delivers_all_it_sent) {
     start();
     for (int i = 0; i < 5; ++i) {
         auto& each = connect();
@@ -144,7 +144,7 @@ TEST_P(Accounting, ACleanCloseByTheServerDeliversAllItSent) {
     EXPECT_EQ(server().errors.size(), 0U);
 }
 
-TEST_P(Accounting, TrafficInBothDirectionsIsBalancedWhoeverCloses) {
+TEST_P(accounting_test, traffic_in_both_directions_is_balanced_whoever_closes) {
     start();
     for (std::size_t round = 0; round < 12; ++round) {
         auto& each = connect();
@@ -168,7 +168,7 @@ TEST_P(Accounting, TrafficInBothDirectionsIsBalancedWhoeverCloses) {
     expect_balanced_books();
 }
 
-TEST_P(Accounting, AConnectionCutInTheMiddleOfTrafficLosesNothingFromTheBooks) {
+TEST_P(accounting_test, a_connection_cut_in_the_middle_of_traffic_loses_nothing_from_the_books) {
     // However long this thread is kept from running, the system takes no more than its buffers
     // hold: when the connection is cut, the queues are not empty.
     const auto hasty = [](auto options) {
@@ -203,7 +203,7 @@ TEST_P(Accounting, AConnectionCutInTheMiddleOfTrafficLosesNothingFromTheBooks) {
     expect_balanced_books();
 }
 
-TEST_P(Accounting, RefusedSendsAreCountedAndNothingElseIsLost) {
+TEST_P(accounting_test, refused_sends_are_counted_and_nothing_else_is_lost) {
     start();
     client_options options = for_client();
     options.session.high_watermark = 100'000;
@@ -230,7 +230,7 @@ TEST_P(Accounting, RefusedSendsAreCountedAndNothingElseIsLost) {
     expect_balanced_books();
 }
 
-TEST_P(Accounting, AStopWithFullQueuesCountsWhatItDrops) {
+TEST_P(accounting_test, a_stop_with_full_queues_counts_what_it_drops) {
     server_options options = for_server();
     options.drain_timeout = 100ms;
     options.socket.send_buffer_size = 4096;
@@ -266,7 +266,7 @@ TEST_P(Accounting, AStopWithFullQueuesCountsWhatItDrops) {
     EXPECT_GE(server().errors.size(), count / 2);
 }
 
-TEST_P(Accounting, EverySendOfManyThreadsIsCountedOnce) {
+TEST_P(accounting_test, every_send_of_many_threads_is_counted_once) {
     server_options options = for_server();
     options.io_threads = 2;
     start(options);
@@ -313,7 +313,7 @@ TEST_P(Accounting, EverySendOfManyThreadsIsCountedOnce) {
               threads * each_sends);
 }
 
-TEST_P(Accounting, TheTotalsAreTheSumsOfEveryCounter) {
+TEST_P(accounting_test, the_totals_are_the_sums_of_every_counter) {
     server_options pulling = for_server();
     pulling.session.receiving = network_system::receive_mode::pull;  // and nobody asks
     pulling.session.max_messages_per_second = 20;
@@ -364,7 +364,7 @@ TEST_P(Accounting, TheTotalsAreTheSumsOfEveryCounter) {
     }
 }
 
-TEST_P(Accounting, AClientsTotalsAreTheSumOfItsConnections) {
+TEST_P(accounting_test, a_clients_totals_are_the_sum_of_its_connections) {
     test_server server(for_server());
     const auto port = server.start();
     test_client client(for_client());

@@ -9,10 +9,10 @@
 namespace integration {
 namespace {
 
-class ConnectionLifecycle : public system_fixture {};
-INSTANTIATE_TEST_SUITE_P(Method, ConnectionLifecycle, both_methods(), method_of);
+class connection_lifecycle : public system_fixture {};
+INSTANTIATE_TEST_SUITE_P(method, connection_lifecycle, both_methods(), method_of);
 
-TEST_P(ConnectionLifecycle, OneClientConnectsAgainAndAgain) {
+TEST_P(connection_lifecycle, one_client_connects_again_and_again) {
     const auto port = make_server().start();
     test_client& client = make_client();
     const std::size_t rounds = scaled(400);
@@ -37,7 +37,7 @@ TEST_P(ConnectionLifecycle, OneClientConnectsAgainAndAgain) {
     EXPECT_EQ(server().errors.size(), 0U);
 }
 
-TEST_P(ConnectionLifecycle, ARestartedServerIsFoundAgainByItsClients) {
+TEST_P(connection_lifecycle, a_restarted_server_is_found_again_by_its_clients) {
     auto port = make_server().start();
     make_clients(8);
     std::set<std::string> ids;
@@ -106,7 +106,7 @@ private:
     messaging_client client_;
 };
 
-TEST_P(ConnectionLifecycle, ClientsMayReconnectInTheirCallbacks) {
+TEST_P(connection_lifecycle, clients_may_reconnect_in_their_callbacks) {
     const auto port = make_server().start();
     std::vector<std::unique_ptr<persistent_client>> clients;
     for (int i = 0; i < 4; ++i) {
@@ -129,7 +129,7 @@ TEST_P(ConnectionLifecycle, ClientsMayReconnectInTheirCallbacks) {
     }
 }
 
-TEST_P(ConnectionLifecycle, AClientMovesFromServerToServer) {
+TEST_P(connection_lifecycle, a_client_moves_from_server_to_server) {
     test_server first(for_server());
     test_server second(for_server());
     const std::array ports{first.start(), second.start()};
@@ -156,7 +156,7 @@ void echo_to_all(test_server& server) {
     };
 }
 
-TEST_P(ConnectionLifecycle, AStoppingServerEndsEveryClientWithoutAnError) {
+TEST_P(connection_lifecycle, a_stopping_server_ends_every_client_without_an_error) {
     echo_to_all(make_server());
     const auto port = server().start();
     make_clients(32);
@@ -176,7 +176,7 @@ TEST_P(ConnectionLifecycle, AStoppingServerEndsEveryClientWithoutAnError) {
     }
 }
 
-TEST_P(ConnectionLifecycle, AClientDestroyedInTheMiddleOfTrafficDisturbsNobody) {
+TEST_P(connection_lifecycle, a_client_destroyed_in_the_middle_of_traffic_disturbs_nobody) {
     test_server& busy = make_server();
     echo_to_all(busy);
     const auto port = busy.start();
@@ -201,7 +201,7 @@ TEST_P(ConnectionLifecycle, AClientDestroyedInTheMiddleOfTrafficDisturbsNobody) 
     EXPECT_EQ(witness.errors.size(), 0U);
 }
 
-TEST_P(ConnectionLifecycle, AServerDestroyedInItsOwnCallbackEndsItsClients) {
+TEST_P(connection_lifecycle, a_server_destroyed_in_its_own_callback_ends_its_clients) {
     const std::size_t rounds = scaled(16);
     for (std::size_t round = 0; round < rounds; ++round) {
         auto server = std::make_unique<messaging_server>("ends itself", for_server());
@@ -237,7 +237,7 @@ TEST_P(ConnectionLifecycle, AServerDestroyedInItsOwnCallbackEndsItsClients) {
     }
 }
 
-TEST_P(ConnectionLifecycle, ClientsDestroyedInTheServersCallbackEndTheirSessions) {
+TEST_P(connection_lifecycle, clients_destroyed_in_the_servers_callback_end_their_sessions) {
     test_server& server = make_server();
     make_clients(10);
     event_counter destroyed;
@@ -258,7 +258,7 @@ TEST_P(ConnectionLifecycle, ClientsDestroyedInTheServersCallbackEndTheirSessions
 messaging_server resident_server("resident");
 messaging_client resident_client("resident");
 
-TEST(ResidentObjects, EndWithTheProcessWhileTheyAreConnected) {
+TEST(resident_objects, end_with_the_process_while_they_are_connected) {
     (void)resident_server.set_receive_callback(
         [](const session_ptr& session, std::span<const std::uint8_t> data) {
             (void)session->send_packet(data);
@@ -272,7 +272,7 @@ TEST(ResidentObjects, EndWithTheProcessWhileTheyAreConnected) {
     ASSERT_TRUE(answered.wait_for(1));
 }
 
-TEST_P(ConnectionLifecycle, ARelayForwardsAndEndsInBothDirections) {
+TEST_P(connection_lifecycle, a_relay_forwards_and_ends_in_both_directions) {
     const auto port = make_server().start();
     // One connection to the real server for each of the relay's own.
     test_server relay(for_server());

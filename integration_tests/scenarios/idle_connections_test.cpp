@@ -168,16 +168,16 @@ void give_back_freed_memory() {
 }
 
 template <typename Protocol>
-class IdleConnections : public testing::Test {};
+class idle_connections : public testing::Test {};
 
 #if NETWORK_SYSTEM_WITH_WEBSOCKET
 using protocols = testing::Types<tcp, websocket>;
 #else
 using protocols = testing::Types<tcp>;
 #endif
-TYPED_TEST_SUITE(IdleConnections, protocols);
+TYPED_TEST_SUITE(idle_connections, protocols);
 
-TYPED_TEST(IdleConnections, CostLittleAndLeaveNothingBehind) {
+TYPED_TEST(idle_connections, cost_little_and_leave_nothing_behind) {
     if (!allows_descriptors(connections + spare_descriptors)) {
         GTEST_SKIP() << connections << " connections need a higher hard limit of descriptors "
                      << "(ulimit -Hn)";

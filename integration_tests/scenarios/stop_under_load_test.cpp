@@ -44,7 +44,7 @@ struct ledger {
     session_ptr session;
 };
 
-class StopUnderLoad : public testing::TestWithParam<stop_case> {
+class stop_under_load : public testing::TestWithParam<stop_case> {
 protected:
     void SetUp() override {
         if (!allows_descriptors(connections + spare_descriptors)) {
@@ -179,14 +179,14 @@ std::string name_of_case(const testing::TestParamInfo<stop_case>& info) {
     return info.param.name;
 }
 
-INSTANTIATE_TEST_SUITE_P(Case, StopUnderLoad,
+INSTANTIATE_TEST_SUITE_P(case, stop_under_load,
                          testing::Values(stop_case{"OneThread", 500ms, 1, readiness::automatic},
                                          stop_case{"TwoThreads", 500ms, 2, readiness::automatic},
                                          stop_case{"PerSocket", 500ms, 1, readiness::per_socket},
                                          stop_case{"AtOnce", 0ms, 1, readiness::automatic}),
                          name_of_case);
 
-TEST_P(StopUnderLoad, ReturnsInTimeAndCountsEverything) {
+TEST_P(stop_under_load, returns_in_time_and_counts_everything) {
     messaging_server server("stopped under load", options());
     start(server);
     const auto clients = start_clients(server.local_port());

@@ -96,15 +96,15 @@ private:
     messaging_client client_;
 };
 
-TEST(CountingHeap, SeesAnAllocation) {
+TEST(counting_heap, sees_an_allocation) {
     counting_heap::start();
     ::operator delete(::operator new(1));
     EXPECT_EQ(counting_heap::stop(), 1U);
 }
 
-class EchoAllocationTest : public testing::TestWithParam<load> {};
+class echo_allocation_test : public testing::TestWithParam<load> {};
 
-TEST_P(EchoAllocationTest, SteadyStateAllocatesNothing) {
+TEST_P(echo_allocation_test, steady_state_allocates_nothing) {
     asio::io_context context;
     auto work = asio::make_work_guard(context);
     std::thread runner([&] { context.run(); });
@@ -144,7 +144,7 @@ std::vector<load> all_loads() {
     return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Load, EchoAllocationTest, testing::ValuesIn(all_loads()),
+INSTANTIATE_TEST_SUITE_P(load, echo_allocation_test, testing::ValuesIn(all_loads()),
                          [](const auto& each) { return each.param.name; });
 
 }  // namespace

@@ -20,11 +20,11 @@ constexpr std::size_t in_flight = 8;
 // A stalled side may need more blocks than ever before; an allocation per datagram would be 10,000.
 constexpr std::size_t most_new_blocks = 50;
 
-class UdpEchoAllocations : public testing::TestWithParam<std::size_t> {};
-INSTANTIATE_TEST_SUITE_P(Bytes, UdpEchoAllocations, testing::Values(64, 1200),
+class udp_echo_allocations : public testing::TestWithParam<std::size_t> {};
+INSTANTIATE_TEST_SUITE_P(bytes, udp_echo_allocations, testing::Values(64, 1200),
                          testing::PrintToStringParamName());
 
-TEST_P(UdpEchoAllocations, AreNotMadePerDatagram) {
+TEST_P(udp_echo_allocations, are_not_made_per_datagram) {
     const bytes datagram = pattern(GetParam());
     std::size_t answered = 0;
     std::size_t allocations = std::numeric_limits<std::size_t>::max();

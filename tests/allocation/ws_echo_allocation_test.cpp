@@ -76,9 +76,9 @@ private:
     messaging_ws_client client_{"client"};
 };
 
-class WebSocketEchoAllocationTest : public testing::TestWithParam<load> {};
+class websocket_echo_allocation_test : public testing::TestWithParam<load> {};
 
-TEST_P(WebSocketEchoAllocationTest, SteadyStateAllocatesNothing) {
+TEST_P(websocket_echo_allocation_test, steady_state_allocates_nothing) {
     ws_echo_load echo(GetParam());
     echo.run();
     EXPECT_LE(echo.allocations(), most_new_blocks) << "in " << measured << " messages";
@@ -93,7 +93,7 @@ std::string text_of(std::size_t size) {
     return text;
 }
 
-INSTANTIATE_TEST_SUITE_P(Load, WebSocketEchoAllocationTest,
+INSTANTIATE_TEST_SUITE_P(load, websocket_echo_allocation_test,
                          testing::Values(load{"1x64B", text_of(64), 1},
                                          load{"32x64B", text_of(64), 32},
                                          load{"8x1KiB", text_of(1024), 8},

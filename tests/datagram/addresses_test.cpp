@@ -7,7 +7,7 @@
 namespace udp {
 namespace {
 
-class UdpMultihomed : public BothPaths {
+class udp_multihomed : public BothPaths {
 protected:
     void SetUp() override {
         if (!link.missing().empty()) {
@@ -38,9 +38,9 @@ protected:
 
     loopback::network_link link;
 };
-INSTANTIATE_TEST_SUITE_P(Path, UdpMultihomed, both_methods(), method_of);
+INSTANTIATE_TEST_SUITE_P(path, udp_multihomed, both_methods(), method_of);
 
-TEST_P(UdpMultihomed, AnAnswerLeavesFromTheSecondAddressOfEitherFamily) {
+TEST_P(udp_multihomed, an_answer_leaves_from_the_second_address_of_either_family) {
     ASSERT_TRUE(link.far.ip("addr add 10.77.0.22/24 dev far"));
     test_server server(far_server());
     const auto port = start(link.far, server);
@@ -69,7 +69,7 @@ TEST_P(UdpMultihomed, AnAnswerLeavesFromTheSecondAddressOfEitherFamily) {
     EXPECT_EQ(server.server.metrics().sent_without_source, 0U);
 }
 
-TEST_P(UdpMultihomed, AGroupIsAnsweredFromAnAddressOfItsInterface) {
+TEST_P(udp_multihomed, a_group_is_answered_from_an_address_of_its_interface) {
     // The first address of the machine is on another interface.
     ASSERT_TRUE(link.far.ip("addr add 10.99.0.1/32 dev lo"));
     auto options = far_server();
@@ -90,7 +90,7 @@ TEST_P(UdpMultihomed, AGroupIsAnsweredFromAnAddressOfItsInterface) {
     EXPECT_EQ(server.server.metrics().sent_without_source, 0U);
 }
 
-TEST_P(UdpMultihomed, WithoutTheAddressThatWasAskedTheSystemChoosesOnce) {
+TEST_P(udp_multihomed, without_the_address_that_was_asked_the_system_chooses_once) {
     ASSERT_TRUE(link.far.ip("addr add 10.77.0.22/24 dev far"));
     test_server server(far_server());
     collector<endpoint> askers;
@@ -112,7 +112,7 @@ TEST_P(UdpMultihomed, WithoutTheAddressThatWasAskedTheSystemChoosesOnce) {
     EXPECT_EQ(server.server.metrics().send_failures, 0U);
 }
 
-TEST_P(UdpMultihomed, AConnectedClientLeavesTheLoopbackForAnotherTarget) {
+TEST_P(udp_multihomed, a_connected_client_leaves_the_loopback_for_another_target) {
     test_server here(near_server());
     test_server there(far_server());
     const auto near_port = start(link.near, here);
@@ -136,7 +136,7 @@ TEST_P(UdpMultihomed, AConnectedClientLeavesTheLoopbackForAnotherTarget) {
     EXPECT_EQ(client.client.local_endpoint(), first);
 }
 
-TEST_P(UdpMultihomed, AnAddressAndPortOfTheApplicationsStayWithEveryTarget) {
+TEST_P(udp_multihomed, an_address_and_port_of_the_applications_stay_with_every_target) {
     test_server one(far_server());
     test_server other(far_server());
     const auto first = start(link.far, one);

@@ -27,7 +27,7 @@ template <typename T>
     return future.get();
 }
 
-TEST(UdpAsync, StartSendReceiveAndStop) {
+TEST(udp_async, start_send_receive_and_stop) {
     udp_server_options pulling;
     pulling.datagrams.receiving = receive_mode::pull;
     messaging_udp_server server("server", pulling);
@@ -71,7 +71,7 @@ struct watched_slot {
     [[nodiscard]] handler make() { return {signal.slot(), &ended}; }
 };
 
-TEST(UdpAsync, ASlotIsAssignedBeforeItsReceiveBegins) {
+TEST(udp_async, a_slot_is_assigned_before_its_receive_begins) {
     udp_server_options pulling;
     pulling.datagrams.receiving = receive_mode::pull;
     messaging_udp_server server("server", pulling);
@@ -95,7 +95,7 @@ TEST(UdpAsync, ASlotIsAssignedBeforeItsReceiveBegins) {
     EXPECT_EQ(watched.ended.at(rounds), static_cast<int>(errc::cancelled));
 }
 
-TEST(UdpAsync, ASlotMayBeUsedWhenTheObjectIsGone) {
+TEST(udp_async, a_slot_may_be_used_when_the_object_is_gone) {
     udp_client_options pulling;
     pulling.datagrams.receiving = receive_mode::pull;
     auto client = std::make_unique<messaging_udp_client>("client", pulling);
@@ -107,7 +107,7 @@ TEST(UdpAsync, ASlotMayBeUsedWhenTheObjectIsGone) {
     EXPECT_LE(watched.ended.size(), 1U);
 }
 
-TEST(UdpAsync, ASocketOfTheApplicationsAnswersFromWhereItWasAsked) {
+TEST(udp_async, a_socket_of_the_applications_answers_from_where_it_was_asked) {
     using network_system::internal::udp_socket;
     context_runner runner(1);
     asio::ip::udp::socket theirs(runner.context, {asio::ip::udp::v4(), 0});
@@ -125,7 +125,7 @@ TEST(UdpAsync, ASocketOfTheApplicationsAnswersFromWhereItWasAsked) {
     EXPECT_TRUE(runner.comes_to_rest());
 }
 
-TEST(UdpAsync, EndpointsConvertBothWays) {
+TEST(udp_async, endpoints_convert_both_ways) {
     for (const endpoint& each : {loopback_v4(80), loopback_v6(443)}) {
         const auto theirs = network_system::to_asio<asio::ip::udp>(each);
         EXPECT_EQ(theirs.port(), each.port());
@@ -135,7 +135,7 @@ TEST(UdpAsync, EndpointsConvertBothWays) {
     EXPECT_EQ(network_system::to_asio<asio::ip::udp>(endpoint{}), asio::ip::udp::endpoint{});
 }
 
-TEST(UdpAsync, ASocketOfTheApplicationsIsTakenOver) {
+TEST(udp_async, a_socket_of_the_applications_is_taken_over) {
     using network_system::internal::udp_socket;
     context_runner runner(1);
     asio::ip::udp::socket theirs(runner.context, {asio::ip::address_v4::loopback(), 0});

@@ -20,9 +20,9 @@ using network_system::testing::scripted_name;
 constexpr int cancelled = static_cast<int>(errc::cancelled);
 constexpr int closed = static_cast<int>(errc::connection_closed);
 
-class UdpCancellation : public testing::Test {
+class udp_cancellation : public testing::Test {
 protected:
-    UdpCancellation() {
+    udp_cancellation() {
         udp_server_options options;
         options.datagrams.receiving = receive_mode::pull;
         server = std::make_unique<messaging_udp_server>("server", options);
@@ -39,7 +39,7 @@ protected:
     std::unique_ptr<messaging_udp_server> server;
 };
 
-TEST_F(UdpCancellation, OfAReceiveTakesNoDatagram) {
+TEST_F(udp_cancellation, of_a_receive_takes_no_datagram) {
     EXPECT_FALSE(server->cancel(id)) << "it has not begun";
     ASSERT_TRUE(is_ok(server->receive_from(note(), id)));
     EXPECT_TRUE(fails_with(server->receive_from(note(), id), errc::already_exists));
@@ -53,7 +53,7 @@ TEST_F(UdpCancellation, OfAReceiveTakesNoDatagram) {
     EXPECT_FALSE(server->cancel(id)) << "it has its datagram";
 }
 
-TEST_F(UdpCancellation, InTheHandlerOfAReceiveDoesNothing) {
+TEST_F(udp_cancellation, in_the_handler_of_a_receive_does_nothing) {
     collector<bool> pending;
     ASSERT_TRUE(
         is_ok(server->receive_from([&](const auto&) { pending.add(server->cancel(id)); }, id)));
@@ -62,7 +62,7 @@ TEST_F(UdpCancellation, InTheHandlerOfAReceiveDoesNothing) {
     EXPECT_FALSE(pending.at(0));
 }
 
-TEST_F(UdpCancellation, IsForTheObjectsOwnOperations) {
+TEST_F(udp_cancellation, is_for_the_objects_own_operations) {
     messaging_udp_client client("client");
     EXPECT_FALSE(client.cancel(id)) << "it was never started";
     ASSERT_TRUE(is_ok(client.start_client("127.0.0.1", server->local_port())));
@@ -72,7 +72,7 @@ TEST_F(UdpCancellation, IsForTheObjectsOwnOperations) {
     ASSERT_TRUE(codes.wait_for(1));
 }
 
-TEST_F(UdpCancellation, AfterTheStopOrTheEndOfTheObjectDoesNothing) {
+TEST_F(udp_cancellation, after_the_stop_or_the_end_of_the_object_does_nothing) {
     ASSERT_TRUE(is_ok(server->receive_from(note(), id)));
     EXPECT_TRUE(is_ok(server->stop_server()));
     EXPECT_EQ(codes.all(), std::vector<int>{closed});
@@ -83,7 +83,7 @@ TEST_F(UdpCancellation, AfterTheStopOrTheEndOfTheObjectDoesNothing) {
     EXPECT_FALSE(cancel_operation(id));
 }
 
-TEST_F(UdpCancellation, RacesWithDatagrams) {
+TEST_F(udp_cancellation, races_with_datagrams) {
     std::atomic<std::uint64_t> current{0};
     std::atomic<std::size_t> was_cancelled{0};
     std::atomic<bool> is_over{false};
@@ -112,7 +112,7 @@ TEST_F(UdpCancellation, RacesWithDatagrams) {
     EXPECT_EQ(server->metrics().datagrams_received, ended[0]);
 }
 
-TEST_F(UdpCancellation, WhileTheServerIsStopped) {
+TEST_F(udp_cancellation, while_the_server_is_stopped) {
     const std::size_t rounds = scaled(100);
     for (std::size_t i = 0; i < rounds; ++i) {
         codes.clear();
@@ -127,7 +127,7 @@ TEST_F(UdpCancellation, WhileTheServerIsStopped) {
     }
 }
 
-TEST_F(UdpCancellation, OfAStartWhileTheNameResolves) {
+TEST_F(udp_cancellation, of_a_start_while_the_name_resolves) {
     scripted_name name("slow.test", {"127.0.0.1"});
     name.hold();
     messaging_udp_client client("client");
@@ -145,7 +145,7 @@ TEST_F(UdpCancellation, OfAStartWhileTheNameResolves) {
     EXPECT_EQ(codes.size(), 1U);
 }
 
-TEST_F(UdpCancellation, RacesWithAStart) {
+TEST_F(udp_cancellation, races_with_a_start) {
     const std::size_t rounds = scaled(400);
     for (std::size_t i = 0; i < rounds; ++i) {
         messaging_udp_client client("client");

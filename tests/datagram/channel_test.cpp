@@ -83,9 +83,9 @@ private:
         std::make_shared<runtime::callback_gate>();
 };
 
-class ScriptedChannel : public testing::Test {
+class scripted_channel : public testing::Test {
 protected:
-    ScriptedChannel() {
+    scripted_channel() {
         std::error_code error;
         auto socket = runtime::sockets::open_datagram(loopback_v4(0), {}, error);
         EXPECT_FALSE(error);
@@ -97,7 +97,7 @@ protected:
             loop(), *host, std::move(socket), std::make_unique<scripted_io>(plan), setup);
         on_loop([this] { EXPECT_FALSE(host->channel->start()); });
     }
-    ~ScriptedChannel() override {
+    ~scripted_channel() override {
         on_loop([this] { host->channel->close(); });
         EXPECT_TRUE(host->gone.wait_for(1));
         pool.stop();
@@ -150,7 +150,7 @@ protected:
     collector<outcome> results;
 };
 
-TEST_F(ScriptedChannel, AFullSocketIsWaitedFor) {
+TEST_F(scripted_channel, a_full_socket_is_waited_for) {
     plan->sends = {blocked(2), blocked(1)};
     on_loop([this] {
         for (int i = 0; i < 5; ++i) {
@@ -172,7 +172,7 @@ struct failing_case {
     std::uint64_t datagram_metrics::*counter;
 };
 
-TEST_F(ScriptedChannel, EachFailureHasItsCounterAndHurtsOneDatagram) {
+TEST_F(scripted_channel, each_failure_has_its_counter_and_hurts_one_datagram) {
     const std::array cases{
         failing_case{std::errc::message_size, errc::message_too_large,
                      &datagram_metrics::failed_too_large},
@@ -212,7 +212,7 @@ TEST_F(ScriptedChannel, EachFailureHasItsCounterAndHurtsOneDatagram) {
     }
 }
 
-TEST_F(ScriptedChannel, ARefusalOfAnEarlierDatagramCostsNoOther) {
+TEST_F(scripted_channel, a_refusal_of_an_earlier_datagram_costs_no_other) {
     plan->sends = {told(ECONNREFUSED), told(ECONNREFUSED, 1)};
     on_loop([this] {
         EXPECT_TRUE(is_ok(send(100, 0)));
@@ -226,7 +226,7 @@ TEST_F(ScriptedChannel, ARefusalOfAnEarlierDatagramCostsNoOther) {
     EXPECT_TRUE(host->errors.wait_for(1));
 }
 
-TEST_F(ScriptedChannel, WhatTheNetworkSaysOfEarlierOnesIsReported) {
+TEST_F(scripted_channel, what_the_network_says_of_earlier_ones_is_reported) {
     plan->sends = {told(EHOSTUNREACH, 1), told(EMSGSIZE), told(EACCES, 1)};
     on_loop([this] {
         for (int i = 0; i < 3; ++i) {
@@ -245,7 +245,7 @@ TEST_F(ScriptedChannel, WhatTheNetworkSaysOfEarlierOnesIsReported) {
     EXPECT_EQ(metrics().datagrams_sent, 3U);
 }
 
-TEST_F(ScriptedChannel, ASocketThatCannotBeReadIsLeftAloneForAWhile) {
+TEST_F(scripted_channel, a_socket_that_cannot_be_read_is_left_alone_for_a_while) {
     on_loop([this] { plan->receive_error = EBADF; });
     const raw_socket peer;
     peer.send(pattern(1), host->channel->local().port());  // it stays readable
@@ -261,7 +261,7 @@ TEST_F(ScriptedChannel, ASocketThatCannotBeReadIsLeftAloneForAWhile) {
     on_loop([this] { plan->receive_error = 0; });
 }
 
-TEST_F(ScriptedChannel, WhatIsNotSentByTheDeadlineIsDroppedAndSaid) {
+TEST_F(scripted_channel, what_is_not_sent_by_the_deadline_is_dropped_and_said) {
     for (int i = 0; i < 1000; ++i) {
         plan->sends.push_back(blocked(0));
     }

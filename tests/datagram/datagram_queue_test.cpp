@@ -28,7 +28,7 @@ bytes content(std::size_t size, std::size_t seed) {
     return made;
 }
 
-TEST(DatagramQueue, AsksForTheSourcesOfWhatCameBehindAPlace) {
+TEST(datagram_queue, asks_for_the_sources_of_what_came_behind_a_place) {
     datagram_queue first(nullptr);
     datagram_queue more(nullptr);
     const runtime::datagram_source known{{1}, 0};
@@ -58,7 +58,7 @@ TEST(DatagramQueue, AsksForTheSourcesOfWhatCameBehindAPlace) {
     });
 }
 
-TEST(DatagramQueue, KeepsOrderAddressesAndSizes) {
+TEST(datagram_queue, keeps_order_addresses_and_sizes) {
     runtime::block_pool pool;
     datagram_queue queue(&pool);
     EXPECT_TRUE(queue.empty());
@@ -93,7 +93,7 @@ TEST(DatagramQueue, KeepsOrderAddressesAndSizes) {
     EXPECT_EQ(done, (std::vector<int>{0, 1, 2, 3, 4, 5}));
 }
 
-TEST(DatagramQueue, WhatIsDestroyedWithItIsNotCalled) {
+TEST(datagram_queue, what_is_destroyed_with_it_is_not_called) {
     const auto token = std::make_shared<int>();
     {
         datagram_queue queue(nullptr);
@@ -107,7 +107,7 @@ TEST(DatagramQueue, WhatIsDestroyedWithItIsNotCalled) {
 }
 
 /// Two queues against two deques, through appends, pops and splices at random.
-TEST(DatagramQueue, BehavesLikeADeque) {
+TEST(datagram_queue, behaves_like_a_deque) {
     std::mt19937 random(42);
     runtime::block_pool pool;
     datagram_queue queue(&pool);

@@ -9,7 +9,7 @@ namespace {
 using network_system::core::udp_client_callbacks;
 using network_system::core::udp_server_callbacks;
 
-TEST(Dialect, AClientKnowsBothEnds) {
+TEST(dialect, a_client_knows_both_ends) {
     messaging_udp_server server("server");
     ASSERT_TRUE(is_ok(server.start_server(0)));
     messaging_udp_server other("other");
@@ -26,7 +26,7 @@ TEST(Dialect, AClientKnowsBothEnds) {
     EXPECT_EQ(client.remote_endpoint(), endpoint());
 }
 
-TEST(Dialect, CallbacksCanBeGivenAtConstruction) {
+TEST(dialect, callbacks_can_be_given_at_construction) {
     collector<std::string> heard;
     messaging_udp_server server(
         "server", udp_server_callbacks{

@@ -7,8 +7,8 @@
 namespace udp {
 namespace {
 
-class UdpEcho : public BothPaths {};
-INSTANTIATE_TEST_SUITE_P(Path, UdpEcho, both_methods(), method_of);
+class udp_echo : public BothPaths {};
+INSTANTIATE_TEST_SUITE_P(path, udp_echo, both_methods(), method_of);
 
 struct address_pair {
     const char* name;
@@ -16,8 +16,8 @@ struct address_pair {
     const char* target;
 };
 
-class UdpAddresses : public testing::TestWithParam<address_pair> {};
-INSTANTIATE_TEST_SUITE_P(Addresses, UdpAddresses,
+class udp_addresses : public testing::TestWithParam<address_pair> {};
+INSTANTIATE_TEST_SUITE_P(addresses, udp_addresses,
                          testing::Values(address_pair{"any_from_v4", "", "127.0.0.1"},
                                          address_pair{"any_from_v6", "", "::1"},
                                          address_pair{"any_by_name", "", "localhost"},
@@ -25,7 +25,7 @@ INSTANTIATE_TEST_SUITE_P(Addresses, UdpAddresses,
                                          address_pair{"v6_only", "::1", "::1"}),
                          [](const auto& each) { return std::string(each.param.name); });
 
-TEST_P(UdpAddresses, AnEchoShowsWhoIsWho) {
+TEST_P(udp_addresses, an_echo_shows_who_is_who) {
     udp_server_options options;
     options.bind_address = GetParam().bind_address;
     test_server server(options);
@@ -46,7 +46,7 @@ TEST_P(UdpAddresses, AnEchoShowsWhoIsWho) {
                                                                               : "::1");
 }
 
-TEST_P(UdpEcho, EverySizeArrivesWhole) {
+TEST_P(udp_echo, every_size_arrives_whole) {
     test_server server(for_server());
     test_client client(for_client());
     ASSERT_TRUE(is_ok(client.client.start_client("127.0.0.1", server.start())));
@@ -62,7 +62,7 @@ TEST_P(UdpEcho, EverySizeArrivesWhole) {
 }
 
 /// Batches of every length, sent in one callback, of sizes that change within the batch.
-TEST_P(UdpEcho, BatchesOfMixedSizesArriveInOrder) {
+TEST_P(udp_echo, batches_of_mixed_sizes_arrive_in_order) {
     test_server server(for_server());
     const auto port = server.start();
     test_client client(for_client());
@@ -86,7 +86,7 @@ TEST_P(UdpEcho, BatchesOfMixedSizesArriveInOrder) {
 }
 
 /// One callback that answers to everybody mixes peers and sizes in one batch of sends.
-TEST_P(UdpEcho, ABatchToManyPeersReachesEach) {
+TEST_P(udp_echo, a_batch_to_many_peers_reaches_each) {
     constexpr std::size_t count = 9;
     test_server server(for_server());
     collector<endpoint> known;
@@ -125,7 +125,7 @@ TEST_P(UdpEcho, ABatchToManyPeersReachesEach) {
     EXPECT_TRUE(is_ok(server.server.stop_server()));  // its callback uses what ends before it
 }
 
-TEST_P(UdpEcho, SendHandlersRunOnceEach) {
+TEST_P(udp_echo, send_handlers_run_once_each) {
     test_server server(for_server());
     test_client client(for_client());
     ASSERT_TRUE(is_ok(client.client.start_client("127.0.0.1", server.start())));
@@ -142,7 +142,7 @@ TEST_P(UdpEcho, SendHandlersRunOnceEach) {
     EXPECT_EQ(done.count(), 100U);
 }
 
-TEST_P(UdpEcho, SeveralThreadsShareOneSocket) {
+TEST_P(udp_echo, several_threads_share_one_socket) {
     test_server server(for_server());
     test_client client(for_client());
     ASSERT_TRUE(is_ok(client.client.start_client("127.0.0.1", server.start())));
@@ -164,7 +164,7 @@ TEST_P(UdpEcho, SeveralThreadsShareOneSocket) {
     }
 }
 
-TEST(UdpReceivers, CallbacksTakeWhatTheyWant) {
+TEST(udp_receivers, callbacks_take_what_they_want) {
     test_server server;
     const auto port = server.start();
     event_counter received;

@@ -17,7 +17,7 @@ using network_system::testing::succeeds_in_child;
 
 // NOLINTNEXTLINE(readability-identifier-naming): the suite bears the name of what it lists
 class field_faults_fork_udp : public BothPaths {};
-INSTANTIATE_TEST_SUITE_P(Path, field_faults_fork_udp, both_methods(), method_of);
+INSTANTIATE_TEST_SUITE_P(path, field_faults_fork_udp, both_methods(), method_of);
 
 TEST_P(field_faults_fork_udp, a_child_that_destroys_or_stops_its_copies_hangs) {
     std::optional<test_server> server(for_server());

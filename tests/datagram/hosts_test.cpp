@@ -11,9 +11,9 @@ using network_system::testing::has_ipv6;
 using network_system::testing::wrong_host;
 using network_system::testing::wrong_hosts;
 
-class WrongUdpHost : public testing::TestWithParam<wrong_host> {};
+class wrong_udp_host : public testing::TestWithParam<wrong_host> {};
 
-TEST_P(WrongUdpHost, IsRefusedByName) {
+TEST_P(wrong_udp_host, is_refused_by_name) {
     test_client client;
     const auto started = client.client.start_client(GetParam().text, 80);
     ASSERT_TRUE(fails_with(started, errc::invalid_argument));
@@ -21,7 +21,7 @@ TEST_P(WrongUdpHost, IsRefusedByName) {
         << started.error().message;
 }
 
-TEST_P(WrongUdpHost, IsNoTargetEitherAndTheOldOneStays) {
+TEST_P(wrong_udp_host, is_no_target_either_and_the_old_one_stays) {
     test_server server;
     test_client client;
     ASSERT_TRUE(is_ok(client.client.start_client("127.0.0.1", server.start())));
@@ -32,7 +32,7 @@ TEST_P(WrongUdpHost, IsNoTargetEitherAndTheOldOneStays) {
     EXPECT_TRUE(client.exchange("the old target"));
 }
 
-TEST_P(WrongUdpHost, IsNoBindAddressEither) {
+TEST_P(wrong_udp_host, is_no_bind_address_either) {
     udp_server_options options;
     options.bind_address = GetParam().text;
     test_server server(options);
@@ -42,10 +42,10 @@ TEST_P(WrongUdpHost, IsNoBindAddressEither) {
         << started.error().message;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, WrongUdpHost, testing::ValuesIn(wrong_hosts()),
+INSTANTIATE_TEST_SUITE_P(all, wrong_udp_host, testing::ValuesIn(wrong_hosts()),
                          [](const auto& each) { return std::string(each.param.name); });
 
-TEST(UdpHosts, InBracketsAreIpv6Addresses) {
+TEST(udp_hosts, in_brackets_are_ipv6_addresses) {
     if (!has_ipv6()) {
         GTEST_SKIP() << "no IPv6 here";
     }
@@ -63,7 +63,7 @@ TEST(UdpHosts, InBracketsAreIpv6Addresses) {
     EXPECT_EQ(client.received.at(1).from, loopback_v6(second.server.local_port()));
 }
 
-TEST(UdpHosts, ThatAreMappedAreIpv4Addresses) {
+TEST(udp_hosts, that_are_mapped_are_ipv4_addresses) {
     test_server server;
     const auto port = server.start();
     test_client client;
@@ -72,7 +72,7 @@ TEST(UdpHosts, ThatAreMappedAreIpv4Addresses) {
     EXPECT_EQ(client.received.at(0).from, loopback_v4(port));
 }
 
-TEST(UdpHosts, WithADotAtTheEndAreTaken) {
+TEST(udp_hosts, with_a_dot_at_the_end_are_taken) {
     test_server server;
     const auto port = server.start();
     test_client client;
@@ -82,7 +82,7 @@ TEST(UdpHosts, WithADotAtTheEndAreTaken) {
     EXPECT_TRUE(client.exchange("again"));
 }
 
-TEST(UdpHosts, WithAZoneAreReachedThroughThatInterface) {
+TEST(udp_hosts, with_a_zone_are_reached_through_that_interface) {
     const auto here = find_link_local();
     if (!here) {
         GTEST_SKIP() << "no link-local address here";
@@ -95,7 +95,7 @@ TEST(UdpHosts, WithAZoneAreReachedThroughThatInterface) {
     EXPECT_TRUE(client.exchange("zoned"));
 }
 
-TEST(UdpHosts, OfMulticastMayNameTheInterfaceAsTheirZone) {
+TEST(udp_hosts, of_multicast_may_name_the_interface_as_their_zone) {
     const auto start = [](std::string group, std::string interface_name) {
         udp_server_options options;
         options.multicast.groups = {{std::move(group), std::move(interface_name)}};

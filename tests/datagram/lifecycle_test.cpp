@@ -6,10 +6,10 @@
 namespace udp {
 namespace {
 
-class UdpLife : public BothPaths {};
-INSTANTIATE_TEST_SUITE_P(Path, UdpLife, both_methods(), method_of);
+class udp_life : public BothPaths {};
+INSTANTIATE_TEST_SUITE_P(path, udp_life, both_methods(), method_of);
 
-TEST_P(UdpLife, StartsStopsAndStartsAgain) {
+TEST_P(udp_life, starts_stops_and_starts_again) {
     test_server server(for_server());
     test_client client(for_client());
     for (int i = 0; i < 3; ++i) {
@@ -33,7 +33,7 @@ TEST_P(UdpLife, StartsStopsAndStartsAgain) {
     }
 }
 
-TEST_P(UdpLife, AConnectedClientKnowsWhereItsDatagramsComeFrom) {
+TEST_P(udp_life, a_connected_client_knows_where_its_datagrams_come_from) {
     test_server server(for_server());
     collector<endpoint> askers;
     server.on_receive = [&](byte_view, const endpoint& from) { askers.add(from); };
@@ -46,7 +46,7 @@ TEST_P(UdpLife, AConnectedClientKnowsWhereItsDatagramsComeFrom) {
     EXPECT_EQ(askers.at(0), own);
 }
 
-TEST_P(UdpLife, CallsBeforeTheStartAndAfterTheStopFail) {
+TEST_P(udp_life, calls_before_the_start_and_after_the_stop_fail) {
     test_server server(for_server());
     test_client client(for_client());
     const auto never = [](VoidResult) { ADD_FAILURE() << "ran"; };
@@ -69,7 +69,7 @@ TEST_P(UdpLife, CallsBeforeTheStartAndAfterTheStopFail) {
 }
 
 // A stop may come between a call's look at the server and its work.
-TEST_P(UdpLife, AServerThatStopsRefusesAsOneThatIsNotStarted) {
+TEST_P(udp_life, a_server_that_stops_refuses_as_one_that_is_not_started) {
     namespace core = network_system::core;
     const auto pool = std::make_shared<network_system::runtime::io_pool>(
         1, network_system::runtime::readiness_method::automatic);
@@ -89,7 +89,7 @@ TEST_P(UdpLife, AServerThatStopsRefusesAsOneThatIsNotStarted) {
     pool->stop();
 }
 
-TEST_P(UdpLife, CallbacksAreSetBeforeTheStart) {
+TEST_P(udp_life, callbacks_are_set_before_the_start) {
     test_server server(for_server());
     test_client client(for_client());
     ASSERT_TRUE(is_ok(client.client.start_client("127.0.0.1", server.start())));
@@ -108,7 +108,7 @@ TEST_P(UdpLife, CallbacksAreSetBeforeTheStart) {
     EXPECT_TRUE(is_ok(c.set_receive_callback([](byte_view) {}))) << "allowed again after stop";
 }
 
-TEST_P(UdpLife, BlockingCallsRefuseOnAnIoThread) {
+TEST_P(udp_life, blocking_calls_refuse_on_an_io_thread) {
     test_server server(for_server());
     messaging_udp_client other("other", for_client());
     event_counter done;
@@ -144,7 +144,7 @@ private:
     const raw_socket socket_{true};
 };
 
-TEST_P(UdpLife, NoCallbackAfterAStopUnderAFlood) {
+TEST_P(udp_life, no_callback_after_a_stop_under_a_flood) {
     const kept_port port;
     for (int round = 0; round < 5; ++round) {
         watchman guard;
@@ -180,7 +180,7 @@ TEST_P(UdpLife, NoCallbackAfterAStopUnderAFlood) {
     }
 }
 
-TEST_P(UdpLife, AServerMayEndInItsOwnCallback) {
+TEST_P(udp_life, a_server_may_end_in_its_own_callback) {
     const kept_port port;
     event_counter destroyed;
     auto server = std::make_unique<messaging_udp_server>("own", kept_port::shared_by(for_server()));
@@ -197,7 +197,7 @@ TEST_P(UdpLife, AServerMayEndInItsOwnCallback) {
     EXPECT_EQ(destroyed.count(), 1U);
 }
 
-TEST_P(UdpLife, AClientMayEndInItsErrorCallback) {
+TEST_P(udp_life, a_client_may_end_in_its_error_callback) {
     const raw_socket nobody;
     nobody.hear_nobody();
     event_counter destroyed;
@@ -211,7 +211,7 @@ TEST_P(UdpLife, AClientMayEndInItsErrorCallback) {
     EXPECT_TRUE(destroyed.wait_for(1));
 }
 
-TEST_P(UdpLife, StopHandlersRunLast) {
+TEST_P(udp_life, stop_handlers_run_last) {
     test_server server(for_server());
     test_client client(for_client());
     ASSERT_TRUE(is_ok(client.client.start_client("127.0.0.1", server.start())));
@@ -234,7 +234,7 @@ TEST_P(UdpLife, StopHandlersRunLast) {
     EXPECT_TRUE(server_stopped.wait_for(1));
 }
 
-TEST_P(UdpLife, ExceptionsAreCountedAndTheSocketGoesOn) {
+TEST_P(udp_life, exceptions_are_counted_and_the_socket_goes_on) {
     test_server server(for_server());
     server.on_receive = [&](byte_view data, const endpoint& from) {
         if (text_of(data) == "throw") {
@@ -251,7 +251,7 @@ TEST_P(UdpLife, ExceptionsAreCountedAndTheSocketGoesOn) {
     EXPECT_EQ(server.server.metrics().callback_exceptions, 1U);
 }
 
-TEST_P(UdpLife, RunsOnAContextOfTheApplications) {
+TEST_P(udp_life, runs_on_a_context_of_the_applications) {
     context_runner runner(2);
     auto server_options = for_server();
     server_options.io_context = &runner.context;
@@ -266,7 +266,7 @@ TEST_P(UdpLife, RunsOnAContextOfTheApplications) {
     EXPECT_TRUE(runner.comes_to_rest()) << "nothing is left in the context";
 }
 
-TEST_P(UdpLife, AContextMayEndFirst) {
+TEST_P(udp_life, a_context_may_end_first) {
     auto context = std::make_unique<asio::io_context>();
     auto options = for_server();
     options.io_context = context.get();
@@ -281,7 +281,7 @@ TEST_P(UdpLife, AContextMayEndFirst) {
     EXPECT_EQ(done.count(), 0U);
 }
 
-TEST(UdpStart, WhatCannotWorkIsRefused) {
+TEST(udp_start, what_cannot_work_is_refused) {
     const auto server_refuses = [](errc code, const auto& change) {
         udp_server_options options;
         change(options);
@@ -320,7 +320,7 @@ TEST(UdpStart, WhatCannotWorkIsRefused) {
     EXPECT_TRUE(is_ok(of_v4.start_client("127.0.0.1", 80))) << "and starts then";
 }
 
-TEST(UdpStart, APortInUseIsNamed) {
+TEST(udp_start, a_port_in_use_is_named) {
     const raw_socket taken;
     udp_server_options options;
     options.bind_address = "127.0.0.1";
@@ -330,7 +330,7 @@ TEST(UdpStart, APortInUseIsNamed) {
     EXPECT_NE(refused.error().message.find(std::to_string(taken.port())), std::string::npos);
 }
 
-TEST(UdpStart, SeveralThreadsHaveASocketEach) {
+TEST(udp_start, several_threads_have_a_socket_each) {
     udp_server_options options;
     options.io_threads = 3;
     options.reuse_port = true;

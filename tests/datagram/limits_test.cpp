@@ -4,10 +4,10 @@
 namespace udp {
 namespace {
 
-class UdpLimits : public BothPaths {};
-INSTANTIATE_TEST_SUITE_P(Path, UdpLimits, both_methods(), method_of);
+class udp_limits : public BothPaths {};
+INSTANTIATE_TEST_SUITE_P(path, udp_limits, both_methods(), method_of);
 
-TEST_P(UdpLimits, WhatIsTooLargeIsRefusedHere) {
+TEST_P(udp_limits, what_is_too_large_is_refused_here) {
     auto options = for_client();
     options.datagrams.max_datagram_size = 1000;
     test_server server(for_server());
@@ -19,7 +19,7 @@ TEST_P(UdpLimits, WhatIsTooLargeIsRefusedHere) {
     EXPECT_TRUE(client.exchange(pattern(1000)));
 }
 
-TEST_P(UdpLimits, WhatIsTooLargeFromThePeerIsCountedAndNotDelivered) {
+TEST_P(udp_limits, what_is_too_large_from_the_peer_is_counted_and_not_delivered) {
     auto options = for_server();
     options.datagrams.max_datagram_size = 1000;
     test_server server(options);
@@ -38,7 +38,7 @@ TEST_P(UdpLimits, WhatIsTooLargeFromThePeerIsCountedAndNotDelivered) {
 }
 
 /// Segments that the kernel put together are measured one by one.
-TEST_P(UdpLimits, CoalescedDatagramsAreHeldToTheLimitEach) {
+TEST_P(udp_limits, coalesced_datagrams_are_held_to_the_limit_each) {
     auto options = for_server();
     options.datagrams.max_datagram_size = 500;
     test_server server(options);
@@ -54,7 +54,7 @@ TEST_P(UdpLimits, CoalescedDatagramsAreHeldToTheLimitEach) {
     EXPECT_EQ(server.server.metrics().datagrams_truncated, 20U);
 }
 
-TEST_P(UdpLimits, WhatTheSystemDoesNotTakeFailsItsHandler) {
+TEST_P(udp_limits, what_the_system_does_not_take_fails_its_handler) {
     auto options = for_client();
     options.datagrams.max_datagram_size = 65'527;
     test_server server(for_server());
@@ -76,7 +76,7 @@ TEST_P(UdpLimits, WhatTheSystemDoesNotTakeFailsItsHandler) {
     EXPECT_EQ(counted.datagrams_sent, 1U);
 }
 
-TEST_P(UdpLimits, AddressesThatCannotBeReachedFail) {
+TEST_P(udp_limits, addresses_that_cannot_be_reached_fail) {
     auto options = for_server();
     options.bind_address = "127.0.0.1";
     test_server server(options);
@@ -96,7 +96,7 @@ TEST_P(UdpLimits, AddressesThatCannotBeReachedFail) {
     EXPECT_EQ(server.server.metrics().send_failures, 1U);
 }
 
-TEST_P(UdpLimits, ARefusalReachesTheErrorCallbackAndTheClientGoesOn) {
+TEST_P(udp_limits, a_refusal_reaches_the_error_callback_and_the_client_goes_on) {
     const raw_socket peer;
     peer.hear_nobody();
     test_client client(for_client());
@@ -119,7 +119,7 @@ TEST_P(UdpLimits, ARefusalReachesTheErrorCallbackAndTheClientGoesOn) {
     EXPECT_EQ(text_of(peer.receive()), "hello");
 }
 
-TEST_P(UdpLimits, AnUnconnectedClientHearsAnybody) {
+TEST_P(udp_limits, an_unconnected_client_hears_anybody) {
     const raw_socket nobody;
     nobody.hear_nobody();
     auto options = for_client();
@@ -134,7 +134,7 @@ TEST_P(UdpLimits, AnUnconnectedClientHearsAnybody) {
     EXPECT_EQ(client.errors.size(), 0U) << "refusals go unnoticed";
 }
 
-TEST_P(UdpLimits, TheTargetCanChange) {
+TEST_P(udp_limits, the_target_can_change) {
     for (const bool is_connected : {true, false}) {
         auto options = for_client();
         options.is_connected = is_connected;
@@ -162,7 +162,7 @@ TEST_P(UdpLimits, TheTargetCanChange) {
 }
 
 /// A queue that is filled inside one callback, where nothing can be sent meanwhile.
-TEST_P(UdpLimits, AFullQueueRefusesAndSaysWhenThereIsRoom) {
+TEST_P(udp_limits, a_full_queue_refuses_and_says_when_there_is_room) {
     auto options = for_server();
     options.datagrams.high_watermark = 10 * (1000 + 64);
     options.datagrams.low_watermark = 0;
@@ -190,7 +190,7 @@ TEST_P(UdpLimits, AFullQueueRefusesAndSaysWhenThereIsRoom) {
     EXPECT_EQ(counted.queued_bytes, 0U);
 }
 
-TEST_P(UdpLimits, OldDatagramsGiveWayToNewOnes) {
+TEST_P(udp_limits, old_datagrams_give_way_to_new_ones) {
     auto options = for_server();
     options.datagrams.high_watermark = 10 * (1000 + 64);
     options.datagrams.low_watermark = 0;
@@ -217,7 +217,7 @@ TEST_P(UdpLimits, OldDatagramsGiveWayToNewOnes) {
     EXPECT_EQ(server.server.metrics().datagrams_dropped, 5U);
 }
 
-TEST_P(UdpLimits, OtherThreadsWaitForRoom) {
+TEST_P(udp_limits, other_threads_wait_for_room) {
     auto options = for_client();
     options.datagrams.high_watermark = 4 * (100 + 64);
     options.datagrams.low_watermark = 0;
@@ -241,7 +241,7 @@ TEST_P(UdpLimits, OtherThreadsWaitForRoom) {
     EXPECT_EQ(client.client.metrics().sends_rejected, 0U);
 }
 
-TEST_P(UdpLimits, WhatTheKernelDropsIsCounted) {
+TEST_P(udp_limits, what_the_kernel_drops_is_counted) {
     auto options = for_server();
     options.datagrams.receive_buffer_size = 4096;
     test_server server(options);

@@ -18,7 +18,7 @@ struct link_case {
     friend void PrintTo(const link_case& each, std::ostream* out) { *out << each.name; }
 };
 
-class UdpLink : public testing::TestWithParam<link_case> {
+class udp_link : public testing::TestWithParam<link_case> {
 protected:
     void SetUp() override {
         if (!link.missing().empty()) {
@@ -56,14 +56,14 @@ protected:
 
     loopback::network_link link;
 };
-INSTANTIATE_TEST_SUITE_P(Path, UdpLink,
+INSTANTIATE_TEST_SUITE_P(path, udp_link,
                          testing::Values(link_case{"v4_automatic", readiness::automatic, false},
                                          link_case{"v4_per_socket", readiness::per_socket, false},
                                          link_case{"v6_automatic", readiness::automatic, true},
                                          link_case{"v6_per_socket", readiness::per_socket, true}),
                          [](const auto& each) { return std::string(each.param.name); });
 
-TEST_P(UdpLink, AnEchoLosesNothing) {
+TEST_P(udp_link, an_echo_loses_nothing) {
     const auto total = static_cast<std::uint32_t>(scaled(10'000));
     constexpr std::uint32_t in_flight = 64;
     const auto datagram = [](std::uint32_t number) {
@@ -104,7 +104,7 @@ TEST_P(UdpLink, AnEchoLosesNothing) {
 }
 
 /// Each batch goes when the one before has come.
-TEST_P(UdpLink, LargeBatchesArriveInFewCalls) {
+TEST_P(udp_link, large_batches_arrive_in_few_calls) {
     constexpr std::uint32_t batch = 64;
     const auto batches = static_cast<std::uint32_t>(scaled(200));
     const std::uint32_t total = batch * batches;
@@ -141,7 +141,7 @@ TEST_P(UdpLink, LargeBatchesArriveInFewCalls) {
 }
 
 /// The kernel cuts them into fragments, and joins those.
-TEST_P(UdpLink, WhatIsLongerThanTheMtuArrivesWhole) {
+TEST_P(udp_link, what_is_longer_than_the_mtu_arrives_whole) {
     constexpr std::uint32_t count = 20;
     test_server server(for_server());
     test_client client(for_client());
@@ -170,7 +170,7 @@ TEST_P(UdpLink, WhatIsLongerThanTheMtuArrivesWhole) {
         << "shorter ones still go as segments";
 }
 
-TEST_P(UdpLink, WhatNoDatagramCarriesFails) {
+TEST_P(udp_link, what_no_datagram_carries_fails) {
     auto options = for_client();
     options.datagrams.max_datagram_size = 65'527;
     auto far_options = for_server();
@@ -194,7 +194,7 @@ TEST_P(UdpLink, WhatNoDatagramCarriesFails) {
     }
 }
 
-TEST_P(UdpLink, ARefusalComesBack) {
+TEST_P(udp_link, a_refusal_comes_back) {
     test_server server(for_server());
     const auto port = start(server);
     EXPECT_TRUE(is_ok(server.server.stop_server()));
@@ -209,7 +209,7 @@ TEST_P(UdpLink, ARefusalComesBack) {
     EXPECT_TRUE(client.exchange("hello"));
 }
 
-TEST_P(UdpLink, ALinkThatIsDownFailsWhatIsSent) {
+TEST_P(udp_link, a_link_that_is_down_fails_what_is_sent) {
     if (GetParam().is_ipv6) {
         GTEST_SKIP() << "Linux takes the IPv6 addresses of a link that goes down";
     }
@@ -231,7 +231,7 @@ TEST_P(UdpLink, ALinkThatIsDownFailsWhatIsSent) {
     EXPECT_TRUE(client.exchange("up again"));
 }
 
-TEST_P(UdpLink, MulticastReachesThoseWhoHaveJoined) {
+TEST_P(udp_link, multicast_reaches_those_who_have_joined) {
     const char* const group = GetParam().is_ipv6 ? "ff02::77" : "239.255.77.9";
     auto options = for_server();
     options.bind_address = GetParam().is_ipv6 ? "::" : "0.0.0.0";
@@ -262,7 +262,7 @@ TEST_P(UdpLink, MulticastReachesThoseWhoHaveJoined) {
     EXPECT_EQ(member.received.count(), 1U);
 }
 
-TEST_P(UdpLink, ABroadcastReachesTheOthers) {
+TEST_P(udp_link, a_broadcast_reaches_the_others) {
     if (GetParam().is_ipv6) {
         GTEST_SKIP() << "IPv6 has no broadcast";
     }

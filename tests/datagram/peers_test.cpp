@@ -4,10 +4,10 @@
 namespace udp {
 namespace {
 
-class UdpPeers : public BothPaths {};
-INSTANTIATE_TEST_SUITE_P(Path, UdpPeers, both_methods(), method_of);
+class udp_peers : public BothPaths {};
+INSTANTIATE_TEST_SUITE_P(path, udp_peers, both_methods(), method_of);
 
-TEST_P(UdpPeers, EachIsNewOnceUntilItIsForgotten) {
+TEST_P(udp_peers, each_is_new_once_until_it_is_forgotten) {
     auto options = for_server();
     options.peers.max_peers = 100;
     options.peers.idle_timeout = 50ms;
@@ -31,7 +31,7 @@ TEST_P(UdpPeers, EachIsNewOnceUntilItIsForgotten) {
     EXPECT_EQ(server.peers.at(2), loopback_v4(one.port()));
 }
 
-TEST_P(UdpPeers, AFloodOfNewPeersDisturbsNobodyWhoIsKnown) {
+TEST_P(udp_peers, a_flood_of_new_peers_disturbs_nobody_who_is_known) {
     auto options = for_server();
     options.peers.max_peers = 4;
     test_server server(options);
@@ -55,7 +55,7 @@ TEST_P(UdpPeers, AFloodOfNewPeersDisturbsNobodyWhoIsKnown) {
     EXPECT_EQ(server.peers.size(), 4U);
 }
 
-TEST_P(UdpPeers, WhatIsOverARateIsDroppedAndCounted) {
+TEST_P(udp_peers, what_is_over_a_rate_is_dropped_and_counted) {
     auto options = for_server();
     options.peers.max_peers = 10;
     options.peers.max_datagrams_per_second = 5;
@@ -74,7 +74,7 @@ TEST_P(UdpPeers, WhatIsOverARateIsDroppedAndCounted) {
     EXPECT_GT(counted.datagrams_limited, 0U);
 }
 
-TEST_P(UdpPeers, DatagramsWaitUntilTheyAreAskedFor) {
+TEST_P(udp_peers, datagrams_wait_until_they_are_asked_for) {
     auto options = for_server();
     options.datagrams.receiving = receive_mode::pull;
     options.datagrams.receive_queue_limit = 2 * sizeof(network_system::received_datagram);
@@ -115,7 +115,7 @@ TEST_P(UdpPeers, DatagramsWaitUntilTheyAreAskedFor) {
     EXPECT_EQ(ends.at(1), static_cast<int>(errc::connection_closed));
 }
 
-TEST_P(UdpPeers, AskingNeedsPullMode) {
+TEST_P(udp_peers, asking_needs_pull_mode) {
     test_server server(for_server());
     server.start();
     EXPECT_TRUE(fails_with(server.server.receive_from([](auto) {}), errc::not_supported));
@@ -127,14 +127,14 @@ struct multicast_case {
     const char* group;
 };
 
-class UdpMulticast : public testing::TestWithParam<multicast_case> {};
-INSTANTIATE_TEST_SUITE_P(Families, UdpMulticast,
+class udp_multicast : public testing::TestWithParam<multicast_case> {};
+INSTANTIATE_TEST_SUITE_P(families, udp_multicast,
                          testing::Values(multicast_case{"v4", "0.0.0.0", "239.255.77.1"},
                                          multicast_case{"v4_on_dual_stack", "", "239.255.77.2"},
                                          multicast_case{"v6", "::", "ff01::77"}),
                          [](const auto& each) { return std::string(each.param.name); });
 
-TEST_P(UdpMulticast, ReachesThoseWhoHaveJoined) {
+TEST_P(udp_multicast, reaches_those_who_have_joined) {
     udp_server_options options;
     options.bind_address = GetParam().bind_address;
     options.multicast.groups = {{GetParam().group, "lo"}};
@@ -159,7 +159,7 @@ TEST_P(UdpMulticast, ReachesThoseWhoHaveJoined) {
     EXPECT_TRUE(member.received.wait_for(1));
 }
 
-TEST(UdpMulticastThreads, AreGivenEachDatagramOnce) {
+TEST(udp_multicast_threads, are_given_each_datagram_once) {
     udp_server_options options;
     options.io_threads = 2;
     options.reuse_port = true;

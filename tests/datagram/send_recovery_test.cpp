@@ -26,9 +26,9 @@ struct recovery_case {
     std::vector<step> steps;
 };
 
-class Recovery : public ::testing::TestWithParam<recovery_case> {};
+class recovery_test : public ::testing::TestWithParam<recovery_case> {};
 
-TEST_P(Recovery, BlamesWhomItConcerns) {
+TEST_P(recovery_test, blames_whom_it_concerns) {
     send_recovery recovery(false);
     const outgoing_datagram datagram;
     for (std::size_t i = 0; i < GetParam().steps.size(); ++i) {
@@ -46,7 +46,7 @@ TEST_P(Recovery, BlamesWhomItConcerns) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    All, Recovery,
+    all, recovery_test,
     ::testing::Values(
         recovery_case{"nothing", {{taken, {}, 0}, {taken, {}, 0}}},
         recovery_case{"prohibited", {{EHOSTUNREACH, verdict::again, 0}, {taken, {}, EHOSTUNREACH}}},
@@ -86,7 +86,7 @@ INSTANTIATE_TEST_SUITE_P(
         recovery_case{"invalid", {{EINVAL, verdict::own, 0}}}),
     [](const auto& each) { return std::string(each.param.name); });
 
-TEST(SendRecovery, WithoutAConnectionAnErrorIsTheDatagrams) {
+TEST(send_recovery, without_a_connection_an_error_is_the_datagrams) {
     const datagram_address peer{{}, 16};
     const outgoing_datagram datagram{&peer, {}};
     const std::error_code error(EHOSTUNREACH, std::system_category());
@@ -98,7 +98,7 @@ TEST(SendRecovery, WithoutAConnectionAnErrorIsTheDatagrams) {
         << "with an address, on a connected socket";
 }
 
-TEST(SendRecovery, RefusalsComeToAnEnd) {
+TEST(send_recovery, refusals_come_to_an_end) {
     send_recovery recovery(true);
     const std::error_code error(ECONNREFUSED, std::system_category());
     int told = 0;
@@ -109,7 +109,7 @@ TEST(SendRecovery, RefusalsComeToAnEnd) {
     EXPECT_EQ(told, 64);
 }
 
-TEST(SendRecovery, LeavesASourceOutOnceThatIsGone) {
+TEST(send_recovery, leaves_a_source_out_once_that_is_gone) {
     const datagram_address peer{{}, 16};
     const datagram_source source{{1}, 0};
     const outgoing_datagram datagram{&peer, {}, &source};

@@ -62,7 +62,7 @@ struct source_case {
     friend void PrintTo(const source_case& each, std::ostream* out) { *out << each.name; }
 };
 
-class Sources : public testing::TestWithParam<source_case> {
+class sources : public testing::TestWithParam<source_case> {
 protected:
     [[nodiscard]] static udp_server_options for_server() {
         udp_server_options options;
@@ -75,7 +75,7 @@ protected:
     }
 };
 INSTANTIATE_TEST_SUITE_P(
-    All, Sources,
+    all, sources,
     testing::Values(source_case{"dual_stack", readiness::automatic, "", 1, 0},
                     source_case{"dual_stack_per_socket", readiness::per_socket, "", 1, 0},
                     source_case{"v4", readiness::automatic, "0.0.0.0", 1, 0},
@@ -85,7 +85,7 @@ INSTANTIATE_TEST_SUITE_P(
                     source_case{"threads_and_peers", readiness::automatic, "0.0.0.0", 3, 1000}),
     [](const auto& each) { return std::string(each.param.name); });
 
-TEST_P(Sources, AnAnswerLeavesFromTheAddressThatWasAsked) {
+TEST_P(sources, an_answer_leaves_from_the_address_that_was_asked) {
     test_server server(for_server());
     const auto port = server.start();
     for (const char* target : {"127.0.0.2", "127.0.0.1", "127.8.9.10"}) {
@@ -97,7 +97,7 @@ TEST_P(Sources, AnAnswerLeavesFromTheAddressThatWasAsked) {
     EXPECT_EQ(server.server.metrics().sent_without_source, 0U);
 }
 
-TEST_P(Sources, SoDoesOneThatIsSentLaterFromElsewhere) {
+TEST_P(sources, so_does_one_that_is_sent_later_from_elsewhere) {
     test_server server(for_server());
     collector<endpoint> askers;
     server.on_receive = [&](byte_view, const endpoint& from) { askers.add(from); };
@@ -123,7 +123,7 @@ TEST_P(Sources, SoDoesOneThatIsSentLaterFromElsewhere) {
 }
 
 /// The kernel may put them together and cut them: each run has one peer and one source.
-TEST_P(Sources, OnePeerThatAsksSeveralAddressesHearsFromEach) {
+TEST_P(sources, one_peer_that_asks_several_addresses_hears_from_each) {
     auto options = for_server();
     test_server server(options);
     const auto port = server.start();
@@ -143,7 +143,7 @@ TEST_P(Sources, OnePeerThatAsksSeveralAddressesHearsFromEach) {
     }
 }
 
-TEST(SourceMemory, KnowsTheLatest) {
+TEST(source_memory, knows_the_latest) {
     using network_system::runtime::datagram_source;
     using network_system::session::source_memory;
     const auto peer = [](std::uint32_t number) {
@@ -180,7 +180,7 @@ TEST(SourceMemory, KnowsTheLatest) {
     EXPECT_GT(known, source_memory::capacity / 2);
 }
 
-TEST(SourceMemory, NeverMixesUpWhatSeveralThreadsWrite) {
+TEST(source_memory, never_mixes_up_what_several_threads_write) {
     using network_system::runtime::datagram_source;
     network_system::session::source_memory memory(7);
     const auto source_of = [](std::uint8_t number) {

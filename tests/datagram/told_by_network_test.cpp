@@ -35,7 +35,7 @@ constexpr std::array all_unreachable{
                 &datagram_metrics::datagrams_undelivered},
 };
 
-class ToldByNetwork : public BothPaths {
+class told_by_network : public BothPaths {
 protected:
     void SetUp() override {
         if (!icmp.missing().empty()) {
@@ -44,9 +44,9 @@ protected:
     }
     const icmp_sender icmp;
 };
-INSTANTIATE_TEST_SUITE_P(Path, ToldByNetwork, both_methods(), method_of);
+INSTANTIATE_TEST_SUITE_P(path, told_by_network, both_methods(), method_of);
 
-TEST_P(ToldByNetwork, AnErrorOfAnEarlierDatagramCostsNoOther) {
+TEST_P(told_by_network, an_error_of_an_earlier_datagram_costs_no_other) {
     for (const auto& each : all_unreachable) {
         test_server server(for_server());
         const auto port = server.start();
@@ -108,7 +108,7 @@ private:
     std::unique_ptr<runtime::datagram_io> io_;
 };
 
-TEST_P(ToldByNetwork, InABatchAndBeforeSegmentsToo) {
+TEST_P(told_by_network, in_a_batch_and_before_segments_too) {
     const raw_socket peer;
     connected_socket socket(loopback_v4(peer.port()), GetParam());
     for (const std::size_t count : {1U, 2U, 10U}) {
@@ -144,7 +144,7 @@ TEST_P(ToldByNetwork, InABatchAndBeforeSegmentsToo) {
     }
 }
 
-TEST_P(ToldByNetwork, OfIpv6Too) {
+TEST_P(told_by_network, of_ipv6_too) {
     auto options = for_server();
     options.bind_address = "::1";
     test_server server(options);

@@ -13,7 +13,7 @@ namespace {
 using network_system::endpoint;
 using network_system::core::accept_answer;
 
-class AcceptCallback : public BothReadiness {
+class accept_callback : public BothReadiness {
 protected:
     /// What becomes user data, and is to be freed.
     std::shared_ptr<int> make_data(int value) { return last_.watch(std::make_shared<int>(value)); }
@@ -24,9 +24,9 @@ protected:
 private:
     network_system::testing::lifetime_watch last_;
 };
-INSTANTIATE_TEST_SUITE_P(Method, AcceptCallback, both_methods(), method_of);
+INSTANTIATE_TEST_SUITE_P(method, accept_callback, both_methods(), method_of);
 
-TEST_P(AcceptCallback, WhatItAttachesIsThereBeforeTheConnectionCallback) {
+TEST_P(accept_callback, what_it_attaches_is_there_before_the_connection_callback) {
     const auto pool = std::make_shared<network_system::thread_pool>(2);
     for (const bool is_pooled : {false, true}) {
         server_options options = for_server();
@@ -59,7 +59,7 @@ TEST_P(AcceptCallback, WhatItAttachesIsThereBeforeTheConnectionCallback) {
     }
 }
 
-TEST_P(AcceptCallback, WhoIsRejectedIsToldCountedAndTakesNoPlace) {
+TEST_P(accept_callback, who_is_rejected_is_told_counted_and_takes_no_place) {
     server_options options = for_server();
     options.max_connections = 1;
     options.max_connections_per_address = 1;
@@ -95,7 +95,7 @@ TEST_P(AcceptCallback, WhoIsRejectedIsToldCountedAndTakesNoPlace) {
     EXPECT_EQ(server.server.metrics().connections_rejected, 6U);
 }
 
-TEST_P(AcceptCallback, OneThatThrowsRefusesTheConnection) {
+TEST_P(accept_callback, one_that_throws_refuses_the_connection) {
     test_server server(for_server());
     int calls = 0;
     (void)server.server.set_accept_callback([&](const endpoint&, accept_answer& answer) {
@@ -115,7 +115,7 @@ TEST_P(AcceptCallback, OneThatThrowsRefusesTheConnection) {
     EXPECT_TRUE(next.exchange("hello"));
 }
 
-TEST_P(AcceptCallback, SeesTheClientBehindAProxy) {
+TEST_P(accept_callback, sees_the_client_behind_a_proxy) {
     using namespace network_system::testing;
     server_options options = for_server();
     options.proxy_protocol.trusted = {"127.0.0.1"};
@@ -148,7 +148,7 @@ TEST_P(AcceptCallback, SeesTheClientBehindAProxy) {
     EXPECT_EQ(server.server.metrics().proxy_errors, 0U);
 }
 
-TEST_P(AcceptCallback, IsSetBeforeTheStartAndMayEndTheServer) {
+TEST_P(accept_callback, is_set_before_the_start_and_may_end_the_server) {
     auto server = std::make_unique<messaging_server>("server", for_server());
     event_counter asked;
     ASSERT_TRUE(is_ok(server->set_accept_callback([&](const endpoint&, accept_answer&) {
@@ -163,7 +163,7 @@ TEST_P(AcceptCallback, IsSetBeforeTheStartAndMayEndTheServer) {
     EXPECT_EQ(server, nullptr);
 }
 
-TEST_P(AcceptCallback, RunsOnAnIoContextOfTheApplications) {
+TEST_P(accept_callback, runs_on_an_io_context_of_the_applications) {
     context_runner runner(2);
     server_options options = for_server();
     options.io_context = &runner.context;

@@ -8,8 +8,8 @@
 namespace loopback {
 namespace {
 
-class AccountingTest : public BothReadiness {};
-INSTANTIATE_TEST_SUITE_P(Method, AccountingTest, both_methods(), method_of);
+class accounting_test : public BothReadiness {};
+INSTANTIATE_TEST_SUITE_P(method, accounting_test, both_methods(), method_of);
 
 [[nodiscard]] std::size_t pick(std::mt19937& generator, std::size_t low, std::size_t high) {
     return low + generator() % (high - low + 1);
@@ -48,7 +48,7 @@ struct ledger {
 
 enum class ending { clean, server_stops_session, reset, vanish, client_destroyed };
 
-TEST_P(AccountingTest, EverySessionIsBalancedHoweverItEnds) {
+TEST_P(accounting_test, every_session_is_balanced_however_it_ends) {
     const std::uint32_t seeds = is_sanitized ? 3 : 10;
     for (std::uint32_t seed = 1; seed <= seeds; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
@@ -121,7 +121,7 @@ TEST_P(AccountingTest, EverySessionIsBalancedHoweverItEnds) {
     }
 }
 
-TEST_P(AccountingTest, WhatArrivesIsAPrefixOfWhatWasHandedOver) {
+TEST_P(accounting_test, what_arrives_is_a_prefix_of_what_was_handed_over) {
     const std::uint32_t seeds = is_sanitized ? 4 : 16;
     for (std::uint32_t seed = 1; seed <= seeds; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
@@ -169,7 +169,7 @@ TEST_P(AccountingTest, WhatArrivesIsAPrefixOfWhatWasHandedOver) {
     }
 }
 
-TEST_P(AccountingTest, AResetLosesNothingFromTheBooks) {
+TEST_P(accounting_test, a_reset_loses_nothing_from_the_books) {
     const raw_listener listener;
     for (int round = 0; round < 5; ++round) {
         client_options options = for_client();

@@ -7,10 +7,10 @@ namespace {
 
 using network_system::testing::has_ipv6;
 
-class AddressTest : public BothReadiness {};
-INSTANTIATE_TEST_SUITE_P(Method, AddressTest, both_methods(), method_of);
+class address_test : public BothReadiness {};
+INSTANTIATE_TEST_SUITE_P(method, address_test, both_methods(), method_of);
 
-TEST_P(AddressTest, PortZeroPicksOneAndSaysWhich) {
+TEST_P(address_test, port_zero_picks_one_and_says_which) {
     messaging_server first("first", for_server());
     messaging_server second("second", for_server());
     EXPECT_EQ(first.local_port(), 0);
@@ -22,7 +22,7 @@ TEST_P(AddressTest, PortZeroPicksOneAndSaysWhich) {
     EXPECT_EQ(first.local_port(), 0);
 }
 
-TEST_P(AddressTest, TheSameObjectsRestartOnTheSamePort) {
+TEST_P(address_test, the_same_objects_restart_on_the_same_port) {
     test_server server(for_server());
     test_client client(for_client());
     const auto port = server.start();
@@ -47,7 +47,7 @@ TEST_P(AddressTest, TheSameObjectsRestartOnTheSamePort) {
     EXPECT_EQ(server.server.metrics().connections_accepted, 1U) << "counted since the last start";
 }
 
-TEST_P(AddressTest, AllAddressesMeansBothStacks) {
+TEST_P(address_test, all_addresses_means_both_stacks) {
     if (!has_ipv6()) {
         GTEST_SKIP() << "no IPv6 here";
     }
@@ -67,7 +67,7 @@ TEST_P(AddressTest, AllAddressesMeansBothStacks) {
     EXPECT_EQ(server.sessions.at(1)->remote_endpoint().address(), "::1");
 }
 
-TEST_P(AddressTest, ABoundAddressIsTheOnlyOne) {
+TEST_P(address_test, a_bound_address_is_the_only_one) {
     server_options options = for_server();
     options.bind_address = "127.0.0.2";
     test_server server(options);
@@ -80,7 +80,7 @@ TEST_P(AddressTest, ABoundAddressIsTheOnlyOne) {
         fails_with(elsewhere.client.start_client("127.0.0.1", port), errc::connection_refused));
 }
 
-TEST_P(AddressTest, AnIpv6AddressCanBeBound) {
+TEST_P(address_test, an_ipv6_address_can_be_bound) {
     if (!has_ipv6()) {
         GTEST_SKIP() << "no IPv6 here";
     }
@@ -93,7 +93,7 @@ TEST_P(AddressTest, AnIpv6AddressCanBeBound) {
     EXPECT_EQ(server.sessions.at(0)->local_endpoint().address(), "::1");
 }
 
-TEST_P(AddressTest, EveryAddressOfANameIsTried) {
+TEST_P(address_test, every_address_of_a_name_is_tried) {
     // localhost may resolve to ::1 first, where nobody listens.
     server_options options = for_server();
     options.bind_address = "127.0.0.1";
@@ -103,7 +103,7 @@ TEST_P(AddressTest, EveryAddressOfANameIsTried) {
     EXPECT_TRUE(client.exchange("found"));
 }
 
-TEST_P(AddressTest, APortInUseIsRefusedAndSaysWhy) {
+TEST_P(address_test, a_port_in_use_is_refused_and_says_why) {
     test_server holder(for_server());
     const auto port = holder.start();
     messaging_server second("second", for_server());
@@ -119,7 +119,7 @@ TEST_P(AddressTest, APortInUseIsRefusedAndSaysWhy) {
     EXPECT_TRUE(is_ok(second.start_server(port))) << "the failed start left nothing behind";
 }
 
-TEST_P(AddressTest, ReusePortLetsTwoServersListen) {
+TEST_P(address_test, reuse_port_lets_two_servers_listen) {
     server_options options = for_server();
     options.socket.reuse_port = true;
     messaging_server first("first", options);
@@ -128,7 +128,7 @@ TEST_P(AddressTest, ReusePortLetsTwoServersListen) {
     EXPECT_TRUE(is_ok(second.start_server(first.local_port())));
 }
 
-TEST_P(AddressTest, ABadBindAddressFails) {
+TEST_P(address_test, a_bad_bind_address_fails) {
     for (const char* address : {"not an address", "localhost", "300.1.1.1"}) {
         server_options options = for_server();
         options.bind_address = address;
@@ -143,7 +143,7 @@ TEST_P(AddressTest, ABadBindAddressFails) {
     EXPECT_NE(started.error().message.find("192.0.2.77"), std::string::npos);
 }
 
-TEST_P(AddressTest, AClientComesFromTheAddressItIsBoundTo) {
+TEST_P(address_test, a_client_comes_from_the_address_it_is_bound_to) {
     test_server server(for_server());
     const auto port = server.start();
     client_options options = for_client();
@@ -162,7 +162,7 @@ TEST_P(AddressTest, AClientComesFromTheAddressItIsBoundTo) {
         << wrong_family.error().message;
 }
 
-TEST_P(AddressTest, AClientComesFromThePortItIsBoundTo) {
+TEST_P(address_test, a_client_comes_from_the_port_it_is_bound_to) {
     test_server server(for_server());
     const auto port = server.start();
     client_options options = for_client();
@@ -179,7 +179,7 @@ TEST_P(AddressTest, AClientComesFromThePortItIsBoundTo) {
     EXPECT_TRUE(client.exchange("again"));
 }
 
-TEST_P(AddressTest, ABadAddressOfAClientFails) {
+TEST_P(address_test, a_bad_address_of_a_client_fails) {
     for (const char* address : {"not an address", "localhost", "unix:/tmp/x"}) {
         client_options options = for_client();
         options.bind_address = address;
@@ -193,7 +193,7 @@ TEST_P(AddressTest, ABadAddressOfAClientFails) {
                            errc::connection_failed));
 }
 
-TEST_P(AddressTest, AnErrorNamesEveryAddressOfTheName) {
+TEST_P(address_test, an_error_names_every_address_of_the_name) {
     const refusing_port nobody;
     test_client client(for_client());
     const auto result = client.client.start_client("localhost", nobody.number());

@@ -12,7 +12,7 @@ constexpr std::size_t high_mark = 64 * 1024;
 constexpr std::size_t low_mark = 16 * 1024;
 constexpr std::size_t header_size = 5;
 
-class BackpressureTest : public BothReadiness {
+class backpressure_test : public BothReadiness {
 protected:
     [[nodiscard]] static server_options narrow(send_policy policy = send_policy::reject) {
         server_options options = for_server();
@@ -57,9 +57,9 @@ protected:
         }
     }
 };
-INSTANTIATE_TEST_SUITE_P(Method, BackpressureTest, both_methods(), method_of);
+INSTANTIATE_TEST_SUITE_P(method, backpressure_test, both_methods(), method_of);
 
-TEST_P(BackpressureTest, AFullQueueRefusesAndTakesNothing) {
+TEST_P(backpressure_test, a_full_queue_refuses_and_takes_nothing) {
     test_server server(narrow());
     (void)server.start();
     auto [peer, session] = connect_deaf(server);
@@ -79,7 +79,7 @@ TEST_P(BackpressureTest, AFullQueueRefusesAndTakesNothing) {
     EXPECT_EQ(text_of(last->payload), "last");
 }
 
-TEST_P(BackpressureTest, TheMarkIsExactForSendsInACallback) {
+TEST_P(backpressure_test, the_mark_is_exact_for_sends_in_a_callback) {
     server_options options = narrow();
     // The header makes the difference: 65 messages of 1000 bytes would fit, but not with theirs.
     options.session.high_watermark = 64 * (1000 + header_size) + 1002;
@@ -100,7 +100,7 @@ TEST_P(BackpressureTest, TheMarkIsExactForSendsInACallback) {
     EXPECT_EQ(queued.at(0), 64 * (1000 + header_size));
 }
 
-TEST_P(BackpressureTest, OneMessageLargerThanTheMarkPassesWhenTheQueueIsEmpty) {
+TEST_P(backpressure_test, one_message_larger_than_the_mark_passes_when_the_queue_is_empty) {
     test_server server(narrow());
     (void)server.start();
     auto [peer, session] = connect_deaf(server);
@@ -117,7 +117,7 @@ TEST_P(BackpressureTest, OneMessageLargerThanTheMarkPassesWhenTheQueueIsEmpty) {
     EXPECT_TRUE(eventually([&, &to = session] { return to->send_packet(large).is_ok(); }));
 }
 
-TEST_P(BackpressureTest, TheWritableCallbackRunsAtTheLowMark) {
+TEST_P(backpressure_test, the_writable_callback_runs_at_the_low_mark) {
     test_server server(narrow());
     collector<std::size_t> queued;
     server.on_writable = [&](const session_ptr& session) { queued.add(session->queued_bytes()); };
@@ -137,7 +137,7 @@ TEST_P(BackpressureTest, TheWritableCallbackRunsAtTheLowMark) {
     EXPECT_TRUE(server.writable.wait_for(2)) << "once for every time it was full";
 }
 
-TEST_P(BackpressureTest, WhatOtherThreadsQueuedCountsWhileTheLoopIsHeldUp) {
+TEST_P(backpressure_test, what_other_threads_queued_counts_while_the_loop_is_held_up) {
     test_server server(narrow());
     event_counter held;
     event_counter released;
@@ -159,7 +159,7 @@ TEST_P(BackpressureTest, WhatOtherThreadsQueuedCountsWhileTheLoopIsHeldUp) {
     EXPECT_TRUE(eventually([&] { return session->queued_bytes() == 0; }));
 }
 
-TEST_P(BackpressureTest, ManyThreadsTogetherStayUnderTheMark) {
+TEST_P(backpressure_test, many_threads_together_stay_under_the_mark) {
     test_server server(narrow());
     (void)server.start();
     auto [peer, session] = connect_deaf(server);
@@ -189,7 +189,7 @@ TEST_P(BackpressureTest, ManyThreadsTogetherStayUnderTheMark) {
     EXPECT_GT(accepted, 0U);
 }
 
-TEST_P(BackpressureTest, AWaitingSenderGoesOnWhenThereIsRoom) {
+TEST_P(backpressure_test, a_waiting_sender_goes_on_when_there_is_room) {
     server_options options = narrow(send_policy::wait);
     options.session.send_wait_timeout = patience;
     test_server server(options);
@@ -212,7 +212,7 @@ TEST_P(BackpressureTest, AWaitingSenderGoesOnWhenThereIsRoom) {
     EXPECT_EQ(session->metrics().sends_rejected, 0U) << "waiting is no refusal";
 }
 
-TEST_P(BackpressureTest, AWaitEndsAtItsTimeout) {
+TEST_P(backpressure_test, a_wait_ends_at_its_timeout) {
     server_options options = narrow(send_policy::wait);
     options.session.send_wait_timeout = 30ms;
     test_server server(options);
@@ -223,7 +223,7 @@ TEST_P(BackpressureTest, AWaitEndsAtItsTimeout) {
     EXPECT_FALSE(session->is_stopped());
 }
 
-TEST_P(BackpressureTest, AWaiterWithoutProgressDoesNotSpin) {
+TEST_P(backpressure_test, a_waiter_without_progress_does_not_spin) {
     server_options options = narrow(send_policy::wait);
     options.session.send_wait_timeout = 200ms;
     options.session.low_watermark = high_mark - 1;
@@ -237,7 +237,7 @@ TEST_P(BackpressureTest, AWaiterWithoutProgressDoesNotSpin) {
     EXPECT_LE(server.writable.count(), before + 3);
 }
 
-TEST_P(BackpressureTest, AWaitEndsWithTheConnection) {
+TEST_P(backpressure_test, a_wait_ends_with_the_connection) {
     server_options options = narrow(send_policy::wait);
     options.session.send_wait_timeout = patience;
     test_server server(options);
@@ -259,7 +259,7 @@ TEST_P(BackpressureTest, AWaitEndsWithTheConnection) {
     EXPECT_EQ(results.at(0), static_cast<int>(errc::connection_closed));
 }
 
-TEST_P(BackpressureTest, OnAnIoThreadNobodyWaits) {
+TEST_P(backpressure_test, on_an_io_thread_nobody_waits) {
     server_options options = narrow(send_policy::wait);
     options.session.send_wait_timeout = patience;
     test_server server(options);
@@ -282,7 +282,7 @@ TEST_P(BackpressureTest, OnAnIoThreadNobodyWaits) {
     EXPECT_TRUE(refused.wait_for(2)) << "another one's";
 }
 
-TEST_P(BackpressureTest, ThePolicyMayCloseInstead) {
+TEST_P(backpressure_test, the_policy_may_close_instead) {
     test_server server(narrow(send_policy::close));
     (void)server.start();
     auto [peer, session] = connect_deaf(server);
@@ -301,7 +301,7 @@ TEST_P(BackpressureTest, ThePolicyMayCloseInstead) {
     EXPECT_TRUE(server.closed.wait_for(2));
 }
 
-TEST_P(BackpressureTest, APausedReceiverSlowsItsPeerAndLosesNothing) {
+TEST_P(backpressure_test, a_paused_receiver_slows_its_peer_and_loses_nothing) {
     server_options options = narrow();
     options.drain_timeout = patience;
     test_server server(options);
@@ -323,7 +323,7 @@ TEST_P(BackpressureTest, APausedReceiverSlowsItsPeerAndLosesNothing) {
     EXPECT_TRUE(server.writable.wait_for(1));
 }
 
-TEST_P(BackpressureTest, AServersSessionPausesToo) {
+TEST_P(backpressure_test, a_servers_session_pauses_too) {
     test_server server(narrow());
     client_options options = for_client();
     options.session.high_watermark = high_mark;

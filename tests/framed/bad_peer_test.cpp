@@ -60,9 +60,9 @@ struct bad_words {
     };
 }
 
-class BadWordsTest : public testing::TestWithParam<std::tuple<bad_words, readiness>> {};
+class bad_words_test : public testing::TestWithParam<std::tuple<bad_words, readiness>> {};
 
-TEST_P(BadWordsTest, CloseTheirConnectionOnly) {
+TEST_P(bad_words_test, close_their_connection_only) {
     const auto& [bad, method] = GetParam();
     server_options options;
     options.readiness_method = method;
@@ -91,7 +91,7 @@ TEST_P(BadWordsTest, CloseTheirConnectionOnly) {
 }
 
 /// The same words from a server.
-TEST_P(BadWordsTest, EndAClientsConnection) {
+TEST_P(bad_words_test, end_a_clients_connection) {
     const auto& [bad, method] = GetParam();
     const raw_listener listener;
     client_options options;
@@ -116,14 +116,14 @@ TEST_P(BadWordsTest, EndAClientsConnection) {
     EXPECT_FALSE(client.client.is_connected());
 }
 
-INSTANTIATE_TEST_SUITE_P(Words, BadWordsTest,
+INSTANTIATE_TEST_SUITE_P(words, bad_words_test,
                          testing::Combine(testing::ValuesIn(all_bad_words()), both_methods()),
                          [](const auto& chosen) {
                              return std::string(std::get<0>(chosen.param).name) + "_" +
                                     readiness_name(std::get<1>(chosen.param));
                          });
 
-class BadPeerTest : public BothReadiness {
+class bad_peer_test : public BothReadiness {
 protected:
     struct greeted {
         explicit greeted(test_server& server)
@@ -142,9 +142,9 @@ protected:
         EXPECT_TRUE(well.exchange("served"));
     }
 };
-INSTANTIATE_TEST_SUITE_P(Method, BadPeerTest, both_methods(), method_of);
+INSTANTIATE_TEST_SUITE_P(method, bad_peer_test, both_methods(), method_of);
 
-TEST_P(BadPeerTest, ATruncatedFrameIsAnError) {
+TEST_P(bad_peer_test, a_truncated_frame_is_an_error) {
     const bytes whole = frame_of(type_data, pattern(100));
     for (const std::size_t cut : {1U, 4U, 5U, 104U}) {
         test_server server(for_server());
@@ -159,7 +159,7 @@ TEST_P(BadPeerTest, ATruncatedFrameIsAnError) {
     }
 }
 
-TEST_P(BadPeerTest, AnEndWithoutAGoodbyeIsAnError) {
+TEST_P(bad_peer_test, an_end_without_a_goodbye_is_an_error) {
     test_server server(for_server());
     (void)server.start();
     greeted bad(server);
@@ -170,7 +170,7 @@ TEST_P(BadPeerTest, AnEndWithoutAGoodbyeIsAnError) {
     ASSERT_NO_FATAL_FAILURE(expect_one_failure(server, errc::connection_closed));
 }
 
-TEST_P(BadPeerTest, AHalfClosedPeerStillGetsItsAnswers) {
+TEST_P(bad_peer_test, a_half_closed_peer_still_gets_its_answers) {
     test_server server(for_server());
     (void)server.start();
     greeted bad(server);
@@ -185,7 +185,7 @@ TEST_P(BadPeerTest, AHalfClosedPeerStillGetsItsAnswers) {
     ASSERT_NO_FATAL_FAILURE(expect_one_failure(server, errc::connection_closed));
 }
 
-TEST_P(BadPeerTest, AGoodbyeIsNoError) {
+TEST_P(bad_peer_test, a_goodbye_is_no_error) {
     test_server server(for_server());
     (void)server.start();
     greeted good(server);
@@ -196,7 +196,7 @@ TEST_P(BadPeerTest, AGoodbyeIsNoError) {
     EXPECT_EQ(server.errors.size(), 0U);
 }
 
-TEST_P(BadPeerTest, AResetInTheMiddleOfAFrame) {
+TEST_P(bad_peer_test, a_reset_in_the_middle_of_a_frame) {
     test_server server(for_server());
     (void)server.start();
     greeted bad(server);
@@ -209,7 +209,7 @@ TEST_P(BadPeerTest, AResetInTheMiddleOfAFrame) {
     ASSERT_NO_FATAL_FAILURE(expect_one_failure(server, errc::connection_closed));
 }
 
-TEST_P(BadPeerTest, ASilentPeerExpires) {
+TEST_P(bad_peer_test, a_silent_peer_expires) {
     server_options options = for_server();
     options.session.idle_timeout = 50ms;
     options.session.ping_interval = 0ms;
@@ -224,7 +224,7 @@ TEST_P(BadPeerTest, ASilentPeerExpires) {
     ASSERT_NO_FATAL_FAILURE(expect_one_failure(server, errc::session_expired));
 }
 
-TEST_P(BadPeerTest, APeerThatAnswersNoPingTimesOut) {
+TEST_P(bad_peer_test, a_peer_that_answers_no_ping_times_out) {
     server_options options = for_server();
     options.session.ping_interval = 20ms;
     options.session.max_missed_pings = 2;
@@ -237,7 +237,7 @@ TEST_P(BadPeerTest, APeerThatAnswersNoPingTimesOut) {
     ASSERT_NO_FATAL_FAILURE(expect_one_failure(server, errc::connection_timeout));
 }
 
-TEST_P(BadPeerTest, APingFloodThatIsNotReadCostsLittle) {
+TEST_P(bad_peer_test, a_ping_flood_that_is_not_read_costs_little) {
     constexpr std::size_t high = 32 * 1024;
     constexpr std::size_t allowance = 64 * 1024;
     server_options options = for_server();
@@ -263,7 +263,7 @@ TEST_P(BadPeerTest, APingFloodThatIsNotReadCostsLittle) {
     ASSERT_NO_FATAL_FAILURE(expect_one_failure(server, errc::send_buffer_full));
 }
 
-TEST_P(BadPeerTest, ASlowPeerIsServedWhileOthersAre) {
+TEST_P(bad_peer_test, a_slow_peer_is_served_while_others_are) {
     test_server server(for_server());
     (void)server.start();
     greeted slow(server);
@@ -280,7 +280,7 @@ TEST_P(BadPeerTest, ASlowPeerIsServedWhileOthersAre) {
     EXPECT_EQ(answer->payload, pattern(60));
 }
 
-TEST_P(BadPeerTest, ARepeatedHelloEndsAClientsConnection) {
+TEST_P(bad_peer_test, a_repeated_hello_ends_a_clients_connection) {
     const raw_listener listener;
     test_client client(for_client());
     std::thread server([&] {
@@ -296,7 +296,7 @@ TEST_P(BadPeerTest, ARepeatedHelloEndsAClientsConnection) {
     EXPECT_EQ(client.errors.at(0), make_error_code(errc::protocol_error));
 }
 
-TEST_P(BadPeerTest, ManyBadPeersAtOnceDoNotDisturbOne) {
+TEST_P(bad_peer_test, many_bad_peers_at_once_do_not_disturb_one) {
     test_server server(for_server());
     const auto port = server.start();
     test_client well(for_client());

@@ -8,10 +8,10 @@ namespace {
 
 using network_system::unique_function;
 
-class PooledEnd : public PooledCallbacks {};
-INSTANTIATE_TEST_SUITE_P(Io, PooledEnd, every_io_kind(), io_kind_of);
+class pooled_end : public pooled_callbacks_test {};
+INSTANTIATE_TEST_SUITE_P(io, pooled_end, every_io_kind(), io_kind_of);
 
-TEST_P(PooledEnd, APoolsOwnTaskOnlyBeginsAStop) {
+TEST_P(pooled_end, a_pools_own_task_only_begins_a_stop) {
     const auto pool = std::make_shared<thread_pool>(1);
     test_server server(for_server(pool));
     test_client client;
@@ -27,7 +27,7 @@ TEST_P(PooledEnd, APoolsOwnTaskOnlyBeginsAStop) {
     EXPECT_EQ(server.closed.size(), 1U);
 }
 
-TEST_P(PooledEnd, StopWaitsForAllThatWasReceived) {
+TEST_P(pooled_end, stop_waits_for_all_that_was_received) {
     server_options options = for_server(std::make_shared<thread_pool>(1));
     options.drain_timeout = patience;  // a busy machine may take long for all these callbacks
     test_server server(options);
@@ -64,7 +64,7 @@ TEST_P(PooledEnd, StopWaitsForAllThatWasReceived) {
     EXPECT_EQ(server.closed.size(), 1U);
 }
 
-TEST_P(PooledEnd, NoneRunsAfterAStopUnderLoad) {
+TEST_P(pooled_end, none_runs_after_a_stop_under_load) {
     const auto pool = std::make_shared<thread_pool>(2);
     for (int round = 0; round < 5; ++round) {
         server_options options = for_server(pool);
@@ -73,7 +73,7 @@ TEST_P(PooledEnd, NoneRunsAfterAStopUnderLoad) {
     }
 }
 
-TEST_P(PooledEnd, EndWithAPoolThatIsStopped) {
+TEST_P(pooled_end, end_with_a_pool_that_is_stopped) {
     const auto pool = std::make_shared<thread_pool>(1);
     server_options options = for_server(pool);
     options.drain_timeout = 200ms;
@@ -137,7 +137,7 @@ private:
     std::atomic<bool> is_running_{true};
 };
 
-TEST_P(PooledEnd, StopIsBoundedWithAPoolThatDoesNothing) {
+TEST_P(pooled_end, stop_is_bounded_with_a_pool_that_does_nothing) {
     const auto pool = std::make_shared<hoarding_pool>();
     server_options options = for_server(pool);
     options.drain_timeout = 50ms;
@@ -152,7 +152,7 @@ TEST_P(PooledEnd, StopIsBoundedWithAPoolThatDoesNothing) {
     pool->destroy_tasks();
 }
 
-TEST_P(PooledEnd, AClientWhosePoolIsFullFailsToStart) {
+TEST_P(pooled_end, a_client_whose_pool_is_full_fails_to_start) {
     event_counter may_go_on;
     event_counter is_busy;
     const auto pool = std::make_shared<thread_pool>(1, 1);
@@ -171,7 +171,7 @@ TEST_P(PooledEnd, AClientWhosePoolIsFullFailsToStart) {
     EXPECT_EQ(client.connected.count(), 0U);
 }
 
-TEST_P(PooledEnd, TheOptionsAreChecked) {
+TEST_P(pooled_end, the_options_are_checked) {
     server_options options = for_server(nullptr);
     options.callback_queue_limit = 0;
     messaging_server server("wrong", options);
@@ -184,8 +184,8 @@ TEST_P(PooledEnd, TheOptionsAreChecked) {
 
 /// The places that every connection passes, whatever its peer has done by the time the pool runs:
 /// a send may find it closed, and then neither completes nor becomes possible again.
-class PooledPlaces : public testing::TestWithParam<place> {};
-INSTANTIATE_TEST_SUITE_P(Place, PooledPlaces,
+class pooled_places : public testing::TestWithParam<place> {};
+INSTANTIATE_TEST_SUITE_P(place, pooled_places,
                          testing::Values(place::connection, place::receive, place::error,
                                          place::disconnection),
                          [](const auto& each) { return name_of(each.param); });
@@ -197,7 +197,7 @@ INSTANTIATE_TEST_SUITE_P(Place, PooledPlaces,
     return options;
 }
 
-TEST_P(PooledPlaces, StopBeginsInThem) {
+TEST_P(pooled_places, stop_begins_in_them) {
     const auto pool = std::make_shared<thread_pool>(2);
     messaging_server server("stopped", pooled_server(pool));
     const auto guest = std::make_shared<visitor>(GetParam(), [&] {
@@ -214,7 +214,7 @@ TEST_P(PooledPlaces, StopBeginsInThem) {
     EXPECT_TRUE(is_ok(server.start_server(0))) << "and starts again";
 }
 
-TEST_P(PooledPlaces, TheLastReferenceIsDroppedInThem) {
+TEST_P(pooled_places, the_last_reference_is_dropped_in_them) {
     // The server holds the last reference of the pool, too.
     auto server = std::make_shared<messaging_server>(
         "dropped", pooled_server(std::make_shared<thread_pool>(2)));
@@ -225,7 +225,7 @@ TEST_P(PooledPlaces, TheLastReferenceIsDroppedInThem) {
     ASSERT_TRUE(guest->wait());
 }
 
-TEST_P(PooledPlaces, AClientMayBeStoppedAndDroppedInThem) {
+TEST_P(pooled_places, a_client_may_be_stopped_and_dropped_in_them) {
     for (const bool is_dropped : {false, true}) {
         const raw_listener listener;
         client_options options;

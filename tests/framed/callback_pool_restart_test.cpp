@@ -8,9 +8,9 @@
 namespace loopback {
 namespace {
 
-class PooledRestart : public BothReadiness {
+class pooled_restart : public BothReadiness {
 protected:
-    PooledRestart() {
+    pooled_restart() {
         client_options options = for_client();
         options.callback_pool = pool_;
         client.emplace(options);
@@ -50,9 +50,9 @@ private:
     std::shared_ptr<network_system::thread_pool> pool_ =
         std::make_shared<network_system::thread_pool>(2);
 };
-INSTANTIATE_TEST_SUITE_P(Method, PooledRestart, both_methods(), method_of);
+INSTANTIATE_TEST_SUITE_P(method, pooled_restart, both_methods(), method_of);
 
-TEST_P(PooledRestart, TheNextConnectionWaitsForIt) {
+TEST_P(pooled_restart, the_next_connection_waits_for_it) {
     std::thread releasing = release_late();
     ASSERT_TRUE(started.wait_for(1));
     EXPECT_EQ(started.at(0), 0);
@@ -61,7 +61,7 @@ TEST_P(PooledRestart, TheNextConnectionWaitsForIt) {
     EXPECT_EQ(client->client.metrics().connects, 2U);
 }
 
-TEST_P(PooledRestart, StopWaitsForIt) {
+TEST_P(pooled_restart, stop_waits_for_it) {
     std::thread releasing = release_late();
     EXPECT_TRUE(is_ok(client->client.stop_client()));
     EXPECT_TRUE(has_left);
@@ -69,7 +69,7 @@ TEST_P(PooledRestart, StopWaitsForIt) {
     EXPECT_TRUE(is_ok(client->client.set_writable_callback({}))) << "nothing is in use";
 }
 
-TEST_P(PooledRestart, TheDestructorWaitsForIt) {
+TEST_P(pooled_restart, the_destructor_waits_for_it) {
     std::thread releasing = release_late();
     client.reset();
     EXPECT_TRUE(has_left);

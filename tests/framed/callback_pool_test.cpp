@@ -11,7 +11,7 @@
 namespace loopback {
 namespace {
 
-INSTANTIATE_TEST_SUITE_P(Io, PooledCallbacks, every_io_kind(), io_kind_of);
+INSTANTIATE_TEST_SUITE_P(io, pooled_callbacks_test, every_io_kind(), io_kind_of);
 
 /// What the callbacks of one session see of each other.
 struct session_log {
@@ -29,7 +29,7 @@ struct session_log {
     }
 };
 
-TEST_P(PooledCallbacks, OfOneSessionRunInOrderAndNeverOverlap) {
+TEST_P(pooled_callbacks_test, of_one_session_run_in_order_and_never_overlap) {
     const auto pool = std::make_shared<thread_pool>(3);
     test_server server(for_server(pool));
     std::mutex mutex;
@@ -92,7 +92,7 @@ TEST_P(PooledCallbacks, OfOneSessionRunInOrderAndNeverOverlap) {
     EXPECT_EQ(totals.messages_unread, 0U);
 }
 
-TEST_P(PooledCallbacks, OfDifferentSessionsRunAtTheSameTime) {
+TEST_P(pooled_callbacks_test, of_different_sessions_run_at_the_same_time) {
     constexpr std::size_t sessions = 3;
     test_server server(for_server(std::make_shared<thread_pool>(sessions)));
     event_counter met;
@@ -109,7 +109,7 @@ TEST_P(PooledCallbacks, OfDifferentSessionsRunAtTheSameTime) {
     EXPECT_TRUE(server.received.wait_for(sessions));
 }
 
-TEST_P(PooledCallbacks, ASlowCallbackHoldsUpNobodyElse) {
+TEST_P(pooled_callbacks_test, a_slow_callback_holds_up_nobody_else) {
     test_server server(for_server(std::make_shared<thread_pool>(2)));
     event_counter may_go_on;
     event_counter is_slow;
@@ -136,7 +136,7 @@ TEST_P(PooledCallbacks, ASlowCallbackHoldsUpNobodyElse) {
     EXPECT_TRUE(slow.received.wait_for(1));
 }
 
-TEST_P(PooledCallbacks, TheSenderIsSlowedDownWhileTheyAreSlow) {
+TEST_P(pooled_callbacks_test, the_sender_is_slowed_down_while_they_are_slow) {
     constexpr std::size_t limit = 64 * 1024;
     constexpr std::size_t message = 10'000;
     constexpr std::size_t count = 2'000;
@@ -170,7 +170,7 @@ TEST_P(PooledCallbacks, TheSenderIsSlowedDownWhileTheyAreSlow) {
     EXPECT_EQ(next, count);
 }
 
-TEST_P(PooledCallbacks, WritableRunsThereToo) {
+TEST_P(pooled_callbacks_test, writable_runs_there_too) {
     const auto pool = std::make_shared<thread_pool>(1);
     server_options options = for_server(pool);
     lower_marks(options.session);
@@ -185,7 +185,7 @@ TEST_P(PooledCallbacks, WritableRunsThereToo) {
     EXPECT_TRUE(server.writable.wait_for(1));
 }
 
-TEST_P(PooledCallbacks, AnswerRequests) {
+TEST_P(pooled_callbacks_test, answer_requests) {
     const auto pool = std::make_shared<thread_pool>(1);
     test_server server(for_server(pool));
     (void)server.server.set_request_callback(
@@ -207,7 +207,7 @@ TEST_P(PooledCallbacks, AnswerRequests) {
     EXPECT_TRUE(client.client.request("throw", patience).is_err());
 }
 
-TEST_P(PooledCallbacks, NothingMayBlockInThem) {
+TEST_P(pooled_callbacks_test, nothing_may_block_in_them) {
     const auto pool = std::make_shared<thread_pool>(2);
     test_server server(for_server(pool));
     test_client other(for_client(pool));
@@ -222,7 +222,7 @@ TEST_P(PooledCallbacks, NothingMayBlockInThem) {
     EXPECT_TRUE(client.received.wait_for(1));
 }
 
-TEST_P(PooledCallbacks, AnExceptionEndsItsSessionOnly) {
+TEST_P(pooled_callbacks_test, an_exception_ends_its_session_only) {
     test_server server(for_server(std::make_shared<thread_pool>(2)));
     std::atomic<int> calls{0};
     server.on_receive = [&](const session_ptr& session, std::span<const std::uint8_t> data) {

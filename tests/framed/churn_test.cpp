@@ -8,21 +8,21 @@
 namespace loopback {
 namespace {
 
-class Churn : public testing::TestWithParam<churn_setting> {};
+class churn_test : public testing::TestWithParam<churn_setting> {};
 
 [[nodiscard]] std::string name_of_setting(const testing::TestParamInfo<churn_setting>& info) {
     constexpr std::array names{"own_threads",         "callback_pool",    "shared_context_of_1",
                                "shared_context_of_3", "private_contexts", "mixed"};
     return names.at(static_cast<std::size_t>(info.param));
 }
-INSTANTIATE_TEST_SUITE_P(On, Churn,
+INSTANTIATE_TEST_SUITE_P(on, churn_test,
                          testing::Values(churn_setting::own_threads, churn_setting::callback_pool,
                                          churn_setting::shared_context_of_1,
                                          churn_setting::shared_context_of_3,
                                          churn_setting::private_contexts, churn_setting::mixed),
                          name_of_setting);
 
-TEST_P(Churn, NothingSurvivesItsStopAndNothingIsLost) {
+TEST_P(churn_test, nothing_survives_its_stop_and_nothing_is_lost) {
     const std::uint32_t seed = number_from("NETWORK_TEST_SEED", std::random_device{}());
     const std::uint32_t rounds = number_from("NETWORK_TEST_ROUNDS", 1);
     for (std::uint32_t round = 0; round < rounds; ++round) {

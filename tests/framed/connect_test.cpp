@@ -8,7 +8,7 @@
 namespace loopback {
 namespace {
 
-class ConnectTest : public BothReadiness {
+class connect_test : public BothReadiness {
 protected:
     [[nodiscard]] static client_options with_timeout(std::chrono::milliseconds timeout) {
         client_options options = for_client();
@@ -16,9 +16,9 @@ protected:
         return options;
     }
 };
-INSTANTIATE_TEST_SUITE_P(Method, ConnectTest, both_methods(), method_of);
+INSTANTIATE_TEST_SUITE_P(method, connect_test, both_methods(), method_of);
 
-TEST_P(ConnectTest, TheConnectedCallbackRunsBeforeStartReturns) {
+TEST_P(connect_test, the_connected_callback_runs_before_start_returns) {
     test_server server(for_server());
     const auto port = server.start();
     for (int i = 0; i < 20; ++i) {
@@ -29,7 +29,7 @@ TEST_P(ConnectTest, TheConnectedCallbackRunsBeforeStartReturns) {
     }
 }
 
-TEST_P(ConnectTest, RefusedSaysSo) {
+TEST_P(connect_test, refused_says_so) {
     const refusing_port nobody;
     test_client client(for_client());
     const auto result = client.connect(nobody.number());
@@ -46,7 +46,7 @@ TEST_P(ConnectTest, RefusedSaysSo) {
     EXPECT_TRUE(is_ok(client.connect(server.start())));
 }
 
-TEST_P(ConnectTest, AConnectionToItselfIsARefusalAndLeavesThePortToTheServer) {
+TEST_P(connect_test, a_connection_to_itself_is_a_refusal_and_leaves_the_port_to_the_server) {
     auto kept = std::make_unique<refusing_port>(true);
     const auto port = kept->number();
     client_options options = for_client();
@@ -65,7 +65,7 @@ TEST_P(ConnectTest, AConnectionToItselfIsARefusalAndLeavesThePortToTheServer) {
     EXPECT_TRUE(is_ok(server.server.start_server(port)));
 }
 
-TEST_P(ConnectTest, AnUnresolvableHostSaysSo) {
+TEST_P(connect_test, an_unresolvable_host_says_so) {
     test_client client(with_timeout(patience));
     // RFC 6761: "invalid" never resolves.
     const auto result = client.client.start_client("no-such-host.invalid", 80);
@@ -74,7 +74,7 @@ TEST_P(ConnectTest, AnUnresolvableHostSaysSo) {
     EXPECT_NE(result.error().message.find("no-such-host.invalid"), std::string::npos);
 }
 
-TEST_P(ConnectTest, ASilentServerTimesOut) {
+TEST_P(connect_test, a_silent_server_times_out) {
     const raw_listener silent;
     test_client client(with_timeout(150ms));
     const auto begin = std::chrono::steady_clock::now();
@@ -87,7 +87,7 @@ TEST_P(ConnectTest, ASilentServerTimesOut) {
     EXPECT_NE(accepted.drain(), stream_end::none);
 }
 
-TEST_P(ConnectTest, AFullBacklogTimesOut) {
+TEST_P(connect_test, a_full_backlog_times_out) {
     const raw_listener full(0);
     // Linux keeps one more than the backlog; beyond it the kernel drops connection requests.
     std::vector<raw_peer> fillers;
@@ -102,7 +102,7 @@ TEST_P(ConnectTest, AFullBacklogTimesOut) {
     EXPECT_LT(std::chrono::steady_clock::now() - begin, 150ms + slack);
 }
 
-TEST_P(ConnectTest, AServerThatClosesAtOnceIsNoSuccess) {
+TEST_P(connect_test, a_server_that_closes_at_once_is_no_success) {
     const raw_listener listener;
     std::thread server([&] { listener.accept().close(); });
     test_client client(for_client());
@@ -111,7 +111,7 @@ TEST_P(ConnectTest, AServerThatClosesAtOnceIsNoSuccess) {
     EXPECT_TRUE(fails_with(result, errc::connection_closed));
 }
 
-TEST_P(ConnectTest, AServerOfAnotherProtocolIsNoSuccess) {
+TEST_P(connect_test, a_server_of_another_protocol_is_no_success) {
     const raw_listener listener;
     for (const std::string_view greeting :
          {"HTTP/1.1 400 Bad Request\r\n\r\n", "220 mail.example ESMTP\r\n"}) {
@@ -131,7 +131,7 @@ TEST_P(ConnectTest, AServerOfAnotherProtocolIsNoSuccess) {
     }
 }
 
-TEST_P(ConnectTest, AHelloOfAnotherVersionOrPipelineIsRefused) {
+TEST_P(connect_test, a_hello_of_another_version_or_pipeline_is_refused) {
     const raw_listener listener;
     bytes other_version = hello_frame();
     other_version[6] = 9;
@@ -153,7 +153,7 @@ TEST_P(ConnectTest, AHelloOfAnotherVersionOrPipelineIsRefused) {
     }
 }
 
-TEST_P(ConnectTest, AFullServerSaysSoAndAcceptsAgainWhenThereIsRoom) {
+TEST_P(connect_test, a_full_server_says_so_and_accepts_again_when_there_is_room) {
     server_options options = for_server();
     options.max_connections = 2;
     test_server server(options);
@@ -180,7 +180,7 @@ TEST_P(ConnectTest, AFullServerSaysSoAndAcceptsAgainWhenThereIsRoom) {
     EXPECT_EQ(server.server.metrics().connections_refused, 2U);
 }
 
-TEST_P(ConnectTest, OneAddressCannotTakeAllTheRoom) {
+TEST_P(connect_test, one_address_cannot_take_all_the_room) {
     server_options options = for_server();
     options.max_connections_per_address = 1;
     test_server server(options);
@@ -204,7 +204,7 @@ TEST_P(ConnectTest, OneAddressCannotTakeAllTheRoom) {
     EXPECT_TRUE(is_ok(second.connect(port)));
 }
 
-TEST_P(ConnectTest, StartWithAHandlerAnswersExactlyOnce) {
+TEST_P(connect_test, start_with_a_handler_answers_exactly_once) {
     test_server server(for_server());
     const auto port = server.start();
     test_client client(for_client());
@@ -224,7 +224,7 @@ TEST_P(ConnectTest, StartWithAHandlerAnswersExactlyOnce) {
     EXPECT_EQ(answers.size(), 2U);
 }
 
-TEST_P(ConnectTest, StopEndsAnAttemptThatHangs) {
+TEST_P(connect_test, stop_ends_an_attempt_that_hangs) {
     const raw_listener silent;
     test_client client(with_timeout(patience));
     collector<int> answers;
@@ -244,7 +244,7 @@ TEST_P(ConnectTest, StopEndsAnAttemptThatHangs) {
     EXPECT_EQ(client.disconnected.count(), 0U);
 }
 
-TEST_P(ConnectTest, ABlockedStartReturnsWhenAnotherThreadStops) {
+TEST_P(connect_test, a_blocked_start_returns_when_another_thread_stops) {
     const raw_listener silent;
     client_options options = with_timeout(patience);
     options.drain_timeout = 100ms;

@@ -12,7 +12,7 @@ namespace {
 using network_system::core::client_callbacks;
 using network_system::core::server_callbacks;
 
-TEST(Dialect, TheEndOfASessionHasItsUserDataAndReason) {
+TEST(dialect, the_end_of_a_session_has_its_user_data_and_reason) {
     messaging_server server("server");
     collector<std::pair<std::string, std::error_code>> ended;
     (void)server.set_connection_callback(
@@ -40,7 +40,7 @@ TEST(Dialect, TheEndOfASessionHasItsUserDataAndReason) {
     EXPECT_EQ(ended.at(1).second, errc::protocol_error);
 }
 
-TEST(Dialect, AnIdAloneIsEnoughForEveryCallbackOfAServer) {
+TEST(dialect, an_id_alone_is_enough_for_every_callback_of_a_server) {
     messaging_server server("server");
     collector<std::string> heard;
     const auto tell = [&heard](const char* what) {
@@ -70,7 +70,7 @@ TEST(Dialect, AnIdAloneIsEnoughForEveryCallbackOfAServer) {
                                                      "requested " + id, "disconnected " + id}));
 }
 
-TEST(Dialect, TheCallbacksOfAClientMayTakeItsSession) {
+TEST(dialect, the_callbacks_of_a_client_may_take_its_session) {
     test_server server;
     const auto port = server.start();
     messaging_client client("client");
@@ -102,7 +102,7 @@ TEST(Dialect, TheCallbacksOfAClientMayTakeItsSession) {
                                         "disconnected " + clean + " " + id}));
 }
 
-TEST(Dialect, ADisconnectedClientLearnsWhy) {
+TEST(dialect, a_disconnected_client_learns_why) {
     messaging_client client("client");
     collector<std::error_code> ended;
     (void)client.set_disconnected_callback([&](std::error_code why) { ended.add(why); });
@@ -120,7 +120,7 @@ TEST(Dialect, ADisconnectedClientLearnsWhy) {
     EXPECT_EQ(ended.at(0), make_error_code(errc::protocol_error));
 }
 
-TEST(Dialect, CallbacksCanBeGivenAtConstruction) {
+TEST(dialect, callbacks_can_be_given_at_construction) {
     event_counter gone;
     network_system::core::messaging_server server(
         "echo", server_callbacks{.received =
@@ -149,7 +149,7 @@ TEST(Dialect, CallbacksCanBeGivenAtConstruction) {
     EXPECT_EQ(answers.at(1), "hello");
 }
 
-TEST(Dialect, AClientKnowsBothEndsWhileItIsConnected) {
+TEST(dialect, a_client_knows_both_ends_while_it_is_connected) {
     test_server server;
     const auto port = server.start();
     messaging_client client("client");

@@ -8,7 +8,7 @@
 namespace loopback {
 namespace {
 
-class EchoTest : public testing::TestWithParam<std::tuple<framing, readiness>> {
+class echo_test : public testing::TestWithParam<std::tuple<framing, readiness>> {
 protected:
     [[nodiscard]] static server_options for_server() {
         server_options options;
@@ -24,7 +24,7 @@ protected:
     }
 };
 
-TEST_P(EchoTest, MessagesOfEverySizeReturnUnchanged) {
+TEST_P(echo_test, messages_of_every_size_return_unchanged) {
     test_server server(for_server());
     test_client client(for_client());
     ASSERT_TRUE(is_ok(client.connect(server.start())));
@@ -40,7 +40,7 @@ TEST_P(EchoTest, MessagesOfEverySizeReturnUnchanged) {
     EXPECT_EQ(client.errors.size(), 0U);
 }
 
-TEST_P(EchoTest, ManyMessagesInFlightKeepTheirOrder) {
+TEST_P(echo_test, many_messages_in_flight_keep_their_order) {
     test_server server(for_server());
     test_client client(for_client());
     ASSERT_TRUE(is_ok(client.connect(server.start())));
@@ -57,7 +57,7 @@ TEST_P(EchoTest, ManyMessagesInFlightKeepTheirOrder) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Framed, EchoTest,
+    framed, echo_test,
     testing::Combine(testing::Values(framing::message, framing::length_prefixed), both_methods()),
     [](const auto& chosen) {
         return std::string(std::get<0>(chosen.param) == framing::message ? "message_"
@@ -65,9 +65,9 @@ INSTANTIATE_TEST_SUITE_P(
                readiness_name(std::get<1>(chosen.param));
     });
 
-class EchoBothTest : public BothReadiness {};
+class echo_both_test : public BothReadiness {};
 
-TEST_P(EchoBothTest, RawFramingIsAStreamOfBytes) {
+TEST_P(echo_both_test, raw_framing_is_a_stream_of_bytes) {
     server_options options = for_server();
     options.session.frames = framing::raw;
     client_options raw_client = for_client();
@@ -93,7 +93,7 @@ TEST_P(EchoBothTest, RawFramingIsAStreamOfBytes) {
     EXPECT_EQ(all, expected);
 }
 
-TEST_P(EchoBothTest, ManyClientsAreServedAtTheSameTime) {
+TEST_P(echo_both_test, many_clients_are_served_at_the_same_time) {
     server_options options = for_server();
     options.io_threads = 3;
     test_server server(options);
@@ -124,7 +124,7 @@ TEST_P(EchoBothTest, ManyClientsAreServedAtTheSameTime) {
     EXPECT_EQ(server.server.connection_count(), clients);
 }
 
-TEST_P(EchoBothTest, EveryThreadsMessagesKeepTheirOrder) {
+TEST_P(echo_both_test, every_threads_messages_keep_their_order) {
     test_server server(for_server());
     test_client client(for_client());
     ASSERT_TRUE(is_ok(client.connect(server.start())));
@@ -151,7 +151,7 @@ TEST_P(EchoBothTest, EveryThreadsMessagesKeepTheirOrder) {
     }
 }
 
-TEST_P(EchoBothTest, CallbacksOfAOneThreadServerNeverOverlap) {
+TEST_P(echo_both_test, callbacks_of_a_one_thread_server_never_overlap) {
     test_server server(for_server());
     std::atomic<int> inside{0};
     std::atomic<bool> has_overlapped{false};
@@ -185,7 +185,7 @@ TEST_P(EchoBothTest, CallbacksOfAOneThreadServerNeverOverlap) {
     EXPECT_FALSE(has_overlapped);
 }
 
-TEST_P(EchoBothTest, ASlowReaderGetsEverythingInSmallPieces) {
+TEST_P(echo_both_test, a_slow_reader_gets_everything_in_small_pieces) {
     test_server server(for_server());
     raw_peer slow = raw_peer::connect(server.start(), 4096);
     const bytes message = pattern(300'000);
@@ -201,7 +201,7 @@ TEST_P(EchoBothTest, ASlowReaderGetsEverythingInSmallPieces) {
     EXPECT_EQ(answer, frame_of(type_data, message));
 }
 
-TEST_P(EchoBothTest, AMessageSentByteByByteArrivesWhole) {
+TEST_P(echo_both_test, a_message_sent_byte_by_byte_arrives_whole) {
     test_server server(for_server());
     raw_peer peer = raw_peer::connect(server.start());
     peer.set(IPPROTO_TCP, TCP_NODELAY, 1);
@@ -215,7 +215,7 @@ TEST_P(EchoBothTest, AMessageSentByteByByteArrivesWhole) {
     EXPECT_EQ(server.received.count(), 1U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Method, EchoBothTest, both_methods(), method_of);
+INSTANTIATE_TEST_SUITE_P(method, echo_both_test, both_methods(), method_of);
 
 }  // namespace
 }  // namespace loopback

@@ -49,10 +49,10 @@ struct error_notes {
     }
 };
 
-class ServerExceptions : public AnyPlace {};
-INSTANTIATE_TEST_SUITE_P(Place, ServerExceptions, server_places(), place_of);
+class server_exceptions : public AnyPlace {};
+INSTANTIATE_TEST_SUITE_P(place, server_exceptions, server_places(), place_of);
 
-TEST_P(ServerExceptions, EndOneSessionOnly) {
+TEST_P(server_exceptions, end_one_session_only) {
     for (const bool is_standard : {true, false}) {
         const log_watch log;
         messaging_server server("thrower", for_server());
@@ -87,10 +87,10 @@ TEST_P(ServerExceptions, EndOneSessionOnly) {
     }
 }
 
-class ClientExceptions : public AnyPlace {};
-INSTANTIATE_TEST_SUITE_P(Place, ClientExceptions, client_places(), place_of);
+class client_exceptions : public AnyPlace {};
+INSTANTIATE_TEST_SUITE_P(place, client_exceptions, client_places(), place_of);
 
-TEST_P(ClientExceptions, EndTheConnection) {
+TEST_P(client_exceptions, end_the_connection) {
     const raw_listener listener;
     for (const bool is_standard : {true, false}) {
         const log_watch log;
@@ -120,10 +120,10 @@ TEST_P(ClientExceptions, EndTheConnection) {
     }
 }
 
-class ExceptionTest : public BothReadiness {};
-INSTANTIATE_TEST_SUITE_P(Method, ExceptionTest, both_methods(), method_of);
+class exception_test : public BothReadiness {};
+INSTANTIATE_TEST_SUITE_P(method, exception_test, both_methods(), method_of);
 
-TEST_P(ExceptionTest, AThrowingConnectedCallbackFailsTheStart) {
+TEST_P(exception_test, a_throwing_connected_callback_fails_the_start) {
     test_server server(for_server());
     messaging_client client("thrower", for_client());
     (void)client.set_connected_callback([] { throw std::runtime_error("not today"); });
@@ -133,7 +133,7 @@ TEST_P(ExceptionTest, AThrowingConnectedCallbackFailsTheStart) {
     EXPECT_EQ(client.metrics().callback_exceptions, 1U);
 }
 
-TEST_P(ExceptionTest, OthersAreUnaffectedWhileOneThrows) {
+TEST_P(exception_test, others_are_unaffected_while_one_throws) {
     test_server server(for_server());
     server.on_receive = [](const session_ptr& session, std::span<const std::uint8_t> data) {
         if (text_of(data) == "throw") {
@@ -158,7 +158,7 @@ TEST_P(ExceptionTest, OthersAreUnaffectedWhileOneThrows) {
     EXPECT_EQ(well.errors.size(), 0U);
 }
 
-TEST_P(ExceptionTest, MessagesBehindTheOneThatThrewAreNotDelivered) {
+TEST_P(exception_test, messages_behind_the_one_that_threw_are_not_delivered) {
     test_server server(for_server());
     std::atomic<int> calls{0};
     server.on_receive = [&](const session_ptr&, std::span<const std::uint8_t>) {

@@ -8,7 +8,7 @@
 namespace loopback {
 namespace {
 
-class ExitTest : public BothReadiness {
+class exit_test : public BothReadiness {
 protected:
     // The child starts anew instead of as a fork of this process with its threads.
     void SetUp() override { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
@@ -26,9 +26,9 @@ protected:
         return *kept;
     }
 };
-INSTANTIATE_TEST_SUITE_P(Method, ExitTest, both_methods(), method_of);
+INSTANTIATE_TEST_SUITE_P(method, exit_test, both_methods(), method_of);
 
-TEST_P(ExitTest, RightAfterTheObjectsEnded) {
+TEST_P(exit_test, right_after_the_objects_ended) {
     // What may go wrong is a race.
     for (int i = 0; i < (is_sanitized ? 3 : 20); ++i) {
         EXPECT_EXIT(
@@ -44,7 +44,7 @@ TEST_P(ExitTest, RightAfterTheObjectsEnded) {
     }
 }
 
-TEST_P(ExitTest, WithObjectsThatNobodyDestroys) {
+TEST_P(exit_test, with_objects_that_nobody_destroys) {
     EXPECT_EXIT(
         {
             auto& server = undestroyed(new test_server(for_server()));
@@ -55,7 +55,7 @@ TEST_P(ExitTest, WithObjectsThatNobodyDestroys) {
         testing::ExitedWithCode(0), "");
 }
 
-TEST_P(ExitTest, WithStaticObjects) {
+TEST_P(exit_test, with_static_objects) {
     EXPECT_EXIT(
         {
             static test_server server(for_server());
@@ -66,7 +66,7 @@ TEST_P(ExitTest, WithStaticObjects) {
         testing::ExitedWithCode(0), "");
 }
 
-TEST_P(ExitTest, InsideACallback) {
+TEST_P(exit_test, inside_a_callback) {
     EXPECT_EXIT(
         {
             auto& server = undestroyed(new test_server(for_server()));
@@ -79,7 +79,7 @@ TEST_P(ExitTest, InsideACallback) {
         testing::ExitedWithCode(0), "");
 }
 
-TEST_P(ExitTest, WhileACallbackNeverReturns) {
+TEST_P(exit_test, while_a_callback_never_returns) {
     EXPECT_EXIT(
         {
             auto& server = undestroyed(new test_server(for_server()));

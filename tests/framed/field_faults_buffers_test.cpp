@@ -21,10 +21,10 @@ constexpr int small_buffer = 16 * 1024;
     return info.tcpi_snd_wscale;
 }
 
-class BuffersTest : public BothReadiness {};
-INSTANTIATE_TEST_SUITE_P(Method, BuffersTest, both_methods(), method_of);
+class buffers_test : public BothReadiness {};
+INSTANTIATE_TEST_SUITE_P(method, buffers_test, both_methods(), method_of);
 
-TEST_P(BuffersTest, the_receive_buffer_of_a_server_comes_after_the_handshake) {
+TEST_P(buffers_test, the_receive_buffer_of_a_server_comes_after_the_handshake) {
     server_options options = for_server();
     options.socket.receive_buffer_size = small_buffer;
     test_server server(options);
@@ -35,7 +35,7 @@ TEST_P(BuffersTest, the_receive_buffer_of_a_server_comes_after_the_handshake) {
     EXPECT_GT(scale_offered_to(other.handle()), 0U) << "or the test says nothing";
 }
 
-TEST_P(BuffersTest, the_receive_buffer_of_a_listener_that_was_taken_over_comes_too_late) {
+TEST_P(buffers_test, the_receive_buffer_of_a_listener_that_was_taken_over_comes_too_late) {
     test_server first(for_server());
     const auto port = first.start();
     auto shared = first.server.share_listener();
@@ -49,7 +49,7 @@ TEST_P(BuffersTest, the_receive_buffer_of_a_listener_that_was_taken_over_comes_t
     EXPECT_EQ(scale_offered_to(peer.handle()), 0U);
 }
 
-TEST_P(BuffersTest, the_receive_buffer_of_a_client_comes_after_the_connect) {
+TEST_P(buffers_test, the_receive_buffer_of_a_client_comes_after_the_connect) {
     raw_listener there;
     client_options options = for_client();
     options.socket.receive_buffer_size = small_buffer;

@@ -24,7 +24,7 @@ using std::chrono::milliseconds;
 constexpr std::array forever{milliseconds::max(), milliseconds::max() - 1ms,
                              milliseconds(std::chrono::hours(24 * 365 * 300))};
 
-TEST_P(NegativeDuration, is_an_invalid_argument_that_is_named) {
+TEST_P(negative_duration, is_an_invalid_argument_that_is_named) {
     expect_refusal();
 }
 
@@ -108,7 +108,7 @@ option_case of_udp_socket(const char* option, Set set) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    field_faults, NegativeDuration,
+    field_faults, negative_duration,
     testing::Values(
         of_server("drain_timeout", NETWORK_TEST_OPTION(drain_timeout)),
         of_server("proxy_protocol.header_timeout",

@@ -1,4 +1,4 @@
-// Faults of ends: of one direction of a stream, and of peers that are slow and not gone.
+// faults_test of ends: of one direction of a stream, and of peers that are slow and not gone.
 #include "framed/field_faults.h"
 
 #include <sys/un.h>
@@ -143,7 +143,7 @@ protected:
     }
 };
 
-INSTANTIATE_TEST_SUITE_P(By, slow_reader,
+INSTANTIATE_TEST_SUITE_P(by, slow_reader,
                          testing::Combine(testing::Values(readiness::automatic),
                                           testing::Values(driver::own_threads)),
                          [](const auto& each) {

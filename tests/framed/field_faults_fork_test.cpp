@@ -52,7 +52,7 @@ protected:
     std::optional<test_client> client;
     std::uint16_t port = 0;
 };
-INSTANTIATE_TEST_SUITE_P(Method, field_faults_fork, both_methods(), method_of);
+INSTANTIATE_TEST_SUITE_P(method, field_faults_fork, both_methods(), method_of);
 
 TEST_P(field_faults_fork, a_child_that_destroys_its_copies_hangs_and_breaks_the_parents) {
     const auto watched = watched_descriptors();

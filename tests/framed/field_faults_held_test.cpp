@@ -13,7 +13,7 @@ using network_system::receive_mode;
 
 // NOLINTNEXTLINE(readability-identifier-naming): the suite bears the name of what it lists
 class field_faults_held : public field_faults {};
-INSTANTIATE_TEST_SUITE_P(Everywhere, field_faults_held,
+INSTANTIATE_TEST_SUITE_P(everywhere, field_faults_held,
                          testing::Combine(both_methods(),
                                           testing::Values(driver::own_threads, driver::io_context)),
                          [](const auto& which) {

@@ -1,4 +1,4 @@
-// Faults of a stop with clients that wait in the queue of the listener.
+// faults_test of a stop with clients that wait in the queue of the listener.
 #include "framed/field_faults.h"
 #include "support/proxy_headers.h"
 

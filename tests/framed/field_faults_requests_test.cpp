@@ -1,4 +1,4 @@
-// Faults of ends with requests in progress, and of restarts that roll over servers.
+// faults_test of ends with requests in progress, and of restarts that roll over servers.
 #include "framed/field_faults.h"
 
 #include <optional>

@@ -80,10 +80,10 @@ private:
     ::sigset_t before_{};
 };
 
-class SignalsTest : public BothReadiness {};
-INSTANTIATE_TEST_SUITE_P(Method, SignalsTest, both_methods(), method_of);
+class signals_test : public BothReadiness {};
+INSTANTIATE_TEST_SUITE_P(method, signals_test, both_methods(), method_of);
 
-TEST_P(SignalsTest, the_threads_of_the_library_take_what_main_waits_for) {
+TEST_P(signals_test, the_threads_of_the_library_take_what_main_waits_for) {
     const auto before = threads_now();
     scripted_name nowhere("nowhere.test", {});
     nowhere.hold();
@@ -112,7 +112,7 @@ TEST_P(SignalsTest, the_threads_of_the_library_take_what_main_waits_for) {
     nowhere.let_go();
 }
 
-TEST(SignalsTest, a_signal_that_main_waits_for_kills_the_process) {
+TEST(signals_test, a_signal_that_main_waits_for_kills_the_process) {
     GTEST_FLAG_SET(death_test_style, "threadsafe");
     EXPECT_EXIT(
         {
@@ -136,7 +136,7 @@ TEST(SignalsTest, a_signal_that_main_waits_for_kills_the_process) {
         testing::ExitedWithCode(0), "");
 }
 
-TEST(SignalsTest, a_creator_that_has_blocked_everything_hides_faults) {
+TEST(signals_test, a_creator_that_has_blocked_everything_hides_faults) {
     const std::vector<int> faults{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
     const masked everything(faults);
     std::string thread;
@@ -152,7 +152,7 @@ TEST(SignalsTest, a_creator_that_has_blocked_everything_hides_faults) {
     }
 }
 
-TEST(SignalsTest, a_profiler_is_as_the_creator_has_it) {
+TEST(signals_test, a_profiler_is_as_the_creator_has_it) {
     for (const bool is_blocked : {false, true}) {
         const masked profiler(is_blocked ? std::vector<int>{SIGPROF} : std::vector<int>{});
         bool blocks_it = !is_blocked;
@@ -163,7 +163,7 @@ TEST(SignalsTest, a_profiler_is_as_the_creator_has_it) {
     }
 }
 
-TEST(SignalsTest, a_write_to_a_peer_that_is_gone_raises_SIGPIPE) {
+TEST(signals_test, a_write_to_a_peer_that_is_gone_raises_sigpipe) {
     GTEST_FLAG_SET(death_test_style, "threadsafe");
     EXPECT_EXIT(
         {

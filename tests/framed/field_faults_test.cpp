@@ -1,4 +1,4 @@
-// Faults of ending, and of user code that ends or breaks things.
+// faults_test of ending, and of user code that ends or breaks things.
 #include "framed/field_faults.h"
 
 #include "framed/callback_places.h"
@@ -8,7 +8,7 @@
 namespace loopback {
 namespace {
 
-INSTANTIATE_TEST_SUITE_P(By, field_faults,
+INSTANTIATE_TEST_SUITE_P(by, field_faults,
                          testing::Combine(both_methods(),
                                           testing::Values(driver::own_threads, driver::io_context)),
                          [](const auto& each) {

@@ -1,4 +1,4 @@
-// Faults of what goes through connections, and of the way to them.
+// faults_test of what goes through connections, and of the way to them.
 #include "framed/field_faults.h"
 #include "framed/thread_order.h"
 #include "support/process_memory.h"

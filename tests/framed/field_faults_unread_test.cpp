@@ -1,4 +1,4 @@
-// Faults of a stop with peers that never read.
+// faults_test of a stop with peers that never read.
 #include "framed/field_faults.h"
 
 #include <sys/resource.h>

@@ -1,4 +1,4 @@
-// Faults of sends that wait for room, and of those that hold others up meanwhile.
+// faults_test of sends that wait for room, and of those that hold others up meanwhile.
 #include "framed/field_faults.h"
 
 namespace loopback {

@@ -58,12 +58,12 @@ const std::vector<other_server>& other_servers() {
     return all;
 }
 
-class OtherServer : public testing::TestWithParam<other_server> {};
+class other_server_test : public testing::TestWithParam<other_server> {};
 
-INSTANTIATE_TEST_SUITE_P(field_faults, OtherServer, testing::ValuesIn(other_servers()),
+INSTANTIATE_TEST_SUITE_P(field_faults, other_server_test, testing::ValuesIn(other_servers()),
                          [](const auto& each) { return std::string(each.param.name); });
 
-TEST_P(OtherServer, a_peer_that_says_no_hello_is_described) {
+TEST_P(other_server_test, a_peer_that_says_no_hello_is_described) {
     expect_description_of(
         GetParam(), [](raw_peer&) {},
         [](std::uint16_t port, std::chrono::milliseconds timeout) {

@@ -12,8 +12,8 @@ namespace {
 using network_system::testing::are_left_alone;
 using network_system::testing::watched_descriptors;
 
-class ForkTest : public BothReadiness {};
-INSTANTIATE_TEST_SUITE_P(Method, ForkTest, both_methods(), method_of);
+class fork_test : public BothReadiness {};
+INSTANTIATE_TEST_SUITE_P(method, fork_test, both_methods(), method_of);
 
 /// Sends through the raw peer and runs the context by hand until the answer is there.
 [[nodiscard]] bool echoes(asio::io_context& context, raw_peer& peer, std::size_t& received,
@@ -32,7 +32,7 @@ INSTANTIATE_TEST_SUITE_P(Method, ForkTest, both_methods(), method_of);
     return answer && answer->payload == message;
 }
 
-TEST_P(ForkTest, BothSidesGoOn) {
+TEST_P(fork_test, both_sides_go_on) {
     asio::io_context context;
     server_options options = for_server();
     options.io_context = &context;

@@ -13,9 +13,9 @@ using network_system::testing::has_ipv6;
 using network_system::testing::wrong_host;
 using network_system::testing::wrong_hosts;
 
-class WrongHost : public testing::TestWithParam<wrong_host> {};
+class wrong_host_test : public testing::TestWithParam<wrong_host> {};
 
-TEST_P(WrongHost, IsRefusedByName) {
+TEST_P(wrong_host_test, is_refused_by_name) {
     test_client client;
     const auto started = client.client.start_client(GetParam().text, 80);
     ASSERT_TRUE(fails_with(started, errc::invalid_argument));
@@ -28,7 +28,7 @@ TEST_P(WrongHost, IsRefusedByName) {
     })) << message;
 }
 
-TEST_P(WrongHost, IsNoBindAddressEither) {
+TEST_P(wrong_host_test, is_no_bind_address_either) {
     server_options options;
     options.bind_address = GetParam().text;
     messaging_server server("server", options);
@@ -39,10 +39,10 @@ TEST_P(WrongHost, IsNoBindAddressEither) {
     EXPECT_NE(message.find(GetParam().reason), std::string::npos) << message;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, WrongHost, testing::ValuesIn(wrong_hosts()),
+INSTANTIATE_TEST_SUITE_P(all, wrong_host_test, testing::ValuesIn(wrong_hosts()),
                          [](const auto& each) { return std::string(each.param.name); });
 
-TEST(Hosts, InBracketsAreIpv6Addresses) {
+TEST(hosts, in_brackets_are_ipv6_addresses) {
     if (!has_ipv6()) {
         GTEST_SKIP() << "no IPv6 here";
     }
@@ -59,7 +59,7 @@ TEST(Hosts, InBracketsAreIpv6Addresses) {
     }
 }
 
-TEST(Hosts, ThatAreMappedAreIpv4Addresses) {
+TEST(hosts, that_are_mapped_are_ipv4_addresses) {
     server_options options;
     options.bind_address = "127.0.0.1";
     test_server server(options);
@@ -71,7 +71,7 @@ TEST(Hosts, ThatAreMappedAreIpv4Addresses) {
     }
 }
 
-TEST(Hosts, WithADotAtTheEndAreTaken) {
+TEST(hosts, with_a_dot_at_the_end_are_taken) {
     test_server server;
     const auto port = server.start();
     for (const char* host : {"localhost.", "LOCALHOST."}) {
@@ -81,7 +81,7 @@ TEST(Hosts, WithADotAtTheEndAreTaken) {
     }
 }
 
-TEST(Hosts, WithAZoneAreConnectedThroughThatInterface) {
+TEST(hosts, with_a_zone_are_connected_through_that_interface) {
     const auto here = find_link_local();
     if (!here) {
         GTEST_SKIP() << "no link-local address here";
@@ -99,7 +99,7 @@ TEST(Hosts, WithAZoneAreConnectedThroughThatInterface) {
     }
 }
 
-TEST(Hosts, OfAZoneThatIsNotThereSaySo) {
+TEST(hosts, of_a_zone_that_is_not_there_say_so) {
     test_client client;
     const auto started = client.client.start_client("[fe80::1%nowhere7]", 80);
     ASSERT_TRUE(fails_with(started, errc::resolve_failed));
@@ -114,7 +114,7 @@ TEST(Hosts, OfAZoneThatIsNotThereSaySo) {
         << listening.error().message;
 }
 
-TEST(Hosts, StandInErrorsAsInAnEndpoint) {
+TEST(hosts, stand_in_errors_as_in_an_endpoint) {
     client_options options;
     options.bind_address = "127.0.0.1";  // from where none of them is reached
     for (const char* host : {"::1", "[::1]", "0:0::1"}) {

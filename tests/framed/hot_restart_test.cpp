@@ -69,7 +69,7 @@ public:
         input_ = raw_peer(ends[1]);
         const raw_peer of_child(ends[0]);
         std::string program = "/proc/self/exe";
-        std::string filter = "--gtest_filter=*HotRestartTest*";
+        std::string filter = "--gtest_filter=*hot_restart_test*";
         std::array<char*, 3> words{program.data(), filter.data(), nullptr};
         std::string variable = std::string(handover_variable) + "=" + address;
         std::vector<char*> variables{variable.data()};
@@ -182,7 +182,7 @@ private:
     std::vector<std::thread> threads_;
 };
 
-class HotRestartTest : public BothReadiness {
+class hot_restart_test : public BothReadiness {
 protected:
     /// Lets a second process take over from the server under load.
     void replace(test_server& server, const std::string& host) {
@@ -208,14 +208,14 @@ protected:
     const std::string handover = "unix:" + directory.file("handover");
     const std::string server_file = directory.file("server");
 };
-INSTANTIATE_TEST_SUITE_P(Method, HotRestartTest, both_methods(), method_of);
+INSTANTIATE_TEST_SUITE_P(method, hot_restart_test, both_methods(), method_of);
 
-TEST_P(HotRestartTest, NoClientIsRefusedAndNoMessageLost) {
+TEST_P(hot_restart_test, no_client_is_refused_and_no_message_lost) {
     test_server server(for_server());
     replace(server, "127.0.0.1");
 }
 
-TEST_P(HotRestartTest, TheFileOfAUnixDomainSocketGoesWithTheListener) {
+TEST_P(hot_restart_test, the_file_of_a_unix_domain_socket_goes_with_the_listener) {
     server_options options = for_server();
     options.bind_address = "unix:" + server_file;
     test_server server(options);
@@ -224,7 +224,7 @@ TEST_P(HotRestartTest, TheFileOfAUnixDomainSocketGoesWithTheListener) {
     EXPECT_FALSE(std::filesystem::exists(directory.file("handover")));
 }
 
-TEST_P(HotRestartTest, WhatWaitsToBeAcceptedIsServedByTheNext) {
+TEST_P(hot_restart_test, what_waits_to_be_accepted_is_served_by_the_next) {
     test_server first(for_server());
     const auto port = first.start();
     auto shared = first.server.share_listener();
@@ -247,7 +247,7 @@ TEST_P(HotRestartTest, WhatWaitsToBeAcceptedIsServedByTheNext) {
     EXPECT_TRUE(fails_with(test_client(for_client()).connect(port), errc::connection_refused));
 }
 
-TEST_P(HotRestartTest, ASocketOfASupervisorIsServed) {
+TEST_P(hot_restart_test, a_socket_of_a_supervisor_is_served) {
     raw_peer opened(::socket(AF_INET, SOCK_STREAM, 0));
     ASSERT_EQ(::listen(opened.handle(), 5), 0);  // binds to a free port, too
     auto adopted = listener::adopt(::dup(opened.handle()));
@@ -259,7 +259,7 @@ TEST_P(HotRestartTest, ASocketOfASupervisorIsServed) {
     EXPECT_TRUE(client.exchange("activated"));
 }
 
-TEST_P(HotRestartTest, TheFileOfAnAdoptedSocketStays) {
+TEST_P(hot_restart_test, the_file_of_an_adopted_socket_stays) {
     raw_peer opened(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     ::sockaddr_un local{};
     local.sun_family = AF_UNIX;
@@ -273,7 +273,7 @@ TEST_P(HotRestartTest, TheFileOfAnAdoptedSocketStays) {
     EXPECT_TRUE(std::filesystem::is_socket(server_file));
 }
 
-TEST_P(HotRestartTest, AListenerStaysWithTheCallerOnError) {
+TEST_P(hot_restart_test, a_listener_stays_with_the_caller_on_error) {
     test_server first(for_server());
     first.start();
     auto shared = first.server.share_listener();
@@ -285,7 +285,7 @@ TEST_P(HotRestartTest, AListenerStaysWithTheCallerOnError) {
                            errc::invalid_argument));
 }
 
-TEST_P(HotRestartTest, WhatIsNoListenerIsNotAdopted) {
+TEST_P(hot_restart_test, what_is_no_listener_is_not_adopted) {
     const raw_peer unconnected = raw_peer::unconnected();
     const raw_peer datagrams(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     for (const int descriptor :
@@ -295,7 +295,7 @@ TEST_P(HotRestartTest, WhatIsNoListenerIsNotAdopted) {
     EXPECT_EQ(::fcntl(unconnected.handle(), F_GETFL) & O_NONBLOCK, 0) << "it was left alone";
 }
 
-TEST_P(HotRestartTest, AHandoverHasItsTimeAndPlace) {
+TEST_P(hot_restart_test, a_handover_has_its_time_and_place) {
     EXPECT_TRUE(fails_with(listener::receive_from(handover, 20ms), errc::connection_timeout));
     EXPECT_FALSE(std::filesystem::exists(directory.file("handover")));
     EXPECT_TRUE(fails_with(listener::receive_from("unix:", 20ms), errc::invalid_argument));
@@ -320,7 +320,7 @@ TEST_P(HotRestartTest, AHandoverHasItsTimeAndPlace) {
     EXPECT_EQ(codes.all(), std::vector<int>(2, static_cast<int>(errc::would_block)));
 }
 
-TEST_P(HotRestartTest, AReceiverIgnoresWhatIsNoListener) {
+TEST_P(hot_restart_test, a_receiver_ignores_what_is_no_listener) {
     test_server server(for_server());
     const auto port = server.start();
     collector<Result<std::uint16_t>> ports;

@@ -19,7 +19,7 @@ private:
     const std::function<void()> say_;
 };
 
-class LastWords : public BothReadiness {
+class last_words_test : public BothReadiness {
 protected:
     /// Takes the locks of a server or client.
     template <typename Object>
@@ -33,7 +33,7 @@ protected:
 
     event_counter said;
 };
-INSTANTIATE_TEST_SUITE_P(Method, LastWords, both_methods(), method_of);
+INSTANTIATE_TEST_SUITE_P(method, last_words_test, both_methods(), method_of);
 
 /// Something that a thread which is ending destroys late.
 class late_words {
@@ -64,7 +64,7 @@ private:
     event_counter said_;
 };
 
-TEST_P(LastWords, OfCallbacksThatAreReplaced) {
+TEST_P(last_words_test, of_callbacks_that_are_replaced) {
     const auto replace = [this](auto& object, const auto& set) {
         const auto before = said.count();
         EXPECT_TRUE(is_ok(set([kept = about(object)](auto&&...) {})));
@@ -88,7 +88,7 @@ TEST_P(LastWords, OfCallbacksThatAreReplaced) {
     replace(server, [&](auto next) { return server.set_writable_callback(std::move(next)); });
 }
 
-TEST_P(LastWords, OfTheUserDataOfAnEarlierConnection) {
+TEST_P(last_words_test, of_the_user_data_of_an_earlier_connection) {
     test_server server(for_server());
     const auto port = server.start();
     messaging_client client("comes back", for_client());
@@ -106,7 +106,7 @@ TEST_P(LastWords, OfTheUserDataOfAnEarlierConnection) {
     EXPECT_EQ(said.count(), 1U) << "the new connection lets the old one go";
 }
 
-TEST_P(LastWords, OfUserDataWhileItsServerStartsAgain) {
+TEST_P(last_words_test, of_user_data_while_its_server_starts_again) {
     late_words late;
     messaging_server server("again", for_server());
     (void)server.set_receive_callback([&](const session_ptr& session,
@@ -136,7 +136,7 @@ void repost_until_the_end(const session_ptr& through, const std::shared_ptr<last
     }
 }
 
-TEST_P(LastWords, OfWhatGoesWithALoop) {
+TEST_P(last_words_test, of_what_goes_with_a_loop) {
     late_words late;
     messaging_server other("begins", for_server());
     messaging_client another("begins", for_client());

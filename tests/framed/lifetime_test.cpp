@@ -8,10 +8,10 @@
 namespace loopback {
 namespace {
 
-class ServerLifetime : public AnyPlace {};
-INSTANTIATE_TEST_SUITE_P(Place, ServerLifetime, server_places(), place_of);
+class server_lifetime : public AnyPlace {};
+INSTANTIATE_TEST_SUITE_P(place, server_lifetime, server_places(), place_of);
 
-TEST_P(ServerLifetime, TheLastReferenceIsDroppedInACallback) {
+TEST_P(server_lifetime, the_last_reference_is_dropped_in_a_callback) {
     auto server = std::make_shared<messaging_server>("dropped", for_server());
     const auto guest = std::make_shared<visitor>(where(), [&] { server.reset(); });
     receive_guest(*server, guest);
@@ -21,7 +21,7 @@ TEST_P(ServerLifetime, TheLastReferenceIsDroppedInACallback) {
     EXPECT_EQ(guest->later_visits(), 0) << "the destructor silences every other callback";
 }
 
-TEST_P(ServerLifetime, AThreadMayDestroyItWhileACallbackRuns) {
+TEST_P(server_lifetime, a_thread_may_destroy_it_while_a_callback_runs) {
     event_counter is_inside;
     auto server = std::make_unique<messaging_server>("destroyed", for_server());
     std::atomic<bool> has_left{false};
@@ -41,10 +41,10 @@ TEST_P(ServerLifetime, AThreadMayDestroyItWhileACallbackRuns) {
     EXPECT_EQ(guest->later_visits(), visits);
 }
 
-class ClientLifetime : public AnyPlace {};
-INSTANTIATE_TEST_SUITE_P(Place, ClientLifetime, client_places(), place_of);
+class client_lifetime : public AnyPlace {};
+INSTANTIATE_TEST_SUITE_P(place, client_lifetime, client_places(), place_of);
 
-TEST_P(ClientLifetime, TheLastReferenceIsDroppedInACallback) {
+TEST_P(client_lifetime, the_last_reference_is_dropped_in_a_callback) {
     const raw_listener listener;
     auto client = std::make_shared<messaging_client>("dropped", for_client());
     const auto guest = std::make_shared<visitor>(where(), [&] { client.reset(); });
@@ -56,10 +56,10 @@ TEST_P(ClientLifetime, TheLastReferenceIsDroppedInACallback) {
     EXPECT_EQ(guest->later_visits(), 0) << "the destructor silences every other callback";
 }
 
-class LifetimeTest : public BothReadiness {};
-INSTANTIATE_TEST_SUITE_P(Method, LifetimeTest, both_methods(), method_of);
+class lifetime_test : public BothReadiness {};
+INSTANTIATE_TEST_SUITE_P(method, lifetime_test, both_methods(), method_of);
 
-TEST_P(LifetimeTest, OthersMayEndInACallback) {
+TEST_P(lifetime_test, others_may_end_in_a_callback) {
     test_server server(for_server());
     auto other_server = std::make_unique<messaging_server>("other", for_server());
     auto other_client = std::make_unique<messaging_client>("other", for_client());
@@ -78,7 +78,7 @@ TEST_P(LifetimeTest, OthersMayEndInACallback) {
     EXPECT_TRUE(ended.wait_for(1));
 }
 
-TEST_P(LifetimeTest, TheCallbackOfAStartThatTookTooLongIsWaitedFor) {
+TEST_P(lifetime_test, the_callback_of_a_start_that_took_too_long_is_waited_for) {
     test_server server(for_server());
     client_options hasty = for_client();
     hasty.connect_timeout = 200ms;
@@ -100,7 +100,7 @@ TEST_P(LifetimeTest, TheCallbackOfAStartThatTookTooLongIsWaitedFor) {
     EXPECT_EQ(has_left, is_inside.count() == 1) << "the destructor waits for callbacks";
 }
 
-TEST_P(LifetimeTest, DestroyedWhileBusy) {
+TEST_P(lifetime_test, destroyed_while_busy) {
     for (int round = 0; round < 10; ++round) {
         auto server = std::make_unique<test_server>(for_server());
         server->on_receive = [](const session_ptr& session, std::span<const std::uint8_t> data) {
@@ -132,7 +132,7 @@ TEST_P(LifetimeTest, DestroyedWhileBusy) {
     }
 }
 
-TEST_P(LifetimeTest, ASessionOutlivesItsServer) {
+TEST_P(lifetime_test, a_session_outlives_its_server) {
     session_ptr kept;
     std::weak_ptr<int> data;
     {
@@ -162,7 +162,7 @@ TEST_P(LifetimeTest, ASessionOutlivesItsServer) {
     EXPECT_TRUE(data.expired()) << "freed with the session";
 }
 
-TEST_P(LifetimeTest, ASessionOutlivesItsClient) {
+TEST_P(lifetime_test, a_session_outlives_its_client) {
     test_server server(for_server());
     const auto port = server.start();
     std::shared_ptr<network_system::session::messaging_session> kept;
@@ -178,7 +178,7 @@ TEST_P(LifetimeTest, ASessionOutlivesItsClient) {
     EXPECT_TRUE(fails_with(kept->send_packet("late"), errc::connection_closed));
 }
 
-TEST_P(LifetimeTest, WhatACallbackHoldsIsFreedWithTheObject) {
+TEST_P(lifetime_test, what_a_callback_holds_is_freed_with_the_object) {
     const auto held = std::make_shared<int>(1);
     {
         messaging_server server("holder", for_server());
@@ -200,7 +200,7 @@ TEST_P(LifetimeTest, WhatACallbackHoldsIsFreedWithTheObject) {
     EXPECT_TRUE(eventually([&] { return held.use_count() == 1; }));
 }
 
-TEST_P(LifetimeTest, DestroyedImmediatelyAfterStart) {
+TEST_P(lifetime_test, destroyed_immediately_after_start) {
     test_server reachable(for_server());
     const auto port = reachable.start();
     const raw_listener silent;
@@ -221,7 +221,7 @@ TEST_P(LifetimeTest, DestroyedImmediatelyAfterStart) {
     }
 }
 
-TEST_P(LifetimeTest, ManyThreadsCreateAndDestroyClients) {
+TEST_P(lifetime_test, many_threads_create_and_destroy_clients) {
     server_options options = for_server();
     options.io_threads = 2;
     test_server server(options);

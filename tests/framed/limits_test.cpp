@@ -9,8 +9,8 @@ namespace {
 
 using network_system::testing::no_descriptors;
 
-class LimitsTest : public BothReadiness {};
-INSTANTIATE_TEST_SUITE_P(Method, LimitsTest, both_methods(), method_of);
+class limits_test : public BothReadiness {};
+INSTANTIATE_TEST_SUITE_P(method, limits_test, both_methods(), method_of);
 
 [[nodiscard]] int first_word(raw_peer& peer) {
     const auto frame = peer.receive_frame();
@@ -25,7 +25,7 @@ INSTANTIATE_TEST_SUITE_P(Method, LimitsTest, both_methods(), method_of);
     return static_cast<int>(frame->type);
 }
 
-TEST_P(LimitsTest, ACrowdGetsExactlyTheRoomThereIs) {
+TEST_P(limits_test, a_crowd_gets_exactly_the_room_there_is) {
     for (const std::size_t threads : {1U, 3U}) {
         server_options options = for_server();
         options.max_connections = 10;
@@ -58,7 +58,7 @@ TEST_P(LimitsTest, ACrowdGetsExactlyTheRoomThereIs) {
     }
 }
 
-TEST_P(LimitsTest, AClientIsToldThatTheServerIsFull) {
+TEST_P(limits_test, a_client_is_told_that_the_server_is_full) {
     server_options options = for_server();
     options.max_connections_per_address = 1;
     test_server server(options);
@@ -78,7 +78,7 @@ TEST_P(LimitsTest, AClientIsToldThatTheServerIsFull) {
     EXPECT_TRUE(second.exchange("there is room"));
 }
 
-TEST_P(LimitsTest, OtherFramingsAreRefusedWithoutAWord) {
+TEST_P(limits_test, other_framings_are_refused_without_a_word) {
     server_options options = for_server();
     options.max_connections = 1;
     options.session.frames = framing::length_prefixed;
@@ -93,7 +93,7 @@ TEST_P(LimitsTest, OtherFramingsAreRefusedWithoutAWord) {
     EXPECT_EQ(first.receive(24), length_prefixed(pattern(20)));
 }
 
-TEST_P(LimitsTest, WithoutDescriptorsTheServerWaitsAndRecovers) {
+TEST_P(limits_test, without_descriptors_the_server_waits_and_recovers) {
     test_server server(for_server());
     const auto port = server.start();
     test_client well(for_client());
@@ -121,7 +121,7 @@ TEST_P(LimitsTest, WithoutDescriptorsTheServerWaitsAndRecovers) {
     EXPECT_EQ(server.server.metrics().session_errors, 0U);
 }
 
-TEST_P(LimitsTest, AServerThatCannotAcceptStops) {
+TEST_P(limits_test, a_server_that_cannot_accept_stops) {
     test_server server(for_server());
     const auto port = server.start();
     const raw_peer peer = raw_peer::unconnected();
@@ -134,7 +134,7 @@ TEST_P(LimitsTest, AServerThatCannotAcceptStops) {
     EXPECT_TRUE(is_ok(server.server.start_server(0)));
 }
 
-TEST_P(LimitsTest, WithoutDescriptorsStartFailsAndSaysSo) {
+TEST_P(limits_test, without_descriptors_start_fails_and_says_so) {
     test_server server(for_server());
     const auto port = server.start();
     test_client warm(for_client());
@@ -152,7 +152,7 @@ TEST_P(LimitsTest, WithoutDescriptorsStartFailsAndSaysSo) {
     EXPECT_TRUE(is_ok(second.start_server(0)));
 }
 
-TEST_P(LimitsTest, TheFirstClientWithoutDescriptorsFailsToo) {
+TEST_P(limits_test, the_first_client_without_descriptors_fails_too) {
     test_client client(for_client());
     {
         const no_descriptors left;

@@ -22,7 +22,7 @@ using network_system::core::listener;
 using network_system::testing::has_ipv6;
 using network_system::testing::no_descriptors;
 
-class ListenAddressesTest : public BothReadiness {
+class listen_addresses_test : public BothReadiness {
 protected:
     [[nodiscard]] server_options on_three() const {
         server_options options = for_server();
@@ -49,9 +49,9 @@ protected:
     const std::string path = directory.file("server.sock");
     const std::string address = "unix:" + path;
 };
-INSTANTIATE_TEST_SUITE_P(Method, ListenAddressesTest, both_methods(), method_of);
+INSTANTIATE_TEST_SUITE_P(method, listen_addresses_test, both_methods(), method_of);
 
-TEST_P(ListenAddressesTest, serves_all_of_them_and_tells_where) {
+TEST_P(listen_addresses_test, serves_all_of_them_and_tells_where) {
     test_server server(on_three());
     const auto port = server.start();
     ASSERT_NE(port, 0);
@@ -78,7 +78,7 @@ TEST_P(ListenAddressesTest, serves_all_of_them_and_tells_where) {
     EXPECT_EQ(server.server.local_endpoints().size(), 3U);
 }
 
-TEST_P(ListenAddressesTest, a_port_of_its_own_may_be_named_or_picked) {
+TEST_P(listen_addresses_test, a_port_of_its_own_may_be_named_or_picked) {
     server_options options = for_server();
     options.bind_address = "127.0.0.1";
     options.listen_addresses = {{"127.0.0.1", 0}};
@@ -90,7 +90,7 @@ TEST_P(ListenAddressesTest, a_port_of_its_own_may_be_named_or_picked) {
     EXPECT_TRUE(echoes("127.0.0.1", all[1].port()));
 }
 
-TEST_P(ListenAddressesTest, one_that_cannot_be_had_is_named_and_the_others_are_given_back) {
+TEST_P(listen_addresses_test, one_that_cannot_be_had_is_named_and_the_others_are_given_back) {
     test_server other(for_server());
     const auto taken = other.start();
     server_options options = for_server();
@@ -107,7 +107,7 @@ TEST_P(ListenAddressesTest, one_that_cannot_be_had_is_named_and_the_others_are_g
     EXPECT_TRUE(is_ok(server.server.start_server(0)));
 }
 
-TEST_P(ListenAddressesTest, an_address_that_is_none_is_an_invalid_argument) {
+TEST_P(listen_addresses_test, an_address_that_is_none_is_an_invalid_argument) {
     server_options options = for_server();
     options.listen_addresses = {{"not an address"}};
     test_server server(options);
@@ -117,7 +117,7 @@ TEST_P(ListenAddressesTest, an_address_that_is_none_is_an_invalid_argument) {
         << started.error().message;
 }
 
-TEST_P(ListenAddressesTest, limits_count_the_connections_of_all) {
+TEST_P(listen_addresses_test, limits_count_the_connections_of_all) {
     server_options options = on_three();
     options.max_connections = 2;
     test_server server(options);
@@ -131,7 +131,7 @@ TEST_P(ListenAddressesTest, limits_count_the_connections_of_all) {
     EXPECT_EQ(server.server.metrics().connections_refused, 1U);
 }
 
-TEST_P(ListenAddressesTest, stop_accepting_closes_all_and_connections_go_on) {
+TEST_P(listen_addresses_test, stop_accepting_closes_all_and_connections_go_on) {
     test_server server(on_three());
     const auto port = server.start();
     test_client one(for_client());
@@ -148,7 +148,7 @@ TEST_P(ListenAddressesTest, stop_accepting_closes_all_and_connections_go_on) {
     EXPECT_TRUE(is_ok(server.server.stop_server()));
 }
 
-TEST_P(ListenAddressesTest, all_of_them_can_be_handed_over) {
+TEST_P(listen_addresses_test, all_of_them_can_be_handed_over) {
     test_server old(on_three());
     const auto port = old.start();
     auto shared = old.server.share_listeners();
@@ -173,7 +173,7 @@ TEST_P(ListenAddressesTest, all_of_them_can_be_handed_over) {
     EXPECT_FALSE(std::filesystem::exists(path)) << "the file goes with the last server";
 }
 
-TEST_P(ListenAddressesTest, without_descriptors_each_of_them_waits_and_recovers) {
+TEST_P(listen_addresses_test, without_descriptors_each_of_them_waits_and_recovers) {
     const network_system::testing::heard_output heard(network_system::log_level::warning);
     server_options options = on_three();
     options.log = heard.output;

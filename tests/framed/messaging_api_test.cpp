@@ -7,10 +7,10 @@
 namespace loopback {
 namespace {
 
-class ApiTest : public BothReadiness {};
-INSTANTIATE_TEST_SUITE_P(Method, ApiTest, both_methods(), method_of);
+class api_test : public BothReadiness {};
+INSTANTIATE_TEST_SUITE_P(method, api_test, both_methods(), method_of);
 
-TEST_P(ApiTest, EveryFormOfSendArrives) {
+TEST_P(api_test, every_form_of_send_arrives) {
     test_server server(for_server());
     test_client client(for_client());
     ASSERT_TRUE(is_ok(client.connect(server.start())));
@@ -32,7 +32,7 @@ TEST_P(ApiTest, EveryFormOfSendArrives) {
     EXPECT_EQ(client.received.at(4), (bytes{1, 2, 3}));
 }
 
-TEST_P(ApiTest, SendCallbacksRunExactlyOnceInOrder) {
+TEST_P(api_test, send_callbacks_run_exactly_once_in_order) {
     test_server server(for_server());
     test_client client(for_client());
     ASSERT_TRUE(is_ok(client.connect(server.start())));
@@ -58,7 +58,7 @@ TEST_P(ApiTest, SendCallbacksRunExactlyOnceInOrder) {
     }
 }
 
-TEST_P(ApiTest, AReceiveCallbackMayTakeAVector) {
+TEST_P(api_test, a_receive_callback_may_take_a_vector) {
     messaging_server server("vector", for_server());
     ASSERT_TRUE(is_ok(server.set_receive_callback(
         [](const session_ptr& session, const std::vector<std::uint8_t>& data) {
@@ -75,7 +75,7 @@ TEST_P(ApiTest, AReceiveCallbackMayTakeAVector) {
     EXPECT_EQ(text_of(received.at(0)), "as a vector");
 }
 
-TEST_P(ApiTest, BroadcastReachesEveryReceiverAndCountsThem) {
+TEST_P(api_test, broadcast_reaches_every_receiver_and_counts_them) {
     test_server server(for_server());
     const auto port = server.start();
     std::vector<std::unique_ptr<test_client>> clients;
@@ -99,7 +99,7 @@ TEST_P(ApiTest, BroadcastReachesEveryReceiverAndCountsThem) {
     }
 }
 
-TEST_P(ApiTest, BroadcastAccountsForFullAndClosingReceivers) {
+TEST_P(api_test, broadcast_accounts_for_full_and_closing_receivers) {
     server_options options = for_server();
     options.session.high_watermark = 64 * 1024;
     options.session.low_watermark = 1024;
@@ -131,7 +131,7 @@ TEST_P(ApiTest, BroadcastAccountsForFullAndClosingReceivers) {
     EXPECT_TRUE(sent.value().closed == 1 || sent.value().receivers == 3);
 }
 
-TEST_P(ApiTest, SessionsAreFoundByTheirUniqueIds) {
+TEST_P(api_test, sessions_are_found_by_their_unique_ids) {
     test_server server(for_server());
     const auto port = server.start();
     test_client first(for_client());
@@ -164,7 +164,7 @@ TEST_P(ApiTest, SessionsAreFoundByTheirUniqueIds) {
     EXPECT_TRUE(fails_with(of_client.value()->send_packet("late"), errc::connection_closed));
 }
 
-TEST_P(ApiTest, UserDataLivesAsLongAsTheSession) {
+TEST_P(api_test, user_data_lives_as_long_as_the_session) {
     std::weak_ptr<int> watched;
     {
         test_server server(for_server());
@@ -191,7 +191,7 @@ TEST_P(ApiTest, UserDataLivesAsLongAsTheSession) {
     }
 }
 
-TEST_P(ApiTest, CountersCountMessagesAndBytesOnTheWire) {
+TEST_P(api_test, counters_count_messages_and_bytes_on_the_wire) {
     test_server server(for_server());
     test_client client(for_client());
     ASSERT_TRUE(is_ok(client.connect(server.start())));
@@ -229,7 +229,7 @@ TEST_P(ApiTest, CountersCountMessagesAndBytesOnTheWire) {
     EXPECT_EQ(of_client.totals.bytes_received, of_server.totals.bytes_sent);
 }
 
-TEST_P(ApiTest, SessionStatsFollowTheSessions) {
+TEST_P(api_test, session_stats_follow_the_sessions) {
     test_server server(for_server());
     const auto port = server.start();
     EXPECT_EQ(server.server.session_stats().active, 0U);
@@ -247,7 +247,7 @@ TEST_P(ApiTest, SessionStatsFollowTheSessions) {
     EXPECT_EQ(stats.total_removed, 2U);
 }
 
-TEST_P(ApiTest, PingMeasuresARoundTrip) {
+TEST_P(api_test, ping_measures_a_round_trip) {
     test_server server(for_server());
     test_client client(for_client());
     ASSERT_TRUE(is_ok(client.connect(server.start())));
@@ -266,7 +266,7 @@ TEST_P(ApiTest, PingMeasuresARoundTrip) {
     EXPECT_EQ(answers.all(), (std::vector<bool>(4, true)));
 }
 
-TEST_P(ApiTest, OtherFramingsHaveNoPing) {
+TEST_P(api_test, other_framings_have_no_ping) {
     for (const framing frames : {framing::length_prefixed, framing::raw}) {
         server_options options = for_server();
         options.session.frames = frames;
@@ -281,7 +281,7 @@ TEST_P(ApiTest, OtherFramingsHaveNoPing) {
     }
 }
 
-TEST_P(ApiTest, PausedReceivingDeliversNothingUntilResumed) {
+TEST_P(api_test, paused_receiving_delivers_nothing_until_resumed) {
     test_server server(for_server());
     test_client client(for_client());
     ASSERT_TRUE(is_ok(client.connect(server.start())));

@@ -4,10 +4,10 @@
 namespace loopback {
 namespace {
 
-class MisuseTest : public BothReadiness {};
-INSTANTIATE_TEST_SUITE_P(Method, MisuseTest, both_methods(), method_of);
+class misuse_test : public BothReadiness {};
+INSTANTIATE_TEST_SUITE_P(method, misuse_test, both_methods(), method_of);
 
-TEST_P(MisuseTest, AServerStartsOnlyOnce) {
+TEST_P(misuse_test, a_server_starts_only_once) {
     test_server server(for_server());
     const auto port = server.start();
     EXPECT_TRUE(fails_with(server.server.start_server(0), errc::server_already_running));
@@ -17,7 +17,7 @@ TEST_P(MisuseTest, AServerStartsOnlyOnce) {
     EXPECT_TRUE(client.exchange("still serving"));
 }
 
-TEST_P(MisuseTest, AClientStartsOnlyOnce) {
+TEST_P(misuse_test, a_client_starts_only_once) {
     test_server server(for_server());
     const auto port = server.start();
     test_client client(for_client());
@@ -29,7 +29,7 @@ TEST_P(MisuseTest, AClientStartsOnlyOnce) {
     EXPECT_TRUE(client.exchange("unharmed"));
 }
 
-TEST_P(MisuseTest, StopIsIdempotent) {
+TEST_P(misuse_test, stop_is_idempotent) {
     test_server server(for_server());
     test_client client(for_client());
     EXPECT_TRUE(is_ok(server.server.stop_server())) << "never started";
@@ -45,7 +45,7 @@ TEST_P(MisuseTest, StopIsIdempotent) {
     EXPECT_EQ(server.closed.size(), 1U);
 }
 
-TEST_P(MisuseTest, SendsBeforeStartAndAfterStopFailAndLeaveTheVector) {
+TEST_P(misuse_test, sends_before_start_and_after_stop_fail_and_leave_the_vector) {
     test_server server(for_server());
     test_client client(for_client());
     const auto fails_everywhere = [&] {
@@ -80,7 +80,7 @@ TEST_P(MisuseTest, SendsBeforeStartAndAfterStopFailAndLeaveTheVector) {
     EXPECT_TRUE(is_ok(session.value()->stop_session()));
 }
 
-TEST_P(MisuseTest, CallbacksCannotBeSetWhileRunning) {
+TEST_P(misuse_test, callbacks_cannot_be_set_while_running) {
     test_server server(for_server());
     test_client client(for_client());
     ASSERT_TRUE(is_ok(client.connect(server.start())));
@@ -105,7 +105,7 @@ TEST_P(MisuseTest, CallbacksCannotBeSetWhileRunning) {
     EXPECT_TRUE(is_ok(c.set_connected_callback([] {}))) << "allowed again after stop";
 }
 
-TEST_P(MisuseTest, BadArgumentsOfStartClient) {
+TEST_P(misuse_test, bad_arguments_of_start_client) {
     test_client client(for_client());
     EXPECT_TRUE(fails_with(client.client.start_client("", 80), errc::invalid_argument));
     EXPECT_TRUE(fails_with(client.client.start_client("127.0.0.1", 0), errc::invalid_argument));
@@ -114,7 +114,7 @@ TEST_P(MisuseTest, BadArgumentsOfStartClient) {
     EXPECT_EQ(client.client.metrics().connects, 0U);
 }
 
-TEST_P(MisuseTest, ContradictoryOptionsAreRefused) {
+TEST_P(misuse_test, contradictory_options_are_refused) {
     const auto refused = [](const auto& change) {
         server_options options;
         change(options);
@@ -140,7 +140,7 @@ TEST_P(MisuseTest, ContradictoryOptionsAreRefused) {
     EXPECT_TRUE(fails_with(client.start_client("127.0.0.1", 1), errc::invalid_argument));
 }
 
-TEST_P(MisuseTest, EmptyAndTooLargeMessagesAreRefusedHere) {
+TEST_P(misuse_test, empty_and_too_large_messages_are_refused_here) {
     client_options options = for_client();
     options.session.max_message_size = 1000;
     server_options of_server = for_server();
@@ -161,7 +161,7 @@ TEST_P(MisuseTest, EmptyAndTooLargeMessagesAreRefusedHere) {
     EXPECT_TRUE(client.exchange(pattern(1000))) << "the connection goes on";
 }
 
-TEST_P(MisuseTest, TheServersAnnouncedLimitIsKept) {
+TEST_P(misuse_test, the_servers_announced_limit_is_kept) {
     server_options options = for_server();
     options.session.max_message_size = 500;
     test_server server(options);
@@ -172,7 +172,7 @@ TEST_P(MisuseTest, TheServersAnnouncedLimitIsKept) {
     EXPECT_EQ(server.errors.size(), 0U);
 }
 
-TEST_P(MisuseTest, ARefusedSendsCallbackDoesNotRun) {
+TEST_P(misuse_test, a_refused_sends_callback_does_not_run) {
     test_server server(for_server());
     test_client client(for_client());
     const auto never = [](VoidResult) { ADD_FAILURE() << "ran"; };

@@ -24,14 +24,14 @@ struct io_kind {
     friend void PrintTo(const io_kind& kind, std::ostream* out) { *out << kind.name; }
 };
 
-class PooledCallbacks : public testing::TestWithParam<io_kind> {
+class pooled_callbacks_test : public testing::TestWithParam<io_kind> {
 protected:
-    PooledCallbacks() {
+    pooled_callbacks_test() {
         for (std::size_t i = 0; i < GetParam().context_threads; ++i) {
             runners_.emplace_back([this] { context_.run(); });
         }
     }
-    ~PooledCallbacks() override {
+    ~pooled_callbacks_test() override {
         work_.reset();
         for (auto& each : runners_) {
             each.join();

@@ -15,7 +15,7 @@ using network_system::testing::proxy_tlv;
 using network_system::testing::proxy_unspecified;
 using network_system::testing::proxy_wire;
 
-class ProxyProtocolTest : public BothReadiness {
+class proxy_protocol_test : public BothReadiness {
 protected:
     [[nodiscard]] static server_options behind_proxies(std::vector<std::string> trusted) {
         server_options options = for_server();
@@ -35,9 +35,9 @@ protected:
         return answer && answer->payload == message;
     }
 };
-INSTANTIATE_TEST_SUITE_P(Method, ProxyProtocolTest, both_methods(), method_of);
+INSTANTIATE_TEST_SUITE_P(method, proxy_protocol_test, both_methods(), method_of);
 
-TEST_P(ProxyProtocolTest, TheHeaderNamesTheClient) {
+TEST_P(proxy_protocol_test, the_header_names_the_client) {
     server_options options = behind_proxies({"10.0.0.0/8", "127.0.0.1"});
     options.io_threads = 2;
     test_server server(options);
@@ -53,7 +53,7 @@ TEST_P(ProxyProtocolTest, TheHeaderNamesTheClient) {
     EXPECT_EQ(server.server.metrics().proxy_errors, 0U);
 }
 
-TEST_P(ProxyProtocolTest, WhatFollowsTheHeaderIsTheSessions) {
+TEST_P(proxy_protocol_test, what_follows_the_header_is_the_sessions) {
     test_server server(behind_proxies({"127.0.0.1"}));
     const auto port = server.start();
     const bytes message = pattern(100);
@@ -74,7 +74,7 @@ TEST_P(ProxyProtocolTest, WhatFollowsTheHeaderIsTheSessions) {
     }
 }
 
-TEST_P(ProxyProtocolTest, field_fault_a_header_over_4096_bytes_is_refused) {
+TEST_P(proxy_protocol_test, field_fault_a_header_over_4096_bytes_is_refused) {
     test_server server(behind_proxies({"127.0.0.1"}));
     const auto port = server.start();
     std::size_t served = 0;
@@ -92,7 +92,7 @@ TEST_P(ProxyProtocolTest, field_fault_a_header_over_4096_bytes_is_refused) {
     EXPECT_EQ(server.server.metrics().proxy_errors, 0U);
 }
 
-TEST_P(ProxyProtocolTest, AProxyMaySpeakForItself) {
+TEST_P(proxy_protocol_test, a_proxy_may_speak_for_itself) {
     test_server server(behind_proxies({"127.0.0.0/8"}));
     const auto port = server.start();
     for (const bytes& header : {proxy_wire(proxy_local, proxy_tcp4, proxy_tcp4_block()),
@@ -106,7 +106,7 @@ TEST_P(ProxyProtocolTest, AProxyMaySpeakForItself) {
     }
 }
 
-TEST_P(ProxyProtocolTest, OthersAreServedAsTheyAre) {
+TEST_P(proxy_protocol_test, others_are_served_as_they_are) {
     test_server server(behind_proxies({"127.0.0.9", "192.0.2.0/24"}));
     const auto port = server.start();
     test_client client(for_client());
@@ -123,7 +123,7 @@ TEST_P(ProxyProtocolTest, OthersAreServedAsTheyAre) {
     EXPECT_EQ(server.server.metrics().proxy_errors, 0U);
 }
 
-TEST_P(ProxyProtocolTest, AConnectionWithoutAValidHeaderIsClosed) {
+TEST_P(proxy_protocol_test, a_connection_without_a_valid_header_is_closed) {
     test_server server(behind_proxies({"127.0.0.1"}));
     const auto port = server.start();
     const bytes good = header_from(1);
@@ -157,7 +157,7 @@ TEST_P(ProxyProtocolTest, AConnectionWithoutAValidHeaderIsClosed) {
     EXPECT_TRUE(is_served(next));
 }
 
-TEST_P(ProxyProtocolTest, AHeaderHasItsTime) {
+TEST_P(proxy_protocol_test, a_header_has_its_time) {
     server_options options = behind_proxies({"127.0.0.1"});
     options.proxy_protocol.header_timeout = 50ms;
     test_server server(options);
@@ -178,7 +178,7 @@ TEST_P(ProxyProtocolTest, AHeaderHasItsTime) {
 }
 
 /// One subscriber has 2^64 addresses.
-TEST_P(ProxyProtocolTest, LimitsPerAddressCountANetworkOfIpv6) {
+TEST_P(proxy_protocol_test, limits_per_address_count_a_network_of_ipv6) {
     server_options options = behind_proxies({"127.0.0.1"});
     options.max_connections_per_address = 1;
     options.address_prefix_v6 = 56;
@@ -209,7 +209,7 @@ TEST_P(ProxyProtocolTest, LimitsPerAddressCountANetworkOfIpv6) {
     EXPECT_TRUE(is_served(next)) << "the place is given back to the network";
 }
 
-TEST_P(ProxyProtocolTest, LimitsCountTheClient) {
+TEST_P(proxy_protocol_test, limits_count_the_client) {
     server_options options = behind_proxies({"127.0.0.1"});
     options.max_connections_per_address = 1;
     options.max_connections = 3;
@@ -242,7 +242,7 @@ TEST_P(ProxyProtocolTest, LimitsCountTheClient) {
     EXPECT_TRUE(is_served(next));
 }
 
-TEST_P(ProxyProtocolTest, AStopDoesNotWaitForAHeader) {
+TEST_P(proxy_protocol_test, a_stop_does_not_wait_for_a_header) {
     test_server server(behind_proxies({"127.0.0.1"}));
     const auto port = server.start();
     raw_peer silent = raw_peer::connect(port);
@@ -255,7 +255,7 @@ TEST_P(ProxyProtocolTest, AStopDoesNotWaitForAHeader) {
     EXPECT_EQ(server.server.metrics().proxy_errors, 0U);
 }
 
-TEST_P(ProxyProtocolTest, APeerOfAUnixDomainSocketCanBeAProxy) {
+TEST_P(proxy_protocol_test, a_peer_of_a_unix_domain_socket_can_be_a_proxy) {
     const scratch_directory directory;
     server_options options = behind_proxies({"unix:"});
     options.bind_address = "unix:" + directory.file("proxied.sock");
@@ -270,7 +270,7 @@ TEST_P(ProxyProtocolTest, APeerOfAUnixDomainSocketCanBeAProxy) {
     EXPECT_EQ(server.sessions.at(0)->remote_endpoint().to_string(), "192.0.2.9:4711");
 }
 
-TEST_P(ProxyProtocolTest, BadOptionsAreRefused) {
+TEST_P(proxy_protocol_test, bad_options_are_refused) {
     for (const char* network : {"", "proxy.example", "10.0.0.1/8", "10.0.0.0/33", "10.1"}) {
         messaging_server server("s", behind_proxies({"127.0.0.1", network}));
         const auto refused = server.start_server(0);

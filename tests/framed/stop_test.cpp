@@ -8,10 +8,10 @@
 namespace loopback {
 namespace {
 
-class ServerStopPlaces : public AnyPlace {};
-INSTANTIATE_TEST_SUITE_P(Place, ServerStopPlaces, server_places(), place_of);
+class server_stop_places : public AnyPlace {};
+INSTANTIATE_TEST_SUITE_P(place, server_stop_places, server_places(), place_of);
 
-TEST_P(ServerStopPlaces, StopBeginsInACallbackAndEnds) {
+TEST_P(server_stop_places, stop_begins_in_a_callback_and_ends) {
     messaging_server server("stopped", for_server());
     const auto guest = std::make_shared<visitor>(where(), [&] {
         EXPECT_TRUE(is_ok(server.stop_server()));
@@ -29,10 +29,10 @@ TEST_P(ServerStopPlaces, StopBeginsInACallbackAndEnds) {
     EXPECT_TRUE(is_ok(server.start_server(0))) << "and starts again";
 }
 
-class ClientStopPlaces : public AnyPlace {};
-INSTANTIATE_TEST_SUITE_P(Place, ClientStopPlaces, client_places(), place_of);
+class client_stop_places : public AnyPlace {};
+INSTANTIATE_TEST_SUITE_P(place, client_stop_places, client_places(), place_of);
 
-TEST_P(ClientStopPlaces, StopBeginsInACallbackAndEnds) {
+TEST_P(client_stop_places, stop_begins_in_a_callback_and_ends) {
     const raw_listener listener;
     messaging_client client("stopped", for_client());
     const auto guest = std::make_shared<visitor>(where(), [&] {
@@ -50,10 +50,10 @@ TEST_P(ClientStopPlaces, StopBeginsInACallbackAndEnds) {
     EXPECT_FALSE(client.is_connected());
 }
 
-class StopTest : public BothReadiness {};
-INSTANTIATE_TEST_SUITE_P(Method, StopTest, both_methods(), method_of);
+class stop_test : public BothReadiness {};
+INSTANTIATE_TEST_SUITE_P(method, stop_test, both_methods(), method_of);
 
-TEST_P(StopTest, NoCallbackOfAServerRunsAfterStopReturned) {
+TEST_P(stop_test, no_callback_of_a_server_runs_after_stop_returned) {
     for (const std::size_t threads : {1U, 3U}) {
         server_options options = for_server();
         options.io_threads = threads;
@@ -62,7 +62,7 @@ TEST_P(StopTest, NoCallbackOfAServerRunsAfterStopReturned) {
     }
 }
 
-TEST_P(StopTest, NoCallbackOfAClientRunsAfterStopReturned) {
+TEST_P(stop_test, no_callback_of_a_client_runs_after_stop_returned) {
     test_server server(for_server());
     server.on_receive = [](const session_ptr& session, std::span<const std::uint8_t> data) {
         for (int i = 0; i < 50 && session->send_packet(data); ++i) {}
@@ -85,7 +85,7 @@ TEST_P(StopTest, NoCallbackOfAClientRunsAfterStopReturned) {
     }
 }
 
-TEST_P(StopTest, ManyThreadsMayStopAtTheSameTime) {
+TEST_P(stop_test, many_threads_may_stop_at_the_same_time) {
     for (int round = 0; round < 10; ++round) {
         test_server server(for_server());
         test_client client(for_client());
@@ -108,7 +108,7 @@ TEST_P(StopTest, ManyThreadsMayStopAtTheSameTime) {
     }
 }
 
-TEST_P(StopTest, TheServersStopSendsWhatIsQueued) {
+TEST_P(stop_test, the_servers_stop_sends_what_is_queued) {
     server_options options = for_server();
     options.drain_timeout = patience;
     test_server server(options);
@@ -136,7 +136,7 @@ TEST_P(StopTest, TheServersStopSendsWhatIsQueued) {
     EXPECT_EQ(server.server.metrics().totals.messages_dropped, 0U);
 }
 
-TEST_P(StopTest, TheClientsStopSendsWhatIsQueued) {
+TEST_P(stop_test, the_clients_stop_sends_what_is_queued) {
     test_server server(for_server());
     collector<bytes> received;
     server.on_receive = [&](const session_ptr&, std::span<const std::uint8_t> data) {
@@ -158,7 +158,7 @@ TEST_P(StopTest, TheClientsStopSendsWhatIsQueued) {
     EXPECT_EQ(server.errors.size(), 0U);
 }
 
-TEST_P(StopTest, ADeafPeerCannotHoldUpTheServersStop) {
+TEST_P(stop_test, a_deaf_peer_cannot_hold_up_the_servers_stop) {
     for (const auto timeout : {0ms, 50ms}) {
         server_options options = for_server();
         options.drain_timeout = timeout;
@@ -182,7 +182,7 @@ TEST_P(StopTest, ADeafPeerCannotHoldUpTheServersStop) {
     }
 }
 
-TEST_P(StopTest, ADeafServerCannotHoldUpTheClientsStop) {
+TEST_P(stop_test, a_deaf_server_cannot_hold_up_the_clients_stop) {
     const raw_listener listener;
     for (const auto timeout : {0ms, 50ms}) {
         client_options options = for_client();
@@ -207,7 +207,7 @@ TEST_P(StopTest, ADeafServerCannotHoldUpTheClientsStop) {
     }
 }
 
-TEST_P(StopTest, ASlowCallbackCostsTimeButNoOtherCallbackAndNoCount) {
+TEST_P(stop_test, a_slow_callback_costs_time_but_no_other_callback_and_no_count) {
     server_options options = for_server();
     options.drain_timeout = 0ms;
     test_server server(options);
@@ -224,7 +224,7 @@ TEST_P(StopTest, ASlowCallbackCostsTimeButNoOtherCallbackAndNoCount) {
     EXPECT_EQ(server.server.metrics().connections_accepted, peers.size());
 }
 
-TEST_P(StopTest, NothingStartsWhileItIsStillStopping) {
+TEST_P(stop_test, nothing_starts_while_it_is_still_stopping) {
     server_options options = for_server();
     options.drain_timeout = patience;
     test_server server(options);
@@ -242,7 +242,7 @@ TEST_P(StopTest, NothingStartsWhileItIsStillStopping) {
     EXPECT_TRUE(is_ok(server.server.start_server(0)));
 }
 
-TEST_P(StopTest, ManyThreadsMayWaitForTheEnd) {
+TEST_P(stop_test, many_threads_may_wait_for_the_end) {
     test_server server(for_server());
     test_client stopped(for_client());
     test_client disconnected(for_client());
@@ -272,7 +272,7 @@ TEST_P(StopTest, ManyThreadsMayWaitForTheEnd) {
     }
 }
 
-TEST_P(StopTest, StopOnAForeignCallbackOnlyBegins) {
+TEST_P(stop_test, stop_on_a_foreign_callback_only_begins) {
     test_server first(for_server());
     test_server second(for_server());
     test_client client(for_client());
@@ -292,7 +292,7 @@ TEST_P(StopTest, StopOnAForeignCallbackOnlyBegins) {
     EXPECT_TRUE(first.server.is_running());
 }
 
-TEST_P(StopTest, StopWhileClientsKeepComing) {
+TEST_P(stop_test, stop_while_clients_keep_coming) {
     for (int round = 0; round < 5; ++round) {
         server_options options = for_server();
         options.io_threads = 2;

@@ -11,9 +11,9 @@ namespace {
 using network_system::internal::tcp_socket;
 using network_system::internal::tcp_socket_options;
 
-class TcpSocketTest : public testing::Test {
+class tcp_socket_test : public testing::Test {
 protected:
-    ~TcpSocketTest() override { end(); }
+    ~tcp_socket_test() override { end(); }
 
     void end() {
         stream_.reset();
@@ -54,7 +54,7 @@ protected:
     collector<std::error_code> closed_;
 };
 
-TEST_F(TcpSocketTest, CarriesBytesBothWays) {
+TEST_F(tcp_socket_test, carries_bytes_both_ways) {
     adopt();
     ASSERT_TRUE(is_ok(stream_->start_read()));
     EXPECT_TRUE(stream_->is_open());
@@ -78,7 +78,7 @@ TEST_F(TcpSocketTest, CarriesBytesBothWays) {
     EXPECT_EQ(received_, sent);
 }
 
-TEST_F(TcpSocketTest, BothSidesCloseInOrder) {
+TEST_F(tcp_socket_test, both_sides_close_in_order) {
     adopt();
     ASSERT_TRUE(is_ok(stream_->start_read()));
     ASSERT_TRUE(is_ok(stream_->async_send(bytes{1, 2, 3})));
@@ -95,7 +95,7 @@ TEST_F(TcpSocketTest, BothSidesCloseInOrder) {
     EXPECT_EQ(stream_->metrics().bytes_sent, 3U);
 }
 
-TEST_F(TcpSocketTest, TheEndOfThePeerIsAnOrderlyEndAndAResetIsNot) {
+TEST_F(tcp_socket_test, the_end_of_the_peer_is_an_orderly_end_and_a_reset_is_not) {
     adopt();
     ASSERT_TRUE(is_ok(stream_->start_read()));
     peer_.close();
@@ -109,7 +109,7 @@ TEST_F(TcpSocketTest, TheEndOfThePeerIsAnOrderlyEndAndAResetIsNot) {
     EXPECT_EQ(closed_.at(1), errc::connection_closed);
 }
 
-TEST_F(TcpSocketTest, PushesBackOnBothSides) {
+TEST_F(tcp_socket_test, pushes_back_on_both_sides) {
     tcp_socket_options options;
     options.limits.high_watermark = 64'000;
     options.limits.low_watermark = 1'000;
@@ -132,7 +132,7 @@ TEST_F(TcpSocketTest, PushesBackOnBothSides) {
     EXPECT_TRUE(arrived_.wait_for(block.size()));
 }
 
-TEST_F(TcpSocketTest, MisuseHasItsErrors) {
+TEST_F(tcp_socket_test, misuse_has_its_errors) {
     tcp_socket_options wrong;
     wrong.limits.low_watermark = wrong.limits.high_watermark + 1;
     auto socket = connected_socket();
@@ -154,7 +154,7 @@ TEST_F(TcpSocketTest, MisuseHasItsErrors) {
     EXPECT_TRUE(fails_with(stream_->async_send(std::move(nothing)), errc::invalid_argument));
 }
 
-TEST_F(TcpSocketTest, ClosesASocketThatNeverStarted) {
+TEST_F(tcp_socket_test, closes_a_socket_that_never_started) {
     adopt();
     stream_->close();
     EXPECT_TRUE(fails_with(stream_->start_read(), errc::connection_closed));
@@ -163,7 +163,7 @@ TEST_F(TcpSocketTest, ClosesASocketThatNeverStarted) {
     EXPECT_EQ(closed_.size(), 0U);
 }
 
-TEST_F(TcpSocketTest, MayBeDestroyedInItsCallbackAndTheContextComesToRest) {
+TEST_F(tcp_socket_test, may_be_destroyed_in_its_callback_and_the_context_comes_to_rest) {
     adopt();
     event_counter destroyed;
     (void)stream_->set_receive_callback([&](std::span<const std::uint8_t>) {
@@ -179,7 +179,7 @@ TEST_F(TcpSocketTest, MayBeDestroyedInItsCallbackAndTheContextComesToRest) {
     EXPECT_EQ(closed_.size(), 0U);  // no callback after the destructor
 }
 
-TEST_F(TcpSocketTest, AnExceptionClosesTheConnection) {
+TEST_F(tcp_socket_test, an_exception_closes_the_connection) {
     adopt();
     (void)stream_->set_receive_callback(
         [](std::span<const std::uint8_t>) { throw std::runtime_error("test"); });
@@ -191,7 +191,7 @@ TEST_F(TcpSocketTest, AnExceptionClosesTheConnection) {
     EXPECT_EQ(closed_.at(0), errc::internal_error);
 }
 
-TEST(TcpSocket, TheContextMayEndFirst) {
+TEST(tcp_socket, the_context_may_end_first) {
     raw_listener listener;
     std::unique_ptr<tcp_socket> running;
     std::unique_ptr<tcp_socket> pending;

@@ -6,10 +6,10 @@
 namespace loopback {
 namespace {
 
-class ThreadsTest : public BothReadiness {};
-INSTANTIATE_TEST_SUITE_P(Method, ThreadsTest, both_methods(), method_of);
+class threads_test : public BothReadiness {};
+INSTANTIATE_TEST_SUITE_P(method, threads_test, both_methods(), method_of);
 
-TEST_P(ThreadsTest, AClientKeepsTheOrderOfEveryThread) {
+TEST_P(threads_test, a_client_keeps_the_order_of_every_thread) {
     test_server server(for_server());
     order_check order;
     server.on_receive = [&](const session_ptr&, std::span<const std::uint8_t> data) {
@@ -25,7 +25,7 @@ TEST_P(ThreadsTest, AClientKeepsTheOrderOfEveryThread) {
     EXPECT_TRUE(order.wait_for(sending_threads * each));
 }
 
-TEST_P(ThreadsTest, AServersSessionKeepsTheOrderOfEveryThread) {
+TEST_P(threads_test, a_servers_session_keeps_the_order_of_every_thread) {
     test_server server(for_server());
     order_check order;
     test_client client(for_client());
@@ -41,7 +41,7 @@ TEST_P(ThreadsTest, AServersSessionKeepsTheOrderOfEveryThread) {
     EXPECT_TRUE(order.wait_for(sending_threads * each));
 }
 
-TEST_P(ThreadsTest, SendsInACallbackDoNotOvertakeThoseBefore) {
+TEST_P(threads_test, sends_in_a_callback_do_not_overtake_those_before) {
     test_server server(for_server());
     const auto session_of = [&] { return server.sessions.at(0); };
     server.on_receive = [&](const session_ptr& session, std::span<const std::uint8_t>) {
@@ -65,7 +65,7 @@ TEST_P(ThreadsTest, SendsInACallbackDoNotOvertakeThoseBefore) {
     EXPECT_EQ(client.received.at(4), numbered(0, 3));
 }
 
-TEST_P(ThreadsTest, CallbacksOfOneSessionNeverOverlap) {
+TEST_P(threads_test, callbacks_of_one_session_never_overlap) {
     server_options options = for_server();
     options.io_threads = 4;
     test_server server(options);
@@ -103,7 +103,7 @@ TEST_P(ThreadsTest, CallbacksOfOneSessionNeverOverlap) {
     EXPECT_FALSE(has_overlapped);
 }
 
-TEST_P(ThreadsTest, GettersWorkWhileEverythingIsBusy) {
+TEST_P(threads_test, getters_work_while_everything_is_busy) {
     server_options options = for_server();
     options.io_threads = 2;
     test_server server(options);
@@ -152,7 +152,7 @@ TEST_P(ThreadsTest, GettersWorkWhileEverythingIsBusy) {
     }
 }
 
-TEST_P(ThreadsTest, StartAndStopFromManyThreads) {
+TEST_P(threads_test, start_and_stop_from_many_threads) {
     test_server server(for_server());
     const auto port = server.start();
     test_client client(for_client());

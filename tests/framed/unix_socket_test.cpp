@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class UnixSocketTest : public BothReadiness {
+class unix_socket_test : public BothReadiness {
 protected:
     [[nodiscard]] static server_options at(const std::string& where) {
         server_options options = for_server();
@@ -26,7 +26,7 @@ protected:
     const std::string path = directory.file("server.sock");
     const std::string address = "unix:" + path;
 };
-INSTANTIATE_TEST_SUITE_P(Method, UnixSocketTest, both_methods(), method_of);
+INSTANTIATE_TEST_SUITE_P(method, unix_socket_test, both_methods(), method_of);
 
 /// A socket bound to the path, listening or not; closing it leaves the file.
 [[nodiscard]] raw_peer bound_to(const std::string& path, bool listens) {
@@ -41,7 +41,7 @@ INSTANTIATE_TEST_SUITE_P(Method, UnixSocketTest, both_methods(), method_of);
     return made;
 }
 
-TEST_P(UnixSocketTest, CarryMessagesBothWays) {
+TEST_P(unix_socket_test, carry_messages_both_ways) {
     test_server server(at(path));
     EXPECT_EQ(server.start(), 0) << "there is no port";
     test_client client(for_client());
@@ -59,7 +59,7 @@ TEST_P(UnixSocketTest, CarryMessagesBothWays) {
     EXPECT_EQ(client.errors.size(), 0U);
 }
 
-TEST_P(UnixSocketTest, TheFileGoesWithTheServer) {
+TEST_P(unix_socket_test, the_file_goes_with_the_server) {
     test_server server(at(path));
     for (int round = 0; round < 3; ++round) {
         ASSERT_TRUE(is_ok(server.server.start_server(0)));
@@ -74,7 +74,7 @@ TEST_P(UnixSocketTest, TheFileGoesWithTheServer) {
         << gone.error().message;
 }
 
-TEST_P(UnixSocketTest, AFileThatIsNotOursStays) {
+TEST_P(unix_socket_test, a_file_that_is_not_ours_stays) {
     test_server server(at(path));
     server.start();
     fs::remove(path);
@@ -83,7 +83,7 @@ TEST_P(UnixSocketTest, AFileThatIsNotOursStays) {
     EXPECT_TRUE(fs::is_socket(path));
 }
 
-TEST_P(UnixSocketTest, AStaleFileIsReplaced) {
+TEST_P(unix_socket_test, a_stale_file_is_replaced) {
     bound_to(path, true).close();
     ASSERT_TRUE(fs::is_socket(path));
     test_server server(at(path));
@@ -93,7 +93,7 @@ TEST_P(UnixSocketTest, AStaleFileIsReplaced) {
     EXPECT_TRUE(client.exchange("new"));
 }
 
-TEST_P(UnixSocketTest, ALiveServersFileIsInUse) {
+TEST_P(unix_socket_test, a_live_servers_file_is_in_use) {
     test_server holder(at(path));
     holder.start();
     messaging_server second("second", at(path));
@@ -109,13 +109,13 @@ TEST_P(UnixSocketTest, ALiveServersFileIsInUse) {
     EXPECT_TRUE(is_ok(second.start_server(0)));
 }
 
-TEST_P(UnixSocketTest, AFileThatIsNoSocketIsLeftAlone) {
+TEST_P(unix_socket_test, a_file_that_is_no_socket_is_left_alone) {
     std::ofstream(path) << "precious";
     EXPECT_TRUE(fails_with(messaging_server("s", at(path)).start_server(0), errc::bind_failed));
     EXPECT_EQ(fs::file_size(path), 8U);
 }
 
-TEST_P(UnixSocketTest, PermissionsAreSetBeforeAnybodyCanConnect) {
+TEST_P(unix_socket_test, permissions_are_set_before_anybody_can_connect) {
     server_options options = at(path);
     options.unix_permissions = 0600;
     messaging_server server("s", options);
@@ -125,7 +125,7 @@ TEST_P(UnixSocketTest, PermissionsAreSetBeforeAnybodyCanConnect) {
     EXPECT_TRUE(fails_with(messaging_server("s", options).start_server(0), errc::invalid_argument));
 }
 
-TEST_P(UnixSocketTest, BadPathsAreRefused) {
+TEST_P(unix_socket_test, bad_paths_are_refused) {
     const std::string too_long = "/tmp/" + std::string(200, 'x');
     for (const std::string& each : {std::string(), too_long, std::string("/tmp/a\0b", 8)}) {
         EXPECT_TRUE(
@@ -141,7 +141,7 @@ TEST_P(UnixSocketTest, BadPathsAreRefused) {
     EXPECT_TRUE(fails_with(nowhere, errc::bind_failed));
 }
 
-TEST_P(UnixSocketTest, TheLongestPathWorks) {
+TEST_P(unix_socket_test, the_longest_path_works) {
     const std::size_t most = sizeof(::sockaddr_un::sun_path) - 1;
     const std::string longest = directory.file(std::string(most - directory.file("").size(), 'x'));
     ASSERT_EQ(longest.size(), most);
@@ -153,7 +153,7 @@ TEST_P(UnixSocketTest, TheLongestPathWorks) {
     EXPECT_EQ(server.sessions.at(0)->local_endpoint().path(), longest);
 }
 
-TEST_P(UnixSocketTest, TheLimitPerAddressDoesNotApply) {
+TEST_P(unix_socket_test, the_limit_per_address_does_not_apply) {
     server_options options = at(path);
     options.max_connections_per_address = 1;
     options.max_connections = 2;
@@ -168,7 +168,7 @@ TEST_P(UnixSocketTest, TheLimitPerAddressDoesNotApply) {
 }
 
 #ifdef __linux__
-TEST_P(UnixSocketTest, AbstractNamesHaveNoFile) {
+TEST_P(unix_socket_test, abstract_names_have_no_file) {
     const std::string name = "@network_system-" + std::to_string(::getpid());
     test_server server(at(name));
     server.start();

@@ -9,7 +9,7 @@
 namespace loopback {
 namespace {
 
-class UserContextTest : public BothReadiness {
+class user_context_test : public BothReadiness {
 protected:
     [[nodiscard]] static server_options server_on(asio::io_context& context) {
         server_options options = for_server();
@@ -22,9 +22,9 @@ protected:
         return options;
     }
 };
-INSTANTIATE_TEST_SUITE_P(Method, UserContextTest, both_methods(), method_of);
+INSTANTIATE_TEST_SUITE_P(method, user_context_test, both_methods(), method_of);
 
-TEST_P(UserContextTest, OneOrManyThreadsServeIt) {
+TEST_P(user_context_test, one_or_many_threads_serve_it) {
     for (const int threads : {1, 3}) {
         context_runner runner(threads);
         test_server server(server_on(runner.context));
@@ -61,7 +61,7 @@ TEST_P(UserContextTest, OneOrManyThreadsServeIt) {
     }
 }
 
-TEST_P(UserContextTest, RunReturnsWhenAllHasStopped) {
+TEST_P(user_context_test, run_returns_when_all_has_stopped) {
     asio::io_context context;
     test_server server(server_on(context));
     test_client client(for_client());
@@ -81,7 +81,7 @@ TEST_P(UserContextTest, RunReturnsWhenAllHasStopped) {
     runner.join();
 }
 
-TEST_P(UserContextTest, AContextThatNobodyRunsHoldsNothingUp) {
+TEST_P(user_context_test, a_context_that_nobody_runs_holds_nothing_up) {
     asio::io_context context;
     client_options options = client_on(context);
     options.connect_timeout = 50ms;
@@ -111,7 +111,7 @@ TEST_P(UserContextTest, AContextThatNobodyRunsHoldsNothingUp) {
     EXPECT_EQ(running.sessions.size(), 0U);
 }
 
-TEST_P(UserContextTest, AStoppedContextHoldsNothingUp) {
+TEST_P(user_context_test, a_stopped_context_holds_nothing_up) {
     std::optional<context_runner> runner(std::in_place, 1);
     server_options options = server_on(runner->context);
     options.drain_timeout = 20ms;
@@ -127,7 +127,7 @@ TEST_P(UserContextTest, AStoppedContextHoldsNothingUp) {
     EXPECT_EQ(client.disconnected.count(), 0U) << "nobody could run it, and nobody will";
 }
 
-TEST_P(UserContextTest, AContextIsStoppedAndRunAgain) {
+TEST_P(user_context_test, a_context_is_stopped_and_run_again) {
     context_runner runner(1);
     test_server server(server_on(runner.context));
     test_client client(client_on(runner.context));
@@ -142,7 +142,7 @@ TEST_P(UserContextTest, AContextIsStoppedAndRunAgain) {
     }
 }
 
-TEST_P(UserContextTest, TheContextMayEndFirst) {
+TEST_P(user_context_test, the_context_may_end_first) {
     for (const int threads : {1, 3}) {
         std::optional<context_runner> runner(std::in_place, threads);
         test_server server(server_on(runner->context));
@@ -170,7 +170,7 @@ TEST_P(UserContextTest, TheContextMayEndFirst) {
     }
 }
 
-TEST_P(UserContextTest, TwoServersShareOneContext) {
+TEST_P(user_context_test, two_servers_share_one_context) {
     context_runner runner(2);
     test_server first(server_on(runner.context));
     test_server second(server_on(runner.context));
@@ -188,7 +188,7 @@ TEST_P(UserContextTest, TwoServersShareOneContext) {
     EXPECT_TRUE(to_first.exchange("again"));
 }
 
-TEST_P(UserContextTest, NothingBlocksOnTheThreadThatRunsIt) {
+TEST_P(user_context_test, nothing_blocks_on_the_thread_that_runs_it) {
     context_runner runner(1);
     test_server server(server_on(runner.context));
     const auto port = server.start();
@@ -211,7 +211,7 @@ TEST_P(UserContextTest, NothingBlocksOnTheThreadThatRunsIt) {
     EXPECT_TRUE(is_ok(server.server.wait_for_stop()));
 }
 
-TEST_P(UserContextTest, ObjectsMayEndOnTheThreadThatRunsIt) {
+TEST_P(user_context_test, objects_may_end_on_the_thread_that_runs_it) {
     context_runner runner(1);
     auto server = std::make_unique<messaging_server>("ends", server_on(runner.context));
     ASSERT_TRUE(is_ok(server->start_server(0)));

@@ -15,9 +15,9 @@ using network_system::ws_message;
 using network_system::ws_request;
 
 /// Over what the test program runs over.
-class WebsocketSocketTest : public websocket_pair {
+class websocket_socket_test : public websocket_pair {
 protected:
-    WebsocketSocketTest() {
+    websocket_socket_test() {
 #ifdef NETWORK_TEST_STREAM_CHOICE
         server_.options.tls = network_system::testing::tls_of_server();
         client_.options.tls = network_system::testing::tls_of_client();
@@ -25,7 +25,7 @@ protected:
     }
 };
 
-TEST_F(WebsocketSocketTest, CarriesMessagesBothWays) {
+TEST_F(websocket_socket_test, carries_messages_both_ways) {
     open();
     EXPECT_EQ(server_.connection().request().path(), "/echo");
     const std::string large(300'000, 'x');
@@ -39,7 +39,7 @@ TEST_F(WebsocketSocketTest, CarriesMessagesBothWays) {
     EXPECT_EQ(client_.messages.all(), (std::vector<std::string>{"b:ab", "t:"}));
 }
 
-TEST_F(WebsocketSocketTest, ClosesOnBothSidesWithoutAnError) {
+TEST_F(websocket_socket_test, closes_on_both_sides_without_an_error) {
     open();
     ASSERT_TRUE(
         is_ok(client_.connection().close(static_cast<ws_close_code>(4000), "that was all")));
@@ -51,7 +51,7 @@ TEST_F(WebsocketSocketTest, ClosesOnBothSidesWithoutAnError) {
     EXPECT_EQ(server_.connection().close_reason(), "that was all");
 }
 
-TEST_F(WebsocketSocketTest, TheServerMayReject) {
+TEST_F(websocket_socket_test, the_server_may_reject) {
     connect();
     (void)server_.socket->set_handshake_callback(
         [](const ws_request&, ws_handshake_answer& answer) { answer.reject(403); });
@@ -63,7 +63,7 @@ TEST_F(WebsocketSocketTest, TheServerMayReject) {
     }
 }
 
-TEST_F(WebsocketSocketTest, ARejectionWithAStatusOfSuccessIsAnError) {
+TEST_F(websocket_socket_test, a_rejection_with_a_status_of_success_is_an_error) {
     connect();
     (void)server_.socket->set_handshake_callback(
         [](const ws_request&, ws_handshake_answer& answer) { answer.reject(200); });
@@ -76,7 +76,7 @@ TEST_F(WebsocketSocketTest, ARejectionWithAStatusOfSuccessIsAnError) {
     EXPECT_EQ(client_.closed.at(0), errc::handshake_rejected);
 }
 
-TEST_F(WebsocketSocketTest, MayBeDestroyedInItsOwnCallback) {
+TEST_F(websocket_socket_test, may_be_destroyed_in_its_own_callback) {
     connect();
     (void)server_.socket->set_message_callback(
         [this](const ws_message&) { server_.socket.reset(); });
@@ -87,7 +87,7 @@ TEST_F(WebsocketSocketTest, MayBeDestroyedInItsOwnCallback) {
     EXPECT_EQ(client_.connection().close_code(), ws_close_code::normal);
 }
 
-TEST_F(WebsocketSocketTest, RefusesWhatCannotWork) {
+TEST_F(websocket_socket_test, refuses_what_cannot_work) {
     asio::ip::tcp::socket unconnected(runner_.context);
     const auto refused = websocket_socket::adopt_server(runner_.context, std::move(unconnected));
     EXPECT_TRUE(fails_with(refused, errc::connection_closed));

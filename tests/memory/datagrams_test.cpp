@@ -65,7 +65,7 @@ void expect_survival(const Converse& converse) {
     EXPECT_TRUE(server->stop_server());
 }
 
-TEST(FailingMemoryOfDatagrams, EndsNothing) {
+TEST(failing_memory_of_datagrams, ends_nothing) {
     const exempt own;
     expect_survival(exchange);
 }
@@ -97,13 +97,13 @@ void exchange_by_pulling(messaging_udp_server& server) {
     EXPECT_TRUE(told.wait_for(asked)) << told.count() << " of " << asked;
 }
 
-TEST(FailingMemoryOfDatagrams, LeavesNobodyUntoldInPullMode) {
+TEST(failing_memory_of_datagrams, leaves_nobody_untold_in_pull_mode) {
     const exempt own;
     expect_survival(exchange_by_pulling);
 }
 
 /// However long memory is short.
-TEST(FailingMemoryOfDatagrams, LeavesNoServerThatIsStartedAndDeaf) {
+TEST(failing_memory_of_datagrams, leaves_no_server_that_is_started_and_deaf) {
     const exempt own;
     std::size_t failed = 1;
     for (std::size_t which = 1; failed > 0; ++which) {
@@ -130,7 +130,7 @@ TEST(FailingMemoryOfDatagrams, LeavesNoServerThatIsStartedAndDeaf) {
     }
 }
 
-TEST(FailingMemoryOfDatagrams, IsAnErrorOfTheStartOfAServer) {
+TEST(failing_memory_of_datagrams, is_an_error_of_the_start_of_a_server) {
     const exempt own;
     std::size_t failed = 1;
     for (std::size_t which = 1; failed > 0; ++which) {

@@ -27,7 +27,7 @@ byte_string cut_frame(std::size_t payload) {
 
 const auto no_frame = [](const protocol::frame&) { return true; };
 
-TEST(NoMemoryToDecode, IsAnErrorOfTheStream) {
+TEST(no_memory_to_decode, is_an_error_of_the_stream) {
     const exempt own;
     protocol::frame_decoder decoder(framing::message, payload_size);
     failing_heap::fail_from(1);
@@ -37,7 +37,7 @@ TEST(NoMemoryToDecode, IsAnErrorOfTheStream) {
     EXPECT_EQ(progress.error, errc::out_of_memory);
 }
 
-TEST(NoMemoryToDecode, APlaceThatIsFilledExactlyIsAnErrorOfTheNextBytes) {
+TEST(no_memory_to_decode, a_place_that_is_filled_exactly_is_an_error_of_the_next_bytes) {
     const exempt own;
     protocol::frame_decoder decoder(framing::message, payload_size);
     ASSERT_FALSE(decoder.consume(cut_frame(1000), no_frame).error);
@@ -56,7 +56,7 @@ TEST(NoMemoryToDecode, APlaceThatIsFilledExactlyIsAnErrorOfTheNextBytes) {
     EXPECT_EQ(progress.error, errc::out_of_memory);
 }
 
-TEST(NoMemoryToDecode, EndsAWebSocketWithInternalError) {
+TEST(no_memory_to_decode, ends_a_websocket_with_internal_error) {
     const exempt own;
     websocket::message_decoder decoder(websocket::role::client, payload_size);
     byte_string bytes{0x82, 127, 0, 0, 0, 0, 0, 1, 0x86, 0xA0};

@@ -50,7 +50,7 @@ void listen_to(Client& client, hearing& heard) {
 }
 
 template <typename Streams>
-class FailingMemory : public ::testing::Test {
+class failing_memory : public ::testing::Test {
 protected:
     static constexpr std::size_t large = 300'000;
 
@@ -166,9 +166,9 @@ protected:
 };
 
 using both = ::testing::Types<over_tcp, over_tls>;
-TYPED_TEST_SUITE(FailingMemory, both);
+TYPED_TEST_SUITE(failing_memory, both);
 
-TYPED_TEST(FailingMemory, EndsWhatItHappensToAndNothingElse) {
+TYPED_TEST(failing_memory, ends_what_it_happens_to_and_nothing_else) {
     const exempt own;
     const auto server = TestFixture::make_server();
     TestFixture::expect_survival(*server, TestFixture::converse);
@@ -177,7 +177,7 @@ TYPED_TEST(FailingMemory, EndsWhatItHappensToAndNothingElse) {
     EXPECT_EQ(all.totals.queued_bytes, 0U);
 }
 
-TYPED_TEST(FailingMemory, EndsWhatItHappensToOnACallbackPool) {
+TYPED_TEST(failing_memory, ends_what_it_happens_to_on_a_callback_pool) {
     const exempt own;
     const auto pool = std::make_shared<network_system::thread_pool>(2);
     const auto server = TestFixture::make_server(pool);
@@ -186,13 +186,13 @@ TYPED_TEST(FailingMemory, EndsWhatItHappensToOnACallbackPool) {
     pool->stop();
 }
 
-TYPED_TEST(FailingMemory, LeavesNobodyUntoldInPullMode) {
+TYPED_TEST(failing_memory, leaves_nobody_untold_in_pull_mode) {
     const exempt own;
     const auto server = TestFixture::make_server();
     TestFixture::expect_survival(*server, TestFixture::converse_by_pulling);
 }
 
-TYPED_TEST(FailingMemory, IsAnErrorOfTheStartOfAServer) {
+TYPED_TEST(failing_memory, is_an_error_of_the_start_of_a_server) {
     const exempt own;
     std::size_t failed = 1;
     for (std::size_t which = 1; failed > 0; ++which) {

@@ -87,7 +87,7 @@ void expect_service(messaging_ws_server& server) {
     EXPECT_TRUE(peer.client->stop_client());
 }
 
-TEST(FailingMemoryOfWebSockets, EndsWhatItHappensToAndNothingElse) {
+TEST(failing_memory_of_websockets, ends_what_it_happens_to_and_nothing_else) {
     const exempt own;
     const auto server = start_server();
     failing_heap::fail_each_allocation([&] { converse(*server); },

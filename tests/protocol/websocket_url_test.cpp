@@ -20,7 +20,7 @@ struct good_url {
     std::string_view target;
 };
 
-TEST(WebSocketUrl, HasItsParts) {
+TEST(websocket_url, has_its_parts) {
     for (const good_url& each : {
              good_url{"ws://example.org", false, "example.org", 80, "/"},
              good_url{"wss://example.org", true, "example.org", 443, "/"},
@@ -52,7 +52,7 @@ struct bad_url {
     std::string_view complaint;
 };
 
-TEST(WebSocketUrl, IsRefusedByWhatIsWrong) {
+TEST(websocket_url, is_refused_by_what_is_wrong) {
     using namespace std::string_view_literals;
     for (const bad_url& each : {
              bad_url{"", "begins with ws://"},

@@ -29,7 +29,7 @@ using bytes = std::span<const std::uint8_t>;
 using buffer = std::vector<std::uint8_t>;
 
 /// What the callbacks below have got, in order.
-class CallbackForms : public ::testing::Test {
+class callback_forms : public ::testing::Test {
 public:
     void got(std::string_view what) { heard_ += std::string(what) + ';'; }
     void got_id(const std::string& id) { got("id " + id); }
@@ -42,7 +42,7 @@ private:
     std::string heard_;
 };
 
-TEST_F(CallbackForms, AnEndIsToldInEachForm) {
+TEST_F(callback_forms, an_end_is_told_in_each_form) {
     const auto hear = [&](end_callback<someone_ptr> callback) {
         callback(who_, why_);
         return heard();
@@ -63,7 +63,7 @@ TEST_F(CallbackForms, AnEndIsToldInEachForm) {
     EXPECT_EQ(hear([&] { got("nothing"); }), "nothing;");
 }
 
-TEST_F(CallbackForms, WhoTakesSeveralGetsTheRichest) {
+TEST_F(callback_forms, who_takes_several_gets_the_richest) {
     const auto hear = [&](end_callback<someone_ptr> callback) {
         callback(who_, why_);
         return heard();
@@ -75,7 +75,7 @@ TEST_F(CallbackForms, WhoTakesSeveralGetsTheRichest) {
     EXPECT_EQ(hear([&](const auto& who) { got("session " + who->id()); }), "session 7;");
     EXPECT_EQ(hear([&](auto&&... all) { got(std::to_string(sizeof...(all))); }), "2;");
     struct overloaded {
-        CallbackForms* test;
+        callback_forms* test;
         void operator()(const std::string&) const { test->got("id"); }
         void operator()(const someone_ptr&) const { test->got("session"); }
         void operator()() const { test->got("nothing"); }
@@ -95,7 +95,7 @@ TEST_F(CallbackForms, WhoTakesSeveralGetsTheRichest) {
     EXPECT_EQ(heard(), "7;");
 }
 
-TEST_F(CallbackForms, TheEndOfAWebSocketIsToldInEachForm) {
+TEST_F(callback_forms, the_end_of_a_websocket_is_told_in_each_form) {
     const auto hear = [&](ws_end callback) {
         callback(who_, why_, close_code::going_away, "bye");
         return heard();
@@ -137,7 +137,7 @@ TEST_F(CallbackForms, TheEndOfAWebSocketIsToldInEachForm) {
     EXPECT_EQ(hear([&] { got("nothing"); }), "nothing;");
 }
 
-TEST_F(CallbackForms, AFailureWithoutASessionHasAnEmptyId) {
+TEST_F(callback_forms, a_failure_without_a_session_has_an_empty_id) {
     failure_callback<someone_ptr> callback = [&](const std::string& id, std::error_code) {
         got(id.empty() ? "nobody" : id);
     };
@@ -153,7 +153,7 @@ TEST_F(CallbackForms, AFailureWithoutASessionHasAnEmptyId) {
     EXPECT_EQ(heard(), "nobody;error;nothing;");
 }
 
-TEST_F(CallbackForms, AMessageIsToldInEachForm) {
+TEST_F(callback_forms, a_message_is_told_in_each_form) {
     const buffer message{1, 2, 3};
     const auto hear = [&](data_callback<someone_ptr> callback) {
         callback(who_, message);
@@ -186,7 +186,7 @@ TEST_F(CallbackForms, AMessageIsToldInEachForm) {
     EXPECT_EQ(hear([&](auto data) { got(is_same(data) ? "data" : "a copy"); }), "data;");
 }
 
-TEST_F(CallbackForms, ATextIsToldInEachForm) {
+TEST_F(callback_forms, a_text_is_told_in_each_form) {
     const auto hear = [&](text_callback<someone_ptr> callback) {
         callback(who_, "hello");
         return heard();
@@ -204,7 +204,7 @@ TEST_F(CallbackForms, ATextIsToldInEachForm) {
     EXPECT_EQ(hear([&] { got("nothing"); }), "nothing;");
 }
 
-TEST_F(CallbackForms, ADatagramIsToldInEachForm) {
+TEST_F(callback_forms, a_datagram_is_told_in_each_form) {
     const buffer message{1, 2, 3};
     const endpoint from(endpoint::family::ipv4, {127, 0, 0, 1}, 80);
     const auto hear = [&](datagram_callback callback) {
@@ -225,15 +225,15 @@ void by_pointer(const someone_ptr& who) {
     who->name += '!';
 }
 
-TEST_F(CallbackForms, EveryKindOfCallableFits) {
+TEST_F(callback_forms, every_kind_of_callable_fits) {
     session_callback<someone_ptr> callback = by_pointer;
     callback(who_);
     callback = &by_pointer;
     callback(who_);
     EXPECT_EQ(who_->name, "7!!");
-    callback = std::bind(&CallbackForms::got_id, this, std::placeholders::_1);
+    callback = std::bind(&callback_forms::got_id, this, std::placeholders::_1);
     callback(who_);
-    callback = std::bind_front(&CallbackForms::got_id, this);
+    callback = std::bind_front(&callback_forms::got_id, this);
     callback(who_);
     callback = std::function<void(const std::string&)>([this](const auto& id) { got(id); });
     callback(who_);
@@ -257,7 +257,7 @@ TEST_F(CallbackForms, EveryKindOfCallableFits) {
     EXPECT_EQ(heard(), "id 7!!;id 7!!;7!!;nothing;5;6;named;named;its result is dropped;");
 }
 
-TEST_F(CallbackForms, WhatIsEmptyStaysEmpty) {
+TEST_F(callback_forms, what_is_empty_stays_empty) {
     EXPECT_FALSE(session_callback<someone_ptr>());
     EXPECT_FALSE(session_callback<someone_ptr>(nullptr));
     EXPECT_FALSE(session_callback<someone_ptr>(std::function<void(const std::string&)>()));
@@ -273,7 +273,7 @@ TEST_F(CallbackForms, WhatIsEmptyStaysEmpty) {
     EXPECT_EQ(heard(), "");
 }
 
-TEST_F(CallbackForms, AStructOfCallbacksTakesThem) {
+TEST_F(callback_forms, a_struct_of_callbacks_takes_them) {
     core::server_callbacks of_server{.connected = [](const auto& session) { (void)session->id(); },
                                      .received = [](bytes) {},
                                      .disconnected = [](const std::string&) {}};

@@ -7,7 +7,7 @@
 namespace storms {
 namespace {
 
-TEST_F(Storm, that_a_stop_ends) {
+TEST_F(storm_test, that_a_stop_ends) {
     EXPECT_TRUE(succeeds_in_child([] {
         auto options = for_storms();
         options.drain_timeout = 0ms;
@@ -27,7 +27,7 @@ TEST_F(Storm, that_a_stop_ends) {
     }));
 }
 
-TEST_F(Storm, in_a_child_of_a_process_that_just_had_one) {
+TEST_F(storm_test, in_a_child_of_a_process_that_just_had_one) {
     EXPECT_TRUE(succeeds_in_child([] {
         const auto storm = [] {
             expect_memory_back([](test_server& server) {
@@ -45,7 +45,7 @@ TEST_F(Storm, in_a_child_of_a_process_that_just_had_one) {
     }));
 }
 
-TEST_F(Storm, is_nothing_that_is_taken_and_freed_for_ever) {
+TEST_F(storm_test, is_nothing_that_is_taken_and_freed_for_ever) {
     EXPECT_TRUE(succeeds_in_child([] {
         using network_system::detail::note_freed;
         using network_system::detail::note_taken;
@@ -64,7 +64,7 @@ TEST_F(Storm, is_nothing_that_is_taken_and_freed_for_ever) {
     }));
 }
 
-TEST_F(Storm, leaves_a_thread_that_an_exit_waits_for) {
+TEST_F(storm_test, leaves_a_thread_that_an_exit_waits_for) {
     EXPECT_TRUE(succeeds_in_child(
         [] { network_system::detail::note_freed(std::size_t{100} * 1024 * 1024); },
         network_system::testing::child_end::in_order));

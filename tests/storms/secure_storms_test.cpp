@@ -30,7 +30,7 @@ using secure::secure_server;
     return std::pair(std::move(all), std::move(sessions));
 }
 
-TEST_F(Storm, of_tls_handshakes) {
+TEST_F(storm_test, of_tls_handshakes) {
     const auto config = secure::for_server();  // keys are made here, not in the process measured
     EXPECT_TRUE(succeeds_in_child([&] {
         secure_server server(config, for_storms());
@@ -41,7 +41,7 @@ TEST_F(Storm, of_tls_handshakes) {
     }));
 }
 
-TEST_F(Storm, of_peers_that_never_read_over_tls) {
+TEST_F(storm_test, of_peers_that_never_read_over_tls) {
     const auto config = secure::for_server();
     EXPECT_TRUE(succeeds_in_child([&] {
         secure_server server(config, for_storms());
@@ -57,7 +57,7 @@ TEST_F(Storm, of_peers_that_never_read_over_tls) {
     }));
 }
 
-TEST_F(Storm, of_tls_hellos_that_lead_nowhere) {
+TEST_F(storm_test, of_tls_hellos_that_lead_nowhere) {
     const auto config = secure::for_server();
     EXPECT_TRUE(succeeds_in_child([&] {
         secure_server server(config, for_storms());
@@ -83,7 +83,7 @@ TEST_F(Storm, of_tls_hellos_that_lead_nowhere) {
     }));
 }
 
-TEST_F(Storm, of_websocket_closes) {
+TEST_F(storm_test, of_websocket_closes) {
     EXPECT_TRUE(succeeds_in_child([&] {
         namespace core = network_system::core;
         core::messaging_ws_server server("server");

@@ -102,7 +102,7 @@ private:
 };
 
 /// Each in a process that has done nothing before.
-class Storm : public ::testing::Test {
+class storm_test : public ::testing::Test {
 protected:
     void SetUp() override {
         if (is_sanitized) {

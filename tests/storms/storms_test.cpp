@@ -12,7 +12,7 @@ namespace {
     return frame;
 }
 
-TEST_F(Storm, of_peers_that_never_read_small_messages) {
+TEST_F(storm_test, of_peers_that_never_read_small_messages) {
     EXPECT_TRUE(succeeds_in_child([] {
         expect_memory_back([](test_server& server) {
             for (const auto& session : server.sessions.all()) {
@@ -22,7 +22,7 @@ TEST_F(Storm, of_peers_that_never_read_small_messages) {
     }));
 }
 
-TEST_F(Storm, of_peers_that_never_read_messages_sent_in_callbacks) {
+TEST_F(storm_test, of_peers_that_never_read_messages_sent_in_callbacks) {
     EXPECT_TRUE(succeeds_in_child([] {
         auto options = for_storms();
         options.io_threads = 2;
@@ -39,7 +39,7 @@ TEST_F(Storm, of_peers_that_never_read_messages_sent_in_callbacks) {
     }));
 }
 
-TEST_F(Storm, of_peers_that_never_read_large_messages) {
+TEST_F(storm_test, of_peers_that_never_read_large_messages) {
     EXPECT_TRUE(succeeds_in_child([] {
         expect_memory_back([](test_server& server) {
             for (const auto& session : server.sessions.all()) {
@@ -49,7 +49,7 @@ TEST_F(Storm, of_peers_that_never_read_large_messages) {
     }));
 }
 
-TEST_F(Storm, of_peers_that_never_read_superseded_messages) {
+TEST_F(storm_test, of_peers_that_never_read_superseded_messages) {
     EXPECT_TRUE(succeeds_in_child([] {
         auto options = for_storms();
         options.session.policy = send_policy::drop_oldest;
@@ -66,7 +66,7 @@ TEST_F(Storm, of_peers_that_never_read_superseded_messages) {
     }));
 }
 
-TEST_F(Storm, of_peers_that_never_read_broadcasts) {
+TEST_F(storm_test, of_peers_that_never_read_broadcasts) {
     EXPECT_TRUE(succeeds_in_child([] {
         expect_memory_back([](test_server& server) {
             const std::vector<std::uint8_t> small(500, 7);
@@ -81,7 +81,7 @@ TEST_F(Storm, of_peers_that_never_read_broadcasts) {
     }));
 }
 
-TEST_F(Storm, of_messages_that_nobody_asks_for) {
+TEST_F(storm_test, of_messages_that_nobody_asks_for) {
     EXPECT_TRUE(succeeds_in_child([] {
         auto options = for_storms();
         options.session.receiving = network_system::receive_mode::pull;
@@ -103,7 +103,7 @@ TEST_F(Storm, of_messages_that_nobody_asks_for) {
 }
 
 // What is counted is payload with headers; what is held for it is little more.
-TEST_F(Storm, of_messages_that_come_one_by_one_to_peers_that_never_read) {
+TEST_F(storm_test, of_messages_that_come_one_by_one_to_peers_that_never_read) {
     EXPECT_TRUE(succeeds_in_child([] {
         test_server server(for_storms());
         const auto port = server.start();
@@ -121,7 +121,7 @@ TEST_F(Storm, of_messages_that_come_one_by_one_to_peers_that_never_read) {
     }));
 }
 
-TEST_F(Storm, of_messages_that_never_end) {
+TEST_F(storm_test, of_messages_that_never_end) {
     EXPECT_TRUE(succeeds_in_child([] {
         test_server server(for_storms());
         const auto port = server.start();
@@ -139,7 +139,7 @@ TEST_F(Storm, of_messages_that_never_end) {
     }));
 }
 
-TEST_F(Storm, of_connects) {
+TEST_F(storm_test, of_connects) {
     EXPECT_TRUE(succeeds_in_child([&] {
         test_server server(for_storms());
         const auto port = server.start();

@@ -20,7 +20,7 @@ struct option_case {
 /// A parameter's member as a function: `set(options) = time`.
 #define NETWORK_TEST_OPTION(name) [](auto& all) -> std::chrono::milliseconds& { return all.name; }
 
-class NegativeDuration : public testing::TestWithParam<option_case> {
+class negative_duration : public testing::TestWithParam<option_case> {
 protected:
     static void expect_refusal() {
         using std::chrono::milliseconds;

@@ -38,7 +38,7 @@ struct course {
     nanoseconds took{0};
 };
 
-class CancelledStart : public ::testing::TestWithParam<bool> {
+class cancelled_start : public ::testing::TestWithParam<bool> {
 protected:
     void SetUp() override { set_log_level(log_level::off); }
     void TearDown() override { set_log_level(log_level::warning); }
@@ -87,7 +87,7 @@ protected:
     }
 };
 
-TEST_P(CancelledStart, OfTcpIsCancelledOrDone) {
+TEST_P(cancelled_start, of_tcp_is_cancelled_or_done) {
     sweep([](nanoseconds delay) {
         course seen;
         simulation sim(7, slow_lookups());
@@ -124,7 +124,7 @@ TEST_P(CancelledStart, OfTcpIsCancelledOrDone) {
 }
 
 #if NETWORK_SYSTEM_WITH_WEBSOCKET
-TEST_P(CancelledStart, OfWebSocketIsCancelledOrDone) {
+TEST_P(cancelled_start, of_websocket_is_cancelled_or_done) {
     sweep([](nanoseconds delay) {
         course seen;
         simulation sim(7, slow_lookups());
@@ -158,7 +158,7 @@ TEST_P(CancelledStart, OfWebSocketIsCancelledOrDone) {
 }
 #endif
 
-INSTANTIATE_TEST_SUITE_P(CallbacksOn, CancelledStart, ::testing::Bool(),
+INSTANTIATE_TEST_SUITE_P(callbacks_on, cancelled_start, ::testing::Bool(),
                          [](const ::testing::TestParamInfo<bool>& row) {
                              return row.param ? "pool" : "io_thread";
                          });

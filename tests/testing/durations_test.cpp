@@ -33,10 +33,10 @@ struct tcp_duration {
     std::function<void(server_options&, client_options&, milliseconds)> set;
 };
 
-class StreamDuration : public ::testing::TestWithParam<tcp_duration> {};
+class stream_duration : public ::testing::TestWithParam<tcp_duration> {};
 
 INSTANTIATE_TEST_SUITE_P(
-    field_faults, StreamDuration,
+    field_faults, stream_duration,
     ::testing::Values(
         tcp_duration{"connect_timeout",
                      [](auto&, auto& client, auto time) { client.connect_timeout = time; }},
@@ -67,7 +67,7 @@ INSTANTIATE_TEST_SUITE_P(
                      }}),
     [](const auto& each) { return std::string(each.param.name); });
 
-TEST_P(StreamDuration, a_duration_of_max_means_never) {
+TEST_P(stream_duration, a_duration_of_max_means_never) {
     for (const milliseconds time : forever) {
         SCOPED_TRACE(time.count());
         server_options at_server;

@@ -28,13 +28,13 @@ struct harmless {
     std::uint64_t simulation_counts::*count;
 };
 
-class HarmlessFault : public ::testing::TestWithParam<harmless> {
+class harmless_fault : public ::testing::TestWithParam<harmless> {
 protected:
     void SetUp() override { set_log_level(log_level::off); }
     void TearDown() override { set_log_level(log_level::warning); }
 };
 
-TEST_P(HarmlessFault, OccursAndLosesNothing) {
+TEST_P(harmless_fault, occurs_and_loses_nothing) {
     simulation_options options;
     options.segment = {1, 4'096};
     std::uint64_t without = 0;
@@ -58,7 +58,7 @@ TEST_P(HarmlessFault, OccursAndLosesNothing) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    All, HarmlessFault,
+    all, harmless_fault,
     ::testing::Values(
         harmless{"Stall", [](auto& options) { options.stall = 0.1; }, &simulation_counts::stalls},
         harmless{"ShortTransfer", [](auto& options) { options.short_transfer = 0.5; },
@@ -81,9 +81,9 @@ INSTANTIATE_TEST_SUITE_P(
                  &simulation_counts::thread_stalls}),
     [](const auto& each) { return each.param.name; });
 
-using Faults = Quietly;
+using faults_test = Quietly;
 
-TEST_F(Faults, RefusedConnects) {
+TEST_F(faults_test, refused_connects) {
     simulation_options options;
     options.refuse = 1;
     echo_pair pair(options);
@@ -91,7 +91,7 @@ TEST_F(Faults, RefusedConnects) {
     EXPECT_EQ(pair.sim.counts().refused_connects, 2U);  // one of each family
 }
 
-TEST_F(Faults, ConnectsThatAreNeverAnswered) {
+TEST_F(faults_test, connects_that_are_never_answered) {
     simulation_options options;
     options.lose_connect = 1;
     echo_pair pair(options);
@@ -99,7 +99,7 @@ TEST_F(Faults, ConnectsThatAreNeverAnswered) {
     EXPECT_EQ(pair.sim.counts().connections, 0U);
 }
 
-TEST_F(Faults, NamesThatDoNotResolve) {
+TEST_F(faults_test, names_that_do_not_resolve) {
     simulation_options options;
     options.resolve_failure = 1;
     echo_pair pair(options);
@@ -107,7 +107,7 @@ TEST_F(Faults, NamesThatDoNotResolve) {
     EXPECT_EQ(pair.sim.counts().failed_resolves, 1U);
 }
 
-TEST_F(Faults, NamesThatTakeTooLong) {
+TEST_F(faults_test, names_that_take_too_long) {
     simulation_options options;
     options.resolve_time = {seconds(60), seconds(60)};
     echo_pair pair(options);
@@ -115,7 +115,7 @@ TEST_F(Faults, NamesThatTakeTooLong) {
     EXPECT_LT(pair.sim.now(), seconds(11));
 }
 
-TEST_F(Faults, Resets) {
+TEST_F(faults_test, resets) {
     simulation_options options;
     options.reset = 1;
     options.reset_after = {seconds(1), seconds(2)};
@@ -128,7 +128,7 @@ TEST_F(Faults, Resets) {
         pair.sim.run_until([&] { return pair.server.connection_count() == 0; }, seconds(3)));
 }
 
-TEST_F(Faults, ResetsThatATestAsksFor) {
+TEST_F(faults_test, resets_that_a_test_asks_for) {
     echo_pair pair;
     ASSERT_TRUE(pair.start_and_wait());
     pair.sim.reset_connections("server", "somebody else");
@@ -141,7 +141,7 @@ TEST_F(Faults, ResetsThatATestAsksFor) {
     EXPECT_TRUE(pair.wait_for_start());
 }
 
-TEST_F(Faults, PartitionsHoldUpWhatIsOnItsWay) {
+TEST_F(faults_test, partitions_hold_up_what_is_on_its_way) {
     simulation_options slow;
     slow.latency = {milliseconds(10), milliseconds(10)};
     echo_pair pair(slow);
@@ -163,7 +163,7 @@ TEST_F(Faults, PartitionsHoldUpWhatIsOnItsWay) {
     EXPECT_TRUE(pair.has_all());
 }
 
-TEST_F(Faults, PartitionsOfOneDirection) {
+TEST_F(faults_test, partitions_of_one_direction) {
     echo_pair pair;
     std::size_t arrived = 0;
     pair.server.set_receive_callback([&](const core::messaging_server::session_ptr& session,
@@ -181,7 +181,7 @@ TEST_F(Faults, PartitionsOfOneDirection) {
     EXPECT_TRUE(pair.has_all());
 }
 
-TEST_F(Faults, PartitionsThatLastAreNoticedByPings) {
+TEST_F(faults_test, partitions_that_last_are_noticed_by_pings) {
     echo_pair pair;
     ASSERT_TRUE(pair.start_and_wait());
     pair.sim.partition("client", "server", minutes(60));
@@ -189,7 +189,7 @@ TEST_F(Faults, PartitionsThatLastAreNoticedByPings) {
     EXPECT_EQ(pair.failure, errc::connection_timeout);
 }
 
-TEST_F(Faults, FullAcceptQueues) {
+TEST_F(faults_test, full_accept_queues) {
     simulation_options options;
     options.accept_queue = 1;
     options.thread_stall = 1;
@@ -209,7 +209,7 @@ TEST_F(Faults, FullAcceptQueues) {
     EXPECT_GT(pair.sim.counts().lost_connects, 0U);
 }
 
-TEST_F(Faults, LatencyIsWhatIsAskedFor) {
+TEST_F(faults_test, latency_is_what_is_asked_for) {
     simulation_options options;
     options.latency = {milliseconds(100), milliseconds(100)};
     options.resolve_time = {};
@@ -225,7 +225,7 @@ TEST_F(Faults, LatencyIsWhatIsAskedFor) {
     EXPECT_EQ(measured, milliseconds(200));
 }
 
-TEST_F(Faults, AreDrawnFromTheSeed) {
+TEST_F(faults_test, are_drawn_from_the_seed) {
     const auto one = simulation_options::faulty(3);
     const auto same = simulation_options::faulty(3);
     EXPECT_EQ(one.buffer, same.buffer);
@@ -247,7 +247,7 @@ client_options slow_reader() {
     return options;
 }
 
-TEST_F(Faults, ASlowReaderIsNotTakenForOneThatIsGone) {
+TEST_F(faults_test, a_slow_reader_is_not_taken_for_one_that_is_gone) {
     simulation_options narrow;
     narrow.buffer = 16 * 1024;
     server_options options;
@@ -269,7 +269,7 @@ TEST_F(Faults, ASlowReaderIsNotTakenForOneThatIsGone) {
     EXPECT_FALSE(pair.failure) << pair.failure.message();
 }
 
-TEST_F(Faults, ASlowReaderDoesNotHoldUpTheStopOfAServer) {
+TEST_F(faults_test, a_slow_reader_does_not_hold_up_the_stop_of_a_server) {
     simulation_options narrow;
     narrow.buffer = 16 * 1024;
     server_options options;
@@ -290,7 +290,7 @@ TEST_F(Faults, ASlowReaderDoesNotHoldUpTheStopOfAServer) {
     EXPECT_LE(pair.sim.now() - begin, milliseconds(1100)) << "virtual time";
 }
 
-TEST_F(Faults, ImpossibleOptionsAreTakenAsTheNearest) {
+TEST_F(faults_test, impossible_options_are_taken_as_the_nearest) {
     simulation_options options;
     options.latency = {milliseconds(5), milliseconds(1)};
     options.segment = {0, 0};

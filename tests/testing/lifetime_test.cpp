@@ -13,14 +13,14 @@
 namespace network_system::testing {
 namespace {
 
-TEST(SimulationLifetime, EndsWithoutItsServersAndClients) {
+TEST(simulation_lifetime, ends_without_its_servers_and_clients) {
     auto pair = std::make_unique<echo_pair>();
     ASSERT_TRUE(pair->start_and_wait());
     pair->send(5, 1'000);
     pair.reset();  // clients, servers, the simulation
 }
 
-TEST(SimulationLifetime, EndsBeforeItsServersAndClients) {
+TEST(simulation_lifetime, ends_before_its_servers_and_clients) {
     auto sim = std::make_unique<simulation>(1);
     int callbacks = 0;
     server_options options;
@@ -53,7 +53,7 @@ TEST(SimulationLifetime, EndsBeforeItsServersAndClients) {
               number(errc::invalid_argument));  // its pool has stopped
 }
 
-TEST(SimulationLifetime, StartsNothingAfterItsEnd) {
+TEST(simulation_lifetime, starts_nothing_after_its_end) {
     auto sim = std::make_unique<simulation>(1);
     messaging_server server("server", sim->on_host("server"));
     messaging_client client("client", sim->on_host("client"));
@@ -63,7 +63,7 @@ TEST(SimulationLifetime, StartsNothingAfterItsEnd) {
               number(errc::connection_failed));
 }
 
-TEST(SimulationLifetime, LetsCallbacksDestroyTheirObjects) {
+TEST(simulation_lifetime, lets_callbacks_destroy_their_objects) {
     simulation sim(1);
     auto server = std::make_unique<messaging_server>("server", sim.on_host("server"));
     auto client = std::make_unique<messaging_client>("client", sim.on_host("client"));
@@ -92,7 +92,7 @@ private:
     const char* name_;
 };
 
-TEST(SimulationSeeds, NameTheFirstThatFails) {
+TEST(simulation_seeds, name_the_first_that_fails) {
     std::vector<std::uint64_t> tried;
     const auto attempt = [&](std::uint64_t seed) -> std::string {
         tried.push_back(seed);
@@ -107,7 +107,7 @@ TEST(SimulationSeeds, NameTheFirstThatFails) {
     EXPECT_NE(wrong.find("NETWORK_SIMULATION_SEED=7"), std::string::npos);
 }
 
-TEST(SimulationSeeds, ComeFromTheEnvironment) {
+TEST(simulation_seeds, come_from_the_environment) {
     const auto is = [](seed_range range, std::uint64_t first, std::uint64_t count) {
         return range.first == first && range.count == count;
     };

@@ -19,23 +19,23 @@ constexpr std::uint64_t seeds = 400;
 constexpr std::uint64_t seeds = 10'000;
 #endif
 
-class Seeds : public ::testing::TestWithParam<std::uint64_t> {
+class seeds_test : public ::testing::TestWithParam<std::uint64_t> {
 protected:
-    // Faults are what this is about; nobody reads ten thousand warnings.
+    // faults_test are what this is about; nobody reads ten thousand warnings.
     void SetUp() override { set_log_level(log_level::off); }
     void TearDown() override { set_log_level(log_level::warning); }
 };
 
-TEST_P(Seeds, KeepWhatIsPromised) {
+TEST_P(seeds_test, keep_what_is_promised) {
     const std::uint64_t each = seeds / shards;
     const auto range = seeds_to_try({GetParam() * each + 1, each});
     const auto wrong = try_seeds(range, [](std::uint64_t seed) { return scenario(seed).run(); });
     EXPECT_TRUE(wrong.empty()) << wrong;
 }
 
-INSTANTIATE_TEST_SUITE_P(Shards, Seeds, ::testing::Range<std::uint64_t>(0, shards));
+INSTANTIATE_TEST_SUITE_P(shards, seeds_test, ::testing::Range<std::uint64_t>(0, shards));
 
-TEST_F(Seeds, ReplayExactly) {
+TEST_F(seeds_test, replay_exactly) {
     const auto wrong = try_seeds(seeds_to_try({1, 50}), [](std::uint64_t seed) {
         const auto run = [seed] {
             scenario one(seed);

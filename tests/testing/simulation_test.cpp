@@ -14,7 +14,7 @@
 namespace network_system::testing {
 namespace {
 
-TEST(Simulation, RunsAServerAndAClient) {
+TEST(simulation, runs_a_server_and_a_client) {
     echo_pair pair;
     ASSERT_TRUE(pair.start_and_wait());
     pair.send(3, 100);
@@ -29,7 +29,7 @@ TEST(Simulation, RunsAServerAndAClient) {
     EXPECT_EQ(pair.client.metrics().totals.messages_received, 3U);
 }
 
-TEST(Simulation, PassesTheTimeItIsTold) {
+TEST(simulation, passes_the_time_it_is_told) {
     simulation sim(1);
     EXPECT_EQ(sim.now(), nanoseconds{0});
     EXPECT_TRUE(sim.run_for(seconds(3)));
@@ -48,7 +48,7 @@ TEST(Simulation, PassesTheTimeItIsTold) {
     EXPECT_EQ(sim.now(), seconds(8) + milliseconds(20));
 }
 
-TEST(Simulation, IsIdleWhenOnlyTimersAreLeft) {
+TEST(simulation, is_idle_when_only_timers_are_left) {
     echo_pair pair;
     ASSERT_TRUE(pair.start_and_wait());
     pair.send(1, 10);
@@ -62,7 +62,7 @@ TEST(Simulation, IsIdleWhenOnlyTimersAreLeft) {
     EXPECT_TRUE(pair.client.is_connected());
 }
 
-TEST(Simulation, ReplaysASeedAndNotAnother) {
+TEST(simulation, replays_a_seed_and_not_another) {
     const auto run = [](std::uint64_t seed) {
         echo_pair pair(simulation_options::faulty(7), seed);
         (void)pair.start_and_wait();
@@ -74,7 +74,7 @@ TEST(Simulation, ReplaysASeedAndNotAnother) {
     EXPECT_NE(run(1).first, run(2).first);
 }
 
-TEST(Simulation, MakesNotesPartOfWhatHappened) {
+TEST(simulation, makes_notes_part_of_what_happened) {
     simulation one(1);
     simulation other(1);
     EXPECT_EQ(one.fingerprint(), other.fingerprint());
@@ -88,7 +88,7 @@ TEST(Simulation, MakesNotesPartOfWhatHappened) {
     EXPECT_TRUE(without.trace().empty());
 }
 
-TEST(Simulation, KeepsTheLatestOfTheTrace) {
+TEST(simulation, keeps_the_latest_of_the_trace) {
     simulation_options options;
     options.trace_length = 2;
     simulation sim(1, options);
@@ -100,7 +100,7 @@ TEST(Simulation, KeepsTheLatestOfTheTrace) {
     EXPECT_LT(trace.find("two"), trace.find("three"));
 }
 
-TEST(Simulation, DoesNotRunInsideItself) {
+TEST(simulation, does_not_run_inside_itself) {
     simulation sim(1);
     std::vector<bool> inside;
     sim.after(milliseconds(1), [&] {
@@ -112,14 +112,14 @@ TEST(Simulation, DoesNotRunInsideItself) {
     EXPECT_EQ(inside, (std::vector{false, false, false}));
 }
 
-TEST(Simulation, LetsExceptionsOfTasksOut) {
+TEST(simulation, lets_exceptions_of_tasks_out) {
     simulation sim(1);
     sim.after(milliseconds(1), [] { throw std::runtime_error("from a task"); });
     EXPECT_THROW((void)sim.run_for(seconds(1)), std::runtime_error);
     EXPECT_TRUE(sim.run_for(seconds(1)));
 }
 
-TEST(Simulation, NeverBlocks) {
+TEST(simulation, never_blocks) {
     echo_pair pair;
     EXPECT_EQ(code_of(pair.client.start_client("server", echo_pair::port)),
               number(errc::would_block));
@@ -133,7 +133,7 @@ TEST(Simulation, NeverBlocks) {
     EXPECT_TRUE(pair.sim.run_until([&] { return pair.is_disconnected; }, minutes(1)));
 }
 
-TEST(Simulation, WaitsNowhereForAQueueToDrain) {
+TEST(simulation, waits_nowhere_for_a_queue_to_drain) {
     server_options options;
     options.session.policy = send_policy::wait;
     options.session.high_watermark = 1'000;
@@ -149,7 +149,7 @@ TEST(Simulation, WaitsNowhereForAQueueToDrain) {
     EXPECT_EQ(code_of(session->send_packet(message)), number(errc::send_buffer_full));
 }
 
-TEST(Simulation, AStopResetsNobodyThatWaitsToBeAccepted) {
+TEST(simulation, a_stop_resets_nobody_that_waits_to_be_accepted) {
     echo_pair pair;
     ASSERT_TRUE(pair.start());
     ASSERT_TRUE(pair.sim.run_until([&] { return pair.sim.counts().connections == 1; }, minutes(1)));
@@ -162,7 +162,7 @@ TEST(Simulation, AStopResetsNobodyThatWaitsToBeAccepted) {
     EXPECT_EQ(pair.sim.counts().resets, 0U);
 }
 
-TEST(Simulation, RestartsOnTheSamePort) {
+TEST(simulation, restarts_on_the_same_port) {
     echo_pair pair;
     for (int life = 0; life < 3; ++life) {
         ASSERT_TRUE(pair.start_and_wait());
@@ -175,7 +175,7 @@ TEST(Simulation, RestartsOnTheSamePort) {
     }
 }
 
-TEST(Simulation, HasHostsWithPortsOfTheirOwn) {
+TEST(simulation, has_hosts_with_ports_of_their_own) {
     simulation sim(1);
     messaging_server one("one", sim.on_host("one"));
     messaging_server same("same", sim.on_host("one"));
@@ -192,7 +192,7 @@ TEST(Simulation, HasHostsWithPortsOfTheirOwn) {
     EXPECT_TRUE(same.start_server(80));
 }
 
-TEST(Simulation, KnowsNamesAndAddresses) {
+TEST(simulation, knows_names_and_addresses) {
     simulation sim(1);
     server_options numeric;
     numeric.bind_address = "10.0.0.1";  // the first host's, of one family only
@@ -224,7 +224,7 @@ TEST(Simulation, KnowsNamesAndAddresses) {
     EXPECT_EQ(code_of(elsewhere.start_server(90)), number(errc::bind_failed));
 }
 
-TEST(Simulation, ServesSeveralAddressesOfAHost) {
+TEST(simulation, serves_several_addresses_of_a_host) {
     simulation sim(1);
     server_options options;
     options.bind_address = "10.0.0.1";
@@ -252,7 +252,7 @@ TEST(Simulation, ServesSeveralAddressesOfAHost) {
     EXPECT_TRUE(again.start_server(80)) << "all of them are free again";
 }
 
-TEST(Simulation, SpreadsConnectionsOverLoops) {
+TEST(simulation, spreads_connections_over_loops) {
     server_options options;
     options.io_threads = 3;
     echo_pair pair({}, 1, options);
@@ -268,7 +268,7 @@ TEST(Simulation, SpreadsConnectionsOverLoops) {
     EXPECT_TRUE(pair.wait_for_all());
 }
 
-TEST(Simulation, RunsCallbacksOnItsPools) {
+TEST(simulation, runs_callbacks_on_its_pools) {
     simulation sim(1);
     server_options options;
     options.callback_pool = sim.thread_pool(2);
@@ -285,7 +285,7 @@ TEST(Simulation, RunsCallbacksOnItsPools) {
     EXPECT_FALSE(options.callback_pool->runs_here());
 }
 
-TEST(Simulation, DoesWithoutWhatIsNotSimulated) {
+TEST(simulation, does_without_what_is_not_simulated) {
     simulation sim(1);
     server_options options;
     options.bind_address = "unix:/tmp/simulated";
@@ -302,7 +302,7 @@ TEST(Simulation, DoesWithoutWhatIsNotSimulated) {
     EXPECT_EQ(code_of(*answer), number(errc::connection_failed));
 }
 
-TEST(Simulation, ExcludesAContextOfTheUsers) {
+TEST(simulation, excludes_a_context_of_the_users) {
     simulation sim(1);
     asio::io_context context;
     server_options options;

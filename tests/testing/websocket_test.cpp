@@ -97,12 +97,12 @@ std::uint64_t converse(std::uint64_t seed) {
     return pair.sim.fingerprint();
 }
 
-TEST(SimulatedWebSocket, FollowsFromTheSeed) {
+TEST(simulated_websocket, follows_from_the_seed) {
     EXPECT_EQ(converse(7), converse(7));
     EXPECT_NE(converse(7), converse(8));
 }
 
-TEST(SimulatedWebSocket, IsKeptAliveForHours) {
+TEST(simulated_websocket, is_kept_alive_for_hours) {
     ws_pair pair(1);
     ASSERT_TRUE(pair.start());
     EXPECT_TRUE(pair.sim.run_for(hours(3)));
@@ -110,7 +110,7 @@ TEST(SimulatedWebSocket, IsKeptAliveForHours) {
     EXPECT_FALSE(pair.closed);
 }
 
-TEST(SimulatedWebSocket, EndsWhenNoPongComes) {
+TEST(simulated_websocket, ends_when_no_pong_comes) {
     ws_pair pair(1);
     ASSERT_TRUE(pair.start());
     const auto began = pair.sim.now();
@@ -122,7 +122,7 @@ TEST(SimulatedWebSocket, EndsWhenNoPongComes) {
     EXPECT_LE(pair.closed_at - began, seconds(42));
 }
 
-TEST(SimulatedWebSocket, ComesBackAfterARestartInItsTime) {
+TEST(simulated_websocket, comes_back_after_a_restart_in_its_time) {
     for (std::uint64_t seed = 1; seed <= 10; ++seed) {
         ws_pair pair(seed);
         pair.at_client.auto_reconnect = true;
@@ -201,10 +201,10 @@ struct ws_duration {
     std::function<void(ws_server_config&, ws_client_config&, milliseconds)> set;
 };
 
-class WebSocketDuration : public ::testing::TestWithParam<ws_duration> {};
+class websocket_duration : public ::testing::TestWithParam<ws_duration> {};
 
 INSTANTIATE_TEST_SUITE_P(
-    field_faults, WebSocketDuration,
+    field_faults, websocket_duration,
     ::testing::Values(
         ws_duration{"connect_timeout",
                     [](auto&, auto& client, auto time) { client.connect_timeout = time; }},
@@ -230,7 +230,7 @@ INSTANTIATE_TEST_SUITE_P(
                     }}),
     [](const auto& each) { return std::string(each.param.name); });
 
-TEST_P(WebSocketDuration, a_duration_of_max_means_never) {
+TEST_P(websocket_duration, a_duration_of_max_means_never) {
     for (const milliseconds time : {milliseconds::max(), milliseconds::max() - milliseconds(1),
                                     milliseconds(hours(24 * 365 * 300))}) {
         SCOPED_TRACE(time.count());
@@ -261,10 +261,10 @@ struct ws_delay {
     std::function<void(core::ws_reconnect_config&, milliseconds)> set;
 };
 
-class WebSocketDelay : public ::testing::TestWithParam<ws_delay> {};
+class websocket_delay : public ::testing::TestWithParam<ws_delay> {};
 
 INSTANTIATE_TEST_SUITE_P(
-    field_faults, WebSocketDelay,
+    field_faults, websocket_delay,
     ::testing::Values(ws_delay{"initial_delay", ws_close_code::going_away,
                                [](auto& all, auto time) {
                                    all.initial_delay = time;
@@ -278,7 +278,7 @@ INSTANTIATE_TEST_SUITE_P(
                                [](auto& all, auto time) { all.try_again_delay = time; }}),
     [](const auto& each) { return std::string(each.param.name); });
 
-TEST_P(WebSocketDelay, a_pause_of_max_means_never) {
+TEST_P(websocket_delay, a_pause_of_max_means_never) {
     for (const milliseconds time : {milliseconds::max(), milliseconds::max() - milliseconds(1),
                                     milliseconds(hours(24 * 365 * 300))}) {
         SCOPED_TRACE(time.count());
@@ -332,7 +332,7 @@ std::string survive(std::uint64_t seed) {
     return {};
 }
 
-TEST(SimulatedWebSocket, ComesBackThroughFaults) {
+TEST(simulated_websocket, comes_back_through_faults) {
     const log_level before = log_level::warning;
     set_log_level(log_level::off);
     EXPECT_EQ(try_seeds(seeds_to_try({1, 20}), survive), "");

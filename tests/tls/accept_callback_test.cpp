@@ -8,7 +8,7 @@ namespace {
 using network_system::endpoint;
 using network_system::core::accept_answer;
 
-TEST(SecureAccept, WhatIsAttachedIsThereOnceTheHandshakeIsOver) {
+TEST(secure_accept, what_is_attached_is_there_once_the_handshake_is_over) {
     secure_server server(for_server());
     (void)server.server.set_accept_callback([](const endpoint& client, accept_answer& answer) {
         answer.set_user_data(std::make_shared<int>(client.port()));
@@ -24,7 +24,7 @@ TEST(SecureAccept, WhatIsAttachedIsThereOnceTheHandshakeIsOver) {
     EXPECT_TRUE(client.exchange("hello"));
 }
 
-TEST(SecureAccept, ARejectedClientFailsAndCostsNoHandshake) {
+TEST(secure_accept, a_rejected_client_fails_and_costs_no_handshake) {
     secure_server server(for_server());
     (void)server.server.set_accept_callback(
         [](const endpoint&, accept_answer& answer) { answer.reject(); });
@@ -35,7 +35,7 @@ TEST(SecureAccept, ARejectedClientFailsAndCostsNoHandshake) {
     EXPECT_EQ(server.sessions.size() + server.errors.size(), 0U);
 }
 
-TEST(SecureAccept, UserDataIsFreedWhenTheHandshakeFails) {
+TEST(secure_accept, user_data_is_freed_when_the_handshake_fails) {
     secure_server server(for_server());
     network_system::testing::lifetime_watch data;
     (void)server.server.set_accept_callback([&](const endpoint&, accept_answer& answer) {

@@ -16,10 +16,10 @@ struct refused_case {
     const char* reason;
 };
 
-class RefusedServer : public testing::TestWithParam<refused_case> {};
-class RefusedClient : public testing::TestWithParam<refused_case> {};
+class refused_server : public testing::TestWithParam<refused_case> {};
+class refused_client : public testing::TestWithParam<refused_case> {};
 
-TEST_P(RefusedServer, IsNotStarted) {
+TEST_P(refused_server, is_not_started) {
     tls_config config = for_server();
     GetParam().change_config(config);
     secure_server server(config);
@@ -30,7 +30,7 @@ TEST_P(RefusedServer, IsNotStarted) {
     EXPECT_FALSE(server.server.is_running());
 }
 
-TEST_P(RefusedClient, IsNotStarted) {
+TEST_P(refused_client, is_not_started) {
     tls_config config = for_client();
     GetParam().change_config(config);
     secure_client client(config);
@@ -45,7 +45,7 @@ std::string name_of_case(const testing::TestParamInfo<refused_case>& each) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    All, RefusedServer,
+    all, refused_server,
     testing::Values(
         refused_case{"no_certificate", [](tls_config& one) { one.identity = {}; },
                      "needs a certificate"},
@@ -101,7 +101,7 @@ INSTANTIATE_TEST_SUITE_P(
     name_of_case);
 
 INSTANTIATE_TEST_SUITE_P(
-    All, RefusedClient,
+    all, refused_client,
     testing::Values(refused_case{"authorities_without_verifying",
                                  [](tls_config& one) { one.verify_peer = false; },
                                  "verify nothing"},
@@ -128,7 +128,7 @@ INSTANTIATE_TEST_SUITE_P(
                                  "SHA-256"}),
     name_of_case);
 
-TEST(CertificateFiles, ThatCannotBeLoadedAreNamed) {
+TEST(certificate_files, that_cannot_be_loaded_are_named) {
     const auto good = authority().issue_local("good");
     const auto other = authority().issue_local("other");
     const std::string garbage = authority().write_text("garbage.pem", "no certificate\n");
@@ -158,7 +158,7 @@ TEST(CertificateFiles, ThatCannotBeLoadedAreNamed) {
                            errc::certificate_load_failed));
 }
 
-TEST(CertificateFiles, KeysMayBeEncrypted) {
+TEST(certificate_files, keys_may_be_encrypted) {
     certificate_wishes wishes;
     wishes.names = {"DNS:localhost"};
     const issued_certificate leaf(wishes, &authority().intermediate());
@@ -178,7 +178,7 @@ TEST(CertificateFiles, KeysMayBeEncrypted) {
     EXPECT_TRUE(is_ok(client.client.start_client("localhost", server.start())));
 }
 
-TEST(Negotiation, WithoutAVersionInCommonBothSidesSaySo) {
+TEST(negotiation, without_a_version_in_common_both_sides_say_so) {
     tls_config newer = for_server();
     newer.min_version = tls_version::tls_1_3;
     secure_server server(newer);
@@ -193,7 +193,7 @@ TEST(Negotiation, WithoutAVersionInCommonBothSidesSaySo) {
     EXPECT_EQ(server.server.metrics().tls.protocol_failures, 1U);
 }
 
-TEST(Negotiation, ApplicationProtocols) {
+TEST(negotiation, application_protocols) {
     tls_config offering = for_server();
     offering.application_protocols = {"chat/2", "chat/1"};
     secure_server server(offering);
@@ -216,7 +216,7 @@ TEST(Negotiation, ApplicationProtocols) {
     EXPECT_EQ(silent.client.get_session().value()->tls().value().application_protocol, "");
 }
 
-TEST(Negotiation, TheNameAskedForChoosesTheCertificate) {
+TEST(negotiation, the_name_asked_for_chooses_the_certificate) {
     const auto named = [](const char* name, std::vector<std::string> names) {
         certificate_wishes wishes;
         wishes.common_name = name;
@@ -244,7 +244,7 @@ TEST(Negotiation, TheNameAskedForChoosesTheCertificate) {
                            errc::certificate_verification_failed));
 }
 
-TEST(Negotiation, AStapledStatusIsPassedThrough) {
+TEST(negotiation, a_stapled_status_is_passed_through) {
     tls_config config = for_server();
     config.identity.ocsp_response_file = authority().write_text("status.der", "any bytes");
     secure_server server(config);
@@ -260,7 +260,7 @@ TEST(Negotiation, AStapledStatusIsPassedThrough) {
     EXPECT_TRUE(silent.client.get_session().value()->tls().value().ocsp_response.empty());
 }
 
-TEST(KeyLog, HoldsTheSecretsOfEveryConnection) {
+TEST(key_log, holds_the_secrets_of_every_connection) {
     tls_config config = for_server();
     config.key_log_file = (authority().directory() / "keys.log").string();
     secure_server server(config);
@@ -274,7 +274,7 @@ TEST(KeyLog, HoldsTheSecretsOfEveryConnection) {
               std::filesystem::perms::none);
 }
 
-TEST(PlainSessions, SayThatTheyAreNotSecure) {
+TEST(plain_sessions, say_that_they_are_not_secure) {
     test_server server;
     test_client client;
     ASSERT_TRUE(is_ok(client.connect(server.start())));

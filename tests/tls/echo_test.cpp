@@ -5,7 +5,7 @@
 namespace secure {
 namespace {
 
-class SecureEchoTest : public testing::TestWithParam<tls_version> {
+class secure_echo_test : public testing::TestWithParam<tls_version> {
 protected:
     [[nodiscard]] static tls_config limited(tls_config config) {
         config.min_version = config.max_version = GetParam();
@@ -13,7 +13,7 @@ protected:
     }
 };
 
-TEST_P(SecureEchoTest, MessagesOfEverySizeReturnUnchanged) {
+TEST_P(secure_echo_test, messages_of_every_size_return_unchanged) {
     secure_server server(limited(for_server()));
     secure_client client(limited(for_client()));
     ASSERT_TRUE(is_ok(client.client.start_client("localhost", server.start())));
@@ -31,7 +31,7 @@ TEST_P(SecureEchoTest, MessagesOfEverySizeReturnUnchanged) {
     EXPECT_EQ(counted.disconnects + counted.truncations, 0U);
 }
 
-TEST_P(SecureEchoTest, BothSidesKnowWhatWasAgreedOn) {
+TEST_P(secure_echo_test, both_sides_know_what_was_agreed_on) {
     secure_server server(limited(for_server()));
     secure_client client(limited(for_client()));
     std::string seen_by_server;
@@ -59,7 +59,7 @@ TEST_P(SecureEchoTest, BothSidesKnowWhatWasAgreedOn) {
     EXPECT_EQ(seen_by_server, is_newer ? "TLSv1.3 localhost" : "TLSv1.2 localhost");
 }
 
-TEST_P(SecureEchoTest, AnUnknownAuthorityIsRefusedWithTheReason) {
+TEST_P(secure_echo_test, an_unknown_authority_is_refused_with_the_reason) {
     secure_server server(limited(for_server()));
     tls_config config = limited(for_client());
     const test_authority other;
@@ -78,10 +78,10 @@ struct preference {
     const char* agreed;
 };
 
-class SecureCipherTest : public testing::TestWithParam<preference> {};
+class secure_cipher_test : public testing::TestWithParam<preference> {};
 
 // A client whose machine has no instructions for AES puts ChaCha20 first.
-TEST_P(SecureCipherTest, TheServerPrefersExceptForChaCha20) {
+TEST_P(secure_cipher_test, the_server_prefers_except_for_cha_cha20) {
     tls_config of_server = for_server();
     of_server.cipher_suites = GetParam().of_server;
     tls_config of_client = for_client();
@@ -93,7 +93,7 @@ TEST_P(SecureCipherTest, TheServerPrefersExceptForChaCha20) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Suites, SecureCipherTest,
+    suites, secure_cipher_test,
     testing::Values(
         preference{"default", "", "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256",
                    "TLS_AES_128_GCM_SHA256"},
@@ -104,7 +104,7 @@ INSTANTIATE_TEST_SUITE_P(
                    "TLS_CHACHA20_POLY1305_SHA256"}),
     [](const auto& each) { return std::string(each.param.name); });
 
-INSTANTIATE_TEST_SUITE_P(Versions, SecureEchoTest, network_system::testing::both_versions(),
+INSTANTIATE_TEST_SUITE_P(versions, secure_echo_test, network_system::testing::both_versions(),
                          network_system::testing::version_of);
 
 }  // namespace

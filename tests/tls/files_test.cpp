@@ -38,7 +38,7 @@ std::optional<std::uint64_t> bytes_read() {
     return std::nullopt;
 }
 
-TEST(TlsFiles, AreReadAgainOnlyWhenTheyMayHaveChanged) {
+TEST(tls_files, are_read_again_only_when_they_may_have_changed) {
     constexpr std::size_t size = 1'000'000;
     const std::string path = authority().write_text("large", std::string(size, 'a'));
     const std::string before = digest_of(path);
@@ -54,7 +54,7 @@ TEST(TlsFiles, AreReadAgainOnlyWhenTheyMayHaveChanged) {
     EXPECT_EQ(digest_of(path), sha256_of(std::string(size, 'b')));
 }
 
-TEST(TlsFiles, AreReadAgainWhenAChangeCouldHaveTheSameTime) {
+TEST(tls_files, are_read_again_when_a_change_could_have_the_same_time) {
     const std::string path = authority().write_text("young", "one");
     for (const char* text : {"two", "six", "ten"}) {
         (void)authority().write_text("young", text);
@@ -62,7 +62,7 @@ TEST(TlsFiles, AreReadAgainWhenAChangeCouldHaveTheSameTime) {
     }
 }
 
-TEST(TlsFiles, ThatAreReplacedByOthersOfTheSameSizeAndAgeAreNoticed) {
+TEST(tls_files, that_are_replaced_by_others_of_the_same_size_and_age_are_noticed) {
     const std::string path = authority().write_text("replaced", "first");
     EXPECT_EQ(digest_of(path), sha256_of("first"));
     const std::string other = authority().write_text("other", "other");
@@ -71,7 +71,7 @@ TEST(TlsFiles, ThatAreReplacedByOthersOfTheSameSizeAndAgeAreNoticed) {
     EXPECT_EQ(digest_of(path), sha256_of("other"));
 }
 
-TEST(TlsFiles, ThatCannotBeReadSayWhy) {
+TEST(tls_files, that_cannot_be_read_say_why) {
     const auto missing = read_tls_file("CA file", "/does/not/exist", "test");
     ASSERT_TRUE(fails_with(missing, errc::certificate_load_failed));
     EXPECT_NE(missing.error().message.find("No such file"), std::string::npos)
@@ -86,7 +86,7 @@ TEST(TlsFiles, ThatCannotBeReadSayWhy) {
         << endless.error().message;
 }
 
-TEST(TlsFiles, OfADirectoryThoseNamedByRehashAreTaken) {
+TEST(tls_files, of_a_directory_those_named_by_rehash_are_taken) {
     const auto directory = authority().directory() / "hashed";
     fs::create_directory(directory);
     for (const char* name :

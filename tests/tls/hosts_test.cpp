@@ -34,9 +34,9 @@ struct good_host {
     friend void PrintTo(const good_host& each, std::ostream* out) { *out << each.name; }
 };
 
-class SecureHost : public testing::TestWithParam<good_host> {};
+class secure_host : public testing::TestWithParam<good_host> {};
 
-TEST_P(SecureHost, IsVerifiedAndAskedForAsCertificatesHaveIt) {
+TEST_P(secure_host, is_verified_and_asked_for_as_certificates_have_it) {
     const good_host& row = GetParam();
     if (row.needs_ipv6 && !has_ipv6()) {
         GTEST_SKIP() << "no IPv6 here";
@@ -49,7 +49,7 @@ TEST_P(SecureHost, IsVerifiedAndAskedForAsCertificatesHaveIt) {
     EXPECT_EQ(asked_name(server), row.asked);
 }
 
-TEST_P(SecureHost, IsTheSameAsAServerName) {
+TEST_P(secure_host, is_the_same_as_a_server_name) {
     const good_host& row = GetParam();
     secure_server server(for_server());
     const std::uint16_t port = server.start();
@@ -62,7 +62,7 @@ TEST_P(SecureHost, IsTheSameAsAServerName) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    All, SecureHost,
+    all, secure_host,
     testing::Values(good_host{"name", "localhost", "localhost"},
                     good_host{"dot_at_the_end", "localhost.", "localhost"},
                     good_host{"v4", "127.0.0.1", "none"},
@@ -73,7 +73,7 @@ INSTANTIATE_TEST_SUITE_P(
                     good_host{"v6_at_length", "0:0:0:0:0:0:0:1", "none", true}),
     [](const auto& each) { return std::string(each.param.name); });
 
-TEST(SecureHosts, WithAZoneAreVerifiedWithoutIt) {
+TEST(secure_hosts, with_a_zone_are_verified_without_it) {
     const auto here = find_link_local();
     if (!here) {
         GTEST_SKIP() << "no link-local address here";
@@ -92,7 +92,7 @@ TEST(SecureHosts, WithAZoneAreVerifiedWithoutIt) {
     }
 }
 
-TEST(SecureHosts, ThatAreTheSameShareTheirSessions) {
+TEST(secure_hosts, that_are_the_same_share_their_sessions) {
     secure_server server(for_server());
     const std::uint16_t port = server.start();
     secure_client client(for_client());
@@ -106,7 +106,7 @@ TEST(SecureHosts, ThatAreTheSameShareTheirSessions) {
     EXPECT_EQ(are_resumed, (std::vector<bool>{false, true, true}));
 }
 
-TEST(SecureHosts, ThatAreMappedAreNamedAsIpv4InARefusal) {
+TEST(secure_hosts, that_are_mapped_are_named_as_ipv4_in_a_refusal) {
     certificate_wishes wishes;
     wishes.names = {"DNS:localhost"};
     tls_config config;
@@ -119,9 +119,9 @@ TEST(SecureHosts, ThatAreMappedAreNamedAsIpv4InARefusal) {
         << refused.error().message;
 }
 
-class WrongSecureHost : public testing::TestWithParam<wrong_host> {};
+class wrong_secure_host : public testing::TestWithParam<wrong_host> {};
 
-TEST_P(WrongSecureHost, IsRefusedByName) {
+TEST_P(wrong_secure_host, is_refused_by_name) {
     secure_client client(for_client());
     const auto started = client.client.start_client(GetParam().text, 80);
     ASSERT_TRUE(fails_with(started, errc::invalid_argument));
@@ -129,7 +129,7 @@ TEST_P(WrongSecureHost, IsRefusedByName) {
         << started.error().message;
 }
 
-TEST_P(WrongSecureHost, IsNoServerNameEither) {
+TEST_P(wrong_secure_host, is_no_server_name_either) {
     tls_config config = for_client();
     config.server_name = GetParam().text;
     secure_client client(config);
@@ -140,7 +140,7 @@ TEST_P(WrongSecureHost, IsNoServerNameEither) {
     EXPECT_NE(message.find(GetParam().reason), std::string::npos) << message;
 }
 
-TEST_P(WrongSecureHost, IsRefusedOverASocketOfAsiosToo) {
+TEST_P(wrong_secure_host, is_refused_over_a_socket_of_asios_too) {
     loopback::context_runner runner(1);
     auto [dialled, called] = runner.connected_pair();
     EXPECT_TRUE(fails_with(secure_tcp_socket::adopt_client(runner.context, std::move(dialled),
@@ -149,10 +149,10 @@ TEST_P(WrongSecureHost, IsRefusedOverASocketOfAsiosToo) {
     EXPECT_TRUE(dialled.is_open());  // NOLINT(bugprone-use-after-move): that is the point
 }
 
-INSTANTIATE_TEST_SUITE_P(All, WrongSecureHost, testing::ValuesIn(wrong_hosts()),
+INSTANTIATE_TEST_SUITE_P(all, wrong_secure_host, testing::ValuesIn(wrong_hosts()),
                          [](const auto& each) { return std::string(each.param.name); });
 
-TEST(SecureHosts, ThatAreNotSaidCannotBeVerifiedOverASocketOfAsios) {
+TEST(secure_hosts, that_are_not_said_cannot_be_verified_over_a_socket_of_asios) {
     loopback::context_runner runner(1);
     const auto adopt = [&runner](const tls_config& config) {
         auto [dialled, called] = runner.connected_pair();
@@ -171,7 +171,7 @@ TEST(SecureHosts, ThatAreNotSaidCannotBeVerifiedOverASocketOfAsios) {
     EXPECT_TRUE(is_ok(adopt(careless)));
 }
 
-TEST(SecureHosts, OfUnixDomainSocketsAreNoServerNames) {
+TEST(secure_hosts, of_unix_domain_sockets_are_no_server_names) {
     tls_config config = for_client();
     config.server_name = "unix:/tmp/x";
     secure_client client(config);

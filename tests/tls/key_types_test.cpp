@@ -80,7 +80,7 @@ answer ask(std::uint16_t port, const hello& asked) {
     return {subject.data(), size > 0 ? std::string(status, status + size) : std::string()};
 }
 
-class KeyTypes : public testing::TestWithParam<tls_version> {
+class key_types : public testing::TestWithParam<tls_version> {
 protected:
     [[nodiscard]] static std::string subject(std::uint16_t port, const std::string& name,
                                              const char* signatures) {
@@ -92,10 +92,10 @@ protected:
                 subject(port, name, hello().signatures)};
     }
 };
-INSTANTIATE_TEST_SUITE_P(All, KeyTypes, network_system::testing::both_versions(),
+INSTANTIATE_TEST_SUITE_P(all, key_types, network_system::testing::both_versions(),
                          network_system::testing::version_of);
 
-TEST_P(KeyTypes, OneNameWithAnRsaAndAnEcdsaCertificateServesEveryClient) {
+TEST_P(key_types, one_name_with_an_rsa_and_an_ecdsa_certificate_serves_every_client) {
     const tls_identity of_rsa = rsa("both-rsa", {"DNS:both.test"});
     const tls_identity of_ecdsa = ecdsa("both-ecdsa", {"DNS:both.test"});
     for (const bool rsa_is_first : {true, false}) {
@@ -108,14 +108,14 @@ TEST_P(KeyTypes, OneNameWithAnRsaAndAnEcdsaCertificateServesEveryClient) {
     }
 }
 
-TEST_P(KeyTypes, TheDefaultCertificateIsOneOfThem) {
+TEST_P(key_types, the_default_certificate_is_one_of_them) {
     tls_config config = for_server();
     config.identities_by_name = {rsa("local-rsa", {"DNS:localhost"})};
     secure_server server(config);
     EXPECT_EQ(subjects(server.start(), "localhost"), (names{"local-rsa", "server", "server"}));
 }
 
-TEST_P(KeyTypes, ClientsWithoutANameHaveTheChoiceToo) {
+TEST_P(key_types, clients_without_a_name_have_the_choice_too) {
     const names covered{"DNS:localhost", "IP:127.0.0.1"};
     tls_config config;
     config.identity = rsa("default-rsa", covered);
@@ -134,7 +134,7 @@ TEST_P(KeyTypes, ClientsWithoutANameHaveTheChoiceToo) {
               "CN=default-ecdsa");
 }
 
-TEST_P(KeyTypes, ACertificateForLessThanTheDefaultOneDoesNotStandInForIt) {
+TEST_P(key_types, a_certificate_for_less_than_the_default_one_does_not_stand_in_for_it) {
     tls_config config;
     config.identity = rsa("default-rsa", {"DNS:localhost", "IP:127.0.0.1"});
     config.identities_by_name = {ecdsa("less", {"DNS:localhost"})};
@@ -144,7 +144,7 @@ TEST_P(KeyTypes, ACertificateForLessThanTheDefaultOneDoesNotStandInForIt) {
     EXPECT_EQ(subjects(port, "localhost"), (names{"default-rsa", "less", "less"}));
 }
 
-TEST_P(KeyTypes, NamesThatOverlapAreServedByThoseThatCoverThem) {
+TEST_P(key_types, names_that_overlap_are_served_by_those_that_cover_them) {
     tls_config config = for_server();
     config.identities_by_name = {rsa("xy", {"DNS:x.test", "DNS:y.test"}),
                                  ecdsa("yz", {"DNS:y.test", "DNS:z.test"})};
@@ -156,7 +156,7 @@ TEST_P(KeyTypes, NamesThatOverlapAreServedByThoseThatCoverThem) {
     EXPECT_EQ(subjects(port, "unknown.test"), (names{"", "server", "server"}));
 }
 
-TEST_P(KeyTypes, OfAWildcardAndANameTheFirstOfEachTypeIsServed) {
+TEST_P(key_types, of_a_wildcard_and_a_name_the_first_of_each_type_is_served) {
     tls_config config = for_server();
     config.identities_by_name = {ecdsa("exact", {"DNS:a.wild.test"}),
                                  ecdsa("wild", {"DNS:*.wild.test"}),
@@ -167,7 +167,7 @@ TEST_P(KeyTypes, OfAWildcardAndANameTheFirstOfEachTypeIsServed) {
     EXPECT_EQ(subjects(port, "b.wild.test"), (names{"wild-rsa", "wild", "wild"}));
 }
 
-TEST_P(KeyTypes, TheCurveIsOneThatTheClientCanVerify) {
+TEST_P(key_types, the_curve_is_one_that_the_client_can_verify) {
     const names covered{"DNS:curves.test"};
     tls_config config = for_server();
     config.identities_by_name = {ecdsa("of-256", covered), ecdsa("of-384", covered, "P-384")};
@@ -181,7 +181,7 @@ TEST_P(KeyTypes, TheCurveIsOneThatTheClientCanVerify) {
     EXPECT_EQ(with("ECDSA+SHA384:ECDSA+SHA256", "P-384:P-256"), "of-256");
 }
 
-TEST_P(KeyTypes, Ed25519StandsBesideTheOthers) {
+TEST_P(key_types, ed25519_stands_beside_the_others) {
     const names covered{"DNS:ed.test"};
     tls_config config = for_server();
     config.identities_by_name = {ecdsa("ed", covered, "ED25519"), rsa("not-ed", covered)};
@@ -192,7 +192,7 @@ TEST_P(KeyTypes, Ed25519StandsBesideTheOthers) {
     EXPECT_EQ(subject(port, "ed.test", "RSA-PSS+SHA256:RSA+SHA256:ECDSA+SHA256"), "not-ed");
 }
 
-TEST_P(KeyTypes, TheStapledStatusIsThatOfTheCertificateChosen) {
+TEST_P(key_types, the_stapled_status_is_that_of_the_certificate_chosen) {
     tls_config config = for_server();
     tls_identity of_rsa = rsa("status-rsa", {"DNS:status.test"});
     tls_identity of_ecdsa = ecdsa("status-ecdsa", {"DNS:status.test"});
@@ -206,7 +206,7 @@ TEST_P(KeyTypes, TheStapledStatusIsThatOfTheCertificateChosen) {
     EXPECT_EQ(ask(port, {GetParam(), ""}).status, "");
 }
 
-TEST_P(KeyTypes, ReloadingKeepsThemAll) {
+TEST_P(key_types, reloading_keeps_them_all) {
     tls_config config = for_server();
     config.min_version = config.max_version = GetParam();
     const tls_identity of_rsa = rsa("live-rsa", {"DNS:live.test"});
@@ -238,7 +238,7 @@ TEST_P(KeyTypes, ReloadingKeepsThemAll) {
     EXPECT_TRUE(resumes());
 }
 
-TEST_P(KeyTypes, TheRestOfTheConfigurationHoldsForEachOfThem) {
+TEST_P(key_types, the_rest_of_the_configuration_holds_for_each_of_them) {
     tls_config config = for_server();
     config.min_version = config.max_version = GetParam();
     config.client_certificate_mode = client_certificates::required;
@@ -264,7 +264,7 @@ TEST_P(KeyTypes, TheRestOfTheConfigurationHoldsForEachOfThem) {
               "CN=strict-ecdsa");
 }
 
-TEST(KeyTypesOfOurClient, FollowItsCiphers) {
+TEST(key_types_of_our_client, follow_its_ciphers) {
     tls_config config = for_server();
     config.identities_by_name = {ecdsa("our-ecdsa", {"DNS:ours.test"}),
                                  rsa("our-rsa", {"DNS:ours.test"})};
@@ -289,7 +289,7 @@ void expect_refused(const tls_config& config, errc code, const std::string& reas
     EXPECT_NE(started.error().message.find(reason), std::string::npos) << started.error().message;
 }
 
-TEST(IdentitiesByName, ThatNobodyCouldGetAreRefused) {
+TEST(identities_by_name, that_nobody_could_get_are_refused) {
     const tls_identity first = ecdsa("first", {"DNS:a.test", "DNS:*.b.test"});
     tls_config config = for_server();
     for (const tls_identity& second :
@@ -312,7 +312,7 @@ TEST(IdentitiesByName, ThatNobodyCouldGetAreRefused) {
     EXPECT_TRUE(is_ok(secure_server(config).server.start_server(0)));
 }
 
-TEST(IdentitiesByName, WithAKeyThatDoesNotFitOrIsWeakAreNamed) {
+TEST(identities_by_name, with_a_key_that_does_not_fit_or_is_weak_are_named) {
     const tls_identity good = ecdsa("good-key", {"DNS:a.test"});
     tls_identity mixed = rsa("mixed", {"DNS:a.test"});
     mixed.key_file = good.key_file;
@@ -325,7 +325,7 @@ TEST(IdentitiesByName, WithAKeyThatDoesNotFitOrIsWeakAreNamed) {
                    "certificate '" + weak.certificate_file + "': ee key too small");
 }
 
-TEST(KeysWithoutACipher, AreRefusedWhileTls12IsAllowed) {
+TEST(keys_without_a_cipher, are_refused_while_tls12_is_allowed) {
     tls_config config = for_server();
     config.ciphers = "ECDHE-RSA-AES128-GCM-SHA256";
     expect_refused(config, errc::invalid_argument, "none fits the key");

@@ -1,4 +1,4 @@
-// Resumption, certificates exchanged while a server runs, the end of streams, and bad peers.
+// resumption_test, certificates exchanged while a server runs, the end of streams, and bad peers.
 #include "support/secure.h"
 #include "tls/versions.h"
 
@@ -16,7 +16,7 @@ protected:
     }
 };
 
-class Resumption : public Versions {};
+class resumption_test : public Versions {};
 
 /// Connects, exchanges a message (which brings the ticket along) and stops; whether it resumed.
 bool resumes(secure_client& client, std::uint16_t port) {
@@ -30,7 +30,7 @@ bool resumes(secure_client& client, std::uint16_t port) {
     return agreed && agreed.value().is_resumed;
 }
 
-TEST_P(Resumption, HappensFromTheSecondConnectionOn) {
+TEST_P(resumption_test, happens_from_the_second_connection_on) {
     secure_server server(limited(for_server()));
     const std::uint16_t port = server.start();
     secure_client client(limited(for_client()));
@@ -44,7 +44,7 @@ TEST_P(Resumption, HappensFromTheSecondConnectionOn) {
     EXPECT_EQ(server.server.metrics().tls.handshakes, 4U);
 }
 
-TEST_P(Resumption, CanBeSwitchedOffByEitherSide) {
+TEST_P(resumption_test, can_be_switched_off_by_either_side) {
     tls_config off = limited(for_server());
     off.session_resumption = false;
     secure_server forgetful(off);
@@ -62,7 +62,7 @@ TEST_P(Resumption, CanBeSwitchedOffByEitherSide) {
     EXPECT_FALSE(resumes(fresh, other_port));
 }
 
-TEST_P(Resumption, NeverLeadsIntoAnotherConfiguration) {
+TEST_P(resumption_test, never_leads_into_another_configuration) {
     secure_server server(limited(for_server()));
     const std::uint16_t port = server.start();
     tls_config trusting;
@@ -79,7 +79,7 @@ TEST_P(Resumption, NeverLeadsIntoAnotherConfiguration) {
                            errc::certificate_verification_failed));
 }
 
-TEST_P(Resumption, KeepsTheCertificateOfTheClient) {
+TEST_P(resumption_test, keeps_the_certificate_of_the_client) {
     certificate_wishes wishes;
     wishes.common_name = "alice";
     tls_config config = limited(for_server());
@@ -101,10 +101,10 @@ TEST_P(Resumption, KeepsTheCertificateOfTheClient) {
     EXPECT_EQ(seen, (std::vector<std::string>{"CN=alice", "CN=alice resumed"}));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Resumption, network_system::testing::both_versions(),
+INSTANTIATE_TEST_SUITE_P(all, resumption_test, network_system::testing::both_versions(),
                          network_system::testing::version_of);
 
-TEST(Reload, GivesNewConnectionsTheNewCertificateAndLeavesTheOldOnesAlone) {
+TEST(reload, gives_new_connections_the_new_certificate_and_leaves_the_old_ones_alone) {
     const auto first = authority().issue_local("before");
     tls_config config;
     config.identity = {
@@ -146,7 +146,7 @@ TEST(Reload, GivesNewConnectionsTheNewCertificateAndLeavesTheOldOnesAlone) {
     EXPECT_EQ(subject_seen_by(last), "CN=after");
 }
 
-TEST(Reload, UnderLoadLosesNoConnection) {
+TEST(reload, under_load_loses_no_connection) {
     secure_server server(for_server());
     const std::uint16_t port = server.start();
     std::atomic<bool> is_over{false};
@@ -164,7 +164,7 @@ TEST(Reload, UnderLoadLosesNoConnection) {
     reloading.join();
 }
 
-TEST(BadPeers, PlaintextAndGarbageEndTheHandshake) {
+TEST(bad_peers, plaintext_and_garbage_end_the_handshake) {
     secure_server server(for_server());
     const std::uint16_t port = server.start();
     const bytes http{'G', 'E', 'T', ' ', '/', ' ', 'H',  'T',
@@ -182,7 +182,7 @@ TEST(BadPeers, PlaintextAndGarbageEndTheHandshake) {
     EXPECT_EQ(server.sessions.size(), 0U);
 }
 
-TEST(BadPeers, APlainServerIsNotTakenForASecureOne) {
+TEST(bad_peers, a_plain_server_is_not_taken_for_a_secure_one) {
     test_server plain;
     secure_client client(for_client());
     const auto started = client.client.start_client("localhost", plain.start());
@@ -191,7 +191,7 @@ TEST(BadPeers, APlainServerIsNotTakenForASecureOne) {
         << started.error().message;
 }
 
-TEST(BadPeers, AConnectionToItselfIsARefusalAndNoHandshake) {
+TEST(bad_peers, a_connection_to_itself_is_a_refusal_and_no_handshake) {
     const refusing_port nobody(true);
     client_options options;
     options.bind_port = nobody.number();
@@ -200,7 +200,7 @@ TEST(BadPeers, AConnectionToItselfIsARefusalAndNoHandshake) {
                            errc::connection_refused));
 }
 
-TEST(BadPeers, AStalledHandshakeEndsAtItsDeadlineAndHoldsNobodyUp) {
+TEST(bad_peers, a_stalled_handshake_ends_at_its_deadline_and_holds_nobody_up) {
     tls_config config = for_server();
     config.handshake_timeout = is_sanitized ? 8000ms : 1500ms;  // enough for who is not silent
     secure_server server(config);
@@ -219,7 +219,7 @@ TEST(BadPeers, AStalledHandshakeEndsAtItsDeadlineAndHoldsNobodyUp) {
     EXPECT_TRUE(client.exchange("still here"));
 }
 
-TEST(BadPeers, AServerThatNeverAnswersEndsTheStartWithTheReason) {
+TEST(bad_peers, a_server_that_never_answers_ends_the_start_with_the_reason) {
     const raw_listener mute;
     tls_config config = for_client();
     config.handshake_timeout = 100ms;
@@ -232,7 +232,7 @@ TEST(BadPeers, AServerThatNeverAnswersEndsTheStartWithTheReason) {
         << started.error().message;
 }
 
-TEST(Limits, AFullServerTellsItWithAnAlert) {
+TEST(limits, a_full_server_tells_it_with_an_alert) {
     server_options options;
     options.max_connections = 1;
     secure_server server(for_server(), options);
@@ -247,7 +247,7 @@ TEST(Limits, AFullServerTellsItWithAnAlert) {
     EXPECT_TRUE(first.exchange("still here"));
 }
 
-TEST(BadPeers, StoppingDoesNotWaitForHandshakesThatStall) {
+TEST(bad_peers, stopping_does_not_wait_for_handshakes_that_stall) {
     server_options options;
     options.drain_timeout = 10min;  // longer than any test may take
     secure_server server(for_server(), options);
@@ -257,7 +257,7 @@ TEST(BadPeers, StoppingDoesNotWaitForHandshakesThatStall) {
     EXPECT_EQ(server.server.metrics().tls.disconnects, 1U);
 }
 
-TEST(BadPeers, ThoseThatWaitToBeAcceptedAreClosedInOrderByAServerThatStops) {
+TEST(bad_peers, those_that_wait_to_be_accepted_are_closed_in_order_by_a_server_that_stops) {
     secure_server server(for_server());
     event_counter is_busy;
     std::latch goes_on(1);
@@ -285,7 +285,7 @@ TEST(BadPeers, ThoseThatWaitToBeAcceptedAreClosedInOrderByAServerThatStops) {
     stopping.join();
 }
 
-TEST(BadPeers, AClientsStopDoesNotWaitForAHandshakeThatStalls) {
+TEST(bad_peers, a_clients_stop_does_not_wait_for_a_handshake_that_stalls) {
     const raw_listener silent;
     client_options options;
     options.connect_timeout = options.drain_timeout = 10min;  // longer than any test may take
@@ -299,7 +299,7 @@ TEST(BadPeers, AClientsStopDoesNotWaitForAHandshakeThatStalls) {
     starting.join();
 }
 
-TEST(BadPeers, NobodySeesThemBeforeTheirHandshakeIsComplete) {
+TEST(bad_peers, nobody_sees_them_before_their_handshake_is_complete) {
     secure_server server(for_server());
     const std::uint16_t port = server.start();
     const raw_peer silent = raw_peer::connect(port);

@@ -43,7 +43,7 @@ list_case groups(const char* name, std::string list, std::string reason = {}) {
             std::move(reason)};
 }
 
-class Lists : public testing::TestWithParam<list_case> {
+class lists_test : public testing::TestWithParam<list_case> {
 protected:
     static void expect_as_said(const VoidResult& started) {
         if (GetParam().reason.empty()) {
@@ -56,14 +56,14 @@ protected:
     }
 };
 
-TEST_P(Lists, AreReadElementByElementByAServer) {
+TEST_P(lists_test, are_read_element_by_element_by_a_server) {
     tls_config config = for_server();
     GetParam().change(config);
     secure_server server(config);
     expect_as_said(server.server.start_server(0));
 }
 
-TEST_P(Lists, AreReadElementByElementByAClient) {
+TEST_P(lists_test, are_read_element_by_element_by_a_client) {
     secure_server server(for_server());
     tls_config config = for_client();
     GetParam().change(config);
@@ -72,7 +72,7 @@ TEST_P(Lists, AreReadElementByElementByAClient) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Ciphers, Lists,
+    ciphers, lists_test,
     testing::Values(
         ciphers("typo_beside_a_good_name", "ECDHE+AESGCM:ECDHE+CHACHA21", "'CHACHA21' is unknown"),
         ciphers("typo_in_a_combination", "ECDHE+AESGCN:HIGH:!aNULL", "'AESGCN' is unknown"),
@@ -121,7 +121,7 @@ INSTANTIATE_TEST_SUITE_P(
     name_of_list_case);
 
 INSTANTIATE_TEST_SUITE_P(
-    Suites, Lists,
+    suites, lists_test,
     testing::Values(
         suites("typo_beside_a_good_suite", "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA265",
                "'TLS_AES_128_GCM_SHA265' is unknown"),
@@ -141,7 +141,7 @@ INSTANTIATE_TEST_SUITE_P(
     name_of_list_case);
 
 INSTANTIATE_TEST_SUITE_P(
-    Groups, Lists,
+    groups, lists_test,
     testing::Values(
         groups("typo_in_a_group", "X2551:P-256", "groups: 'X2551' is unknown to this OpenSSL"),
         groups("group_twice", "P-256:P-384:P-256", "'P-256' is there twice"),
@@ -166,7 +166,7 @@ std::vector<std::string> protocols_of(std::size_t count, std::size_t size) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Protocols, Lists,
+    protocols, lists_test,
     testing::Values(
         list_case{"protocol_twice",
                   [](tls_config& one) {
@@ -180,7 +180,7 @@ INSTANTIATE_TEST_SUITE_P(
                   [](tls_config& one) { one.application_protocols = protocols_of(60, 250); }, ""}),
     name_of_list_case);
 
-TEST(AVersionWithoutCiphers, IsNotStarted) {
+TEST(a_version_without_ciphers, is_not_started) {
     tls_config config = for_server();
     config.ciphers = "ECDHE+AESGCM:!ECDSA:!RSA:!aRSA:!aECDSA";
     EXPECT_TRUE(fails_with(secure_server(config).server.start_server(0), errc::invalid_argument));
@@ -190,7 +190,7 @@ TEST(AVersionWithoutCiphers, IsNotStarted) {
     EXPECT_TRUE(fails_with(secure_server(config).server.start_server(0), errc::invalid_argument));
 }
 
-TEST(Groups, OfBothSidesDecide) {
+TEST(groups, of_both_sides_decide) {
     // RSA: with TLS 1.2 the groups are also the curves that a certificate may have.
     certificate_wishes wishes;
     wishes.names = {"DNS:localhost"};
@@ -212,7 +212,7 @@ TEST(Groups, OfBothSidesDecide) {
     }
 }
 
-TEST(Groups, OfOneClientAreNotThoseOfAnother) {
+TEST(groups, of_one_client_are_not_those_of_another) {
     // Clients of equal configurations share a context; the groups are a part of it.
     tls_config config = for_server();
     config.groups = "P-384";
@@ -227,7 +227,7 @@ TEST(Groups, OfOneClientAreNotThoseOfAnother) {
                            errc::tls_handshake_failed));
 }
 
-TEST(DiffieHellmanCiphers, WorkWhereAListNamesThem) {
+TEST(diffie_hellman_ciphers, work_where_a_list_names_them) {
     certificate_wishes wishes;
     wishes.names = {"DNS:localhost"};
     wishes.rsa_bits = 2048;
@@ -244,7 +244,7 @@ TEST(DiffieHellmanCiphers, WorkWhereAListNamesThem) {
               "DHE-RSA-AES128-GCM-SHA256");
 }
 
-TEST(KnownPart, OfADefaultListIsWhatIsLeft) {
+TEST(known_part, of_a_default_list_is_what_is_left) {
     const auto without = [](std::string gone) {
         return [gone = std::move(gone)](const std::string& name) {
             return name.find(gone) != std::string::npos ? "is unknown" : "";
@@ -255,7 +255,7 @@ TEST(KnownPart, OfADefaultListIsWhatIsLeft) {
     EXPECT_EQ(known_part("X25519:X448", without("X")), "");
 }
 
-TEST(Exclusions, OfWhatAnOpensslDoesNotHaveAreFine) {
+TEST(exclusions, of_what_an_openssl_does_not_have_are_fine) {
     // One without ChaCha20, as the FIPS provider is.
     const auto lookup = [](const std::string& words) {
         return words == "ECDHE" || words == "RSA" || words == "AES128" ? cipher_match::usable

@@ -19,7 +19,7 @@ using network_system::testing::heard_line;
 using network_system::testing::heard_log;
 
 /// Everything that is logged, however unimportant.
-class SecureLog : public testing::Test {
+class secure_log_test : public testing::Test {
 protected:
     void SetUp() override {
         network_system::set_log_sink([lines = lines_](const network_system::log_record& record) {
@@ -50,21 +50,21 @@ protected:
     const std::shared_ptr<collector<line>> lines_ = std::make_shared<collector<line>>();
 };
 
-TEST_F(SecureLog, WarnsOfWhoeverIsNotVerified) {
+TEST_F(secure_log_test, warns_of_whoever_is_not_verified) {
     secure_server server(for_server());
     secure_client client(false);
     ASSERT_TRUE(is_ok(client.client.start_client("localhost", server.start())));
     EXPECT_TRUE(has(network_system::log_level::warning, "localhost is not verified"));
 }
 
-TEST_F(SecureLog, SaysNothingOfTheKindOfAVerifiedServer) {
+TEST_F(secure_log_test, says_nothing_of_the_kind_of_a_verified_server) {
     secure_server server(for_server());
     secure_client client(for_client());
     ASSERT_TRUE(is_ok(client.client.start_client("localhost", server.start())));
     expect_nowhere("not verified");
 }
 
-TEST_F(SecureLog, HoldsNoKeyNoPasswordAndNoPlaintext) {
+TEST_F(secure_log_test, holds_no_key_no_password_and_no_plaintext) {
     const std::string password = "a-password-that-is-seen-at-once";
     const auto files = authority().write("locked", authority().intermediate(), {}, password);
     tls_config locked;

@@ -57,9 +57,9 @@ std::string status(const std::function<void(status_wishes&)>& change) {
     return all().authority.status_of(all().leaf, wishes);
 }
 
-class RequiredStaple : public testing::TestWithParam<std::tuple<status_case, tls_version>> {};
+class required_staple_test : public testing::TestWithParam<std::tuple<status_case, tls_version>> {};
 
-TEST_P(RequiredStaple, IsVerified) {
+TEST_P(required_staple_test, is_verified) {
     const auto& [row, version] = GetParam();
     tls_config serving;
     serving.max_version = version;
@@ -90,7 +90,7 @@ TEST_P(RequiredStaple, IsVerified) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    All, RequiredStaple,
+    all, required_staple_test,
     testing::Combine(
         testing::Values(
             status_case{"good", [] { return status([](auto&) {}); }, ""},

@@ -18,7 +18,7 @@ namespace {
 
 using network_system::testing::narrow_openssl;
 
-class NarrowProvider : public testing::Test {
+class narrow_provider_test : public testing::Test {
 protected:
     // The child starts anew: in this process OpenSSL has its algorithms already.
     void SetUp() override { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
@@ -43,7 +43,7 @@ protected:
     }
 };
 
-TEST_F(NarrowProvider, LeavesOfTheDefaultListsWhatItHas) {
+TEST_F(narrow_provider_test, leaves_of_the_default_lists_what_it_has) {
     for (const auto version : {tls_version::tls_1_2, tls_version::tls_1_3}) {
         EXPECT_EXIT(
             {
@@ -58,7 +58,7 @@ TEST_F(NarrowProvider, LeavesOfTheDefaultListsWhatItHas) {
     }
 }
 
-TEST_F(NarrowProvider, DoesNotHaveWhatAUserMayName) {
+TEST_F(narrow_provider_test, does_not_have_what_a_user_may_name) {
     const auto expect_refused = [](const std::function<void(tls_config&)>& change,
                                    const char* reason) {
         EXPECT_EXIT(
@@ -83,7 +83,7 @@ TEST_F(NarrowProvider, DoesNotHaveWhatAUserMayName) {
         "cipher_suites: 'TLS_CHACHA20_POLY1305_SHA256' is unknown to this OpenSSL");
 }
 
-TEST_F(NarrowProvider, ExclusionsOfWhatIsNotThereAreFine) {
+TEST_F(narrow_provider_test, exclusions_of_what_is_not_there_are_fine) {
     EXPECT_EXIT(
         {
             if (!narrow_openssl()) {
@@ -96,7 +96,7 @@ TEST_F(NarrowProvider, ExclusionsOfWhatIsNotThereAreFine) {
         testing::ExitedWithCode(0), "");
 }
 
-class SystemConfiguration : public NarrowProvider {
+class system_configuration : public narrow_provider_test {
 protected:
     /// From here on this process has OpenSSL with these words about TLS in its openssl.cnf.
     static void configure_openssl(const std::string& words) {
@@ -111,7 +111,7 @@ protected:
     }
 };
 
-TEST_F(SystemConfiguration, MayLeaveOneOfTheVersions) {
+TEST_F(system_configuration, may_leave_one_of_the_versions) {
     EXPECT_EXIT(
         {
             configure_openssl("Protocol = -TLSv1.3");
@@ -120,7 +120,7 @@ TEST_F(SystemConfiguration, MayLeaveOneOfTheVersions) {
         testing::ExitedWithCode(0), "");
 }
 
-TEST_F(SystemConfiguration, DoesNotMakeTheNamesOfItsVersionsWrong) {
+TEST_F(system_configuration, does_not_make_the_names_of_its_versions_wrong) {
     EXPECT_EXIT(
         {
             configure_openssl("Protocol = -TLSv1.2");
@@ -132,7 +132,7 @@ TEST_F(SystemConfiguration, DoesNotMakeTheNamesOfItsVersionsWrong) {
         testing::ExitedWithCode(0), "");
 }
 
-TEST_F(SystemConfiguration, WithoutTheOnlyVersionThatIsAskedForIsRefused) {
+TEST_F(system_configuration, without_the_only_version_that_is_asked_for_is_refused) {
     EXPECT_EXIT(
         {
             configure_openssl("Protocol = -TLSv1.3");
@@ -143,7 +143,7 @@ TEST_F(SystemConfiguration, WithoutTheOnlyVersionThatIsAskedForIsRefused) {
         testing::ExitedWithCode(1), "server: tls_config: min_version: this OpenSSL");
 }
 
-TEST_F(SystemConfiguration, DoesNotSetTheVersionsThatAreAskedFor) {
+TEST_F(system_configuration, does_not_set_the_versions_that_are_asked_for) {
     for (const char* words : {"MinProtocol = TLSv1.3", "MaxProtocol = TLSv1.2"}) {
         for (const auto version : {tls_version::tls_1_2, tls_version::tls_1_3}) {
             EXPECT_EXIT(

@@ -31,7 +31,7 @@ struct peer_case {
     client_certificates mode;
 };
 
-class RealPeers : public testing::TestWithParam<peer_case> {
+class real_peers_test : public testing::TestWithParam<peer_case> {
 protected:
     [[nodiscard]] static tls_config server_config() {
         tls_config config = for_server();
@@ -50,7 +50,7 @@ protected:
     [[nodiscard]] static bool presents() { return GetParam().mode != client_certificates::none; }
 };
 
-TEST_P(RealPeers, OpensslAsClient) {
+TEST_P(real_peers_test, openssl_as_client) {
     NEEDS_PROGRAM(openssl, "openssl")
     secure_server server(server_config(), unframed_server());
     std::vector<std::string> arguments{"s_client",
@@ -80,7 +80,7 @@ TEST_P(RealPeers, OpensslAsClient) {
     EXPECT_EQ(server.errors.size(), 0U);
 }
 
-TEST_P(RealPeers, OpensslAsServer) {
+TEST_P(real_peers_test, openssl_as_server) {
     NEEDS_PROGRAM(openssl, "openssl")
     const auto files = authority().issue_local("openssl-server");
     std::vector<std::string> arguments{"s_server",
@@ -127,7 +127,7 @@ TEST_P(RealPeers, OpensslAsServer) {
     EXPECT_TRUE(is_ok(client.client.stop_client()));
 }
 
-TEST_P(RealPeers, PythonAsClient) {
+TEST_P(real_peers_test, python_as_client) {
     NEEDS_PROGRAM(python, "python3")
     secure_server server(server_config(), unframed_server());
     const auto files = client_files();
@@ -168,7 +168,7 @@ std::string peer_name(const testing::TestParamInfo<peer_case>& each) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    All, RealPeers,
+    all, real_peers_test,
     testing::Values(peer_case{tls_version::tls_1_2, client_certificates::none},
                     peer_case{tls_version::tls_1_3, client_certificates::none},
                     peer_case{tls_version::tls_1_2, client_certificates::optional},
@@ -177,7 +177,7 @@ INSTANTIATE_TEST_SUITE_P(
                     peer_case{tls_version::tls_1_3, client_certificates::required}),
     peer_name);
 
-TEST(RealPeersAndTheChain, CurlVerifiesIt) {
+TEST(real_peers_and_the_chain, curl_verifies_it) {
     NEEDS_PROGRAM(curl, "curl")
     secure_server server(for_server(), unframed_server());
     server.on_receive = [](const session_ptr& session, std::span<const std::uint8_t>) {
@@ -193,7 +193,7 @@ TEST(RealPeersAndTheChain, CurlVerifiesIt) {
     EXPECT_EQ(run(curl, {"--silent", "--noproxy", "*", url}).status, 60);
 }
 
-TEST(RealPeersAndTheEnd, ATruncatedStreamIsToldFromACleanEnd) {
+TEST(real_peers_and_the_end, a_truncated_stream_is_told_from_a_clean_end) {
     NEEDS_PROGRAM(python, "python3")
     secure_server server(for_server(), unframed_server());
     const std::uint16_t port = server.start();

@@ -1,4 +1,4 @@
-// Lists of revoked certificates (CRLs): where they come from, and what they do.
+// lists_test of revoked certificates (CRLs): where they come from, and what they do.
 #include "support/secure.h"
 
 #include <openssl/pem.h>
@@ -56,9 +56,9 @@ struct place_case {
     std::function<void(tls_config&, const std::string& crls)> put;
 };
 
-class CrlPlaces : public testing::TestWithParam<place_case> {};
+class crl_places : public testing::TestWithParam<place_case> {};
 
-TEST_P(CrlPlaces, AreAllLookedInto) {
+TEST_P(crl_places, are_all_looked_into) {
     const chain& all = certificates();
     for (const bool is_revoked : {false, true}) {
         tls_config config;
@@ -93,7 +93,7 @@ std::string der_of(const std::string& pem) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    All, CrlPlaces,
+    all, crl_places,
     testing::Values(
         place_case{"ca_pem", [](tls_config& to, const std::string& crls) { to.ca_pem += crls; }},
         place_case{"ca_file",
@@ -131,9 +131,9 @@ struct policy_case {
     const char* reason;
 };
 
-class CrlPolicies : public testing::TestWithParam<policy_case> {};
+class crl_policies : public testing::TestWithParam<policy_case> {};
 
-TEST_P(CrlPolicies, Decide) {
+TEST_P(crl_policies, decide) {
     const policy_case& row = GetParam();
     tls_config config;
     config.ca_pem = certificates().root.pem() + row.crls(certificates());
@@ -149,7 +149,7 @@ TEST_P(CrlPolicies, Decide) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    All, CrlPolicies,
+    all, crl_policies,
     testing::Values(policy_case{"none", [](const chain&) { return ""; }, crl_policy::if_present,
                                 ""},
                     policy_case{"of_root_only", [](const chain& all) { return all.root.crl(); },
@@ -220,9 +220,9 @@ struct bad_text_case {
     const char* reason;
 };
 
-class BadTrust : public testing::TestWithParam<bad_text_case> {};
+class bad_trust : public testing::TestWithParam<bad_text_case> {};
 
-TEST_P(BadTrust, IsRefusedAtTheStart) {
+TEST_P(bad_trust, is_refused_at_the_start) {
     tls_config config;
     config.ca_pem = certificates().root.pem();
     GetParam().put(config, certificates());
@@ -244,7 +244,7 @@ std::string with_short_begin(std::string pem) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    All, BadTrust,
+    all, bad_trust,
     testing::Values(
         bad_text_case{"key",
                       [](tls_config& to, const chain& all) { to.ca_pem += all.root.key_pem(); },
@@ -311,7 +311,7 @@ INSTANTIATE_TEST_SUITE_P(
                       errc::invalid_argument, "verify nothing"}),
     [](const auto& each) { return std::string(each.param.name); });
 
-TEST(CrlOnServers, RevokedClientsAreRefused) {
+TEST(crl_on_servers, revoked_clients_are_refused) {
     const chain& all = certificates();
     const issued_certificate good(wishes_of("good"), &all.middle);
     tls_config config = for_server();
@@ -331,7 +331,7 @@ TEST(CrlOnServers, RevokedClientsAreRefused) {
         << refused.error().message;
 }
 
-TEST(CrlOnServers, WithoutClientCertificatesTheyAreRefused) {
+TEST(crl_on_servers, without_client_certificates_they_are_refused) {
     tls_config config = for_server();
     config.crl_file = write("root.crl", certificates().root.crl());
     const auto started = secure_server(config).server.start_server(0);

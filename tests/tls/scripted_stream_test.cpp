@@ -246,7 +246,7 @@ TEST_P(stalled_handshake, does_not_hold_up_a_stop_when_the_peer_does_not_read) {
     });
 }
 
-INSTANTIATE_TEST_SUITE_P(All, stalled_handshake,
+INSTANTIATE_TEST_SUITE_P(all, stalled_handshake,
                          ::testing::Combine(::testing::Values(tls_role::server, tls_role::client),
                                             ::testing::Values(framing::raw, framing::message)),
                          [](const auto& each) {

@@ -9,9 +9,9 @@ namespace {
 
 using network_system::internal::secure_tcp_socket;
 
-class SecureTcpSocketTest : public testing::Test {
+class secure_tcp_socket_test : public testing::Test {
 protected:
-    ~SecureTcpSocketTest() override {
+    ~secure_tcp_socket_test() override {
         server_.reset();
         client_.reset();
         EXPECT_TRUE(runner_.comes_to_rest()) << "nothing may stay registered";
@@ -45,7 +45,7 @@ protected:
     collector<std::error_code> client_end_;
 };
 
-TEST_F(SecureTcpSocketTest, CarriesBytesBothWaysAndEndsInOrder) {
+TEST_F(secure_tcp_socket_test, carries_bytes_both_ways_and_ends_in_order) {
     ASSERT_NO_FATAL_FAILURE(connect("localhost"));
     ASSERT_TRUE(is_ok(server_->start_read()));
     ASSERT_TRUE(is_ok(client_->start_read()));
@@ -62,7 +62,7 @@ TEST_F(SecureTcpSocketTest, CarriesBytesBothWaysAndEndsInOrder) {
     EXPECT_EQ(server_end_.at(0), std::error_code{});
 }
 
-TEST_F(SecureTcpSocketTest, RefusesAServerOfAnotherName) {
+TEST_F(secure_tcp_socket_test, refuses_a_server_of_another_name) {
     ASSERT_NO_FATAL_FAILURE(connect("example.org"));
     ASSERT_TRUE(is_ok(server_->start_read()));
     ASSERT_TRUE(is_ok(client_->start_read()));
@@ -72,7 +72,7 @@ TEST_F(SecureTcpSocketTest, RefusesAServerOfAnotherName) {
     EXPECT_EQ(server_end_.at(0), errc::tls_handshake_failed);
 }
 
-TEST_F(SecureTcpSocketTest, LeavesTheSocketAloneWhenTheConfigurationMakesNoSense) {
+TEST_F(secure_tcp_socket_test, leaves_the_socket_alone_when_the_configuration_makes_no_sense) {
     auto [dialled, called] = runner_.connected_pair();
     EXPECT_TRUE(fails_with(
         secure_tcp_socket::adopt_server(runner_.context, std::move(called), tls_config{}),

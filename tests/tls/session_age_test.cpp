@@ -255,7 +255,7 @@ TEST_P(session_age, a_client_begins_anew_when_the_life_of_a_session_is_over) {
     EXPECT_EQ(connect(), way::resumed);
 }
 
-INSTANTIATE_TEST_SUITE_P(All, session_age, both_versions(), version_of);
+INSTANTIATE_TEST_SUITE_P(all, session_age, both_versions(), version_of);
 
 }  // namespace
 }  // namespace network_system::testing

@@ -43,7 +43,7 @@ void echo_on_many_threads(std::uint16_t port, std::size_t count) {
     }
 }
 
-TEST(SecureTraffic, OnSeveralLoops) {
+TEST(secure_traffic, on_several_loops) {
     server_options options;
     options.io_threads = 2;
     secure_server server(for_server(), options);
@@ -52,14 +52,14 @@ TEST(SecureTraffic, OnSeveralLoops) {
     EXPECT_EQ(server.errors.size(), 0U);
 }
 
-TEST(SecureTraffic, WithOneWaitPerSocket) {
+TEST(secure_traffic, with_one_wait_per_socket) {
     server_options options;
     options.readiness_method = readiness::per_socket;
     secure_server server(for_server(), options);
     echo_on_many_threads(server.start(), scaled(100));
 }
 
-TEST(SecureTraffic, WithCallbacksOnAPool) {
+TEST(secure_traffic, with_callbacks_on_a_pool) {
     server_options options;
     options.callback_pool = std::make_shared<network_system::thread_pool>(2);
     secure_server server(for_server(), options);
@@ -67,7 +67,7 @@ TEST(SecureTraffic, WithCallbacksOnAPool) {
     EXPECT_TRUE(is_ok(server.server.stop_server()));
 }
 
-TEST(SecureTraffic, InAContextOfTheApplications) {
+TEST(secure_traffic, in_a_context_of_the_applications) {
     context_runner running(2);
     server_options options;
     options.io_context = &running.context;
@@ -77,7 +77,7 @@ TEST(SecureTraffic, InAContextOfTheApplications) {
 }
 
 // A batch takes a few steps of handshakes only; the others must be remembered.
-TEST(SecureTraffic, ACrowdOfHandshakesInOneBatchIsServed) {
+TEST(secure_traffic, a_crowd_of_handshakes_in_one_batch_is_served) {
     for (const readiness method : {readiness::automatic, readiness::per_socket}) {
         context_runner running(0);
         server_options options;
@@ -102,7 +102,7 @@ TEST(SecureTraffic, ACrowdOfHandshakesInOneBatchIsServed) {
     }
 }
 
-TEST(SecureTraffic, WithCompletionTokens) {
+TEST(secure_traffic, with_completion_tokens) {
     secure_server server(for_server());
     client_options options;
     options.session.receiving = network_system::receive_mode::pull;
@@ -118,7 +118,7 @@ TEST(SecureTraffic, WithCompletionTokens) {
     EXPECT_TRUE(is_ok(network_system::async_stop(client, asio::use_future).get()));
 }
 
-TEST(SecureTraffic, ASlowReceiverIsPushedBackAndLosesNothing) {
+TEST(secure_traffic, a_slow_receiver_is_pushed_back_and_loses_nothing) {
     server_options options;
     options.session.high_watermark = 100'000;
     options.session.low_watermark = 10'000;
@@ -145,7 +145,7 @@ TEST(SecureTraffic, ASlowReceiverIsPushedBackAndLosesNothing) {
     EXPECT_EQ(session->metrics().messages_sent, sent);
 }
 
-TEST(SecureTraffic, ASlowReaderIsNotTakenForOneThatIsGone) {
+TEST(secure_traffic, a_slow_reader_is_not_taken_for_one_that_is_gone) {
     // What counts is what the socket below TLS has handed over.
     constexpr std::size_t count = 128;
     server_options options;
@@ -174,7 +174,7 @@ TEST(SecureTraffic, ASlowReaderIsNotTakenForOneThatIsGone) {
     EXPECT_EQ(client.errors.size(), 0U);
 }
 
-TEST(SecureTraffic, StoppingUnderLoadKeepsTheBooks) {
+TEST(secure_traffic, stopping_under_load_keeps_the_books) {
     secure_server server(for_server());
     server.on_receive = [](const session_ptr& session, std::span<const std::uint8_t> data) {
         (void)session->send_packet(data);

@@ -42,7 +42,7 @@ std::string visit(secure_client& client, std::uint16_t port, const char* host = 
     return agreed && agreed.value().is_resumed ? "resumed" : "anew";
 }
 
-class RememberedTrust : public testing::TestWithParam<tls_version> {
+class remembered_trust : public testing::TestWithParam<tls_version> {
 protected:
     [[nodiscard]] static tls_config limited(tls_config config) {
         config.min_version = config.max_version = GetParam();
@@ -71,7 +71,7 @@ protected:
     }
 };
 
-TEST_P(RememberedTrust, AClientAuthorityRemovedFromADirectoryEndsItsTickets) {
+TEST_P(remembered_trust, a_client_authority_removed_from_a_directory_ends_its_tickets) {
     const issued_certificate root(authority_named("Removed Root"));
     const issued_certificate other(authority_named("Other Root"));
     const auto directory = make_directory();
@@ -92,7 +92,7 @@ TEST_P(RememberedTrust, AClientAuthorityRemovedFromADirectoryEndsItsTickets) {
     EXPECT_EQ(visit(client, port), "") << "the ticket let in whom nobody trusts any more";
 }
 
-TEST_P(RememberedTrust, AClientAuthorityReplacedInPlaceEndsItsTickets) {
+TEST_P(remembered_trust, a_client_authority_replaced_in_place_ends_its_tickets) {
     const issued_certificate first(authority_named("Same Name"));
     const issued_certificate second(authority_named("Same Name"));
     for (const bool uses_directory : {true, false}) {
@@ -113,7 +113,7 @@ TEST_P(RememberedTrust, AClientAuthorityReplacedInPlaceEndsItsTickets) {
     }
 }
 
-TEST_P(RememberedTrust, AnAuthorityOfAClientsDirectoryReplacedInPlaceIsReadAgain) {
+TEST_P(remembered_trust, an_authority_of_a_clients_directory_replaced_in_place_is_read_again) {
     const issued_certificate first(authority_named("Same Name"));
     const issued_certificate second(authority_named("Same Name"));
     const auto directory = make_directory();
@@ -152,7 +152,7 @@ public:
     }
 };
 
-TEST_P(RememberedTrust, WhomTheSystemDoesNotTrustAnyMoreIsNotResumed) {
+TEST_P(remembered_trust, whom_the_system_does_not_trust_any_more_is_not_resumed) {
     const std::string file = authority().write_text("system.pem", authority().root().pem());
     const system_trust set(file);
     secure_server server(limited(for_server()));
@@ -164,7 +164,7 @@ TEST_P(RememberedTrust, WhomTheSystemDoesNotTrustAnyMoreIsNotResumed) {
     EXPECT_EQ(visit(client, port), "");
 }
 
-TEST_P(RememberedTrust, OfADirectoryOnlyHashNamesAreLookedAt) {
+TEST_P(remembered_trust, of_a_directory_only_hash_names_are_looked_at) {
     const issued_certificate root(authority_named("Hashed Root"));
     const auto directory = make_directory();
     write(directory / (root.hash_name() + "0"), "words before it\n" + root.pem());
@@ -188,7 +188,7 @@ TEST_P(RememberedTrust, OfADirectoryOnlyHashNamesAreLookedAt) {
         << refused.error().message;
 }
 
-TEST_P(RememberedTrust, AFileOfADirectoryIsTakenOnlyUnderTheHashOfItsCertificate) {
+TEST_P(remembered_trust, a_file_of_a_directory_is_taken_only_under_the_hash_of_its_certificate) {
     const issued_certificate root(authority_named("Misnamed Root"));
     const auto directory = make_directory();
     const auto right = directory / (root.hash_name() + "0");
@@ -210,7 +210,7 @@ TEST_P(RememberedTrust, AFileOfADirectoryIsTakenOnlyUnderTheHashOfItsCertificate
     EXPECT_EQ(visit(client, port), "");
 }
 
-TEST_P(RememberedTrust, ASessionIsNotResumedUnderAnotherServerName) {
+TEST_P(remembered_trust, a_session_is_not_resumed_under_another_server_name) {
     NEEDS_PROGRAM(openssl, "openssl")
     tls_config config = limited(for_server());
     config.identity = identity_of(authority().issue("two_names", [] {
@@ -247,7 +247,7 @@ TEST_P(RememberedTrust, ASessionIsNotResumedUnderAnotherServerName) {
     }
 }
 
-TEST_P(RememberedTrust, ClientSessionsAreKeptByHostAndPort) {
+TEST_P(remembered_trust, client_sessions_are_kept_by_host_and_port) {
     tls_config other = limited(for_server());
     other.identity = identity_of(authority().issue_local("other_server"));
     secure_server first(limited(for_server()));
@@ -262,14 +262,14 @@ TEST_P(RememberedTrust, ClientSessionsAreKeptByHostAndPort) {
     EXPECT_EQ(visit(client, second_port), "resumed");
 }
 
-TEST_P(RememberedTrust, ClientSessionsOutliveTheLastClientOfTheirConfiguration) {
+TEST_P(remembered_trust, client_sessions_outlive_the_last_client_of_their_configuration) {
     secure_server server(limited(for_server()));
     const std::uint16_t port = server.start();
     EXPECT_EQ(visit(*std::make_unique<secure_client>(limited(for_client())), port), "anew");
     EXPECT_EQ(visit(*std::make_unique<secure_client>(limited(for_client())), port), "resumed");
 }
 
-TEST_P(RememberedTrust, ANewListOfRevokedCertificatesEndsTheTicketsOfWhatItRevokes) {
+TEST_P(remembered_trust, a_new_list_of_revoked_certificates_ends_the_tickets_of_what_it_revokes) {
     const issued_certificate root(authority_named("Revoking Root"));
     const issued_certificate leaf(named("revoked-later"), &root);
     const auto crl_file = (make_directory() / "crl.pem").string();
@@ -289,7 +289,7 @@ TEST_P(RememberedTrust, ANewListOfRevokedCertificatesEndsTheTicketsOfWhatItRevok
     EXPECT_EQ(server.errors.at(0).code, errc::certificate_verification_failed);
 }
 
-TEST_P(RememberedTrust, AClientHearsOfARevokedServerAtItsNextStart) {
+TEST_P(remembered_trust, a_client_hears_of_a_revoked_server_at_its_next_start) {
     const issued_certificate root(authority_named("Revoking Root"));
     const issued_certificate leaf(named("server"), &root);
     const auto crl_file = (make_directory() / "crl.pem").string();
@@ -311,7 +311,7 @@ TEST_P(RememberedTrust, AClientHearsOfARevokedServerAtItsNextStart) {
         << refused.error().message;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, RememberedTrust, network_system::testing::both_versions(),
+INSTANTIATE_TEST_SUITE_P(all, remembered_trust, network_system::testing::both_versions(),
                          network_system::testing::version_of);
 
 }  // namespace

@@ -26,9 +26,9 @@ struct verification_case {
     const char* reason;
 };
 
-class ServerCertificate : public testing::TestWithParam<verification_case> {};
+class server_certificate : public testing::TestWithParam<verification_case> {};
 
-TEST_P(ServerCertificate, IsAcceptedOrRefusedWithTheReason) {
+TEST_P(server_certificate, is_accepted_or_refused_with_the_reason) {
     const verification_case& row = GetParam();
     tls_config config;
     config.identity = identity_of(authority().issue(row.name, row.wishes));
@@ -56,7 +56,7 @@ TEST_P(ServerCertificate, IsAcceptedOrRefusedWithTheReason) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    All, ServerCertificate,
+    all, server_certificate,
     testing::Values(
         verification_case{"valid", local_wishes(), "localhost", ""},
         verification_case{"valid_address", local_wishes(), "127.0.0.1", ""},
@@ -90,7 +90,7 @@ INSTANTIATE_TEST_SUITE_P(
                           "purpose"}),
     [](const auto& each) { return std::string(each.param.name); });
 
-TEST(ServerCertificateChain, SelfSigned) {
+TEST(server_certificate_chain, self_signed) {
     const issued_certificate alone(local_wishes());
     tls_config config;
     config.identity = identity_of(authority().write("self_signed", alone));
@@ -107,7 +107,7 @@ TEST(ServerCertificateChain, SelfSigned) {
     EXPECT_TRUE(is_ok(friendly.client.start_client("localhost", server.server.local_port())));
 }
 
-TEST(ServerCertificateChain, IntermediateMissing) {
+TEST(server_certificate_chain, intermediate_missing) {
     const issued_certificate leaf(local_wishes(), &authority().intermediate());
     tls_config config;
     config.identity = identity_of(authority().write("no_intermediate", leaf));
@@ -119,7 +119,7 @@ TEST(ServerCertificateChain, IntermediateMissing) {
         << started.error().message;
 }
 
-TEST(ServerCertificateChain, AuthoritiesInAFileInMemoryAndInADirectoryAreTheSame) {
+TEST(server_certificate_chain, authorities_in_a_file_in_memory_and_in_a_directory_are_the_same) {
     secure_server server(for_server());
     const std::uint16_t port = server.start();
     tls_config in_memory;
@@ -132,21 +132,21 @@ TEST(ServerCertificateChain, AuthoritiesInAFileInMemoryAndInADirectoryAreTheSame
                            errc::certificate_verification_failed));
 }
 
-TEST(ServerCertificateChain, NobodyIsTrustedByDefaultButWhomTheSystemTrusts) {
+TEST(server_certificate_chain, nobody_is_trusted_by_default_but_whom_the_system_trusts) {
     secure_server server(for_server());
     secure_client client;
     EXPECT_TRUE(fails_with(client.client.start_client("localhost", server.start()),
                            errc::certificate_verification_failed));
 }
 
-TEST(ServerCertificateChain, VerificationCanBeSwitchedOff) {
+TEST(server_certificate_chain, verification_can_be_switched_off) {
     secure_server server(for_server());
     secure_client client(false);
     EXPECT_TRUE(is_ok(client.client.start_client("localhost", server.start())));
     EXPECT_TRUE(client.exchange("anybody"));
 }
 
-TEST(ServerCertificateChain, WeakKey) {
+TEST(server_certificate_chain, weak_key) {
     certificate_wishes wishes = local_wishes();
     wishes.rsa_bits = 1024;
     tls_config config;
@@ -158,7 +158,7 @@ TEST(ServerCertificateChain, WeakKey) {
         << started.error().message;
 }
 
-TEST(PinnedCertificates, DecideBesidesTheChain) {
+TEST(pinned_certificates, decide_besides_the_chain) {
     const auto files = authority().issue_local("pinned");
     tls_config config;
     config.identity = identity_of(files);
@@ -200,7 +200,7 @@ struct mutual_case {
     bool is_accepted;
 };
 
-class MutualTls : public testing::TestWithParam<std::tuple<mutual_case, tls_version>> {};
+class mutual_tls : public testing::TestWithParam<std::tuple<mutual_case, tls_version>> {};
 
 tls_identity client_identity(const std::string& kind) {
     if (kind == "none") {
@@ -217,7 +217,7 @@ tls_identity client_identity(const std::string& kind) {
     return identity_of(authority().issue(wishes.common_name, wishes));
 }
 
-TEST_P(MutualTls, FollowsTheMode) {
+TEST_P(mutual_tls, follows_the_mode) {
     const auto& [row, version] = GetParam();
     tls_config config = for_server();
     config.client_certificate_mode = row.mode;
@@ -254,7 +254,7 @@ TEST_P(MutualTls, FollowsTheMode) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    All, MutualTls,
+    all, mutual_tls,
     testing::Combine(
         testing::Values(
             mutual_case{"none_none", client_certificates::none, "none", true},

@@ -8,15 +8,15 @@
 namespace secure {
 namespace {
 
-class SecureWebsocketSocket : public websocket_pair {
+class secure_websocket_socket : public websocket_pair {
 protected:
-    SecureWebsocketSocket() {
+    secure_websocket_socket() {
         server_.options.tls = for_server();
         client_.options.tls = for_client();
     }
 };
 
-TEST_F(SecureWebsocketSocket, IsEncryptedAndSaysHow) {
+TEST_F(secure_websocket_socket, is_encrypted_and_says_how) {
     ASSERT_NO_FATAL_FAILURE(open());
     const auto agreed = client_.connection().tls();
     ASSERT_TRUE(is_ok(agreed));
@@ -40,15 +40,15 @@ struct host_case {
     const char* host;
 };
 
-class SecureWebsocketName : public SecureWebsocketSocket,
-                            public testing::WithParamInterface<host_case> {};
+class secure_websocket_name : public secure_websocket_socket,
+                              public testing::WithParamInterface<host_case> {};
 
-TEST_P(SecureWebsocketName, IsTheOneInTheHostField) {
+TEST_P(secure_websocket_name, is_the_one_in_the_host_field) {
     asks_.host = GetParam().host;
     open();
 }
 
-INSTANTIATE_TEST_SUITE_P(Names, SecureWebsocketName,
+INSTANTIATE_TEST_SUITE_P(names, secure_websocket_name,
                          testing::Values(host_case{"name", "localhost"},
                                          host_case{"v4_and_port", "127.0.0.1:443"},
                                          host_case{"dot_at_the_end", "localhost.:443"},
@@ -57,7 +57,7 @@ INSTANTIATE_TEST_SUITE_P(Names, SecureWebsocketName,
                                          host_case{"v6_and_port", "[::1]:8080"}),
                          [](const auto& each) { return std::string(each.param.name); });
 
-TEST_F(SecureWebsocketSocket, RefusesAHostFieldThatIsNone) {
+TEST_F(secure_websocket_socket, refuses_a_host_field_that_is_none) {
     for (const char* field : {"", "::1", "[::1", "[localhost]", "a:b", "[fe80::1%lo]", "127.1"}) {
         auto [dialled, called] = runner_.connected_pair();
         asks_.host = field;
@@ -68,7 +68,7 @@ TEST_F(SecureWebsocketSocket, RefusesAHostFieldThatIsNone) {
     }
 }
 
-TEST_F(SecureWebsocketSocket, RefusesAServerOfAnotherName) {
+TEST_F(secure_websocket_socket, refuses_a_server_of_another_name) {
     asks_.host = "example.org:443";
     ASSERT_NO_FATAL_FAILURE(connect());
     ASSERT_NO_FATAL_FAILURE(start());
@@ -80,7 +80,7 @@ TEST_F(SecureWebsocketSocket, RefusesAServerOfAnotherName) {
     EXPECT_EQ(server_.closed.at(0), errc::tls_handshake_failed);
 }
 
-TEST_F(SecureWebsocketSocket, LeavesTheSocketAloneWhenTheConfigurationMakesNoSense) {
+TEST_F(secure_websocket_socket, leaves_the_socket_alone_when_the_configuration_makes_no_sense) {
     auto [dialled, called] = runner_.connected_pair();
     websocket_socket_options without_identity;
     without_identity.tls.emplace();

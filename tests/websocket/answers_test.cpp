@@ -48,9 +48,9 @@ struct wrong_answer {
     friend void PrintTo(const wrong_answer& each, std::ostream* out) { *out << each.name; }
 };
 
-class WrongAnswer : public testing::TestWithParam<wrong_answer> {};
+class wrong_answer_test : public testing::TestWithParam<wrong_answer> {};
 
-TEST_P(WrongAnswer, IsAnsweredWith500AndReported) {
+TEST_P(wrong_answer_test, is_answered_with500_and_reported) {
     const error_log log;
     ws_test_server server;
     (void)server.server.set_handshake_callback(
@@ -92,7 +92,7 @@ wrong_answer accepting(const char* name, std::string subprotocol, std::vector<ht
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    All, WrongAnswer,
+    all, wrong_answer_test,
     testing::Values(
         rejecting("status_200", {200, {}, "fine"}, "status 200"),
         rejecting("status_204", {204, {}, {}}, "status 204"),
@@ -128,7 +128,7 @@ INSTANTIATE_TEST_SUITE_P(
         accepting("too_long", "chat", {{"X", std::string(70'000, 'x')}}, "65535")),
     [](const auto& each) { return std::string(each.param.name); });
 
-TEST(Answers, ToPlainRequestsThatHttpDoesNotKnowAre500AndReported) {
+TEST(answers, to_plain_requests_that_http_does_not_know_are500_and_reported) {
     const std::vector<http_response> wrong{
         {100, {}, {}},
         {101, {}, {}},
@@ -157,7 +157,7 @@ TEST(Answers, ToPlainRequestsThatHttpDoesNotKnowAre500AndReported) {
     }
 }
 
-TEST(Answers, ThatAreWrongAreReportedWhateverTheClientDoes) {
+TEST(answers, that_are_wrong_are_reported_whatever_the_client_does) {
     ws_server_config config;
     config.drain_timeout = 50ms;
     ws_test_server server(config);
@@ -178,7 +178,7 @@ TEST(Answers, ThatAreWrongAreReportedWhateverTheClientDoes) {
     EXPECT_EQ(server.errors.at(1).code, errc::invalid_argument);
 }
 
-TEST(Answers, OfEveryStatusThatRejectsAreGiven) {
+TEST(answers, of_every_status_that_rejects_are_given) {
     for (const unsigned status : {300U, 304U, 307U, 400U, 404U, 418U, 426U, 503U, 599U}) {
         ws_test_server server;
         (void)server.server.set_handshake_callback(
@@ -199,9 +199,9 @@ struct wrong_fields {
     friend void PrintTo(const wrong_fields& each, std::ostream* out) { *out << each.name; }
 };
 
-class WrongClientFields : public testing::TestWithParam<wrong_fields> {};
+class wrong_client_fields : public testing::TestWithParam<wrong_fields> {};
 
-TEST_P(WrongClientFields, AreRefusedByName) {
+TEST_P(wrong_client_fields, are_refused_by_name) {
     ws_client_config config;
     config.host = "127.0.0.1";
     config.port = 1;
@@ -214,7 +214,7 @@ TEST_P(WrongClientFields, AreRefusedByName) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    All, WrongClientFields,
+    all, wrong_client_fields,
     testing::Values(
         wrong_fields{"host", {{"HOST", "a"}}, "HOST"},
         wrong_fields{"key", {{"Sec-WebSocket-Key", "x"}}, "Sec-WebSocket-Key"},

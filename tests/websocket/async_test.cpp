@@ -83,9 +83,9 @@ asio::awaitable<void> converse(messaging_ws_client& client, const ws_client_conf
 }
 
 /// A server whose connections are served by coroutines.
-class CoroutineWebSocket : public testing::Test {
+class coroutine_websocket : public testing::Test {
 protected:
-    CoroutineWebSocket() {
+    coroutine_websocket() {
         server_.config.receiving = receive_mode::pull;
         server_.on_connect = [this](const connection_ptr& connection) {
             asio::co_spawn(session_executor(connection), echo_all(connection, ended_), rethrow);
@@ -109,7 +109,7 @@ private:
     std::atomic<int> ended_{0};
 };
 
-TEST_F(CoroutineWebSocket, ConversesOnTheContextOfTheClient) {
+TEST_F(coroutine_websocket, converses_on_the_context_of_the_client) {
     config_.io_context = &context_;
     messaging_ws_client client("coroutine");
     asio::co_spawn(context_, converse(client, config_, is_done_), rethrow);
@@ -118,7 +118,7 @@ TEST_F(CoroutineWebSocket, ConversesOnTheContextOfTheClient) {
     expect_the_server_to_end_its_coroutine();
 }
 
-TEST_F(CoroutineWebSocket, ConversesOnAContextTheClientDoesNotRunOn) {
+TEST_F(coroutine_websocket, converses_on_a_context_the_client_does_not_run_on) {
     messaging_ws_client client("coroutine");
     asio::co_spawn(context_, converse(client, config_, is_done_), rethrow);
     context_.run();
@@ -126,7 +126,7 @@ TEST_F(CoroutineWebSocket, ConversesOnAContextTheClientDoesNotRunOn) {
     expect_the_server_to_end_its_coroutine();
 }
 
-TEST(AsyncWebSocket, ClientsConverse) {
+TEST(async_websocket, clients_converse) {
     ws_test_server server;
     messaging_ws_client client("client");
     ws_client_config config;
@@ -146,7 +146,7 @@ TEST(AsyncWebSocket, ClientsConverse) {
     EXPECT_EQ(server.received.count(), 2U);
 }
 
-TEST(AsyncWebSocket, AllThatWaitsIsReceivedAtOnceAndKnowsTexts) {
+TEST(async_websocket, all_that_waits_is_received_at_once_and_knows_texts) {
     ws_test_server server;
     messaging_ws_client client("client");
     ws_client_config config;
@@ -175,7 +175,7 @@ TEST(AsyncWebSocket, AllThatWaitsIsReceivedAtOnceAndKnowsTexts) {
     EXPECT_TRUE(is_ok(client.stop_client()));
 }
 
-TEST(AsyncWebSocket, ServersAndConnectionsHaveTheOperationsToo) {
+TEST(async_websocket, servers_and_connections_have_the_operations_too) {
     ws_test_server server;
     ws_test_client client;
     ASSERT_TRUE(is_ok(client.connect(server.start())));
@@ -194,7 +194,7 @@ TEST(AsyncWebSocket, ServersAndConnectionsHaveTheOperationsToo) {
     EXPECT_FALSE(server.server.is_running());
 }
 
-TEST_F(CoroutineWebSocket, GivesUpAReceive) {
+TEST_F(coroutine_websocket, gives_up_a_receive) {
     config_.io_context = &context_;
     messaging_ws_client client("patient");
     asio::cancellation_signal signal;
@@ -235,7 +235,7 @@ TEST(field_faults, the_slot_of_a_websocket_start_that_fails_at_once_throws) {
     EXPECT_TRUE(has_failed);
 }
 
-TEST(AsyncWebSocket, AStartThatFailsSaysWhy) {
+TEST(async_websocket, a_start_that_fails_says_why) {
     messaging_ws_client client("client");
     ws_client_config config;
     config.host = "127.0.0.1";
@@ -248,7 +248,7 @@ TEST(AsyncWebSocket, AStartThatFailsSaysWhy) {
     EXPECT_TRUE(fails_with(async_receive(client, asio::use_future).get(), errc::connection_closed));
 }
 
-TEST(AsyncWebSocket, StartsByUrlAndByHost) {
+TEST(async_websocket, starts_by_url_and_by_host) {
     ws_test_server server;
     const auto port = server.start();
     messaging_ws_client client("client");

@@ -5,9 +5,9 @@ namespace ws {
 namespace {
 
 /// A server that sends until it is told not to, to a peer that does not read.
-class SlowPeer : public testing::Test {
+class slow_peer : public testing::Test {
 protected:
-    SlowPeer() {
+    slow_peer() {
         config.high_watermark = 256 * 1024;
         config.low_watermark = 16 * 1024;
         config.drain_timeout = 100ms;
@@ -34,7 +34,7 @@ protected:
     std::optional<ws_peer> peer;
 };
 
-TEST_F(SlowPeer, SendsAreRefusedAtTheMarkAndTakenAgainBelowTheOther) {
+TEST_F(slow_peer, sends_are_refused_at_the_mark_and_taken_again_below_the_other) {
     ws_test_server server(config);
     const auto connection = connect(server);
     std::size_t accepted = 0;
@@ -53,7 +53,7 @@ TEST_F(SlowPeer, SendsAreRefusedAtTheMarkAndTakenAgainBelowTheOther) {
     EXPECT_EQ(text_of(last->payload), "again");
 }
 
-TEST_F(SlowPeer, IsClosedUnderThatPolicy) {
+TEST_F(slow_peer, is_closed_under_that_policy) {
     config.policy = send_policy::close;
     config.drain_timeout = 50ms;
     ws_test_server server(config);
@@ -64,7 +64,7 @@ TEST_F(SlowPeer, IsClosedUnderThatPolicy) {
     EXPECT_TRUE(server.errors.wait_for(1));
 }
 
-TEST_F(SlowPeer, CannotMakeTheServerKeepItsPings) {
+TEST_F(slow_peer, cannot_make_the_server_keep_its_pings) {
     ws_test_server server(config);
     const auto connection = connect(server);
     // Each ping wants a pong of the same size, which nobody reads.
@@ -78,7 +78,7 @@ TEST_F(SlowPeer, CannotMakeTheServerKeepItsPings) {
     EXPECT_LE(connection->queued_bytes(), config.high_watermark + 80 * 1024);
 }
 
-TEST_F(SlowPeer, MakesRoomForTheLatestUnderConflate) {
+TEST_F(slow_peer, makes_room_for_the_latest_under_conflate) {
     config.policy = send_policy::conflate;
     ws_test_server server(config);
     const auto connection = connect(server);
@@ -101,7 +101,7 @@ TEST_F(SlowPeer, MakesRoomForTheLatestUnderConflate) {
     EXPECT_LT(count, 500U);
 }
 
-TEST(Receiving, MayBePausedAndResumed) {
+TEST(receiving, may_be_paused_and_resumed) {
     ws_test_server server;
     ws_test_client client;
     ASSERT_TRUE(is_ok(client.connect(server.start())));
@@ -114,7 +114,7 @@ TEST(Receiving, MayBePausedAndResumed) {
     EXPECT_TRUE(client.received.wait_for(1));
 }
 
-TEST(Receiving, IsSlowedDownToTheRate) {
+TEST(receiving, is_slowed_down_to_the_rate) {
     ws_server_config config;
     config.max_messages_per_second = 100;
     ws_test_server server(config);

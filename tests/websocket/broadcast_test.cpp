@@ -5,7 +5,7 @@
 namespace ws {
 namespace {
 
-TEST(Broadcast, ReachesAThousandConnectionsAndAccountsForEach) {
+TEST(broadcast, reaches_a_thousand_connections_and_accounts_for_each) {
     const std::size_t count = scaled(1000);
     ws_test_server server;
     const auto port = server.start();
@@ -40,7 +40,7 @@ TEST(Broadcast, ReachesAThousandConnectionsAndAccountsForEach) {
         eventually([&] { return server.server.metrics().totals.messages_sent == 2 * count; }));
 }
 
-TEST(Broadcast, LeavesOutWhoIsInItsHandshakeAndCountsWhoIsFull) {
+TEST(broadcast, leaves_out_who_is_in_its_handshake_and_counts_who_is_full) {
     ws_server_config config;
     config.high_watermark = 64 * 1024;
     config.low_watermark = 1024;
@@ -64,7 +64,7 @@ TEST(Broadcast, LeavesOutWhoIsInItsHandshakeAndCountsWhoIsFull) {
     EXPECT_GT(dropped, 0U);
 }
 
-TEST(Broadcast, OfNothingIsAMessage) {
+TEST(broadcast, of_nothing_is_a_message) {
     ws_test_server server;
     ws_test_client client;
     ASSERT_TRUE(is_ok(client.connect(server.start())));
@@ -75,7 +75,7 @@ TEST(Broadcast, OfNothingIsAMessage) {
     EXPECT_EQ(client.received.at(1), kept_message(ws_message_type::binary, {}));
 }
 
-TEST(Registry, FindsConnectionsByTheirId) {
+TEST(registry, finds_connections_by_their_id) {
     ws_test_server server;
     ws_test_client client;
     ASSERT_TRUE(is_ok(client.connect(server.start())));
@@ -95,7 +95,7 @@ TEST(Registry, FindsConnectionsByTheirId) {
     EXPECT_TRUE(fails_with(server.server.get_connection(id), errc::server_not_started));
 }
 
-TEST(Topics, GoToTheirSubscribersOnly) {
+TEST(topics, go_to_their_subscribers_only) {
     ws_server_config config;
     config.max_subscriptions_per_session = 2;
     ws_test_server server(config);

@@ -43,9 +43,9 @@ private:
     integration::child_process process_;
 };
 
-class BrowserAsWebSocketPeer : public testing::TestWithParam<std::string> {};
+class browser_as_websocket_peer : public testing::TestWithParam<std::string> {};
 
-TEST_P(BrowserAsWebSocketPeer, SaysThatAllIsWell) {
+TEST_P(browser_as_websocket_peer, says_that_all_is_well) {
     NEEDS_PROGRAM(program, "chromium", "chromium-browser", "google-chrome")
     const carrier over = carrier::of(GetParam());
     std::ifstream file(WEBSOCKET_TESTS_DIRECTORY "/peers/browser.html");
@@ -73,7 +73,7 @@ TEST_P(BrowserAsWebSocketPeer, SaysThatAllIsWell) {
     EXPECT_TRUE(is_ok(server.stop_server()));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, BrowserAsWebSocketPeer, testing::ValuesIn(carriers()),
+INSTANTIATE_TEST_SUITE_P(all, browser_as_websocket_peer, testing::ValuesIn(carriers()),
                          [](const auto& each) { return each.param; });
 
 }  // namespace

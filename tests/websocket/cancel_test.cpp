@@ -16,9 +16,9 @@ using network_system::session::operation_id;
 
 constexpr int cancelled = static_cast<int>(errc::cancelled);
 
-class WsCancellation : public testing::Test {
+class ws_cancellation : public testing::Test {
 protected:
-    WsCancellation() {
+    ws_cancellation() {
         config.host = "127.0.0.1";
         config.connect_timeout = 1h;
         config.receiving = receive_mode::pull;
@@ -33,7 +33,7 @@ protected:
     const operation_id id = next_operation_id();
 };
 
-TEST_F(WsCancellation, OfAStartDuringTheHandshake) {
+TEST_F(ws_cancellation, of_a_start_during_the_handshake) {
     const raw_listener silent;
     config.port = silent.port();
     config.auto_reconnect = true;
@@ -49,7 +49,7 @@ TEST_F(WsCancellation, OfAStartDuringTheHandshake) {
     EXPECT_FALSE(cancel_operation(id));
 }
 
-TEST_F(WsCancellation, OfWhatIsBegunWithTheConnection) {
+TEST_F(ws_cancellation, of_what_is_begun_with_the_connection) {
     ws_test_server server;
     config.port = server.start();
     messaging_ws_client client("client");
@@ -79,7 +79,7 @@ TEST_F(WsCancellation, OfWhatIsBegunWithTheConnection) {
     EXPECT_FALSE(client.cancel(id));
 }
 
-TEST_F(WsCancellation, RacesWithAStartThatSucceeds) {
+TEST_F(ws_cancellation, races_with_a_start_that_succeeds) {
     ws_test_server server;
     config.port = server.start();
     const std::size_t rounds = scaled(200);

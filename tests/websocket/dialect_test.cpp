@@ -12,7 +12,7 @@ namespace {
 using network_system::core::ws_client_callbacks;
 using network_system::core::ws_server_callbacks;
 
-TEST(Dialect, TheNamesOfMessagingServerAreThere) {
+TEST(dialect, the_names_of_messaging_server_are_there) {
     messaging_ws_server server("server");
     collector<std::string> texts;
     (void)server.set_receive_callback([&](const auto& session, std::span<const std::uint8_t> data) {
@@ -44,7 +44,7 @@ TEST(Dialect, TheNamesOfMessagingServerAreThere) {
     }
 }
 
-TEST(Dialect, TheNamesOfMessagingClientAreThere) {
+TEST(dialect, the_names_of_messaging_client_are_there) {
     ws_test_server server;
     const auto port = server.start();
     messaging_ws_client client("client");
@@ -67,7 +67,7 @@ TEST(Dialect, TheNamesOfMessagingClientAreThere) {
     EXPECT_EQ(client.remote_endpoint(), endpoint());
 }
 
-TEST(Dialect, AConfigurationOfTheConstructorIsUsedByStartsWithoutOne) {
+TEST(dialect, a_configuration_of_the_constructor_is_used_by_starts_without_one) {
     ws_server_config config;
     config.path = "/chat";
     config.subprotocols = {"one"};
@@ -90,7 +90,7 @@ TEST(Dialect, AConfigurationOfTheConstructorIsUsedByStartsWithoutOne) {
     EXPECT_TRUE(answered.wait_for(1));
 }
 
-TEST(Dialect, TheEndOfAConnectionIsToldInTheFormsOfBoth) {
+TEST(dialect, the_end_of_a_connection_is_told_in_the_forms_of_both) {
     for (const bool is_code_wanted : {false, true}) {
         messaging_ws_server server("server");
         messaging_ws_client client("client");
@@ -126,7 +126,7 @@ TEST(Dialect, TheEndOfAConnectionIsToldInTheFormsOfBoth) {
     }
 }
 
-TEST(Dialect, AnErrorHasItsConnection) {
+TEST(dialect, an_error_has_its_connection) {
     messaging_ws_server server("server");
     collector<std::string> failed;
     (void)server.set_error_callback([&](const connection_ptr& session, std::error_code why) {
@@ -144,7 +144,7 @@ TEST(Dialect, AnErrorHasItsConnection) {
     EXPECT_EQ(failed.at(0), id);
 }
 
-TEST(Dialect, CallbacksCanBeGivenAtConstruction) {
+TEST(dialect, callbacks_can_be_given_at_construction) {
     messaging_ws_server server("echo", ws_server_callbacks{.text = [](const connection_ptr& from,
                                                                       const std::string& text) {
                                    EXPECT_TRUE(is_ok(from->send_text(text)));
@@ -160,7 +160,7 @@ TEST(Dialect, CallbacksCanBeGivenAtConstruction) {
     EXPECT_EQ(texts.at(0), "hello");
 }
 
-TEST(Dialect, AClientConnectsToAUrl) {
+TEST(dialect, a_client_connects_to_a_url) {
     ws_server_config config;
     config.path = "/chat";
     messaging_ws_server server("server", config);

@@ -7,9 +7,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-class NegativeDuration : public loopback::NegativeDuration {};
+class negative_duration : public loopback::negative_duration {};
 
-TEST_P(NegativeDuration, is_an_invalid_argument_that_is_named) {
+TEST_P(negative_duration, is_an_invalid_argument_that_is_named) {
     expect_refusal();
 }
 
@@ -32,7 +32,7 @@ option_case of_ws_client(const char* option, Set set) {
             }};
 }
 INSTANTIATE_TEST_SUITE_P(
-    field_faults, NegativeDuration,
+    field_faults, negative_duration,
     testing::Values(
         of_ws_server("drain_timeout", NETWORK_TEST_OPTION(drain_timeout)),
         of_ws_server("handshake_timeout", NETWORK_TEST_OPTION(handshake_timeout)),

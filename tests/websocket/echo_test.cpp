@@ -21,9 +21,9 @@ constexpr auto text_type = ws_message_type::text;
     return data;
 }
 
-class WebSocketEcho : public testing::TestWithParam<readiness> {
+class websocket_echo_test : public testing::TestWithParam<readiness> {
 protected:
-    WebSocketEcho() {
+    websocket_echo_test() {
         server.config.readiness_method = GetParam();
         client.config.readiness_method = GetParam();
     }
@@ -31,7 +31,7 @@ protected:
     ws_test_client client;
 };
 
-TEST_P(WebSocketEcho, MessagesOfEverySizeReturnUnchanged) {
+TEST_P(websocket_echo_test, messages_of_every_size_return_unchanged) {
     ASSERT_TRUE(is_ok(client.connect(server.start())));
     // Around the sizes at which the wire format or the library changes its way.
     for (const std::size_t size : {0U, 1U, 2U, 64U, 125U, 126U, 127U, 2047U, 2048U, 2049U, 12'288U,
@@ -46,7 +46,7 @@ TEST_P(WebSocketEcho, MessagesOfEverySizeReturnUnchanged) {
     EXPECT_EQ(server.errors.size(), 0U);
 }
 
-TEST_P(WebSocketEcho, ManyMessagesInFlightKeepTheirOrderAndType) {
+TEST_P(websocket_echo_test, many_messages_in_flight_keep_their_order_and_type) {
     ASSERT_TRUE(is_ok(client.connect(server.start())));
     const std::size_t count = scaled(2000);
     std::vector<kept_message> sent;
@@ -66,7 +66,7 @@ TEST_P(WebSocketEcho, ManyMessagesInFlightKeepTheirOrderAndType) {
     EXPECT_EQ(client.received.all(), sent);
 }
 
-TEST_P(WebSocketEcho, ManyThreadsSendThroughOneClient) {
+TEST_P(websocket_echo_test, many_threads_send_through_one_client) {
     ASSERT_TRUE(is_ok(client.connect(server.start())));
     const std::size_t each = scaled(500);
     std::vector<std::thread> threads;
@@ -86,9 +86,9 @@ TEST_P(WebSocketEcho, ManyThreadsSendThroughOneClient) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Both, WebSocketEcho, both_methods(), method_of);
+INSTANTIATE_TEST_SUITE_P(both, websocket_echo_test, both_methods(), method_of);
 
-TEST(WebSocketMessages, FragmentsAreOneMessageAndControlFramesPassBetweenThem) {
+TEST(websocket_messages, fragments_are_one_message_and_control_frames_pass_between_them) {
     ws_test_server server;
     auto peer = ws_peer::open(server.start());
     EXPECT_TRUE(peer.send_frame(op_text, bytes_of("Hel"), false));
@@ -106,7 +106,7 @@ TEST(WebSocketMessages, FragmentsAreOneMessageAndControlFramesPassBetweenThem) {
     EXPECT_EQ(text_of(answer->payload), "Hello");
 }
 
-TEST(WebSocketMessages, EachCallbackGetsWhatItIsForAndTheGeneralOneBoth) {
+TEST(websocket_messages, each_callback_gets_what_it_is_for_and_the_general_one_both) {
     messaging_ws_server server("server");
     collector<std::string> seen;
     (void)server.set_message_callback([&](const connection_ptr& from, const ws_message& message) {
@@ -136,7 +136,7 @@ TEST(WebSocketMessages, EachCallbackGetsWhatItIsForAndTheGeneralOneBoth) {
               (std::vector<std::string>{"any:text", "text:one", "any:binary", "binary:two"}));
 }
 
-TEST(WebSocketMessages, CompletionsRunOnceEach) {
+TEST(websocket_messages, completions_run_once_each) {
     ws_test_server server;
     ws_test_client client;
     ASSERT_TRUE(is_ok(client.connect(server.start())));
@@ -153,7 +153,7 @@ TEST(WebSocketMessages, CompletionsRunOnceEach) {
     EXPECT_EQ(done.count(), 3U);
 }
 
-TEST(WebSocketMessages, SeveralIoThreadsServeManyClients) {
+TEST(websocket_messages, several_io_threads_serve_many_clients) {
     ws_server_config config;
     config.io_threads = 3;
     ws_test_server server(config);
@@ -171,7 +171,7 @@ TEST(WebSocketMessages, SeveralIoThreadsServeManyClients) {
     EXPECT_EQ(server.server.connection_count(), 12U);
 }
 
-TEST(WebSocketMessages, RunsOnTheUsersContext) {
+TEST(websocket_messages, runs_on_the_users_context) {
     context_runner runner(2);
     {
         ws_server_config at_server;
@@ -188,7 +188,7 @@ TEST(WebSocketMessages, RunsOnTheUsersContext) {
     EXPECT_TRUE(runner.comes_to_rest());
 }
 
-TEST(WebSocketMessages, RunsCallbacksOnAPool) {
+TEST(websocket_messages, runs_callbacks_on_a_pool) {
     const auto pool = std::make_shared<network_system::thread_pool>(2);
     ws_server_config at_server;
     at_server.callback_pool = pool;
@@ -210,7 +210,7 @@ TEST(WebSocketMessages, RunsCallbacksOnAPool) {
     pool->stop();
 }
 
-TEST(WebSocketMessages, ArePulled) {
+TEST(websocket_messages, are_pulled) {
     ws_client_config pulling;
     pulling.receiving = network_system::receive_mode::pull;
     ws_test_server server;
@@ -229,7 +229,7 @@ TEST(WebSocketMessages, ArePulled) {
     EXPECT_EQ(client.received.size(), 0U);
 }
 
-TEST(WebSocketMessages, GoOverAUnixDomainSocket) {
+TEST(websocket_messages, go_over_a_unix_domain_socket) {
     const scratch_directory directory;
     ws_server_config config;
     config.bind_address = "unix:" + directory.file("ws.sock");
@@ -242,7 +242,7 @@ TEST(WebSocketMessages, GoOverAUnixDomainSocket) {
     EXPECT_TRUE(client.exchange("through a file"));
 }
 
-TEST(WebSocketMessages, OverTheLimitEndTheConnectionWith1009) {
+TEST(websocket_messages, over_the_limit_end_the_connection_with1009) {
     ws_server_config config;
     config.max_message_size = 1000;
     ws_test_server server(config);

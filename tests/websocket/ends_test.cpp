@@ -21,7 +21,7 @@ bytes read_steadily(raw_peer& peer) {
     }
 }
 
-TEST(WsEnds, TheCloseCodeOfAPeerThatResetsIsHeard) {
+TEST(ws_ends, the_close_code_of_a_peer_that_resets_is_heard) {
     ws_server_config config;
     config.socket.send_buffer_size = 4096;
     std::latch is_busy(1);
@@ -53,7 +53,7 @@ TEST(WsEnds, TheCloseCodeOfAPeerThatResetsIsHeard) {
     EXPECT_EQ(server.closed.at(0).reason, "too big");
 }
 
-TEST(WsEnds, AResetAfterBothCloseFramesIsACleanEnd) {
+TEST(ws_ends, a_reset_after_both_close_frames_is_a_clean_end) {
     // RFC 6455 section 7.1.4
     ws_test_server server;
     const auto port = server.start();
@@ -79,7 +79,7 @@ TEST(WsEnds, AResetAfterBothCloseFramesIsACleanEnd) {
     EXPECT_EQ(server.server.metrics().session_errors, 0U);
 }
 
-TEST(WsEnds, AClientWhoseServerResetsAfterBothCloseFramesHearsOfNoError) {
+TEST(ws_ends, a_client_whose_server_resets_after_both_close_frames_hears_of_no_error) {
     const raw_listener listener;
     ws_test_client client;
     std::thread serves([&] {
@@ -97,7 +97,7 @@ TEST(WsEnds, AClientWhoseServerResetsAfterBothCloseFramesHearsOfNoError) {
     EXPECT_EQ(client.client.metrics().session_errors, 0U);
 }
 
-TEST(WsEnds, AReaderThatIsSlowIsNotTakenForOneThatIsGone) {
+TEST(ws_ends, a_reader_that_is_slow_is_not_taken_for_one_that_is_gone) {
     ws_server_config config;
     config.ping_interval = 300ms;
     config.pong_timeout = 300ms;
@@ -117,7 +117,7 @@ TEST(WsEnds, AReaderThatIsSlowIsNotTakenForOneThatIsGone) {
     EXPECT_EQ(server.errors.size(), 0U);
 }
 
-TEST(WsEnds, ALargeAnswerReachesAReaderThatIsSteady) {
+TEST(ws_ends, a_large_answer_reaches_a_reader_that_is_steady) {
     ws_server_config config;
     config.drain_timeout = 200ms;
     config.socket.send_buffer_size = 16 * 1024;
@@ -134,7 +134,7 @@ TEST(WsEnds, ALargeAnswerReachesAReaderThatIsSteady) {
     EXPECT_EQ(server.errors.size(), 0U);
 }
 
-TEST(WsEnds, AnAnswerToOneThatTakesAByteNowAndThenIsCut) {
+TEST(ws_ends, an_answer_to_one_that_takes_a_byte_now_and_then_is_cut) {
     ws_server_config config;
     config.drain_timeout = 200ms;
     config.socket.send_buffer_size = 4096;
@@ -152,7 +152,7 @@ TEST(WsEnds, AnAnswerToOneThatTakesAByteNowAndThenIsCut) {
     EXPECT_EQ(server.errors.at(0).code, errc::connection_timeout);
 }
 
-TEST(WsEnds, AClosingHandshakeWaitsForAReaderThatIsSteady) {
+TEST(ws_ends, a_closing_handshake_waits_for_a_reader_that_is_steady) {
     ws_server_config config;
     config.drain_timeout = 200ms;
     config.socket.send_buffer_size = 16 * 1024;

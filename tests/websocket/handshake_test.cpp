@@ -7,7 +7,7 @@
 namespace ws {
 namespace {
 
-TEST(Handshake, TheCallbackSeesWhatTheClientAskedFor) {
+TEST(handshake, the_callback_sees_what_the_client_asked_for) {
     ws_test_server server;
     collector<std::string> seen;
     (void)server.server.set_handshake_callback(
@@ -33,7 +33,7 @@ TEST(Handshake, TheCallbackSeesWhatTheClientAskedFor) {
     EXPECT_EQ(server.server.metrics().handshakes, 1U);
 }
 
-TEST(Handshake, RequestsAreKeptOrNot) {
+TEST(handshake, requests_are_kept_or_not) {
     ws_server_config config;
     config.keep_request = false;
     ws_test_server server(config);
@@ -42,7 +42,7 @@ TEST(Handshake, RequestsAreKeptOrNot) {
     EXPECT_EQ(server.connections.at(0)->request().path(), "");
 }
 
-TEST(Handshake, TheFirstOfferedSubprotocolOfTheServersIsChosen) {
+TEST(handshake, the_first_offered_subprotocol_of_the_servers_is_chosen) {
     ws_server_config config;
     config.subprotocols = {"chat.v1", "chat.v2"};
     ws_test_server server(config);
@@ -60,7 +60,7 @@ TEST(Handshake, TheFirstOfferedSubprotocolOfTheServersIsChosen) {
     EXPECT_EQ(agreed({}), "");
 }
 
-TEST(Handshake, TheCallbackChoosesSubprotocolAndHeaders) {
+TEST(handshake, the_callback_chooses_subprotocol_and_headers) {
     ws_test_server server;
     (void)server.server.set_handshake_callback(
         [](const ws_request& request, const endpoint&, ws_handshake_answer& answer) {
@@ -74,7 +74,7 @@ TEST(Handshake, TheCallbackChoosesSubprotocolAndHeaders) {
     EXPECT_EQ(server.connections.at(0)->subprotocol(), "b");
 }
 
-TEST(Handshake, TheCallbackRejectsWithStatusHeadersAndBody) {
+TEST(handshake, the_callback_rejects_with_status_headers_and_body) {
     ws_test_server server;
     (void)server.server.set_handshake_callback(
         [](const ws_request&, const endpoint&, ws_handshake_answer& answer) {
@@ -99,7 +99,7 @@ TEST(Handshake, TheCallbackRejectsWithStatusHeadersAndBody) {
     EXPECT_EQ(server.server.connection_count(), 0U);
 }
 
-TEST(Handshake, AnExceptionIsAnsweredWith500) {
+TEST(handshake, an_exception_is_answered_with500) {
     ws_test_server server;
     (void)server.server.set_handshake_callback(
         [](const ws_request&, const endpoint&, ws_handshake_answer&) {
@@ -118,9 +118,9 @@ struct wrong_request {
     std::uint64_t network_system::core::ws_server_metrics::*counter;
 };
 
-class WrongRequests : public testing::TestWithParam<wrong_request> {};
+class wrong_requests : public testing::TestWithParam<wrong_request> {};
 
-TEST_P(WrongRequests, AreAnsweredWithTheStatusThatFitsAndCounted) {
+TEST_P(wrong_requests, are_answered_with_the_status_that_fits_and_counted) {
     ws_test_server server;
     auto peer = ws_peer::connect(server.start());
     EXPECT_EQ(peer.ask(GetParam().text), GetParam().status) << peer.head();
@@ -137,7 +137,7 @@ TEST_P(WrongRequests, AreAnsweredWithTheStatusThatFitsAndCounted) {
 using metrics = network_system::core::ws_server_metrics;
 
 INSTANTIATE_TEST_SUITE_P(
-    All, WrongRequests,
+    all, wrong_requests,
     testing::Values(
         wrong_request{"garbage", "hello\r\n\r\n", 400, &metrics::rejected_request},
         wrong_request{"no_host", "GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n", 400,
@@ -158,7 +158,7 @@ INSTANTIATE_TEST_SUITE_P(
                       &metrics::rejected_size}),
     [](const auto& chosen) { return std::string(chosen.param.name); });
 
-TEST(Handshake, EveryPathOrSeveralAreServed) {
+TEST(handshake, every_path_or_several_are_served) {
     ws_server_config several;
     several.path = "/a";
     several.more_paths = {"/b"};
@@ -173,7 +173,7 @@ TEST(Handshake, EveryPathOrSeveralAreServed) {
     EXPECT_EQ(ws_peer::connect(all.start()).ask(upgrade_request("/any/where")), 101U);
 }
 
-TEST(Handshake, PlainRequestsAreAnsweredByTheHttpCallback) {
+TEST(handshake, plain_requests_are_answered_by_the_http_callback) {
     ws_test_server server;
     (void)server.server.set_http_callback(
         [](const ws_request& request, const endpoint& remote, http_response& response) {
@@ -197,7 +197,7 @@ TEST(Handshake, PlainRequestsAreAnsweredByTheHttpCallback) {
     EXPECT_EQ(ws_peer::connect(port).ask(upgrade_request()), 101U);
 }
 
-TEST(Handshake, AFullServerAnswers503AndServesAgainWhenThereIsRoom) {
+TEST(handshake, a_full_server_answers503_and_serves_again_when_there_is_room) {
     ws_server_config config;
     config.max_connections = 2;
     ws_test_server server(config);
@@ -220,7 +220,7 @@ TEST(Handshake, AFullServerAnswers503AndServesAgainWhenThereIsRoom) {
     EXPECT_TRUE(client.exchange("there is room"));
 }
 
-TEST(Handshake, ManyBeyondTheLimitAreAllRefused) {
+TEST(handshake, many_beyond_the_limit_are_all_refused) {
     ws_server_config config;
     config.max_connections = 1;
     ws_test_server server(config);
@@ -238,7 +238,7 @@ TEST(Handshake, ManyBeyondTheLimitAreAllRefused) {
     EXPECT_TRUE(eventually([&] { return ws_peer::connect(port).ask(upgrade_request()) == 503U; }));
 }
 
-TEST(Handshake, ThatTakesTooLongIsAnsweredWith408) {
+TEST(handshake, that_takes_too_long_is_answered_with408) {
     ws_server_config config;
     config.handshake_timeout = 50ms;
     ws_test_server server(config);
@@ -248,7 +248,7 @@ TEST(Handshake, ThatTakesTooLongIsAnsweredWith408) {
     EXPECT_TRUE(eventually([&] { return server.server.metrics().rejected_timeout == 1; }));
 }
 
-TEST(Handshake, InProgressIsAnsweredWith503ByAServerThatStops) {
+TEST(handshake, in_progress_is_answered_with503_by_a_server_that_stops) {
     ws_test_server server;
     auto peer = ws_peer::connect(server.start());
     EXPECT_TRUE(peer.say("GET / HTTP/1.1\r\nHost: a\r\n"));
@@ -262,7 +262,7 @@ TEST(Handshake, InProgressIsAnsweredWith503ByAServerThatStops) {
     stopping.join();
 }
 
-TEST(Handshake, OfThoseThatWaitToBeAcceptedIsAnsweredWith503ByAServerThatStops) {
+TEST(handshake, of_those_that_wait_to_be_accepted_is_answered_with503_by_a_server_that_stops) {
     ws_test_server server;
     event_counter is_busy;
     std::latch goes_on(1);
@@ -293,7 +293,7 @@ TEST(Handshake, OfThoseThatWaitToBeAcceptedIsAnsweredWith503ByAServerThatStops) 
     EXPECT_EQ(server.connections.size(), 1U);
 }
 
-TEST(Handshake, ClientsRefuseWhatIsNoRightAnswer) {
+TEST(handshake, clients_refuse_what_is_no_right_answer) {
     const raw_listener listener;
     const auto answer = [&](std::string_view text) {
         ws_test_client client;

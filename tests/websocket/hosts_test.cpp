@@ -54,9 +54,9 @@ struct good_ws_host {
     friend void PrintTo(const good_ws_host& each, std::ostream* out) { *out << each.name; }
 };
 
-class WsHost : public testing::TestWithParam<good_ws_host> {};
+class ws_host : public testing::TestWithParam<good_ws_host> {};
 
-TEST_P(WsHost, IsConnectedToAndSaidInTheHostField) {
+TEST_P(ws_host, is_connected_to_and_said_in_the_host_field) {
     if (GetParam().needs_ipv6 && !has_ipv6()) {
         GTEST_SKIP() << "no IPv6 here";
     }
@@ -68,7 +68,7 @@ TEST_P(WsHost, IsConnectedToAndSaidInTheHostField) {
 }
 
 #if NETWORK_SYSTEM_WITH_TLS
-TEST_P(WsHost, IsVerifiedWithTls) {
+TEST_P(ws_host, is_verified_with_tls) {
     if (GetParam().needs_ipv6 && !has_ipv6()) {
         GTEST_SKIP() << "no IPv6 here";
     }
@@ -84,7 +84,7 @@ TEST_P(WsHost, IsVerifiedWithTls) {
 #endif
 
 INSTANTIATE_TEST_SUITE_P(
-    All, WsHost,
+    all, ws_host,
     testing::Values(good_ws_host{"name", "localhost", "localhost"},
                     good_ws_host{"dot_at_the_end", "localhost.", "localhost"},
                     good_ws_host{"v4", "127.0.0.1", "127.0.0.1"},
@@ -95,7 +95,7 @@ INSTANTIATE_TEST_SUITE_P(
                     good_ws_host{"v6_at_length", "[0:0:0:0:0:0:0:1]", "[::1]", true}),
     [](const auto& each) { return std::string(each.param.name); });
 
-TEST(WsHosts, WithAZoneSayNothingOfItToTheServer) {
+TEST(ws_hosts, with_a_zone_say_nothing_of_it_to_the_server) {
     const auto here = find_link_local();
     if (!here) {
         GTEST_SKIP() << "no link-local address here";
@@ -109,9 +109,9 @@ TEST(WsHosts, WithAZoneSayNothingOfItToTheServer) {
     }
 }
 
-class WrongWsHost : public testing::TestWithParam<wrong_host> {};
+class wrong_ws_host : public testing::TestWithParam<wrong_host> {};
 
-TEST_P(WrongWsHost, IsRefusedByName) {
+TEST_P(wrong_ws_host, is_refused_by_name) {
     ws_client_config config;
     config.host = GetParam().text;
     config.port = 80;
@@ -122,7 +122,7 @@ TEST_P(WrongWsHost, IsRefusedByName) {
         << started.error().message;
 }
 
-TEST_P(WrongWsHost, IsNoBindAddressEither) {
+TEST_P(wrong_ws_host, is_no_bind_address_either) {
     ws_server_config config;
     config.bind_address = GetParam().text;
     messaging_ws_server server("server");
@@ -132,10 +132,10 @@ TEST_P(WrongWsHost, IsNoBindAddressEither) {
         << started.error().message;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, WrongWsHost, testing::ValuesIn(wrong_hosts()),
+INSTANTIATE_TEST_SUITE_P(all, wrong_ws_host, testing::ValuesIn(wrong_hosts()),
                          [](const auto& each) { return std::string(each.param.name); });
 
-TEST(WsHosts, OfAHostHeaderAreOnesOfHttp) {
+TEST(ws_hosts, of_a_host_header_are_ones_of_http) {
     const auto start = [](std::string header) {
         ws_client_config config;
         config.host = "127.0.0.1";

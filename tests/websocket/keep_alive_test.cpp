@@ -6,7 +6,7 @@
 namespace ws {
 namespace {
 
-TEST(KeepAlive, AServerEndsAConnectionThatAnswersNoPing) {
+TEST(keep_alive, a_server_ends_a_connection_that_answers_no_ping) {
     ws_server_config config;
     config.ping_interval = 40ms;
     config.pong_timeout = 60ms;
@@ -22,7 +22,7 @@ TEST(KeepAlive, AServerEndsAConnectionThatAnswersNoPing) {
     EXPECT_EQ(server.errors.at(0).code, errc::connection_timeout);
 }
 
-TEST(KeepAlive, AClientEndsAConnectionThatAnswersNoPing) {
+TEST(keep_alive, a_client_ends_a_connection_that_answers_no_ping) {
     ws_client_config config;
     config.ping_interval = 40ms;
     config.pong_timeout = 60ms;
@@ -41,7 +41,7 @@ TEST(KeepAlive, AClientEndsAConnectionThatAnswersNoPing) {
     EXPECT_EQ(client.errors.at(0), errc::connection_timeout);
 }
 
-TEST(KeepAlive, AnsweredPingsKeepAConnection) {
+TEST(keep_alive, answered_pings_keep_a_connection) {
     ws_server_config config;
     config.ping_interval = 100ms;
     config.pong_timeout = 1'000ms;
@@ -56,7 +56,7 @@ TEST(KeepAlive, AnsweredPingsKeepAConnection) {
     EXPECT_EQ(server.errors.size(), 0U);
 }
 
-TEST(KeepAlive, AnyBytesCountAsLife) {
+TEST(keep_alive, any_bytes_count_as_life) {
     ws_server_config config;
     config.ping_interval = 200ms;
     config.pong_timeout = 400ms;
@@ -73,7 +73,7 @@ TEST(KeepAlive, AnyBytesCountAsLife) {
     EXPECT_EQ(server.errors.size(), 0U);
 }
 
-TEST(KeepAlive, IdleConnectionsAreClosedWhereThatIsWanted) {
+TEST(keep_alive, idle_connections_are_closed_where_that_is_wanted) {
     ws_server_config config;
     config.idle_timeout = 50ms;
     config.ping_interval = 0ms;
@@ -85,7 +85,7 @@ TEST(KeepAlive, IdleConnectionsAreClosedWhereThatIsWanted) {
     EXPECT_EQ(server.errors.at(0).code, errc::session_expired);
 }
 
-TEST(Ping, MeasuresTheRoundTripOnBothSides) {
+TEST(ping, measures_the_round_trip_on_both_sides) {
     ws_test_server server;
     ws_test_client client;
     ASSERT_TRUE(is_ok(client.connect(server.start())));
@@ -101,7 +101,7 @@ TEST(Ping, MeasuresTheRoundTripOnBothSides) {
     EXPECT_TRUE(measured.wait_for(2));
 }
 
-TEST(Ping, IsAnsweredByTheLibrary) {
+TEST(ping, is_answered_by_the_library) {
     ws_test_server server;
     auto peer = ws_peer::open(server.start());
     EXPECT_TRUE(peer.send_frame(op_ping, bytes_of("payload")));
@@ -111,7 +111,7 @@ TEST(Ping, IsAnsweredByTheLibrary) {
     EXPECT_EQ(text_of(pong->payload), "payload");
 }
 
-TEST(Ping, IsAnsweredByTheApplicationWhereThatIsWanted) {
+TEST(ping, is_answered_by_the_application_where_that_is_wanted) {
     ws_server_config at_server;
     at_server.auto_pong = false;
     ws_test_server server(at_server);
@@ -144,7 +144,7 @@ TEST(Ping, IsAnsweredByTheApplicationWhereThatIsWanted) {
     EXPECT_TRUE(is_ok(client.client.send_pong(bytes_of("you"))));
 }
 
-TEST(Ping, PayloadsAreAtMost125Bytes) {
+TEST(ping, payloads_are_at_most125_bytes) {
     ws_test_server server;
     ws_test_client client;
     ASSERT_TRUE(is_ok(client.connect(server.start())));

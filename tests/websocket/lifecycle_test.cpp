@@ -8,7 +8,7 @@
 namespace ws {
 namespace {
 
-TEST(Closing, TheClientsCodeAndReasonReachTheServerAndComeBack) {
+TEST(closing, the_clients_code_and_reason_reach_the_server_and_come_back) {
     ws_test_server server;
     ws_test_client client;
     ASSERT_TRUE(is_ok(client.connect(server.start())));
@@ -25,7 +25,7 @@ TEST(Closing, TheClientsCodeAndReasonReachTheServerAndComeBack) {
     EXPECT_TRUE(fails_with(client.client.send_text("late"), errc::connection_closed));
 }
 
-TEST(Closing, TheServersCodeAndReasonReachTheClient) {
+TEST(closing, the_servers_code_and_reason_reach_the_client) {
     ws_test_server server;
     server.on_message = [](const connection_ptr& from, const ws_message&) {
         EXPECT_TRUE(is_ok(from->send_text("before the end")));
@@ -43,7 +43,7 @@ TEST(Closing, TheServersCodeAndReasonReachTheClient) {
     EXPECT_TRUE(server.closed.wait_for(1));
 }
 
-TEST(Closing, AnEmptyCloseIsNoStatusAndNoCloseIsAbnormal) {
+TEST(closing, an_empty_close_is_no_status_and_no_close_is_abnormal) {
     ws_test_server server;
     const auto port = server.start();
     auto polite = ws_peer::open(port);
@@ -66,7 +66,7 @@ TEST(Closing, AnEmptyCloseIsNoStatusAndNoCloseIsAbnormal) {
     EXPECT_EQ(server.errors.at(0).id, server.closed.at(1).id);
 }
 
-TEST(Closing, CodesAndReasonsThatMustNotBeSentAreRefused) {
+TEST(closing, codes_and_reasons_that_must_not_be_sent_are_refused) {
     ws_test_server server;
     ws_test_client client;
     ASSERT_TRUE(is_ok(client.connect(server.start())));
@@ -83,7 +83,7 @@ TEST(Closing, CodesAndReasonsThatMustNotBeSentAreRefused) {
     EXPECT_TRUE(is_ok(client.client.close(ws_close_code::normal, std::string(123, 'x'))));
 }
 
-TEST(Closing, AViolationIsAnsweredWithItsCode) {
+TEST(closing, a_violation_is_answered_with_its_code) {
     ws_test_server server;
     const auto port = server.start();
     auto unmasked = ws_peer::open(port);
@@ -97,7 +97,7 @@ TEST(Closing, AViolationIsAnsweredWithItsCode) {
     EXPECT_TRUE(server.errors.wait_for(2));
 }
 
-TEST(Closing, AnExceptionClosesThatConnectionWith1011) {
+TEST(closing, an_exception_closes_that_connection_with1011) {
     ws_test_server server;
     server.on_message = [](const connection_ptr& from, const ws_message& message) {
         if (message.text() == "throw") {
@@ -117,14 +117,14 @@ TEST(Closing, AnExceptionClosesThatConnectionWith1011) {
     EXPECT_EQ(server.server.metrics().callback_exceptions, 1U);
 }
 
-TEST(Starting, AConnectionToItselfIsARefusalAndNoHandshake) {
+TEST(starting, a_connection_to_itself_is_a_refusal_and_no_handshake) {
     const loopback::refusing_port nobody(true);
     ws_test_client client;
     client.config.bind_port = nobody.number();
     EXPECT_TRUE(fails_with(client.connect(nobody.number()), errc::connection_refused));
 }
 
-TEST(Stopping, AServerSaysGoingAwayAndClientsNormal) {
+TEST(stopping, a_server_says_going_away_and_clients_normal) {
     ws_test_server server;
     ws_test_client client;
     const auto port = server.start();
@@ -148,7 +148,7 @@ TEST(Stopping, AServerSaysGoingAwayAndClientsNormal) {
     EXPECT_TRUE(is_ok(server.server.stop_server()));
 }
 
-TEST(Stopping, FromInsideCallbacksOnlyBeginsIt) {
+TEST(stopping, from_inside_callbacks_only_begins_it) {
     ws_test_server server;
     server.on_message = [&](const connection_ptr&, const ws_message&) {
         EXPECT_TRUE(is_ok(server.server.stop_server()));
@@ -163,7 +163,7 @@ TEST(Stopping, FromInsideCallbacksOnlyBeginsIt) {
     EXPECT_TRUE(is_ok(client.client.wait_for_stop()));
 }
 
-TEST(Stopping, WithAHandlerTellsWhenItIsOver) {
+TEST(stopping, with_a_handler_tells_when_it_is_over) {
     ws_test_server server;
     ws_test_client client;
     ASSERT_TRUE(is_ok(client.connect(server.start())));
@@ -178,7 +178,7 @@ TEST(Stopping, WithAHandlerTellsWhenItIsOver) {
     EXPECT_TRUE(over.wait_for(2));
 }
 
-TEST(Lifetime, AServerMayBeDestroyedInItsCallbacks) {
+TEST(lifetime, a_server_may_be_destroyed_in_its_callbacks) {
     for (const char* const where : {"connect", "message", "disconnect"}) {
         auto server = std::make_unique<messaging_ws_server>("server");
         event_counter destroyed;
@@ -207,7 +207,7 @@ TEST(Lifetime, AServerMayBeDestroyedInItsCallbacks) {
     }
 }
 
-TEST(Lifetime, AClientMayBeDestroyedInItsCallbacks) {
+TEST(lifetime, a_client_may_be_destroyed_in_its_callbacks) {
     ws_test_server server;
     const auto port = server.start();
     for (const char* const where : {"connect", "message", "disconnect"}) {
@@ -239,7 +239,7 @@ TEST(Lifetime, AClientMayBeDestroyedInItsCallbacks) {
     }
 }
 
-TEST(Lifetime, AConnectionThatIsKeptOutlivesItsServer) {
+TEST(lifetime, a_connection_that_is_kept_outlives_its_server) {
     connection_ptr kept;
     {
         ws_test_server server;
@@ -256,7 +256,7 @@ TEST(Lifetime, AConnectionThatIsKeptOutlivesItsServer) {
     EXPECT_EQ(kept->remote_endpoint().address(), "127.0.0.1");
 }
 
-TEST(Lifetime, ManyComeAndGoWhileTheServerStops) {
+TEST(lifetime, many_come_and_go_while_the_server_stops) {
     for (int round = 0; round < 5; ++round) {
         ws_test_server server;
         server.on_message = [](const connection_ptr&, const ws_message&) {};

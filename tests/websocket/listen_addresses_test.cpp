@@ -7,7 +7,7 @@
 namespace ws {
 namespace {
 
-TEST(ListenAddresses, a_websocket_server_serves_all_of_them) {
+TEST(listen_addresses, a_websocket_server_serves_all_of_them) {
     const std::string second = network_system::testing::has_ipv6() ? "::1" : "127.0.0.2";
     messaging_ws_server server("several");
     ws_server_config config;

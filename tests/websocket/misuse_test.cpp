@@ -13,9 +13,9 @@ struct wrong_config {
     std::function<void(Config&)> spoil;
 };
 
-class WrongServerConfig : public testing::TestWithParam<wrong_config<ws_server_config>> {};
+class wrong_server_config : public testing::TestWithParam<wrong_config<ws_server_config>> {};
 
-TEST_P(WrongServerConfig, IsRefused) {
+TEST_P(wrong_server_config, is_refused) {
     ws_server_config config;
     GetParam().spoil(config);
     messaging_ws_server server("server");
@@ -25,7 +25,7 @@ TEST_P(WrongServerConfig, IsRefused) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    All, WrongServerConfig,
+    all, wrong_server_config,
     testing::Values(
         wrong_config<ws_server_config>{"size", [](auto& all) { all.max_message_size = 0; }},
         wrong_config<ws_server_config>{"header_size", [](auto& all) { all.max_header_size = 100; }},
@@ -48,9 +48,9 @@ INSTANTIATE_TEST_SUITE_P(
         wrong_config<ws_server_config>{"drain", [](auto& all) { all.drain_timeout = -1ms; }}),
     [](const auto& chosen) { return std::string(chosen.param.name); });
 
-class WrongClientConfig : public testing::TestWithParam<wrong_config<ws_client_config>> {};
+class wrong_client_config : public testing::TestWithParam<wrong_config<ws_client_config>> {};
 
-TEST_P(WrongClientConfig, IsRefused) {
+TEST_P(wrong_client_config, is_refused) {
     ws_client_config config;
     config.host = "localhost";
     config.port = 1;
@@ -60,7 +60,7 @@ TEST_P(WrongClientConfig, IsRefused) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    All, WrongClientConfig,
+    all, wrong_client_config,
     testing::Values(
         wrong_config<ws_client_config>{"host", [](auto& all) { all.host.clear(); }},
         wrong_config<ws_client_config>{"port", [](auto& all) { all.port = 0; }},
@@ -85,7 +85,7 @@ INSTANTIATE_TEST_SUITE_P(
             "restart", [](auto& all) { all.reconnect.restart_delay_least = 60'000ms; }}),
     [](const auto& chosen) { return std::string(chosen.param.name); });
 
-TEST(Misuse, OfAServerIsAnswered) {
+TEST(misuse, of_a_server_is_answered) {
     ws_test_server server;
     EXPECT_TRUE(fails_with(server.server.broadcast_text("x"), errc::server_not_started));
     EXPECT_TRUE(fails_with(server.server.broadcast_binary({1}), errc::server_not_started));
@@ -107,7 +107,7 @@ TEST(Misuse, OfAServerIsAnswered) {
     EXPECT_TRUE(fails_with(other.start_server(server.server.local_port()), errc::bind_failed));
 }
 
-TEST(Misuse, OfAClientIsAnswered) {
+TEST(misuse, of_a_client_is_answered) {
     ws_test_server server;
     ws_test_client client;
     EXPECT_TRUE(fails_with(client.client.send_text("x"), errc::connection_closed));
@@ -128,7 +128,7 @@ TEST(Misuse, OfAClientIsAnswered) {
     EXPECT_TRUE(is_ok(client.client.wait_for_stop()));
 }
 
-TEST(Misuse, OfTextsIsForThePeerToFind) {
+TEST(misuse, of_texts_is_for_the_peer_to_find) {
     ws_test_server server;
     ws_test_client client;
     ASSERT_TRUE(is_ok(client.connect(server.start())));
@@ -140,7 +140,7 @@ TEST(Misuse, OfTextsIsForThePeerToFind) {
     EXPECT_EQ(server.received.count(), 0U);
 }
 
-TEST(Misuse, BlockingCallsInsideCallbacksAreRefused) {
+TEST(misuse, blocking_calls_inside_callbacks_are_refused) {
     ws_test_server server;
     ws_test_client client;
     event_counter tried;
@@ -156,7 +156,7 @@ TEST(Misuse, BlockingCallsInsideCallbacksAreRefused) {
     EXPECT_TRUE(tried.wait_for(1));
 }
 
-TEST(Misuse, AStartThatIsGivenUpIsCancelled) {
+TEST(misuse, a_start_that_is_given_up_is_cancelled) {
     const raw_listener silent;
     ws_test_client client;
     client.config.port = silent.port();
@@ -169,7 +169,7 @@ TEST(Misuse, AStartThatIsGivenUpIsCancelled) {
     EXPECT_TRUE(fails_with(answers.at(0), errc::cancelled));
 }
 
-TEST(Misuse, AServerThatSaysNothingIsATimeout) {
+TEST(misuse, a_server_that_says_nothing_is_a_timeout) {
     const raw_listener silent;
     ws_client_config config;
     config.connect_timeout = 100ms;
@@ -178,7 +178,7 @@ TEST(Misuse, AServerThatSaysNothingIsATimeout) {
 }
 
 #if !NETWORK_SYSTEM_WITH_TLS
-TEST(Misuse, WssWithoutTlsIsNotSupported) {
+TEST(misuse, wss_without_tls_is_not_supported) {
     ws_server_config config;
     config.tls.emplace();
     messaging_ws_server server("server");

@@ -65,7 +65,7 @@ bool close_as_wished(const Connection& connection, const ws_message& message) {
     return true;
 }
 
-class RealWebSocketPeers
+class real_websocket_peers
     : public testing::TestWithParam<std::tuple<peer_program, std::string /* carrier */>> {
 protected:
     void SetUp() override {
@@ -87,7 +87,7 @@ protected:
     std::string interpreter_;
 };
 
-TEST_P(RealWebSocketPeers, AsClient) {
+TEST_P(real_websocket_peers, as_client) {
     messaging_ws_server server("echo");
     collector<closed_as> closed;
     ASSERT_TRUE(
@@ -134,7 +134,7 @@ struct talking_client {
     }
 };
 
-TEST_P(RealWebSocketPeers, AsServer) {
+TEST_P(real_websocket_peers, as_server) {
     child_process server(interpreter_, arguments({"serve"}, {over_.certificate, over_.key}));
     const std::uint16_t port = port_of(server);
     ASSERT_NE(port, 0);
@@ -174,7 +174,7 @@ TEST_P(RealWebSocketPeers, AsServer) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    All, RealWebSocketPeers,
+    all, real_websocket_peers,
     testing::Combine(testing::Values(peer_program{"Python_websockets", "python3",
                                                   "/peers/websockets_peer.py"},
                                      peer_program{"npm_ws", "node", "/peers/ws_peer.js"}),
@@ -183,9 +183,9 @@ INSTANTIATE_TEST_SUITE_P(
         return std::get<0>(each.param).name + "_over_" + std::get<1>(each.param);
     });
 
-class RealWebSocketPeersOfHttp : public testing::TestWithParam<std::string> {};
+class real_websocket_peers_of_http : public testing::TestWithParam<std::string> {};
 
-TEST_P(RealWebSocketPeersOfHttp, CurlIsAnswered) {
+TEST_P(real_websocket_peers_of_http, curl_is_answered) {
     NEEDS_PROGRAM(curl, "curl")
     const carrier over = carrier::of(GetParam());
     messaging_ws_server server("echo");
@@ -215,7 +215,7 @@ TEST_P(RealWebSocketPeersOfHttp, CurlIsAnswered) {
     EXPECT_TRUE(is_ok(server.stop_server()));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, RealWebSocketPeersOfHttp, testing::ValuesIn(carriers()),
+INSTANTIATE_TEST_SUITE_P(all, real_websocket_peers_of_http, testing::ValuesIn(carriers()),
                          [](const auto& each) { return each.param; });
 
 /// The lines that are not about a passed case.
@@ -242,7 +242,7 @@ std::vector<std::string> conformance_arguments(const std::vector<std::string>& m
     return all;
 }
 
-TEST(WebSocketConformance, OfTheServer) {
+TEST(websocket_conformance, of_the_server) {
     NEEDS_PROGRAM(python, "python3")
     messaging_ws_server server("conformance");
     echo_all(server);
@@ -253,7 +253,7 @@ TEST(WebSocketConformance, OfTheServer) {
     EXPECT_TRUE(is_ok(server.stop_server()));
 }
 
-TEST(WebSocketConformance, OfTheClient) {
+TEST(websocket_conformance, of_the_client) {
     NEEDS_PROGRAM(python, "python3")
     child_process driver(python, conformance_arguments({"--listen", "0"}));
     const std::uint16_t port = port_of(driver);

@@ -48,7 +48,7 @@ private:
     reconnect_policy policy_;
 };
 
-TEST(Reconnection, IsNotTriedAfterAnEndThatWasMeant) {
+TEST(reconnection, is_not_tried_after_an_end_that_was_meant) {
     reconnecting_client after{ws_reconnect_config{}};
     EXPECT_FALSE(after.lost(true, ws_close_code::abnormal));
     EXPECT_FALSE(after.lost(false, ws_close_code::normal));
@@ -123,7 +123,7 @@ TEST(field_faults, retry_after_is_heeded) {
     }
 }
 
-TEST(Reconnection, HonoursARestartAndAnOverload) {
+TEST(reconnection, honours_a_restart_and_an_overload) {
     ws_reconnect_config config;
     for (const std::uint64_t random : {std::uint64_t{0}, std::uint64_t{12'345}, largest}) {
         reconnecting_client after(config);
@@ -142,7 +142,7 @@ TEST(Reconnection, HonoursARestartAndAnOverload) {
     }
 }
 
-TEST(Reconnection, GivesUpAfterSoManyAttempts) {
+TEST(reconnection, gives_up_after_so_many_attempts) {
     ws_reconnect_config config;
     config.max_attempts = 2;
     reconnecting_client after(config);
@@ -168,7 +168,7 @@ TEST(Reconnection, GivesUpAfterSoManyAttempts) {
     return config;
 }
 
-TEST(Reconnecting, ToAServerThatRestarts) {
+TEST(reconnecting, to_a_server_that_restarts) {
     ws_test_server server;
     ws_test_client client(reconnecting());
     server.config.port = server.start();
@@ -189,7 +189,7 @@ TEST(Reconnecting, ToAServerThatRestarts) {
     ASSERT_TRUE(is_ok(client.connect(server.config.port))) << "and can be started again";
 }
 
-TEST(Reconnecting, FailsSendsMeanwhileAndTellsOfAttempts) {
+TEST(reconnecting, fails_sends_meanwhile_and_tells_of_attempts) {
     ws_test_server server;
     ws_test_client client(reconnecting());
     ASSERT_TRUE(is_ok(client.connect(server.start())));
@@ -205,7 +205,7 @@ TEST(Reconnecting, FailsSendsMeanwhileAndTellsOfAttempts) {
     EXPECT_EQ(client.closed.size(), 1U) << "no connection, no end of it";
 }
 
-TEST(Reconnecting, EndsAtOnceWhenStoppedInAPause) {
+TEST(reconnecting, ends_at_once_when_stopped_in_a_pause) {
     ws_client_config config = reconnecting();
     config.reconnect.initial_delay = 3'600'000ms;
     config.reconnect.max_delay = 3'600'000ms;
@@ -218,7 +218,7 @@ TEST(Reconnecting, EndsAtOnceWhenStoppedInAPause) {
     EXPECT_TRUE(is_ok(client.client.wait_for_stop()));
 }
 
-TEST(Reconnecting, EndsWithTheClientsDestruction) {
+TEST(reconnecting, ends_with_the_clients_destruction) {
     ws_client_config config = reconnecting();
     config.reconnect.initial_delay = 3'600'000ms;
     config.reconnect.max_delay = 3'600'000ms;
@@ -231,7 +231,7 @@ TEST(Reconnecting, EndsWithTheClientsDestruction) {
     }
 }
 
-TEST(Reconnecting, AfterTheCodesThatAskForIt) {
+TEST(reconnecting, after_the_codes_that_ask_for_it) {
     for (const auto code : {ws_close_code::service_restart, ws_close_code::try_again_later,
                             ws_close_code::internal_error}) {
         ws_test_server server;
@@ -245,7 +245,7 @@ TEST(Reconnecting, AfterTheCodesThatAskForIt) {
     }
 }
 
-TEST(Reconnecting, NotAfterAnEndThatWasMeant) {
+TEST(reconnecting, not_after_an_end_that_was_meant) {
     ws_test_server server;
     ws_test_client client(reconnecting());
     const auto port = server.start();
@@ -259,7 +259,7 @@ TEST(Reconnecting, NotAfterAnEndThatWasMeant) {
     EXPECT_EQ(client.connected.count(), 2U);
 }
 
-TEST(Reconnecting, NotAfterARejection) {
+TEST(reconnecting, not_after_a_rejection) {
     ws_test_server server;
     std::atomic<bool> rejects{false};
     (void)server.server.set_handshake_callback(
@@ -278,7 +278,7 @@ TEST(Reconnecting, NotAfterARejection) {
     EXPECT_EQ(client.errors.at(0), errc::handshake_rejected);
 }
 
-TEST(Reconnecting, NotWhereTheFirstAttemptFails) {
+TEST(reconnecting, not_where_the_first_attempt_fails) {
     ws_test_client client(reconnecting());
     std::uint16_t port = 0;
     {
@@ -290,7 +290,7 @@ TEST(Reconnecting, NotWhereTheFirstAttemptFails) {
     EXPECT_EQ(client.errors.size(), 0U) << "the result of the start says it";
 }
 
-TEST(Reconnecting, StopsFromItsCallbacks) {
+TEST(reconnecting, stops_from_its_callbacks) {
     ws_test_server server;
     ws_test_client client(reconnecting());
     client.on_disconnect = [&] { EXPECT_TRUE(is_ok(client.client.stop_client())); };

@@ -25,7 +25,7 @@ namespace {
     return config;
 }
 
-TEST(Wss, CarriesMessagesOfEverySize) {
+TEST(wss, carries_messages_of_every_size) {
     ws_test_server server(secure_server());
     ws_test_client client(secure_client());
     ASSERT_TRUE(is_ok(client.connect(server.start())));
@@ -46,7 +46,7 @@ TEST(Wss, CarriesMessagesOfEverySize) {
     EXPECT_EQ(client.client.metrics().tls.handshakes, 1U);
 }
 
-TEST(Wss, HasTypesOfItsOwn) {
+TEST(wss, has_types_of_its_own) {
     using network_system::core::secure_messaging_ws_client;
     using network_system::core::secure_messaging_ws_server;
     secure_messaging_ws_server server("server", secure::for_server());
@@ -66,7 +66,7 @@ TEST(Wss, HasTypesOfItsOwn) {
     EXPECT_TRUE(is_ok(client.stop_client()));
 }
 
-TEST(Wss, IsChosenByAUrl) {
+TEST(wss, is_chosen_by_a_url) {
     ws_test_server server(secure_server());
     const std::string target = "://localhost:" + std::to_string(server.start()) + "/";
     ws_client_config trusting;
@@ -83,7 +83,7 @@ TEST(Wss, IsChosenByAUrl) {
         << "wss without a configuration verifies the server";
 }
 
-TEST(Wss, VerifiesTheServerUnlessToldOtherwise) {
+TEST(wss, verifies_the_server_unless_told_otherwise) {
     ws_test_server server(secure_server());
     const auto port = server.start();
     ws_client_config config = secure_client();
@@ -99,7 +99,7 @@ TEST(Wss, VerifiesTheServerUnlessToldOtherwise) {
     EXPECT_TRUE(lost.connect(port).is_err()) << "ws to a wss server";
 }
 
-TEST(Wss, AServerNeedsAnIdentity) {
+TEST(wss, a_server_needs_an_identity) {
     ws_server_config config;
     config.tls.emplace();
     messaging_ws_server server("server");
@@ -107,7 +107,7 @@ TEST(Wss, AServerNeedsAnIdentity) {
     EXPECT_FALSE(server.is_running());
 }
 
-TEST(Wss, StoppingDoesNotWaitForHandshakesThatStall) {
+TEST(wss, stopping_does_not_wait_for_handshakes_that_stall) {
     ws_server_config config = secure_server();
     config.drain_timeout = 10min;  // longer than any test may take
     ws_test_server server(config);
@@ -117,7 +117,7 @@ TEST(Wss, StoppingDoesNotWaitForHandshakesThatStall) {
     EXPECT_EQ(server.server.metrics().tls.disconnects, 1U);
 }
 
-TEST(Wss, AFullServerAnswers503) {
+TEST(wss, a_full_server_answers503) {
     ws_server_config config = secure_server();
     config.max_connections = 1;
     ws_test_server server(config);
@@ -131,7 +131,7 @@ TEST(Wss, AFullServerAnswers503) {
     EXPECT_TRUE(first.exchange("unharmed"));
 }
 
-TEST(Wss, ReloadsItsCertificates) {
+TEST(wss, reloads_its_certificates) {
     ws_test_server server(secure_server());
     const auto port = server.start();
     EXPECT_TRUE(is_ok(server.server.reload_certificates()));
@@ -140,7 +140,7 @@ TEST(Wss, ReloadsItsCertificates) {
     EXPECT_TRUE(client.exchange("with those"));
 }
 
-TEST(Wss, AReconnectionLooksAgainWhomToTrust) {
+TEST(wss, a_reconnection_looks_again_whom_to_trust) {
     const std::string file =
         secure::authority().write_text("changing.pem", secure::authority().root().pem());
     ws_client_config config = secure_client();
@@ -164,7 +164,7 @@ TEST(Wss, AReconnectionLooksAgainWhomToTrust) {
     ASSERT_TRUE(client.connected.wait_for(2)) << "and again whom it trusts now";
 }
 
-TEST(Wss, Reconnects) {
+TEST(wss, reconnects) {
     ws_client_config config = secure_client();
     config.auto_reconnect = true;
     config.reconnect.restart_delay_least = 1ms;

@@ -54,7 +54,7 @@ public:
     return config;
 }
 
-TEST(UserData, OfTheHandshakeIsThereBeforeTheConnectionCallback) {
+TEST(user_data, of_the_handshake_is_there_before_the_connection_callback) {
     for (const bool is_pooled : {false, true}) {
         ws_server_config config;
         config.io_threads = 2;
@@ -75,7 +75,7 @@ TEST(UserData, OfTheHandshakeIsThereBeforeTheConnectionCallback) {
     }
 }
 
-TEST(UserData, OfAHandshakeThatFailsIsFreed) {
+TEST(user_data, of_a_handshake_that_fails_is_freed) {
     knowing_server server;
     const auto port = server.start();
     for (const char* const name : {"mallory", "nobody", "broken"}) {
@@ -86,7 +86,7 @@ TEST(UserData, OfAHandshakeThatFailsIsFreed) {
     EXPECT_EQ(server.names.size(), 0U);
 }
 
-TEST(UserData, OfTheAcceptCallbackIsTheHandshakesUnlessItSetsAnother) {
+TEST(user_data, of_the_accept_callback_is_the_handshakes_unless_it_sets_another) {
     ws_test_server server;
     network_system::testing::lifetime_watch accepted;
     (void)server.server.set_accept_callback([&](const endpoint& client, accept_answer& answer) {
@@ -115,7 +115,7 @@ TEST(UserData, OfTheAcceptCallbackIsTheHandshakesUnlessItSetsAnother) {
     EXPECT_TRUE(eventually([&] { return accepted.is_over(); })) << "replaced";
 }
 
-TEST(UserData, AClientThatIsRejectedAtAcceptGets403) {
+TEST(user_data, a_client_that_is_rejected_at_accept_gets403) {
     ws_test_server server;
     std::atomic<int> calls{0};
     event_counter asked;
@@ -143,7 +143,7 @@ TEST(UserData, AClientThatIsRejectedAtAcceptGets403) {
     EXPECT_EQ(server.connections.size() + server.errors.size(), 0U);
 }
 
-TEST(UserData, ACrowdOfRejectedClientsTakesNoPlace) {
+TEST(user_data, a_crowd_of_rejected_clients_takes_no_place) {
     ws_server_config config;
     config.max_connections = 2;
     ws_test_server server(config);
@@ -169,7 +169,7 @@ TEST(UserData, ACrowdOfRejectedClientsTakesNoPlace) {
 
 #if NETWORK_SYSTEM_WITH_TLS
 
-TEST(UserData, GoesWithConnectionsOfWss) {
+TEST(user_data, goes_with_connections_of_wss) {
     ws_server_config config;
     config.tls = secure::for_server();
     knowing_server server(config);
