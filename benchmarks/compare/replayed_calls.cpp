@@ -65,7 +65,7 @@ public:
     [[nodiscard]] bool is_on() const { return heard_.size() == connections_; }
 
     void note_interest(int fd, const epoll_event& event) { at(fd).event = event; }
-    void note_read(int fd, const void* data, ssize_t size) {
+    void record_read(int fd, const void* data, ssize_t size) {
         // The request of the handshake is no frame: those begin with FIN and an opcode.
         const auto* const begin = static_cast<const std::uint8_t*>(data);
         if (size >= static_cast<ssize_t>(bytes_) && begin[0] >> 4U == 8 && at(fd).bytes.empty()) {
@@ -75,7 +75,7 @@ public:
     }
 
     int wait(epoll_event* events, int room) {
-        note_round();
+        record_round();
         const std::size_t count = std::min(heard_.size(), static_cast<std::size_t>(room));
         for (std::size_t i = 0; i < count; ++i) {
             events[i] = at(heard_[i]).event;
@@ -113,7 +113,7 @@ private:
         return peers_[static_cast<std::size_t>(fd)];
     }
 
-    void note_round() {
+    void record_round() {
         const std::size_t rounds_of_part = std::max<std::size_t>(rounds_ / parts, 1);
         if (round_ % rounds_of_part == 0) {
             const auto now = clock_type::now();
@@ -183,7 +183,7 @@ ssize_t recv(int fd, void* to, size_t room, int flags) {
     }
     const ssize_t got = real(fd, to, room, flags);
     if (got > 0) {
-        replay::instance().note_read(fd, to, got);
+        replay::instance().record_read(fd, to, got);
     }
     return got;
 }

@@ -38,7 +38,7 @@ private:
         books_.begin();
         books_.add(1);
         if (books_.datagrams() % compare::udp_batch == 0) {
-            books_.note_time();
+            books_.record_time();
         }
         if (echoes_) {
             std::error_code failed;  // a lost answer shows in the generator

@@ -118,7 +118,7 @@ public:
         }
     }
     void add(std::uint64_t count) { datagrams_ += count; }
-    void note_time() { last_ = std::chrono::steady_clock::now(); }
+    void record_time() { last_ = std::chrono::steady_clock::now(); }
     void report() const {
         report_run(datagrams_, has_begun_ ? cpu_nanoseconds() - cpu_ : 0,
                    std::chrono::duration<double>(last_ - first_).count());

@@ -36,7 +36,7 @@ void serve_datagrams(std::uint16_t port, bool echoes, bool offload) {
         books.begin();
         books.add(1);
         if (books.datagrams() % compare::udp_batch == 0) {
-            books.note_time();
+            books.record_time();
         }
         if (echoes) {
             (void)server.send_to(data, from);  // a lost answer shows in the generator
@@ -75,7 +75,7 @@ public:
             is_over_.wait(false);
         }
         throw_if_failed(client_.stop_client());
-        books_.note_time();
+        books_.record_time();
         books_.add(client_.metrics().datagrams_sent);
         books_.report();
     }

@@ -88,7 +88,7 @@ private:
             got = places_.receive(socket_.get(), 0);
             used_ = got;
             use(got);
-            books_.note_time();
+            books_.record_time();
         } while (got == compare::udp_batch);
     }
 
@@ -161,7 +161,7 @@ void send_all(std::uint16_t port, std::size_t size, double seconds, bool offload
             ::sendmmsg(socket.get(), places.headers.data(), static_cast<unsigned>(messages), 0);
         books.add(done > 0 ? static_cast<std::uint64_t>(done) * segments : 0);
     }
-    books.note_time();
+    books.record_time();
     books.report();
 }
 

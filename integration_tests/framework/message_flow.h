@@ -33,7 +33,7 @@ public:
         const std::lock_guard lock(sending_);
         return numbered_message(accepted_, size);
     }
-    void note_sent() {
+    void record_sent() {
         const std::lock_guard lock(sending_);
         settle(accepted_++, network_system::ok());
     }

@@ -80,7 +80,7 @@ inline void be_plain_peer(connection& one, raw_peer peer, dice rolls) {
         if (!peer.send(frame_of(type_data, one.near.out.next(size_of(rolls))))) {
             break;
         }
-        one.near.out.note_sent();
+        one.near.out.record_sent();
         if (rolls.one_in(4)) {
             bytes more(std::size_t{16} * 1024);
             const auto count = ::recv(peer.handle(), more.data(), more.size(), MSG_DONTWAIT);

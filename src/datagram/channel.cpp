@@ -241,7 +241,7 @@ void datagram_channel::pull_datagram(std::span<const std::uint8_t> data) {
 }
 
 bool datagram_channel::admit_peer() {
-    switch (peers_->note(sender_endpoint_, asked_)) {
+    switch (peers_->record(sender_endpoint_, asked_)) {
         case peer_table::verdict::known: return true;
         case peer_table::verdict::is_new:
             guarded([&] { host_.on_new_peer(sender_endpoint_); });
@@ -252,7 +252,7 @@ bool datagram_channel::admit_peer() {
 
 void datagram_channel::remember_source() {
     is_asked_noted_ = true;
-    sources_->note(sender_endpoint_, asked_);
+    sources_->record(sender_endpoint_, asked_);
 }
 
 VoidResult datagram_channel::receive(pull_handler&& handler, operation_id operation) {
@@ -289,7 +289,7 @@ void datagram_channel::ask(pull_handler& handler, pending_operation operation) {
         counters_.received.add(1);
         counters_.bytes_received.add(waiting->data.size());
         guarded([&] { handler(std::move(*waiting)); });
-    } else if (!detail::attempt([&] { pull_->note(handler, operation); })) {
+    } else if (!detail::attempt([&] { pull_->record(handler, operation); })) {
         guarded([&] { handler(failure_of(errc::out_of_memory, "receive")); });
     }
 }

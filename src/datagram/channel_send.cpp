@@ -95,7 +95,7 @@ void datagram_channel::forget_source(const runtime::datagram_address& peer) {
     if (peers_) {
         peers_->forget_source(gone);
     }
-    sources_->note(gone, {});
+    sources_->record(gone, {});
 }
 
 VoidResult datagram_channel::send_here(const runtime::datagram_address& to,

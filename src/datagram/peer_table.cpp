@@ -32,7 +32,8 @@ void peer_table::forget_source(const endpoint& peer) {
     }
 }
 
-peer_table::verdict peer_table::note(const endpoint& peer, const runtime::datagram_source& asked) {
+peer_table::verdict peer_table::record(const endpoint& peer,
+                                       const runtime::datagram_source& asked) {
     // Most datagrams come from whom the last one came from.
     node* known = newest_ != nullptr && newest_->first == peer ? newest_ : nullptr;
     if (known == nullptr) {

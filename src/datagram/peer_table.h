@@ -35,7 +35,7 @@ public:
     ~peer_table();
 
     /// A datagram of the peer has arrived, and asked an address of this machine.
-    [[nodiscard]] verdict note(const endpoint& peer, const runtime::datagram_source& asked = {});
+    [[nodiscard]] verdict record(const endpoint& peer, const runtime::datagram_source& asked = {});
     /// What the peer has asked last; null when it is not known.
     [[nodiscard]] const runtime::datagram_source* asked_by(const endpoint& peer) const;
     void forget_source(const endpoint& peer);

@@ -67,7 +67,7 @@ datagram_queue::record* datagram_queue::allocate(std::size_t size) {
         const bool is_pooled = own <= runtime::block_pool::block_size;
         void* const memory = is_pooled ? runtime::block_pool::take(pool_) : ::operator new(own);
         auto* const added = ::new (memory) block(is_pooled ? runtime::block_pool::block_size : own);
-        detail::note_taken(is_pooled ? 0 : own);
+        detail::record_taken(is_pooled ? 0 : own);
         (last_block_ != nullptr ? last_block_->next : first_block_) = added;
         last_block_ = added;
     }
@@ -153,7 +153,7 @@ void datagram_queue::free_first_block() noexcept {
     if (gone->is_pooled()) {
         runtime::block_pool::give_back(pool_, gone);
     } else {
-        detail::note_freed(gone->capacity);
+        detail::record_freed(gone->capacity);
         ::operator delete(gone);
     }
 }

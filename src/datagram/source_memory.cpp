@@ -48,7 +48,7 @@ bool source_memory::has_same_peer(const content& one, const content& other) noex
     return std::equal(one.begin(), one.begin() + peer_words, other.begin());
 }
 
-void source_memory::note(const endpoint& peer, const runtime::datagram_source& source) noexcept {
+void source_memory::record(const endpoint& peer, const runtime::datagram_source& source) noexcept {
     const content wanted = content_of(peer, source);
     set& places = sets_[hash_(peer) % set_count];
     slot* place = nullptr;

@@ -26,7 +26,7 @@ public:
         : hash_(key), sets_(std::make_unique<set[]>(set_count)) {}
 
     /// A source that is not set makes it forget the peer.
-    void note(const endpoint& peer, const runtime::datagram_source& source) noexcept;
+    void record(const endpoint& peer, const runtime::datagram_source& source) noexcept;
     /// Not set when it is not known.
     [[nodiscard]] runtime::datagram_source find(const endpoint& peer) const noexcept;
 

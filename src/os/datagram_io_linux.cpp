@@ -83,7 +83,7 @@ public:
         }
         used_ = static_cast<std::size_t>(got);
         for (std::size_t i = 0; i < used_; ++i) {
-            note(i);
+            record(i);
         }
         return {{received_.data(), used_}, {}, used_ == headers_.size()};
     }
@@ -111,7 +111,7 @@ private:
         }
     }
 
-    void note(std::size_t i) noexcept {
+    void record(std::size_t i) noexcept {
         ::msghdr& header = headers_[i].msg_hdr;
         names_[i].length = header.msg_namelen;
         incoming_datagrams& place = received_[i];

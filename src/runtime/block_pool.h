@@ -29,7 +29,7 @@ public:
     [[nodiscard]] static void* take(block_pool* pool) {
         if (pool == nullptr || pool->free_ == nullptr) {
             void* const block = ::operator new(block_size);
-            detail::note_taken(block_size);
+            detail::record_taken(block_size);
             return block;
         }
         --pool->count_;
@@ -54,7 +54,7 @@ private:
 
     static void release(void* block) noexcept {
         ::operator delete(block);
-        detail::note_freed(block_size);
+        detail::record_freed(block_size);
     }
 
     free_block* free_ = nullptr;

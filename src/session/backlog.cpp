@@ -16,7 +16,7 @@ void backlog::push(entry&& added) {
         throw;
     }
     bytes_ += added.size();
-    detail::note_taken(added.size());
+    detail::record_taken(added.size());
     last->shared = std::move(added.shared);
     last->owned = std::move(added.owned);
     last->done = std::move(added.done);
@@ -33,7 +33,7 @@ void backlog::record_superseded(entry& old) {
         superseded_.callbacks.back() = std::move(old.done);
     }
     bytes_ -= old.size();
-    detail::note_freed(old.size());
+    detail::record_freed(old.size());
     ++superseded_.messages;
 }
 
@@ -49,7 +49,7 @@ void backlog::push_or_replace(entry&& added) {
 void backlog::replace(entry& old, entry&& newer) {
     record_superseded(old);
     bytes_ += newer.size();
-    detail::note_taken(newer.size());
+    detail::record_taken(newer.size());
     old.shared = std::move(newer.shared);
     old.owned = std::move(newer.owned);
     old.done = std::move(newer.done);
@@ -65,7 +65,7 @@ void backlog::pop(std::size_t size) noexcept {
     by_key_.erase(entries_.front().key);
     entries_.pop_front();
     bytes_ -= size;
-    detail::note_freed(size);
+    detail::record_freed(size);
 }
 
 transport::write_callback backlog::take_discarded() noexcept {

@@ -25,7 +25,7 @@ public:
     backlog() = default;
     backlog(const backlog&) = delete;
     backlog& operator=(const backlog&) = delete;
-    ~backlog() { detail::note_freed(bytes_); }
+    ~backlog() { detail::record_freed(bytes_); }
 
     struct entry {
         // One of the two.
@@ -54,7 +54,7 @@ public:
     void pop(std::size_t size) noexcept;
     /// All messages are lost: how many. Their callbacks are to be taken afterwards.
     [[nodiscard]] std::uint64_t discard() noexcept {
-        detail::note_freed(std::exchange(bytes_, 0));
+        detail::record_freed(std::exchange(bytes_, 0));
         by_key_.clear();
         discarded_.swap(entries_);
         return discarded_.size();

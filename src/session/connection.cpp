@@ -34,11 +34,11 @@ connection::connection(std::shared_ptr<transport::transport> over,
     : config_(setup.config), drain_timeout_(setup.drain_timeout), due_by_(setup.handshake_deadline),
       role_(setup.role), has_pings_(has_pings), transport_(std::move(over)), host_(std::move(host)),
       gate_(host_->gate()) {
-    detail::note_taken(assumed_size);
+    detail::record_taken(assumed_size);
 }
 
 connection::~connection() {
-    detail::note_freed(assumed_size);
+    detail::record_freed(assumed_size);
 }
 
 void connection::start() {

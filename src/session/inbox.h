@@ -86,7 +86,7 @@ public:
     /// with nothing done.
     template <typename Handler>
     void wait(Handler& handler, pending_operation& operation) {
-        pull().note(handler, operation);
+        pull().record(handler, operation);
     }
     using asker = message_pull_queue::asker;
     /// The first handler that waits, if there is one: nothing more will come.

@@ -11,15 +11,15 @@ using std::chrono::milliseconds;
 namespace {
 
 // Bytes that a living peer takes of its queue in one ping interval.
-constexpr std::uint64_t sign_of_life = 1024;
+constexpr std::uint64_t least_progress = 1024;
 constexpr unsigned most_missed_pings = std::numeric_limits<std::uint16_t>::max();
 
 /// In a part of the interval, as where pongs are waited for a shorter time, the same part of it.
-std::uint64_t sign_of_life_in(steady_time::duration elapsed, milliseconds interval) {
+std::uint64_t least_progress_in(steady_time::duration elapsed, milliseconds interval) {
     using seconds = std::chrono::duration<double>;
     const double part = seconds(elapsed) / seconds(interval);
-    return part < 1 ? 1 + static_cast<std::uint64_t>(part * static_cast<double>(sign_of_life))
-                    : sign_of_life;
+    return part < 1 ? 1 + static_cast<std::uint64_t>(part * static_cast<double>(least_progress))
+                    : least_progress;
 }
 
 }  // namespace
@@ -70,7 +70,7 @@ bool keep_alive::has_taken_enough(const limits& given, steady_time now,
     // What is taken when nothing waits may be no more than the pings.
     const auto elapsed = now - std::max(last_ping_, resumed_at_);
     const auto wanted =
-        has_pings(given) ? sign_of_life_in(elapsed, given.ping_interval) : sign_of_life;
+        has_pings(given) ? least_progress_in(elapsed, given.ping_interval) : least_progress;
     const bool has = was_behind_ && made.taken >= wanted;
     was_behind_ = made.is_behind;
     if (has) {

@@ -36,7 +36,7 @@ public:
     explicit basic_pull_queue(std::size_t byte_limit) : limit_(byte_limit) {}
     basic_pull_queue(const basic_pull_queue&) = delete;
     basic_pull_queue& operator=(const basic_pull_queue&) = delete;
-    ~basic_pull_queue() { detail::note_freed(bytes_); }
+    ~basic_pull_queue() { detail::record_freed(bytes_); }
 
     /// The first asker that has not been cancelled, if there is one: give it the message instead
     /// of storing it.
@@ -54,7 +54,7 @@ public:
         const std::size_t cost = cost_of(message);
         messages_.push_back(std::move(message));
         bytes_ += cost;
-        detail::note_taken(cost);
+        detail::record_taken(cost);
         size_.store(messages_.size(), std::memory_order_relaxed);
     }
 
@@ -66,7 +66,7 @@ public:
         Message oldest = std::move(messages_.front());
         messages_.pop_front();
         bytes_ -= cost_of(oldest);
-        detail::note_freed(cost_of(oldest));
+        detail::record_freed(cost_of(oldest));
         size_.store(messages_.size(), std::memory_order_relaxed);
         return oldest;
     }
@@ -87,13 +87,13 @@ public:
             to.add(each.type, std::move(each.data));
         }
         messages_.clear();
-        detail::note_freed(std::exchange(bytes_, 0));
+        detail::record_freed(std::exchange(bytes_, 0));
         size_.store(0, std::memory_order_relaxed);
     }
 
     /// Takes what becomes a handler, or throws std::bad_alloc with nothing done.
     template <typename Asking>
-    void note(Asking& done, pending_operation& operation) {
+    void record(Asking& done, pending_operation& operation) {
         if (askers_.size() == askers_.capacity()) {
             make_place();
         }

@@ -43,7 +43,7 @@ bool waiting_senders::try_again(waiting_sender& who, std::size_t queued,
     // Its own room is not kept from it.
     who.is_called_ = false;
     if (has_room(queued + reserved(), who.bytes_, high)) {
-        note_overtaking(&who, who.bytes_);
+        record_overtaking(&who, who.bytes_);
         return true;
     }
     return false;
@@ -92,12 +92,12 @@ bool waiting_senders::may_pass(std::size_t queued, std::size_t bytes, std::size_
     if (!has_room(queued + reserved(), bytes, high)) {
         return false;
     }
-    note_overtaking(nullptr, bytes);
+    record_overtaking(nullptr, bytes);
     return true;
 }
 
 /// Of those ahead of `by`; null: of all.
-void waiting_senders::note_overtaking(const waiting_sender* by, std::size_t bytes) noexcept {
+void waiting_senders::record_overtaking(const waiting_sender* by, std::size_t bytes) noexcept {
     for (waiting_sender* each = first_; each != by; each = each->behind_) {
         each->overtaken_by_ += each->is_called_ ? 0 : bytes;
     }

@@ -124,7 +124,7 @@ public:
 private:
     [[nodiscard]] std::size_t reserved() const noexcept;
     [[nodiscard]] bool may_pass(std::size_t queued, std::size_t bytes, std::size_t high) noexcept;
-    void note_overtaking(const waiting_sender* by, std::size_t bytes) noexcept;
+    void record_overtaking(const waiting_sender* by, std::size_t bytes) noexcept;
 
     waiting_sender* first_ = nullptr;
     bool is_closed_ = false;

@@ -105,12 +105,12 @@ std::shared_ptr<runtime::name_question> simulated_host::resolve(
         return nullptr;
     }
     const nanoseconds duration = where().chance().in(where().options().resolve_time);
-    where().note(event::resolving, number_, static_cast<std::uint64_t>(duration.count()));
+    where().record(event::resolving, number_, static_cast<std::uint64_t>(duration.count()));
     where().after(duration, [this, keep = shared_from_this(), deliver, target, host, port,
                              answer = std::move(answer)]() mutable {
         if (where().chance().chance(where().options().resolve_failure)) {
             ++where().counts().failed_resolves;
-            where().note(event::resolve_failed, number_);
+            where().record(event::resolve_failed, number_);
             deliver(*target, answer, {{}, "no answer from the simulated name server"});
             return;
         }

@@ -111,7 +111,7 @@ void loop_stepper::run_batch(runtime::loop& owner) {
         poller_->dispatch(owner);
         return;
     }
-    world_.note(chosen, number_);
+    world_.record(chosen, number_);
     if (chosen == event::batch_of_tasks) {
         has_tasks_ = false;
         owner.run_tasks();
@@ -126,7 +126,7 @@ void loop_stepper::occupy_thread() {
     if (world_.chance().chance(world_.options().thread_stall)) {
         pause = later(pause, world_.chance().in(world_.options().thread_stall_time));
         ++world_.counts().thread_stalls;
-        world_.note(event::thread_stalled, number_, static_cast<std::uint64_t>(pause.count()));
+        world_.record(event::thread_stalled, number_, static_cast<std::uint64_t>(pause.count()));
     }
     if (pause.count() > 0) {
         is_busy_ = true;

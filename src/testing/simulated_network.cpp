@@ -152,7 +152,7 @@ socket_handle simulated_network::listen(std::size_t host, const endpoint& local,
     const std::size_t limit = std::max<std::size_t>(world_.options().accept_queue, 1);
     made.most_waiting = backlog == 0 ? limit : std::min(limit, static_cast<std::size_t>(backlog));
     listeners_.emplace(place{host, port}, made.handle);
-    world_.note(event::listening, static_cast<std::uint64_t>(made.handle), port);
+    world_.record(event::listening, static_cast<std::uint64_t>(made.handle), port);
     error.clear();
     return made.handle;
 }
@@ -171,13 +171,13 @@ io_result simulated_network::accept(socket_handle listener, socket_handle& accep
     }
     if (world_.chance().chance(world_.options().accept_failure)) {
         ++world_.counts().failed_accepts;
-        world_.note(event::accept_failed, static_cast<std::uint64_t>(listener));
+        world_.record(event::accept_failed, static_cast<std::uint64_t>(listener));
         return {outcome::failed, 0, std::make_error_code(std::errc::too_many_files_open)};
     }
     accepted = from.waiting.front();
     from.waiting.pop_front();
-    world_.note(event::accepted, static_cast<std::uint64_t>(listener),
-                static_cast<std::uint64_t>(accepted));
+    world_.record(event::accepted, static_cast<std::uint64_t>(listener),
+                  static_cast<std::uint64_t>(accepted));
     return {};
 }
 
@@ -189,7 +189,7 @@ socket_handle simulated_network::connect(std::size_t host, const endpoint& local
     simulated_socket& made = add(role::connecting, host, own);
     made.remote = peer;
     const socket_handle handle = made.handle;
-    world_.note(event::connecting, static_cast<std::uint64_t>(handle), peer.port());
+    world_.record(event::connecting, static_cast<std::uint64_t>(handle), peer.port());
     // An address of nobody never answers.
     if (const auto to = host_of(peer, host)) {
         const nanoseconds first = world_.chance().in(world_.options().latency);
@@ -221,7 +221,7 @@ void simulated_network::knock(socket_handle from, std::size_t to, nanoseconds pa
 
 void simulated_network::knock_again(socket_handle from, std::size_t to, nanoseconds patience) {
     ++world_.counts().lost_connects;
-    world_.note(event::connect_lost, static_cast<std::uint64_t>(from));
+    world_.record(event::connect_lost, static_cast<std::uint64_t>(from));
     if (patience > last_patience) {
         fail_connect(from, std::errc::timed_out);
         return;
@@ -231,7 +231,7 @@ void simulated_network::knock_again(socket_handle from, std::size_t to, nanoseco
 
 void simulated_network::refuse(socket_handle from, std::size_t by) {
     ++world_.counts().refused_connects;
-    world_.note(event::connect_refused, static_cast<std::uint64_t>(from));
+    world_.record(event::connect_refused, static_cast<std::uint64_t>(from));
     world_.after(world_.chance().in(world_.options().latency), [=, this] {
         const simulated_socket* const client = find(from);
         const auto until = client ? held_up(by, client->host, from) : std::nullopt;
@@ -274,8 +274,8 @@ void simulated_network::answer(const connection_ptr& by) {
         return;
     }
     client->is = role::connected;
-    world_.note(event::connected, static_cast<std::uint64_t>(by->ends[0]),
-                static_cast<std::uint64_t>(by->ends[1]));
+    world_.record(event::connected, static_cast<std::uint64_t>(by->ends[0]),
+                  static_cast<std::uint64_t>(by->ends[1]));
     check(*client);
 }
 
@@ -287,7 +287,7 @@ void simulated_network::fail_connect(socket_handle which, std::errc why) {
 }
 
 void simulated_network::cut(std::size_t from, std::size_t to, nanoseconds until) {
-    world_.note(event::partitioned, from, to);
+    world_.record(event::partitioned, from, to);
     partitions_.set(from, to, until);
 }
 
@@ -298,8 +298,8 @@ std::optional<nanoseconds> simulated_network::held_up(std::size_t from, std::siz
         return std::nullopt;
     }
     ++world_.counts().held_up;
-    world_.note(event::held_up, static_cast<std::uint64_t>(who),
-                static_cast<std::uint64_t>(until.count()));
+    world_.record(event::held_up, static_cast<std::uint64_t>(who),
+                  static_cast<std::uint64_t>(until.count()));
     return later(until, world_.chance().in(world_.options().latency));
 }
 
@@ -318,7 +318,7 @@ void simulated_network::close(socket_handle handle) {
     } else if (kept->connection && !kept->failure) {
         leave(*kept);
     }
-    world_.note(event::closed, static_cast<std::uint64_t>(handle), kept->resets_on_close ? 1 : 0);
+    world_.record(event::closed, static_cast<std::uint64_t>(handle), kept->resets_on_close ? 1 : 0);
 }
 
 }  // namespace network_system::testing::detail

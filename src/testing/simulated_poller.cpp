@@ -99,7 +99,7 @@ void simulated_poller::dispatch(runtime::loop& owner) {
     if (taken.empty()) {
         return;
     }
-    host_.where().note(event::batch_of_sockets, stepper_.number(), taken.size());
+    host_.where().record(event::batch_of_sockets, stepper_.number(), taken.size());
     simulated_network& fabric = host_.fabric();
     owner.run_batch([&] {
         for (const socket_handle each : taken) {

@@ -42,7 +42,7 @@ void simulated_pool::run_once() {
     std::swap(tasks_[time.chance().below(tasks_.size())], tasks_.back());
     const auto task = std::move(tasks_.back());
     tasks_.pop_back();
-    time.note(event::pool_task, number_, tasks_.size());
+    time.record(event::pool_task, number_, tasks_.size());
     is_inside_ = true;
     if (const auto thrown = network_system::detail::run_user_code(task)) {
         network_system::detail::log_limited(network_system::detail::log_kind::thrown, {source_name},

@@ -47,12 +47,12 @@ io_result simulated_network::read(simulated_socket& from, std::span<const io_sli
     }
     if (world_.chance().chance(world_.options().spurious_wakeup)) {
         ++world_.counts().spurious_wakeups;
-        world_.note(event::read_nothing, number_of(from.handle));
+        world_.record(event::read_nothing, number_of(from.handle));
         return {outcome::would_block, 0, {}};
     }
     const std::size_t count = shorten(std::min(in.readable(), size_of(into)));
     in.read(into, count);
-    world_.note(event::read, number_of(from.handle), count);
+    world_.record(event::read, number_of(from.handle), count);
     if (!std::exchange(in.is_acknowledging, true)) {
         world_.after(world_.chance().in(world_.options().latency),
                      [this, by = from.connection, other] { acknowledge(by, other); });
@@ -83,14 +83,14 @@ io_result simulated_network::write(simulated_socket& to, std::span<const io_slic
     const std::size_t room = out.room(std::max<std::size_t>(world_.options().buffer, 1));
     if (room < size) {
         ++world_.counts().full_buffers;
-        world_.note(event::write_full, number_of(to.handle), room);
+        world_.record(event::write_full, number_of(to.handle), room);
     }
     if (room == 0) {
         return {outcome::would_block, 0, {}};
     }
     const std::size_t count = shorten(std::min(room, size));
     out.write(from, count);
-    world_.note(event::wrote, number_of(to.handle), count);
+    world_.record(event::wrote, number_of(to.handle), count);
     world_.counts().bytes += count;
     for (std::size_t left = out.is_broken_off() ? 0 : count; left > 0;) {
         const std::size_t part = std::min(left, world_.chance().in(world_.options().segment));
@@ -102,7 +102,7 @@ io_result simulated_network::write(simulated_socket& to, std::span<const io_slic
 
 void simulated_network::shutdown_write(simulated_socket& of) {
     if (!of.failure && !std::exchange(of.is_shut_down, true)) {
-        world_.note(event::shut_down, number_of(of.handle));
+        world_.record(event::shut_down, number_of(of.handle));
         send(of.connection, of.side, pipe::kind::end, 0);
     }
 }
@@ -116,8 +116,8 @@ void simulated_network::send(const connection_ptr& by, std::size_t side, pipe::k
         const nanoseconds late = world_.chance().in(world_.options().stall_time);
         arrives = later(arrives, late);
         ++world_.counts().stalls;
-        world_.note(event::stalled, number_of(by->ends[side]),
-                    static_cast<std::uint64_t>(late.count()));
+        world_.record(event::stalled, number_of(by->ends[side]),
+                      static_cast<std::uint64_t>(late.count()));
     }
     way.last_arrival = std::max(way.last_arrival, arrives);
     way.push({way.last_arrival, what, size});
@@ -162,9 +162,9 @@ void simulated_network::arrive(const connection_ptr& by, std::size_t side) {
 void simulated_network::take(simulated_socket& receiver, const pipe::segment& arrived) {
     switch (arrived.what) {
         case pipe::kind::data:
-            world_.note(event::arrived, number_of(receiver.handle), arrived.size);
+            world_.record(event::arrived, number_of(receiver.handle), arrived.size);
             break;
-        case pipe::kind::end: world_.note(event::end_arrived, number_of(receiver.handle)); break;
+        case pipe::kind::end: world_.record(event::end_arrived, number_of(receiver.handle)); break;
         case pipe::kind::reset: fail(receiver); return;
     }
     check(receiver);
@@ -176,7 +176,7 @@ void simulated_network::fail(simulated_socket& end) {
     if (end.failure) {
         return;
     }
-    world_.note(event::reset_arrived, number_of(end.handle));
+    world_.record(event::reset_arrived, number_of(end.handle));
     end.failure = std::make_error_code(std::errc::connection_reset);
     auto& pipes = end.connection->from;
     pipes[end.side].drop_way();

@@ -61,7 +61,7 @@ public:
     [[nodiscard]] const simulation_options& options() const noexcept { return options_; }
     [[nodiscard]] simulation_counts& counts() noexcept { return counts_; }
     [[nodiscard]] event_trace& trace() noexcept { return trace_; }
-    void note(event what, std::uint64_t who, std::uint64_t value = 0) {
+    void record(event what, std::uint64_t who, std::uint64_t value = 0) {
         trace_.add(now_, what, who, value);
     }
 

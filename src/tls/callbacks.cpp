@@ -69,8 +69,8 @@ int verify_peer(X509_STORE_CTX* store, void*) {
         tls_connection* const connection = tls_connection::of(ssl);
         const tls_context_state& state = state_of(SSL_get_SSL_CTX(ssl));
         if (state.trust && !verify_chain(store, *connection, state)) {
-            connection->note_refusal(
-                transport::describe_refusal(store, connection->terms().server_name));
+            connection->record_refusal(
+                transport::describe_refusal(store, connection->settings().server_name));
             return 0;
         }
         if (state.trust && !begin_origin(ssl, SSL_get_session(ssl),
@@ -85,7 +85,7 @@ int verify_peer(X509_STORE_CTX* store, void*) {
             return 1;
         }
         X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
-        connection->note_refusal(
+        connection->record_refusal(
             fmt::format("the certificate with SHA-256 {} is not pinned", fingerprint));
         return 0;
     });
@@ -136,11 +136,11 @@ int check_staple(SSL* ssl, void*) {
         unsigned char* stapled = nullptr;
         const long size = SSL_get_tlsext_status_ocsp_resp(ssl, &stapled);
         const int depth = sk_X509_num(chain);
-        const staple_verdict verdict = judge_staple(
+        const staple_verdict verdict = verify_staple(
             {stapled, static_cast<std::size_t>(std::max(size, 0L))}, sk_X509_value(chain, 0),
             sk_X509_value(chain, std::min(1, depth - 1)), connection->wall_clock());
         if (!verdict.refusal.empty()) {
-            connection->note_refusal(verdict.refusal);
+            connection->record_refusal(verdict.refusal);
             return 0;
         }
         return narrow_origin(SSL_get_session(ssl), verdict.until) ? 1 : -1;
@@ -153,11 +153,11 @@ void log_keys(const SSL* ssl, const char* line) {
     state.key_log << line << std::endl;  // a stream that throws nothing
 }
 
-void note_event(const SSL* ssl, int where, int value) {
+void record_event(const SSL* ssl, int where, int value) {
     if ((where & SSL_CB_LOOP) != 0) {
-        tls_connection::of(ssl)->note_handshake_step();
+        tls_connection::of(ssl)->record_handshake_step();
     } else if (where == SSL_CB_WRITE_ALERT && (value & 0xff) == SSL_AD_NO_RENEGOTIATION) {
-        tls_connection::of(ssl)->note_refused_renegotiation();
+        tls_connection::of(ssl)->record_refused_renegotiation();
     }
 }
 

@@ -45,7 +45,7 @@ template <typename Answer, typename Work>
     try {
         return work();
     } catch (const std::bad_alloc&) {
-        transport::tls_connection::of(ssl)->note_out_of_memory();
+        transport::tls_connection::of(ssl)->record_out_of_memory();
         return otherwise;
     }
 }
@@ -73,10 +73,10 @@ int remember_session(SSL* ssl, SSL_SESSION* session);
 int use_ticket_key(SSL* ssl, unsigned char* name, unsigned char* vector, EVP_CIPHER_CTX* cipher,
                    EVP_MAC_CTX* mac, int is_new);
 int write_ticket(SSL* ssl, void* unused);
-SSL_TICKET_RETURN judge_ticket(SSL* ssl, SSL_SESSION* session, const unsigned char* name,
+SSL_TICKET_RETURN check_ticket(SSL* ssl, SSL_SESSION* session, const unsigned char* name,
                                std::size_t name_size, SSL_TICKET_STATUS status, void* unused);
 void log_keys(const SSL* ssl, const char* line);
-void note_event(const SSL* ssl, int where, int value);
+void record_event(const SSL* ssl, int where, int value);
 /// `password` is a std::string; an empty one is none.
 int give_password(char* buffer, int size, int is_writing, void* password);
 

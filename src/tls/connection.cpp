@@ -113,36 +113,36 @@ void tls_connection::deleter::operator()(x509_st* certificate) const noexcept {
     X509_free(certificate);
 }
 
-tls_connection::tls_connection(std::shared_ptr<const tls_terms> terms)
-    : terms_(std::move(terms)), ssl_(SSL_new(terms_->context.get())),
-      needs_input_(terms_->role == tls_role::server) {
-    detail::note_taken(assumed_size);
+tls_connection::tls_connection(std::shared_ptr<const tls_settings> settings)
+    : settings_(std::move(settings)), ssl_(SSL_new(settings_->context.get())),
+      needs_input_(settings_->role == tls_role::server) {
+    detail::record_taken(assumed_size);
     BIO* const below = ssl_ ? bio::make(*this) : nullptr;
     if (below != nullptr) {
         SSL_set_bio(ssl_.get(), below, below);
     }
-    if (below == nullptr || (terms_->role == tls_role::client && !set_up_client())) {
+    if (below == nullptr || (settings_->role == tls_role::client && !set_up_client())) {
         (void)fail(
-            {errc::internal_error, take_tls_failure(terms_->role, error_in_queue::last).text});
-    } else if (terms_->role == tls_role::server) {
+            {errc::internal_error, take_tls_failure(settings_->role, error_in_queue::last).text});
+    } else if (settings_->role == tls_role::server) {
         SSL_set_accept_state(ssl_.get());
     }
 }
 
 tls_connection::~tls_connection() {
-    detail::note_freed(assumed_size);
+    detail::record_freed(assumed_size);
 }
 
 bool tls_connection::set_up_client() {
     SSL* const ssl = ssl_.get();
     SSL_set_connect_state(ssl);
-    const std::string& name = terms_->server_name;
+    const std::string& name = settings_->server_name;
     const auto parsed = detail::host::parse(name);
     const bool is_numeric = parsed && !parsed.value().is_name();
     if (!name.empty() && !is_numeric && SSL_set_tlsext_host_name(ssl, name.c_str()) != 1) {
         return false;
     }
-    if (terms_->verifies_name) {
+    if (settings_->verifies_name) {
         X509_VERIFY_PARAM* const checks = SSL_get0_param(ssl);
         X509_VERIFY_PARAM_set_hostflags(checks, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
                                                     X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
@@ -159,10 +159,11 @@ bool tls_connection::set_up_client() {
 void tls_connection::begin(const lower_stream& below, runtime::loop& where) {
     below_ = below;
     loop_ = &where;
-    if (!terms_->sessions || failure_) {
+    if (!settings_->sessions || failure_) {
         return;
     }
-    if (const tls_session earlier = terms_->sessions->take(terms_->session_key, wall_clock())) {
+    if (const tls_session earlier =
+            settings_->sessions->take(settings_->session_key, wall_clock())) {
         (void)SSL_set_session(ssl_.get(), earlier.get());  // without it: a full handshake
     }
 }
@@ -230,14 +231,14 @@ void tls_connection::on_established() {
     agreement_.cipher = SSL_get_cipher_name(ssl);
     agreement_.is_resumed = SSL_session_reused(ssl) == 1;
     agreement_.peer.reset(SSL_get1_peer_certificate(ssl));
-    note_extensions();
+    record_extensions();
     forget_ephemeral_keys(ssl);
-    ++terms_->counters->handshakes;
-    terms_->counters->resumptions += agreement_.is_resumed ? 1 : 0;
+    ++settings_->counters->handshakes;
+    settings_->counters->resumptions += agreement_.is_resumed ? 1 : 0;
     has_agreed_.store(true, std::memory_order_release);
 }
 
-void tls_connection::note_extensions() {
+void tls_connection::record_extensions() {
     SSL* const ssl = ssl_.get();
     agreement::extensions all;
     if (const char* const name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name)) {
@@ -249,7 +250,7 @@ void tls_connection::note_extensions() {
     all.application_protocol.assign(chosen, chosen + chosen_size);
     unsigned char* stapled = nullptr;
     if (const long size = SSL_get_tlsext_status_ocsp_resp(ssl, &stapled);
-        terms_->role == tls_role::client && size > 0) {
+        settings_->role == tls_role::client && size > 0) {
         all.ocsp_response.assign(stapled, stapled + size);
     }
     if (!all.server_name.empty() || !all.application_protocol.empty() ||
@@ -260,7 +261,7 @@ void tls_connection::note_extensions() {
 
 /// OpenSSL's buffers come and go with each record, which keeps idle connections small. A busy one
 /// keeps them, until it has been idle for a while.
-void tls_connection::note_activity() {
+void tls_connection::record_activity() {
     if (++reads_ == busy_from && !is_busy_) {
         is_busy_ = true;
         SSL_clear_mode(ssl_.get(), SSL_MODE_RELEASE_BUFFERS);
@@ -285,14 +286,14 @@ runtime::interest tls_connection::below(runtime::interest wanted) const noexcept
     return {wanted.read, wanted.write || output_.is_blocked(), wanted.failure};
 }
 
-void tls_connection::note_timeout() {
+void tls_connection::record_timeout() {
     (void)fail({errc::connection_timeout,
                 fmt::format("no complete handshake within handshake_timeout ({} ms){}",
                             handshake_timeout().count(), hint_at_silence()),
                 &tls_counters::timeouts});
 }
 
-void tls_connection::note_broken() {
+void tls_connection::record_broken() {
     if (!is_established_ && !failure_) {
         (void)fail_in_handshake(broken_below_);
     }
@@ -316,13 +317,13 @@ void tls_connection::end() {
     runtime::deadline_wheel::cancel(*this);
     output_.drop();
     if (!is_established_ && !failure_) {
-        ++terms_->counters->disconnects;
+        ++settings_->counters->disconnects;
     }
 }
 
 io_result tls_connection::fail_with_queue() {
-    tls_failure failure = take_tls_failure(terms_->role, is_established_ ? error_in_queue::last
-                                                                         : error_in_queue::first);
+    tls_failure failure = take_tls_failure(
+        settings_->role, is_established_ ? error_in_queue::last : error_in_queue::first);
     if (is_out_of_memory_) {
         failure.code = errc::out_of_memory;
         failure.text = "out of memory";
@@ -338,9 +339,9 @@ io_result tls_connection::fail_with_queue() {
 
 io_result tls_connection::fail(tls_failure failure) {
     if (!is_established_) {
-        ++(*terms_->counters.*failure.cause);
-        if (terms_->sessions) {
-            terms_->sessions->forget(terms_->session_key);
+        ++(*settings_->counters.*failure.cause);
+        if (settings_->sessions) {
+            settings_->sessions->forget(settings_->session_key);
         }
     }
     failure_ = std::make_unique<tls_failure>(std::move(failure));

@@ -3,7 +3,7 @@
 #include "runtime/loop.h"
 #include "tls/failure.h"
 #include "tls/output.h"
-#include "tls/terms.h"
+#include "tls/settings.h"
 #include "transport/write_queue.h"
 
 #include <atomic>
@@ -42,7 +42,7 @@ public:
         io_result (*write)(void* stream, std::span<const runtime::io_slice> from) = nullptr;
     };
 
-    explicit tls_connection(std::shared_ptr<const tls_terms> terms);
+    explicit tls_connection(std::shared_ptr<const tls_settings> settings);
     tls_connection(const tls_connection&) = delete;
     tls_connection& operator=(const tls_connection&) = delete;
     ~tls_connection();
@@ -66,9 +66,9 @@ public:
     /// Tells the peer that no more will come; `would_block` when that has to be tried again.
     [[nodiscard]] io_result end_writing();
     /// The handshake has taken too long.
-    void note_timeout();
+    void record_timeout();
     /// Nothing can be written below any more, and nothing is left to be read there.
-    void note_broken();
+    void record_broken();
 
     [[nodiscard]] bool is_established() const noexcept { return is_established_; }
     /// Whether anything has ever come of the stream below. Of a handshake that goes on, reads are
@@ -84,7 +84,7 @@ public:
     [[nodiscard]] runtime::interest below(runtime::interest wanted) const noexcept;
 
     [[nodiscard]] std::chrono::milliseconds handshake_timeout() const noexcept {
-        return terms_->handshake_timeout;
+        return settings_->handshake_timeout;
     }
     [[nodiscard]] std::string failure_text() const { return failure_ ? failure_->text : ""; }
     /// What was agreed on; nothing before the handshake is complete.
@@ -92,20 +92,20 @@ public:
 
     /// The connection that OpenSSL's object belongs to.
     [[nodiscard]] static tls_connection* of(const ssl_st* ssl) noexcept;
-    [[nodiscard]] const tls_terms& terms() const noexcept { return *terms_; }
+    [[nodiscard]] const tls_settings& settings() const noexcept { return *settings_; }
     /// The date, for what certificates say.
     [[nodiscard]] runtime::wall_time wall_clock() const noexcept { return loop_->wall_clock(); }
     [[nodiscard]] runtime::steady_time clock() const noexcept { return loop_->now(); }
     /// Called while the certificate is verified: the text of the failure that follows.
-    void note_refusal(std::string text) {
+    void record_refusal(std::string text) {
         refusal_ = std::make_unique<std::string>(std::move(text));
     }
     /// The peer wants to renegotiate, which is answered with no.
-    void note_refused_renegotiation() noexcept { ++renegotiations_; }
+    void record_refused_renegotiation() noexcept { ++renegotiations_; }
     /// In a callback of OpenSSL's.
-    void note_out_of_memory() noexcept { is_out_of_memory_ = true; }
+    void record_out_of_memory() noexcept { is_out_of_memory_ = true; }
     /// OpenSSL takes or makes a message of the handshake; after its end: a ticket, new keys.
-    void note_handshake_step() noexcept;
+    void record_handshake_step() noexcept;
 
 private:
     class bio;
@@ -132,8 +132,8 @@ private:
     [[nodiscard]] bool set_up_client();
     [[nodiscard]] io_result shake_hands();
     void on_established();
-    void note_extensions();
-    void note_activity();
+    void record_extensions();
+    void record_activity();
     [[nodiscard]] io_result decrypt(std::span<const runtime::io_slice> places,
                                     std::span<std::uint8_t> scratch);
     [[nodiscard]] io_result decrypt_into(std::span<std::uint8_t> place, std::size_t& total,
@@ -156,14 +156,14 @@ private:
     /// Before the end of the handshake: what to look at when the peer has said nothing at all.
     [[nodiscard]] const char* hint_at_silence() const noexcept;
     /// Says what is wrong with a peer that only costs time.
-    [[nodiscard]] const char* nuisance() const noexcept;
+    [[nodiscard]] const char* abuse_reason() const noexcept;
     [[nodiscard]] io_result defer(const io_result& result, std::size_t delivered);
     /// The result of a failed call of OpenSSL's.
     [[nodiscard]] io_result fail_with_queue();
     [[nodiscard]] io_result fail(tls_failure failure);
     [[nodiscard]] io_result failed() const;
 
-    const std::shared_ptr<const tls_terms> terms_;
+    const std::shared_ptr<const tls_settings> settings_;
     lower_stream below_;
     runtime::loop* loop_ = nullptr;
     std::unique_ptr<ssl_st, deleter> ssl_;

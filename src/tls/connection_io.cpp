@@ -91,7 +91,7 @@ io_result tls_connection::read(std::span<const io_slice> into) {
         return arrived.kind == outcome::would_block ? arrived : on_end_below(arrived);
     }
     window_ = ciphertext.first(arrived.bytes);
-    note_activity();
+    record_activity();
     const bool was_established = is_established_;
     const io_result result =
         decrypt({into.data(), into.size() - 1}, scratch.first(scratch.size() - ciphertext_size));
@@ -165,7 +165,7 @@ io_result tls_connection::decrypt_into(std::span<std::uint8_t> place, std::size_
         }
         switch (SSL_get_error(ssl, 0)) {
             case SSL_ERROR_WANT_READ:
-                if (const char* const what = nuisance()) {
+                if (const char* const what = abuse_reason()) {
                     return defer(fail({errc::protocol_error, what}), total);
                 }
                 // After a record that is not for us (a ticket, an alert) there may be more; before
@@ -183,7 +183,7 @@ io_result tls_connection::decrypt_into(std::span<std::uint8_t> place, std::size_
     return io_done(total);
 }
 
-void tls_connection::note_handshake_step() noexcept {
+void tls_connection::record_handshake_step() noexcept {
     if (!is_established_) {
         return;
     }
@@ -194,7 +194,7 @@ void tls_connection::note_handshake_step() noexcept {
     ++handshake_steps_;
 }
 
-const char* tls_connection::nuisance() const noexcept {
+const char* tls_connection::abuse_reason() const noexcept {
     if (renegotiations_ > max_renegotiations) {
         return "the peer insists on renegotiation";
     }
@@ -223,7 +223,7 @@ io_result tls_connection::on_end_below(const io_result& result) {
     if (broken_below_) {
         return {outcome::failed, 0, broken_below_};
     }
-    ++terms_->counters->truncations;
+    ++settings_->counters->truncations;
     return fail({errc::connection_truncated, "the stream ended without the peer's close_notify"});
 }
 

@@ -7,7 +7,7 @@
 #include "tls/errors.h"
 #include "tls/pins.h"
 #include "tls/resumption/ticket_keys.h"
-#include "tls/terms.h"
+#include "tls/settings.h"
 #include "utils/log.h"
 
 #include <fmt/format.h>
@@ -80,7 +80,7 @@ private:
         SSL_CTX_set_mode(made, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                    SSL_MODE_RELEASE_BUFFERS);
         SSL_CTX_clear_mode(made, SSL_MODE_AUTO_RETRY);
-        SSL_CTX_set_info_callback(made, &tls_callbacks::note_event);
+        SSL_CTX_set_info_callback(made, &tls_callbacks::record_event);
         return context_;
     }
 
@@ -162,7 +162,7 @@ private:
         if (SSL_CTX_set_num_tickets(context(), config_.session_resumption ? 1 : 0) != 1 ||
             SSL_CTX_set_tlsext_ticket_key_evp_cb(context(), &tls_callbacks::use_ticket_key) != 1 ||
             SSL_CTX_set_session_ticket_cb(context(), &tls_callbacks::write_ticket,
-                                          &tls_callbacks::judge_ticket, nullptr) != 1) {
+                                          &tls_callbacks::check_ticket, nullptr) != 1) {
             return wrong("session_resumption");
         }
         return set_session_scope();

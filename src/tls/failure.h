@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tls/terms.h"
+#include "tls/settings.h"
 
 #include <network_system/utils/error_codes.h>
 

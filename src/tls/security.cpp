@@ -21,7 +21,7 @@ namespace network_system::core {
 namespace {
 
 using transport::tls_role;
-using transport::tls_terms;
+using transport::tls_settings;
 
 /// Statics of the application may use TLS in their destructors: OpenSSL must not be cleaned up
 /// before them. Has an effect where nobody has used it yet.
@@ -138,30 +138,31 @@ const std::shared_ptr<transport::tls_session_cache>& client_sessions() {
 
 }  // namespace
 
-class server_tls::current_terms {
+class server_tls::current_settings {
 public:
-    [[nodiscard]] terms_ptr get() const {
+    [[nodiscard]] settings_ptr get() const {
         const std::lock_guard lock(mutex_);
-        return terms_;
+        return settings_;
     }
     /// Those of the reload that began last stay: another one may have read older files.
-    void set(terms_ptr next, std::uint64_t reload) {
+    void set(settings_ptr next, std::uint64_t reload) {
         const std::lock_guard lock(mutex_);
         if (reload > reload_) {
             reload_ = reload;
-            terms_.swap(next);
+            settings_.swap(next);
         }
     }
 
 private:
     mutable std::mutex mutex_;
-    terms_ptr terms_;
+    settings_ptr settings_;
     std::uint64_t reload_ = 0;
 };
 
 server_tls::server_tls(tls_config config, std::shared_ptr<log_output> log)
     : config_(std::move(config)), log_(std::move(log)),
-      tickets_(std::make_shared<tls_ticket_keys>()), current_(std::make_shared<current_terms>()) {
+      tickets_(std::make_shared<tls_ticket_keys>()),
+      current_(std::make_shared<current_settings>()) {
     keep_openssl_until_the_end();
 }
 
@@ -178,7 +179,7 @@ VoidResult server_tls::reload(std::string_view source) {
     if (!context) {
         return context.error();
     }
-    auto next = std::make_shared<tls_terms>();
+    auto next = std::make_shared<tls_settings>();
     next->role = tls_role::server;
     next->context = std::move(context).value();
     next->handshake_timeout = config_.handshake_timeout;
@@ -198,14 +199,14 @@ Result<transport::transport_factory> server_tls::transports_to(std::string_view,
     });
 }
 
-/// What a client connects to, and with what terms.
+/// What a client connects to, and with what settings.
 class client_tls::target {
 public:
-    /// The part of the terms that stays.
-    target(const tls_config& config, tls_terms terms, std::string server, std::string_view source,
-           std::shared_ptr<log_output> log)
+    /// The part of the settings that stays.
+    target(const tls_config& config, tls_settings settings, std::string server,
+           std::string_view source, std::shared_ptr<log_output> log)
         : config_(config), source_(source), log_(std::move(log)), server_(std::move(server)),
-          terms_(std::move(terms)) {}
+          settings_(std::move(settings)) {}
 
     [[nodiscard]] VoidResult read() {
         auto read = client_contexts::get(config_, source_, log_.get());
@@ -213,14 +214,14 @@ public:
             return read.error();
         }
         const std::lock_guard lock(mutex_);
-        terms_.context = std::move(read.value().context);
+        settings_.context = std::move(read.value().context);
         identity_ = std::move(read.value().identity);
         return ok();
     }
 
     /// For the connection that has just been made. From the second on, the files are looked at
     /// again: a client that reconnects for weeks must not trust what it was told weeks ago.
-    [[nodiscard]] std::shared_ptr<const tls_terms> terms_for(std::uint16_t port) {
+    [[nodiscard]] std::shared_ptr<const tls_settings> settings_for(std::uint16_t port) {
         if (is_used_.exchange(true)) {
             if (const auto result = read(); result.is_err()) {
                 detail::log(log_level::warning, {"tls", source_, nullptr, log_.get()},
@@ -228,9 +229,9 @@ public:
             }
         }
         const std::lock_guard lock(mutex_);
-        auto terms = std::make_shared<tls_terms>(terms_);
-        terms->session_key = fmt::format("{} {} {}", identity_, server_, port);
-        return terms;
+        auto settings = std::make_shared<tls_settings>(settings_);
+        settings->session_key = fmt::format("{} {} {}", identity_, server_, port);
+        return settings;
     }
 
 private:
@@ -239,7 +240,7 @@ private:
     const std::shared_ptr<log_output> log_;
     const std::string server_;
     std::mutex mutex_;
-    tls_terms terms_;
+    tls_settings settings_;
     std::string identity_;
     std::atomic<bool> is_used_{false};
 };
@@ -264,14 +265,14 @@ Result<transport::transport_factory> client_tls::transports_to(std::string_view 
                     "the certificate of {} is not verified{}", host,
                     config_.pinned_certificates.empty() ? "" : ", only pinned");
     }
-    tls_terms terms;
-    terms.role = tls_role::client;
-    terms.server_name = name.value();
-    terms.verifies_name = config_.verify_peer;
-    terms.handshake_timeout = config_.handshake_timeout;
-    terms.counters = counters_;
-    terms.sessions = config_.session_resumption ? client_sessions() : nullptr;
-    auto to = std::make_shared<target>(config_, std::move(terms),
+    tls_settings settings;
+    settings.role = tls_role::client;
+    settings.server_name = name.value();
+    settings.verifies_name = config_.verify_peer;
+    settings.handshake_timeout = config_.handshake_timeout;
+    settings.counters = counters_;
+    settings.sessions = config_.session_resumption ? client_sessions() : nullptr;
+    auto to = std::make_shared<target>(config_, std::move(settings),
                                        fmt::format("{} {}", name.value(), host), source, log_);
     if (auto read = to->read(); read.is_err()) {
         return read.error();
@@ -280,7 +281,7 @@ Result<transport::transport_factory> client_tls::transports_to(std::string_view 
     last_ = to;
     return transport::transport_factory([to, port](std::shared_ptr<runtime::loop> where,
                                                    runtime::unique_socket socket) {
-        auto with = to->terms_for(
+        auto with = to->settings_for(
             port != 0 ? port : runtime::sockets::remote_endpoint(socket.get()).port());
         return transport::make_tls_transport(std::move(where), std::move(socket), std::move(with));
     });

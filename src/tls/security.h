@@ -1,7 +1,7 @@
 #pragma once
 
 #include "tls/context.h"
-#include "tls/terms.h"
+#include "tls/settings.h"
 #include "transport/stream_security.h"
 
 #include <atomic>
@@ -32,8 +32,8 @@ public:
     [[nodiscard]] VoidResult reload(std::string_view source) override;
 
 private:
-    using terms_ptr = std::shared_ptr<const transport::tls_terms>;
-    class current_terms;
+    using settings_ptr = std::shared_ptr<const transport::tls_settings>;
+    class current_settings;
 
     const tls_config config_;
     const std::shared_ptr<log_output> log_;
@@ -43,7 +43,7 @@ private:
     const std::shared_ptr<tls_ticket_keys> tickets_;
     std::atomic<std::uint64_t> reloads_{0};
     // Shared with the transport factories, which may outlive this.
-    const std::shared_ptr<current_terms> current_;
+    const std::shared_ptr<current_settings> current_;
 };
 
 /// The TLS of a client. Clients of equal configurations share what was read and their sessions.

@@ -19,8 +19,8 @@ class tls_stream {
 public:
     using io_result = runtime::sockets::io_result;
 
-    tls_stream(Lower lower, std::shared_ptr<const tls_terms> terms)
-        : lower_(std::move(lower)), tls_(std::make_unique<tls_connection>(std::move(terms))) {}
+    tls_stream(Lower lower, std::shared_ptr<const tls_settings> settings)
+        : lower_(std::move(lower)), tls_(std::make_unique<tls_connection>(std::move(settings))) {}
 
     [[nodiscard]] std::error_code attach(runtime::loop& where, runtime::io_watch& watch,
                                          runtime::interest wanted) {
@@ -79,8 +79,8 @@ public:
     [[nodiscard]] bool has_filled_read() const noexcept { return tls_->has_filled_read(); }
     /// Until when it has to be established.
     [[nodiscard]] runtime::steady_time deadline() const noexcept { return deadline_; }
-    void note_timeout() { tls_->note_timeout(); }
-    void note_broken() { tls_->note_broken(); }
+    void record_timeout() { tls_->record_timeout(); }
+    void record_broken() { tls_->record_broken(); }
     [[nodiscard]] std::string failure_text() const { return tls_->failure_text(); }
     [[nodiscard]] std::optional<tls_info> info() const { return tls_->info(); }
 

@@ -10,10 +10,10 @@ template class stream_transport<tls_stream<plain_stream>>;
 
 std::shared_ptr<transport> make_tls_transport(std::shared_ptr<runtime::loop> where,
                                               runtime::unique_socket socket,
-                                              std::shared_ptr<const tls_terms> terms) {
+                                              std::shared_ptr<const tls_settings> settings) {
     return std::make_shared<stream_transport<tls_stream<plain_stream>>>(
         std::move(where),
-        tls_stream<plain_stream>(plain_stream(std::move(socket)), std::move(terms)));
+        tls_stream<plain_stream>(plain_stream(std::move(socket)), std::move(settings)));
 }
 
 }  // namespace network_system::transport

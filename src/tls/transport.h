@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tls/terms.h"
+#include "tls/settings.h"
 #include "transport/transport.h"
 
 #include <memory>
@@ -8,8 +8,8 @@
 namespace network_system::transport {
 
 /// A transport with TLS over a connected TCP socket.
-[[nodiscard]] std::shared_ptr<transport> make_tls_transport(std::shared_ptr<runtime::loop> where,
-                                                            runtime::unique_socket socket,
-                                                            std::shared_ptr<const tls_terms> terms);
+[[nodiscard]] std::shared_ptr<transport> make_tls_transport(
+    std::shared_ptr<runtime::loop> where, runtime::unique_socket socket,
+    std::shared_ptr<const tls_settings> settings);
 
 }  // namespace network_system::transport

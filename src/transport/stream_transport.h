@@ -95,7 +95,7 @@ private:
     /// Of a message of which so much is written already.
     void queue_rest(bytes_view header, bytes_view payload, std::size_t written,
                     write_callback&& done);
-    bool note_written(const runtime::sockets::io_result& result);
+    bool record_written(const runtime::sockets::io_result& result);
     [[nodiscard]] bool is_write_broken() const noexcept { return write_failure_ != 0; }
     void credit(std::size_t written);
     void continue_close();

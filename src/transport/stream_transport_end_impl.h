@@ -67,7 +67,7 @@ template <typename Stream>
 void stream_transport<Stream>::meet_deadline(steady_time now) {
     if constexpr (is_layered) {
         if (state_ == state::open && !stream_.is_established() && now >= stream_.deadline()) {
-            stream_.note_timeout();
+            stream_.record_timeout();
             stream_.prepare_reset();
             fail(errc::connection_timeout);
             return;
@@ -118,7 +118,7 @@ void stream_transport<Stream>::on_nothing_to_read() {
     }
     if constexpr (is_layered) {
         if (!stream_.is_established()) {
-            stream_.note_broken();
+            stream_.record_broken();
             fail(errc::tls_handshake_failed);
             return;
         }

@@ -133,7 +133,7 @@ void stream_transport<Stream>::flush() {
 
 template <typename Stream>
 void stream_transport<Stream>::flush_queue() {
-    note_flush();
+    record_flush();
     if (is_write_broken()) {
         read_rest();
         return;
@@ -167,7 +167,7 @@ bool stream_transport<Stream>::write_queued() {
         if (result.kind == outcome::would_block) {
             break;
         }
-        if (!note_written(result)) {
+        if (!record_written(result)) {
             return false;
         }
         queue_.commit(result.bytes);
@@ -196,7 +196,7 @@ io_result stream_transport<Stream>::write_gathered(std::span<const io_slice> sli
 }
 
 template <typename Stream>
-bool stream_transport<Stream>::note_written(const io_result& result) {
+bool stream_transport<Stream>::record_written(const io_result& result) {
     if (result.kind != outcome::done) {
         on_write_failed(result.error);
         return false;
@@ -230,7 +230,7 @@ void stream_transport<Stream>::send_now(bytes_view header, bytes_view payload,
         // A failure shows again, and is dealt with, in the flush at the end of the batch: here a
         // user callback is on the stack.
         if (result.kind == outcome::done) {
-            note_written(result);
+            record_written(result);
             written = result.bytes;
         }
     }

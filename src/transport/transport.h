@@ -151,7 +151,7 @@ public:
 
 protected:
     /// What was requested is being done.
-    void note_flush() noexcept { wants_flush_ = false; }
+    void record_flush() noexcept { wants_flush_ = false; }
 
     std::shared_ptr<runtime::loop> loop_;
     write_queue queue_;

@@ -80,12 +80,12 @@ void write_queue::free(write_segment* segment) noexcept {
             runtime::block_pool::give_back(pool_, static_cast<write_chunk*>(segment));
             break;
         case write_segment::kind::owned:
-            detail::note_freed(segment->end);
+            detail::record_freed(segment->end);
             delete static_cast<owned_segment*>(segment);
             break;
         case write_segment::kind::shared:
             // By each queue that has it, as it was noted.
-            detail::note_freed(segment->end);
+            detail::record_freed(segment->end);
             delete static_cast<shared_segment*>(segment);
             break;
     }
@@ -140,7 +140,7 @@ void write_queue::append_owned_message(std::vector<std::uint8_t>&& data, write_c
     bytes_ += data.size();
     segment->take(std::move(data));
     segment->messages = 1;
-    detail::note_taken(segment->end);
+    detail::record_taken(segment->end);
     push(segment.release());
 }
 
@@ -183,7 +183,7 @@ void write_queue::append_shared(const shared_frame& frame) {
         return;
     }
     push(new shared_segment(frame));
-    detail::note_taken(frame->size());
+    detail::record_taken(frame->size());
     bytes_ += frame->size();
     ++queued_;
 }

@@ -78,7 +78,7 @@ void raise(std::atomic<std::int64_t>& mark, std::int64_t to) noexcept {
 
 class heap_keeper {
 public:
-    void note(std::int64_t change) {
+    void record(std::int64_t change) {
         const std::int64_t held = held_.fetch_add(change) + change;
         if (change > 0) {
             raise(peak_, held);
@@ -145,7 +145,7 @@ NETWORK_FAST_TLS constinit thread_local std::int64_t changed_here = 0;
 
 void tell_keeper() noexcept {
     try {
-        finished_at_exit<heap_keeper>().note(std::exchange(changed_here, 0));
+        finished_at_exit<heap_keeper>().record(std::exchange(changed_here, 0));
     } catch (const std::exception&) {
         // No memory or no thread: the next one tells.
     }
@@ -153,14 +153,14 @@ void tell_keeper() noexcept {
 
 }  // namespace
 
-void note_taken(std::size_t bytes) noexcept {
+void record_taken(std::size_t bytes) noexcept {
     changed_here += static_cast<std::int64_t>(bytes);
     if (changed_here >= noted_at_once) {
         tell_keeper();
     }
 }
 
-void note_freed(std::size_t bytes) noexcept {
+void record_freed(std::size_t bytes) noexcept {
     changed_here -= static_cast<std::int64_t>(bytes);
     if (changed_here <= -noted_at_once) {
         tell_keeper();
@@ -173,8 +173,8 @@ void note_freed(std::size_t bytes) noexcept {
 
 namespace network_system::detail {
 
-void note_taken(std::size_t) noexcept {}
-void note_freed(std::size_t) noexcept {}
+void record_taken(std::size_t) noexcept {}
+void record_freed(std::size_t) noexcept {}
 
 }  // namespace network_system::detail
 

@@ -13,7 +13,7 @@ namespace network_system::detail {
 /// asks for nothing. Costs an addition, and some more each 64 KiB.
 ///
 /// Thread-safety: any thread; what one thread has taken, another may free.
-void note_taken(std::size_t bytes) noexcept;
-void note_freed(std::size_t bytes) noexcept;
+void record_taken(std::size_t bytes) noexcept;
+void record_freed(std::size_t bytes) noexcept;
 
 }  // namespace network_system::detail

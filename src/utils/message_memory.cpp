@@ -67,7 +67,7 @@ bool message_memory::grow(std::size_t capacity, std::size_t used) noexcept {
     bytes_ = larger;
     capacity_ = capacity;
     if (!is_mapped(capacity)) {
-        detail::note_taken(capacity);
+        detail::record_taken(capacity);
     }
     return true;
 }
@@ -85,7 +85,7 @@ void message_memory::release() noexcept {
     }
 #endif
     delete[] bytes_;
-    detail::note_freed(capacity_);
+    detail::record_freed(capacity_);
     bytes_ = nullptr;
     capacity_ = 0;
 }

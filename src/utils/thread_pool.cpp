@@ -49,7 +49,7 @@ public:
         return all;
     }
 
-    void note_started(crew& of) {
+    void record_started(crew& of) {
         const std::lock_guard lock(mutex_);
         ++of.running;
     }
@@ -59,7 +59,7 @@ public:
         running_ += all_of.running;
     }
     /// The last a thread does.
-    void note_ended(crew& of) {
+    void record_ended(crew& of) {
         const std::lock_guard lock(mutex_);
         --of.running;
         if (of.is_abandoned) {
@@ -194,17 +194,17 @@ private:
     void start_one() {
         threads_.reserve(threads_.size() + 1);
         auto& all = abandoned_threads::instance();
-        all.note_started(*crew_);
+        all.record_started(*crew_);
         try {
             threads_.push_back(
                 detail::make_thread([self = shared_from_this(), crew = crew_]() mutable {
                     current_ = self.get();
                     self->workers_.attach();
                     self.reset();
-                    abandoned_threads::instance().note_ended(*crew);
+                    abandoned_threads::instance().record_ended(*crew);
                 }));
         } catch (...) {
-            all.note_ended(*crew_);
+            all.record_ended(*crew_);
             throw;
         }
     }

@@ -23,14 +23,15 @@ ws_client_engine::ws_client_engine(const std::string& name, const ws_client_conf
                     config.auto_reconnect
                         ? std::optional(ws_reconnection::settings_of(config.reconnect))
                         : std::nullopt),
-      terms_(terms_of(config)), reconnection_(config.reconnect), callbacks_(std::move(callbacks)) {}
+      settings_(session_settings_of(config)), reconnection_(config.reconnect),
+      callbacks_(std::move(callbacks)) {}
 
 std::shared_ptr<session::message_connection> ws_client_engine::new_session(
     std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
     session::session_setup& setup) {
     const bool is_pooled = host.get() != this;
     return std::make_shared<session::websocket_session>(std::move(over), std::move(host), *this,
-                                                        setup, terms_, is_pooled);
+                                                        setup, settings_, is_pooled);
 }
 
 void ws_client_engine::notify_connected(const session_ptr& who) {

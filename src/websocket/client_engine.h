@@ -48,7 +48,7 @@ private:
                   std::span<const std::uint8_t> data) override;
     void on_writable(const session_ptr& who) override;
 
-    const std::shared_ptr<const session::websocket_terms> terms_;
+    const std::shared_ptr<const session::websocket_settings> settings_;
     const ws_reconnection reconnection_;
     // As they were when it started.
     const std::shared_ptr<const ws_client_callbacks> callbacks_;

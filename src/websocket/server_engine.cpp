@@ -35,7 +35,7 @@ ws_server_engine::ws_server_engine(const std::string& name, const ws_server_conf
                                    std::shared_ptr<const ws_server_callbacks> callbacks)
     : server_engine(name, server_options_of(config), std::move(pool), std::move(transports),
                     told_at_a_time),
-      terms_(terms_of(config)), handshake_timeout_(config.handshake_timeout),
+      settings_(session_settings_of(config)), handshake_timeout_(config.handshake_timeout),
       paths_(paths_of(config)), subprotocols_(config.subprotocols),
       callbacks_(std::move(callbacks)) {
     // For refused ones beyond those that are told; with TLS they get an alert.
@@ -50,7 +50,7 @@ std::shared_ptr<session::message_connection> ws_server_engine::new_session(
     setup.handshake_deadline = runtime::after(over->where()->now(), handshake_timeout_);
     const bool is_pooled = host.get() != this;
     return std::make_shared<session::websocket_session>(std::move(over), std::move(host), *this,
-                                                        setup, terms_, is_pooled);
+                                                        setup, settings_, is_pooled);
 }
 
 Result<encoded_message> ws_server_engine::encode(ws_message_type type,

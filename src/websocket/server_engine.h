@@ -73,7 +73,7 @@ private:
     void on_gone(const session_ptr& who, std::error_code reason,
                  const session::session_metrics& totals) noexcept override;
 
-    const std::shared_ptr<const session::websocket_terms> terms_;
+    const std::shared_ptr<const session::websocket_settings> settings_;
     const std::chrono::milliseconds handshake_timeout_;
     const std::vector<std::string> paths_;
     const std::vector<std::string> subprotocols_;

@@ -21,12 +21,12 @@ websocket::role side_of(session_role role) noexcept {
 }
 
 /// What a session that closes for a reason of its own tells the peer.
-struct farewell {
+struct close_text {
     ws_close_code code;
     std::string_view text;
     bool waits;
 };
-farewell farewell_for(std::error_code reason) noexcept {
+close_text close_text_for(std::error_code reason) noexcept {
     if (!reason) {
         return {ws_close_code::normal, {}, true};
     }
@@ -44,9 +44,10 @@ farewell farewell_for(std::error_code reason) noexcept {
 websocket_session::websocket_session(std::shared_ptr<transport::transport> over,
                                      std::shared_ptr<message_host> host, websocket_host& hooks,
                                      const session_setup& setup,
-                                     std::shared_ptr<const websocket_terms> terms, bool is_pooled)
+                                     std::shared_ptr<const websocket_settings> settings,
+                                     bool is_pooled)
     : session_of(std::move(over), std::move(host), setup, message_encoder(side_of(setup.role))),
-      terms_(std::move(terms)), hooks_(hooks),
+      settings_(std::move(settings)), hooks_(hooks),
       decoder_(side_of(setup.role), config().max_message_size), is_pooled_(is_pooled) {
     forbid_sends();
 }
@@ -184,7 +185,7 @@ void websocket_session::finish(std::error_code reason) {
         return;
     }
     if (!ending_) {
-        const farewell said = farewell_for(reason);
+        const close_text said = close_text_for(reason);
         ending_ = std::make_unique<ending>(ending{said.code, std::string(said.text), said.waits});
     }
     was_closed_here_ = ending_->waits && !reason;

@@ -2,7 +2,7 @@
 
 #include "session/session_of.h"
 #include "websocket/host.h"
-#include "websocket/terms.h"
+#include "websocket/session_settings.h"
 
 #include <network_system/internal/websocket_protocol.h>
 #include <network_system/session/ws_connection.h>
@@ -29,8 +29,8 @@ public:
     /// `hooks`: those of the host, which is behind a pool when that runs the callbacks.
     websocket_session(std::shared_ptr<transport::transport> over,
                       std::shared_ptr<message_host> host, websocket_host& hooks,
-                      const session_setup& setup, std::shared_ptr<const websocket_terms> terms,
-                      bool is_pooled = false);
+                      const session_setup& setup,
+                      std::shared_ptr<const websocket_settings> settings, bool is_pooled = false);
     websocket_session(const websocket_session&) = delete;
     websocket_session& operator=(const websocket_session&) = delete;
     ~websocket_session() override;
@@ -122,9 +122,9 @@ private:
     void begin_asking();
     /// Takes the bytes of the handshake; those behind it are left.
     [[nodiscard]] std::span<std::uint8_t> take_handshake(std::span<std::uint8_t> bytes);
-    void judge_request();
+    void handle_request();
     void accept(ws_request&& request, const ws_handshake_answer& answer);
-    void judge_response();
+    void handle_response();
     /// What a client that gets no answer, or none of HTTP, has got instead.
     [[nodiscard]] std::string no_answer(std::string_view what) const;
     [[nodiscard]] bool awaits_answer() const noexcept {
@@ -144,12 +144,12 @@ private:
     void decode(std::size_t placed, std::span<std::uint8_t> rest) override;
     void on_end() override;
     bool on_control(const websocket::message& frame);
-    void note_close(const websocket::close_frame& said);
+    void record_close(const websocket::close_frame& said);
     void violate(const websocket::violation& broken);
     /// What arrives while the peer's close is waited for: messages are discarded, pings answered
     /// (RFC 6455 section 5.5.2).
-    void skim(std::size_t placed, std::span<std::uint8_t> rest);
-    void skim_frame(const websocket::message& frame);
+    void read_until_close(std::size_t placed, std::span<std::uint8_t> rest);
+    void read_frame_until_close(const websocket::message& frame);
     /// Ends the wait when the peer asks and does not read.
     void answer_late_ping(std::span<const std::uint8_t> payload);
     void on_pong(std::span<const std::uint8_t> payload);
@@ -161,7 +161,7 @@ private:
     bool write_control(websocket::opcode type, std::span<const std::uint8_t> payload);
     [[nodiscard]] std::optional<websocket::masking_key> key() const noexcept;
 
-    const std::shared_ptr<const websocket_terms> terms_;
+    const std::shared_ptr<const websocket_settings> settings_;
     // Used as long as the session has its host.
     websocket_host& hooks_;
     std::unique_ptr<opening> opening_;

@@ -30,7 +30,7 @@ ws_request asked(std::string_view head) {
 void websocket_session::on_open() {
     log_handshake();
     if (role() == session_role::server) {
-        opening_ = std::make_unique<opening>(opening{websocket::request_parser(terms_->limits)});
+        opening_ = std::make_unique<opening>(opening{websocket::request_parser(settings_->limits)});
     } else {
         begin_asking();
     }
@@ -42,14 +42,14 @@ void websocket_session::begin_asking() {
         const std::uint32_t drawn = loop().random_word();
         std::memcpy(key.data() + i, &drawn, sizeof drawn);
     }
-    const auto head = websocket::encode_request(terms_->asks, key);
+    const auto head = websocket::encode_request(settings_->asks, key);
     if (!head) {
         record_failure(head.error().message);
         begin_close(errc::invalid_argument);
         return;
     }
     opening_ = std::make_unique<opening>(opening{
-        websocket::response_parser(terms_->asks, key, terms_->limits), asked(head.value())});
+        websocket::response_parser(settings_->asks, key, settings_->limits), asked(head.value())});
     under().queue().append(bytes_of(head.value()));
     publish_queued();
     under().request_flush();
@@ -60,14 +60,14 @@ std::span<std::uint8_t> websocket_session::take_handshake(std::span<std::uint8_t
     const std::size_t used =
         std::visit([bytes](auto& parser) { return parser.consume(bytes); }, opening_->parser);
     if (role() == session_role::server) {
-        judge_request();
+        handle_request();
     } else {
-        judge_response();
+        handle_response();
     }
     return bytes.subspan(used);
 }
 
-void websocket_session::judge_request() {
+void websocket_session::handle_request() {
     auto& parser = std::get<websocket::request_parser>(opening_->parser);
     using status = websocket::request_parser::status;
     switch (parser.state()) {
@@ -125,7 +125,7 @@ std::string websocket_session::no_answer(std::string_view what) const {
                        what, detail::describe_received(first_bytes()));
 }
 
-void websocket_session::judge_response() {
+void websocket_session::handle_response() {
     auto& parser = std::get<websocket::response_parser>(opening_->parser);
     using status = websocket::response_parser::status;
     switch (parser.state()) {
@@ -151,9 +151,9 @@ void websocket_session::open_with(ws_request&& request, std::string_view subprot
         detail::log(log_level::debug, writer(), "WebSocket handshake: path '{}'{}{}",
                     request.path(), subprotocol.empty() ? "" : ", subprotocol ", subprotocol);
     }
-    if (terms_->keep_request || !subprotocol.empty()) {
+    if (settings_->keep_request || !subprotocol.empty()) {
         agreed_ = std::make_unique<const agreement>(agreement{
-            terms_->keep_request ? std::move(request) : ws_request{}, std::string(subprotocol)});
+            settings_->keep_request ? std::move(request) : ws_request{}, std::string(subprotocol)});
     }
     opening_.reset();
     allow_sends();

@@ -10,7 +10,7 @@ using websocket::opcode;
 
 void websocket_session::on_bytes(std::size_t placed, std::span<std::uint8_t> rest) {
     if (is_closing()) {
-        skim(placed, rest);
+        read_until_close(placed, rest);
         publish_queued();
     } else {
         message_connection::on_bytes(placed, rest);
@@ -50,17 +50,17 @@ void websocket_session::decode(std::size_t placed, std::span<std::uint8_t> rest)
         count_discarded(progress.unused);
         violate(*progress.error);
     } else if (progress.unused > 0) {
-        skim(0, rest.last(progress.unused));
+        read_until_close(0, rest.last(progress.unused));
     }
 }
 
-void websocket_session::skim(std::size_t placed, std::span<std::uint8_t> rest) {
+void websocket_session::read_until_close(std::size_t placed, std::span<std::uint8_t> rest) {
     count_discarded(placed + rest.size());
     if (!is_waiting()) {
         return;
     }
     const auto sink = [this](const websocket::message& each) {
-        skim_frame(each);
+        read_frame_until_close(each);
         return is_waiting();
     };
     auto progress = decoder_.placed(placed, sink);
@@ -73,12 +73,12 @@ void websocket_session::skim(std::size_t placed, std::span<std::uint8_t> rest) {
     }
 }
 
-void websocket_session::skim_frame(const websocket::message& frame) {
+void websocket_session::read_frame_until_close(const websocket::message& frame) {
     switch (frame.type) {
         case opcode::ping: answer_late_ping(frame.payload); break;
         case opcode::pong: guarded([&] { on_pong(frame.payload); }); break;
         case opcode::close:
-            note_close(websocket::decode_close(frame.payload));
+            record_close(websocket::decode_close(frame.payload));
             stop_waiting(ending_->reason);
             break;
         default: break;
@@ -105,7 +105,7 @@ void websocket_session::on_pong(std::span<const std::uint8_t> payload) {
 bool websocket_session::on_control(const websocket::message& frame) {
     switch (frame.type) {
         case opcode::ping:
-            if (!terms_->auto_pong) {
+            if (!settings_->auto_pong) {
                 host().on_event(self(), websocket_host::ping_event, frame.payload);
                 return takes_more();
             }
@@ -113,14 +113,14 @@ bool websocket_session::on_control(const websocket::message& frame) {
         case opcode::pong: on_pong(frame.payload); return takes_more();
         default: {
             const auto said = websocket::decode_close(frame.payload);
-            note_close(said);
+            record_close(said);
             end_with(said.code, {}, false, {});
             return false;
         }
     }
 }
 
-void websocket_session::note_close(const websocket::close_frame& said) {
+void websocket_session::record_close(const websocket::close_frame& said) {
     peer_reason_ = std::make_unique<const std::string>(said.reason);
     peer_code_.store(said.code, std::memory_order_release);
 }

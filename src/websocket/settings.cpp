@@ -34,14 +34,14 @@ Options options_of(const ws_connection_config& config) {
     return options;
 }
 
-session::websocket_terms common_terms_of(const ws_connection_config& config) {
-    session::websocket_terms terms;
-    terms.limits.max_head_bytes = config.max_header_size;
-    terms.limits.max_line_bytes = config.max_header_size;
-    terms.limits.max_fields = config.max_headers;
-    terms.auto_pong = config.auto_pong;
-    terms.keep_request = config.keep_request;
-    return terms;
+session::websocket_settings common_settings_of(const ws_connection_config& config) {
+    session::websocket_settings settings;
+    settings.limits.max_head_bytes = config.max_header_size;
+    settings.limits.max_line_bytes = config.max_header_size;
+    settings.limits.max_fields = config.max_headers;
+    settings.auto_pong = config.auto_pong;
+    settings.keep_request = config.keep_request;
+    return settings;
 }
 
 websocket::client_handshake handshake_of(const ws_client_config& config) {
@@ -112,14 +112,16 @@ client_options client_options_of(const ws_client_config& config) {
     return options;
 }
 
-std::shared_ptr<const session::websocket_terms> terms_of(const ws_server_config& config) {
-    return std::make_shared<const session::websocket_terms>(common_terms_of(config));
+std::shared_ptr<const session::websocket_settings> session_settings_of(
+    const ws_server_config& config) {
+    return std::make_shared<const session::websocket_settings>(common_settings_of(config));
 }
 
-std::shared_ptr<const session::websocket_terms> terms_of(const ws_client_config& config) {
-    auto terms = common_terms_of(config);
-    terms.asks = handshake_of(config);
-    return std::make_shared<const session::websocket_terms>(std::move(terms));
+std::shared_ptr<const session::websocket_settings> session_settings_of(
+    const ws_client_config& config) {
+    auto settings = common_settings_of(config);
+    settings.asks = handshake_of(config);
+    return std::make_shared<const session::websocket_settings>(std::move(settings));
 }
 
 Result<ws_client_config> config_of(std::string_view url, const ws_client_config& base,

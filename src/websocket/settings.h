@@ -1,6 +1,6 @@
 #pragma once
 
-#include "websocket/terms.h"
+#include "websocket/session_settings.h"
 
 #include <network_system/core/ws_options.h>
 #include <network_system/session/ws_message.h>
@@ -18,10 +18,10 @@ namespace network_system::core {
 [[nodiscard]] server_options server_options_of(const ws_server_config& config);
 [[nodiscard]] client_options client_options_of(const ws_client_config& config);
 
-[[nodiscard]] std::shared_ptr<const session::websocket_terms> terms_of(
+[[nodiscard]] std::shared_ptr<const session::websocket_settings> session_settings_of(
     const ws_server_config& config);
 /// What the client asks for is in it.
-[[nodiscard]] std::shared_ptr<const session::websocket_terms> terms_of(
+[[nodiscard]] std::shared_ptr<const session::websocket_settings> session_settings_of(
     const ws_client_config& config);
 
 /// What is wrong with the configuration, beyond what the options it stands for are checked for.

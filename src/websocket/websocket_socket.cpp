@@ -30,14 +30,14 @@ public:
         setup.role =
             asks != nullptr ? session::session_role::client : session::session_role::server;
         setup.handshake_deadline = runtime::after(where->clock(), options.handshake_timeout);
-        auto terms = std::make_shared<session::websocket_terms>();
-        terms->limits = options.handshake_limits;
+        auto settings = std::make_shared<session::websocket_settings>();
+        settings->limits = options.handshake_limits;
         if (asks != nullptr) {
-            terms->asks = *asks;
+            settings->asks = *asks;
         }
         connection = std::make_shared<session::websocket_session>(
             kind.make_transport(where, std::move(socket)), shared_from_this(), *this, setup,
-            std::move(terms));
+            std::move(settings));
         own(connection);
     }
 

@@ -29,7 +29,7 @@ protected:
         EXPECT_TRUE(is_ok(server->start_server(0)));
     }
 
-    [[nodiscard]] auto note() {
+    [[nodiscard]] auto record() {
         return [this](const auto& result) { codes.add(result.is_ok() ? 0 : result.error().code); };
     }
     void send_one() const { peer.send(pattern(1), server->local_port()); }
@@ -138,7 +138,7 @@ TEST_F(udp_cancellation, of_a_start_while_the_name_resolves) {
     EXPECT_FALSE(client.cancel(id));
     ASSERT_TRUE(codes.wait_for(1));
     EXPECT_EQ(codes.at(0), cancelled);
-    name.let_go();
+    name.release_self();
     ASSERT_TRUE(is_ok(client.start_client("127.0.0.1", 9))) << "it is free for another start";
     EXPECT_FALSE(client.cancel(id));
     EXPECT_TRUE(client.is_running());

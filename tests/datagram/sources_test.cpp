@@ -157,19 +157,19 @@ TEST(source_memory, knows_the_latest) {
     const datagram_source first{{1}, 0};
     const datagram_source second{{2}, 3};
     EXPECT_FALSE(memory.find(peer(1)).is_set());
-    memory.note(peer(1), first);
-    memory.note(loopback_v6(4711), second);
+    memory.record(peer(1), first);
+    memory.record(loopback_v6(4711), second);
     EXPECT_EQ(memory.find(peer(1)), first);
     EXPECT_EQ(memory.find(loopback_v6(4711)), second);
     EXPECT_FALSE(memory.find(loopback_v6(4712)).is_set());
-    memory.note(peer(1), second);
+    memory.record(peer(1), second);
     EXPECT_EQ(memory.find(peer(1)), second);
-    memory.note(peer(1), {});
+    memory.record(peer(1), {});
     EXPECT_FALSE(memory.find(peer(1)).is_set());
     // A flood makes it forget, and the newest are there.
     constexpr std::uint32_t flood = 100'000;
     for (std::uint32_t i = 0; i < flood; ++i) {
-        memory.note(peer(i), first);
+        memory.record(peer(i), first);
         EXPECT_EQ(memory.find(peer(i)), first);
     }
     std::size_t known = 0;
@@ -195,7 +195,7 @@ TEST(source_memory, never_mixes_up_what_several_threads_write) {
         writers.emplace_back([&, writer] {
             while (!is_over) {
                 for (std::uint16_t port = 1; port < 20; ++port) {
-                    memory.note(loopback_v4(port), source_of(writer));
+                    memory.record(loopback_v4(port), source_of(writer));
                 }
             }
         });

@@ -54,7 +54,7 @@ public:
             EXPECT_EQ(inside, 0) << "a callback was running when stop returned";
         }
     }
-    void note_destroyed() {
+    void record_destroyed() {
         if (callbacks_on_stack == 0) {
             EXPECT_EQ(inside_, 0) << "a callback was running when the destructor returned";
             is_destroyed_ = true;
@@ -98,7 +98,7 @@ public:
             others_ += 2;  // itself, and its answer
         }
     }
-    void note_fan_out(const network_system::core::broadcast_result& result) {
+    void record_fan_out(const network_system::core::broadcast_result& result) {
         EXPECT_EQ(result.queued + result.dropped + result.closed, result.receivers);
         others_ += result.queued;
     }
@@ -117,7 +117,7 @@ public:
     }
 
 private:
-    void note(const std::shared_ptr<stream_session>& through, bool is_accepted) {
+    void record(const std::shared_ptr<stream_session>& through, bool is_accepted) {
         if (is_accepted) {
             const std::lock_guard lock(mutex_);
             page& of_it = pages_[through->id()];
@@ -192,7 +192,7 @@ struct churned {
     churned& operator=(const churned&) = delete;
     ~churned() {
         object.reset();
-        watch->note_destroyed();
+        watch->record_destroyed();
         if (runner) {
             remains.add(std::move(runner));
         }

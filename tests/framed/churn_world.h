@@ -272,12 +272,12 @@ inline void churn_world::use(messaging_server& object, dice& rolls) {
             break;
         case 2:
             if (const auto result = object.publish(topic, pattern(1 + rolls.below(10'000)))) {
-                books_.note_fan_out(result.value());
+                books_.record_fan_out(result.value());
             }
             break;
         default:
             if (const auto result = object.broadcast(pattern(1 + rolls.below(10'000)))) {
-                books_.note_fan_out(result.value());
+                books_.record_fan_out(result.value());
             }
             break;
     }

@@ -14,7 +14,7 @@ struct answer {
     std::string text;
 };
 
-auto note(collector<answer>& answers) {
+auto record(collector<answer>& answers) {
     return [&answers](Result<bytes> result) {
         answers.add(result ? answer{0, text_of(result.value())} : answer{result.error().code, {}});
     };

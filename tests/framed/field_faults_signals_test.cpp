@@ -109,7 +109,7 @@ TEST_P(signals_test, the_threads_of_the_library_take_what_main_waits_for) {
     EXPECT_GE(made, 3U + 2U + 1U) << "I/O threads, callbacks, resolver; the clients' may be older";
     EXPECT_EQ(blocked_by(std::to_string(::gettid())) & ~bit(SIGPROF), 0U)
         << "whoever made them goes on as before";
-    nowhere.let_go();
+    nowhere.release_self();
 }
 
 TEST(signals_test, a_signal_that_main_waits_for_kills_the_process) {

@@ -97,10 +97,10 @@ TEST_P(field_faults, send_from_another_thread) {
     order_check at_client;
     test_server server(for_server());
     server.on_receive = [&](const session_ptr&, std::span<const std::uint8_t> data) {
-        at_server.note(data);
+        at_server.record(data);
     };
     test_client client(for_client());
-    client.on_receive = [&](std::span<const std::uint8_t> data) { at_client.note(data); };
+    client.on_receive = [&](std::span<const std::uint8_t> data) { at_client.record(data); };
     ASSERT_TRUE(is_ok(client.connect(server.start())));
     ASSERT_TRUE(server.sessions.wait_for(1));
     const auto far_side = server.sessions.at(0);

@@ -23,7 +23,7 @@ inline constexpr std::size_t sending_threads = 4;
 /// Checks that each thread's messages come in order, whole and unharmed.
 class order_check {
 public:
-    void note(std::span<const std::uint8_t> data) {
+    void record(std::span<const std::uint8_t> data) {
         ASSERT_GE(data.size(), 5U);
         const auto number = static_cast<std::uint32_t>(reason_of(data.subspan(1)));
         EXPECT_EQ(number, next_.at(data[0])++);

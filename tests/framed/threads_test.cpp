@@ -13,7 +13,7 @@ TEST_P(threads_test, a_client_keeps_the_order_of_every_thread) {
     test_server server(for_server());
     order_check order;
     server.on_receive = [&](const session_ptr&, std::span<const std::uint8_t> data) {
-        order.note(data);
+        order.record(data);
     };
     test_client client(for_client());
     ASSERT_TRUE(is_ok(client.connect(server.start())));
@@ -29,7 +29,7 @@ TEST_P(threads_test, a_servers_session_keeps_the_order_of_every_thread) {
     test_server server(for_server());
     order_check order;
     test_client client(for_client());
-    client.on_receive = [&](std::span<const std::uint8_t> data) { order.note(data); };
+    client.on_receive = [&](std::span<const std::uint8_t> data) { order.record(data); };
     ASSERT_TRUE(is_ok(client.connect(server.start())));
     ASSERT_TRUE(server.sessions.wait_for(1));
     const auto session = server.sessions.at(0);

@@ -40,7 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static const x509 issuer = parsed(test_authority::shared().intermediate().pem());
     const auto now = std::chrono::system_clock::now();
     // Keys are made anew by each run: no input can be signed with them.
-    const auto verdict = core::judge_staple({data, size}, certificate.get(), issuer.get(), now);
+    const auto verdict = core::verify_staple({data, size}, certificate.get(), issuer.get(), now);
     require(!verdict.refusal.empty(), "what nobody has signed is not good");
     return 0;
 }

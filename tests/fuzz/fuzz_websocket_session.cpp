@@ -57,7 +57,7 @@ private:
     scenario(session_role role, std::uint8_t options, const std::shared_ptr<websocket_host>& host)
         : session_scenario(role, options, host, 2), skips_handshake_((options & 1U) == 0) {
         config_.pong_timeout = milliseconds{50};
-        auto terms = std::make_shared<session::websocket_terms>();
+        auto terms = std::make_shared<session::websocket_settings>();
         terms->asks.host = "localhost";
         terms->asks.subprotocols = {"a", "b"};
         terms->auto_pong = (options & 2U) == 0;

@@ -228,8 +228,8 @@ private:
     void send_some(std::uint8_t amount) {
         byte_string data = pattern(amount * std::size_t{90});
         const std::size_t id = completions_.size();
-        const VoidResult result = (amount & 1U) != 0 ? send(byte_span(data), note_send())
-                                                     : send(std::move(data), note_send());
+        const VoidResult result = (amount & 1U) != 0 ? send(byte_span(data), record_send())
+                                                     : send(std::move(data), record_send());
         if (result) {
             ++host_->accepted;
         } else {
@@ -237,7 +237,7 @@ private:
             completions_[id] = 1;
         }
     }
-    session::send_callback note_send() {
+    session::send_callback record_send() {
         completions_.push_back(0);
         return [this, id = completions_.size() - 1](const VoidResult&) { ++completions_[id]; };
     }

@@ -45,8 +45,8 @@ struct over_tls {
 template <typename Client>
 void listen_to(Client& client, hearing& heard) {
     client.set_receive_callback(
-        [&heard](std::span<const std::uint8_t> data) { heard.note_bytes(data.size()); });
-    client.set_disconnected_callback([&heard](auto&&...) { heard.note_end(); });
+        [&heard](std::span<const std::uint8_t> data) { heard.record_bytes(data.size()); });
+    client.set_disconnected_callback([&heard](auto&&...) { heard.record_end(); });
 }
 
 template <typename Streams>

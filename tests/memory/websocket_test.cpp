@@ -46,8 +46,8 @@ public:
         config_.drain_timeout = 20s;
         client = std::make_unique<messaging_ws_client>("client");
         (void)client->set_message_callback(
-            [this](const ws_message& message) { heard.note_bytes(message.data.size()); });
-        (void)client->set_disconnected_callback([this](auto&&...) { heard.note_end(); });
+            [this](const ws_message& message) { heard.record_bytes(message.data.size()); });
+        (void)client->set_disconnected_callback([this](auto&&...) { heard.record_end(); });
     }
     client_under_test(const client_under_test&) = delete;
     client_under_test& operator=(const client_under_test&) = delete;

@@ -211,7 +211,7 @@ TEST_F(connector_time, is_up_when_the_name_does_not_resolve) {
     ASSERT_EQ(connecting.answers.size(), 1U);
     EXPECT_EQ(connecting.answer().code, errc::connection_timeout);
     EXPECT_FALSE(connecting.answer().text.empty()) << "not the connection, the name";
-    slow.let_go();
+    slow.release_self();
     EXPECT_TRUE(loop.comes_to_rest());
     EXPECT_EQ(connecting.answers.size(), 1U);
 }

@@ -25,12 +25,12 @@ TEST(loop_shutdown, drops_what_is_pending_without_running_it) {
 }
 
 /// Calls back when a dropped task is destroyed.
-class farewell {
+class close_text {
 public:
-    explicit farewell(std::function<void()> words) : words_(std::move(words)) {}
-    farewell(farewell&& other) noexcept : words_(std::exchange(other.words_, {})) {}
-    farewell& operator=(farewell&&) = delete;
-    ~farewell() {
+    explicit close_text(std::function<void()> words) : words_(std::move(words)) {}
+    close_text(close_text&& other) noexcept : words_(std::exchange(other.words_, {})) {}
+    close_text& operator=(close_text&&) = delete;
+    ~close_text() {
         if (words_) {
             words_();
         }
@@ -43,7 +43,7 @@ private:
 TEST(loop_shutdown, lets_dropped_work_use_the_loop_in_its_destructor) {
     manual_loop loop;
     int said = 0;
-    loop->post([last = farewell([&] {
+    loop->post([last = close_text([&] {
                     ++said;
                     EXPECT_TRUE(loop->runs_here()) << "nothing may block in there";
                     loop->post([&] { ++said; });

@@ -126,7 +126,7 @@ TEST_F(resolving, holds_up_neither_the_loop_nor_other_names) {
     ask(quick.text());
     ASSERT_TRUE(is_answered());
     EXPECT_EQ(answers[0].endpoints.at(0).address(), "127.0.0.2");
-    slow.let_go();
+    slow.release_self();
     ASSERT_TRUE(is_answered(2));
     EXPECT_EQ(answers[1].endpoints.at(0).address(), "127.0.0.1");
 }
@@ -140,7 +140,7 @@ TEST_F(resolving, is_forgotten_when_the_loop_ends) {
     held.reset();
     slow.wait_until_asked();
     loop->shutdown();  // waits for nobody
-    slow.let_go();
+    slow.release_self();
     EXPECT_TRUE(loopback::eventually([&] { return watched.expired(); }))
         << "what the answer holds is freed";
     EXPECT_TRUE(answers.empty());
@@ -157,7 +157,7 @@ TEST_F(resolving, frees_what_the_answer_holds_when_it_is_withdrawn) {
     withdraw(asked);
     EXPECT_TRUE(watched.expired()) << "at once, while the system still looks";
     withdraw(asked);
-    slow.let_go();
+    slow.release_self();
 }
 
 TEST_F(resolving, takes_a_bounded_number_of_threads) {
@@ -177,7 +177,7 @@ TEST_F(resolving, takes_a_bounded_number_of_threads) {
     ASSERT_EQ(answers.size(), 1U) << "numeric addresses need no thread";
     EXPECT_EQ(next.asked(), 0);
     withdraw(given_up);
-    slow.let_go();
+    slow.release_self();
     ASSERT_TRUE(is_answered(1 + max_resolver_threads + 1));
     EXPECT_EQ(next.asked(), 1);
     EXPECT_EQ(withdrawn.asked(), 0) << "it left the queue";

@@ -34,7 +34,7 @@ protected:
         ASSERT_EQ(tokens.size(), 1U);
         feed(wire_frame(2, 0, tokens.front()));
     }
-    unique_function<void(Result<std::chrono::microseconds>)> note_ping() {
+    unique_function<void(Result<std::chrono::microseconds>)> record_ping() {
         const std::size_t id = outcomes.size();
         outcomes.emplace_back();
         return [this, id](Result<std::chrono::microseconds> result) {
@@ -317,10 +317,10 @@ TEST_F(session_keep_alive, the_users_pings_are_answered_once_each) {
     config.ping_interval = milliseconds{0};
     start_server();
     loop.in_batch([this] {
-        EXPECT_TRUE(session->ping(note_ping()));
-        EXPECT_TRUE(session->ping(note_ping()));
+        EXPECT_TRUE(session->ping(record_ping()));
+        EXPECT_TRUE(session->ping(record_ping()));
     });
-    std::thread([this] { EXPECT_TRUE(session->ping(note_ping())); }).join();
+    std::thread([this] { EXPECT_TRUE(session->ping(record_ping())); }).join();
     loop.run();
     const auto tokens = pings();
     ASSERT_EQ(tokens.size(), 3U);
@@ -333,7 +333,7 @@ TEST_F(session_keep_alive, the_users_pings_are_answered_once_each) {
     loop.in_batch([this] { connection->abort(errc::connection_timeout); });
     const int timeout = static_cast<int>(errc::connection_timeout);
     EXPECT_EQ(outcomes, (std::vector<std::vector<int>>{{0}, {0}, {timeout}}));
-    EXPECT_EQ(code_of(session->ping(note_ping())), static_cast<int>(errc::connection_closed));
+    EXPECT_EQ(code_of(session->ping(record_ping())), static_cast<int>(errc::connection_closed));
     EXPECT_TRUE(outcomes.back().empty()) << "refused, not failed later";
 }
 
@@ -341,8 +341,9 @@ TEST_F(session_keep_alive, a_ping_handler_may_ping_again) {
     config.ping_interval = milliseconds{0};
     start_server();
     loop.in_batch([this] {
-        (void)session->ping(
-            [this](Result<std::chrono::microseconds>) { EXPECT_TRUE(session->ping(note_ping())); });
+        (void)session->ping([this](Result<std::chrono::microseconds>) {
+            EXPECT_TRUE(session->ping(record_ping()));
+        });
     });
     for (int i = 0; i < 2; ++i) {
         const auto tokens = pings();
@@ -355,7 +356,7 @@ TEST_F(session_keep_alive, a_ping_handler_may_ping_again) {
 TEST_F(session_keep_alive, a_ping_posted_to_a_closed_session_fails) {
     config.ping_interval = milliseconds{0};
     start_server();
-    std::thread([this] { EXPECT_TRUE(session->ping(note_ping())); }).join();
+    std::thread([this] { EXPECT_TRUE(session->ping(record_ping())); }).join();
     loop.in_batch([this] { connection->abort({}); });
     loop.run();
     EXPECT_EQ(outcomes,

@@ -14,7 +14,7 @@ class pulling : public session_fixture {
 protected:
     pulling() { config.receiving = receive_mode::pull; }
 
-    session::receive_handler note_message() {
+    session::receive_handler record_message() {
         return [this](Result<byte_string> result) {
             if (result) {
                 pulled.push_back(std::move(result).value());
@@ -27,7 +27,7 @@ protected:
         int code = 0;
         const std::size_t before = pulled.size() + failures.size();
         loop.in_batch([&] {
-            code = code_of(session->receive_packet(note_message(), operation));
+            code = code_of(session->receive_packet(record_message(), operation));
             EXPECT_EQ(pulled.size() + failures.size(), before) << "never inside the call";
         });
         loop.run();
@@ -151,8 +151,8 @@ TEST_F(pulling, works_from_another_thread) {
     start_server();
     feed(wire_data({0}));
     std::thread([&] {
-        EXPECT_TRUE(session->receive_packet(note_message()).is_ok());
-        EXPECT_TRUE(session->receive_packet(note_message()).is_ok());
+        EXPECT_TRUE(session->receive_packet(record_message()).is_ok());
+        EXPECT_TRUE(session->receive_packet(record_message()).is_ok());
     }).join();
     loop.run();
     feed(wire_data({1}));

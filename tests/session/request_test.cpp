@@ -37,7 +37,7 @@ struct answer {
 
 class requests : public session_fixture {
 protected:
-    session::response_handler note_answer() {
+    session::response_handler record_answer() {
         const std::size_t index = answers.size();
         answers.emplace_back();
         return [this, index](Result<byte_span> result) {
@@ -51,7 +51,7 @@ protected:
     int ask(const byte_string& body, milliseconds timeout = milliseconds{0}) {
         int code = 0;
         loop.in_batch(
-            [&] { code = code_of(session->request(byte_span(body), timeout, note_answer())); });
+            [&] { code = code_of(session->request(byte_span(body), timeout, record_answer())); });
         loop.run();
         if (code != 0) {
             answers.pop_back();
@@ -249,7 +249,7 @@ TEST_F(requests, can_be_cancelled) {
     start_client();
     const auto id = session::next_operation_id();
     loop.in_batch([&] {
-        ASSERT_TRUE(session->request(byte_span{}, milliseconds{0}, note_answer(), id).is_ok());
+        ASSERT_TRUE(session->request(byte_span{}, milliseconds{0}, record_answer(), id).is_ok());
         session->cancel(id);
         EXPECT_TRUE(answers[0].empty()) << "not inside the caller's callback";
     });
@@ -267,7 +267,7 @@ TEST_F(requests, from_other_threads_are_known_before_their_answer) {
     start_client();
     std::thread([&] {
         for (int i = 0; i < 3; ++i) {
-            ASSERT_TRUE(session->request(byte_span{}, milliseconds{10}, note_answer()).is_ok());
+            ASSERT_TRUE(session->request(byte_span{}, milliseconds{10}, record_answer()).is_ok());
         }
     }).join();
     loop.run();

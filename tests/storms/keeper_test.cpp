@@ -20,7 +20,7 @@ TEST_F(storm_test, that_a_stop_ends) {
         for (const auto& session : server->sessions.all()) {
             send_until_full(session, 1000);
         }
-        memory.note_peak();
+        memory.record_peak();
         server.reset();
         EXPECT_GE(memory.peak(), 20 * memory.start()) << "no storm";
         EXPECT_TRUE(memory.falls_back());
@@ -38,7 +38,7 @@ TEST_F(storm_test, in_a_child_of_a_process_that_just_had_one) {
         };
         {
             const test_server server(for_storms());
-            network_system::detail::note_freed(std::size_t{100} * 1024 * 1024);
+            network_system::detail::record_freed(std::size_t{100} * 1024 * 1024);
         }
         EXPECT_TRUE(succeeds_in_child(storm));
         storm();
@@ -47,18 +47,18 @@ TEST_F(storm_test, in_a_child_of_a_process_that_just_had_one) {
 
 TEST_F(storm_test, is_nothing_that_is_taken_and_freed_for_ever) {
     EXPECT_TRUE(succeeds_in_child([] {
-        using network_system::detail::note_freed;
-        using network_system::detail::note_taken;
+        using network_system::detail::record_freed;
+        using network_system::detail::record_taken;
         constexpr std::size_t mebibyte = std::size_t{1024} * 1024;
         const std::size_t threads = running_threads();
         for (int i = 0; i < 10'000; ++i) {
-            note_taken(mebibyte);
-            note_freed(mebibyte);
+            record_taken(mebibyte);
+            record_freed(mebibyte);
         }
         EXPECT_EQ(running_threads(), threads);
         // Unlike this, whose thread ends when it has nothing left to do.
-        note_taken(100 * mebibyte);
-        note_freed(100 * mebibyte);
+        record_taken(100 * mebibyte);
+        record_freed(100 * mebibyte);
         EXPECT_TRUE(eventually([&] { return running_threads() == threads + 1; }));
         EXPECT_TRUE(eventually([&] { return running_threads() == threads; }));
     }));
@@ -66,7 +66,7 @@ TEST_F(storm_test, is_nothing_that_is_taken_and_freed_for_ever) {
 
 TEST_F(storm_test, leaves_a_thread_that_an_exit_waits_for) {
     EXPECT_TRUE(succeeds_in_child(
-        [] { network_system::detail::note_freed(std::size_t{100} * 1024 * 1024); },
+        [] { network_system::detail::record_freed(std::size_t{100} * 1024 * 1024); },
         network_system::testing::child_end::in_order));
 }
 

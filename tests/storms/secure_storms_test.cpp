@@ -76,7 +76,7 @@ TEST_F(storm_test, of_tls_hellos_that_lead_nowhere) {
             ASSERT_TRUE(peers.is_ready());
             ASSERT_TRUE(
                 eventually([&] { return server.server.metrics().connections_accepted >= count; }));
-            memory.note_peak();
+            memory.record_peak();
         }
         ASSERT_TRUE(eventually([&] { return server.server.metrics().connections_active == 0; }));
         EXPECT_TRUE(memory.falls_back());
@@ -117,7 +117,7 @@ TEST_F(storm_test, of_websocket_closes) {
                 return all;
             });
             ASSERT_TRUE(opened.wait_for(count));
-            memory.note_peak();
+            memory.record_peak();
             ASSERT_TRUE(peers.is_ready());
         }
         ASSERT_TRUE(closed.wait_for(count));

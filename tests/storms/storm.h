@@ -78,7 +78,7 @@ private:
 class memory_watch {
 public:
     /// Call it when the storm is at its worst.
-    void note_peak() { peak_ = std::max(peak_, resident()); }
+    void record_peak() { peak_ = std::max(peak_, resident()); }
     [[nodiscard]] std::uint64_t start() const { return start_; }
     [[nodiscard]] std::uint64_t peak() const { return peak_; }
 
@@ -153,7 +153,7 @@ void expect_memory_back_after(Server& server, std::size_t count, const Peers& pe
         ASSERT_TRUE(storm.is_ready());
         ASSERT_TRUE(server.sessions.wait_for(count, 25s));
         rage(memory);
-        memory.note_peak();
+        memory.record_peak();
     }
     ASSERT_TRUE(server.closed.wait_for(count));
     server.sessions.clear();
@@ -164,7 +164,7 @@ void expect_memory_back_after(Server& server, std::size_t count, const Peers& pe
 /// The worst is what has arrived by then.
 inline void wait_for_much(memory_watch& memory) {
     ASSERT_TRUE(eventually([&] {
-        memory.note_peak();
+        memory.record_peak();
         return memory.peak() >= 10 * memory.start();
     }));
 }
@@ -179,7 +179,7 @@ void expect_memory_back(const Fill& fill, const server_options& options = for_st
         [port] { return connected(port, peers_that_never_read, 4096); },
         [&](memory_watch& memory) {
             fill(server);
-            memory.note_peak();
+            memory.record_peak();
             EXPECT_GE(memory.peak(), 20 * memory.start()) << "no storm";
         });
 }

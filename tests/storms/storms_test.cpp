@@ -33,7 +33,7 @@ TEST_F(storm_test, of_peers_that_never_read_messages_sent_in_callbacks) {
             server, peers_that_never_read,
             [port] { return connected(port, peers_that_never_read, 4096); },
             [](memory_watch& memory) {
-                memory.note_peak();
+                memory.record_peak();
                 EXPECT_GE(memory.peak(), 20 * memory.start()) << "no storm";
             });
     }));

@@ -40,7 +40,7 @@ public:
         const std::lock_guard lock(script().mutex);
         is_held_ = true;
     }
-    void let_go() {
+    void release_self() {
         const std::lock_guard lock(script().mutex);
         is_held_ = false;
         script().changed.notify_all();

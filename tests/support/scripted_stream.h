@@ -76,7 +76,7 @@ public:
 
     /// What was fed and not read yet.
     [[nodiscard]] byte_span unread() const { return byte_span(incoming_).subspan(read_); }
-    void note_read(std::size_t count) {
+    void record_read(std::size_t count) {
         read_ += count;
         // Not with every read: they may be of a byte each.
         if (read_ > incoming_.size() / 2) {
@@ -151,7 +151,7 @@ public:
             count += part;
             left -= part;
         }
-        script_->note_read(count);
+        script_->record_read(count);
         return {outcome::done, count, {}};
     }
 

@@ -6,8 +6,8 @@
 #include "tls/context.h"
 #include "tls/credentials/trust.h"
 #include "tls/resumption/ticket_keys.h"
+#include "tls/settings.h"
 #include "tls/stream.h"
-#include "tls/terms.h"
 
 #include <memory>
 #include <stdexcept>
@@ -19,8 +19,8 @@ namespace network_system::testing {
 using transport::tls_role;
 using scripted_tls = transport::tls_stream<scripted_stream>;
 
-inline std::shared_ptr<transport::tls_terms> make_terms(tls_role role,
-                                                        const core::tls_config& config) {
+inline std::shared_ptr<transport::tls_settings> make_terms(tls_role role,
+                                                           const core::tls_config& config) {
     auto trust =
         core::verifies_chains(config, role) ? core::tls_trust::of(config, "test").value() : nullptr;
     auto context = role == tls_role::server
@@ -30,7 +30,7 @@ inline std::shared_ptr<transport::tls_terms> make_terms(tls_role role,
     if (!context) {
         throw std::runtime_error(context.error().message);
     }
-    auto terms = std::make_shared<transport::tls_terms>();
+    auto terms = std::make_shared<transport::tls_settings>();
     terms->role = role;
     terms->context = std::move(context).value();
     terms->server_name = role == tls_role::client ? "localhost" : "";
@@ -40,7 +40,8 @@ inline std::shared_ptr<transport::tls_terms> make_terms(tls_role role,
     return terms;
 }
 
-inline std::shared_ptr<transport::tls_terms> make_terms(tls_role role, core::tls_version version) {
+inline std::shared_ptr<transport::tls_settings> make_terms(tls_role role,
+                                                           core::tls_version version) {
     core::tls_config config;
     config.min_version = config.max_version = version;
     const auto& authority = test_authority::shared();
@@ -56,7 +57,7 @@ inline std::shared_ptr<transport::tls_terms> make_terms(tls_role role, core::tls
 /// A connection over the script, as a transport makes it.
 inline std::shared_ptr<transport::transport> make_scripted_tls(
     std::shared_ptr<runtime::loop> where, scripted_stream stream,
-    std::shared_ptr<const transport::tls_terms> terms) {
+    std::shared_ptr<const transport::tls_settings> terms) {
     return std::make_shared<transport::stream_transport<scripted_tls>>(
         std::move(where), scripted_tls(std::move(stream), std::move(terms)));
 }

@@ -48,7 +48,7 @@ std::shared_ptr<thread_pool_interface> scenario::maybe_pool() {
 void scenario::fail(std::string what) {
     if (failure_.empty()) {
         failure_ = std::move(what);
-        world_.note(failure_);
+        world_.record(failure_);
     }
 }
 

@@ -78,13 +78,13 @@ TEST(simulation, makes_notes_part_of_what_happened) {
     simulation one(1);
     simulation other(1);
     EXPECT_EQ(one.fingerprint(), other.fingerprint());
-    one.note("this one only");
+    one.record("this one only");
     EXPECT_NE(one.fingerprint(), other.fingerprint());
     EXPECT_NE(one.trace().find("note: this one only"), std::string::npos);
     simulation_options silent;
     silent.trace_length = 0;
     simulation without(1, silent);
-    without.note("unheard");
+    without.record("unheard");
     EXPECT_TRUE(without.trace().empty());
 }
 
@@ -93,7 +93,7 @@ TEST(simulation, keeps_the_latest_of_the_trace) {
     options.trace_length = 2;
     simulation sim(1, options);
     for (const char* each : {"one", "two", "three"}) {
-        sim.note(each);
+        sim.record(each);
     }
     const std::string trace = sim.trace();
     EXPECT_EQ(trace.find("one"), std::string::npos);

@@ -66,7 +66,7 @@ TEST_F(tls_broken_stream, a_handshake_that_is_lost_says_so) {
     EXPECT_EQ(host_->reason, make_error_code(errc::tls_handshake_failed));
     EXPECT_NE(session_->failure_text().find("lost during the handshake"), std::string::npos)
         << session_->failure_text();
-    EXPECT_EQ(terms_->counters->read().disconnects, 1U);
+    EXPECT_EQ(settings_->counters->read().disconnects, 1U);
 }
 
 TEST_F(tls_broken_stream, what_was_sent_before_the_break_is_delivered) {
@@ -84,7 +84,7 @@ TEST_F(tls_broken_stream, what_was_sent_before_the_break_is_delivered) {
         ASSERT_EQ(host_->messages.size(), 1U);
         EXPECT_EQ(host_->messages[0].size(), 10U);
         EXPECT_EQ(host_->reason, make_error_code(errc::connection_closed));
-        EXPECT_EQ(terms_->counters->read().truncations, 0U) << "a reset is no truncation";
+        EXPECT_EQ(settings_->counters->read().truncations, 0U) << "a reset is no truncation";
     }
 }
 

@@ -38,12 +38,12 @@ protected:
 
 TEST_F(tls_flood, of_tickets_at_a_client) {
     start(tls_version::tls_1_3, tls_role::client);
-    terms_->sessions = std::make_shared<transport::tls_session_cache>();
-    terms_->session_key = "flooded";
+    settings_->sessions = std::make_shared<transport::tls_session_cache>();
+    settings_->session_key = "flooded";
     shake_hands();
     EXPECT_LT(flood(1000, [this] { peer_->send_ticket(); }), 150);
     expect_ended(errc::protocol_error, "too many handshake messages");
-    EXPECT_EQ(terms_->sessions->size(), 1U) << "a newer ticket takes the place of an older one";
+    EXPECT_EQ(settings_->sessions->size(), 1U) << "a newer ticket takes the place of an older one";
 }
 
 TEST_F(tls_flood, of_tickets_in_one_piece_and_with_data_in_between) {
@@ -112,7 +112,7 @@ TEST_F(tls_flood, of_renegotiation_at_a_server) {
     peer_->write("first");
     EXPECT_LT(flood(1000, [this] { peer_->ask_for_renegotiation(); }), 10);
     expect_ended(errc::protocol_error, "handshake failure");  // the peer's alert
-    EXPECT_EQ(terms_->counters->read().handshakes, 1U);
+    EXPECT_EQ(settings_->counters->read().handshakes, 1U);
 }
 
 TEST_F(tls_flood, of_empty_records) {

@@ -4,7 +4,7 @@
 #include "support/bytes.h"
 #include "support/require.h"
 #include "support/tls_authority.h"
-#include "tls/terms.h"
+#include "tls/settings.h"
 
 #include <openssl/ssl.h>
 

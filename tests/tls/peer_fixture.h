@@ -22,8 +22,8 @@ protected:
     /// A session, and OpenSSL on the other side.
     void start(tls_version version, tls_role role = tls_role::server, framing frames = framing::raw,
                milliseconds handshake_timeout = milliseconds{800}) {
-        terms_ = make_terms(role, version);
-        terms_->handshake_timeout = handshake_timeout;
+        settings_ = make_terms(role, version);
+        settings_->handshake_timeout = handshake_timeout;
         session_config config;
         config.frames = frames;
         config.ping_interval = config.idle_timeout = milliseconds{0};
@@ -32,7 +32,7 @@ protected:
         setup.config = std::make_shared<const session_config>(config);
         setup.drain_timeout = milliseconds{1000};
         session_ = std::make_shared<framed_session>(
-            make_scripted_tls(loop_.get(), scripted_stream(script_), terms_), host_, setup);
+            make_scripted_tls(loop_.get(), scripted_stream(script_), settings_), host_, setup);
         loop_.in_batch([this] { session_->start(); });
         peer_ = std::make_unique<openssl_peer>(role == tls_role::server ? tls_role::client
                                                                         : tls_role::server);
@@ -59,7 +59,7 @@ protected:
     manual_loop loop_;
     std::shared_ptr<stream_script> script_ = std::make_shared<stream_script>();
     std::shared_ptr<recording_host> host_ = std::make_shared<recording_host>();
-    std::shared_ptr<transport::tls_terms> terms_;
+    std::shared_ptr<transport::tls_settings> settings_;
     std::shared_ptr<framed_session> session_;
     std::unique_ptr<openssl_peer> peer_;
 };

@@ -29,7 +29,7 @@ TEST_F(tls_peer_test, an_end_without_close_notify_is_a_truncation) {
     loop_.run();
     EXPECT_EQ(host_->messages.size(), 1U);
     EXPECT_EQ(host_->reason, make_error_code(errc::connection_truncated));
-    EXPECT_EQ(terms_->counters->read().truncations, 1U);
+    EXPECT_EQ(settings_->counters->read().truncations, 1U);
 }
 
 TEST_F(tls_peer_test, a_handshake_timeout_of_max_means_never) {
@@ -88,7 +88,7 @@ TEST_F(tls_peer_test, renegotiation_is_refused) {
     peer_->ask_for_renegotiation();
     pass();
     EXPECT_EQ(host_->closed, 0) << "asking is not forbidden";
-    EXPECT_EQ(terms_->counters->read().handshakes, 1U);
+    EXPECT_EQ(settings_->counters->read().handshakes, 1U);
     EXPECT_EQ(session_->tls().value().protocol, "TLSv1.2");
 }
 
@@ -195,7 +195,7 @@ TEST_F(tls_peer_test, a_silent_peer_is_given_up_at_the_deadline) {
     EXPECT_EQ(host_->closed, 1);
     EXPECT_EQ(host_->reason, make_error_code(errc::connection_timeout));
     EXPECT_TRUE(script_->was_reset);
-    EXPECT_EQ(terms_->counters->read().timeouts, 1U);
+    EXPECT_EQ(settings_->counters->read().timeouts, 1U);
     EXPECT_FALSE(loop_.requests().wake_at);
 }
 
@@ -211,7 +211,7 @@ protected:
         loop_.run();
         EXPECT_EQ(host_->closed, 1);
         EXPECT_EQ(host_->reason, std::error_code{});
-        EXPECT_EQ(terms_->counters->read().disconnects, 1U);
+        EXPECT_EQ(settings_->counters->read().disconnects, 1U);
         EXPECT_FALSE(loop_.requests().wake_at);
     }
 };

@@ -52,13 +52,13 @@ class session_age : public ::testing::TestWithParam<tls_version> {
 protected:
     session_age() { set_log_level(log_level::off); }
 
-    /// One end is ours, with `terms_`; the other one is OpenSSL's, with `peer_context_`.
+    /// One end is ours, with `settings_`; the other one is OpenSSL's, with `peer_context_`.
     void use(tls_role role, core::tls_config config) {
         config.min_version = config.max_version = GetParam();
         role_ = role;
-        terms_ = make_terms(role, config);
-        terms_->sessions = std::make_shared<transport::tls_session_cache>();
-        terms_->session_key = "peer";
+        settings_ = make_terms(role, config);
+        settings_->sessions = std::make_shared<transport::tls_session_cache>();
+        settings_->session_key = "peer";
     }
     void use_peer(const core::tls_identity& identity, bool is_server) {
         peer_context_.reset(SSL_CTX_new(is_server ? TLS_server_method() : TLS_client_method()),
@@ -87,7 +87,7 @@ protected:
         setup.role = role_ == tls_role::server ? session_role::server : session_role::client;
         setup.config = std::make_shared<const session_config>(config);
         const auto session = std::make_shared<framed_session>(
-            make_scripted_tls(loop_.get(), scripted_stream(script), terms_), host, setup);
+            make_scripted_tls(loop_.get(), scripted_stream(script), settings_), host, setup);
         loop_.in_batch([&] { session->start(); });
         for (int i = 0; i < 10; ++i) {
             peer.handshake();
@@ -114,7 +114,7 @@ protected:
 
     manual_loop loop_;
     tls_role role_{};
-    std::shared_ptr<transport::tls_terms> terms_;
+    std::shared_ptr<transport::tls_settings> settings_;
     openssl_peer::context peer_context_;
     std::shared_ptr<SSL_SESSION> last_;
 };

@@ -24,7 +24,7 @@ protected:
         config.receiving = receive_mode::pull;
     }
 
-    [[nodiscard]] auto note() {
+    [[nodiscard]] auto record() {
         return [this](const auto& result) { codes.add(result.is_ok() ? 0 : result.error().code); };
     }
 

@@ -46,7 +46,7 @@ private:
     http_head head_;
 };
 
-/// The server's part: reads a request and judges it.
+/// The server's part: reads a request and decides about it.
 ///
 /// Thread-safety: none.
 class NETWORK_SYSTEM_EXPORT request_parser {
@@ -75,7 +75,7 @@ public:
     [[nodiscard]] handshake_request take_request() noexcept { return std::move(request_); }
 
 private:
-    void judge();
+    void check_head();
 
     http_head_parser parser_;
     handshake_request request_;
@@ -174,7 +174,7 @@ public:
     [[nodiscard]] http_head take_head() noexcept { return parser_.take_head(); }
 
 private:
-    void judge();
+    void check_head();
     [[nodiscard]] std::string_view flaw_of_upgrade() const;
     void reject(std::string reason);
 

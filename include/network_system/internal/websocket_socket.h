@@ -81,8 +81,8 @@ public:
     websocket_socket& operator=(const websocket_socket&) = delete;
     ~websocket_socket();
 
-    /// The setters fail with `invalid_argument` after `start`. Server: judges a handshake; by
-    /// default every one is accepted.
+    /// The setters fail with `invalid_argument` after `start`. Server: decides about a handshake;
+    /// by default every one is accepted.
     discardable_result set_handshake_callback(handshake_callback callback);
     /// Server: answers a request for something else; by default with 426.
     discardable_result set_http_callback(http_callback callback);

@@ -19,7 +19,7 @@ std::uint8_t* callback_records::grow(std::size_t more) {
             std::memcpy(larger.get(), bytes_.get(), size_);
         }
         bytes_ = std::move(larger);
-        detail::note_taken(wanted - std::exchange(capacity_, wanted));
+        detail::record_taken(wanted - std::exchange(capacity_, wanted));
     }
     return bytes_.get() + std::exchange(size_, size_ + more);
 }

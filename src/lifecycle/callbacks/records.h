@@ -41,7 +41,7 @@ public:
     }
     callback_records(const callback_records&) = delete;
     callback_records& operator=(const callback_records&) = delete;
-    ~callback_records() { detail::note_freed(capacity_); }
+    ~callback_records() { detail::record_freed(capacity_); }
 
     void add(kind what, std::uint64_t id, std::span<const std::uint8_t> data);
     void add_all(const callback_records& others);

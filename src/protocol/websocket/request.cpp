@@ -182,12 +182,12 @@ std::vector<std::string_view> handshake_request::subprotocols() const {
 std::size_t request_parser::consume(std::span<const std::uint8_t> bytes) {
     const std::size_t used = parser_.consume(bytes);
     if (state_ == status::incomplete && parser_.state() != http_head_parser::status::incomplete) {
-        judge();
+        check_head();
     }
     return used;
 }
 
-void request_parser::judge() {
+void request_parser::check_head() {
     const auto refuse = [this](const http_error& why) {
         error_ = why;
         state_ = status::refused;

@@ -121,7 +121,7 @@ std::size_t response_parser::consume(std::span<const std::uint8_t> bytes) {
     while (used < bytes.size() && state_ == status::incomplete) {
         used += parser_.consume(bytes.subspan(used));
         if (parser_.state() != http_head_parser::status::incomplete) {
-            judge();
+            check_head();
         }
     }
     return used;
@@ -132,7 +132,7 @@ void response_parser::reject(std::string reason) {
     state_ = status::rejected;
 }
 
-void response_parser::judge() {
+void response_parser::check_head() {
     if (parser_.state() == http_head_parser::status::malformed) {
         return reject("malformed response: " + std::string(parser_.error().text));
     }

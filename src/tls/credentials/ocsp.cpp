@@ -23,7 +23,7 @@ using basic_response = openssl_ptr<OCSP_BASICRESP, &OCSP_BASICRESP_free>;
 // How far the clocks of the world may differ.
 constexpr std::chrono::minutes tolerance{5};
 // For a responder that does not say when it will know more.
-constexpr std::chrono::hours life_without_next_update{24};
+constexpr std::chrono::hours validity_without_next_update{24};
 
 staple_verdict refused(std::string why) {
     ERR_clear_error();
@@ -87,8 +87,8 @@ OCSP_SINGLERESP* part_about(OCSP_BASICRESP* all, X509* certificate, X509* issuer
 
 }  // namespace
 
-staple_verdict judge_staple(std::span<const std::uint8_t> response, X509* certificate, X509* issuer,
-                            wall_time now) {
+staple_verdict verify_staple(std::span<const std::uint8_t> response, X509* certificate,
+                             X509* issuer, wall_time now) {
     if (response.empty()) {
         return refused("the server stapled no certificate status (OCSP)");
     }
@@ -122,7 +122,7 @@ staple_verdict judge_staple(std::span<const std::uint8_t> response, X509* certif
                                    OCSP_cert_status_str(status)));
     }
     const wall_time until =
-        next != nullptr ? time_of(next) : time_of(made) + life_without_next_update;
+        next != nullptr ? time_of(next) : time_of(made) + validity_without_next_update;
     if (made == nullptr || time_of(made) > now + tolerance) {
         return refused("the stapled certificate status (OCSP) is of the future");
     }

@@ -21,7 +21,7 @@ struct staple_verdict {
 /// Whether `response` (RFC 6960, DER) says that `certificate`, which `issuer` has signed, is good.
 /// It has to be signed by `issuer`, or by a responder that `issuer` has certified for it (section
 /// 4.2.2.2), and be of this time, give or take 5 minutes.
-[[nodiscard]] staple_verdict judge_staple(std::span<const std::uint8_t> response, X509* certificate,
-                                          X509* issuer, runtime::wall_time now);
+[[nodiscard]] staple_verdict verify_staple(std::span<const std::uint8_t> response,
+                                           X509* certificate, X509* issuer, runtime::wall_time now);
 
 }  // namespace network_system::core

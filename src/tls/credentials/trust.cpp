@@ -205,13 +205,13 @@ private:
             return may_be_missing(from) ? ok() : VoidResult(bytes.error());
         }
         if (is_of_system(from)) {
-            note_of_system(from, bytes.value());
+            record_of_system(from, bytes.value());
             return ok();
         }
         return add_text(from, bytes.value());
     }
 
-    void note_of_system(const trust_source& from, const std::string& bytes) {
+    void record_of_system(const trust_source& from, const std::string& bytes) {
         made_->has_crls_ |= from.what == kind::crl_of_system ||
                             bytes.find("-----BEGIN X509 CRL-----") != std::string::npos;
         sum_.add(from, sha256_of(bytes));

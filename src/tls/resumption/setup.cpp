@@ -132,7 +132,7 @@ int write_ticket(SSL* ssl, void*) {
     });
 }
 
-SSL_TICKET_RETURN judge_ticket(SSL* ssl, SSL_SESSION* session, const unsigned char*, std::size_t,
+SSL_TICKET_RETURN check_ticket(SSL* ssl, SSL_SESSION* session, const unsigned char*, std::size_t,
                                SSL_TICKET_STATUS status, void*) {
     return from_c<SSL_TICKET_RETURN>(
         ssl, SSL_TICKET_RETURN_IGNORE_RENEW, [&]() -> SSL_TICKET_RETURN {
@@ -153,14 +153,14 @@ SSL_TICKET_RETURN judge_ticket(SSL* ssl, SSL_SESSION* session, const unsigned ch
 
 int remember_session(SSL* ssl, SSL_SESSION* session) {
     return from_c<int>(ssl, 0, [&]() -> int {
-        const auto& terms = tls_connection::of(ssl)->terms();
-        if (!terms.sessions ||
+        const auto& settings = tls_connection::of(ssl)->settings();
+        if (!settings.sessions ||
             (!origin_of(session) && !begin_origin(ssl, session, wall_time::max()))) {
             return 0;
         }
         // A reference of our own: what fails below must not give OpenSSL's away.
         if (SSL_SESSION_up_ref(session) == 1) {
-            terms.sessions->put(terms.session_key, transport::tls_session(session));
+            settings.sessions->put(settings.session_key, transport::tls_session(session));
         }
         return 0;
     });

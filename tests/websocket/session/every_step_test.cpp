@@ -9,7 +9,7 @@ namespace {
 std::shared_ptr<messaging_session> make_websocket(std::shared_ptr<transport::transport> over,
                                                   std::shared_ptr<recording_host> host,
                                                   const session_setup& setup) {
-    auto terms = std::make_shared<websocket_terms>();
+    auto terms = std::make_shared<websocket_settings>();
     terms->asks.host = "localhost";
     websocket_host& hooks = *host;
     return std::make_shared<websocket_session>(std::move(over), std::move(host), hooks, setup,

@@ -80,7 +80,7 @@ protected:
 
     void make_session() override {
         socket = std::make_shared<websocket_session>(
-            over, host, *host, setup, std::make_shared<const session::websocket_terms>(terms));
+            over, host, *host, setup, std::make_shared<const session::websocket_settings>(terms));
         use(socket);
     }
     /// A server session that has been opened.
@@ -128,7 +128,7 @@ protected:
         expect_closed(reason);
     }
 
-    session::websocket_terms terms;
+    session::websocket_settings terms;
     std::shared_ptr<websocket_session> socket;
     std::string answer;
     std::vector<byte_string> keys;

@@ -34,7 +34,7 @@ struct tls_counters {
 };
 
 /// What the connections of one server, or those of one client to one host, have in common.
-struct tls_terms {
+struct tls_settings {
     tls_role role = tls_role::server;
     std::shared_ptr<ssl_ctx_st> context;
     /// Client: the name to ask for and to verify, as certificates have it; a numeric address is

@@ -6,11 +6,11 @@ namespace network_system::session {
 
 /// What WebSockets need to know beyond their session_config; shared by all of a host.
 ///
-///     websocket_session(transport, host, session_setup, std::shared_ptr<const websocket_terms>)
+///     websocket_session(transport, host, session_setup, std::shared_ptr<const websocket_settings>)
 ///
 /// `session_setup::role` says which side it is; `handshake_deadline`
 /// bounds the opening handshake of both.
-struct websocket_terms {
+struct websocket_settings {
     websocket::handshake_limits limits;
     /// Pings are answered by the session; else by the application, which hears of them.
     bool auto_pong = true;
