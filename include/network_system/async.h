@@ -69,7 +69,7 @@
 ///     }
 ///     server.set_connection_callback(
 ///         [](const auto& session) { co_spawn(session, echo(session), asio::detached); });
-namespace network_system {
+namespace network_system::inline v0_1 {
 
 /// Sends one message; completes when it was handed to the operating system. To keep many messages
 /// on their way without waiting for each, use `send_packet`.

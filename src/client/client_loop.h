@@ -11,7 +11,7 @@
 #include <string_view>
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// Where a client runs: chosen once, and again only when the options name another place. The
 /// callbacks of two runs on two loops could overlap.

@@ -10,7 +10,7 @@
 #include <array>
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 client_engine::client_engine(std::string name, const client_options& options,
                              std::shared_ptr<runtime::io_pool> pool,

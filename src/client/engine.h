@@ -19,7 +19,7 @@
 #include <optional>
 #include <string>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// One run of a client, from a start to the end of its connection, or of the last one if it makes
 /// new ones for those it loses. What connections speak is derived from it.

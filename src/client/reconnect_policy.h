@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 struct reconnect_settings {
     /// The ceiling of the first pause. At least 1 ms.

@@ -17,7 +17,7 @@
 #include <string_view>
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// What the clients of all protocols have in common: a start takes its time, and blocks or tells a
 /// handler. `Engine` has `wait_for_start`.

@@ -9,7 +9,7 @@
 #include <span>
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// The connected session of a client, for the threads that send through it. Its own thread finds it
 /// without a lock; others find it under the lock that guards the session's outbox, so that a send

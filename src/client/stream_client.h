@@ -13,7 +13,7 @@
 #include <string_view>
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// The counters of a client's engines that are gone.
 struct client_history {

@@ -11,7 +11,7 @@
 
 #include <algorithm>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 namespace {
 
 // Full batches read in a row before others on the loop have their turn.

@@ -33,7 +33,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 /// The object a channel belongs to: it runs the user's callbacks. Called on the channel's loop.
 ///

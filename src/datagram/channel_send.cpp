@@ -10,7 +10,7 @@
 #include <iterator>
 #include <utility>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 using std::chrono::milliseconds;
 

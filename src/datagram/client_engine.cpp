@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 VoidResult udp_client_engine::start(const std::string& host, std::uint16_t port,
                                     start_callback& done, session::operation_id operation) {

@@ -8,7 +8,7 @@
 #include <optional>
 #include <string_view>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// One run of a UDP client.
 ///

@@ -11,7 +11,7 @@
 #include <array>
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 using std::chrono::milliseconds;
 

@@ -20,7 +20,7 @@
 #include <system_error>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// Of a server or a client, which uses those that it has.
 using datagram_callbacks = udp_server_callbacks;

@@ -8,7 +8,7 @@
 #include <array>
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 class messaging_udp_client::impl final
     : public restartable_client<udp_client_engine, datagram_callbacks> {

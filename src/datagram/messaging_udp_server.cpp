@@ -6,7 +6,7 @@
 
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 class messaging_udp_server::impl final : public restartable<udp_server_engine, datagram_callbacks> {
 public:

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 peer_table::peer_table(std::shared_ptr<runtime::loop> where, const peer_limits& limits,
                        std::shared_ptr<std::atomic<std::size_t>> total,

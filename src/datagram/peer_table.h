@@ -16,7 +16,7 @@
 #include <unordered_map>
 #include <utility>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 /// The peers of a socket, bounded in number, the longest silent first; each with its rate.
 ///

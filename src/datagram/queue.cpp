@@ -5,7 +5,7 @@
 #include <cstring>
 #include <new>
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 namespace {
 
 constexpr std::size_t alignment = alignof(std::max_align_t);

@@ -10,7 +10,7 @@
 #include <span>
 #include <utility>
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 /// The datagrams a socket still has to send, oldest first, and who wants to know what became of
 /// each. They lie in blocks of the pool one behind the other; one that is larger than a block has

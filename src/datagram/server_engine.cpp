@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 Result<runtime::unique_socket> udp_server_engine::open(
     const endpoint& local, const runtime::sockets::multicast_settings& multicast,

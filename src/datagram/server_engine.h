@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// One run of a UDP server: a socket on each of its loops, all of one port.
 class udp_server_engine final : public datagram_engine {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 namespace {
 
 constexpr std::size_t peer_words = 3;

@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <memory>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 /// Which address of this machine the latest peers of a server have asked, for answers that are sent
 /// later, or through another of its sockets. Bounded: a new peer may make it forget another, whose

@@ -9,7 +9,7 @@
 #include <atomic>
 #include <utility>
 
-namespace network_system::internal {
+namespace network_system::inline v0_1::internal {
 namespace {
 
 constexpr const char* udp_source = "udp_socket";

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 std::shared_ptr<session::message_connection> framed_client_engine::new_session(
     std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// One run of a client whose connection speaks one of the framings.
 class framed_client_engine final : public client_engine {

@@ -6,7 +6,7 @@
 
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 class messaging_client::impl final : public stream_client<framed_client_engine, client_callbacks> {
 public:

@@ -6,7 +6,7 @@
 
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 class messaging_server::impl final : public stream_server<framed_server_engine, server_callbacks> {
 public:

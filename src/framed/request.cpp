@@ -6,7 +6,7 @@
 
 #include <utility>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 namespace {
 
 std::span<const std::uint8_t> bytes_of(std::string_view text) noexcept {

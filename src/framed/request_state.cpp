@@ -5,7 +5,7 @@
 #include <iterator>
 #include <utility>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 namespace {
 
 /// Without read-modify-write: one thread at a time changes the number, others read it.

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 namespace {
 
 constexpr std::size_t spare_nodes = 64;

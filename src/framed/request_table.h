@@ -13,7 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 /// A request that another thread has sent and the loop does not know yet.
 struct new_request {

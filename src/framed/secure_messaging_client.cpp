@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 namespace {
 
 tls_config with_verification(bool verify_cert) {

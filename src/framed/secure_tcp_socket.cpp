@@ -5,7 +5,7 @@
 
 #include <utility>
 
-namespace network_system::internal {
+namespace network_system::inline v0_1::internal {
 namespace {
 
 constexpr const char* secure_tcp_source = "secure_tcp_socket";

@@ -6,7 +6,7 @@
 
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 framed_server_engine::framed_server_engine(std::string name, const server_options& options,
                                            std::shared_ptr<runtime::io_pool> pool,

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// One run of a server whose connections speak one of the framings.
 class framed_server_engine final : public server_engine {

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 framed_session::framed_session(std::shared_ptr<transport::transport> over,
                                std::shared_ptr<message_host> host, const session_setup& setup)

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 /// The session that speaks the library's own framings: with framing::message hello, keep-alive,
 /// requests and goodbye.

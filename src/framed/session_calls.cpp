@@ -9,7 +9,7 @@
 #include <array>
 #include <utility>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 namespace {
 
 using protocol::frame_type;

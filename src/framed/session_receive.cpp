@@ -7,7 +7,7 @@
 
 #include <utility>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 using protocol::frame_type;
 

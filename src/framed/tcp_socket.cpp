@@ -3,7 +3,7 @@
 
 #include <utility>
 
-namespace network_system::internal {
+namespace network_system::inline v0_1::internal {
 tcp_socket::tcp_socket(std::shared_ptr<impl> implementation) noexcept
     : impl_(std::move(implementation)) {}
 

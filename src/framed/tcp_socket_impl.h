@@ -9,7 +9,7 @@
 #include <memory>
 #include <utility>
 
-namespace network_system::internal {
+namespace network_system::inline v0_1::internal {
 
 /// The host of the one session that does the work: framing::raw is a stream of bytes.
 class tcp_socket::impl final : public adopted_session {

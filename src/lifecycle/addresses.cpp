@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 namespace {
 
 VoidResult wrong(std::string what, std::string_view source) {

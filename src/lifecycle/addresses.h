@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// The addresses that users give as text. Errors: `invalid_argument`, and `not_supported` where
 /// there are no Unix domain sockets.

@@ -9,7 +9,7 @@
 #include <optional>
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// A result one thread waits for and another gives, once: what is given later is ignored.
 ///

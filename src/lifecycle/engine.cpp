@@ -5,7 +5,7 @@
 
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 using std::chrono::milliseconds;
 

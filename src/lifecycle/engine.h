@@ -21,7 +21,7 @@
 #include <string>
 #include <string_view>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// What servers and clients over streams share: the session factory and the counters of the
 /// sessions that are gone. One engine is one run.

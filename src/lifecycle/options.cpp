@@ -7,7 +7,7 @@
 #include <limits>
 #include <system_error>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 namespace {
 
 using detail::range;

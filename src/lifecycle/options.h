@@ -12,7 +12,7 @@
 #include <memory>
 #include <string_view>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 // What the options of servers, clients and sockets have in common: whether it makes sense, and what
 // it is to the floors below. `where` precedes the names: "session.".

@@ -16,7 +16,7 @@
 #include <string_view>
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// What calls answer in a forked child.
 [[nodiscard]] inline error_info made_before_fork(std::string_view source) {

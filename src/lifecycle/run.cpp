@@ -5,7 +5,7 @@
 #include "utils/on_exception.h"
 #include "utils/user_code.h"
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 bool run::may_block() const noexcept {
     return !runtime::loop::is_on_io_thread() && pool_->can_be_waited_for() &&

@@ -25,7 +25,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// The end of a run, for threads that wait for it.
 ///

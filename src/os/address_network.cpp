@@ -5,7 +5,7 @@
 #include <charconv>
 #include <string_view>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 // What an IPv4-mapped IPv6 address begins with.

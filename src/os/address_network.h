@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 /// A set of peers: one address, a network, or all peers of Unix domain sockets.
 class address_network {

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <vector>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 /// The connection attempt delay of RFC 8305 section 8: its recommended value and its minimum.
 inline constexpr std::chrono::milliseconds attempt_delay{250};

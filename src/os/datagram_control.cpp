@@ -2,7 +2,7 @@
 
 #include <array>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 #if NETWORK_HAS_PACKET_INFO
 

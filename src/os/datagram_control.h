@@ -19,7 +19,7 @@
 #ifndef _WIN32
 
 /// Control messages of datagrams. Building one costs two copies of a few bytes.
-namespace network_system::runtime::datagram_control {
+namespace network_system::inline v0_1::runtime::datagram_control {
 
 #if NETWORK_HAS_PACKET_INFO
 /// What the system may say of where a datagram went: of an IPv4 datagram on an IPv6 socket both.

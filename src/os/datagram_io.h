@@ -8,7 +8,7 @@
 #include <span>
 #include <system_error>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 /// A datagram to be sent; `to` is null on a connected socket, and `from` where the system chooses.
 struct outgoing_datagram {

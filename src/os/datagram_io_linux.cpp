@@ -23,7 +23,7 @@
 #define UDP_GRO 104
 #endif
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 constexpr std::size_t max_messages = 64;
@@ -363,7 +363,7 @@ std::unique_ptr<datagram_io> make_batched_datagram_io(socket_handle handle,
 
 #else
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 std::unique_ptr<datagram_io> make_batched_datagram_io(socket_handle, const datagram_io_settings&) {
     return nullptr;

@@ -7,7 +7,7 @@
 #include <array>
 #include <vector>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 #ifdef MSG_NOSIGNAL

@@ -13,7 +13,7 @@
 #include <net/if.h>
 #endif
 
-namespace network_system::runtime::sockets {
+namespace network_system::inline v0_1::runtime::sockets {
 namespace {
 
 static_assert(datagram_address::capacity >= sizeof(::sockaddr_in6));

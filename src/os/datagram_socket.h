@@ -12,7 +12,7 @@
 #include <system_error>
 #include <vector>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 /// An IP address and port as the system takes it, without the bulk of a sockaddr_storage.
 struct datagram_address {

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <system_error>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 /// A listening socket on its way from one process to another over a Unix domain socket
 /// (SCM_RIGHTS). Both ends have to belong to the same user, or the other end to root.

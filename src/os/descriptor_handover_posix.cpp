@@ -15,7 +15,7 @@
 #include <cstring>
 #include <optional>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 using sockets::last_error;

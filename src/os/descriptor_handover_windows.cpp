@@ -2,7 +2,7 @@
 
 #include "os/descriptor_handover.h"
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 handed_socket receive_socket(const endpoint&, detail::steady_time, std::error_code& error) {
     error = std::make_error_code(std::errc::operation_not_supported);

@@ -15,7 +15,7 @@
 #include <net/if.h>
 #endif
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 void unique_socket::reset() noexcept {
     if (handle_ != invalid_socket) {

@@ -16,11 +16,11 @@
 #include <sys/uio.h>
 #endif
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 class host;
 }
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 #ifdef _WIN32
 using socket_handle = SOCKET;

@@ -12,7 +12,7 @@
 
 #include <cerrno>
 
-namespace network_system::runtime::sockets {
+namespace network_system::inline v0_1::runtime::sockets {
 namespace {
 
 #ifdef MSG_NOSIGNAL

@@ -5,7 +5,7 @@
 
 #include <mstcpip.h>
 
-namespace network_system::runtime::sockets {
+namespace network_system::inline v0_1::runtime::sockets {
 namespace {
 
 io_result failed_or_blocked() noexcept {

@@ -2,7 +2,7 @@
 
 #include <cerrno>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 bool is_refusal(const std::error_code& error) noexcept {

@@ -7,7 +7,7 @@
 #include <system_error>
 #include <utility>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 /// Whether an error of a UDP socket may be what an ICMP message has said of a datagram that was
 /// sent before: the system keeps it for the next call, whatever that is for (RFC 1122 section

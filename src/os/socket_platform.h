@@ -14,7 +14,7 @@
 #endif
 
 /// What native_socket.cpp needs and every platform spells differently.
-namespace network_system::runtime::sockets {
+namespace network_system::inline v0_1::runtime::sockets {
 
 #ifdef _WIN32
 using socklen_type = int;

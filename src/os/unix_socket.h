@@ -11,7 +11,7 @@
 #include <string_view>
 #include <system_error>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 /// The file of a listening Unix domain socket, while it is this process's to remove. Empty for
 /// names in the abstract namespace, which have no file. A forked child has none either: its parent

@@ -15,7 +15,7 @@
 #include <string_view>
 #include <utility>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 unix_socket_file unix_socket_file::at(const std::string& path) {
     unix_socket_file file;

@@ -3,7 +3,7 @@
 #include "os/unix_socket.h"
 #include "utils/failure.h"
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 unix_socket_file unix_socket_file::at(const std::string&) {
     return {};

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <cstring>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 /// How this side of a connection writes the messages of the application: a value, so that a short
 /// message costs no call through a table.

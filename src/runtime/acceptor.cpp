@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 using std::chrono::milliseconds;

@@ -10,7 +10,7 @@
 #include <memory>
 #include <system_error>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 /// Accepts connections on its loop and hands them over. When the process is out of descriptors or
 /// memory it stops listening for a random, growing moment and tries again, instead of spinning on a

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 using std::chrono::milliseconds;
 

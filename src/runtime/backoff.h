@@ -3,7 +3,7 @@
 #include <chrono>
 #include <cstdint>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 struct backoff_settings {
     /// The ceiling of the first pause. At least 1 ms.

@@ -6,7 +6,7 @@
 #include <new>
 #include <utility>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 /// Keeps a few free blocks of memory for the write queues of one loop, so that idle connections
 /// hold none and busy ones allocate none.

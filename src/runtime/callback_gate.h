@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <mutex>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 /// Guards the user callbacks of one object (a server, a client). Threads enter before they run
 /// callbacks; closing it keeps new ones out, and waiting returns once nobody is inside.

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 // So many addresses are named in an error; the rest are counted.

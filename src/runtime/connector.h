@@ -11,7 +11,7 @@
 #include <system_error>
 #include <vector>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 /// How a connect ended: a socket, or why there is none.
 struct connect_outcome {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <bit>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 using std::chrono::milliseconds;
 

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 class deadline_wheel;
 

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <memory>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 /// What servers and clients run in, where that is not the machine: a simulation's host. Its pools'
 /// loops bring the network along.

@@ -3,7 +3,7 @@
 #include <array>
 #include <utility>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 // Two, so that one client's long callback does not hold up every other client of the process.

@@ -9,7 +9,7 @@
 #include <mutex>
 #include <vector>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 /// The loops that an object's connections are spread over: own threads, one loop each, or the one
 /// loop of a user's io_context.

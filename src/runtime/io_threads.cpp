@@ -12,7 +12,7 @@
 #include <thread>
 #include <utility>
 
-namespace network_system::runtime::io_threads {
+namespace network_system::inline v0_1::runtime::io_threads {
 namespace {
 
 // A callback that never returns must not keep the process from exiting.

@@ -14,7 +14,7 @@
 /// at that moment stays open in the child.
 ///
 /// Thread-safety: every function may be called from any thread.
-namespace network_system::runtime::io_threads {
+namespace network_system::inline v0_1::runtime::io_threads {
 
 struct io_thread;
 using handle = std::shared_ptr<io_thread>;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 // Several large messages fit, so that most are delivered whole, without a copy; more than that

@@ -25,7 +25,7 @@ namespace asio {
 class io_context;
 }
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 class loop;
 

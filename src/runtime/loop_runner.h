@@ -4,7 +4,7 @@
 
 #include <memory>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 /// A loop, and what runs it on a thread of ours.
 ///

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 void name_lookup::start(const std::string& host, std::uint16_t port, steady_time deadline,
                         handler done) {

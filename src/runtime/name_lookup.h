@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 /// The addresses of a name, or why there are none.
 struct lookup_outcome {

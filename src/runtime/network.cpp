@@ -5,7 +5,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 class machine_network final : public network {

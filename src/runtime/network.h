@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 class loop;
 struct name_question;

@@ -5,7 +5,7 @@
 #include <memory>
 #include <utility>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 /// A wait until a moment, after which something is done.
 ///

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <utility>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 /// What a socket waits for.
 struct interest {

@@ -5,7 +5,7 @@
 #include <memory>
 #include <utility>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 /// Posts `work(handler)`. The handler is moved from, unless this throws std::bad_alloc: then it is
 /// where it was.

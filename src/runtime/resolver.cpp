@@ -14,7 +14,7 @@
 #include <system_error>
 #include <utility>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 struct name_question {
     std::shared_ptr<loop> target;

@@ -11,7 +11,7 @@
 #include <system_error>
 #include <vector>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 /// What a name resolved to; `error` says why there is nothing, in the resolver's own words.
 struct resolve_result {

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 // Below this, handing a socket to another thread costs as much as closing it.

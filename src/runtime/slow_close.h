@@ -2,7 +2,7 @@
 
 #include "os/native_socket.h"
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 /// Whether resetting the connection takes the system long: it throws away what the peer did not
 /// take, page by page, some 0.3 ms for a megabyte.

@@ -6,7 +6,7 @@
 #include <array>
 #include <type_traits>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 class system_source final : public time_source {

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cstdint>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 using detail::after;
 using detail::steady_time;

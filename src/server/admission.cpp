@@ -2,7 +2,7 @@
 
 #include "os/address_network.h"
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 bool admission::is_counted(const endpoint& peer) const noexcept {
     return limits_.per_address != 0 &&

@@ -12,7 +12,7 @@
 #include <mutex>
 #include <unordered_map>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// How a connection has come in.
 enum class verdict : std::uint8_t {

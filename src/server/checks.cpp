@@ -3,7 +3,7 @@
 
 #include <array>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 VoidResult validate(const server_options& options, bool is_secure, std::string_view source) {
     static constexpr std::array listen_ranges{

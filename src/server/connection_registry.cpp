@@ -3,7 +3,7 @@
 #include <new>
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 void connection_registry::add(const session_ptr& who, verdict how) {
     const std::lock_guard lock(mutex_);

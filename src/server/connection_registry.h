@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// The connections of a server: those in their handshake, of which users see nothing, and those
 /// that are open.

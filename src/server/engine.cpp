@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 namespace {
 
 constexpr std::size_t max_topic_size = 1024;

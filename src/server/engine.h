@@ -22,7 +22,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// One run of a server, from start to the end of its last connection: it listens, lets connections
 /// in, knows them and their topics. What they speak is derived from it.

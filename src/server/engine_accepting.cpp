@@ -7,7 +7,7 @@
 
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 void server_engine::on_accept(runtime::unique_socket socket, const endpoint& peer) {
     // Also while stopping: a client that was still let in is served a goodbye, and not shown the

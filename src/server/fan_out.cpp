@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 encoded_message encode_with(const session::message_encoder& encoder, session::message_kind kind,
                             std::span<const std::uint8_t> data) {

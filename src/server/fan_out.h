@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// A message that was encoded once, for many.
 struct encoded_message {

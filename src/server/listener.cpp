@@ -11,7 +11,7 @@
 
 #include <string>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 namespace {
 
 constexpr const char* listener_source = "listener";

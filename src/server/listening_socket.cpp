@@ -8,7 +8,7 @@
 
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 namespace {
 
 std::string describe(const listen_address& where) {

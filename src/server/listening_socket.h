@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// One address that a server listens on: the socket, until the acceptor takes it, and the file of a
 /// Unix domain socket.

@@ -9,7 +9,7 @@
 #include <array>
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 proxy_gateway::proxy_gateway(const proxy_protocol_options& options)
     : timeout_(options.header_timeout) {

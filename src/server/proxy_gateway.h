@@ -11,7 +11,7 @@
 #include <unordered_set>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// The proxies that a server believes, and their connections that have not said yet whose they are.
 ///

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 using runtime::sockets::outcome;
 

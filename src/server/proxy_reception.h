@@ -6,7 +6,7 @@
 #include <memory>
 #include <system_error>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// How a reception ended: a connection and its client, or an error.
 struct proxy_outcome {

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 namespace {
 
 error_info not_found(std::string_view id) {

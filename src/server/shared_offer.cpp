@@ -4,7 +4,7 @@
 
 #include <chrono>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 shared_offer::~shared_offer() {
     for (pending& each : pending_) {

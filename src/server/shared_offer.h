@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 /// One message to many sessions, which share it. It is offered to all of them first. Those that are
 /// full and let their senders wait (send_policy::wait) are then waited for together: the calling

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// What the servers over streams have in common; `Engine` is a `server_engine`.
 ///

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 topics::outcome topics::subscribe(const session_ptr& who, std::string_view topic) {
     {

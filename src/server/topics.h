@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// Who hears what a node's topics are about, to share them with other nodes: which topics somebody
 /// subscribes to here, and what is published here.

@@ -19,7 +19,7 @@
 #include <system_error>
 #include <utility>
 
-namespace network_system::internal {
+namespace network_system::inline v0_1::internal {
 
 struct stream_kind {
     transport::transport_factory make_transport;

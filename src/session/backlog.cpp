@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 void backlog::push(entry&& added) {
     const auto last = entries_.emplace(entries_.end());

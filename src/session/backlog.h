@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 /// Encoded messages that wait for room in the write queue and may give way to newer ones
 /// (send_policy::drop_oldest and conflate). Bytes that are in the write queue already may be half

@@ -12,7 +12,7 @@
 #include <limits>
 #include <utility>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 using std::chrono::milliseconds;
 

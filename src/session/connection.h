@@ -27,7 +27,7 @@
 #include <string_view>
 #include <vector>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 /// Why a connection does not read for now; it reads again when no reason is left.
 enum class hold : std::uint8_t {

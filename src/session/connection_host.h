@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 class connection;
 

@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 /// What a session has received: how many messages and how fast, and in pull mode those that nobody
 /// has asked for, or the handlers that nothing has come for.

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 using runtime::steady_time;
 using std::chrono::milliseconds;

@@ -6,7 +6,7 @@
 #include <chrono>
 #include <cstdint>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 /// Decides when a peer is pinged, when it is given up, and when a connection has been idle for too
 /// long. Reads no clock and sends nothing: whoever owns it tells it what has happened, and does

@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 message_connection::message_connection(std::shared_ptr<transport::transport> over,
                                        std::shared_ptr<message_host> host,

@@ -20,7 +20,7 @@
 #include <string_view>
 #include <vector>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 struct session_setup : connection_setup {
     endpoint remote;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 namespace {
 
 // What has left the backlog cannot give way any more: enough to keep the socket busy, no more.

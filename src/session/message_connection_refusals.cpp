@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 VoidResult message_connection::refusal_of(std::size_t size) const {
     if (!may_send()) {

@@ -5,7 +5,7 @@
 #include <bit>
 #include <utility>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 using std::chrono::milliseconds;
 

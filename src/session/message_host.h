@@ -10,7 +10,7 @@
 #include <span>
 #include <system_error>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 using network_system::message_kind;
 using session_ptr = std::shared_ptr<messaging_session>;

@@ -6,7 +6,7 @@
 #include <atomic>
 #include <utility>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 namespace {
 
 struct send_locks {

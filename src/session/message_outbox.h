@@ -12,7 +12,7 @@
 #include <memory>
 #include <utility>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 /// The outbox of messages over a stream. Those that other threads send, or that have to wait since
 /// newer ones may take their place, are taken over by the loop.

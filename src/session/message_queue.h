@@ -13,7 +13,7 @@
 #include <variant>
 #include <vector>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 /// Who waits for everything that arrives, and what has arrived for it in this read.
 struct collecting_asker {

@@ -10,7 +10,7 @@
 #include <mutex>
 #include <utility>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 /// What became of a message. `waiting`: it is full, and the thread may wait for room.
 enum class admission : std::uint8_t { granted, full, closed, waiting };

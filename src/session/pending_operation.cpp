@@ -8,7 +8,7 @@
 #include <mutex>
 #include <utility>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 class operation_table;
 

@@ -8,7 +8,7 @@
 #include <memory>
 #include <string_view>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 /// The entry of a pending operation in the process's table of those that can be cancelled. It goes
 /// where the operation's handler goes, and its destructor takes the entry out. For

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 /// What has arrived in pull mode and nobody has asked for, or the askers nothing has come for:
 /// never both.

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 /// How fast messages may arrive: the generic cell rate algorithm (ITU-T I.371), one point in time.
 /// A second's worth may come at once.

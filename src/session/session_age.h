@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <ratio>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 /// How long a connection has been there, for the log. Small, because there is one in each: tenths
 /// of a second, which come round after thirteen years.

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 /// A connection as its users know it: one object that is an `Interface` (messaging_session, or what
 /// widens it) and a message_connection, which does the work. Here the one is answered by the other;

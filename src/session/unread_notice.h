@@ -5,7 +5,7 @@
 #include <atomic>
 #include <string_view>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 /// Tells once that something arrives for which the application has set no callback.
 ///

@@ -2,7 +2,7 @@
 
 #include "utils/deadline.h"
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 void sender_bell::call(waiting_sender& who) {
     const std::lock_guard lock(mutex_);

@@ -6,7 +6,7 @@
 #include <mutex>
 #include <utility>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 /// Whether a message that takes `bytes` fits behind what is queued. One that is larger than the
 /// mark fits an empty queue only: otherwise it could never be sent.

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 void wake_list::add(std::shared_ptr<message_connection> session) {
     const auto& where = session->where();

@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 class message_connection;
 

@@ -15,7 +15,7 @@
 #include <string_view>
 #include <utility>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 namespace {
 
 constexpr std::string_view source = "certificate_authority";

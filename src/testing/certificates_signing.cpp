@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 namespace {
 
 using bio = core::openssl_ptr<BIO, BIO_free>;

@@ -10,7 +10,7 @@
 struct evp_pkey_st;
 struct x509_st;
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 /// What a certificate is to be like.
 struct certificate_profile {

@@ -10,7 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace network_system::testing::detail {
+namespace network_system::inline v0_1::testing::detail {
 
 /// All that is random in a simulation, from one seed.
 class dice {

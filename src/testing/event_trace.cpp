@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace network_system::testing::detail {
+namespace network_system::inline v0_1::testing::detail {
 namespace {
 
 const char* describe(event what) noexcept {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace network_system::testing::detail {
+namespace network_system::inline v0_1::testing::detail {
 
 /// What can happen in a simulation.
 enum class event : std::uint8_t {

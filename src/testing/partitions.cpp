@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace network_system::testing::detail {
+namespace network_system::inline v0_1::testing::detail {
 
 partitions::period partitions::next_after(nanoseconds end) {
     const auto begin = later(end, std::max(chance_.in(every_), nanoseconds{1'000}));

@@ -8,7 +8,7 @@
 #include <map>
 #include <utility>
 
-namespace network_system::testing::detail {
+namespace network_system::inline v0_1::testing::detail {
 
 /// Which hosts cannot reach each other, and until when: what a test asked for, and what the options
 /// say. The latter is made up when somebody looks, so that it costs no events.

@@ -10,7 +10,7 @@
 #include <optional>
 #include <string_view>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 namespace {
 
 using std::chrono::microseconds;

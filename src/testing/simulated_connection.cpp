@@ -4,7 +4,7 @@
 #include <cstring>
 #include <utility>
 
-namespace network_system::testing::detail {
+namespace network_system::inline v0_1::testing::detail {
 
 void pipe::write(std::span<const runtime::io_slice> from, std::size_t count) {
     in_use_ += count;

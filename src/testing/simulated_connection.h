@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::testing::detail {
+namespace network_system::inline v0_1::testing::detail {
 
 /// Bytes of one direction from their write to their read, and what else travels with them.
 ///

@@ -6,7 +6,7 @@
 #include <system_error>
 #include <utility>
 
-namespace network_system::testing::detail {
+namespace network_system::inline v0_1::testing::detail {
 
 using runtime::resolve_result;
 using runtime::socket_handle;

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace network_system::testing::detail {
+namespace network_system::inline v0_1::testing::detail {
 
 /// All of a simulation that outlives it while servers and clients do.
 struct universe {

@@ -6,7 +6,7 @@
 #include <array>
 #include <utility>
 
-namespace network_system::testing::detail {
+namespace network_system::inline v0_1::testing::detail {
 namespace {
 
 class driver final : public runtime::loop_driver {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace network_system::testing::detail {
+namespace network_system::inline v0_1::testing::detail {
 
 using runtime::interest;
 using runtime::socket_handle;

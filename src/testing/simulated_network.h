@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::testing::detail {
+namespace network_system::inline v0_1::testing::detail {
 
 class simulated_host;
 class simulated_poller;

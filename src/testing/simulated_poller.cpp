@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace network_system::testing::detail {
+namespace network_system::inline v0_1::testing::detail {
 
 using runtime::interest;
 using runtime::io_watch;

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <vector>
 
-namespace network_system::testing::detail {
+namespace network_system::inline v0_1::testing::detail {
 
 class simulated_host;
 

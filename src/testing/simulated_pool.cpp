@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace network_system::testing::detail {
+namespace network_system::inline v0_1::testing::detail {
 namespace {
 
 constexpr const char* source_name = "simulated thread pool";

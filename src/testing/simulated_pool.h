@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-namespace network_system::testing::detail {
+namespace network_system::inline v0_1::testing::detail {
 
 struct universe;
 

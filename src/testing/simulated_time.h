@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
-namespace network_system::testing::detail {
+namespace network_system::inline v0_1::testing::detail {
 
 using std::chrono::nanoseconds;
 

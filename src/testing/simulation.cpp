@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 using detail::forever;
 using detail::later;

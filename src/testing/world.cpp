@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace network_system::testing::detail {
+namespace network_system::inline v0_1::testing::detail {
 
 world::world(std::uint64_t seed, const simulation_options& options)
     : options_(options), dice_(seed), trace_(options.trace_length) {}

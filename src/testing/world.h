@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace network_system::testing::detail {
+namespace network_system::inline v0_1::testing::detail {
 
 /// Something that has something to do now, besides what is scheduled.
 class runnable {

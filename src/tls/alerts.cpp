@@ -1,6 +1,6 @@
 #include "tls/alerts.h"
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 const char* name_of_tls_alert(int alert) noexcept {
     switch (alert) {

@@ -10,7 +10,7 @@
 #include <chrono>
 #include <cstddef>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 using transport::tls_connection;
 

@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// What the callbacks of a context need; lives as long as it.
 struct tls_context_state {

@@ -7,7 +7,7 @@
 
 #include <cstddef>
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 /// Nothing for now.
 inline runtime::sockets::io_result io_blocked() noexcept {

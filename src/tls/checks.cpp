@@ -14,7 +14,7 @@
 #include <array>
 #include <string>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 namespace {
 
 /// Of all application protocols with their lengths. A client's hello holds 64 KiB of extensions.

@@ -18,7 +18,7 @@
 #include <string>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 namespace {
 
 // AES-128 first: no attack makes the key the weakest part (X25519 and P-256 are as strong), and

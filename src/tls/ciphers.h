@@ -7,7 +7,7 @@
 
 struct evp_pkey_st;
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// Gives a context the configuration's ciphers, cipher suites and groups. Its versions have to be
 /// set before. Of the defaults, those are taken that this OpenSSL has. Error: `invalid_argument`,

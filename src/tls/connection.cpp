@@ -13,7 +13,7 @@
 #include <cstring>
 #include <utility>
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 using runtime::io_slice;
 using runtime::sockets::io_result;

@@ -18,7 +18,7 @@
 struct ssl_st;
 struct x509_st;
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 /// TLS over the two calls of a stream: bytes of the application on this side, records on the other.
 ///

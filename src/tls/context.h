@@ -12,7 +12,7 @@
 
 struct ssl_ctx_st;
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 using tls_context_ptr = std::shared_ptr<ssl_ctx_st>;
 

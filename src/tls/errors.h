@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// What OpenSSL says about the call that has just failed.
 inline std::string take_error() {

@@ -15,7 +15,7 @@
 #include <system_error>
 #include <vector>
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 namespace {
 
 struct openssl_string {

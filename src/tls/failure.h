@@ -12,7 +12,7 @@ struct asn1_string_st;
 struct x509_st;
 struct x509_store_ctx_st;
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 /// Why a TLS connection failed, in words a person can act on.
 struct tls_failure {

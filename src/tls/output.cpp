@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 void tls_output::batch::add(const batch& more) {
     // What has gone out makes room for it.

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 /// The records of a connection on their way to the stream below. Those of one call are collected in
 /// memory that all connections of the thread share, and written at once; only what the stream does

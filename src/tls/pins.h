@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// A pin as 64 lower-case hexadecimal digits; nothing when it is none.
 [[nodiscard]] std::optional<std::string> parse_pin(std::string_view text);

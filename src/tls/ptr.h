@@ -2,7 +2,7 @@
 
 #include <memory>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 template <auto Free>
 struct openssl_deleter {

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// The TLS of a server: certificates that can be exchanged while it runs.
 ///

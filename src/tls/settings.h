@@ -12,7 +12,7 @@
 
 struct ssl_ctx_st;
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 enum class tls_role : std::uint8_t { server, client };
 

@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 /// TLS over another stream, as a stream itself. What a layered stream has beyond a plain one (see
 /// stream_transport) is from `advance` on.

@@ -4,7 +4,7 @@
 #include "transport/plain_stream.h"
 #include "transport/stream_transport_impl.h"
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 template class stream_transport<tls_stream<plain_stream>>;
 

@@ -5,7 +5,7 @@
 
 #include <memory>
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 /// A transport with TLS over a connected TCP socket.
 [[nodiscard]] std::shared_ptr<transport> make_tls_transport(

@@ -3,7 +3,7 @@
 #include "runtime/network.h"
 #include "transport/socket_stream.h"
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 /// The sockets of whatever network.
 class network_calls {

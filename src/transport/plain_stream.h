@@ -2,7 +2,7 @@
 
 #include "transport/socket_stream.h"
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 /// The machine's sockets.
 struct machine_calls {

@@ -6,7 +6,7 @@
 #include <limits>
 #include <utility>
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 /// What a peer has taken of what was written to it.
 struct peer_progress {

@@ -9,7 +9,7 @@
 #include <system_error>
 #include <utility>
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 /// A TCP socket as a stream: two non-blocking calls, and the registration of its readiness.
 /// `Calls` are those of `runtime::sockets`, for the machine's sockets (plain_stream.h) or others.

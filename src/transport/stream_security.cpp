@@ -5,7 +5,7 @@
 
 #include <network_system/config.h>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 std::optional<tls_config> over_http(std::optional<tls_config> config) {
     if (config && config->application_protocols.empty()) {

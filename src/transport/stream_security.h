@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// What the connections of a server or client run over, where it is not plain TCP.
 ///

@@ -8,7 +8,7 @@
 #include <optional>
 #include <utility>
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 /// A stream that speaks a protocol of its own (tls_stream.h): it has to be established first, what
 /// it waits for may differ from what is asked of it, and it may have read more than it has given.

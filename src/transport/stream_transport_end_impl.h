@@ -5,7 +5,7 @@
 
 #include <utility>
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 template <typename Stream>
 void stream_transport<Stream>::close(steady_time deadline, std::error_code reason,

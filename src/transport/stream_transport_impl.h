@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <array>
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 using runtime::io_slice;
 using runtime::sockets::io_result;

@@ -18,7 +18,7 @@
 #include <string>
 #include <system_error>
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 using runtime::steady_time;
 

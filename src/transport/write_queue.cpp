@@ -6,7 +6,7 @@
 #include <cstring>
 #include <utility>
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 namespace {
 
 struct owned_segment : write_segment {

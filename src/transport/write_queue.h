@@ -15,7 +15,7 @@
 #include <span>
 #include <vector>
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 using bytes_view = std::span<const std::uint8_t>;
 /// Runs once when a message was handed to the operating system, or with the error that kept it

@@ -8,7 +8,7 @@
 #include <string_view>
 
 /// Characters and texts of ASCII, whatever the locale.
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 [[nodiscard]] constexpr bool is_digit(char each) noexcept {
     return each >= '0' && each <= '9';

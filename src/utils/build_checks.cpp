@@ -1,7 +1,7 @@
 #include <network_system/internal/build_checks.h>
 
 #ifdef __GLIBCXX__
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 #ifdef _GLIBCXX_DEBUG
 const char library_built_with_GLIBCXX_DEBUG = 0;
 #else

@@ -8,7 +8,7 @@
 // What becomes of std::bad_alloc where nobody is there to be told. The answer is whether the work
 // ran to its end. What logs must not run under a lock: the sink is user code.
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 template <typename Work>
 bool attempt(const Work& work) {

@@ -3,7 +3,7 @@
 #include <atomic>
 #include <cstdint>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 /// A number that one thread at a time counts up, without read-modify-write, and any thread may
 /// read. Where several threads write in turn, what orders them is theirs.

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <utility>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 using steady_time = std::chrono::steady_clock::time_point;
 

@@ -16,7 +16,7 @@
 #include <tuple>
 #include <utility>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 namespace {
 
 constexpr std::array<std::uint8_t, 12> mapped_prefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};

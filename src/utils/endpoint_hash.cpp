@@ -3,7 +3,7 @@
 #include <array>
 #include <cstring>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 namespace {
 
 /// The finalizer of splitmix64: every bit of the input reaches every bit of the output.

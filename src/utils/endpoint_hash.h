@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 /// Mixes a secret into the hash: peers choose their addresses, and must not choose them all to fall
 /// together.

@@ -4,7 +4,7 @@
 #include <new>
 #include <string>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 namespace {
 
 const char* describe(errc code) noexcept {

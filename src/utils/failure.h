@@ -10,7 +10,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 /// The one translation of an error into what the user gets. `message` names the operation and the
 /// peer; `cause` (when set) is what the operating system or the library's category says of it.

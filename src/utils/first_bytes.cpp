@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 using namespace std::string_view_literals;
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 /// So many bytes of what a peer has said first are kept for an error text.
 inline constexpr std::size_t kept_first_bytes = 24;

@@ -17,7 +17,7 @@
 #include <cstdint>
 #include <optional>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 namespace {
 
 constexpr std::string_view unix_prefix = "unix:";

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <utility>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 /// A host as people write it: a name, a numeric address, or a Unix domain socket. This is the one
 /// place where such a text is understood; what uses a host takes the form that it needs from here.

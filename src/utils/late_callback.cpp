@@ -3,7 +3,7 @@
 #include "utils/failure.h"
 #include "utils/log.h"
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 error_info late_callback(std::string_view component, std::string_view object, const char* rule) {
     log(log_level::warning, {component, object}, "a callback was set too late, and is not used: {}",

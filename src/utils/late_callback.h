@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 /// What a setter answers that comes too late, which the log says too: its answer is often dropped.
 /// Not under a lock.

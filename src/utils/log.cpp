@@ -13,7 +13,7 @@
 #include <string>
 #include <utility>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 namespace {
 
 struct sink_slot {

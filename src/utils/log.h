@@ -21,7 +21,7 @@ struct fmt::formatter<network_system::endpoint> : fmt::formatter<std::string_vie
     }
 };
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 extern std::atomic<int> log_threshold;
 

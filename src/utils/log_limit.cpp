@@ -4,7 +4,7 @@
 #include <chrono>
 #include <limits>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 namespace {
 
 struct kind_of_line {

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 /// What a peer can cause to be logged, at `info` or above.
 enum class log_kind : std::uint8_t {

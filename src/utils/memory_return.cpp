@@ -27,7 +27,7 @@
 #include <malloc/malloc.h>
 #endif
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 namespace {
 
 constexpr std::int64_t noted_at_once = std::int64_t{64} * 1024;
@@ -171,7 +171,7 @@ void record_freed(std::size_t bytes) noexcept {
 
 #else
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 void record_taken(std::size_t) noexcept {}
 void record_freed(std::size_t) noexcept {}

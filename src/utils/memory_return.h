@@ -2,7 +2,7 @@
 
 #include <cstddef>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 /// The books of what connections have in the heap: blocks, messages, the connections themselves.
 /// The C library keeps what is freed. When that is much, and the storm is over, it is asked to give

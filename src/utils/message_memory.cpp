@@ -19,7 +19,7 @@
 #endif
 #endif
 
-namespace network_system::internal {
+namespace network_system::inline v0_1::internal {
 namespace {
 
 bool is_mapped([[maybe_unused]] std::size_t capacity) noexcept {

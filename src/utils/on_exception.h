@@ -3,7 +3,7 @@
 #include <exception>
 #include <utility>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 /// Takes back what was done when the scope is left by an exception. `undo` does not throw.
 template <typename Undo>

@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 void option_checks::must_be(std::string_view where, std::string_view name, std::int64_t value,
                             std::string_view unit, std::int64_t least, std::int64_t most) {

@@ -13,7 +13,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 inline constexpr std::int64_t no_upper_limit = std::numeric_limits<std::int64_t>::max();
 

@@ -6,7 +6,7 @@
 #include <pthread.h>
 #endif
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 constinit std::atomic<unsigned> fork_depth{0};
 

@@ -3,7 +3,7 @@
 #include <atomic>
 #include <memory>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 /// How many forks lie between this process and the one that the library was loaded into.
 extern std::atomic<unsigned> fork_depth;

@@ -13,7 +13,7 @@
 #include <cerrno>
 #endif
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 namespace {
 
 #if defined(_WIN32)

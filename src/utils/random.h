@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <span>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 /// Numbers that follow from a seed (splitmix64): the same for the same seed, on every machine.
 /// Whoever sees one of them can tell the next ones.

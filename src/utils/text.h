@@ -4,7 +4,7 @@
 #include <span>
 #include <string_view>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 [[nodiscard]] inline std::span<const std::uint8_t> bytes_of(std::string_view text) noexcept {
     return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};

@@ -23,7 +23,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 namespace {
 
 constexpr std::size_t most_threads = 256;

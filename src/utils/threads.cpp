@@ -6,7 +6,7 @@
 #include <csignal>
 #endif
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 namespace {
 
 #ifdef _WIN32

@@ -4,7 +4,7 @@
 
 #include <thread>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 /// A thread of the library's. To be joined or detached before it is dropped.
 class thread {

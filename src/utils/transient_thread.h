@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <utility>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 /// A thread that is there while there is something to do.
 ///

@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 /// What a callback has thrown.
 struct thrown {

@@ -13,7 +13,7 @@
 #include <string>
 #include <string_view>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// One run of a WebSocket client.
 class ws_client_engine final : public client_engine, public session::websocket_host {

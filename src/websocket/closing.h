@@ -8,7 +8,7 @@
 #include <string>
 #include <system_error>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// How a WebSocket has ended, as the application is told.
 struct ws_closing {

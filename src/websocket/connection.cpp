@@ -4,7 +4,7 @@
 #include <network_system/core/ws_session_manager.h>
 #include <network_system/session/ws_connection.h>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 namespace session {
 
 // Here, so that its table of virtual functions is in one place.

@@ -9,7 +9,7 @@
 #include <memory>
 #include <span>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 using ws_connection_ptr = std::shared_ptr<ws_connection>;
 

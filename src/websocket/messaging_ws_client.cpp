@@ -10,7 +10,7 @@
 #include <optional>
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 class messaging_ws_client::impl final
     : public stream_client<ws_client_engine, ws_client_callbacks> {

@@ -9,7 +9,7 @@
 #include <optional>
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 class messaging_ws_server::impl final
     : public stream_server<ws_server_engine, ws_server_callbacks> {

@@ -7,7 +7,7 @@
 #include <memory>
 #include <variant>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 struct websocket_session::opening {
     std::variant<websocket::request_parser, websocket::response_parser> parser;

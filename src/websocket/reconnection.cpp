@@ -2,7 +2,7 @@
 
 #include <chrono>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;

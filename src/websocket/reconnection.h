@@ -8,7 +8,7 @@
 
 #include <optional>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// What the ends and answers of WebSocket mean for a reconnect_policy.
 ///

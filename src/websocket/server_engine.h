@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// One run of a WebSocket server.
 class ws_server_engine final : public server_engine, public session::websocket_host {

@@ -11,7 +11,7 @@
 #include <array>
 #include <utility>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 namespace {
 
 using websocket::opcode;

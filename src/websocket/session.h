@@ -16,7 +16,7 @@
 #include <string_view>
 #include <vector>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 /// The session that speaks WebSocket (RFC 6455), over any transport.
 ///

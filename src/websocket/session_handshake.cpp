@@ -9,7 +9,7 @@
 #include <cstring>
 #include <utility>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 namespace {
 
 constexpr websocket::http_error cannot_answer{500, "The server cannot answer."};

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 using websocket::opcode;
 

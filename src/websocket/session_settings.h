@@ -2,7 +2,7 @@
 
 #include <network_system/internal/websocket_handshake.h>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 /// What WebSockets need to know beyond their session_config; shared by all of a host.
 ///

@@ -12,7 +12,7 @@
 #include <string>
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 namespace {
 

@@ -10,7 +10,7 @@
 #include <optional>
 #include <string_view>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 // What the configurations of WebSocket servers and clients say, in the words of the engines and
 // sessions.

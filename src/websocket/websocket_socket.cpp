@@ -11,7 +11,7 @@
 #include <string_view>
 #include <utility>
 
-namespace network_system::internal {
+namespace network_system::inline v0_1::internal {
 namespace {
 
 constexpr const char* websocket_source = "websocket_socket";

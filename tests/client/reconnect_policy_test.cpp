@@ -9,7 +9,7 @@
 #include <limits>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 namespace {
 
 using std::chrono::hours;

@@ -41,12 +41,12 @@ protected:
 
 TEST_F(udp_cancellation, of_a_receive_takes_no_datagram) {
     EXPECT_FALSE(server->cancel(id)) << "it has not begun";
-    ASSERT_TRUE(is_ok(server->receive_from(note(), id)));
-    EXPECT_TRUE(fails_with(server->receive_from(note(), id), errc::already_exists));
+    ASSERT_TRUE(is_ok(server->receive_from(record(), id)));
+    EXPECT_TRUE(fails_with(server->receive_from(record(), id), errc::already_exists));
     EXPECT_TRUE(server->cancel(id));
     EXPECT_FALSE(server->cancel(id));
     ASSERT_TRUE(codes.wait_for(1));
-    ASSERT_TRUE(is_ok(server->receive_from(note(), id)));
+    ASSERT_TRUE(is_ok(server->receive_from(record(), id)));
     send_one();
     ASSERT_TRUE(codes.wait_for(2));
     EXPECT_EQ(codes.all(), (std::vector<int>{cancelled, 0}));
@@ -66,19 +66,19 @@ TEST_F(udp_cancellation, is_for_the_objects_own_operations) {
     messaging_udp_client client("client");
     EXPECT_FALSE(client.cancel(id)) << "it was never started";
     ASSERT_TRUE(is_ok(client.start_client("127.0.0.1", server->local_port())));
-    ASSERT_TRUE(is_ok(server->receive_from(note(), id)));
+    ASSERT_TRUE(is_ok(server->receive_from(record(), id)));
     EXPECT_FALSE(client.cancel(id));
     EXPECT_TRUE(server->cancel(id));
     ASSERT_TRUE(codes.wait_for(1));
 }
 
 TEST_F(udp_cancellation, after_the_stop_or_the_end_of_the_object_does_nothing) {
-    ASSERT_TRUE(is_ok(server->receive_from(note(), id)));
+    ASSERT_TRUE(is_ok(server->receive_from(record(), id)));
     EXPECT_TRUE(is_ok(server->stop_server()));
     EXPECT_EQ(codes.all(), std::vector<int>{closed});
     EXPECT_FALSE(server->cancel(id));
     ASSERT_TRUE(is_ok(server->start_server(0)));
-    ASSERT_TRUE(is_ok(server->receive_from(note(), id)));
+    ASSERT_TRUE(is_ok(server->receive_from(record(), id)));
     server.reset();
     EXPECT_FALSE(cancel_operation(id));
 }
@@ -96,7 +96,7 @@ TEST_F(udp_cancellation, races_with_datagrams) {
     for (std::size_t i = 0; i < rounds; ++i) {
         send_one();
         const auto next = next_operation_id();
-        ASSERT_TRUE(is_ok(server->receive_from(note(), next)));
+        ASSERT_TRUE(is_ok(server->receive_from(record(), next)));
         current = static_cast<std::uint64_t>(next);
         ASSERT_TRUE(codes.wait_for(i + 1));
     }
@@ -117,7 +117,7 @@ TEST_F(udp_cancellation, while_the_server_is_stopped) {
     for (std::size_t i = 0; i < rounds; ++i) {
         codes.clear();
         const auto next = next_operation_id();
-        ASSERT_TRUE(is_ok(server->receive_from(note(), next)));
+        ASSERT_TRUE(is_ok(server->receive_from(record(), next)));
         bool was_pending = false;
         std::thread canceller([&] { was_pending = server->cancel(next); });
         EXPECT_TRUE(is_ok(server->stop_server()));
@@ -132,7 +132,7 @@ TEST_F(udp_cancellation, of_a_start_while_the_name_resolves) {
     name.hold();
     messaging_udp_client client("client");
     EXPECT_FALSE(client.cancel(id));
-    ASSERT_TRUE(is_ok(client.start_client(name.text(), 9, note(), id)));
+    ASSERT_TRUE(is_ok(client.start_client(name.text(), 9, record(), id)));
     name.wait_until_asked();
     EXPECT_TRUE(client.cancel(id));
     EXPECT_FALSE(client.cancel(id));
@@ -160,7 +160,7 @@ TEST_F(udp_cancellation, races_with_a_start) {
             was_pending = client.cancel(next);
         });
         codes.clear();
-        ASSERT_TRUE(is_ok(client.start_client("127.0.0.1", 9, note(), next)));
+        ASSERT_TRUE(is_ok(client.start_client("127.0.0.1", 9, record(), next)));
         has_begun = true;
         canceller.join();
         ASSERT_TRUE(codes.wait_for(1));

@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 namespace {
 
 using bytes = std::vector<std::uint8_t>;

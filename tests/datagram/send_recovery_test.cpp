@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 using verdict = send_recovery::verdict;

@@ -79,11 +79,11 @@ public:
         const auto sent = is_owned
                               ? through->send_packet(bytes(data), once)
                               : through->send_packet(std::span<const std::uint8_t>(data), once);
-        note(through, sent.is_ok());
+        record(through, sent.is_ok());
     }
     void send_conflated(const std::shared_ptr<stream_session>& through, dice& rolls) {
         const std::string key(1 + rolls.below(3), 'k');
-        note(through, through->send_conflated(key, pattern(1 + rolls.below(400))).is_ok());
+        record(through, through->send_conflated(key, pattern(1 + rolls.below(400))).is_ok());
     }
     void request(const std::shared_ptr<stream_session>& through, dice& rolls,
                  std::function<void()> answered) {

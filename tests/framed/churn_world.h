@@ -153,26 +153,28 @@ inline churn_world::server_ptr churn_world::make_server(dice& rolls) {
     auto options = options_from<server_options>(rolls, own);
     options.io_threads = 1 + rolls.below(2);
     auto made = std::make_shared<churned<messaging_server>>(options, std::move(own), remains_);
-    const auto note = [this, watch = made->watch, token = token_] { visit(*watch); };
-    (void)made->object->set_connection_callback([note](const session_ptr&) { note(); });
-    (void)made->object->set_disconnection_callback([note](const std::string&) { note(); });
+    const auto record = [this, watch = made->watch, token = token_] { visit(*watch); };
+    (void)made->object->set_connection_callback([record](const session_ptr&) { record(); });
+    (void)made->object->set_disconnection_callback([record](const std::string&) { record(); });
     (void)made->object->set_receive_callback(
-        [this, note](const session_ptr& session, std::span<const std::uint8_t> data) {
+        [this, record](const session_ptr& session, std::span<const std::uint8_t> data) {
             dice rolls_here(static_cast<std::uint32_t>(data.size()));
             books_.send(session, rolls_here);
-            note();
+            record();
         });
-    (void)made->object->set_request_callback(
-        [this, note](const session_ptr&, std::span<const std::uint8_t> data, responder answering) {
-            note();
-            if (data.size() % 4 != 0) {
-                (void)answering.respond(data);
-            } else {
-                answer_later(std::move(answering));
-            }
-        });
-    (void)made->object->set_error_callback([note](const session_ptr&, std::error_code) { note(); });
-    (void)made->object->set_writable_callback([note](const session_ptr&) { note(); });
+    (void)made->object->set_request_callback([this, record](const session_ptr&,
+                                                            std::span<const std::uint8_t> data,
+                                                            responder answering) {
+        record();
+        if (data.size() % 4 != 0) {
+            (void)answering.respond(data);
+        } else {
+            answer_later(std::move(answering));
+        }
+    });
+    (void)made->object->set_error_callback(
+        [record](const session_ptr&, std::error_code) { record(); });
+    (void)made->object->set_writable_callback([record](const session_ptr&) { record(); });
     return made;
 }
 
@@ -181,16 +183,16 @@ inline churn_world::client_ptr churn_world::make_client(dice& rolls) {
     auto options = options_from<client_options>(rolls, own);
     options.connect_timeout = 500ms;
     auto made = std::make_shared<churned<messaging_client>>(options, std::move(own), remains_);
-    const auto note = [this, watch = made->watch, token = token_] { visit(*watch); };
-    (void)made->object->set_connected_callback(note);
-    (void)made->object->set_disconnected_callback(note);
-    (void)made->object->set_receive_callback([note](std::span<const std::uint8_t>) { note(); });
-    (void)made->object->set_request_callback([note](std::span<const std::uint8_t> data) {
-        note();
+    const auto record = [this, watch = made->watch, token = token_] { visit(*watch); };
+    (void)made->object->set_connected_callback(record);
+    (void)made->object->set_disconnected_callback(record);
+    (void)made->object->set_receive_callback([record](std::span<const std::uint8_t>) { record(); });
+    (void)made->object->set_request_callback([record](std::span<const std::uint8_t> data) {
+        record();
         return bytes(data.begin(), data.end());
     });
-    (void)made->object->set_error_callback([note](std::error_code) { note(); });
-    (void)made->object->set_writable_callback(note);
+    (void)made->object->set_error_callback([record](std::error_code) { record(); });
+    (void)made->object->set_writable_callback(record);
     return made;
 }
 
@@ -317,14 +319,14 @@ inline void churn_world::connect(const client_ptr& client, dice& rolls) {
         return;
     }
     client->watch->around_start([&] {
-        const auto note = [this, watch = client->watch, token = token_](VoidResult) {
+        const auto record = [this, watch = client->watch, token = token_](VoidResult) {
             visit(*watch);
         };
         switch (rolls.below(4)) {
-            case 0: (void)client->object->start_client("127.0.0.1", port, note); break;
+            case 0: (void)client->object->start_client("127.0.0.1", port, record); break;
             case 1:
                 if (const auto start = network_system::session::next_operation_id();
-                    client->object->start_client("127.0.0.1", port, note, start)) {
+                    client->object->start_client("127.0.0.1", port, record, start)) {
                     client->object->cancel(start);
                 }
                 break;
@@ -334,19 +336,19 @@ inline void churn_world::connect(const client_ptr& client, dice& rolls) {
 }
 
 inline void churn_world::act_on(const std::shared_ptr<stream_session>& session, dice& rolls) {
-    const auto note = [token = token_](auto&&...) {};
+    const auto record = [token = token_](auto&&...) {};
     switch (rolls.below(16)) {
         case 0: (void)session->pause_receiving(); break;
         case 1:
         case 2: (void)session->resume_receiving(); break;
         case 3: EXPECT_TRUE(is_ok(session->stop_session())); break;
-        case 4: (void)session->stop_session(note); break;
-        case 5: (void)session->ping(note); break;
-        case 6: (void)session->receive_packet(note); break;
+        case 4: (void)session->stop_session(record); break;
+        case 5: (void)session->ping(record); break;
+        case 6: (void)session->receive_packet(record); break;
         case 7:
-        case 8: books_.request(session, rolls, note); break;
+        case 8: books_.request(session, rolls, record); break;
         case 9: books_.send_conflated(session, rolls); break;
-        case 10: (void)session->post(note); break;
+        case 10: (void)session->post(record); break;
         default:
             for (std::size_t count = 1 + rolls.below(8); count > 0; --count) {
                 books_.send(session, rolls);

@@ -55,7 +55,7 @@ TEST_P(field_faults, a_stop_of_the_server_cuts_a_request_in_progress) {
     test_client client(for_client());
     ASSERT_TRUE(is_ok(client.connect(late.server.start())));
     collector<answer> answers;
-    ASSERT_TRUE(is_ok(client.client.request("work", 0ms, note(answers))));
+    ASSERT_TRUE(is_ok(client.client.request("work", 0ms, record(answers))));
     ASSERT_TRUE(late.asked.wait_for(1));
     EXPECT_EQ(late.server.server.metrics().totals.requests_unanswered, 1U);
     EXPECT_EQ(client.client.metrics().totals.requests_pending, 1U);
@@ -66,7 +66,7 @@ TEST_P(field_faults, a_stop_of_the_server_cuts_a_request_in_progress) {
     ASSERT_TRUE(is_ok(session));
     ASSERT_TRUE(eventually([&] { return !session.value()->takes_requests(); }));
     EXPECT_TRUE(
-        fails_with(client.client.request("more", 0ms, note(answers)), errc::connection_closed));
+        fails_with(client.client.request("more", 0ms, record(answers)), errc::connection_closed));
     EXPECT_EQ(stopped.count(), 0U);
     late.answer_all();
     ASSERT_TRUE(answers.wait_for(1));
@@ -84,7 +84,7 @@ TEST_P(field_faults, a_stop_of_the_client_cuts_its_own_request) {
     test_client client(for_client());
     ASSERT_TRUE(is_ok(client.connect(late.server.start())));
     collector<answer> answers;
-    ASSERT_TRUE(is_ok(client.client.request("work", 0ms, note(answers))));
+    ASSERT_TRUE(is_ok(client.client.request("work", 0ms, record(answers))));
     ASSERT_TRUE(late.asked.wait_for(1));
     const auto session = late.server.sessions.at(0);
     std::thread stops([&] { EXPECT_TRUE(is_ok(client.client.stop_client())); });
@@ -103,7 +103,7 @@ TEST_P(field_faults, a_request_that_is_never_answered_holds_up_a_stop) {
     test_client client(for_client());
     ASSERT_TRUE(is_ok(client.connect(late.server.start())));
     collector<answer> answers;
-    ASSERT_TRUE(is_ok(client.client.request("work", 0ms, note(answers))));
+    ASSERT_TRUE(is_ok(client.client.request("work", 0ms, record(answers))));
     ASSERT_TRUE(late.asked.wait_for(1));
     EXPECT_LT(time_of([&] { EXPECT_TRUE(is_ok(late.server.server.stop_server())); }),
               400ms + slack);
@@ -125,7 +125,7 @@ TEST_P(field_faults, a_rolling_restart_that_loses_requests) {
     EXPECT_TRUE(late.server.server.is_running());
     EXPECT_TRUE(client.exchange("still here"));
     collector<answer> answers;
-    ASSERT_TRUE(is_ok(client.client.request("work", 0ms, note(answers))));
+    ASSERT_TRUE(is_ok(client.client.request("work", 0ms, record(answers))));
     ASSERT_TRUE(late.asked.wait_for(1));
     late.answer_all();
     ASSERT_TRUE(answers.wait_for(1));

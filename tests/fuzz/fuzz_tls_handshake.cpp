@@ -19,7 +19,7 @@
 #include <algorithm>
 #include <memory>
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 template class stream_transport<network_system::testing::scripted_tls>;
 

@@ -24,13 +24,13 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 template class stream_transport<network_system::testing::scripted_stream>;
 
 }  // namespace network_system::transport
 
-namespace network_system::fuzz {
+namespace network_system::inline v0_1::fuzz {
 
 using namespace network_system::testing;
 using session::session_role;

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 namespace {
 
 /// Runs its tasks when it is told to.

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 namespace {
 
 using kind = callback_records::kind;

@@ -11,7 +11,7 @@
 #include <tuple>
 #include <type_traits>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 namespace {
 
 /// Converts to whatever a member is.

@@ -10,7 +10,7 @@
 #include <new>
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 namespace {
 
 using std::chrono::milliseconds;

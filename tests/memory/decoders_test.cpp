@@ -9,7 +9,7 @@
 
 #include <algorithm>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 namespace {
 
 using failing_heap::exempt;

@@ -15,8 +15,8 @@ namespace failing_heap {
 /// What a client of the test hears, without memory of the library's.
 class hearing {
 public:
-    void record_bytes(std::size_t more) { note(bytes_, more); }
-    void record_end() { note(ends_, 1); }
+    void record_bytes(std::size_t more) { record(bytes_, more); }
+    void record_end() { record(ends_, 1); }
 
     /// Until so many bytes have come, or the connection has ended.
     [[nodiscard]] bool wait_for(std::size_t bytes) {

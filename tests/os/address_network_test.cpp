@@ -6,7 +6,7 @@
 
 #include <vector>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 TEST(address_network, contains_its_addresses) {

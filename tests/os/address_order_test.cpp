@@ -4,7 +4,7 @@
 
 #include <string>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 using std::chrono::milliseconds;

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace network_system::protocol {
+namespace network_system::inline v0_1::protocol {
 namespace {
 
 using namespace network_system::testing;

@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-namespace network_system::protocol {
+namespace network_system::inline v0_1::protocol {
 namespace {
 
 using namespace network_system::testing;

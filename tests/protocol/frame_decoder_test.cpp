@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace network_system::protocol {
+namespace network_system::inline v0_1::protocol {
 
 struct seen_frame {
     frame_type type;

@@ -8,7 +8,7 @@
 #include <optional>
 #include <string_view>
 
-namespace network_system::protocol {
+namespace network_system::inline v0_1::protocol {
 namespace {
 
 using namespace std::chrono_literals;

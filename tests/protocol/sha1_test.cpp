@@ -7,7 +7,7 @@
 
 #include <string>
 
-namespace network_system::protocol {
+namespace network_system::inline v0_1::protocol {
 namespace {
 
 using testing::byte_string;

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-namespace network_system::internal {
+namespace network_system::inline v0_1::internal {
 namespace {
 
 using namespace network_system::testing;

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-namespace network_system::websocket {
+namespace network_system::inline v0_1::websocket {
 namespace {
 
 using namespace network_system::testing;

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-namespace network_system::websocket::response_tests {
+namespace network_system::inline v0_1::websocket::response_tests {
 namespace {
 
 using namespace network_system::testing;

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace network_system::websocket {
+namespace network_system::inline v0_1::websocket {
 namespace {
 
 struct good_url {

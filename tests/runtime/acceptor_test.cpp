@@ -3,7 +3,7 @@
 #include "stepped_loop.h"
 #include "support/no_descriptors.h"
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 using namespace network_system::testing;

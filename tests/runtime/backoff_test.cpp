@@ -8,7 +8,7 @@
 #include <limits>
 #include <vector>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 using std::chrono::milliseconds;

@@ -1,7 +1,7 @@
 // When io_context::run returns: a loop is work exactly as long as it watches a socket.
 #include "stepped_loop.h"
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 using namespace network_system::testing;

@@ -12,7 +12,7 @@
 #include <random>
 #include <vector>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 using network_system::testing::pick;

@@ -9,7 +9,7 @@
 
 #include <future>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 using namespace network_system::testing;

@@ -2,7 +2,7 @@
 #include "runtime/loop.h"
 #include "stepped_loop.h"
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 using namespace network_system::testing;

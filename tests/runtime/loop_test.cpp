@@ -8,7 +8,7 @@
 #include <functional>
 #include <string>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 using network_system::testing::manual_loop;

@@ -8,7 +8,7 @@
 
 #include <algorithm>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 using namespace network_system::testing;

@@ -5,7 +5,7 @@
 
 #include <netdb.h>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 using namespace network_system::testing;

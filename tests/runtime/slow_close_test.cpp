@@ -6,7 +6,7 @@
 #include <array>
 #include <thread>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 using namespace network_system::testing;

@@ -16,7 +16,7 @@
 #include <algorithm>
 #include <limits>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 using runtime::interest;
 using runtime::readiness_method;

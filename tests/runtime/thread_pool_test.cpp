@@ -13,7 +13,7 @@
 #include <thread>
 #include <vector>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 namespace {
 
 using loopback::collector;

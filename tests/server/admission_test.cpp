@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 namespace {
 
 endpoint peer(const std::string& address, std::uint16_t port = 1) {

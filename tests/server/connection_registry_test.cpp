@@ -7,7 +7,7 @@
 
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 namespace {
 
 using session::fake;

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 namespace {
 
 using session::fake;

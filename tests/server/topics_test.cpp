@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 namespace {
 
 using session::fake;

@@ -9,7 +9,7 @@
 #include <thread>
 #include <utility>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 namespace {
 
 using namespace network_system::testing;
@@ -83,7 +83,7 @@ TEST_F(session_backpressure, it_is_the_same_for_every_way_to_send) {
     };
     const std::vector<std::function<int(std::size_t)>> ways{
         [&](std::size_t size) { return code_of(session->send_packet(pattern(size))); },
-        [&](std::size_t size) { return code_of(session->send_packet(pattern(size), note())); },
+        [&](std::size_t size) { return code_of(session->send_packet(pattern(size), record())); },
         [&](std::size_t size) { return code_of(session->send_packet(byte_span(pattern(size)))); },
         [&](std::size_t size) { return code_of(session->send_packet(std::string(size, 'x'))); },
         [&](std::size_t size) { return offer(frame(size), size); },
@@ -140,7 +140,7 @@ TEST_F(session_backpressure, a_refused_vector_is_left_intact) {
     const auto try_both = [&](int code) {
         const auto try_it = [&] {
             EXPECT_EQ(code_of(session->send_packet(std::move(refused))), code);
-            EXPECT_EQ(code_of(session->send_packet(std::move(refused), note())), code);
+            EXPECT_EQ(code_of(session->send_packet(std::move(refused), record())), code);
             EXPECT_TRUE(session->send_packet(std::move(too_large)).is_err());
         };
         loop.in_batch(try_it);

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 namespace {
 
 struct someone {

@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 namespace {
 
 constexpr unsigned ping_type = 1;

@@ -2,7 +2,7 @@
 // through: whatever fails when, the books of both sides balance.
 #include "support/every_step.h"
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 namespace {
 
 using session_fail_every_step = every_step_test<conditions>;

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 namespace {
 
 class fake_session final : public messaging_session {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 namespace {
 
 using std::chrono::milliseconds;
@@ -29,7 +29,7 @@ protected:
         config.receive_queue_limit = limit;
         return config;
     }
-    receive_handler note() {
+    receive_handler record() {
         return [this](Result<std::vector<std::uint8_t>> message) {
             got.push_back(message ? std::string(message.value().begin(), message.value().end())
                                   : "error " + std::to_string(message.error().code));
@@ -55,7 +55,7 @@ TEST_F(inbox_test, messages_wait_in_their_order) {
 
 TEST_F(inbox_test, a_message_goes_to_the_first_handler_that_waits) {
     inbox box(pulled(1000));
-    auto first = note();
+    auto first = record();
     message_handler second = [this](Result<received_message> message) {
         got.push_back("whole " + std::string(message.value().text()));
     };
@@ -72,7 +72,7 @@ TEST_F(inbox_test, a_handler_can_be_taken_back_by_its_operation) {
     const auto owner = std::make_shared<operation_owner>();
     const operation_id id = next_operation_id();
     inbox box(pulled(1000));
-    auto handler = note();
+    auto handler = record();
     pending_operation operation;
     ASSERT_TRUE(operation.begin(id, owner));
     box.wait(handler, operation);
@@ -85,8 +85,8 @@ TEST_F(inbox_test, a_handler_whose_operation_is_cancelled_takes_no_message) {
     const auto owner = std::make_shared<operation_owner>();
     const operation_id id = next_operation_id();
     inbox box(pulled(1000));
-    auto first = note();
-    auto second = note();
+    auto first = record();
+    auto second = record();
     pending_operation operation;
     pending_operation none;
     ASSERT_TRUE(operation.begin(id, owner));

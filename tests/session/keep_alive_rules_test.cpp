@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 namespace {
 
 using runtime::steady_time;

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 namespace {
 
 struct counted_queue {

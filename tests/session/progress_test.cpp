@@ -1,7 +1,7 @@
 // What a peer takes counts as life, and buys a close more time; in virtual time.
 #include "session_fixture.h"
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 namespace {
 
 using namespace network_system::testing;

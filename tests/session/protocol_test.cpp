@@ -2,13 +2,13 @@
 #include "session_fixture.h"
 #include "transport/stream_transport_impl.h"
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 template class stream_transport<network_system::testing::scripted_stream>;
 
 }  // namespace network_system::transport
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 namespace {
 
 using namespace network_system::testing;
@@ -227,9 +227,9 @@ TEST_F(session_protocol, a_goodbye_drops_what_was_queued_and_counts_it) {
     start_server();
     script->write_budget = 12;
     loop.in_batch([this] {
-        EXPECT_TRUE(session->send_packet(pattern(5), note()));
-        EXPECT_TRUE(session->send_packet(pattern(5), note()));
-        EXPECT_TRUE(session->send_packet(pattern(50'000), note()));
+        EXPECT_TRUE(session->send_packet(pattern(5), record()));
+        EXPECT_TRUE(session->send_packet(pattern(5), record()));
+        EXPECT_TRUE(session->send_packet(pattern(50'000), record()));
     });
     loop.run();
     EXPECT_EQ(outcomes[0], std::vector<int>{0});
@@ -282,7 +282,7 @@ TEST_F(session_protocol, an_end_inside_a_frame_is_a_truncation) {
 TEST_F(session_protocol, stopping_says_goodbye_after_what_was_queued) {
     start_server();
     loop.in_batch([this] {
-        EXPECT_TRUE(session->send_packet(pattern(3), note()));
+        EXPECT_TRUE(session->send_packet(pattern(3), record()));
         EXPECT_TRUE(session->stop_session());
         EXPECT_TRUE(session->stop_session());
     });

@@ -7,7 +7,7 @@
 
 #include <chrono>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 namespace {
 
 using std::chrono::nanoseconds;

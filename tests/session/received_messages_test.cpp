@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 namespace {
 
 constexpr std::size_t longest = received_messages::longest_short_message;

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 namespace {
 
 constexpr unsigned request_type = 7;

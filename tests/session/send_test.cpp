@@ -8,7 +8,7 @@
 #include <string_view>
 #include <thread>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 namespace {
 
 using namespace network_system::testing;
@@ -21,14 +21,16 @@ protected:
         return {
             [this](const byte_string& data) { return session->send_packet(byte_string(data)); },
             [this](const byte_string& data) {
-                return session->send_packet(byte_string(data), note());
+                return session->send_packet(byte_string(data), record());
             },
             [this](const byte_string& data) { return session->send_packet(byte_span(data)); },
             [this](const byte_string& data) {
-                return session->send_packet(byte_span(data), note());
+                return session->send_packet(byte_span(data), record());
             },
             [this](const byte_string& data) { return session->send_packet(as_text(data)); },
-            [this](const byte_string& data) { return session->send_packet(as_text(data), note()); },
+            [this](const byte_string& data) {
+                return session->send_packet(as_text(data), record());
+            },
         };
     }
     /// And the one whose limits are its caller's concern.
@@ -122,7 +124,7 @@ TEST_F(session_send, a_completion_comes_when_the_last_byte_is_written) {
     loop.in_batch([this] {
         EXPECT_EQ(send(pattern(5)), 0);
         EXPECT_TRUE(session->send_packet(pattern(5)));
-        EXPECT_TRUE(session->send_packet(pattern(15), note()));
+        EXPECT_TRUE(session->send_packet(pattern(15), record()));
         EXPECT_EQ(send(pattern(1)), 0);
     });
     const std::array<std::size_t, 3> ends{10, 40, 46};
@@ -175,7 +177,7 @@ TEST_F(session_send, what_was_written_before_the_failing_write_was_sent) {
     script->faults->fail_at = 1;
     loop.in_batch([this] {
         for (int i = 0; i < 12; ++i) {
-            EXPECT_TRUE(session->send_packet(pattern(3000), note()));
+            EXPECT_TRUE(session->send_packet(pattern(3000), record()));
         }
     });
     expect_closed(errc::connection_closed);

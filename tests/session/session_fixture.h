@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 using session::framed_session;
 using session::message_connection;
@@ -272,14 +272,14 @@ protected:
         return result.is_err() ? result.error().code : 0;
     }
     /// A completion that notes its code (0 = good) under the next number.
-    session::send_callback note() {
+    session::send_callback record() {
         const std::size_t id = outcomes.size();
         outcomes.emplace_back();
         return [this, id](VoidResult result) { outcomes[id].push_back(code_of(result)); };
     }
     /// Sends with a noted completion; the code of a refusal, or 0.
     int send(const byte_string& message) {
-        const int code = code_of(session->send_packet(byte_span(message), note()));
+        const int code = code_of(session->send_packet(byte_span(message), record()));
         if (code != 0) {
             outcomes.pop_back();
         }

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 namespace {
 
 constexpr int superseded = static_cast<int>(errc::message_superseded);
@@ -36,7 +36,7 @@ protected:
     int send_keyed(std::string_view key, const byte_string& message) {
         int code = 0;
         loop.in_batch(
-            [&] { code = code_of(session->send_conflated(key, byte_span(message), note())); });
+            [&] { code = code_of(session->send_conflated(key, byte_span(message), record())); });
         loop.run();
         if (code != 0) {
             outcomes.pop_back();

@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 namespace {
 
 using namespace network_system::testing;

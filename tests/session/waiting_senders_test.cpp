@@ -5,7 +5,7 @@
 
 #include <set>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 namespace {
 
 constexpr std::size_t high = 100;

@@ -1,7 +1,7 @@
 // The end that waits for what is in progress: draining, answers, goodbye.
 #include "session_fixture.h"
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 namespace {
 
 using namespace network_system::testing;

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 using byte_string = std::vector<std::uint8_t>;
 using byte_span = std::span<const std::uint8_t>;

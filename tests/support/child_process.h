@@ -30,7 +30,7 @@
 #endif
 #endif
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 inline bool is_forked_child = false;
 

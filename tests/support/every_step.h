@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 /// They are written past the queue and read into their place.
 inline const std::vector<std::size_t> large_messages{20'000, 3, 13'000, 70'000};

@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 /// A session without a connection: an id, a queue length and a stop counter.
 class fake_session final : public messaging_session {

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 /// A record that outlives the call.
 struct heard_line {

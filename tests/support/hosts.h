@@ -16,7 +16,7 @@
 #include <optional>
 #include <string>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 [[nodiscard]] inline bool has_ipv6() {
     const int probe = ::socket(AF_INET6, SOCK_STREAM, 0);

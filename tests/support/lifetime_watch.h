@@ -3,7 +3,7 @@
 #include <memory>
 #include <mutex>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 /// Whether the object that was watched last is gone.
 ///

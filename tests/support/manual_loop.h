@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 /// A clock that stands still until it is told otherwise, and reproducible randomness.
 class virtual_time final : public runtime::time_source {

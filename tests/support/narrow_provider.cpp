@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 namespace {
 
 /// The default provider, in a library context of its own: whatever is asked of the narrow one is

@@ -6,7 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 /// While it lives, the process can open no descriptor.
 class no_descriptors {

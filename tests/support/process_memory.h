@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 /// What the operating system holds for this process, in KiB.
 struct process_memory {

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 inline constexpr unsigned proxy_local = 0x20;
 inline constexpr unsigned proxy_proxy = 0x21;

@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 inline void require(bool holds, const char* what) {
     if (!holds) {

@@ -1,7 +1,7 @@
 // Whether this build runs under a sanitizer.
 #pragma once
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 inline constexpr bool is_sanitized = true;

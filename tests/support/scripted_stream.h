@@ -16,7 +16,7 @@
 #include <system_error>
 #include <utility>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 inline constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
 

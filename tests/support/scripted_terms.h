@@ -14,7 +14,7 @@
 #include <string>
 #include <utility>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 using transport::tls_role;
 using scripted_tls = transport::tls_stream<scripted_stream>;

@@ -12,7 +12,7 @@
 #include <cstdlib>
 #include <string_view>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 namespace {
 
 bool is_over_tls() {

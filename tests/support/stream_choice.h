@@ -11,7 +11,7 @@
 #include <string>
 #include <utility>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 /// Nothing over TCP. The certificate is valid for localhost and its addresses, and verified.
 [[nodiscard]] std::optional<core::tls_config> tls_of_server();

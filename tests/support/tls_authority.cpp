@@ -13,7 +13,7 @@
 #include <stdexcept>
 #include <utility>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 namespace {
 
 void check(bool holds, const char* what) {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 using certificate_wishes = certificate_profile;
 

@@ -8,7 +8,7 @@
 #include <optional>
 #include <string_view>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 inline constexpr std::uint8_t final_bit = 0x80;
 

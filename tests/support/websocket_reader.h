@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 struct seen_message {
     websocket::opcode type;

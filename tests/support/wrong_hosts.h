@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 struct wrong_host {
     /// Of the test.

@@ -5,7 +5,7 @@
 #include <array>
 #include <utility>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 bool actor::check_alive(const bool& is_alive) {
     if (!is_alive) {

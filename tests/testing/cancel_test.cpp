@@ -16,7 +16,7 @@
 #include <optional>
 #include <string>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 namespace {
 
 using std::chrono::microseconds;

@@ -3,7 +3,7 @@
 #include <stdexcept>
 #include <utility>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 void client_actor::make() {
     core::client_options options;

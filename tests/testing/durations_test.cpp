@@ -11,7 +11,7 @@
 #include <memory>
 #include <string>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 namespace {
 
 using std::chrono::hours;

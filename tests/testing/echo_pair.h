@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 using core::client_options;
 using core::messaging_client;

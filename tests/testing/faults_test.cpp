@@ -10,7 +10,7 @@
 #include <functional>
 #include <string>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 namespace {
 
 using std::chrono::microseconds;

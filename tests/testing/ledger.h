@@ -17,7 +17,7 @@
 #include <string_view>
 #include <vector>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 using session_ptr = std::shared_ptr<session::messaging_session>;
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 namespace {
 
 TEST(simulation_lifetime, ends_without_its_servers_and_clients) {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 namespace {
 
@@ -48,7 +48,7 @@ std::shared_ptr<thread_pool_interface> scenario::maybe_pool() {
 void scenario::fail(std::string what) {
     if (failure_.empty()) {
         failure_ = std::move(what);
-        world_.record(failure_);
+        world_.note(failure_);
     }
 }
 

@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 using core::messaging_client;
 using core::messaging_server;

@@ -7,7 +7,7 @@
 
 #include <gtest/gtest.h>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 namespace {
 
 static_assert(true);

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 namespace {
 
 TEST(simulation, runs_a_server_and_a_client) {
@@ -78,13 +78,13 @@ TEST(simulation, makes_notes_part_of_what_happened) {
     simulation one(1);
     simulation other(1);
     EXPECT_EQ(one.fingerprint(), other.fingerprint());
-    one.record("this one only");
+    one.note("this one only");
     EXPECT_NE(one.fingerprint(), other.fingerprint());
     EXPECT_NE(one.trace().find("note: this one only"), std::string::npos);
     simulation_options silent;
     silent.trace_length = 0;
     simulation without(1, silent);
-    without.record("unheard");
+    without.note("unheard");
     EXPECT_TRUE(without.trace().empty());
 }
 
@@ -93,7 +93,7 @@ TEST(simulation, keeps_the_latest_of_the_trace) {
     options.trace_length = 2;
     simulation sim(1, options);
     for (const char* each : {"one", "two", "three"}) {
-        sim.record(each);
+        sim.note(each);
     }
     const std::string trace = sim.trace();
     EXPECT_EQ(trace.find("one"), std::string::npos);

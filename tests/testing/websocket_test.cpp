@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 namespace {
 
 using core::messaging_ws_client;

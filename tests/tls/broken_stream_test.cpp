@@ -1,7 +1,7 @@
 // A stream that breaks for writing, behind what the peer has said: the alert is heard.
 #include "tls/peer_fixture.h"
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 namespace {
 
 class tls_broken_stream : public tls_peer_test {

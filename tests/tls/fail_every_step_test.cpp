@@ -5,13 +5,13 @@
 #include "tls/versions.h"
 #include "transport/stream_transport_impl.h"
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 template class stream_transport<network_system::testing::scripted_tls>;
 
 }  // namespace network_system::transport
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 namespace {
 
 using core::tls_version;

@@ -5,7 +5,7 @@
 #include <functional>
 #include <string>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 namespace {
 
 class tls_flood : public tls_peer_test {

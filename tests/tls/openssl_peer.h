@@ -12,7 +12,7 @@
 #include <string_view>
 #include <utility>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 class openssl_peer {
 public:

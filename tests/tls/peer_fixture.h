@@ -5,7 +5,7 @@
 #include "support/scripted_terms.h"
 #include "tls/openssl_peer.h"
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 using core::tls_version;
 

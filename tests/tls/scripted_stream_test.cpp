@@ -3,7 +3,7 @@
 
 #include <openssl/err.h>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 namespace {
 
 TEST_F(tls_peer_test, what_comes_with_close_notify_is_delivered_before_the_end) {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 namespace {
 
 using namespace std::chrono_literals;

@@ -7,7 +7,7 @@
 
 #include <string>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 [[nodiscard]] inline std::string name_of_version(core::tls_version version) {
     return version == core::tls_version::tls_1_2 ? "tls_1_2" : "tls_1_3";

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 using transport::reading;
 
@@ -79,15 +79,15 @@ public:
         const std::size_t id = outcomes.size();
         outcomes.emplace_back();
         transport->queue().append(bytes);
-        transport->queue().end_message(note(id));
+        transport->queue().end_message(record(id));
         transport->request_flush();
     }
     void send_now(const byte_string& header, const byte_string& payload) {
         const std::size_t id = outcomes.size();
         outcomes.emplace_back();
-        transport->send_now(header, payload, note(id));
+        transport->send_now(header, payload, record(id));
     }
-    transport::write_callback note(std::size_t id) {
+    transport::write_callback record(std::size_t id) {
         return [this, id](VoidResult result) { outcomes[id].push_back(result.is_ok()); };
     }
 

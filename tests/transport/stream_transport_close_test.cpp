@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 namespace {
 
 using namespace network_system::testing;

@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 template class stream_transport<network_system::testing::scripted_stream>;
 

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 namespace {
 
 using namespace network_system::testing;
@@ -274,7 +274,7 @@ TEST(write_queue, splice_keeps_order_counts_and_completions) {
         for (std::size_t after = 0; after < 3; ++after) {
             for (const std::size_t committed : {std::size_t{0}, std::size_t{3}}) {
                 std::vector<int> order;
-                const auto note = [&order](int id) {
+                const auto record = [&order](int id) {
                     return [&order, id](VoidResult) { order.push_back(id); };
                 };
                 runtime::block_pool pool;
@@ -285,7 +285,7 @@ TEST(write_queue, splice_keeps_order_counts_and_completions) {
                 const auto add = [&](write_queue& to, std::size_t size) {
                     const byte_string bytes = pattern(size, static_cast<std::size_t>(id));
                     to.append(bytes);
-                    to.end_message(note(id++));
+                    to.end_message(record(id++));
                     return bytes;
                 };
                 for (std::size_t i = 0; i < before; ++i) {

@@ -5,7 +5,7 @@
 #include <thread>
 #include <vector>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 namespace {
 
 TEST(counters, add_up) {

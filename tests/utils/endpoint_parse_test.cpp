@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 namespace {
 
 TEST(endpoint_parse, reads_what_to_string_writes) {

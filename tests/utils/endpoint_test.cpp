@@ -8,7 +8,7 @@
 #include <unordered_set>
 #include <vector>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 namespace {
 
 using family = endpoint::family;

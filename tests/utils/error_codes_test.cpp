@@ -8,7 +8,7 @@
 #include <system_error>
 #include <vector>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 namespace {
 
 struct registered {

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 namespace {
 
 using testing_hosts = std::vector<network_system::testing::wrong_host>;

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 namespace {
 
 using namespace std::chrono_literals;

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 namespace {
 
 int times_formatted = 0;
@@ -29,7 +29,7 @@ struct fmt::formatter<network_system::observed> : fmt::formatter<int> {
     }
 };
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 namespace {
 
 /// Collects lines while it lives; what was set before is the default.

@@ -12,7 +12,7 @@
 #include <string>
 #include <utility>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 namespace {
 
 using std::chrono::milliseconds;

@@ -10,7 +10,7 @@
 #include <set>
 #include <span>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 namespace {
 
 TEST(random, fills_all_of_it) {

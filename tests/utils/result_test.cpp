@@ -12,7 +12,7 @@
 #include <utility>
 #include <variant>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 namespace {
 
 Result<int> failed(int code = -10) {

@@ -5,7 +5,7 @@
 #include <memory>
 #include <utility>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 namespace {
 
 struct base {};

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 namespace {
 
 struct lifetimes {

@@ -39,7 +39,7 @@ TEST_F(ws_cancellation, of_a_start_during_the_handshake) {
     config.auto_reconnect = true;
     messaging_ws_client client("client");
     EXPECT_FALSE(client.cancel(id)) << "it has not begun";
-    ASSERT_TRUE(is_ok(client.start_client(config, note(), id)));
+    ASSERT_TRUE(is_ok(client.start_client(config, record(), id)));
     const raw_peer peer = silent.accept();
     EXPECT_TRUE(client.cancel(id));
     EXPECT_FALSE(client.cancel(id));
@@ -54,24 +54,24 @@ TEST_F(ws_cancellation, of_what_is_begun_with_the_connection) {
     config.port = server.start();
     messaging_ws_client client("client");
     ASSERT_TRUE(is_ok(client.start_client(config)));
-    ASSERT_TRUE(is_ok(client.receive_message(note(), id)));
+    ASSERT_TRUE(is_ok(client.receive_message(record(), id)));
     EXPECT_TRUE(fails_with(client.receive_packet([](auto&&) {}, id), errc::already_exists));
     EXPECT_TRUE(fails_with(client.ping([](auto&&) {}, id), errc::already_exists));
     EXPECT_TRUE(client.cancel(id));
     ASSERT_TRUE(codes.wait_for(1));
-    ASSERT_TRUE(is_ok(client.receive_packet(note(), id)));
+    ASSERT_TRUE(is_ok(client.receive_packet(record(), id)));
     EXPECT_TRUE(client.cancel(id));
     ASSERT_TRUE(codes.wait_for(2));
     EXPECT_EQ(codes.all(), (std::vector<int>{cancelled, cancelled}));
 
-    ASSERT_TRUE(is_ok(client.ping(note(), id)));
+    ASSERT_TRUE(is_ok(client.ping(record(), id)));
     const bool was_pending = client.cancel(id);
     ASSERT_TRUE(codes.wait_for(3));
     EXPECT_EQ(codes.at(2), was_pending ? cancelled : 0);
 
     // The message that comes is for who asks next.
     EXPECT_TRUE(is_ok(client.send_text("echo")));
-    ASSERT_TRUE(is_ok(client.receive_message(note(), id)));
+    ASSERT_TRUE(is_ok(client.receive_message(record(), id)));
     ASSERT_TRUE(codes.wait_for(4));
     EXPECT_EQ(codes.at(3), 0);
     EXPECT_FALSE(client.cancel(id));
@@ -98,7 +98,7 @@ TEST_F(ws_cancellation, races_with_a_start_that_succeeds) {
             }
             was_pending = client.cancel(next);
         });
-        EXPECT_TRUE(is_ok(client.start_client(config, note(), next)));
+        EXPECT_TRUE(is_ok(client.start_client(config, record(), next)));
         has_begun = true;
         canceller.join();
         ASSERT_TRUE(codes.wait_for(1));

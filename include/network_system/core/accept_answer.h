@@ -7,7 +7,7 @@
 #include <memory>
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// What a server does with a connection that has come in and on which nothing has been said yet.
 /// Unless told otherwise it is accepted.

@@ -22,7 +22,7 @@
 // its forms here, the richest first. The first form that a callable takes is the one it gets, so a
 // callable that takes several, or has `auto` parameters, gets the richest.
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 using received_bytes = std::span<const std::uint8_t>;
 

@@ -6,7 +6,7 @@
 
 #include <memory>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// The callbacks of a TCP or TLS server, to be given when it is constructed:
 ///

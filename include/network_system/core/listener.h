@@ -9,7 +9,7 @@
 #include <string_view>
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 class listening_socket;
 

@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// A UDP client: sends datagrams to one target and receives what comes back.
 ///

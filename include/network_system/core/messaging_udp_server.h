@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// A UDP server: receives datagrams from anybody and sends them to anybody. What is sent may be
 /// lost, doubled or overtaken on its way, as UDP has it; `metrics` tells of all that was lost on

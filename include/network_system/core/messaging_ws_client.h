@@ -32,7 +32,7 @@
 #error "This build of network_system has no WebSocket: BUILD_WEBSOCKET_SUPPORT=OFF."
 #endif
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// A WebSocket client (RFC 6455); with `ws_client_config::tls` it speaks wss.
 ///

@@ -31,7 +31,7 @@
 #error "This build of network_system has no WebSocket: BUILD_WEBSOCKET_SUPPORT=OFF."
 #endif
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// The counters of a WebSocket server since its last start. Of `server_metrics`,
 /// `connections_refused` are those there was no room for, each of which is a `rejected_unavailable`

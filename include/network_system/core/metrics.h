@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// The counters of a server since its last start; those of closed sessions included.
 struct server_metrics {

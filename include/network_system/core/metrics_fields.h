@@ -17,7 +17,7 @@
 //
 // Those of a WebSocket server are in core/ws_metrics_fields.h.
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 
 template <>
 struct metrics_table<session::session_metrics> {

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// The PROXY protocol, version 2 (HAProxy, "The PROXY protocol"): a proxy in front of the server
 /// begins each connection with a header that names the client, and that client is then what

@@ -13,11 +13,11 @@ namespace asio {
 class io_context;
 }
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 class environment;
 }
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// How a loop learns that sockets are ready.
 enum class readiness : std::uint8_t {

@@ -17,7 +17,7 @@
 #error "This build of network_system has no TLS: it was configured with BUILD_TLS_SUPPORT=OFF."
 #endif
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// A messaging_client whose connection is encrypted: everything of it is there, and works the same.
 /// The server's certificate is verified: its chain, its validity, and that it is for the host given

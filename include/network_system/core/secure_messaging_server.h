@@ -16,7 +16,7 @@
 #error "This build of network_system has no TLS: it was configured with BUILD_TLS_SUPPORT=OFF."
 #endif
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 class server_tls;
 

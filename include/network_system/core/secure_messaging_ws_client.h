@@ -13,7 +13,7 @@
 #error "This build of network_system has no TLS: it was configured with BUILD_TLS_SUPPORT=OFF."
 #endif
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// A messaging_ws_client that speaks wss: everything of it is there, and works the same. It uses
 /// the TLS of its constructor for every configuration that has none of its own.

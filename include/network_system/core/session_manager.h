@@ -14,7 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// Whether the sessions of a manager can take more.
 enum class backpressure_state : std::uint8_t {

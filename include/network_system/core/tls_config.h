@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 enum class tls_version : std::uint8_t { tls_1_2, tls_1_3 };
 

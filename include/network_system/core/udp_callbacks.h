@@ -2,7 +2,7 @@
 
 #include <network_system/core/callback_forms.h>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// The callbacks of a UDP server, to be given when it is constructed. Each is what the setter of
 /// messaging_udp_server takes, in any of its forms. Empty = none (default).

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// Multicast of a UDP socket. Interfaces are named ("eth0"), numbered ("2"), or told by one of
 /// their addresses ("192.0.2.1"); empty = the operating system's choice.

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <system_error>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 namespace detail {
 
 using ws_connection_ptr = std::shared_ptr<session::ws_connection>;

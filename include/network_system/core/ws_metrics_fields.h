@@ -7,7 +7,7 @@
 #include <string_view>
 #include <tuple>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 
 template <>
 struct metrics_table<core::ws_server_metrics> {

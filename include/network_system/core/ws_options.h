@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// What both ends of a WebSocket connection have. It has other defaults than `session_config`: 10
 /// MiB for `max_message_size`, 10 s for `pong_timeout`, which is at least 1 ms here, and no

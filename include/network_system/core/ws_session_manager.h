@@ -6,7 +6,7 @@
 
 #include <memory>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// The registry of a WebSocket server's connections: they are sessions, and kept like those of TCP.
 /// What `find_session` and `snapshot` give are `session::ws_connection`s; `as_connection` says so.

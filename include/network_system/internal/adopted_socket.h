@@ -16,7 +16,7 @@
 // After Asio, whose version it looks at.
 #include <network_system/internal/asio_version.h>
 
-namespace network_system::internal {
+namespace network_system::inline v0_1::internal {
 
 /// What the bytes of a socket travel over: plain TCP, or TLS.
 struct stream_kind;

@@ -7,7 +7,7 @@
 
 #include <algorithm>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 
 /// An IPv4 or IPv6 endpoint as Asio's, for `asio::ip::udp` or `asio::ip::tcp`. Without an address
 /// (unspecified, or a Unix domain socket) it is Asio's default: 0.0.0.0 and port 0.

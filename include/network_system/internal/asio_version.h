@@ -115,7 +115,7 @@
         NETWORK_SYSTEM_ASIO_ALIGNMENT, NETWORK_SYSTEM_ASIO_STRANDS, NETWORK_SYSTEM_ASIO_FENCES,    \
         NETWORK_SYSTEM_ASIO_EXECUTORS, NETWORK_SYSTEM_ASIO_TYPES)
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 /// Defined by the library for the Asio it was compiled with.
 extern NETWORK_SYSTEM_EXPORT const char NETWORK_SYSTEM_ASIO_MARK;

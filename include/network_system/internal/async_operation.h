@@ -23,7 +23,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 /// A completion handler together with what it is called with: the form in which it travels to its
 /// executor.

@@ -19,7 +19,7 @@
 
 // What the operations of async.h have in common.
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 using session_ptr = std::shared_ptr<session::messaging_session>;
 

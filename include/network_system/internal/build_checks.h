@@ -26,7 +26,7 @@
 // _GLIBCXX_DEBUG makes another class of std::vector. A program and a library that do not agree on
 // it would misread each other's, so such a program does not link; the missing symbol says why.
 #ifdef __GLIBCXX__
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 #ifdef _GLIBCXX_DEBUG
 extern NETWORK_SYSTEM_EXPORT const char library_built_with_GLIBCXX_DEBUG;
 [[gnu::used]] inline const char* const debug_containers = &library_built_with_GLIBCXX_DEBUG;

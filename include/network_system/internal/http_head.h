@@ -12,7 +12,7 @@
 #include <vector>
 
 /// The little of HTTP/1.1 (RFC 9112) that a WebSocket handshake needs.
-namespace network_system::websocket {
+namespace network_system::inline v0_1::websocket {
 
 /// A header field to be sent.
 struct header_field {

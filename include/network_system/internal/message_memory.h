@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <utility>
 
-namespace network_system::internal {
+namespace network_system::inline v0_1::internal {
 
 /// Memory that a message is collected in. From `mapped_from` bytes on it is of the operating
 /// system's, and goes back there at once: in the heap, the room of one large message may be kept

@@ -13,7 +13,7 @@
 #error "This build of network_system has no TLS: it was configured with BUILD_TLS_SUPPORT=OFF."
 #endif
 
-namespace network_system::internal {
+namespace network_system::inline v0_1::internal {
 
 /// A tcp_socket whose bytes travel encrypted. The handshake begins with `start_read`; what is sent
 /// before it is complete waits for it. When it fails, the closed callback gets the reason.

@@ -13,7 +13,7 @@
 
 #if defined(ASIO_HAS_CO_AWAIT)
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 
 /// A coroutine on a session's I/O thread, whose executor is known by its type: cheaper than the
 /// plain `asio::awaitable<T>`, whose executor may be any. It awaits with `use_session_awaitable`.

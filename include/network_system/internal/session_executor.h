@@ -11,7 +11,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 
 /// An Asio executor that runs work on the I/O thread of a session, never together with a callback
 /// of that session: a coroutine that is spawned on it needs no hop to another thread for its sends

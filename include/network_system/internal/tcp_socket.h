@@ -26,7 +26,7 @@
 // After Asio, whose version it looks at.
 #include <network_system/internal/adopted_socket.h>
 
-namespace network_system::internal {
+namespace network_system::inline v0_1::internal {
 
 struct tcp_socket_options : core::lifecycle_options {
     /// Watermarks, send policy, idle timeout, and the most bytes of one send. `frames` and the

@@ -23,7 +23,7 @@
 // After Asio, whose version it looks at.
 #include <network_system/internal/adopted_socket.h>
 
-namespace network_system::internal {
+namespace network_system::inline v0_1::internal {
 
 struct udp_socket_options : core::lifecycle_options {
     /// `receiving` has no meaning here; the buffer sizes are the socket's own.

@@ -8,7 +8,7 @@
 #include <span>
 #include <string_view>
 
-namespace network_system::internal {
+namespace network_system::inline v0_1::internal {
 
 /// Checks a text in UTF-8 (RFC 3629) piece by piece, and fails at the first byte that no
 /// continuation of the text could make valid: overlong forms, surrogates and what is beyond

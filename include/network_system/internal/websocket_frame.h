@@ -12,7 +12,7 @@
 #include <string_view>
 
 /// WebSocket (RFC 6455) without input and output: for any stream of bytes. The frames.
-namespace network_system::websocket {
+namespace network_system::inline v0_1::websocket {
 
 /// Section 5.2. Other values are a `protocol_error`.
 enum class opcode : std::uint8_t {

@@ -16,7 +16,7 @@
 #include <vector>
 
 /// WebSocket (RFC 6455) without input and output: the opening handshake, of both sides.
-namespace network_system::websocket {
+namespace network_system::inline v0_1::websocket {
 
 /// A request, to open a WebSocket or a plain one.
 ///

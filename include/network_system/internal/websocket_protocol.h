@@ -12,7 +12,7 @@
 #include <span>
 #include <string_view>
 
-namespace network_system::websocket {
+namespace network_system::inline v0_1::websocket {
 
 /// Which side of the connection one is on: a server receives masked frames and sends unmasked ones,
 /// a client the other way round (section 5.1).

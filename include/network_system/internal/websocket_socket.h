@@ -20,7 +20,7 @@
 // After Asio, whose version it looks at.
 #include <network_system/internal/adopted_socket.h>
 
-namespace network_system::internal {
+namespace network_system::inline v0_1::internal {
 
 struct websocket_socket_options : core::lifecycle_options {
     /// Limits, watermarks, deadlines and pings. `frames` has no meaning here.

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 
 /// What a send does when the session's queue is over its high watermark.
 enum class send_policy : std::uint8_t {

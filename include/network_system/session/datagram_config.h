@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 
 /// The limits of one UDP socket. Sizes are bytes of payload.
 struct datagram_config : queue_limits {

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 
 /// What a message is said to contain. Only WebSocket tells; all other messages are binary.
 enum class message_kind : std::uint8_t {

@@ -22,7 +22,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 class message_connection;
 

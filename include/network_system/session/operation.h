@@ -5,7 +5,7 @@
 
 #include <cstdint>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 /// Names a pending operation (a start, a receive, a request, a ping), so that it can be cancelled;
 /// `none` cannot be, and costs nothing. Whoever wants to cancel draws an id with

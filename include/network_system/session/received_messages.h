@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 
 /// Whole messages in the order of their arrival, as `async_receive_all` gives them. Short ones lie
 /// behind each other in one block of memory, which is kept for the next ones: give the container

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 
 class messaging_session;
 
@@ -60,7 +60,7 @@ private:
 
 }  // namespace network_system::session
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 /// A request while its handler runs: answered at once, without an allocation, or later.
 class NETWORK_SYSTEM_EXPORT request_call {

@@ -5,7 +5,7 @@
 
 #include <cstddef>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 
 /// The limits and timeouts of one connection of TCP or TLS.
 struct session_config : connection_limits {

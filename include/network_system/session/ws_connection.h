@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 
 /// Why a WebSocket ends. 3000 to 4999 may be cast to this type: they are the application's.
 using ws_close_code = websocket::close_code;

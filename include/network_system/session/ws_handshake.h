@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 
 /// What a client has asked for: method, path, query, header fields, origin, subprotocols.
 using ws_request = websocket::handshake_request;

@@ -3,7 +3,7 @@
 #include <network_system/internal/build_checks.h>
 #include <network_system/session/message.h>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 
 /// What a WebSocket message is said to contain.
 using ws_message_type = message_kind;

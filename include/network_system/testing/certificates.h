@@ -14,7 +14,7 @@
 #error "This build of network_system has no TLS: it was configured with BUILD_TLS_SUPPORT=OFF."
 #endif
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 /// What a certificate is to be like.
 struct certificate_options {

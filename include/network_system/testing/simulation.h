@@ -15,7 +15,7 @@
 #include <string_view>
 #include <utility>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 /// Times are drawn from `least` to `most`, both included and equally likely. Negative ones are
 /// taken as 0, and `most` as `least` when it is below.

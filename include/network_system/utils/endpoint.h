@@ -13,7 +13,7 @@
 #include <string>
 #include <string_view>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 
 /// An IPv4 or IPv6 address and a port, or the path of a Unix domain socket. IPv4-mapped IPv6
 /// addresses (RFC 4291 section 2.5.5.2) are stored, and so shown, as IPv4. A default-constructed

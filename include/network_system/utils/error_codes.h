@@ -5,7 +5,7 @@
 
 #include <system_error>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 
 /// The registry of error numbers. The numbers never change; new ones continue their block:
 /// general −10…−99, connection −600…−619, session −620…−639, send and receive −640…−659,

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 
 /// How messages are delimited on a byte stream. Both peers must agree.
 enum class framing : std::uint8_t {

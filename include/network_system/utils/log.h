@@ -10,7 +10,7 @@
 #include <string_view>
 #include <system_error>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 
 /// Severity of a log line, ascending. `off` silences everything.
 ///

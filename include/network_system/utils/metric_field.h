@@ -9,7 +9,7 @@
 #include <tuple>
 #include <type_traits>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 
 /// How a metric behaves in sums and differences.
 enum class metric_kind : std::uint8_t {

@@ -14,7 +14,7 @@
 #include <utility>
 #include <variant>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 
 /// What went wrong, for the program (`code`) and for the person reading it (`message`).
 ///

@@ -4,7 +4,7 @@
 
 #include <concepts>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 
 /// A parameter that takes a bool and nothing else. A plain `bool` parameter also takes pointers,
 /// and so string literals, and numbers, and silently makes `true` of them.

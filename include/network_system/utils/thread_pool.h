@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <memory>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 
 /// A fixed number of threads that run tasks in the order they were accepted, each on the first
 /// thread that is free. What a task throws is caught and logged.

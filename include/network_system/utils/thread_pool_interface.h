@@ -6,7 +6,7 @@
 
 #include <cstddef>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 
 /// Threads that run tasks: the seam between the library and a pool of the application's.
 ///

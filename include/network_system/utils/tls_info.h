@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 
 /// What a certificate says.
 struct certificate_info {

@@ -7,7 +7,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace network_system {
+namespace network_system::inline v0_1 {
 
 template <typename Signature>
 class unique_function;

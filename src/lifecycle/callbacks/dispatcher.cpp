@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 namespace {
 
 // The pool may have other users: a task that always finds more to do lets them go first.

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// Somebody whose callbacks are due.
 class callback_source {

@@ -8,7 +8,7 @@
 
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 namespace {
 
 // A session that always has more to deliver gives its worker back after so many callbacks.

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <system_error>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// Where the callbacks of an engine's sessions run instead of on its loops.
 struct callback_pool {

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 namespace {
 
 constexpr std::size_t first_capacity = std::size_t{4} * 1024;

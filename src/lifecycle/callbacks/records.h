@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// Callbacks that wait to be run, one behind the other in one block of memory: what is written by
 /// one thread is handed to another whole. An empty one holds no memory until something is added.

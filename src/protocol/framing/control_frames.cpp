@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace network_system::protocol {
+namespace network_system::inline v0_1::protocol {
 namespace {
 
 // The registry's numbers (error_codes.h): what a peer names beyond them is noise.

@@ -12,7 +12,7 @@
 #include <vector>
 
 /// The frames of `framing::message` that are not data, encoded whole, header included.
-namespace network_system::protocol {
+namespace network_system::inline v0_1::protocol {
 
 inline constexpr std::uint16_t protocol_version = 1;
 

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <span>
 
-namespace network_system::protocol {
+namespace network_system::inline v0_1::protocol {
 
 using bytes_view = std::span<const std::uint8_t>;
 

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <utility>
 
-namespace network_system::protocol {
+namespace network_system::inline v0_1::protocol {
 namespace {
 
 // A frame that misses less than this is completed through the shared buffer: a second slice in

@@ -11,7 +11,7 @@
 #include <optional>
 #include <span>
 
-namespace network_system::protocol {
+namespace network_system::inline v0_1::protocol {
 
 /// One whole frame; the payload is valid during the call that delivers it.
 struct frame {

@@ -6,7 +6,7 @@
 #include <array>
 #include <limits>
 
-namespace network_system::protocol {
+namespace network_system::inline v0_1::protocol {
 namespace {
 
 using std::chrono::seconds;

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string_view>
 
-namespace network_system::protocol {
+namespace network_system::inline v0_1::protocol {
 
 /// A date of HTTP (RFC 9110 section 5.6.7), in any of its three forms; nothing when it is none.
 /// `now` says which century a year of two digits is of.

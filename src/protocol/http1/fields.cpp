@@ -8,7 +8,7 @@
 #include <array>
 #include <utility>
 
-namespace network_system::protocol {
+namespace network_system::inline v0_1::protocol {
 namespace {
 
 // No parser of ours takes more, and hardly one of others.

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace network_system::protocol {
+namespace network_system::inline v0_1::protocol {
 
 /// Appends "name: value" and the end of the line.
 void append_field(std::string& to, std::string_view name, std::string_view value);

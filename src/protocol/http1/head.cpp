@@ -5,7 +5,7 @@
 #include <limits>
 #include <utility>
 
-namespace network_system::websocket {
+namespace network_system::inline v0_1::websocket {
 
 using protocol::equals_ignoring_case;
 using protocol::is_blank;

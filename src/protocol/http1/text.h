@@ -7,7 +7,7 @@
 #include <string_view>
 
 /// The alphabets of HTTP (RFC 9110 section 5.6), whatever the locale.
-namespace network_system::protocol {
+namespace network_system::inline v0_1::protocol {
 
 using detail::equals_ignoring_case;
 using detail::is_alphanumeric;

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace network_system::protocol {
+namespace network_system::inline v0_1::protocol {
 
 /// What a proxy says of the connection it passes on: the binary header of the PROXY protocol,
 /// version 2 (HAProxy, "The PROXY protocol", section 2.2).

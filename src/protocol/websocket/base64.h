@@ -5,7 +5,7 @@
 #include <span>
 #include <string>
 
-namespace network_system::protocol {
+namespace network_system::inline v0_1::protocol {
 
 /// Base64 with padding (RFC 4648 section 4).
 [[nodiscard]] inline std::string to_base64(std::span<const std::uint8_t> bytes) {

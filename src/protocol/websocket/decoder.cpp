@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace network_system::websocket {
+namespace network_system::inline v0_1::websocket {
 namespace {
 
 // A frame that misses less than this is completed through the shared buffer: a second slice in

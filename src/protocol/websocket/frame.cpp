@@ -14,7 +14,7 @@
 #include <immintrin.h>
 #endif
 
-namespace network_system::websocket {
+namespace network_system::inline v0_1::websocket {
 namespace {
 
 /// The key, repeated as it lies over the bytes from `offset` on.

@@ -10,7 +10,7 @@
 #include <array>
 #include <optional>
 
-namespace network_system::websocket {
+namespace network_system::inline v0_1::websocket {
 
 using protocol::append_field;
 using protocol::equals_ignoring_case;

@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace network_system::websocket {
+namespace network_system::inline v0_1::websocket {
 
 using protocol::append_field;
 using protocol::invalid_handshake;

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <functional>
 
-namespace network_system::protocol {
+namespace network_system::inline v0_1::protocol {
 namespace {
 
 constexpr std::size_t block_size = 64;

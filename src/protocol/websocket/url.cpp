@@ -8,7 +8,7 @@
 #include <system_error>
 #include <utility>
 
-namespace network_system::websocket {
+namespace network_system::inline v0_1::websocket {
 namespace {
 
 constexpr std::uint16_t plain_port = 80;

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace network_system::websocket {
+namespace network_system::inline v0_1::websocket {
 
 /// What a WebSocket URL (RFC 6455 section 3) names.
 struct url {

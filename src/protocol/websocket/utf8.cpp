@@ -4,7 +4,7 @@
 #include <array>
 #include <cstring>
 
-namespace network_system::internal {
+namespace network_system::inline v0_1::internal {
 namespace {
 
 // A finite automaton whose states are shift counts: a row of the table holds for one byte the state

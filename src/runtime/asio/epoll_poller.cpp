@@ -6,7 +6,7 @@
 
 #include <utility>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 asio_epoll_poller::asio_epoll_poller(loop& owner, const serial_executor& executor)
     : epoll_poller(owner), executor_(executor), descriptor_(executor.context(), native_set()) {}

@@ -8,7 +8,7 @@
 
 #include <asio/posix/basic_stream_descriptor.hpp>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 /// An epoll set that an io_context waits for: to Asio it is one descriptor, so one wake of its
 /// reactor serves every socket that is ready.

@@ -13,13 +13,13 @@
 // After Asio, whose version it looks at.
 #include <network_system/internal/asio_version.h>
 
-namespace network_system::detail {
+namespace network_system::inline v0_1::detail {
 
 const char NETWORK_SYSTEM_ASIO_MARK = 0;
 
 }  // namespace network_system::detail
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 class asio_driver final : public loop_driver {

@@ -11,7 +11,7 @@
 #include <system_error>
 #include <utility>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 /// Shared with the waits in flight, which outlive the watch.
 struct asio_poller::registration {

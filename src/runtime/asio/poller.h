@@ -5,7 +5,7 @@
 
 #include <asio/socket_base.hpp>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 class loop;
 

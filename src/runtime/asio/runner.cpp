@@ -7,7 +7,7 @@
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 class asio_runner final : public loop_runner {

@@ -8,7 +8,7 @@
 #include <optional>
 #include <utility>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 /// Runs the handlers of one loop one at a time: directly when a single thread runs the io_context,
 /// through a strand when there may be several.

@@ -13,7 +13,7 @@
 #include <system_error>
 #include <utility>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 namespace {
 
 int make_epoll_set() {

@@ -11,7 +11,7 @@
 #include <chrono>
 #include <cstddef>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 class loop;
 

@@ -14,7 +14,7 @@
 #include <system_error>
 #include <thread>
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 /// Wakes the thread through an eventfd in the set; the timeout of the wait is the deadline.
 class epoll_runner::driver final : public loop_driver {

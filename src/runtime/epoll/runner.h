@@ -4,7 +4,7 @@
 
 #ifdef __linux__
 
-namespace network_system::runtime {
+namespace network_system::inline v0_1::runtime {
 
 /// Runs a loop by waiting on its epoll set: the thread does nothing else, so an io_context between
 /// them would only add system calls to every wake.

@@ -22,7 +22,7 @@
 #include <sys/stat.h>
 #endif
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 namespace {
 
 // More than the authorities of all systems together: whoever names a device gets an error.

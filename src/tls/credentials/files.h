@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// SHA-256, as 32 bytes; the bytes themselves where OpenSSL cannot make one, so that what differs
 /// differs always.

@@ -14,7 +14,7 @@
 #include <array>
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 namespace {
 
 /// The names and addresses that clients look for in a certificate; its subject where it has none.

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// A certificate with its chain and its key, as they were read from their files.
 struct loaded_identity {

@@ -9,7 +9,7 @@
 #include <array>
 #include <set>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 namespace {
 
 constexpr std::string_view unknown = "is unknown to this OpenSSL";

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// What is wrong with a name, to be read after it ("is unknown to this OpenSSL"); empty = nothing.
 using name_check = std::function<std::string(const std::string& name)>;

@@ -12,7 +12,7 @@
 #include <climits>
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 namespace {
 
 using runtime::wall_time;

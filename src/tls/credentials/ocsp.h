@@ -8,7 +8,7 @@
 #include <span>
 #include <string>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// What a stapled certificate status is worth.
 struct staple_verdict {

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// The certificates and CRLs of a text.
 struct pem_contents {

@@ -19,7 +19,7 @@
 #include <unordered_map>
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 namespace {
 
 /// Something that says whom to trust.

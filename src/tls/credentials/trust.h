@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// Whom a server or a client trusts, as it was read: authorities, and the lists of what they have
 /// revoked. Never changed; those who trust the same share it.

@@ -7,7 +7,7 @@
 
 #include <utility>
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 void tls_session_deleter::operator()(ssl_session_st* session) const noexcept {
     SSL_SESSION_free(session);

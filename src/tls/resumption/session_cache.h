@@ -13,7 +13,7 @@
 
 struct ssl_session_st;
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 struct tls_session_deleter {
     void operator()(ssl_session_st* session) const noexcept;

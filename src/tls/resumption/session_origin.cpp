@@ -9,7 +9,7 @@
 #include <cstring>
 #include <string_view>
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 namespace {
 
 // Before it: the form of what follows.

@@ -7,7 +7,7 @@
 
 struct ssl_session_st;
 
-namespace network_system::transport {
+namespace network_system::inline v0_1::transport {
 
 /// What the trust in a session rests on: the full handshake it comes from. Kept inside the session
 /// (on servers: inside its ticket), where renewals leave it as it is.

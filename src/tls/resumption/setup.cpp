@@ -19,7 +19,7 @@
 #include <string>
 #include <string_view>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 using runtime::wall_time;
 using transport::origin_of;

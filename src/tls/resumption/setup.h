@@ -4,7 +4,7 @@
 
 #include <openssl/ssl.h>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// A full handshake: from now on the session may be resumed, until `peer_until` (what the peer
 /// proved may no longer hold then), the end of this side's own certificates, or that of its

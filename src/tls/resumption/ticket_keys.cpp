@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 namespace {
 
 // What the callback answers.

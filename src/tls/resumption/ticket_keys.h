@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <mutex>
 
-namespace network_system::core {
+namespace network_system::inline v0_1::core {
 
 /// The keys that a server's tickets are encrypted with. One is used for `rotation`, and opens what
 /// it has encrypted for as long again: who steals the keys reads the sessions of some hours, not

@@ -3,7 +3,7 @@
 
 #include "websocket/session.h"
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 namespace {
 
 std::shared_ptr<messaging_session> make_websocket(std::shared_ptr<transport::transport> over,

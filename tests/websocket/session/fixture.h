@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 
 using session::websocket_session;
 

@@ -3,7 +3,7 @@
 
 #include <stdexcept>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 namespace {
 
 using namespace network_system::testing;

@@ -6,7 +6,7 @@
 #include <set>
 #include <vector>
 
-namespace network_system::session {
+namespace network_system::inline v0_1::session {
 namespace {
 
 using namespace network_system::testing;
@@ -64,9 +64,9 @@ TEST_P(websocket_message, every_way_to_send_makes_the_same_frame) {
     for (const std::size_t size : sizes{0, 3, 3000, 20'000}) {
         loop.in_batch([&] {
             EXPECT_TRUE(socket->send_packet(byte_span(pattern(size))).is_ok());
-            EXPECT_TRUE(socket->send_packet(byte_span(pattern(size)), note()).is_ok());
+            EXPECT_TRUE(socket->send_packet(byte_span(pattern(size)), record()).is_ok());
             EXPECT_TRUE(socket->send_binary(pattern(size)).is_ok());
-            EXPECT_TRUE(socket->send_binary(pattern(size), note()).is_ok());
+            EXPECT_TRUE(socket->send_binary(pattern(size), record()).is_ok());
         });
         EXPECT_TRUE(socket->send_binary(byte_span(pattern(size))).is_ok());  // another thread
         EXPECT_TRUE(socket->send_binary(pattern(size)).is_ok());
@@ -121,7 +121,7 @@ TEST_P(websocket_message, newer_ones_take_the_place_of_older_ones) {
     loop.in_batch([&] { EXPECT_EQ(send(pattern(70'000)), 0); });
     const auto conflate = [&](std::uint8_t value) {
         loop.in_batch([&] {
-            EXPECT_TRUE(session->send_conflated("key", byte_span(&value, 1), note()).is_ok());
+            EXPECT_TRUE(session->send_conflated("key", byte_span(&value, 1), record()).is_ok());
         });
     };
     conflate(1);

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-namespace network_system::testing {
+namespace network_system::inline v0_1::testing {
 namespace {
 
 class websocket_pull : public websocket_both_sides {
@@ -15,7 +15,7 @@ protected:
     websocket_pull() { config.receiving = receive_mode::pull; }
 
     /// "t:" or "b:" and what the message says; of an error its code.
-    session::ws_receive_handler note() {
+    session::ws_receive_handler record() {
         return [this](Result<received_ws_message> result) {
             heard.push_back(result ? (result.value().is_text() ? "t:" : "b:") +
                                          std::string(result.value().text())
@@ -23,7 +23,7 @@ protected:
         };
     }
     int pull(session::operation_id operation = session::operation_id::none) {
-        const int code = code_of(socket->receive_message(note(), operation));
+        const int code = code_of(socket->receive_message(record(), operation));
         loop.run();
         return code;
     }
