@@ -29,10 +29,10 @@
 namespace network_system::inline v0_1::detail {
 #ifdef _GLIBCXX_DEBUG
 extern NETWORK_SYSTEM_EXPORT const char library_built_with_GLIBCXX_DEBUG;
-[[gnu::used]] inline const char* const debug_containers = &library_built_with_GLIBCXX_DEBUG;
+[[gnu::used]] inline constexpr const char* debug_containers = &library_built_with_GLIBCXX_DEBUG;
 #else
 extern NETWORK_SYSTEM_EXPORT const char library_built_without_GLIBCXX_DEBUG;
-[[gnu::used]] inline const char* const plain_containers = &library_built_without_GLIBCXX_DEBUG;
+[[gnu::used]] inline constexpr const char* plain_containers = &library_built_without_GLIBCXX_DEBUG;
 #endif
 }  // namespace network_system::detail
 #endif

@@ -48,6 +48,8 @@ public:
     /// disk, or what OpenSSL says).
     [[nodiscard]] static Result<certificate_authority> create();
 
+    certificate_authority(const certificate_authority&) = delete;
+    certificate_authority& operator=(const certificate_authority&) = delete;
     certificate_authority(certificate_authority&& other) noexcept;
     certificate_authority& operator=(certificate_authority&& other) noexcept;
     ~certificate_authority();
