@@ -225,7 +225,7 @@ void client_engine::end_parts(runtime::steady_time deadline) {
     });
 }
 
-bool client_engine::cancel(session::operation_id operation) {
+bool client_engine::cancel(session::operation_id operation) const {
     if (session::pending_operation::cancel(operation, this)) {
         return true;
     }

@@ -49,7 +49,7 @@ public:
                                    start_callback& done, session::operation_id operation,
                                    std::shared_ptr<client_engine> former);
     /// The start, or what its connection has begun.
-    bool cancel(session::operation_id operation);
+    bool cancel(session::operation_id operation) const;
     void on_cancelled(session::operation_id operation) noexcept;
     /// The answer `done` gets, for a thread that waits for it; nothing when there is none in time.
     [[nodiscard]] std::optional<VoidResult> wait_for_start(

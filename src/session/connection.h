@@ -83,7 +83,7 @@ public:
     discardable_result stop();
     VoidResult stop(stop_handler&& handler);
     VoidResult ping(ping_handler&& handler, operation_id operation);
-    bool cancel(operation_id operation) noexcept {
+    bool cancel(operation_id operation) const noexcept {
         return pending_operation::cancel(operation, this);
     }
     /// One of this connection's: its handler has to be told.
