@@ -16,7 +16,7 @@ namespace {
 // What the callback answers.
 constexpr int no_memory = -1;
 constexpr int no_key = 0;
-constexpr int taken = 1;
+constexpr int key_found = 1;
 constexpr int taken_and_renewed = 2;
 
 template <std::size_t Size>
@@ -73,7 +73,7 @@ int tls_ticket_keys::protect(unsigned char* name, unsigned char* vector, EVP_CIP
         return no_memory;
     }
     std::copy(current_.name.begin(), current_.name.end(), name);
-    return taken;
+    return key_found;
 }
 
 int tls_ticket_keys::open(const unsigned char* name, const unsigned char* vector,
@@ -97,7 +97,7 @@ int tls_ticket_keys::open(const unsigned char* name, const unsigned char* vector
         !set_mac_key(mac, found.mac)) {
         return no_memory;
     }
-    return is_current ? taken : taken_and_renewed;
+    return is_current ? key_found : taken_and_renewed;
 }
 
 }  // namespace network_system::core
