@@ -10,6 +10,11 @@ compiler's options. It is committed, because CI begins with a fresh clone.
     tidy.py --build DIR FILE...     these files, changed or not
     tidy.py --self-test             checks that every part of a digest counts
 
+Where a header that many include has changed, sources are looked at in groups, as in a unity build: most of
+the time goes into the standard library's headers, which a group includes once. What is found in a group
+is looked for again, file by file. A group passes without clang's analyzer, which skips included files;
+`--all` looks at every file by itself, with the analyzer.
+
 What passes enters the list; what is gone leaves it.
 """
 
@@ -35,6 +40,9 @@ GENERATED = {"network_system/config.h": "cmake/config.h.in"}
 INCLUDE = re.compile(rb'^\s*#\s*include\s*["<]([^">]+)[">]', re.MULTILINE)
 # Of a compiler's command, what has no path in it and changes what clang-tidy sees.
 OPTION = re.compile(r"-(D|U|std=|f|m|O|W)")
+# As many sources as in a file of a unity build; so many have to have changed for that.
+GROUP = 8
+MANY = 24
 NOISE = re.compile(r"^(\d+ warnings? (generated|treated)|Suppressed |Use -header-filter)")
 
 
@@ -87,7 +95,9 @@ class Project:
 
 
 def files_to_check(build):
-    """{name in the list: (file, options of its compiler)}: sources, samples, all public headers."""
+    """{name in the list: (file, options of its compiler)}: sources, samples, all public headers.
+
+    Sources are in the order of the build, in which neighbours can be compiled together."""
     checked = {}
     headers = build / "tests" / "compile" / "all_public_headers.cpp"
     for entry in json.loads((build / "compile_commands.json").read_text(encoding="utf-8")):
@@ -112,34 +122,75 @@ def write_list(path, digests):
     path.write_text("".join(lines), encoding="utf-8")
 
 
-def run_tidy(build, path):
+def run(command):
     """(passed, what it printed)"""
-    done = subprocess.run([TIDY, "-quiet", "-p", str(build), str(path)], cwd=ROOT, check=False,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    done = subprocess.run(command, cwd=ROOT, check=False, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True)
     return done.returncode == 0, done.stdout
 
 
-def tidy_all(build, files, on_result):
+def run_tidy(build, path):
+    return run([TIDY, "-quiet", "-p", str(build), str(path)])
+
+
+def compiler_arguments(build, path):
+    """Those of the compilation of a source, without its input and output."""
+    for entry in json.loads((build / "compile_commands.json").read_text(encoding="utf-8")):
+        if pathlib.Path(entry["directory"], entry["file"]).resolve() == path:
+            arguments = shlex.split(entry["command"])[1:]
+            return [each for each in arguments if OPTION.match(each) or each.startswith("-I")]
+    return []
+
+
+def tidy_group(build, files):
+    """[(name, passed, what it printed)] of {name: (file, options)}."""
+    results = []
+    if len(files) > 1:
+        paths = [path for path, _ in files.values()]
+        together = build / "tidy" / f"{hashlib.sha256(str(paths).encode()).hexdigest()[:16]}.cpp"
+        together.parent.mkdir(exist_ok=True)
+        together.write_text("".join(f'#include "{path}"\n' for path in paths), encoding="utf-8")
+        is_clean, _ = run([TIDY, "-quiet", f"-config-file={ROOT / '.clang-tidy'}",
+                           "-checks=-bugprone-suspicious-include",
+                           f"-header-filter={ROOT}/(include/network_system|src)/.*", str(together), "--",
+                           *compiler_arguments(build, paths[0])])
+        if is_clean:
+            return [(name, True, "") for name in files]
+    for name, (path, _) in files.items():
+        results.append((name, *run_tidy(build, path)))
+    return results
+
+
+def groups_of(files, is_grouped):
+    """Up to eight sources in the order of the build, as in its unity builds; others by themselves."""
+    sources = [name for name in files if name.startswith("src/")] if is_grouped else []
+    groups = [sources[i:i + GROUP] for i in range(0, len(sources), GROUP)]
+    groups += [[name] for name in files if name not in sources]
+    return [{name: files[name] for name in group} for group in groups]
+
+
+def tidy_all(build, files, is_grouped, on_result):
     """Runs clang-tidy over {name: (file, options)}, as many at once as there are processors."""
     workers = int(os.environ.get("CMAKE_BUILD_PARALLEL_LEVEL", os.cpu_count() or 2))
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-        jobs = {pool.submit(run_tidy, build, path): name for name, (path, _) in files.items()}
+        jobs = [pool.submit(tidy_group, build, group) for group in groups_of(files, is_grouped)]
         try:
             for job in concurrent.futures.as_completed(jobs):
-                on_result(jobs[job], *job.result())
+                for result in job.result():
+                    on_result(*result)
         except KeyboardInterrupt:
             pool.shutdown(cancel_futures=True)
             raise
 
 
-def check(build, wanted):
+def check(build, wanted, may_group=True):
     """Prints what is wrong; returns how many were looked at, how many not, and whether all passed."""
     project = Project(ROOT)
     checked = files_to_check(build)
     digests = {name: project.digest(*file) for name, file in checked.items()}
     path = ROOT / ".ci" / "tidy.hashes"
     listed = read_list(path)
-    chosen = {name: file for name, file in sorted(checked.items())
+    chosen = {name: file for name, file in checked.items()
               if wanted(name, listed.get(name) == digests[name])}
     passed = {name: digest for name, digest in listed.items() if name in checked}
     failed = []
@@ -157,7 +208,7 @@ def check(build, wanted):
                 print(line, file=sys.stderr, flush=True)
 
     try:
-        tidy_all(build, chosen, on_result)
+        tidy_all(build, chosen, may_group and len(chosen) >= MANY, on_result)
     finally:  # interrupted, too: what has passed has passed
         if passed != listed:
             write_list(path, passed)
@@ -212,7 +263,7 @@ def main():
     else:
         def wanted(_, is_known):
             return arguments.all or not is_known
-    looked, skipped, is_clean = check(arguments.build.resolve(), wanted)
+    looked, skipped, is_clean = check(arguments.build.resolve(), wanted, not arguments.all)
     if named and looked != len(named):
         print("clang-tidy looks at files of src/ and samples/ and at include as a whole", file=sys.stderr)
         return 1
