@@ -11,9 +11,8 @@ compiler's options. It is committed, because CI begins with a fresh clone.
     tidy.py --self-test             checks that every part of a digest counts
 
 Where a header that many include has changed, sources are looked at in groups, as in a unity build: most of
-the time goes into the standard library's headers, which a group includes once. What is found in a group
-is looked for again, file by file. A group passes without clang's analyzer, which skips included files;
-`--all` looks at every file by itself, with the analyzer.
+the time goes into the standard library's headers, which a group includes once. Clang's analyzer skips files
+that are included, so that `--all` looks at each file by itself.
 
 What passes enters the list; what is gone leaves it.
 """
@@ -150,12 +149,14 @@ def tidy_group(build, files):
         together = build / "tidy" / f"{hashlib.sha256(str(paths).encode()).hexdigest()[:16]}.cpp"
         together.parent.mkdir(exist_ok=True)
         together.write_text("".join(f'#include "{path}"\n' for path in paths), encoding="utf-8")
-        is_clean, _ = run([TIDY, "-quiet", f"-config-file={ROOT / '.clang-tidy'}",
+        is_clean, text = run([TIDY, "-quiet", f"-config-file={ROOT / '.clang-tidy'}",
                            "-checks=-bugprone-suspicious-include",
-                           f"-header-filter={ROOT}/(include/network_system|src)/.*", str(together), "--",
+                           f"-header-filter={ROOT}/(include/network_system|src)/.*", str(together),
+                           "--",
                            *compiler_arguments(build, paths[0])])
-        if is_clean:
-            return [(name, True, "") for name in files]
+        if is_clean or "clang-diagnostic-error" not in text:
+            return [(name, is_clean, text) for name in files]
+    # Alone, or not to be compiled together.
     for name, (path, _) in files.items():
         results.append((name, *run_tidy(build, path)))
     return results

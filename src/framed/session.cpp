@@ -58,7 +58,7 @@ void framed_session::finish(std::error_code reason) {
 }
 
 session_metrics framed_session::metrics() const noexcept {
-    session_metrics all = message_connection::metrics();
+    session_metrics all = session_of::metrics();
     if (const request_state* const calls = requests_.load(std::memory_order_acquire)) {
         const auto read = [](const auto& counter) {
             return counter.load(std::memory_order_relaxed);

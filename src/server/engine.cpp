@@ -45,6 +45,9 @@ public:
                    const std::shared_ptr<runtime::loop>& where)
         : socket(std::move(opened)), acceptor(std::make_shared<runtime::acceptor>(where)),
           engine_(engine) {}
+    bound_listener(const bound_listener&) = delete;
+    bound_listener& operator=(const bound_listener&) = delete;
+    virtual ~bound_listener() = default;
 
     listening_socket socket;
     const std::shared_ptr<runtime::acceptor> acceptor;
@@ -142,6 +145,7 @@ std::uint16_t server_engine::local_port() const noexcept {
 
 std::vector<endpoint> server_engine::local_endpoints() const {
     std::vector<endpoint> all;
+    all.reserve(listeners_.size());
     for (const auto& each : listeners_) {
         all.push_back(each->socket.local());
     }

@@ -34,6 +34,8 @@ public:
     server_engine(std::string name, const server_options& options,
                   std::shared_ptr<runtime::io_pool> pool, transport::transport_factory transports,
                   std::size_t told = 0);
+    server_engine(const server_engine&) = delete;
+    server_engine& operator=(const server_engine&) = delete;
     ~server_engine() override;
 
     /// Before the start: what a client hears that is refused for want of room, and by the accept

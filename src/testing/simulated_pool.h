@@ -19,6 +19,8 @@ struct universe;
 class simulated_pool final : public thread_pool_interface, private runnable {
 public:
     simulated_pool(std::shared_ptr<universe> in, std::uint64_t number, std::size_t threads);
+    simulated_pool(const simulated_pool&) = delete;
+    simulated_pool& operator=(const simulated_pool&) = delete;
     ~simulated_pool() override;
 
     VoidResult submit(unique_function<void()> task) noexcept override;

@@ -40,7 +40,7 @@ public:
     world(std::uint64_t seed, const simulation_options& options);
     world(const world&) = delete;
     world& operator=(const world&) = delete;
-    ~world() = default;
+    virtual ~world() = default;
 
     // What the loops see: a clock that never shows 0, which is "never" to some.
     runtime::steady_time now() noexcept override {

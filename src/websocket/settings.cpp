@@ -29,7 +29,7 @@ session_config session_of(const connection_limits& limits) {
 template <typename Options>
 Options options_of(const ws_connection_config& config) {
     Options options;
-    static_cast<stream_options&>(options) = config;
+    static_cast<stream_options&>(options) = static_cast<const stream_options&>(config);
     options.session = session_of(config);
     return options;
 }
@@ -102,13 +102,13 @@ void check_reconnection(detail::option_checks& all, const ws_reconnect_config& a
 
 server_options server_options_of(const ws_server_config& config) {
     auto options = options_of<server_options>(config);
-    static_cast<listen_options&>(options) = config;
+    static_cast<listen_options&>(options) = static_cast<const listen_options&>(config);
     return options;
 }
 
 client_options client_options_of(const ws_client_config& config) {
     auto options = options_of<client_options>(config);
-    static_cast<connect_options&>(options) = config;
+    static_cast<connect_options&>(options) = static_cast<const connect_options&>(config);
     return options;
 }
 
