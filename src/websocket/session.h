@@ -44,7 +44,8 @@ public:
     template <typename Use>
     static void with_connection(const session_ptr& who, Use&& use) {
         auto& session = of(*who);
-        if (session.connection_ && session.runs_here()) {
+        // The pointer is the loop's, which may let go of it while a pool still runs callbacks.
+        if (session.runs_here() && session.connection_) {
             use(session.connection_);
         } else {
             use(std::shared_ptr<ws_connection>(who, &session));
