@@ -2,6 +2,7 @@
 
 #include <network_system/core/options.h>
 #include <network_system/core/tls_config.h>
+#include <network_system/export.h>
 #include <network_system/internal/websocket_handshake.h>
 #include <network_system/session/connection_limits.h>
 
@@ -109,6 +110,10 @@ struct ws_reconnect_config {
 };
 
 struct ws_client_config : ws_connection_config, connect_options {
+    // In the library: at each call that leaves a configuration out, GCC 12 takes what it would
+    // inline for uninitialized.
+    NETWORK_SYSTEM_EXPORT ws_client_config();
+
     /// A name or a numeric address, as for `messaging_client::start_client`; "unix:/path" is a Unix
     /// domain socket, for which `port` is 0.
     std::string host = {};
