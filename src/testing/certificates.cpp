@@ -22,18 +22,20 @@ constexpr std::string_view source = "certificate_authority";
 constexpr std::chrono::hours longest{100 * 365 * 24};
 
 error_info invalid(std::string text) {
-    return detail::failure_in_words(errc::invalid_argument, std::move(text), source);
+    return network_system::detail::failure_in_words(errc::invalid_argument, std::move(text),
+                                                    source);
 }
 
 /// "DNS:localhost", "IP:127.0.0.1".
 Result<std::string> alternative_name(const std::string& text) {
     constexpr std::string_view any_label = "*.";
     const bool is_wildcard = text.starts_with(any_label);
-    auto parsed = detail::host::parse(is_wildcard ? text.substr(any_label.size()) : text, source);
+    auto parsed = network_system::detail::host::parse(
+        is_wildcard ? text.substr(any_label.size()) : text, source);
     if (parsed.is_err()) {
         return std::move(parsed).error();
     }
-    const detail::host& host = parsed.value();
+    const network_system::detail::host& host = parsed.value();
     if (host.is_path() || (is_wildcard && !host.is_name())) {
         return invalid(fmt::format("'{}' is no host that a certificate could name", text));
     }
@@ -67,7 +69,7 @@ Result<certificate_profile> profile_of(const certificate_options& options) {
 
 Result<std::filesystem::path> make_directory() {
     std::array<std::uint8_t, 8> random{};
-    detail::fill_random(random);
+    network_system::detail::fill_random(random);
     std::error_code error;
     auto made = std::filesystem::temp_directory_path(error) /
                 fmt::format("network_system_{:02x}", fmt::join(random, ""));
@@ -78,8 +80,9 @@ Result<std::filesystem::path> make_directory() {
         std::filesystem::permissions(made, std::filesystem::perms::owner_all, error);
     }
     if (error) {
-        return detail::failure(errc::internal_error,
-                               "cannot make the directory '" + made.string() + "'", source, error);
+        return network_system::detail::failure(errc::internal_error,
+                                               "cannot make the directory '" + made.string() + "'",
+                                               source, error);
     }
     return made;
 }
@@ -109,8 +112,8 @@ struct certificate_authority::files {
         std::ofstream to(path, std::ios::binary);
         to << text.value() << std::flush;
         if (!to) {
-            return detail::failure_in_words(errc::internal_error, "cannot write '" + path + "'",
-                                            source);
+            return network_system::detail::failure_in_words(errc::internal_error,
+                                                            "cannot write '" + path + "'", source);
         }
         return path;
     }
@@ -172,7 +175,7 @@ certificate_authority& certificate_authority::operator=(certificate_authority&&)
 certificate_authority::~certificate_authority() = default;
 
 Result<certificate_authority> certificate_authority::create() {
-    return detail::within_memory([] {
+    return network_system::detail::within_memory([] {
         return files::make().map(
             [](std::unique_ptr<files>&& made) { return certificate_authority(std::move(made)); });
     });
@@ -183,7 +186,7 @@ const std::string& certificate_authority::ca_file() const noexcept {
 }
 
 Result<core::tls_identity> certificate_authority::issue(const certificate_options& options) const {
-    return detail::within_memory([&] { return files_->issue(options); });
+    return network_system::detail::within_memory([&] { return files_->issue(options); });
 }
 
 Result<core::tls_identity> certificate_authority::issue_server(

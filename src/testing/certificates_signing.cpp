@@ -20,9 +20,9 @@ using number = core::openssl_ptr<BIGNUM, BN_free>;
 using extension = core::openssl_ptr<X509_EXTENSION, X509_EXTENSION_free>;
 
 error_info cannot_make(std::string_view what) {
-    return detail::failure_in_words(errc::internal_error,
-                                    fmt::format("cannot make a {}: {}", what, core::take_error()),
-                                    "certificate_authority");
+    return network_system::detail::failure_in_words(
+        errc::internal_error, fmt::format("cannot make a {}: {}", what, core::take_error()),
+        "certificate_authority");
 }
 
 EVP_PKEY* make_key(const certificate_profile& profile) {
