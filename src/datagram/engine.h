@@ -3,7 +3,7 @@
 #include "datagram/channel.h"
 #include "lifecycle/options.h"
 #include "lifecycle/run.h"
-#include "session/unread_notice.h"
+#include "session/receiving/unread_notice.h"
 
 #include <network_system/core/options.h>
 #include <network_system/core/udp_callbacks.h>

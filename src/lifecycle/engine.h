@@ -7,7 +7,7 @@
 #include "runtime/environment.h"
 #include "session/message_connection.h"
 #include "session/message_host.h"
-#include "session/unread_notice.h"
+#include "session/receiving/unread_notice.h"
 #include "utils/failure.h"
 
 #include <network_system/core/metrics_fields.h>

@@ -3,7 +3,7 @@
 #include "os/native_socket.h"
 #include "session/message_connection.h"
 #include "session/message_host.h"
-#include "session/unread_notice.h"
+#include "session/receiving/unread_notice.h"
 #include "transport/transport.h"
 #include "utils/failure.h"
 #include "utils/late_callback.h"

@@ -2,10 +2,10 @@
 
 #include "protocol/message_encoder.h"
 #include "session/connection.h"
-#include "session/inbox.h"
 #include "session/message_host.h"
-#include "session/message_outbox.h"
-#include "session/wake_list.h"
+#include "session/receiving/inbox.h"
+#include "session/sending/message_outbox.h"
+#include "session/sending/wake_list.h"
 #include "utils/compiler.h"
 
 #include <network_system/session/messaging_session.h>

@@ -1,5 +1,5 @@
 // What a session keeps of what arrives, without a session.
-#include "session/inbox.h"
+#include "session/receiving/inbox.h"
 
 #include <network_system/utils/error_codes.h>
 

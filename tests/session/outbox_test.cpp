@@ -1,5 +1,5 @@
 // The admission of what is sent, over a queue that is only a number of bytes.
-#include "session/message_outbox.h"
+#include "session/sending/message_outbox.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // The limit on arriving messages: reading pauses, nothing is lost.
-#include "session/rate_limit.h"
+#include "session/receiving/rate_limit.h"
 
 #include "session/session_fixture.h"
 

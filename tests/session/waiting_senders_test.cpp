@@ -1,5 +1,5 @@
 // Who is called when a queue has room, who may pass, and for how long.
-#include "session/waiting_senders.h"
+#include "session/sending/waiting_senders.h"
 
 #include <gtest/gtest.h>
 

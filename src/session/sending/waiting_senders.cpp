@@ -1,4 +1,4 @@
-#include "session/waiting_senders.h"
+#include "session/sending/waiting_senders.h"
 
 #include "utils/deadline.h"
 

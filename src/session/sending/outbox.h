@@ -1,6 +1,6 @@
 #pragma once
 
-#include "session/waiting_senders.h"
+#include "session/sending/waiting_senders.h"
 #include "utils/contain.h"
 
 #include <atomic>

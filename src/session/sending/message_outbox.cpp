@@ -1,4 +1,4 @@
-#include "session/message_outbox.h"
+#include "session/sending/message_outbox.h"
 
 #include "utils/process.h"
 

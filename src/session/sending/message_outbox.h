@@ -1,7 +1,7 @@
 #pragma once
 
-#include "session/backlog.h"
-#include "session/outbox.h"
+#include "session/sending/backlog.h"
+#include "session/sending/outbox.h"
 #include "transport/write_queue.h"
 #include "utils/counter.h"
 

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "runtime/time_source.h"
-#include "session/message_queue.h"
-#include "session/rate_limit.h"
+#include "session/receiving/message_queue.h"
+#include "session/receiving/rate_limit.h"
 
 #include <network_system/session/message.h>
 #include <network_system/session/messaging_session.h>

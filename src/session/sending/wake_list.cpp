@@ -1,4 +1,4 @@
-#include "session/wake_list.h"
+#include "session/sending/wake_list.h"
 
 #include "session/message_connection.h"
 #include "utils/contain.h"

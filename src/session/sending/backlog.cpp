@@ -1,4 +1,4 @@
-#include "session/backlog.h"
+#include "session/sending/backlog.h"
 
 #include <utility>
 

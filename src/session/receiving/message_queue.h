@@ -1,6 +1,6 @@
 #pragma once
 
-#include "session/pull_queue.h"
+#include "session/receiving/pull_queue.h"
 
 #include <network_system/session/message.h>
 #include <network_system/session/messaging_session.h>
