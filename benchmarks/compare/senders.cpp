@@ -1,6 +1,8 @@
 // Several threads send small messages through one connection, for a while: through one client of
 // this library, or (--post) as hand-written Asio does it, each send posted to an io_context. Both
-// have at most 4 MiB queued. Prints the rate at which messages left, as one line of JSON.
+// have at most 4 MiB queued. Prints the rate at which messages left, as one line of JSON. With
+// --own-thread N one client sends N messages from its own I/O thread (instructions.py counts what
+// that costs).
 
 #include "common.h"
 
@@ -12,6 +14,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -63,9 +66,19 @@ private:
     std::thread thread_;
 };
 
+client_options options_with(network_system::send_policy policy) {
+    client_options chosen;
+    chosen.session.frames = network_system::framing::length_prefixed;
+    chosen.session.high_watermark = queue_limit;
+    chosen.session.low_watermark = queue_limit / 4;
+    chosen.session.policy = policy;
+    return chosen;
+}
+
 class library_sender {
 public:
-    explicit library_sender(std::uint16_t port) : client_("senders", options()) {
+    explicit library_sender(std::uint16_t port)
+        : client_("senders", options_with(network_system::send_policy::wait)) {
         if (const auto started = client_.start_client("127.0.0.1", port); started.is_err()) {
             throw std::runtime_error(started.error().message);
         }
@@ -77,15 +90,6 @@ public:
     }
 
 private:
-    static client_options options() {
-        client_options chosen;
-        chosen.session.frames = network_system::framing::length_prefixed;
-        chosen.session.high_watermark = queue_limit;
-        chosen.session.low_watermark = queue_limit / 4;
-        chosen.session.policy = network_system::send_policy::wait;
-        return chosen;
-    }
-
     messaging_client client_;
 };
 
@@ -175,13 +179,54 @@ void measure(std::size_t threads, std::size_t payload, double seconds) {
                 static_cast<double>(received) / static_cast<double>(4 + payload) / elapsed.count());
 }
 
+/// Sends in its callbacks, as long as there is room.
+class own_thread_sender {
+public:
+    own_thread_sender(std::uint16_t port, std::size_t payload, std::uint64_t messages)
+        : message_(payload, 0x5a), left_(messages),
+          client_("senders", options_with(network_system::send_policy::reject)) {
+        if (client_.set_connected_callback([this] { send_more(); }).is_err() ||
+            client_.set_writable_callback([this] { send_more(); }).is_err()) {
+            throw std::runtime_error("callbacks cannot be set");
+        }
+        if (const auto started = client_.start_client("127.0.0.1", port); started.is_err()) {
+            throw std::runtime_error(started.error().message);
+        }
+    }
+    void wait() { is_done_.get_future().wait(); }
+
+private:
+    void send_more() {
+        while (left_ > 0 && client_.send_packet(message_).is_ok()) {
+            if (--left_ == 0) {
+                is_done_.set_value();
+            }
+        }
+    }
+
+    const std::vector<std::uint8_t> message_;
+    std::uint64_t left_;
+    std::promise<void> is_done_;
+    messaging_client client_;
+};
+
+void send_on_own_thread(std::size_t payload, std::uint64_t messages) {
+    sink to;
+    own_thread_sender sender(to.port(), payload, messages);
+    sender.wait();
+    std::printf("{\"messages\": %llu}\n", static_cast<unsigned long long>(messages));
+}
+
 void compare_senders(compare::arguments& options) {
     const bool posts = options.flag("--post");
     const auto threads = options.number<std::size_t>("--threads", 4);
     const auto payload = options.number<std::size_t>("--payload", 64);
     const auto seconds = options.number("--seconds", 1.0);
+    const auto own = options.number<std::uint64_t>("--own-thread", 0);
     options.expect_no_more();
-    if (posts) {
+    if (own > 0) {
+        send_on_own_thread(payload, own);
+    } else if (posts) {
         measure<posting_sender>(threads, payload, seconds);
     } else {
         measure<library_sender>(threads, payload, seconds);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "framed/engine_of.h"
 #include "server/engine.h"
 
 #include <network_system/core/callbacks.h>
@@ -12,7 +13,7 @@
 namespace network_system::inline v0_1::core {
 
 /// One run of a server whose connections speak one of the framings.
-class framed_server_engine final : public server_engine {
+class framed_server_engine final : public framed_engine_of<server_engine, server_callbacks> {
 public:
     static constexpr std::string_view component_name = "messaging_server";
 
@@ -23,27 +24,16 @@ public:
 
 private:
     [[nodiscard]] std::string_view component() const noexcept override { return component_name; }
-    [[nodiscard]] std::shared_ptr<session::message_connection> new_session(
-        std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
-        session::session_setup& setup) override;
     [[nodiscard]] Result<encoded_message> encode(message_kind type,
                                                  std::span<const std::uint8_t> data) override;
     [[nodiscard]] const accept_callback& accept_filter() const noexcept override {
-        return callbacks_->accept;
+        return callbacks().accept;
     }
     [[nodiscard]] std::string_view protocol() const noexcept override;
     void notify_error(std::error_code error) override;
 
     void on_open(const session_ptr& who) override;
-    void on_message(const session_ptr& who, session::message_kind kind,
-                    std::span<const std::uint8_t> data) override;
-    void on_request(const session_ptr& who, std::span<const std::uint8_t> data,
-                    detail::request_call& call) override;
-    void on_writable(const session_ptr& who) override;
     void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;
-
-    // As they were when it started.
-    const std::shared_ptr<const server_callbacks> callbacks_;
 };
 
 }  // namespace network_system::core

@@ -60,14 +60,12 @@ void framed_session::finish(std::error_code reason) {
 session_metrics framed_session::metrics() const noexcept {
     session_metrics all = session_of::metrics();
     if (const request_state* const calls = requests_.load(std::memory_order_acquire)) {
-        const auto read = [](const auto& counter) {
-            return counter.load(std::memory_order_relaxed);
-        };
+        const auto read = [](const auto& number) { return number.load(std::memory_order_relaxed); };
         // Ids are counted in twos: the loop's from 2 on, those of other threads from 3 on.
         all.requests_sent = read(calls->last_own_id) / 2 + (read(calls->last_remote_id) - 1) / 2;
-        all.requests_received = read(calls->received);
-        all.request_timeouts = read(calls->timeouts);
-        all.late_responses = read(calls->late);
+        all.requests_received = calls->received;
+        all.request_timeouts = calls->timeouts;
+        all.late_responses = calls->late;
         if (!is_gone()) {
             all.requests_pending = calls->pending();
             all.requests_unanswered = calls->unanswered();

@@ -4,6 +4,7 @@
 #include "protocol/framing/control_frames.h"
 #include "protocol/framing/frame_decoder.h"
 #include "session/session_of.h"
+#include "utils/counter.h"
 
 #include <atomic>
 #include <chrono>
@@ -56,12 +57,12 @@ private:
         std::atomic<std::uint64_t> last_remote_id{1};
         std::vector<new_request> from_other_threads;
         std::atomic<std::size_t> not_adopted{0};
-        std::atomic<std::uint64_t> received{0};
+        detail::counter received;
         // By the loop, and by other threads (under the remote queue's lock).
         std::atomic<std::uint64_t> answered{0};
         std::atomic<std::uint64_t> answered_remotely{0};
-        std::atomic<std::uint64_t> timeouts{0};
-        std::atomic<std::uint64_t> late{0};
+        detail::counter timeouts;
+        detail::counter late;
 
         /// Of this side, that wait for the peer's answer.
         [[nodiscard]] std::size_t pending() const noexcept {
@@ -72,7 +73,7 @@ private:
             // First what is subtracted: each was received earlier.
             const auto done = answered.load(std::memory_order_acquire) +
                               answered_remotely.load(std::memory_order_acquire);
-            return received.load(std::memory_order_relaxed) - done;
+            return received - done;
         }
         void count_answer(bool is_own) noexcept;
 

@@ -46,10 +46,6 @@ private:
     std::size_t size_;
 };
 
-void count(std::atomic<std::uint64_t>& counter) noexcept {
-    counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-}
-
 }  // namespace
 
 framed_session::request_state& framed_session::requests() {
@@ -224,7 +220,7 @@ bool framed_session::on_request_frame(const protocol::frame& frame) {
         return violate(errc::pipeline_mismatch, "compressed or encrypted request, no pipeline");
     }
     count_received();
-    count(requests().received);
+    requests().received.add();
     if (is_winding_down()) {
         // It crossed the word that there should be no more: not taken, so that it can be asked
         // elsewhere.
@@ -250,7 +246,7 @@ bool framed_session::on_response_frame(const protocol::frame& frame) {
     if (is_wanted) {
         answer_request(waiting->done, frame);
     } else {
-        count(calls.late);
+        calls.late.add();
     }
     if (waiting && !is_wanted) {
         waiting->done(failure_of(errc::cancelled, "request to"));
@@ -290,7 +286,7 @@ void framed_session::on_request_expired(asker waiting, std::chrono::milliseconds
         end_if_done();
         return;
     }
-    count(requests().timeouts);
+    requests().timeouts.add();
     guarded([&] {
         waiting.done(detail::told_anyway(errc::connection_timeout, [&] {
             return detail::failure_in_words(

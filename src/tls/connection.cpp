@@ -233,8 +233,8 @@ void tls_connection::on_established() {
     agreement_.peer.reset(SSL_get1_peer_certificate(ssl));
     record_extensions();
     forget_ephemeral_keys(ssl);
-    ++settings_->counters->handshakes;
-    settings_->counters->resumptions += agreement_.is_resumed ? 1 : 0;
+    settings_->counters->handshakes.add();
+    settings_->counters->resumptions.add(agreement_.is_resumed ? 1 : 0);
     has_agreed_.store(true, std::memory_order_release);
 }
 
@@ -317,7 +317,7 @@ void tls_connection::end() {
     runtime::deadline_wheel::cancel(*this);
     output_.drop();
     if (!is_established_ && !failure_) {
-        ++settings_->counters->disconnects;
+        settings_->counters->disconnects.add();
     }
 }
 
@@ -339,7 +339,7 @@ io_result tls_connection::fail_with_queue() {
 
 io_result tls_connection::fail(tls_failure failure) {
     if (!is_established_) {
-        ++(*settings_->counters.*failure.cause);
+        (*settings_->counters.*failure.cause).add();
         if (settings_->sessions) {
             settings_->sessions->forget(settings_->session_key);
         }

@@ -223,7 +223,7 @@ io_result tls_connection::on_end_below(const io_result& result) {
     if (broken_below_) {
         return {outcome::failed, 0, broken_below_};
     }
-    ++settings_->counters->truncations;
+    settings_->counters->truncations.add();
     return fail({errc::connection_truncated, "the stream ended without the peer's close_notify"});
 }
 

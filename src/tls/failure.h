@@ -1,10 +1,10 @@
 #pragma once
 
 #include "tls/settings.h"
+#include "utils/counter.h"
 
 #include <network_system/utils/error_codes.h>
 
-#include <atomic>
 #include <cstdint>
 #include <string>
 
@@ -19,7 +19,7 @@ struct tls_failure {
     errc code{};
     std::string text;
     /// What it counts as when it ends a handshake.
-    std::atomic<std::uint64_t> tls_counters::*cause = &tls_counters::protocol_failures;
+    detail::shared_counter tls_counters::*cause = &tls_counters::protocol_failures;
     /// The peer seems to speak something else.
     bool is_other_protocol = false;
 };

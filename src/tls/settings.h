@@ -1,10 +1,10 @@
 #pragma once
 
 #include "tls/resumption/session_cache.h"
+#include "utils/counter.h"
 
 #include <network_system/utils/tls_info.h>
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -18,14 +18,14 @@ enum class tls_role : std::uint8_t { server, client };
 
 /// The counters behind tls_metrics. Any thread counts: there is a handshake behind each.
 struct tls_counters {
-    std::atomic<std::uint64_t> handshakes{0};
-    std::atomic<std::uint64_t> resumptions{0};
-    std::atomic<std::uint64_t> verification_failures{0};
-    std::atomic<std::uint64_t> peer_alerts{0};
-    std::atomic<std::uint64_t> protocol_failures{0};
-    std::atomic<std::uint64_t> timeouts{0};
-    std::atomic<std::uint64_t> disconnects{0};
-    std::atomic<std::uint64_t> truncations{0};
+    detail::shared_counter handshakes;
+    detail::shared_counter resumptions;
+    detail::shared_counter verification_failures;
+    detail::shared_counter peer_alerts;
+    detail::shared_counter protocol_failures;
+    detail::shared_counter timeouts;
+    detail::shared_counter disconnects;
+    detail::shared_counter truncations;
 
     [[nodiscard]] tls_metrics read() const noexcept {
         return {handshakes,        resumptions, verification_failures, peer_alerts,

@@ -1,8 +1,5 @@
 #include "websocket/server_engine.h"
 
-#include "websocket/closing.h"
-#include "websocket/settings.h"
-
 #include <algorithm>
 #include <utility>
 
@@ -33,11 +30,11 @@ ws_server_engine::ws_server_engine(const std::string& name, const ws_server_conf
                                    std::shared_ptr<runtime::io_pool> pool,
                                    transport::transport_factory transports,
                                    std::shared_ptr<const ws_server_callbacks> callbacks)
-    : server_engine(name, server_options_of(config), std::move(pool), std::move(transports),
-                    told_at_a_time),
-      settings_(session_settings_of(config)), handshake_timeout_(config.handshake_timeout),
-      paths_(paths_of(config)), subprotocols_(config.subprotocols),
-      callbacks_(std::move(callbacks)) {
+    : ws_engine_of(session_settings_of(config), std::move(callbacks), name,
+                   server_options_of(config), std::move(pool), std::move(transports),
+                   told_at_a_time),
+      handshake_timeout_(config.handshake_timeout), paths_(paths_of(config)),
+      subprotocols_(config.subprotocols) {
     // For refused ones beyond those that are told; with TLS they get an alert.
     const std::string full = websocket::encode_response(websocket::http_error{503, no_room});
     const std::string rejected = websocket::encode_response(websocket::http_error{403, unwanted});
@@ -48,9 +45,7 @@ std::shared_ptr<session::message_connection> ws_server_engine::new_session(
     std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
     session::session_setup& setup) {
     setup.handshake_deadline = runtime::after(over->where()->now(), handshake_timeout_);
-    const bool is_pooled = host.get() != this;
-    return std::make_shared<session::websocket_session>(std::move(over), std::move(host), *this,
-                                                        setup, settings_, is_pooled);
+    return ws_engine_of::new_session(std::move(over), std::move(host), setup);
 }
 
 Result<encoded_message> ws_server_engine::encode(ws_message_type type,
@@ -64,7 +59,7 @@ void ws_server_engine::end_session(const session_ptr& who, runtime::steady_time 
 }
 
 void ws_server_engine::notify_error(std::error_code error) {
-    callbacks_->failed(nullptr, error);
+    callbacks().failed(nullptr, error);
 }
 
 bool ws_server_engine::is_served(std::string_view path) const {
@@ -118,7 +113,7 @@ void ws_server_engine::on_handshake(const session_ptr& who, const ws_request& re
 void ws_server_engine::decide(const session_ptr& who, const ws_request& request,
                               ws_handshake_answer& answer) {
     answer.accept(choose_subprotocol(request));
-    callbacks_->handshake(request, who->remote_endpoint(), answer);
+    callbacks().handshake(request, who->remote_endpoint(), answer);
     if (!answer.is_accepted()) {
         counters_.by_callback.add();
     }
@@ -134,9 +129,9 @@ void ws_server_engine::on_http_request(const session_ptr& who, const ws_request&
     if (!is_known) {
         answer = {404, {}, nothing_here};
     }
-    if (callbacks_->http) {
+    if (callbacks().http) {
         counters_.http_answers.add();
-        callbacks_->http(request, who->remote_endpoint(), answer);
+        callbacks().http(request, who->remote_endpoint(), answer);
     } else {
         (is_known ? counters_.upgrade : counters_.path).add();
     }
@@ -144,59 +139,16 @@ void ws_server_engine::on_http_request(const session_ptr& who, const ws_request&
 
 void ws_server_engine::on_open(const session_ptr& who) {
     counters_.handshakes.add();
-    session::websocket_session::with_connection(
-        who, [this](const connection_ptr& it) { callbacks_->connected(it); });
-}
-
-void ws_server_engine::on_message(const session_ptr& who, session::message_kind kind,
-                                  std::span<const std::uint8_t> data) {
-    session::websocket_session::with_connection(who, [&](const connection_ptr& from) {
-        ws_server_engine::on_ws_message(who, from, kind, data);
-    });
-}
-
-void ws_server_engine::on_ws_message(const session_ptr& who, const connection_ptr& from,
-                                     session::message_kind kind,
-                                     std::span<const std::uint8_t> data) {
-    const ws_message message{kind, data};
-    if (!reads(*callbacks_, message)) {
-        record_unread(who,
-                      message.is_text() ? "message or text message" : "message or binary message");
-        return;
-    }
-    callbacks_->received(from, data);
-    callbacks_->message(from, message);
-    if (message.is_text()) {
-        callbacks_->text(from, message.text());
-    } else {
-        callbacks_->binary(from, data);
-    }
-}
-
-void ws_server_engine::on_event(const session_ptr& who, std::uint32_t what,
-                                std::span<const std::uint8_t> data) {
-    if (what == ping_event) {
-        session::websocket_session::with_connection(
-            who, [&](const connection_ptr& from) { callbacks_->pinged(from, data); });
-    }
-}
-
-void ws_server_engine::on_writable(const session_ptr& who) {
-    session::websocket_session::with_connection(
-        who, [this](const connection_ptr& it) { callbacks_->writable(it); });
+    tell_connected(who);
 }
 
 void ws_server_engine::on_closed(const session_ptr& who, std::error_code reason, bool was_open) {
     if (reason && reason != errc::handshake_rejected) {
-        session::websocket_session::with_connection(
-            who, [&](const connection_ptr& it) { callbacks_->failed(it, reason); });
+        tell_failed(who, reason);
     }
     // The error callback may have destroyed the server.
-    if (was_open && callbacks_->disconnected && gate()->is_open()) {
-        const ws_closing closing(session::websocket_session::of(*who), reason);
-        session::websocket_session::with_connection(who, [&](const connection_ptr& it) {
-            callbacks_->disconnected(it, reason, closing.code, closing.reason);
-        });
+    if (was_open && callbacks().disconnected && gate()->is_open()) {
+        tell_disconnected(who, reason);
     }
 }
 

@@ -2,8 +2,7 @@
 
 #include "server/engine.h"
 #include "utils/counter.h"
-#include "websocket/host.h"
-#include "websocket/session.h"
+#include "websocket/engine_of.h"
 
 #include <network_system/core/messaging_ws_server.h>
 
@@ -17,7 +16,7 @@
 namespace network_system::inline v0_1::core {
 
 /// One run of a WebSocket server.
-class ws_server_engine final : public server_engine, public session::websocket_host {
+class ws_server_engine final : public ws_engine_of<server_engine, ws_server_callbacks> {
 public:
     static constexpr std::string_view component_name = "messaging_ws_server";
 
@@ -30,7 +29,6 @@ public:
 
 private:
     [[nodiscard]] std::string_view component() const noexcept override { return component_name; }
-    using connection_ptr = messaging_ws_server::connection_ptr;
 
     struct counters {
         detail::shared_counter handshakes, http_answers;
@@ -43,7 +41,7 @@ private:
     [[nodiscard]] Result<encoded_message> encode(ws_message_type type,
                                                  std::span<const std::uint8_t> data) override;
     [[nodiscard]] const accept_callback& accept_filter() const noexcept override {
-        return callbacks_->accept;
+        return callbacks().accept;
     }
     void end_session(const session_ptr& who, runtime::steady_time deadline) override;
     [[nodiscard]] std::string_view protocol() const noexcept override { return "WebSocket"; }
@@ -62,23 +60,13 @@ private:
                          http_response& answer) override;
     void on_refused(const session_ptr& who, unsigned status) noexcept override;
     void on_open(const session_ptr& who) override;
-    void on_message(const session_ptr& who, session::message_kind kind,
-                    std::span<const std::uint8_t> data) override;
-    void on_ws_message(const session_ptr& who, const connection_ptr& from,
-                       session::message_kind kind, std::span<const std::uint8_t> data) override;
-    void on_event(const session_ptr& who, std::uint32_t what,
-                  std::span<const std::uint8_t> data) override;
-    void on_writable(const session_ptr& who) override;
     void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;
     void on_gone(const session_ptr& who, std::error_code reason,
                  const session::session_metrics& totals) noexcept override;
 
-    const std::shared_ptr<const session::websocket_settings> settings_;
     const std::chrono::milliseconds handshake_timeout_;
     const std::vector<std::string> paths_;
     const std::vector<std::string> subprotocols_;
-    // As they were when it started.
-    const std::shared_ptr<const ws_server_callbacks> callbacks_;
     counters counters_;
 };
 

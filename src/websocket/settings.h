@@ -42,12 +42,4 @@ template <typename Config>
     return config;
 }
 
-/// Whether there is a callback for the message, among those of a server or client.
-template <typename Callbacks>
-[[nodiscard]] bool reads(const Callbacks& callbacks, const ws_message& message) noexcept {
-    return static_cast<bool>(callbacks.received) || static_cast<bool>(callbacks.message) ||
-           (message.is_text() ? static_cast<bool>(callbacks.text)
-                              : static_cast<bool>(callbacks.binary));
-}
-
 }  // namespace network_system::core

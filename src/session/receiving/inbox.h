@@ -3,6 +3,7 @@
 #include "runtime/time_source.h"
 #include "session/receiving/message_queue.h"
 #include "session/receiving/rate_limit.h"
+#include "utils/counter.h"
 
 #include <network_system/session/message.h>
 #include <network_system/session/messaging_session.h>
@@ -112,10 +113,7 @@ public:
         return rare_ && rare_->rate ? rare_->rate->times_exceeded() : 0;
     }
 
-    void count_received(std::size_t more = 1) noexcept {
-        received_.store(received_.load(std::memory_order_relaxed) + more,
-                        std::memory_order_relaxed);
-    }
+    void count_received(std::size_t more = 1) noexcept { received_.add(more); }
     /// Messages that count as received, and whose callbacks will never run.
     void count_unread(std::uint64_t more) noexcept {
         unread_.fetch_add(more, std::memory_order_release);
@@ -127,7 +125,7 @@ public:
     [[nodiscard]] counts count() const noexcept {
         // First what is subtracted: each of these was received earlier.
         const std::uint64_t unread = unread_.load(std::memory_order_acquire);
-        return {received_.load(std::memory_order_relaxed) - unread, unread + waiting()};
+        return {received_ - unread, unread + waiting()};
     }
 
 private:
@@ -140,8 +138,7 @@ private:
     [[nodiscard]] message_pull_queue& pull() const noexcept { return *rare_->pull; }
 
     std::unique_ptr<rare_state> rare_;
-    // Written on the loop only, without read-modify-write.
-    std::atomic<std::uint64_t> received_{0};
+    detail::counter received_;
     std::atomic<std::uint64_t> unread_{0};
 };
 

@@ -1,9 +1,9 @@
 #pragma once
 
 #include "runtime/time_source.h"
+#include "utils/counter.h"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -27,15 +27,13 @@ public:
         if (due_ - now <= burst) {
             return std::nullopt;
         }
-        exceeded_.store(times_exceeded() + 1, std::memory_order_relaxed);
+        exceeded_.add();
         resume_at_ = due_ - burst;
         return resume_at_;
     }
 
     [[nodiscard]] runtime::steady_time resume_at() const noexcept { return resume_at_; }
-    [[nodiscard]] std::uint64_t times_exceeded() const noexcept {
-        return exceeded_.load(std::memory_order_relaxed);
-    }
+    [[nodiscard]] std::uint64_t times_exceeded() const noexcept { return exceeded_; }
 
 private:
     static constexpr std::chrono::seconds burst{1};
@@ -44,7 +42,7 @@ private:
     // When the messages so far would have arrived at the permitted rate.
     runtime::steady_time due_{};
     runtime::steady_time resume_at_{};
-    std::atomic<std::uint64_t> exceeded_{0};
+    detail::counter exceeded_;
 };
 
 }  // namespace network_system::session

@@ -1,0 +1,59 @@
+#pragma once
+
+#include "framed/session.h"
+#include "session/message_host.h"
+#include "transport/transport.h"
+
+#include <network_system/session/request.h>
+
+#include <memory>
+#include <span>
+#include <utility>
+
+namespace network_system::inline v0_1::core {
+
+/// What the engines of servers and clients do alike when connections speak one of the framings:
+/// their sessions are framed, and the callbacks for what arrives run. `Engine` is server_engine or
+/// client_engine, `Callbacks` the application's callbacks of it.
+template <typename Engine, typename Callbacks>
+class framed_engine_of : public Engine {
+protected:
+    using session_ptr = session::session_ptr;
+
+    /// `arguments` are those of `Engine`.
+    template <typename... Arguments>
+    explicit framed_engine_of(std::shared_ptr<const Callbacks> callbacks, Arguments&&... arguments)
+        : Engine(std::forward<Arguments>(arguments)...), callbacks_(std::move(callbacks)) {}
+
+    /// As they were when it started.
+    [[nodiscard]] const Callbacks& callbacks() const noexcept { return *callbacks_; }
+
+private:
+    [[nodiscard]] std::shared_ptr<session::message_connection> new_session(
+        std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
+        session::session_setup& setup) final {
+        return std::make_shared<session::framed_session>(std::move(over), std::move(host), setup);
+    }
+    void on_message(const session_ptr& who, session::message_kind,
+                    std::span<const std::uint8_t> data) final {
+        if (callbacks_->received) {
+            callbacks_->received(who, data);
+        } else {
+            this->record_unread(who, "receive");
+        }
+    }
+    void on_request(const session_ptr& who, std::span<const std::uint8_t> data,
+                    detail::request_call& call) final {
+        if (callbacks_->requested) {
+            callbacks_->requested(who, data, call);
+        } else {
+            this->record_unread(who, "request");
+            session::message_host::on_request(who, data, call);
+        }
+    }
+    void on_writable(const session_ptr& who) final { callbacks_->writable(who); }
+
+    const std::shared_ptr<const Callbacks> callbacks_;
+};
+
+}  // namespace network_system::core
