@@ -27,6 +27,9 @@ public:
 
     /// `block_size` bytes with fundamental alignment. A null pool allocates directly.
     [[nodiscard]] static void* take(block_pool* pool) {
+        if (pool != nullptr) {
+            ++pool->taken_;
+        }
         if (pool == nullptr || pool->free_ == nullptr) {
             void* const block = ::operator new(block_size);
             detail::record_taken(block_size);
@@ -45,6 +48,9 @@ public:
         pool->free_ = ::new (block) free_block{pool->free_};
     }
 
+    /// How many have ever been taken.
+    [[nodiscard]] std::size_t taken() const noexcept { return taken_; }
+
 private:
     struct free_block {
         free_block* next;
@@ -59,6 +65,7 @@ private:
 
     free_block* free_ = nullptr;
     std::size_t count_ = 0;
+    std::size_t taken_ = 0;
 };
 
 }  // namespace network_system::runtime

@@ -105,17 +105,18 @@ std::optional<steady_time> deadline_wheel::next() const noexcept {
     return after(origin_, milliseconds(static_cast<milliseconds::rep>(position->tick)));
 }
 
-void deadline_wheel::advance(steady_time now) {
+void deadline_wheel::advance(steady_time now, const unique_function<void()>& after_each) {
     const std::uint64_t target = tick_of(now);
     for (auto position = first_occupied(); position && position->tick <= target;
          position = first_occupied()) {
         elapsed_ = std::max(elapsed_, position->tick);
-        drain_slot(*position, now);
+        drain_slot(*position, now, after_each);
     }
     elapsed_ = std::max(elapsed_, target);
 }
 
-void deadline_wheel::drain_slot(const slot_position& position, steady_time now) {
+void deadline_wheel::drain_slot(const slot_position& position, steady_time now,
+                                const unique_function<void()>& after_each) {
     list_head& head = slots_[position.level][position.slot];
     occupied_[position.level] &= ~(std::uint64_t{1} << position.slot);
     if (head.next_ == &head) {
@@ -134,6 +135,7 @@ void deadline_wheel::drain_slot(const slot_position& position, steady_time now) 
         unlink(entry);
         if (entry.tick_ <= elapsed_) {
             detail::contain([&entry, now] { entry.on_deadline(now); });
+            after_each();
         } else {
             insert(entry);
         }

@@ -2,6 +2,8 @@
 
 #include "runtime/time_source.h"
 
+#include <network_system/utils/unique_function.h>
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -51,8 +53,8 @@ public:
     void set(deadline_entry& entry, steady_time deadline) noexcept;
     static void cancel(deadline_entry& entry) noexcept;
 
-    /// Fires every entry whose deadline is at or before `now`.
-    void advance(steady_time now);
+    /// Fires every entry whose deadline is at or before `now`; `after_each` runs behind each.
+    void advance(steady_time now, const unique_function<void()>& after_each = {});
 
     /// When `advance` has to be called next; nothing while no entry is set. Never later than the
     /// earliest deadline, possibly earlier (an entry then moves down a level).
@@ -80,7 +82,8 @@ private:
     [[nodiscard]] std::optional<slot_position> first_occupied() const noexcept;
     void insert(deadline_entry& entry) noexcept;
     void unlink(deadline_entry& entry) noexcept;
-    void drain_slot(const slot_position& position, steady_time now);
+    void drain_slot(const slot_position& position, steady_time now,
+                    const unique_function<void()>& after_each);
 
     steady_time origin_;
     std::uint64_t elapsed_ = 0;

@@ -14,6 +14,9 @@ constexpr std::size_t read_buffer_size = std::size_t{256} * 1024;
 // Output written at the end of a batch completes sends, whose callbacks may send again: bounded,
 // so that one chatty object cannot keep the loop from its sockets.
 constexpr int flush_rounds = 4;
+// A goodbye or a ping for each of many connections takes a block for each: more than 4 MiB of them
+// do not wait for the end of the batch.
+constexpr std::size_t most_blocks = 256;
 // How many tasks and retired objects there is always room for, while memory lasts: what ends things
 // must not need any.
 constexpr std::size_t kept_ahead = 256;
@@ -160,6 +163,7 @@ void loop::run_tasks() {
         }
         for (auto& task : running_tasks_) {
             detail::contain(task);
+            flush_early();
         }
         empty_and_keep(running_tasks_);
     });
@@ -167,10 +171,17 @@ void loop::run_tasks() {
 
 void loop::run_deadlines() {
     wake_requested_ = steady_time::max();
-    run_batch([this] { deadlines_.advance(now_); });
+    run_batch([this] { deadlines_.advance(now_, [this] { flush_early(); }); });
+}
+
+void loop::flush_early() {
+    if (blocks_.taken() - blocks_at_flush_ >= most_blocks) {
+        flush_dirty();
+    }
 }
 
 void loop::flush_dirty() {
+    blocks_at_flush_ = blocks_.taken();
     for (int round = 0; round < flush_rounds && dirty_ != nullptr; ++round) {
         flushable* output = std::exchange(dirty_, nullptr);
         while (output != nullptr) {

@@ -195,6 +195,8 @@ private:
 
     void finish_batch();
     void flush_dirty();
+    /// Between two tasks or deadlines: writes at once if those before have queued much.
+    void flush_early();
     void free_retired();
     [[nodiscard]] bool enter_another(const std::shared_ptr<callback_gate>& gate);
     void leave_gate() noexcept;
@@ -218,6 +220,8 @@ private:
     std::size_t large_buffer_size_ = 0;
     block_pool blocks_;
     flushable* dirty_ = nullptr;
+    // Of `blocks_`, when the dirty ones were last flushed.
+    std::size_t blocks_at_flush_ = 0;
     std::shared_ptr<callback_gate> entered_gate_;
     std::atomic<bool> is_silenced_{false};
     std::vector<std::shared_ptr<void>> retired_;

@@ -5,6 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <deque>
 #include <functional>
 #include <string>
 
@@ -129,6 +132,61 @@ TEST(loop, flushes_a_dirty_output_once_at_the_end_of_the_batch) {
     EXPECT_EQ(first.flushes, 2) << "it can be marked again";
     EXPECT_EQ(second.flushes, 1);
     EXPECT_FALSE(loop.step());
+}
+
+/// Has a block of memory from when it is marked dirty until it is flushed.
+class block_holder {
+public:
+    explicit block_holder(manual_loop& loop, std::size_t& held) : loop_(loop), held_(held) {}
+    void write() {
+        block_ = block_pool::take(&loop_->blocks());
+        ++held_;
+        loop_->mark_dirty(output_);
+    }
+
+private:
+    void give_back() {
+        block_pool::give_back(&loop_->blocks(), block_);
+        --held_;
+    }
+
+    manual_loop& loop_;
+    std::size_t& held_;
+    void* block_ = nullptr;
+    output output_{[this] { give_back(); }};
+};
+
+// Each of many connections says goodbye, or sends a ping, in one batch.
+TEST(loop, writes_early_when_much_memory_is_queued) {
+    constexpr std::size_t many = 2'000;
+    for (const bool is_deadline : {false, true}) {
+        manual_loop loop;
+        std::size_t held = 0;
+        std::size_t most_held = 0;
+        std::size_t written = 0;
+        std::deque<block_holder> holders;
+        std::deque<alarm> alarms;
+        for (std::size_t i = 0; i < many; ++i) {
+            block_holder& each = holders.emplace_back(loop, held);
+            const auto write = [&] {
+                each.write();
+                ++written;
+                most_held = std::max(most_held, held);
+            };
+            if (is_deadline) {
+                alarm& due = alarms.emplace_back(write);
+                loop.in_batch([&] { loop->deadlines().set(due, loop->now() + milliseconds{1}); });
+            } else {
+                loop->post(write);
+            }
+        }
+        loop.advance(milliseconds{2});
+        loop.run();
+        EXPECT_EQ(written, many);
+        EXPECT_EQ(held, 0U);
+        EXPECT_LE(most_held, 256U) << (is_deadline ? "deadlines" : "tasks");
+        EXPECT_GE(most_held, 64U) << "small crowds are written together";
+    }
 }
 
 TEST(loop, gives_completions_four_rounds_and_then_its_sockets_a_turn) {
