@@ -17,7 +17,6 @@
 namespace {
 
 using namespace network_system;
-using protocol::bytes_view;
 
 // As framed_session queues a message that has no completion callback.
 void append_message(transport::write_queue& queue, bytes_view payload) {

@@ -154,7 +154,7 @@ void finish_send(benchmark::State& state, connected_server& server, std::uint64_
 void send_in_callback(benchmark::State& state, std::size_t size) {
     connected_server server(1);
     const session_ptr& session = server.sessions().front();
-    runtime::loop& loop = *session::message_connection::of(*session).where();
+    runtime::loop& loop = *session::message_connection::of(*session).loop();
     const std::vector<std::uint8_t> message(size, 0x5A);
     std::uint64_t arrived = 0;
     for (auto _ : state) {

@@ -32,7 +32,7 @@ def counted(directory):
     """The command that counts, and the file it writes."""
     out = directory / "callgrind.out"
     out.unlink(missing_ok=True)
-    return ("--tool=callgrind", f"--callgrind-out-file={out}"), out
+    return ("--quiet", "--tool=callgrind", f"--callgrind-out-file={out}"), out
 
 
 def instructions_in(out):
@@ -103,7 +103,7 @@ def parse_arguments():
                         help="which of TCP, TLS, WebSocket, coroutines, 'coroutines, all at once', client")
     arguments = command_line.parse(parser, (run.GENERATOR, SERVER, SENDERS))
     if shutil.which("valgrind") is None:
-        raise Failure("valgrind is missing")
+        raise Failure("valgrind is missing: install the package of that name")
     return arguments
 
 

@@ -64,7 +64,7 @@ public:
 
     [[nodiscard]] bool is_on() const { return heard_.size() == connections_; }
 
-    void note_interest(int fd, const epoll_event& event) { at(fd).event = event; }
+    void record_interest(int fd, const epoll_event& event) { at(fd).event = event; }
     void record_read(int fd, const void* data, ssize_t size) {
         // The request of the handshake is no frame: those begin with FIN and an opcode.
         const auto* const begin = static_cast<const std::uint8_t*>(data);
@@ -156,7 +156,7 @@ int epoll_ctl(int set, int operation, int fd, epoll_event* event) noexcept {
         return 0;
     }
     if (operation != EPOLL_CTL_DEL) {
-        replay::instance().note_interest(fd, *event);
+        replay::instance().record_interest(fd, *event);
     }
     return real(set, operation, fd, event);
 }

@@ -53,7 +53,7 @@ def measure_handshakes(kind, servers, arguments, cores):
     return run.measure(servers, arguments, cores, options)
 
 
-def judge(what, ratio, limit):
+def check_ratio(what, ratio, limit):
     """Prints a ratio beside its target; what was missed."""
     value = ratio[0]
     print(f"  {what}: {run.format_ratio(ratio)}, target {limit:.2f}", flush=True)
@@ -68,7 +68,7 @@ def compare_loads(servers, arguments, cores):
             f"{name} {statistics.median(s['server_cpu_ns_per_message'] for s in rounds):,.0f}"
             for name, rounds in samples.items()))
         for base, limit in zip((OPENSSL, ASIO), LOAD_TARGETS.get(load, (1.0, 1.0))):
-            misses += judge(f"{load} / {base}", run.ratios(samples, OWN, base), limit)
+            misses += check_ratio(f"{load} / {base}", run.ratios(samples, OWN, base), limit)
     return misses
 
 
@@ -79,7 +79,7 @@ def compare_handshakes(servers, arguments, cores):
         print(f"{kind} handshakes: CPU us each " + ", ".join(
             f"{name} {statistics.median(s['server_cpu_ns_per_message'] for s in rounds) / 1e3:,.0f}"
             for name, rounds in samples.items()))
-        misses += judge(f"{kind} handshakes / {OPENSSL}", run.ratios(samples, OWN, OPENSSL),
+        misses += check_ratio(f"{kind} handshakes / {OPENSSL}", run.ratios(samples, OWN, OPENSSL),
                         HANDSHAKE_TARGET)
     return misses
 

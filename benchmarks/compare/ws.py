@@ -88,7 +88,7 @@ def print_load(kind, load, samples):
                      *(f"CPU / {base}" for base in RIVALS)], rows)
 
 
-def judge_load(kind, load, samples):
+def compare_to_targets(kind, load, samples):
     """(what was compared, its value or None, its limit) for each target of a load"""
     limits = TARGETS.get((kind, load), ())
     for base, limit in zip(RIVALS, limits):
@@ -97,18 +97,18 @@ def judge_load(kind, load, samples):
             yield f"{kind} {load} / {base}", ratio and ratio[0], limit
 
 
-def report(judged):
-    for what, value, limit in judged:
+def report(results):
+    for what, value, limit in results:
         if value is None:
             print(f"  {what}: not measured, target {limit:.2f}")
         else:
             print(f"  {what}: {value:.3f}, target {limit:.2f}: "
                   f"{'reached' if value <= limit else 'MISSED'}")
-    measured = [(value, limit) for _, value, limit in judged if value is not None]
+    measured = [(value, limit) for _, value, limit in results if value is not None]
     if not measured:
         raise Failure("--check: nothing that has a target was measured")
     reached = sum(value <= limit for value, limit in measured)
-    print(f"{reached} of {len(measured)} targets reached, {len(judged) - len(measured)} not measured")
+    print(f"{reached} of {len(measured)} targets reached, {len(results) - len(measured)} not measured")
     return 0 if reached == len(measured) else 1
 
 
@@ -138,7 +138,7 @@ def parse_arguments():
 def main():
     arguments = parse_arguments()
     cores = run.choose_cores()
-    judged = []
+    results = []
     with tempfile.TemporaryDirectory() as directory:
         uws_program = None
         if arguments.uwebsockets is not None:
@@ -147,14 +147,14 @@ def main():
             samples = run.measure_load(load, choose_servers(kind, arguments, uws_program),
                                        arguments, cores)
             print_load(kind, load, samples)
-            judged += judge_load(kind, load, samples)
+            results += compare_to_targets(kind, load, samples)
         if arguments.idle > 0:
             idle = run.measure_idle(choose_servers("binary", arguments, uws_program), arguments,
                                     cores)
             run.print_idle(idle, arguments.idle)
             used = idle[OWN]["kib_per_connection"] if OWN in idle else None
-            judged.append(("KiB per idle connection", used, IDLE_TARGET))
-    return report(judged) if arguments.check else 0
+            results.append(("KiB per idle connection", used, IDLE_TARGET))
+    return report(results) if arguments.check else 0
 
 
 if __name__ == "__main__":
