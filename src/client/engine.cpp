@@ -97,8 +97,7 @@ void client_engine::on_connected(runtime::connect_outcome outcome) {
 std::shared_ptr<session::message_connection> client_engine::make_session_of(
     runtime::connect_outcome outcome) {
     session::session_setup setup;
-    setup.role = session::session_role::client;
-    setup.drain_timeout = options_.drain_timeout;
+    setup.role = connection_role::client;
     setup.remote = outcome.peer;
     setup.handshake_deadline = deadline_;
     setup.lock_apart = connected_->lock_apart();

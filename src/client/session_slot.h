@@ -33,7 +33,7 @@ public:
         // Where a pool runs the callbacks, this is not the thread on which the session ends.
         const bool is_own = made.runs_here();
         own_.store(is_own ? session_.get() : nullptr, std::memory_order_relaxed);
-        own_loop_.store(is_own ? made.where().get() : nullptr, std::memory_order_relaxed);
+        own_loop_.store(is_own ? made.loop().get() : nullptr, std::memory_order_relaxed);
     }
     /// Unless it holds another one by now.
     void clear(const session::messaging_session* gone) {

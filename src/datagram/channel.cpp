@@ -234,7 +234,7 @@ void datagram_channel::pull_datagram(std::span<const std::uint8_t> data) {
     if (const auto asker = pull_->take_asker()) {
         counters_.received.add(1);
         counters_.bytes_received.add(data.size());
-        guarded([&] { asker->done(std::move(datagram)); });
+        guarded([&] { (*asker)(std::move(datagram)); });
     } else {
         pull_->store(std::move(datagram));
     }

@@ -149,9 +149,9 @@ public:
         const auto held = outbox_.acquire();
         return local_;
     }
-    [[nodiscard]] const std::shared_ptr<runtime::loop>& where() const noexcept { return loop_; }
+    [[nodiscard]] const std::shared_ptr<runtime::loop>& loop() const noexcept { return loop_; }
     /// `callback_exceptions` is the host's.
-    void add_metrics(datagram_metrics& sum) const;
+    [[nodiscard]] datagram_metrics metrics() const;
 
 private:
     using pull_queue = basic_pull_queue<received_datagram, pull_handler>;

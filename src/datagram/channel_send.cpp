@@ -352,39 +352,41 @@ void datagram_channel::drop_queued() {
     publish_queued();
 }
 
-void datagram_channel::add_metrics(datagram_metrics& sum) const {
+datagram_metrics datagram_channel::metrics() const {
+    datagram_metrics all;
     const counters& own = counters_;
-    sum.datagrams_sent += own.sent;
-    sum.bytes_sent += own.bytes_sent;
-    sum.datagrams_received += own.received;
-    sum.bytes_received += own.bytes_received;
-    sum.sends_rejected += own.rejected;
-    sum.datagrams_dropped += own.dropped;
-    sum.send_failures += own.failures;
-    sum.failed_too_large += own.too_large;
-    sum.failed_no_buffers += own.no_buffers;
-    sum.failed_unreachable += own.unreachable;
-    sum.failed_not_permitted += own.not_permitted;
-    sum.datagrams_undelivered += own.undelivered;
-    sum.sent_without_source += own.without_source;
-    sum.send_stalls += own.stalls;
-    sum.refusals += own.refusals;
-    sum.datagrams_truncated += own.truncated;
-    sum.kernel_drops += own.kernel_drops;
-    sum.datagrams_limited += own.limited;
-    sum.datagrams_unread += own.unread;
-    sum.receive_errors += own.receive_errors;
-    sum.send_calls += own.send_calls;
-    sum.receive_calls += own.receive_calls;
-    sum.queued_datagrams +=
+    all.datagrams_sent = own.sent;
+    all.bytes_sent = own.bytes_sent;
+    all.datagrams_received = own.received;
+    all.bytes_received = own.bytes_received;
+    all.sends_rejected = own.rejected;
+    all.datagrams_dropped = own.dropped;
+    all.send_failures = own.failures;
+    all.failed_too_large = own.too_large;
+    all.failed_no_buffers = own.no_buffers;
+    all.failed_unreachable = own.unreachable;
+    all.failed_not_permitted = own.not_permitted;
+    all.datagrams_undelivered = own.undelivered;
+    all.sent_without_source = own.without_source;
+    all.send_stalls = own.stalls;
+    all.refusals = own.refusals;
+    all.datagrams_truncated = own.truncated;
+    all.kernel_drops = own.kernel_drops;
+    all.datagrams_limited = own.limited;
+    all.datagrams_unread = own.unread;
+    all.receive_errors = own.receive_errors;
+    all.send_calls = own.send_calls;
+    all.receive_calls = own.receive_calls;
+    all.queued_datagrams =
         own_count_.load(std::memory_order_relaxed) + remote_count_.load(std::memory_order_relaxed);
-    sum.queued_bytes += queued_bytes();
-    sum.peers_active += peers_ ? peers_->size() : 0;
-    sum.peers_expired += peers_ ? peers_->expired() : 0;
-    sum.has_segmentation_offload |= own.has_segmentation.load(std::memory_order_relaxed);
-    sum.has_receive_offload |= io_->has_coalescing();
-    sum.send_buffer_size = send_buffer_size_;
-    sum.receive_buffer_size = receive_buffer_size_;
+    all.queued_bytes = queued_bytes();
+    all.peers_active = peers_ ? peers_->size() : 0;
+    all.peers_expired = peers_ ? peers_->expired() : 0;
+    all.has_segmentation_offload = own.has_segmentation.load(std::memory_order_relaxed);
+    all.has_receive_offload = io_->has_coalescing();
+    all.send_buffer_size = send_buffer_size_;
+    all.receive_buffer_size = receive_buffer_size_;
+    return all;
 }
 
 }  // namespace network_system::session

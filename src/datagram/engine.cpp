@@ -5,6 +5,8 @@
 #include "utils/host.h"
 #include "utils/log.h"
 
+#include <network_system/core/metrics_fields.h>
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -57,7 +59,7 @@ const datagram_engine::channels& datagram_engine::sockets() const noexcept {
 void datagram_engine::watch(const channel_ptr& channel) {
     if (const auto refused = channel->start()) {
         detail::log(log_level::error, writer().because(refused), "the socket cannot be watched");
-        run_callback(*channel->where(), [&] { on_error(errc::receive_failed); });
+        run_callback(*channel->loop(), [&] { on_error(errc::receive_failed); });
         return;
     }
     detail::log(log_level::info, writer(), "UDP socket on {}", channel->local());
@@ -75,7 +77,7 @@ void datagram_engine::end_parts(runtime::steady_time) {
 
 void datagram_engine::close_sockets() {
     for (const auto& each : sockets()) {
-        each->where()->post([keep = shared_from_this(), each] { each->close(); });
+        each->loop()->post([keep = shared_from_this(), each] { each->close(); });
     }
 }
 
@@ -92,7 +94,7 @@ session::datagram_channel* datagram_engine::channel_for(const endpoint& to) cons
         return all.empty() ? nullptr : all.front().get();
     }
     for (const auto& each : all) {
-        if (each->where()->runs_here()) {
+        if (each->loop()->runs_here()) {
             return each.get();
         }
     }
@@ -125,7 +127,7 @@ datagram_metrics datagram_engine::metrics() const {
     datagram_metrics all;
     all.callback_exceptions = callback_exceptions();
     for (const auto& each : sockets()) {
-        each->add_metrics(all);
+        add(all, each->metrics());
     }
     return all;
 }

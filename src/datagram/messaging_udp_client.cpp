@@ -1,7 +1,7 @@
 #include "client/restartable_client.h"
 #include "datagram/client_engine.h"
 #include "lifecycle/addresses.h"
-#include "utils/text.h"
+#include "utils/bytes.h"
 
 #include <network_system/core/messaging_udp_client.h>
 

@@ -1,6 +1,6 @@
 #include "datagram/server_engine.h"
 #include "lifecycle/restartable.h"
-#include "utils/text.h"
+#include "utils/bytes.h"
 
 #include <network_system/core/messaging_udp_server.h>
 

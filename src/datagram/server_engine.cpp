@@ -79,7 +79,7 @@ VoidResult udp_server_engine::start(std::uint16_t port) {
     std::size_t next = 0;
     const bool are_watched = detail::attempt_often([&] {
         for (; next < watching.size(); ++next) {
-            sockets()[next]->where()->post(std::move(watching[next]));
+            sockets()[next]->loop()->post(std::move(watching[next]));
         }
     });
     if (!are_watched) {

@@ -6,6 +6,7 @@
 
 #include <network_system/session/request.h>
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <utility>

@@ -1,6 +1,6 @@
 #include "client/stream_client.h"
 #include "framed/client_engine.h"
-#include "utils/text.h"
+#include "utils/bytes.h"
 
 #include <network_system/core/messaging_client.h>
 

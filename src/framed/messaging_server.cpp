@@ -1,6 +1,6 @@
 #include "framed/server_engine.h"
 #include "server/stream_server.h"
-#include "utils/text.h"
+#include "utils/bytes.h"
 
 #include <network_system/core/messaging_server.h>
 

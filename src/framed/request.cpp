@@ -1,4 +1,5 @@
 #include "session/message_host.h"
+#include "utils/bytes.h"
 #include "utils/failure.h"
 
 #include <network_system/session/messaging_session.h>
@@ -8,10 +9,6 @@
 
 namespace network_system::inline v0_1 {
 namespace {
-
-std::span<const std::uint8_t> bytes_of(std::string_view text) noexcept {
-    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
 
 /// 0 on the wire is an answer: an error without a number (an application's own, or an empty
 /// std::error_code) must not arrive as one.

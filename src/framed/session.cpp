@@ -6,7 +6,7 @@ namespace network_system::inline v0_1::session {
 
 framed_session::framed_session(std::shared_ptr<transport::transport> over,
                                std::shared_ptr<message_host> host, const session_setup& setup)
-    : session_of(std::move(over), std::move(host), setup, message_encoder(setup.config->frames)),
+    : session_of(std::move(over), std::move(host), setup, message_encoder(setup.settings->frames)),
       decoder_(config().frames, config().max_message_size) {}
 
 framed_session::~framed_session() {
@@ -14,19 +14,19 @@ framed_session::~framed_session() {
 }
 
 void framed_session::before_start() {
-    if (role() == session_role::server && is_framed()) {
+    if (role() == connection_role::server && is_framed()) {
         // First of all, whoever sends when: the stream may take bytes later only.
         const auto hello = protocol::encode_hello(
             {protocol::protocol_version, static_cast<std::uint32_t>(config().max_message_size), 0,
              protocol::capability::all});
-        under().queue().append(hello);
+        transport().queue().append(hello);
         publish_queued();
     }
 }
 
 void framed_session::on_open() {
     log_handshake();
-    if (role() == session_role::server || !is_framed()) {
+    if (role() == connection_role::server || !is_framed()) {
         guarded([this] { open(); });
     }
 }
@@ -49,7 +49,7 @@ bool framed_session::has_work() const noexcept {
 void framed_session::finish(std::error_code reason) {
     if (is_framed() && !peer_said_goodbye_) {
         // 0 says that all is well: no error is told as that.
-        under().queue().append(
+        transport().queue().append(
             protocol::encode_goodbye(reason ? static_cast<int>(end_code(reason)) : 0));
     }
     publish_queued();

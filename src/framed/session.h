@@ -45,7 +45,7 @@ private:
     /// What only sessions with requests need; made at the first one.
     struct request_state final : request_table::owner {
         explicit request_state(framed_session& session)
-            : of(session), table(session.loop(), *this) {}
+            : of(session), table(*session.loop(), *this) {}
         void on_request_expired(asker waiting, std::chrono::milliseconds timeout) override {
             of.on_request_expired(std::move(waiting), timeout);
         }
@@ -102,25 +102,25 @@ private:
     void decode(std::size_t placed, std::span<std::uint8_t> rest) override;
     void on_end() override;
     bool on_flagged_message(const protocol::frame& frame);
-    bool deliver_binary(transport::bytes_view message) {
+    bool deliver_binary(bytes_view message) {
         return deliver(message_kind::binary, message,
                        [&] { host().on_message(self(), message_kind::binary, message); });
     }
     bool on_other_frame(const protocol::frame& frame);
-    bool on_hello(transport::bytes_view payload);
-    bool on_client_hello(transport::bytes_view payload);
+    bool on_hello(bytes_view payload);
+    bool on_client_hello(bytes_view payload);
     bool on_draining();
-    bool on_ping_frame(transport::bytes_view payload);
-    bool on_pong_frame(transport::bytes_view payload);
-    bool on_goodbye(transport::bytes_view payload);
-    bool on_error_frame(transport::bytes_view payload);
+    bool on_ping_frame(bytes_view payload);
+    bool on_pong_frame(bytes_view payload);
+    bool on_goodbye(bytes_view payload);
+    bool on_error_frame(bytes_view payload);
     bool on_request_frame(const protocol::frame& frame);
     bool on_response_frame(const protocol::frame& frame);
     /// `received`: what has arrived instead of the first frame; empty when that was in order.
-    bool violate(errc code, std::string_view text, transport::bytes_view received = {});
+    bool violate(errc code, std::string_view text, bytes_view received = {});
     /// A client whose server has not said yet that it is one.
     [[nodiscard]] bool awaits_hello() const noexcept {
-        return role() == session_role::client && is_framed() && !is_open();
+        return role() == connection_role::client && is_framed() && !is_open();
     }
     void explain_no_hello(std::string_view what);
     void give_up() override;

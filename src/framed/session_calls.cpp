@@ -31,9 +31,7 @@ struct call_header {
         protocol::put(prefix + sizeof id, static_cast<std::uint32_t>(code));
         return header;
     }
-    [[nodiscard]] transport::bytes_view view() const noexcept {
-        return transport::bytes_view(bytes_).first(size_);
-    }
+    [[nodiscard]] bytes_view view() const noexcept { return bytes_view(bytes_).first(size_); }
 
 private:
     call_header(frame_type type, std::size_t size) noexcept
@@ -67,7 +65,7 @@ VoidResult framed_session::refusal_of_call(std::size_t size) const {
                                describe("requests need framing::message; connection to"), id());
     }
     // Answers may follow a stop until the goodbye.
-    if (!may_send_at_all() || (loop().runs_here() && is_closing())) {
+    if (!may_send_at_all() || (loop()->runs_here() && is_closing())) {
         return closed_error();
     }
     if (size > max_sendable()) {
@@ -192,14 +190,14 @@ void framed_session::settle_request(std::uint64_t request_id, int code,
             // Past the mark, as answers to pings: the asker must not wait for nothing.
             const call_header header = call_header::of_response(request_id, reason, 0);
             if (may_send_control()) {
-                under().queue().append(header.view());
-                under().queue().end_message({});
+                transport().queue().append(header.view());
+                transport().queue().end_message({});
                 requests().count_answer(true);
                 publish_queued();
-                under().request_flush();
+                transport().request_flush();
             }
         };
-        if (loop().runs_here()) {
+        if (loop()->runs_here()) {
             settle();
         } else {
             post_own(settle);
@@ -207,7 +205,7 @@ void framed_session::settle_request(std::uint64_t request_id, int code,
     } catch (const std::bad_alloc&) {
         // Without memory for an answer the connection is of no use to the asker.
         const auto end = [this] { abort(errc::out_of_memory); };
-        if (loop().runs_here()) {
+        if (loop()->runs_here()) {
             end();
         } else {
             detail::insist([&] { post_own(end); });

@@ -50,9 +50,8 @@ void framed_session::decode(std::size_t placed, std::span<std::uint8_t> rest) {
     count_discarded(progress.unused);
     limit_rate(arrived);
     if (progress.error) {
-        const bool is_first = under().counters().bytes_read == rest.size();
-        violate(*progress.error, text_of(*progress.error),
-                is_first ? rest : transport::bytes_view{});
+        const bool is_first = transport().counters().bytes_read == rest.size();
+        violate(*progress.error, text_of(*progress.error), is_first ? rest : bytes_view{});
     }
 }
 
@@ -131,8 +130,8 @@ bool framed_session::on_flagged_message(const protocol::frame& frame) {
     return takes_more();
 }
 
-bool framed_session::on_hello(transport::bytes_view payload) {
-    if (role() == session_role::server) {
+bool framed_session::on_hello(bytes_view payload) {
+    if (role() == connection_role::server) {
         return on_client_hello(payload);
     }
     if (is_open()) {
@@ -154,7 +153,7 @@ bool framed_session::on_hello(transport::bytes_view payload) {
     return takes_more();
 }
 
-bool framed_session::on_client_hello(transport::bytes_view payload) {
+bool framed_session::on_client_hello(bytes_view payload) {
     const auto hello = protocol::decode_client_hello(payload);
     if (std::exchange(has_peer_said_hello_, true) || !hello) {
         return violate(errc::protocol_error, hello ? "unexpected hello" : "malformed hello");
@@ -171,7 +170,7 @@ bool framed_session::on_draining() {
     return takes_more();
 }
 
-bool framed_session::on_ping_frame(transport::bytes_view payload) {
+bool framed_session::on_ping_frame(bytes_view payload) {
     const auto token = protocol::decode_token(payload);
     if (!token) {
         return violate(errc::protocol_error, "malformed ping");
@@ -179,7 +178,7 @@ bool framed_session::on_ping_frame(transport::bytes_view payload) {
     return send_control(protocol::encode_token(frame_type::pong, *token));
 }
 
-bool framed_session::on_pong_frame(transport::bytes_view payload) {
+bool framed_session::on_pong_frame(bytes_view payload) {
     const auto token = protocol::decode_token(payload);
     if (!token) {
         return violate(errc::protocol_error, "malformed pong");
@@ -188,7 +187,7 @@ bool framed_session::on_pong_frame(transport::bytes_view payload) {
     return takes_more();
 }
 
-bool framed_session::on_goodbye(transport::bytes_view payload) {
+bool framed_session::on_goodbye(bytes_view payload) {
     const auto reason = protocol::decode_reason(payload);
     if (!reason) {
         return violate(errc::protocol_error, "malformed goodbye");
@@ -200,7 +199,7 @@ bool framed_session::on_goodbye(transport::bytes_view payload) {
     return false;
 }
 
-bool framed_session::on_error_frame(transport::bytes_view payload) {
+bool framed_session::on_error_frame(bytes_view payload) {
     const auto code = protocol::decode_reason(payload);
     detail::log_limited(detail::log_kind::reported_error, writer(),
                         "the peer reports an error ({}): {}", code.value_or(0),
@@ -212,7 +211,7 @@ bool framed_session::on_error_frame(transport::bytes_view payload) {
     return false;
 }
 
-bool framed_session::violate(errc code, std::string_view text, transport::bytes_view received) {
+bool framed_session::violate(errc code, std::string_view text, bytes_view received) {
     const std::string whole =
         received.empty() ? std::string(text)
                          : fmt::format("{}: {}", text, detail::describe_received(received));
@@ -221,7 +220,7 @@ bool framed_session::violate(errc code, std::string_view text, transport::bytes_
     }
     detail::log_limited(detail::log_kind::violation, writer().because(code), "closing: {}", whole);
     if (is_framed() && !is_closing()) {
-        under().queue().append(protocol::encode_error(static_cast<int>(code), whole));
+        transport().queue().append(protocol::encode_error(static_cast<int>(code), whole));
     }
     begin_close(code);
     return false;

@@ -24,7 +24,7 @@ void engine::wait_for_end() const {
 std::shared_ptr<session::message_connection> engine::make_session(
     const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
     session::session_setup setup) {
-    setup.config = config_;
+    setup.settings = settings_;
     setup.local = net().local_endpoint(socket.get());
     std::shared_ptr<session::message_host> host = shared_from_this();
     if (callback_pool_) {

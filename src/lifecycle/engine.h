@@ -32,7 +32,8 @@ public:
            const lifecycle_options& options)
         : run(std::move(name), std::move(pool), options), message_host(run::gate()),
           transports_(std::move(transports)),
-          config_(std::make_shared<const session_config>(config)) {}
+          settings_(std::make_shared<const session::connection_settings>(
+              session::connection_settings{config, options.drain_timeout})) {}
 
     using run::gate;
     /// Nor may a thread that runs the callback pool wait.
@@ -76,7 +77,7 @@ private:
 
     transport::transport_factory transports_;
     std::shared_ptr<callback_pool> callback_pool_;
-    std::shared_ptr<const session_config> config_;
+    std::shared_ptr<const session::connection_settings> settings_;
     mutable std::mutex totals_mutex_;
     session::session_metrics totals_;
     detail::shared_counter failed_sessions_;

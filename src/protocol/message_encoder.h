@@ -42,13 +42,13 @@ public:
         return is_websocket_ ? use(websocket_header()) : use(framed_header{frames_, header_size_});
     }
     static void write(const auto& header, std::uint8_t* to, message_kind kind,
-                      protocol::bytes_view data) noexcept {
+                      bytes_view data) noexcept {
         copy(header.write(to, kind, data.size()), data);
     }
     /// Writes a whole message, `header_size(size) + size` bytes. `make_key()` is asked for the key
     /// of a masked one.
     template <typename MakeKey>
-    void write(std::uint8_t* to, message_kind kind, protocol::bytes_view data,
+    void write(std::uint8_t* to, message_kind kind, bytes_view data,
                const MakeKey& make_key) const noexcept {
         if (is_masked_) {
             const websocket::masking_key key = make_key();
@@ -93,7 +93,7 @@ private:
     }
     /// memcpy, without a call where that would cost more than the copy. Two copies that overlap
     /// leave no rest.
-    static void copy(std::uint8_t* to, protocol::bytes_view data) noexcept {
+    static void copy(std::uint8_t* to, bytes_view data) noexcept {
         const std::uint8_t* const from = data.data();
         const std::size_t size = data.size();
         if (size > 128) {

@@ -92,7 +92,7 @@ private:
     void begin_child() noexcept {
         for (const auto& each : threads_) {
             if (each->runner) {
-                each->runner->where()->close_copies();
+                each->runner->loop_ptr()->close_copies();
             }
         }
         // Kept: nobody can join them, or end what they were doing.
@@ -169,7 +169,7 @@ handle start(readiness_method method) {
 }
 
 std::shared_ptr<loop> loop_of(const handle& which) {
-    return which->runner->where();
+    return which->runner->loop_ptr();
 }
 
 void end(const handle& which) {

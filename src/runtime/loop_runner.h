@@ -20,7 +20,7 @@ public:
     loop_runner& operator=(const loop_runner&) = delete;
     virtual ~loop_runner() = default;
 
-    [[nodiscard]] virtual const std::shared_ptr<loop>& where() const noexcept = 0;
+    [[nodiscard]] virtual const std::shared_ptr<loop>& loop_ptr() const noexcept = 0;
     /// Runs the loop on the calling thread until `stop`.
     virtual void run() = 0;
     /// Any thread. Also before `run`, which then returns at once.

@@ -238,7 +238,7 @@ void server_engine::on_gone(const session_ptr& who, std::error_code reason,
     collect(totals, reason);
     topics_.remove(*who);
     give_back(who->remote_endpoint(), connections_.remove(who));
-    release_part(*session::message_connection::of(*who).where());
+    release_part(*session::message_connection::of(*who).loop());
 }
 
 server_metrics server_engine::metrics() const {

@@ -173,8 +173,7 @@ std::shared_ptr<session::message_connection> server_engine::begin_session(
     const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
     const endpoint& client, verdict how, typed_pointer user_data) {
     session::session_setup setup;
-    setup.role = session::session_role::server;
-    setup.drain_timeout = options_.drain_timeout;
+    setup.role = connection_role::server;
     setup.remote = client;
     auto created = make_session(where, std::move(socket), setup);
     const session_ptr who = created->session();

@@ -35,7 +35,7 @@ VoidResult session_manager::add_session(const session_ptr& session) {
                                        " sessions reached",
                                    "session_manager");
         }
-        if (!sessions_.try_emplace(session->id(), registered{session, added_}).second) {
+        if (!sessions_.insert({session, added_}).second) {
             return detail::failure(errc::already_exists, "a session of this id is registered",
                                    "session_manager");
         }
@@ -56,8 +56,8 @@ discardable_result session_manager::remove_session(std::string_view id) {
         if (found == sessions_.end()) {
             return not_found(id);
         }
-        removed = std::move(found->second.session);
-        sessions_.erase(found);
+        // Its key is the session's: the entry has it as long as it is in the table.
+        removed = std::move(sessions_.extract(found).value().session);
         outdated.swap(snapshot_);
         ++removed_;
         return ok();
@@ -71,7 +71,7 @@ Result<session_manager::session_ptr> session_manager::find_session(std::string_v
         if (found == sessions_.end()) {
             return not_found(id);
         }
-        return found->second.session;
+        return found->session;
     });
 }
 
@@ -80,7 +80,7 @@ std::shared_ptr<const std::vector<session_manager::session_ptr>> session_manager
     if (!snapshot_) {
         std::vector<const registered*> ordered;
         ordered.reserve(sessions_.size());
-        for (const auto& [id, each] : sessions_) {
+        for (const registered& each : sessions_) {
             ordered.push_back(&each);
         }
         std::sort(ordered.begin(), ordered.end(),
@@ -143,7 +143,7 @@ session_manager_stats session_manager::get_stats() const {
     stats.total_added = added_;
     stats.total_removed = removed_;
     stats.total_rejected = rejected_;
-    for (const auto& [id, each] : sessions_) {
+    for (const registered& each : sessions_) {
         const std::size_t queued = each.session->queued_bytes();
         stats.queued_bytes += queued;
         stats.backpressure = std::max(stats.backpressure, state_of(queued));

@@ -143,7 +143,7 @@ private:
     session::unread_notice unread_notice_;
     std::atomic<state> state_{state::idle};
     [[nodiscard]] const std::shared_ptr<runtime::loop>& loop() const noexcept {
-        return session::message_connection::of(*session_).where();
+        return session::message_connection::of(*session_).loop();
     }
     session::session_ptr session_;
 };
@@ -153,8 +153,8 @@ private:
                                                      const session_config& limits,
                                                      std::chrono::milliseconds drain_timeout) {
     session::session_setup setup;
-    setup.config = std::make_shared<const session_config>(limits);
-    setup.drain_timeout = drain_timeout;
+    setup.settings = std::make_shared<const session::connection_settings>(
+        session::connection_settings{limits, drain_timeout});
     setup.remote = runtime::sockets::remote_endpoint(socket.get());
     setup.local = runtime::sockets::local_endpoint(socket.get());
     return setup;

@@ -31,8 +31,8 @@ std::string connection::next_id() {
 connection::connection(std::shared_ptr<transport::transport> over,
                        std::shared_ptr<connection_host> host, const connection_setup& setup,
                        bool has_pings)
-    : config_(setup.config), drain_timeout_(setup.drain_timeout), due_by_(setup.handshake_deadline),
-      role_(setup.role), has_pings_(has_pings), transport_(std::move(over)), host_(std::move(host)),
+    : settings_(setup.settings), due_by_(setup.handshake_deadline), role_(setup.role),
+      has_pings_(has_pings), transport_(std::move(over)), host_(std::move(host)),
       gate_(host_->gate()) {
     detail::record_taken(assumed_size);
 }
@@ -43,7 +43,7 @@ connection::~connection() {
 
 void connection::start() {
     keep_self();
-    age_.begin(loop().now());
+    age_.begin(loop()->now());
     const bool has_begun = detail::contain([this] { before_start(); });
     transport_->start(*this);
     if (!has_begun) {
@@ -55,7 +55,7 @@ void connection::start() {
     }
 }
 
-void connection::keep_first_bytes(transport::bytes_view bytes) {
+void connection::keep_first_bytes(bytes_view bytes) {
     std::string& kept = rare().first_bytes;
     const auto room =
         detail::kept_first_bytes + 1 - std::min(kept.size(), detail::kept_first_bytes + 1);
@@ -91,12 +91,11 @@ void connection::open() {
     tell_open();
 }
 
-void connection::on_bytes(std::size_t placed, std::span<std::uint8_t> rest) {
-    keep_alive_.on_read();
-    // One guard around all messages of this read: each then costs no more than its callback.
-    if (!guarded([&] { decode(placed, rest); }) && !is_closing_) {
-        discarded_.add(placed + rest.size());  // the host takes no more callbacks
+void connection::close_after(const detail::thrown& what) {
+    if (host_) {
+        host_->on_callback_exception(*this, what.text);
     }
+    begin_close(what.code);
 }
 
 Result<tls_info> connection::tls() const {
@@ -117,12 +116,12 @@ std::string connection::describe(std::string_view operation) const {
 }
 
 keep_alive::limits connection::keep_alive_limits() const noexcept {
-    return {config_->idle_timeout, has_pings_ ? config_->ping_interval : milliseconds{0},
-            config_->pong_timeout, config_->max_missed_pings};
+    return {settings_->idle_timeout, has_pings_ ? settings_->ping_interval : milliseconds{0},
+            settings_->pong_timeout, settings_->max_missed_pings};
 }
 
 void connection::schedule_deadline() {
-    const auto now = loop().now();
+    const auto now = loop()->now();
     auto next = is_open_ ? keep_alive_.next_deadline(keep_alive_limits(), traffic(), now) : due_by_;
     if (next != runtime::steady_time::max()) {
         // A paused session's clock stands still at a moment that is past: look again later.
@@ -140,7 +139,7 @@ void connection::schedule_deadline() {
 }
 
 void connection::on_deadline() {
-    const auto now = loop().now();
+    const auto now = loop()->now();
     if (!is_open_) {
         if (now >= due_by_) {
             give_up();
@@ -176,10 +175,10 @@ void connection::look_whether_alive(runtime::steady_time now) {
 
 VoidResult connection::set_paused(bool paused) {
     return detail::within_memory([&]() -> VoidResult {
-        if (is_stopped() || !loop().belongs_here()) {
+        if (is_stopped() || !loop()->belongs_here()) {
             return closed_error();
         }
-        if (loop().runs_here()) {
+        if (loop()->runs_here()) {
             set_hold(hold::user, paused);
         } else {
             post_own([this, paused] { set_hold(hold::user, paused); });
@@ -207,7 +206,7 @@ void connection::change_holds(std::uint8_t holds) {
     if (is_closing_ || before == wanted_reading()) {
         return;
     }
-    keep_alive_.on_resume(loop().now());
+    keep_alive_.on_resume(loop()->now());
     transport_->set_reading(wanted_reading());
     schedule_deadline();
 }
@@ -226,14 +225,14 @@ VoidResult connection::ping(ping_handler&& handler, operation_id operation) {
             return detail::failure(errc::not_supported,
                                    describe("ping needs framing::message; connection to"), id());
         }
-        if (is_stopped() || !loop().belongs_here()) {
+        if (is_stopped() || !loop()->belongs_here()) {
             return closed_error();
         }
         pending_operation pending;
         if (!begin_operation(pending, operation)) {
             return operation_exists(id());
         }
-        if (loop().runs_here()) {
+        if (loop()->runs_here()) {
             send_ping(std::move(handler), std::move(pending));
             return ok();
         }
@@ -255,9 +254,9 @@ void connection::send_ping(ping_handler handler, pending_operation operation) {
         }
         return;
     }
-    const std::uint64_t token = loop().random();
+    const std::uint64_t token = loop()->random();
     const auto keep = [&] {
-        rare().pings.push_back({token, loop().clock(), std::move(operation), {}});
+        rare().pings.push_back({token, loop()->clock(), std::move(operation), {}});
         rare().pings.back().handler = std::move(handler);
     };
     if (!handler || keep_handler(handler, "ping to", keep)) {
@@ -276,7 +275,7 @@ void connection::answer_ping(std::uint64_t token) {
         pending_ping answered = std::move(*found);
         pings.erase(found);
         if (answered.operation.complete()) {
-            answered.handler(std::chrono::duration_cast<std::chrono::microseconds>(loop().clock() -
+            answered.handler(std::chrono::duration_cast<std::chrono::microseconds>(loop()->clock() -
                                                                                    answered.sent));
         } else {
             answered.handler(failure_of(errc::cancelled, "ping to"));
@@ -309,7 +308,7 @@ bool connection::cancel_pending(operation_id operation) {
 
 VoidResult connection::post(unique_function<void()>&& task) {
     return detail::within_memory([&] {
-        if (!loop().belongs_here()) {
+        if (!loop()->belongs_here()) {
             return closed_error();
         }
         post_own(task, [this](const unique_function<void()>& kept) { guarded(kept); });
@@ -318,7 +317,7 @@ VoidResult connection::post(unique_function<void()>&& task) {
 }
 
 VoidResult connection::closed_error() const {
-    if (!loop().belongs_here()) {
+    if (!loop()->belongs_here()) {
         return detail::failure(errc::not_supported,
                                describe("made before fork(), and goes on in the parent only: "
                                         "connection to"),

@@ -7,13 +7,13 @@
 #include "session/pending_operation.h"
 #include "session/session_age.h"
 #include "transport/transport.h"
-#include "utils/counter.h"
 #include "utils/failure.h"
 #include "utils/user_code.h"
 
 #include <network_system/session/messaging_session.h>
 #include <network_system/session/operation.h>
 #include <network_system/session/session_config.h>
+#include <network_system/utils/connection_role.h>
 #include <network_system/utils/endpoint.h>
 #include <network_system/utils/error_codes.h>
 #include <network_system/utils/tls_info.h>
@@ -37,15 +37,16 @@ enum class hold : std::uint8_t {
     callback_queue = 8,
 };
 
-/// Which side of the connection it is.
-enum class session_role : std::uint8_t { server, client };
+/// What all connections of a host have in common.
+struct connection_settings : session_config {
+    /// How long an end may take: the work in progress, what is queued, the peer's own end.
+    std::chrono::milliseconds drain_timeout{0};
+};
 
 /// What a connection is made with.
 struct connection_setup {
-    session_role role = session_role::server;
-    /// Shared by all connections of a host.
-    std::shared_ptr<const session_config> config;
-    std::chrono::milliseconds drain_timeout{0};
+    connection_role role = connection_role::server;
+    std::shared_ptr<const connection_settings> settings;
     /// It has to be open by then: the server's hello or the handshake has arrived.
     runtime::steady_time handshake_deadline = runtime::steady_time::max();
 };
@@ -93,11 +94,11 @@ public:
     [[nodiscard]] bool is_stopped() const noexcept {
         return is_stopped_.load(std::memory_order_relaxed);
     }
-    [[nodiscard]] bool runs_here() const noexcept { return loop().runs_here(); }
+    [[nodiscard]] bool runs_here() const noexcept { return loop()->runs_here(); }
     /// Nothing will be heard of it any more.
     [[nodiscard]] bool is_gone() const noexcept { return is_gone_.load(std::memory_order_acquire); }
-    [[nodiscard]] const std::shared_ptr<runtime::loop>& where() const noexcept {
-        return transport_->where();
+    [[nodiscard]] const std::shared_ptr<runtime::loop>& loop() const noexcept {
+        return transport_->loop();
     }
 
     /// On the loop: does not read while there is a reason not to.
@@ -167,10 +168,9 @@ protected:
 
     // What protocols are made of.
 
-    [[nodiscard]] const session_config& config() const noexcept { return *config_; }
-    [[nodiscard]] session_role role() const noexcept { return role_; }
-    [[nodiscard]] transport::transport& under() const noexcept { return *transport_; }
-    [[nodiscard]] runtime::loop& loop() const noexcept { return *transport_->where(); }
+    [[nodiscard]] const session_config& config() const noexcept { return *settings_; }
+    [[nodiscard]] connection_role role() const noexcept { return role_; }
+    [[nodiscard]] transport::transport& transport() const noexcept { return *transport_; }
     /// Not once it is gone.
     [[nodiscard]] connection_host& host() const noexcept { return *host_; }
     [[nodiscard]] bool is_open() const noexcept { return is_open_; }
@@ -184,7 +184,7 @@ protected:
     void mark_stopped() noexcept { is_stopped_.store(true, std::memory_order_relaxed); }
 
     /// Not open yet: keeps the first of all bytes that arrive for an error text.
-    void keep_first_bytes(transport::bytes_view bytes);
+    void keep_first_bytes(bytes_view bytes);
     [[nodiscard]] std::string_view first_bytes() const noexcept;
     /// What `failure_text` says; else it asks the transport.
     void record_failure(std::string text);
@@ -202,8 +202,11 @@ protected:
     void log_handshake() const noexcept;
     /// The handshake is done: the host hears of it. Inside a guard.
     void open();
-    void count_discarded(std::size_t bytes) noexcept { discarded_.add(bytes); }
-    [[nodiscard]] std::uint64_t discarded() const noexcept { return discarded_; }
+    void count_discarded(std::size_t bytes) noexcept {
+        if (bytes != 0) {
+            transport_->count_discarded(bytes);
+        }
+    }
     /// The pong to a ping of this side; others are ignored.
     void answer_ping(std::uint64_t token);
     void schedule_deadline();
@@ -214,7 +217,7 @@ protected:
     }
     /// Closing: the end has to come now.
     void give_no_time() noexcept {
-        due_by_ = loop().now();
+        due_by_ = loop()->now();
         is_end_fixed_ = true;
     }
     /// Closing: when to look next at what the peer takes; `more_time` then.
@@ -272,10 +275,14 @@ private:
         std::string failure;
     };
 
+    void close_after(const detail::thrown& what);
     void send_ping(ping_handler handler, pending_operation operation);
     [[nodiscard]] keep_alive::limits keep_alive_limits() const noexcept;
     [[nodiscard]] keep_alive::traffic traffic() const noexcept {
         return {transport_->last_read(), transport_->last_write()};
+    }
+    [[nodiscard]] std::chrono::milliseconds drain_timeout() const noexcept {
+        return settings_->drain_timeout;
     }
     void look_whether_alive(runtime::steady_time now);
     VoidResult set_paused(bool paused);
@@ -304,11 +311,10 @@ private:
     void answer_stops(std::error_code reason);
     [[nodiscard]] error_info stop_failure(std::error_code reason) const noexcept;
 
-    const std::shared_ptr<const session_config> config_;
-    const std::chrono::milliseconds drain_timeout_;
+    const std::shared_ptr<const connection_settings> settings_;
     // It has to be open by then; once it closes: it has to be gone by then.
     runtime::steady_time due_by_;
-    const session_role role_;
+    const connection_role role_;
     const bool has_pings_;
     // Written on the loop only.
     std::atomic<bool> is_open_{false};
@@ -329,7 +335,6 @@ private:
     std::shared_ptr<connection_host> host_;
     const std::shared_ptr<runtime::callback_gate> gate_;
     std::unique_ptr<rare_state> rare_;
-    detail::counter discarded_;
 };
 
 template <typename Work>
@@ -355,28 +360,34 @@ bool connection::keep_handler(const Handler& handler, std::string_view operation
 
 template <typename Work>
 void connection::post_own(Work work) {
-    where()->post([self = shared(), work = std::move(work)]() mutable { self->or_abort(work); });
+    loop()->post([self = shared(), work = std::move(work)]() mutable { self->or_abort(work); });
 }
 
 template <typename Handler, typename Work>
 void connection::post_own(Handler& handler, Work work) {
-    runtime::post_with(loop(), handler,
+    runtime::post_with(*loop(), handler,
                        [self = shared(), work = std::move(work)](Handler& kept) mutable {
                            self->or_abort([&] { work(kept); });
                        });
 }
 
+// Here, so that a call less lies on the way of a message.
+inline void connection::on_bytes(std::size_t placed, std::span<std::uint8_t> rest) {
+    keep_alive_.on_read();
+    // One guard around all messages of this read: each then costs no more than its callback.
+    if (!guarded([&] { decode(placed, rest); }) && !is_closing_) {
+        count_discarded(placed + rest.size());  // the host takes no more callbacks
+    }
+}
+
 template <typename Callback>
 bool connection::guarded(const Callback& callback) {
-    if (!loop().enter(gate_)) {
+    if (!loop()->enter(gate_)) {
         return false;
     }
     const auto thrown = detail::run_user_code(callback);
     if (thrown) {
-        if (host_) {
-            host_->on_callback_exception(*this, thrown->text);
-        }
-        begin_close(thrown->code);
+        close_after(*thrown);
     }
     return !thrown;
 }

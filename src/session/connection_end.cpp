@@ -16,14 +16,14 @@ using std::chrono::milliseconds;
 
 discardable_result connection::stop() {
     return detail::within_memory([this] {
-        if (!loop().belongs_here()) {
+        if (!loop()->belongs_here()) {
             return closed_error();
         }
-        if (loop().runs_here()) {
+        if (loop()->runs_here()) {
             mark_stopped();
-            wind_down(runtime::after(loop().now(), drain_timeout_));
+            wind_down(runtime::after(loop()->now(), drain_timeout()));
         } else {
-            post_own([this] { wind_down(runtime::after(loop().now(), drain_timeout_)); });
+            post_own([this] { wind_down(runtime::after(loop()->now(), drain_timeout())); });
             mark_stopped();
         }
         return ok();
@@ -32,7 +32,7 @@ discardable_result connection::stop() {
 
 VoidResult connection::stop(stop_handler&& handler) {
     return detail::within_memory([&] {
-        if (is_gone_.load(std::memory_order_acquire) || !loop().belongs_here()) {
+        if (is_gone_.load(std::memory_order_acquire) || !loop()->belongs_here()) {
             return closed_error();
         }
         post_own(handler, [this](stop_handler& stopped) { stop_then(stopped); });
@@ -50,7 +50,7 @@ void connection::stop_then(stop_handler& handler) {
         rare().stops.emplace_back();
         rare().stops.back() = std::move(handler);
     });
-    wind_down(runtime::after(loop().now(), drain_timeout_));
+    wind_down(runtime::after(loop()->now(), drain_timeout()));
 }
 
 error_info connection::stop_failure(std::error_code reason) const noexcept {
@@ -61,7 +61,7 @@ error_info connection::stop_failure(std::error_code reason) const noexcept {
         return detail::failure_in_words(
             errc::connection_timeout,
             fmt::format("{}: the peer has not ended it within drain_timeout ({} ms)",
-                        describe("stop of"), drain_timeout_.count()),
+                        describe("stop of"), drain_timeout().count()),
             id());
     });
 }
@@ -74,7 +74,7 @@ void connection::answer_stops(std::error_code reason) {
 }
 
 void connection::begin_close(std::error_code reason) {
-    const auto deadline = runtime::after(loop().now(), drain_timeout_);
+    const auto deadline = runtime::after(loop()->now(), drain_timeout());
     begin_close(reason, is_winding_down_ ? std::min(deadline, due_by_) : deadline);
 }
 
@@ -85,7 +85,7 @@ void connection::begin_close(std::error_code reason, runtime::steady_time deadli
     is_closing_ = true;
     is_stopped_.store(true, std::memory_order_relaxed);
     due_by_ = deadline;
-    if (!is_open_ && role_ == session_role::client) {
+    if (!is_open_ && role_ == connection_role::client) {
         give_no_time();  // a start that has failed has nothing to drain
     }
     const auto end = [&] {
@@ -100,7 +100,7 @@ void connection::end_by(runtime::steady_time deadline) {
         is_end_fixed_ = true;
         wind_down(deadline);
     };
-    if (loop().runs_here()) {
+    if (loop()->runs_here()) {
         end();
     } else {
         post_own(end);
@@ -122,7 +122,7 @@ void connection::wind_down(runtime::steady_time deadline) {
         return;
     }
     or_abort([this] { take_over(false); });  // it may hold requests
-    if (!is_open_ || !has_work() || drain_timeout_ == milliseconds{0}) {
+    if (!is_open_ || !has_work() || drain_timeout() == milliseconds{0}) {
         begin_close({}, deadline);
         return;
     }
@@ -142,28 +142,28 @@ void connection::end_if_done() {
 }
 
 runtime::steady_time connection::work_deadline() const noexcept {
-    return due_by_ - std::min(drain_timeout_ / 8, milliseconds{250});
+    return due_by_ - std::min(drain_timeout() / 8, milliseconds{250});
 }
 
 runtime::steady_time connection::first_look() const noexcept {
     // Most closes are over by then, and cost no look at all.
     return std::min(due_by_,
-                    runtime::after(loop().now(), std::min(drain_timeout_ / 4, milliseconds{50})));
+                    runtime::after(loop()->now(), std::min(drain_timeout() / 4, milliseconds{50})));
 }
 
 /// In the time of one drain_timeout.
 std::uint64_t connection::least_taken() const noexcept {
-    const auto wanted = static_cast<double>(config_->min_drain_rate) *
-                        std::chrono::duration<double>(drain_timeout_).count();
+    const auto wanted = static_cast<double>(settings_->min_drain_rate) *
+                        std::chrono::duration<double>(drain_timeout()).count();
     constexpr double most = 1e18;
     return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::min(wanted, most)));
 }
 
 runtime::steady_time connection::more_time(std::uint64_t answers) {
-    const auto now = loop().now();
+    const auto now = loop()->now();
     const std::uint64_t taken = transport_->take_progress().taken;
     if (now >= due_by_ && !is_end_fixed_ && taken >= answers && taken - answers >= least_taken()) {
-        due_by_ = runtime::after(now, drain_timeout_);
+        due_by_ = runtime::after(now, drain_timeout());
     }
     return due_by_;
 }
@@ -185,7 +185,7 @@ void connection::on_closed(std::error_code reason) {
     guarded([&] { tell_closed(reason); });
     answer_stops(reason);
     tell_gone(counted);
-    loop().retire(std::move(host_));
+    loop()->retire(std::move(host_));
     release_self();
 }
 
@@ -193,7 +193,7 @@ bool connection::was_visit(std::error_code reason) const noexcept {
     const bool is_of_peer = reason == errc::connection_closed ||
                             reason == errc::connection_truncated ||
                             reason == errc::tls_handshake_failed;
-    return is_of_peer && role_ == session_role::server && !transport_->has_received() &&
+    return is_of_peer && role_ == connection_role::server && !transport_->has_received() &&
            !has_sent();
 }
 
@@ -217,14 +217,14 @@ void connection::log_end(std::error_code reason) const {
     const std::string text = failure_text();
     // An answer of HTTP is no failure. A client that does not get as far as open has it in the
     // error of its start.
-    if (!text.empty() && (is_open_ || role_ == session_role::server) &&
+    if (!text.empty() && (is_open_ || role_ == connection_role::server) &&
         reason != errc::handshake_rejected && !was_visit(reason)) {
         detail::log_limited(detail::log_kind::failed_session, who, "{}", text);
     }
     if (detail::is_logged(log_level::debug, who)) {
         detail::log(log_level::debug, who, "closed{}{}{}; {}; after {:.1f} s",
                     is_open_ ? "" : " before it was open", text.empty() ? "" : ": ", text,
-                    describe_traffic(), age_.seconds(loop().now()));
+                    describe_traffic(), age_.seconds(loop()->now()));
     }
 }
 

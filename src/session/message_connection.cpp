@@ -22,7 +22,7 @@ message_connection::message_connection(std::shared_ptr<transport::transport> ove
 }
 
 session_metrics message_connection::metrics() const noexcept {
-    const auto& bytes = under().counters();
+    const auto& bytes = transport().counters();
     session_metrics all;
     all.messages_sent = outbox_.sent();
     const inbox::counts arrived = inbox_.count();
@@ -31,7 +31,7 @@ session_metrics message_connection::metrics() const noexcept {
     all.bytes_received = bytes.bytes_read;
     all.messages_dropped = outbox_.dropped();
     all.sends_rejected = outbox_.rejected();
-    all.bytes_discarded = bytes.bytes_discarded + discarded();
+    all.bytes_discarded = bytes.bytes_discarded;
     all.rate_pauses = inbox_.times_exceeded();
     all.messages_unread = arrived.unread;
     all.queued_bytes = queued_bytes();
@@ -45,12 +45,14 @@ std::string message_connection::describe_traffic() const {
                        all.messages_dropped);
 }
 
-void message_connection::hold_for_rate() {
-    set_hold(hold::rate, true);
-    schedule_deadline();
+void message_connection::apply_rate(std::uint64_t arrived) {
+    if (inbox_.exceeds_rate(arrived, loop()->now())) {
+        set_hold(hold::rate, true);
+        schedule_deadline();
+    }
 }
 
-void message_connection::keep_for_pull(message_kind kind, transport::bytes_view payload) {
+void message_connection::keep_for_pull(message_kind kind, bytes_view payload) {
     if (inbox_.put(kind, payload)) {
         set_hold(hold::pull_queue, true);
     }
@@ -67,14 +69,22 @@ VoidResult message_connection::may_pull(bool has_handler) const {
                                describe("a message has to be given to a handler; connection to"),
                                id());
     }
-    if ((is_gone() && inbox_.waiting() == 0) || !loop().belongs_here()) {
+    if ((is_gone() && inbox_.waiting() == 0) || !loop()->belongs_here()) {
         return closed_error();
     }
     return ok();
 }
 
+void message_connection::on_bytes(std::size_t placed, std::span<std::uint8_t> rest) {
+    connection::on_bytes(placed, rest);
+    if (inbox_.is_pulled()) {
+        give_collected();
+    }
+    publish_queued();
+}
+
 bool message_connection::must_wait_for_message() const noexcept {
-    return loop().runs_here() && inbox_.waiting() == 0 && !is_closing() && !has_peer_ended();
+    return loop()->runs_here() && inbox_.waiting() == 0 && !is_closing() && !has_peer_ended();
 }
 
 void message_connection::ask(message_asker handler, pending_operation operation) {
@@ -163,7 +173,7 @@ void message_connection::discard_queued() {
     if (!detail::contain([this] { take_remote(everything); })) {
         left = outbox_.discard(outbox_.acquire());
     }
-    outbox_.count_dropped(under().queue().discard() + left);
+    outbox_.count_dropped(transport().queue().discard() + left);
     publish_queued();
 }
 
@@ -181,7 +191,7 @@ void message_connection::fail_sends(errc code) {
 }
 
 send_callback message_connection::take_unsent() {
-    auto done = under().queue().take_any();
+    auto done = transport().queue().take_any();
     return done ? std::move(done) : outbox_.take_any(outbox_.acquire());
 }
 

@@ -111,7 +111,7 @@ protected:
     /// One message of the application, for the host or for whoever asks. Whether more callbacks may
     /// follow.
     template <typename Tell>
-    bool deliver(message_kind kind, transport::bytes_view payload, const Tell& tell_host) {
+    bool deliver(message_kind kind, bytes_view payload, const Tell& tell_host) {
         if (inbox_.is_pulled()) {
             keep_for_pull(kind, payload);
         } else {
@@ -123,8 +123,8 @@ protected:
     void count_received() noexcept { inbox_.count_received(); }
     /// So many messages have arrived in one read.
     void limit_rate(std::uint64_t arrived) {
-        if (!is_closing() && inbox_.exceeds_rate(arrived, loop().now())) {
-            hold_for_rate();
+        if (inbox_.is_rate_limited() && !is_closing()) {
+            apply_rate(arrived);
         }
     }
     /// Nothing more will arrive, and the session stays open.
@@ -133,19 +133,19 @@ protected:
     [[nodiscard]] bool has_control_room() const noexcept;
     /// The same, and closes if not.
     bool may_send_control();
-    bool send_control(transport::bytes_view frame);
+    bool send_control(bytes_view frame);
     /// Takes over what other threads have queued, and counts all that is not written as lost.
     void discard_queued();
     /// What the queue holds has changed other than by a send.
-    void publish_queued() noexcept { outbox_.publish(under().queue()); }
+    void publish_queued() noexcept { outbox_.publish(transport().queue()); }
 
     /// Queues what `append(queue, is_own_thread)` appends, if there is room for so many bytes.
     /// `append` does all of it, or throws std::bad_alloc with nothing done.
     template <typename Append>
     VoidResult queue_frame(std::size_t wire_bytes, const Append& append);
     /// A message behind a header of its own, as it is; `done` may be empty.
-    void append_message(transport::write_queue& queue, bool is_own, transport::bytes_view header,
-                        transport::bytes_view data, send_callback done);
+    void append_message(transport::write_queue& queue, bool is_own, bytes_view header,
+                        bytes_view data, send_callback done);
 
     /// Of a message; nothing before sends are allowed.
     [[nodiscard]] bool may_send() const noexcept { return !is_stopped() && may_send_at_all(); }
@@ -174,7 +174,7 @@ protected:
         return inbox_.resume_at();
     }
     void keep_self() override { self_ = session(); }
-    void release_self() override { loop().retire(std::move(self_)); }
+    void release_self() override { loop()->retire(std::move(self_)); }
     void tell_open() override {
         host().on_established(self_);
         host().on_open(self_);
@@ -190,13 +190,7 @@ protected:
         return outbox_.sent() > 0 || outbox_.dropped() > 0;
     }
     [[nodiscard]] std::string describe_traffic() const override;
-    void on_bytes(std::size_t placed, std::span<std::uint8_t> rest) override {
-        connection::on_bytes(placed, rest);
-        if (inbox_.is_pulled()) {
-            give_collected();
-        }
-        publish_queued();
-    }
+    void on_bytes(std::size_t placed, std::span<std::uint8_t> rest) override;
     void on_write_failed(errc code) override;
     void on_left_behind() noexcept override {
         connection::on_left_behind();
@@ -207,7 +201,7 @@ private:
     static constexpr std::size_t everything = std::numeric_limits<std::size_t>::max();
 
     // message_connection.cpp: what arrives, and the end.
-    void keep_for_pull(message_kind kind, transport::bytes_view payload);
+    void keep_for_pull(message_kind kind, bytes_view payload);
     [[nodiscard]] VoidResult may_pull(bool has_handler) const;
     /// Whether nothing has come, so that the handler has to wait in any case.
     [[nodiscard]] bool must_wait_for_message() const noexcept;
@@ -217,7 +211,7 @@ private:
     /// To one who waits for all messages: those of this read, if there were any.
     void give_collected();
     void end_pulling(errc code);
-    void hold_for_rate();
+    void apply_rate(std::uint64_t arrived);
     /// The callback of a message that is lost; empty when there is none left.
     [[nodiscard]] send_callback take_unsent();
     void fail_sends(errc code);
@@ -239,8 +233,7 @@ private:
     /// Where there is place in the queue's last chunk; false, with nothing done, where there is
     /// not.
     template <typename Header>
-    bool queue_in_place(const Header& header, message_kind kind,
-                        transport::bytes_view data) noexcept;
+    bool queue_in_place(const Header& header, message_kind kind, bytes_view data) noexcept;
     NETWORK_NEVER_INLINE VoidResult flush_soon();
     void set_sendable_below(std::uint32_t size) noexcept;
     /// Whether a message needs nothing but a place in the queue: it fits a chunk, is allowed, and
@@ -251,7 +244,7 @@ private:
     }
     /// A short message, in one step; `wire_bytes` with its header.
     void append_short(transport::write_queue& queue, std::size_t wire_bytes, message_kind kind,
-                      transport::bytes_view data) const;
+                      bytes_view data) const;
     [[nodiscard]] bool is_sendable(std::size_t size) const noexcept {
         return !is_stopped() && size >= encoder_.smallest_message() &&
                size < sendable_below_.load(std::memory_order_relaxed);
@@ -308,8 +301,8 @@ VoidResult message_connection::pull(Handler& handler, operation_id operation) {
 
 template <typename Append>
 VoidResult message_connection::queue_frame(std::size_t wire_bytes, const Append& append) {
-    if (!loop().runs_here()) {
-        if (!loop().belongs_here()) {
+    if (!loop()->runs_here()) {
+        if (!loop()->belongs_here()) {
             return closed_error();
         }
         auto held = outbox_.acquire();
@@ -325,7 +318,7 @@ VoidResult message_connection::queue_frame(std::size_t wire_bytes, const Append&
     if (outbox_.remote_bytes() > 0) {
         take_remote();
     }
-    transport::write_queue& queue = under().queue();
+    transport::write_queue& queue = transport().queue();
     // After taking over, only a backlog may be left there.
     if (const std::size_t queued = queue.bytes() + outbox_.remote_bytes();
         !has_room(queued, wire_bytes, config().high_watermark)) {
@@ -334,7 +327,7 @@ VoidResult message_connection::queue_frame(std::size_t wire_bytes, const Append&
     }
     append(queue, true);
     outbox_.publish_own(queue.bytes());
-    under().request_flush();
+    transport().request_flush();
     return ok();
 }
 

@@ -18,13 +18,13 @@ void message_connection::take_remote() {
 }
 
 bool message_connection::has_to_wait(std::size_t payload_size) const noexcept {
-    if (!outbox_.has_backlog() || !is_sendable(payload_size) || !loop().belongs_here()) {
+    if (!outbox_.has_backlog() || !is_sendable(payload_size) || !loop()->belongs_here()) {
         return false;
     }
-    if (!loop().runs_here() || outbox_.remote_bytes() > 0) {
+    if (!loop()->runs_here() || outbox_.remote_bytes() > 0) {
         return true;
     }
-    const transport::write_queue& queue = under().queue();
+    const transport::write_queue& queue = transport().queue();
     return !queue.empty() && queue.bytes() + payload_size > write_ahead;
 }
 
@@ -71,7 +71,7 @@ VoidResult message_connection::send_keyed_message(std::string_view key,
 void message_connection::refill_from_backlog() {
     if (outbox_.has_backlog() && outbox_.remote_bytes() > 0 && !is_closing()) {
         take_remote();
-        under().request_flush();
+        transport().request_flush();
     }
 }
 

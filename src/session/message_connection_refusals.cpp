@@ -34,7 +34,7 @@ void message_connection::record_full(std::size_t queued) {
     outbox_.count_rejected();
     record_refused(queued);
     if (config().policy == send_policy::close) {
-        if (loop().runs_here()) {
+        if (loop()->runs_here()) {
             begin_close(errc::send_buffer_full);
         } else {
             post_own([this] { begin_close(errc::send_buffer_full); });
@@ -43,7 +43,7 @@ void message_connection::record_full(std::size_t queued) {
 }
 
 void message_connection::record_refused(std::size_t queued) {
-    if (outbox_.record_refused() && !loop().runs_here()) {
+    if (outbox_.record_refused() && !loop()->runs_here()) {
         // The queue may have drained meanwhile: look once from the loop, which sees all of it. If
         // it has not, its next write looks; an empty one has none.
         post_own([this, queued] {

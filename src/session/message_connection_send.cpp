@@ -60,7 +60,7 @@ void message_connection::expect_sender(const message_outbox::lock& held) {
 
 milliseconds message_connection::send_patience() const {
     const bool may_wait = config().policy == send_policy::wait &&
-                          !runtime::loop::is_on_io_thread() && !loop().context_runs_here();
+                          !runtime::loop::is_on_io_thread() && !loop()->context_runs_here();
     return may_wait ? config().send_wait_timeout : milliseconds{0};
 }
 
@@ -71,7 +71,7 @@ void message_connection::announce() {
 void message_connection::on_announced() {
     or_abort([this] { take_remote(); });
     if (!is_closing()) {
-        under().request_flush();
+        transport().request_flush();
     }
     // Not only when something is written: while the peer does not read, more and more give way.
     settle_superseded();
@@ -79,7 +79,7 @@ void message_connection::on_announced() {
 }
 
 websocket::masking_key message_connection::next_key() const noexcept {
-    return encoder_.is_masked() ? std::bit_cast<websocket::masking_key>(loop().random_word())
+    return encoder_.is_masked() ? std::bit_cast<websocket::masking_key>(loop()->random_word())
                                 : websocket::masking_key{};
 }
 
@@ -98,19 +98,19 @@ void message_connection::set_sendable_below(std::uint32_t size) noexcept {
 }
 
 void message_connection::append_short(transport::write_queue& queue, std::size_t wire_bytes,
-                                      message_kind kind, transport::bytes_view data) const {
+                                      message_kind kind, bytes_view data) const {
     encoder_.write(queue.claim(wire_bytes), kind, data, [this] { return next_key(); });
 }
 
 VoidResult message_connection::send_copied_message(std::span<const std::uint8_t> data,
                                                    send_callback& done, message_kind kind) {
     // The common case, apart from all others: what is done here is done for each message.
-    if (!done && loop().runs_here() && outbox_.remote_bytes() == 0 && is_short(data.size()) &&
+    if (!done && loop()->runs_here() && outbox_.remote_bytes() == 0 && is_short(data.size()) &&
         !encoder_.is_masked()) [[likely]] {
         const bool is_queued = encoder_.with_unmasked_header(
             [&](const auto& header) { return queue_in_place(header, kind, data); });
         if (is_queued) [[likely]] {
-            return under().wants_flush() ? ok() : flush_soon();
+            return transport().wants_flush() ? ok() : flush_soon();
         }
     }
     return send_any(data, done, kind);
@@ -118,8 +118,8 @@ VoidResult message_connection::send_copied_message(std::span<const std::uint8_t>
 
 template <typename Header>
 bool message_connection::queue_in_place(const Header& header, message_kind kind,
-                                        transport::bytes_view data) noexcept {
-    transport::write_queue& queue = under().queue();
+                                        bytes_view data) noexcept {
+    transport::write_queue& queue = transport().queue();
     const std::size_t wire_bytes = header.size(data.size()) + data.size();
     if (!queue.has_claim(wire_bytes) || queue.bytes() + wire_bytes > config().high_watermark) {
         return false;
@@ -130,7 +130,7 @@ bool message_connection::queue_in_place(const Header& header, message_kind kind,
 }
 
 VoidResult message_connection::flush_soon() {
-    under().request_flush();
+    transport().request_flush();
     return ok();
 }
 
@@ -169,7 +169,7 @@ VoidResult message_connection::send_any(std::span<const std::uint8_t> data, send
 bool message_connection::send_short(const message_outbox::lock& held, message_kind kind,
                                     std::span<const std::uint8_t> data) {
     const std::size_t wire_bytes = encoder_.header_size(data.size()) + data.size();
-    if (loop().runs_here() || !is_short(data.size()) ||
+    if (loop()->runs_here() || !is_short(data.size()) ||
         outbox_.admit(held, wire_bytes, config().high_watermark) != admission::granted) {
         return false;
     }
@@ -180,10 +180,9 @@ bool message_connection::send_short(const message_outbox::lock& held, message_ki
 }
 
 void message_connection::append_message(transport::write_queue& queue, bool is_own,
-                                        transport::bytes_view header, transport::bytes_view data,
-                                        send_callback done) {
+                                        bytes_view header, bytes_view data, send_callback done) {
     if (is_own && data.size() >= direct_size) {
-        under().send_now(header, data, std::move(done));
+        transport().send_now(header, data, std::move(done));
         // What is queued now may be less than before, and on_written need not follow soon.
         outbox_.publish_own(queue.bytes());
         call_senders();
@@ -232,7 +231,7 @@ VoidResult message_connection::send_owned_message(std::vector<std::uint8_t>& dat
 admission message_connection::offer(const transport::shared_frame& frame, std::size_t payload_size,
                                     std::string_view key, wake_list& wakes, bool may_wait) {
     // A peer that has not finished its handshake is sent nothing, and cannot make us keep it.
-    if (!may_send() || !is_open() || !loop().belongs_here()) {
+    if (!may_send() || !is_open() || !loop()->belongs_here()) {
         return admission::closed;
     }
     if (has_to_wait(payload_size)) {
@@ -241,7 +240,7 @@ admission message_connection::offer(const transport::shared_frame& frame, std::s
         entry.key = key;
         return enter_backlog(entry);
     }
-    if (loop().runs_here()) {
+    if (loop()->runs_here()) {
         const auto sent = queue_frame(frame->size(), [&](transport::write_queue& queue, bool) {
             queue.append_shared(frame);
         });
@@ -305,7 +304,7 @@ void message_connection::withdraw(waiting_sender& who) {
 void message_connection::take_remote(std::size_t enough) {
     // Published under the lock: bytes in neither count would let other threads over the mark.
     const auto held = outbox_.acquire();
-    outbox_.take(held, under().queue(), enough);
+    outbox_.take(held, transport().queue(), enough);
     adopt_calls();
     publish_queued();
 }
@@ -320,7 +319,7 @@ void message_connection::on_written() {
 
 void message_connection::run_completions() {
     settle_superseded();
-    transport::write_queue& queue = under().queue();
+    transport::write_queue& queue = transport().queue();
     // Bounded by what is complete now: a completion may send, and be complete at once, for ever.
     const std::uint64_t written = queue.messages_written();
     while (queue.has_completed(written)) {
@@ -340,7 +339,7 @@ void message_connection::check_room() {
 }
 
 bool message_connection::has_control_room() const noexcept {
-    return under().queue().bytes() <= config().high_watermark + control_allowance;
+    return transport().queue().bytes() <= config().high_watermark + control_allowance;
 }
 
 bool message_connection::may_send_control() {
@@ -351,13 +350,13 @@ bool message_connection::may_send_control() {
     return true;
 }
 
-bool message_connection::send_control(transport::bytes_view frame) {
+bool message_connection::send_control(bytes_view frame) {
     if (!may_send_control()) {
         return false;
     }
-    under().queue().append(frame);
-    outbox_.publish_own(under().queue().bytes());
-    under().request_flush();
+    transport().queue().append(frame);
+    outbox_.publish_own(transport().queue().bytes());
+    transport().request_flush();
     return true;
 }
 

@@ -104,13 +104,13 @@ std::shared_ptr<runtime::name_question> simulated_host::resolve(
         deliver(*target, answer, {{numeric}, {}});
         return nullptr;
     }
-    const nanoseconds duration = where().chance().in(where().options().resolve_time);
-    where().record(event::resolving, number_, static_cast<std::uint64_t>(duration.count()));
-    where().after(duration, [this, keep = shared_from_this(), deliver, target, host, port,
-                             answer = std::move(answer)]() mutable {
-        if (where().chance().chance(where().options().resolve_failure)) {
-            ++where().counts().failed_resolves;
-            where().record(event::resolve_failed, number_);
+    const nanoseconds duration = time().chance().in(time().options().resolve_time);
+    time().record(event::resolving, number_, static_cast<std::uint64_t>(duration.count()));
+    time().after(duration, [this, keep = shared_from_this(), deliver, target, host, port,
+                            answer = std::move(answer)]() mutable {
+        if (time().chance().chance(time().options().resolve_failure)) {
+            ++time().counts().failed_resolves;
+            time().record(event::resolve_failed, number_);
             deliver(*target, answer, {{}, "no answer from the simulated name server"});
             return;
         }

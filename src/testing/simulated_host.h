@@ -34,7 +34,7 @@ public:
     simulated_host(std::shared_ptr<universe> in, std::size_t number)
         : universe_(std::move(in)), number_(number) {}
 
-    [[nodiscard]] world& where() const noexcept { return universe_->time; }
+    [[nodiscard]] world& time() const noexcept { return universe_->time; }
     [[nodiscard]] simulated_network& fabric() const noexcept { return universe_->fabric; }
 
     std::shared_ptr<runtime::io_pool> make_pool(std::size_t loops) override;

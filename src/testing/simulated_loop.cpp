@@ -33,7 +33,7 @@ private:
 
 std::shared_ptr<runtime::loop> loop_stepper::make_loop(const std::shared_ptr<simulated_host>& host,
                                                        std::uint64_t number) {
-    const auto stepper = std::make_shared<loop_stepper>(host->where(), number);
+    const auto stepper = std::make_shared<loop_stepper>(host->time(), number);
     auto made = std::make_shared<runtime::loop>(
         [&](runtime::loop&) { return std::make_unique<driver>(host, stepper); },
         [&](runtime::loop&) {
@@ -41,7 +41,7 @@ std::shared_ptr<runtime::loop> loop_stepper::make_loop(const std::shared_ptr<sim
             stepper->poller_ = sockets.get();
             return sockets;
         },
-        host->where(), *host);
+        host->time(), *host);
     stepper->loop_ = made;
     return made;
 }

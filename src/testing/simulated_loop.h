@@ -24,7 +24,7 @@ public:
         const std::shared_ptr<simulated_host>& host, std::uint64_t number);
 
     [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
-    [[nodiscard]] std::shared_ptr<runtime::loop> where() const { return loop_.lock(); }
+    [[nodiscard]] std::shared_ptr<runtime::loop> loop() const { return loop_.lock(); }
 
     // Of the driver.
     void wake();

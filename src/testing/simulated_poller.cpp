@@ -80,7 +80,7 @@ std::vector<socket_handle> simulated_poller::take_ready() {
         }
         return is_over;
     });
-    dice& chance = host_.where().chance();
+    dice& chance = host_.time().chance();
     for (std::size_t left = ready_.size(); left > 1; --left) {
         std::swap(ready_[left - 1], ready_[chance.below(left)]);
     }
@@ -99,7 +99,7 @@ void simulated_poller::dispatch(runtime::loop& owner) {
     if (taken.empty()) {
         return;
     }
-    host_.where().record(event::batch_of_sockets, stepper_.number(), taken.size());
+    host_.time().record(event::batch_of_sockets, stepper_.number(), taken.size());
     simulated_network& fabric = host_.fabric();
     owner.run_batch([&] {
         for (const socket_handle each : taken) {

@@ -115,16 +115,16 @@ void tls_connection::deleter::operator()(x509_st* certificate) const noexcept {
 
 tls_connection::tls_connection(std::shared_ptr<const tls_settings> settings)
     : settings_(std::move(settings)), ssl_(SSL_new(settings_->context.get())),
-      needs_input_(settings_->role == tls_role::server) {
+      needs_input_(settings_->role == connection_role::server) {
     detail::record_taken(assumed_size);
     BIO* const below = ssl_ ? bio::make(*this) : nullptr;
     if (below != nullptr) {
         SSL_set_bio(ssl_.get(), below, below);
     }
-    if (below == nullptr || (settings_->role == tls_role::client && !set_up_client())) {
+    if (below == nullptr || (settings_->role == connection_role::client && !set_up_client())) {
         (void)fail(
             {errc::internal_error, take_tls_failure(settings_->role, error_in_queue::last).text});
-    } else if (settings_->role == tls_role::server) {
+    } else if (settings_->role == connection_role::server) {
         SSL_set_accept_state(ssl_.get());
     }
 }
@@ -250,7 +250,7 @@ void tls_connection::record_extensions() {
     all.application_protocol.assign(chosen, chosen + chosen_size);
     unsigned char* stapled = nullptr;
     if (const long size = SSL_get_tlsext_status_ocsp_resp(ssl, &stapled);
-        settings_->role == tls_role::client && size > 0) {
+        settings_->role == connection_role::client && size > 0) {
         all.ocsp_response.assign(stapled, stapled + size);
     }
     if (!all.server_name.empty() || !all.application_protocol.empty() ||

@@ -23,8 +23,6 @@
 namespace network_system::inline v0_1::core {
 namespace {
 
-using transport::tls_role;
-
 // 112 bits: RSA keys from 2,048 bits on, no SHA-1 signatures.
 constexpr int security_level = 2;
 
@@ -35,7 +33,8 @@ int to_openssl(tls_version version) noexcept {
 /// Builds one context; the first step that fails is the result.
 class context_builder {
 public:
-    context_builder(const tls_config& config, tls_role role, std::shared_ptr<const tls_trust> trust,
+    context_builder(const tls_config& config, connection_role role,
+                    std::shared_ptr<const tls_trust> trust,
                     std::shared_ptr<tls_ticket_keys> tickets, std::string_view source,
                     const log_output* log)
         : config_(config), role_(role), trust_(std::move(trust)), tickets_(std::move(tickets)),
@@ -66,8 +65,8 @@ private:
 
     Result<tls_context_ptr> make() {
         auto state = std::make_shared<tls_context_state>();
-        SSL_CTX* const made =
-            SSL_CTX_new(role_ == tls_role::server ? TLS_server_method() : TLS_client_method());
+        SSL_CTX* const made = SSL_CTX_new(role_ == connection_role::server ? TLS_server_method()
+                                                                           : TLS_client_method());
         if (made == nullptr) {
             return detail::failure(errc::internal_error, "SSL_CTX_new: " + take_error(), source_);
         }
@@ -96,7 +95,7 @@ private:
             state_->protocols.push_back(static_cast<unsigned char>(each.size()));
             state_->protocols.insert(state_->protocols.end(), each.begin(), each.end());
         }
-        if (role_ == tls_role::server) {
+        if (role_ == connection_role::server) {
             SSL_CTX_set_alpn_select_cb(context(), &tls_callbacks::choose_protocol, nullptr);
         } else if (SSL_CTX_set_alpn_protos(context(), state_->protocols.data(),
                                            static_cast<unsigned>(state_->protocols.size())) != 0) {
@@ -106,7 +105,7 @@ private:
     }
 
     VoidResult set_cipher_lists() {
-        return set_ciphers(context(), config_, role_ == tls_role::server, source_);
+        return set_ciphers(context(), config_, role_ == connection_role::server, source_);
     }
 
     VoidResult set_verification() {
@@ -119,7 +118,7 @@ private:
             SSL_CTX_set1_cert_store(context(), trust_->authorities());
         }
         int mode = SSL_VERIFY_NONE;
-        if (role_ == tls_role::client) {
+        if (role_ == connection_role::client) {
             mode = trust_ || !state_->pins.empty() ? SSL_VERIFY_PEER : SSL_VERIFY_NONE;
         } else if (config_.client_certificate_mode != client_certificates::none) {
             mode = SSL_VERIFY_PEER | SSL_VERIFY_CLIENT_ONCE;
@@ -145,7 +144,7 @@ private:
     VoidResult set_resumption() {
         state_->session_lifetime = config_.session_lifetime;
         SSL_CTX_set_timeout(context(), static_cast<long>(config_.session_lifetime.count()));
-        if (role_ == tls_role::client) {
+        if (role_ == connection_role::client) {
             SSL_CTX_set_session_cache_mode(context(),
                                            config_.session_resumption
                                                ? SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL
@@ -207,7 +206,7 @@ private:
     }
 
     VoidResult set_identities() {
-        if (role_ == tls_role::server) {
+        if (role_ == connection_role::server) {
             return serve_identities();
         }
         if (config_.identity.certificate_file.empty()) {
@@ -244,7 +243,7 @@ private:
     }
 
     const tls_config& config_;
-    const tls_role role_;
+    const connection_role role_;
     const std::shared_ptr<const tls_trust> trust_;
     const std::shared_ptr<tls_ticket_keys> tickets_;
     const std::string source_;
@@ -255,22 +254,23 @@ private:
 
 }  // namespace
 
-bool verifies_chains(const tls_config& config, tls_role role) noexcept {
-    return role == tls_role::client ? config.verify_peer
-                                    : config.client_certificate_mode != client_certificates::none;
+bool verifies_chains(const tls_config& config, connection_role role) noexcept {
+    return role == connection_role::client
+               ? config.verify_peer
+               : config.client_certificate_mode != client_certificates::none;
 }
 
 Result<tls_context_ptr> make_server_context(const tls_config& config,
                                             const std::shared_ptr<const tls_trust>& trust,
                                             const std::shared_ptr<tls_ticket_keys>& tickets,
                                             std::string_view source, const log_output* log) {
-    return context_builder(config, tls_role::server, trust, tickets, source, log).build();
+    return context_builder(config, connection_role::server, trust, tickets, source, log).build();
 }
 
 Result<tls_context_ptr> make_client_context(const tls_config& config,
                                             const std::shared_ptr<const tls_trust>& trust,
                                             std::string_view source, const log_output* log) {
-    return context_builder(config, tls_role::client, trust, nullptr, source, log).build();
+    return context_builder(config, connection_role::client, trust, nullptr, source, log).build();
 }
 
 }  // namespace network_system::core

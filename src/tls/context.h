@@ -42,6 +42,6 @@ class tls_trust;
     std::string_view source, const log_output* log = nullptr);
 
 /// Whether peers are verified by their chain, for which a tls_trust is needed.
-[[nodiscard]] bool verifies_chains(const tls_config& config, transport::tls_role role) noexcept;
+[[nodiscard]] bool verifies_chains(const tls_config& config, connection_role role) noexcept;
 
 }  // namespace network_system::core

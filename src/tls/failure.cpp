@@ -126,7 +126,7 @@ std::string take_openssl_error(error_in_queue which) {
     return words != nullptr ? words : "unknown error";
 }
 
-tls_failure take_tls_failure(tls_role role, error_in_queue which) {
+tls_failure take_tls_failure(connection_role role, error_in_queue which) {
     const unsigned long error =
         which == error_in_queue::first ? ERR_peek_error() : ERR_peek_last_error();
     const int reason = ERR_GET_REASON(error);
@@ -140,8 +140,8 @@ tls_failure take_tls_failure(tls_role role, error_in_queue which) {
     }
     if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
         return {errc::certificate_verification_failed,
-                role == tls_role::server ? "the client sent no certificate"
-                                         : "the server sent no certificate",
+                role == connection_role::server ? "the client sent no certificate"
+                                                : "the server sent no certificate",
                 &tls_counters::verification_failures};
     }
     if (reason > SSL_AD_REASON_OFFSET) {

@@ -33,7 +33,7 @@ enum class error_in_queue : std::uint8_t { first, last };
 [[nodiscard]] std::string take_openssl_error(error_in_queue which);
 
 /// The same of a connection.
-[[nodiscard]] tls_failure take_tls_failure(tls_role role, error_in_queue which);
+[[nodiscard]] tls_failure take_tls_failure(connection_role role, error_in_queue which);
 
 /// Which check refused which certificate: "certificate has expired (depth 0, subject CN=…)".
 /// `expected` is the name the certificate should have had.

@@ -20,7 +20,6 @@
 namespace network_system::inline v0_1::core {
 namespace {
 
-using transport::tls_role;
 using transport::tls_settings;
 
 /// Statics of the application may use TLS in their destructors: OpenSSL must not be cleaned up
@@ -30,7 +29,7 @@ void keep_openssl_until_the_end() {
 }
 
 /// The trust of a configuration; null when it verifies no chain.
-Result<std::shared_ptr<const tls_trust>> trust_of(const tls_config& config, tls_role role,
+Result<std::shared_ptr<const tls_trust>> trust_of(const tls_config& config, connection_role role,
                                                   std::string_view source, const log_output* log) {
     if (!verifies_chains(config, role)) {
         return std::shared_ptr<const tls_trust>();
@@ -85,7 +84,7 @@ class client_contexts {
 public:
     static Result<client_context> get(const tls_config& config, std::string_view source,
                                       const log_output* log) {
-        const auto trust = trust_of(config, tls_role::client, source, log);
+        const auto trust = trust_of(config, connection_role::client, source, log);
         if (!trust) {
             return trust.error();
         }
@@ -171,7 +170,7 @@ VoidResult server_tls::reload(std::string_view source) {
         return checked;
     }
     const std::uint64_t number = ++reloads_;
-    const auto trust = trust_of(config_, tls_role::server, source, log_.get());
+    const auto trust = trust_of(config_, connection_role::server, source, log_.get());
     if (!trust) {
         return trust.error();
     }
@@ -180,7 +179,7 @@ VoidResult server_tls::reload(std::string_view source) {
         return context.error();
     }
     auto next = std::make_shared<tls_settings>();
-    next->role = tls_role::server;
+    next->role = connection_role::server;
     next->context = std::move(context).value();
     next->handshake_timeout = config_.handshake_timeout;
     next->counters = counters_;
@@ -266,7 +265,7 @@ Result<transport::transport_factory> client_tls::transports_to(std::string_view 
                     config_.pinned_certificates.empty() ? "" : ", only pinned");
     }
     tls_settings settings;
-    settings.role = tls_role::client;
+    settings.role = connection_role::client;
     settings.server_name = name.value();
     settings.verifies_name = config_.verify_peer;
     settings.handshake_timeout = config_.handshake_timeout;

@@ -3,6 +3,7 @@
 #include "tls/resumption/session_cache.h"
 #include "utils/counter.h"
 
+#include <network_system/utils/connection_role.h>
 #include <network_system/utils/tls_info.h>
 
 #include <chrono>
@@ -13,8 +14,6 @@
 struct ssl_ctx_st;
 
 namespace network_system::inline v0_1::transport {
-
-enum class tls_role : std::uint8_t { server, client };
 
 /// The counters behind tls_metrics. Any thread counts: there is a handshake behind each.
 struct tls_counters {
@@ -35,7 +34,7 @@ struct tls_counters {
 
 /// What the connections of one server, or those of one client to one host, have in common.
 struct tls_settings {
-    tls_role role = tls_role::server;
+    connection_role role = connection_role::server;
     std::shared_ptr<ssl_ctx_st> context;
     /// Client: the name to ask for and to verify, as certificates have it; a numeric address is
     /// only verified.

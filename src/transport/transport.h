@@ -143,8 +143,10 @@ public:
     [[nodiscard]] virtual std::optional<tls_info> tls() const { return std::nullopt; }
     [[nodiscard]] virtual bool is_secure() const noexcept { return false; }
 
-    [[nodiscard]] const std::shared_ptr<runtime::loop>& where() const noexcept { return loop_; }
+    [[nodiscard]] const std::shared_ptr<runtime::loop>& loop() const noexcept { return loop_; }
     [[nodiscard]] const transport_counters& counters() const noexcept { return counters_; }
+    /// Of what was delivered, the handler has thrown away so much.
+    void count_discarded(std::size_t bytes) noexcept { counters_.bytes_discarded.add(bytes); }
     /// When bytes last arrived, and when the socket last took some.
     [[nodiscard]] steady_time last_read() const noexcept { return last_read_; }
     [[nodiscard]] steady_time last_write() const noexcept { return last_write_; }

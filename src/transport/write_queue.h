@@ -2,6 +2,7 @@
 
 #include "os/native_socket.h"
 #include "runtime/block_pool.h"
+#include "utils/bytes.h"
 
 #include <network_system/utils/result_types.h>
 #include <network_system/utils/unique_function.h>
@@ -17,7 +18,6 @@
 
 namespace network_system::inline v0_1::transport {
 
-using bytes_view = std::span<const std::uint8_t>;
 /// Runs once when a message was handed to the operating system, or with the error that kept it
 /// back.
 using write_callback = unique_function<void(VoidResult)>;

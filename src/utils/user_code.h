@@ -1,5 +1,7 @@
 #pragma once
 
+#include "utils/compiler.h"
+
 #include <network_system/utils/error_codes.h>
 
 #include <exception>
@@ -26,18 +28,27 @@ struct thrown {
     }
 }
 
-/// Runs a user's callback; what it threw, or nothing.
-template <typename Callback>
-[[nodiscard]] std::optional<thrown> run_user_code(const Callback& callback) {
+/// In a catch clause: the exception that is being handled.
+[[nodiscard]] NETWORK_NEVER_INLINE inline thrown describe_current() noexcept {
     try {
-        callback();
-        return std::nullopt;
+        throw;
     } catch (const std::bad_alloc&) {
         return thrown{errc::out_of_memory, "out of memory"};
     } catch (const std::exception& failure) {
         return describe_thrown(failure.what());
     } catch (...) {
         return describe_thrown("an exception that is no std::exception");
+    }
+}
+
+/// Runs a user's callback; what it threw, or nothing.
+template <typename Callback>
+[[nodiscard]] std::optional<thrown> run_user_code(const Callback& callback) {
+    try {
+        callback();
+        return std::nullopt;
+    } catch (...) {
+        return describe_current();
     }
 }
 

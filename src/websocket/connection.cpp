@@ -27,6 +27,10 @@ const ws_request& ws_connection::request() const noexcept {
     return none;
 }
 
+VoidResult ws_connection::send_copy(std::span<const std::uint8_t> data, send_callback& done) {
+    return send_copy_as(data, done, ws_message_type::binary);
+}
+
 VoidResult ws_connection::send_owned_as(std::vector<std::uint8_t>& data, send_callback& done,
                                         ws_message_type type) {
     auto sent = send_copy_as(data, done, type);

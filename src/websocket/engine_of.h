@@ -5,8 +5,12 @@
 #include "websocket/session.h"
 #include "websocket/settings.h"
 
+#include <network_system/session/ws_message.h>
+
+#include <cstdint>
 #include <memory>
 #include <span>
+#include <system_error>
 #include <utility>
 
 namespace network_system::inline v0_1::core {

@@ -1,5 +1,5 @@
 #include "client/stream_client.h"
-#include "utils/text.h"
+#include "utils/bytes.h"
 #include "websocket/client_engine.h"
 #include "websocket/settings.h"
 

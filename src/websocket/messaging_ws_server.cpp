@@ -1,5 +1,5 @@
 #include "server/stream_server.h"
-#include "utils/text.h"
+#include "utils/bytes.h"
 #include "websocket/server_engine.h"
 #include "websocket/settings.h"
 

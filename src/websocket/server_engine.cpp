@@ -44,7 +44,7 @@ ws_server_engine::ws_server_engine(const std::string& name, const ws_server_conf
 std::shared_ptr<session::message_connection> ws_server_engine::new_session(
     std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
     session::session_setup& setup) {
-    setup.handshake_deadline = runtime::after(over->where()->now(), handshake_timeout_);
+    setup.handshake_deadline = runtime::after(over->loop()->now(), handshake_timeout_);
     return ws_engine_of::new_session(std::move(over), std::move(host), setup);
 }
 

@@ -16,10 +16,6 @@ namespace {
 
 using websocket::opcode;
 
-websocket::role side_of(session_role role) noexcept {
-    return role == session_role::server ? websocket::role::server : websocket::role::client;
-}
-
 /// What a session that closes for a reason of its own tells the peer.
 struct close_text {
     ws_close_code code;
@@ -46,9 +42,9 @@ websocket_session::websocket_session(std::shared_ptr<transport::transport> over,
                                      const session_setup& setup,
                                      std::shared_ptr<const websocket_settings> settings,
                                      bool is_pooled)
-    : session_of(std::move(over), std::move(host), setup, message_encoder(side_of(setup.role))),
+    : session_of(std::move(over), std::move(host), setup, message_encoder(setup.role)),
       settings_(std::move(settings)), hooks_(hooks),
-      decoder_(side_of(setup.role), config().max_message_size), is_pooled_(is_pooled) {
+      decoder_(setup.role, config().max_message_size), is_pooled_(is_pooled) {
     forbid_sends();
 }
 
@@ -60,7 +56,7 @@ void websocket_session::keep_self() {
 }
 
 void websocket_session::release_self() {
-    loop().retire(std::move(connection_));
+    loop()->retire(std::move(connection_));
     session_of::release_self();
 }
 
@@ -119,10 +115,10 @@ VoidResult websocket_session::send_control_frame(opcode type,
                                                payload.size(), websocket::max_control_payload),
                                    id());
         }
-        if (!may_send() || !loop().belongs_here()) {
+        if (!may_send() || !loop()->belongs_here()) {
             return closed_error();
         }
-        if (loop().runs_here()) {
+        if (loop()->runs_here()) {
             (void)write_control(type, payload);
             return ok();
         }
@@ -146,10 +142,10 @@ discardable_result websocket_session::close(ws_close_code code, std::string_view
             return detail::failure(errc::invalid_argument,
                                    "a close reason is UTF-8 of at most 123 bytes", id());
         }
-        if (!loop().belongs_here()) {
+        if (!loop()->belongs_here()) {
             return closed_error();
         }
-        if (loop().runs_here()) {
+        if (loop()->runs_here()) {
             mark_stopped();
             end_with(code, reason, true, {});
         } else {
@@ -191,16 +187,17 @@ void websocket_session::finish(std::error_code reason) {
     was_closed_here_ = ending_->waits && !reason;
     ending_->reason = reason;
     if (ending_->code != ws_close_code::abnormal) {
-        under().queue().append(websocket::encode_close(ending_->code, ending_->text, key()).view());
+        transport().queue().append(
+            websocket::encode_close(ending_->code, ending_->text, key()).view());
     }
     if (!ending_->waits) {
         close_stream(reason);
         return;
     }
     publish_queued();
-    under().set_reading(transport::reading::on);
-    under().set_deadline(first_look());
-    under().request_flush();
+    transport().set_reading(transport::reading::on);
+    transport().set_deadline(first_look());
+    transport().request_flush();
 }
 
 void websocket_session::stop_waiting(std::error_code reason) {
@@ -218,7 +215,7 @@ void websocket_session::close_stream(std::error_code reason) {
 
 void websocket_session::limit_end(runtime::steady_time deadline) {
     if (is_waiting()) {
-        under().set_deadline(deadline);
+        transport().set_deadline(deadline);
     } else {
         message_connection::limit_end(deadline);
     }
@@ -227,8 +224,8 @@ void websocket_session::limit_end(runtime::steady_time deadline) {
 void websocket_session::on_deadline() {
     if (is_waiting()) {
         const auto answers = std::exchange(ending_->answers, 0);
-        if (const auto next = more_time(answers); next > loop().now()) {
-            under().set_deadline(next);
+        if (const auto next = more_time(answers); next > loop()->now()) {
+            transport().set_deadline(next);
             return;
         }
         record_failure("the close was not answered");
@@ -252,7 +249,7 @@ void websocket_session::give_up() {
     } else {
         record_failure(is_tls_pending() ? no_tls_yet() : "no complete request before the deadline");
     }
-    if (role() == session_role::server && opening_) {
+    if (role() == connection_role::server && opening_) {
         refuse({408, "The request took too long."}, errc::connection_timeout);
         return;
     }

@@ -129,7 +129,7 @@ private:
     /// What a client that gets no answer, or none of HTTP, has got instead.
     [[nodiscard]] std::string no_answer(std::string_view what) const;
     [[nodiscard]] bool awaits_answer() const noexcept {
-        return role() == session_role::client && !is_open();
+        return role() == connection_role::client && !is_open();
     }
     /// Server: the whole answer, or why there is none, and the end.
     void answer_http(const Result<std::string>& whole, unsigned status);

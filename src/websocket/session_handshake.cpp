@@ -1,4 +1,5 @@
 // The opening handshake of a WebSocket, on both sides.
+#include "utils/bytes.h"
 #include "utils/failure.h"
 #include "utils/first_bytes.h"
 #include "utils/log.h"
@@ -14,10 +15,6 @@ namespace {
 
 constexpr websocket::http_error cannot_answer{500, "The server cannot answer."};
 
-transport::bytes_view bytes_of(std::string_view text) noexcept {
-    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
-
 /// What this side has asked, as a server would see it.
 ws_request asked(std::string_view head) {
     websocket::request_parser parser({head.size(), head.size(), head.size()});
@@ -29,7 +26,7 @@ ws_request asked(std::string_view head) {
 
 void websocket_session::on_open() {
     log_handshake();
-    if (role() == session_role::server) {
+    if (role() == connection_role::server) {
         opening_ = std::make_unique<opening>(opening{websocket::request_parser(settings_->limits)});
     } else {
         begin_asking();
@@ -39,7 +36,7 @@ void websocket_session::on_open() {
 void websocket_session::begin_asking() {
     websocket::handshake_key key;
     for (std::size_t i = 0; i < key.size(); i += sizeof(std::uint32_t)) {
-        const std::uint32_t drawn = loop().random_word();
+        const std::uint32_t drawn = loop()->random_word();
         std::memcpy(key.data() + i, &drawn, sizeof drawn);
     }
     const auto head = websocket::encode_request(settings_->asks, key);
@@ -50,16 +47,16 @@ void websocket_session::begin_asking() {
     }
     opening_ = std::make_unique<opening>(opening{
         websocket::response_parser(settings_->asks, key, settings_->limits), asked(head.value())});
-    under().queue().append(bytes_of(head.value()));
+    transport().queue().append(bytes_of(head.value()));
     publish_queued();
-    under().request_flush();
+    transport().request_flush();
 }
 
 std::span<std::uint8_t> websocket_session::take_handshake(std::span<std::uint8_t> bytes) {
     keep_first_bytes(bytes);
     const std::size_t used =
         std::visit([bytes](auto& parser) { return parser.consume(bytes); }, opening_->parser);
-    if (role() == session_role::server) {
+    if (role() == connection_role::server) {
         handle_request();
     } else {
         handle_response();
@@ -109,9 +106,9 @@ void websocket_session::accept(ws_request&& request, const ws_handshake_answer& 
         return;
     }
     set_user_data(answer.typed_user_data());
-    under().queue().append(bytes_of(head.value()));
+    transport().queue().append(bytes_of(head.value()));
     publish_queued();
-    under().request_flush();
+    transport().request_flush();
     open_with(std::move(request), answer.subprotocol());
 }
 
@@ -135,7 +132,7 @@ void websocket_session::handle_response() {
                                ? parser.reason()
                                : no_answer(parser.reason()));
             if (parser.http_status() != 0) {
-                auto retry_after = parser.retry_after(loop().wall_clock());
+                auto retry_after = parser.retry_after(loop()->wall_clock());
                 opening_->rejection = std::make_shared<const ws_rejection>(
                     ws_rejection{parser.http_status(), parser.take_head(), retry_after});
             }
@@ -195,18 +192,18 @@ void websocket_session::refuse(const websocket::http_error& error, errc reason) 
 }
 
 void websocket_session::answer_http(std::string_view whole, std::error_code reason) {
-    under().queue().append(bytes_of(whole));
+    transport().queue().append(bytes_of(whole));
     opening_.reset();
     begin_close(reason);
 }
 
 void websocket_session::finish_handshake(std::error_code reason) {
     // A request that nobody has answered: the server stops, or its callback threw.
-    if (role() == session_role::server && opening_) {
+    if (role() == connection_role::server && opening_) {
         const auto error =
             reason ? cannot_answer : websocket::http_error{503, "The server is stopping."};
         hooks_.on_refused(self(), error.status);
-        under().queue().append(bytes_of(websocket::encode_response(error)));
+        transport().queue().append(bytes_of(websocket::encode_response(error)));
     }
     close_stream(reason);
 }

@@ -92,8 +92,8 @@ void websocket_session::answer_late_ping(std::span<const std::uint8_t> payload) 
     }
     const auto pong = websocket::encode_control(opcode::pong, payload, key());
     ending_->answers += pong.view().size();
-    under().queue().append(pong.view());
-    under().request_flush();
+    transport().queue().append(pong.view());
+    transport().request_flush();
 }
 
 void websocket_session::on_pong(std::span<const std::uint8_t> payload) {

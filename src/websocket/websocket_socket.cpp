@@ -27,8 +27,7 @@ public:
                       const websocket::client_handshake* asks,
                       const websocket_socket_options& options, const stream_kind& kind) {
         auto setup = setup_of(socket, options.limits, options.drain_timeout);
-        setup.role =
-            asks != nullptr ? session::session_role::client : session::session_role::server;
+        setup.role = asks != nullptr ? connection_role::client : connection_role::server;
         setup.handshake_deadline = runtime::after(where->clock(), options.handshake_timeout);
         auto settings = std::make_shared<session::websocket_settings>();
         settings->limits = options.handshake_limits;

@@ -1,4 +1,4 @@
-// Unix domain sockets: the same facades, and what is different about a file.
+// Unix domain sockets: the same classes, and what is different about a file.
 #include "support/loopback.h"
 #include "support/scratch_directory.h"
 

@@ -15,7 +15,6 @@ namespace {
 
 using namespace network_system;
 using namespace network_system::testing;
-using protocol::bytes_view;
 using protocol::frame_type;
 
 /// The encoded frame holds these payload bytes and passes the decoder as that type.

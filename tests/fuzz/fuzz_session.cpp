@@ -31,7 +31,7 @@ private:
 
 class scenario final : public session_scenario {
 public:
-    scenario(session_role role, std::uint8_t options)
+    scenario(connection_role role, std::uint8_t options)
         : session_scenario(role, options, std::make_shared<framed_host>(), 1) {
         constexpr std::array<framing, 4> framings{framing::message, framing::message,
                                                   framing::length_prefixed, framing::raw};
@@ -68,7 +68,7 @@ private:
             require(each.flags == 0, "no flags are sent");
             hellos += each.type == frame_type::hello ? 1 : 0;
             // A client's answers a server's; what this application sends before it is earlier.
-            require(hellos <= 1 && (hellos == 1 || role_ == session_role::client),
+            require(hellos <= 1 && (hellos == 1 || role_ == connection_role::client),
                     "there is one hello, and a server's is its first frame");
             require(each.type != frame_type::request, "nobody here asks");
             has_ended = each.type == frame_type::goodbye;
@@ -79,7 +79,7 @@ private:
     /// Of the other side; of a server with capabilities, or as the first version says it.
     [[nodiscard]] byte_string hello(std::uint8_t amount) const {
         const byte_string capabilities = big_endian(amount, 4);
-        if (role_ == session_role::server) {
+        if (role_ == connection_role::server) {
             return wire_frame(4, 0, concat({capabilities, pattern(amount % 8U)}));
         }
         return wire_frame(4, 0,

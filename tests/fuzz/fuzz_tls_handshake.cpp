@@ -12,8 +12,8 @@
 #include "support/bytes.h"
 #include "support/manual_loop.h"
 #include "support/require.h"
+#include "support/scripted_settings.h"
 #include "support/scripted_stream.h"
-#include "support/scripted_terms.h"
 #include "transport/stream_transport_impl.h"
 
 #include <algorithm>
@@ -52,14 +52,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (size == 0 || size < 1U + data[0]) {
         return 0;
     }
-    static const auto terms = make_terms(tls_role::server, core::tls_version::tls_1_3);
+    static const auto settings = make_settings(connection_role::server, core::tls_version::tls_1_3);
     const byte_span chunks(data + 1, data[0]);
     byte_span said(data + 1 + chunks.size(), size - 1 - chunks.size());
 
     manual_loop loop;
     const auto script = std::make_shared<stream_script>();
     closing_handler handler;
-    const auto over = make_scripted_tls(loop.get(), scripted_stream(script), terms);
+    const auto over = make_scripted_tls(loop.get(), scripted_stream(script), settings);
     loop.in_batch([&] { over->start(handler); });
     for (std::size_t turn = 0; !said.empty(); ++turn) {
         const std::size_t wanted = chunks.empty() ? said.size() : chunks[turn % chunks.size()];

@@ -1,5 +1,5 @@
-// Any chunking of an opening handshake is judged in the same way, and nothing a user gives makes a
-// message that is read as more than it is.
+// Any chunking of an opening handshake is answered in the same way, and nothing a user gives makes
+// a message that is read as more than it is.
 //
 // Input: 1 byte of what is fuzzed, 1 byte n, n bytes of chunk sizes (used in turn), then a request,
 // a response, or what a user gives.
@@ -62,7 +62,7 @@ void fuzz_request(byte_span stream, byte_span sizes) {
     const std::size_t used = feed(whole, stream, {});
     require(feed(parts, stream, sizes) == used, "chunks make no difference to what is taken");
     require(used <= limits.max_head_bytes + 1, "it is bounded");
-    require(parts.state() == whole.state(), "nor to the judgement");
+    require(parts.state() == whole.state(), "nor to the answer");
     switch (whole.state()) {
         case ws::request_parser::status::incomplete: break;
         case ws::request_parser::status::refused:
@@ -90,7 +90,7 @@ void fuzz_response(byte_span stream, byte_span sizes) {
     require(used <= limits.max_head_bytes + 1, "it is bounded");
     require(parts.state() == whole.state() && parts.reason() == whole.reason() &&
                 parts.http_status() == whole.http_status(),
-            "nor to the judgement");
+            "nor to the answer");
     const std::string& reason = whole.reason();
     require(std::all_of(reason.begin(), reason.end(),
                         [](char each) { return each >= ' ' && each < 0x7F; }),

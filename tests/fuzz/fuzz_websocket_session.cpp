@@ -50,18 +50,20 @@ private:
 
 class scenario final : public session_scenario {
 public:
-    scenario(session_role role, std::uint8_t options)
+    scenario(connection_role role, std::uint8_t options)
         : scenario(role, options, std::make_shared<websocket_host>()) {}
 
 private:
-    scenario(session_role role, std::uint8_t options, const std::shared_ptr<websocket_host>& host)
+    scenario(connection_role role, std::uint8_t options,
+             const std::shared_ptr<websocket_host>& host)
         : session_scenario(role, options, host, 2), skips_handshake_((options & 1U) == 0) {
         config_.pong_timeout = milliseconds{50};
-        auto terms = std::make_shared<session::websocket_settings>();
-        terms->asks.host = "localhost";
-        terms->asks.subprotocols = {"a", "b"};
-        terms->auto_pong = (options & 2U) == 0;
-        websocket_ = std::make_shared<websocket_session>(transport(), host, *host, setup(), terms);
+        auto settings = std::make_shared<session::websocket_settings>();
+        settings->asks.host = "localhost";
+        settings->asks.subprotocols = {"a", "b"};
+        settings->auto_pong = (options & 2U) == 0;
+        websocket_ =
+            std::make_shared<websocket_session>(transport(), host, *host, setup(), settings);
         session_ = websocket_;
     }
 
@@ -73,7 +75,7 @@ private:
         }
     }
     [[nodiscard]] byte_string handshake() const {
-        if (role_ == session_role::server) {
+        if (role_ == connection_role::server) {
             return text_bytes("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
                               "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                               "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
@@ -88,7 +90,7 @@ private:
             "\r\n\r\n");
     }
     [[nodiscard]] byte_string frame(std::uint8_t first, const byte_string& payload) const {
-        return ws_frame(first, payload, {role_ == session_role::server, {}});
+        return ws_frame(first, payload, {role_ == connection_role::server, {}});
     }
     void feed(unsigned what, std::uint8_t amount) override {
         switch (what) {
@@ -113,7 +115,8 @@ private:
     void check_written() const override {
         const std::string text(script_->written.begin(), script_->written.end());
         const std::size_t head = text.find("\r\n\r\n");
-        const bool is_open = role_ == session_role::client || text.rfind("HTTP/1.1 101 ", 0) == 0;
+        const bool is_open =
+            role_ == connection_role::client || text.rfind("HTTP/1.1 101 ", 0) == 0;
         if (head == std::string::npos || !is_open) {
             return;
         }
@@ -129,9 +132,9 @@ private:
     /// How many bytes are behind the first close.
     template <typename Check>
     [[nodiscard]] std::size_t read(std::span<std::uint8_t> frames, const Check& check) const {
-        websocket::message_decoder decoder(role_ == session_role::server ? websocket::role::client
-                                                                         : websocket::role::server,
-                                           max_message_size);
+        websocket::message_decoder decoder(
+            role_ == connection_role::server ? websocket::role::client : websocket::role::server,
+            max_message_size);
         const auto progress = decoder.consume(frames, [&](const websocket::message& each) {
             check(each);
             return true;

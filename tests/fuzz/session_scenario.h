@@ -33,7 +33,6 @@ template class stream_transport<network_system::testing::scripted_stream>;
 namespace network_system::inline v0_1::fuzz {
 
 using namespace network_system::testing;
-using session::session_role;
 using std::chrono::milliseconds;
 
 inline constexpr std::size_t high_watermark = 4000;
@@ -148,7 +147,7 @@ public:
 
 protected:
     /// `own_disturbances`: how many `disturb_session` knows.
-    session_scenario(session_role role, std::uint8_t options, std::shared_ptr<busy_host> host,
+    session_scenario(connection_role role, std::uint8_t options, std::shared_ptr<busy_host> host,
                      unsigned own_disturbances)
         : role_(role), host_(std::move(host)), own_disturbances_(own_disturbances) {
         config_.max_message_size = max_message_size;
@@ -164,8 +163,8 @@ protected:
     [[nodiscard]] session::session_setup setup() {
         session::session_setup made;
         made.role = role_;
-        made.config = std::make_shared<const session_config>(config_);
-        made.drain_timeout = milliseconds{1000};
+        made.settings = std::make_shared<const session::connection_settings>(
+            session::connection_settings{config_, milliseconds{1000}});
         made.handshake_deadline = loop_.now() + milliseconds{2000};
         return made;
     }
@@ -185,7 +184,7 @@ protected:
     /// What the session wrote, seen by the peer.
     virtual void check_written() const = 0;
 
-    session_role role_;
+    connection_role role_;
     session_config config_;
     manual_loop loop_;
     std::shared_ptr<stream_script> script_ = std::make_shared<stream_script>();
@@ -253,7 +252,7 @@ int run_both_roles(const std::uint8_t* data, std::size_t size) {
     if (size == 0 || size > 4096) {
         return 0;
     }
-    for (const session_role role : {session_role::server, session_role::client}) {
+    for (const connection_role role : {connection_role::server, connection_role::client}) {
         Scenario whole(role, data[0]);
         whole.run(byte_span(data, size).subspan(1));
         whole.finish();

@@ -61,7 +61,7 @@ answer feed(request_parser& parser, std::string_view bytes, std::size_t first_ch
 }
 
 /// The answer to a request, the same for every split in two.
-answer judge(std::string_view bytes, const handshake_limits& limits = {}) {
+answer answer_to(std::string_view bytes, const handshake_limits& limits = {}) {
     request_parser whole(limits);
     const answer expected = feed(whole, bytes, bytes.size());
     for (std::size_t at = 1; at < bytes.size(); ++at) {
@@ -118,7 +118,7 @@ TEST(websocket_request, stays_valid_when_it_is_moved) {
 
 TEST(websocket_request, what_follows_belongs_to_the_stream) {
     const std::string more = std::string(example) + "\x81\x80";
-    EXPECT_EQ(judge(more), (answer{status::upgrade, 0, example.size()}));
+    EXPECT_EQ(answer_to(more), (answer{status::upgrade, 0, example.size()}));
 }
 
 struct accepted_case {
@@ -165,7 +165,7 @@ TEST(websocket_request, what_the_rfcs_allow) {
         {"HTTP/1.0 without a host", "GET / HTTP/1.0\r\n\r\n", status::plain},
     };
     for (const accepted_case& each : all) {
-        EXPECT_EQ(judge(each.bytes), (answer{each.state, 0, each.bytes.size()})) << each.what;
+        EXPECT_EQ(answer_to(each.bytes), (answer{each.state, 0, each.bytes.size()})) << each.what;
     }
 }
 
@@ -260,7 +260,7 @@ TEST(websocket_request, what_is_refused) {
         {"a TLS client", std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xFC\x03\x03"sv)},
     };
     for (const refused_case& each : all) {
-        const answer seen = judge(each.bytes);
+        const answer seen = answer_to(each.bytes);
         EXPECT_EQ(seen.state, status::refused) << each.what;
         EXPECT_EQ(seen.http_status, each.http_status) << each.what;
     }
@@ -268,30 +268,30 @@ TEST(websocket_request, what_is_refused) {
 
 TEST(websocket_request, ends_with_the_byte_that_breaks_a_line) {
     const std::string bytes = "GET / HTTP/1.1\r\nHost: a\x01 more of this";
-    EXPECT_EQ(judge(bytes), (answer{status::refused, 400, bytes.find('\x01') + 1}));
+    EXPECT_EQ(answer_to(bytes), (answer{status::refused, 400, bytes.find('\x01') + 1}));
 }
 
 TEST(websocket_request, limits) {
     const std::string line = "X-Long: " + std::string(100, 'a');
     const std::string request = with_line(line);
     const handshake_limits exact{request.size(), line.size(), 8};
-    EXPECT_EQ(judge(request, exact).state, status::upgrade);
+    EXPECT_EQ(answer_to(request, exact).state, status::upgrade);
 
     handshake_limits less = exact;
     less.max_head_bytes -= 1;
-    EXPECT_EQ(judge(request, less).http_status, 431U);
+    EXPECT_EQ(answer_to(request, less).http_status, 431U);
     less = exact;
     less.max_line_bytes -= 1;
-    EXPECT_EQ(judge(request, less).http_status, 431U);
+    EXPECT_EQ(answer_to(request, less).http_status, 431U);
     less = exact;
     less.max_fields -= 1;
-    EXPECT_EQ(judge(request, less).http_status, 431U);
+    EXPECT_EQ(answer_to(request, less).http_status, 431U);
     less = exact;
     less.max_line_bytes = 10;
-    EXPECT_EQ(judge(request, less).http_status, 414U);
+    EXPECT_EQ(answer_to(request, less).http_status, 414U);
     less = exact;
     less.max_head_bytes = 5;
-    EXPECT_EQ(judge(request, less).http_status, 414U);
+    EXPECT_EQ(answer_to(request, less).http_status, 414U);
 }
 
 TEST(websocket_request, nothing_is_unlimited) {

@@ -69,7 +69,7 @@ answer read(std::string_view bytes, std::size_t chunk, const handshake_limits& l
 }
 
 /// The answer, the same for every chunk size.
-answer judge(std::string_view bytes, const handshake_limits& limits = {}) {
+answer answer_to(std::string_view bytes, const handshake_limits& limits = {}) {
     const answer expected = read(bytes, bytes.size(), limits);
     for (std::size_t chunk = 1; chunk < bytes.size(); ++chunk) {
         EXPECT_EQ(read(bytes, chunk, limits), expected) << chunk << " of " << bytes;
@@ -173,7 +173,7 @@ TEST(websocket_response, what_is_accepted) {
              "HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" +
                  std::string(example),
          }) {
-        EXPECT_EQ(judge(each), (answer{status::accepted, "", 0, each.size()})) << each;
+        EXPECT_EQ(answer_to(each), (answer{status::accepted, "", 0, each.size()})) << each;
     }
 }
 
@@ -185,7 +185,7 @@ TEST(websocket_response, what_was_chosen) {
 }
 
 TEST(websocket_response, what_follows_belongs_to_the_stream) {
-    EXPECT_EQ(judge(std::string(example) + "\x81\x01z").used, example.size());
+    EXPECT_EQ(answer_to(std::string(example) + "\x81\x01z").used, example.size());
 }
 
 struct rejected_case {
@@ -251,7 +251,7 @@ TEST(websocket_response, what_is_rejected) {
          "malformed response: folded header line"},
     };
     for (const rejected_case& each : all) {
-        const answer seen = judge(each.bytes);
+        const answer seen = answer_to(each.bytes);
         EXPECT_EQ(seen.state, status::rejected) << each.what;
         EXPECT_EQ(seen.reason, each.reason) << each.what;
         EXPECT_EQ(seen.http_status, each.http_status) << each.what;
@@ -259,7 +259,7 @@ TEST(websocket_response, what_is_rejected) {
 }
 
 TEST(websocket_response, a_long_phrase_is_cut) {
-    const answer seen = judge("HTTP/1.1 500 " + std::string(500, 'x') + "\r\n\r\n");
+    const answer seen = answer_to("HTTP/1.1 500 " + std::string(500, 'x') + "\r\n\r\n");
     EXPECT_EQ(seen.reason, "HTTP 500 " + std::string(200, 'x'));
 }
 
@@ -269,7 +269,7 @@ TEST(websocket_response, informational_responses_share_one_limit) {
     while (many.size() <= 1000) {
         many += hint;
     }
-    const answer seen = judge(many, {1000, 100, 100});
+    const answer seen = answer_to(many, {1000, 100, 100});
     EXPECT_EQ(seen.state, status::rejected);
     EXPECT_EQ(seen.used, 1001U);
 }

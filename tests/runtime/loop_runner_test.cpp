@@ -46,7 +46,7 @@ public:
         : runner_(loop_runner::make(method)), thread_([this] { runner_->run(); }) {}
     ~on_a_runner() override { on_a_runner::stop(); }
 
-    const std::shared_ptr<loop>& get() const override { return runner_->where(); }
+    const std::shared_ptr<loop>& get() const override { return runner_->loop_ptr(); }
     void stop() override {
         if (thread_.joinable()) {
             runner_->stop();
@@ -240,21 +240,21 @@ TEST_P(runners, may_be_stopped_before_they_run) {
 TEST_P(runners, may_be_stopped_by_their_own_task) {
     const auto runner = loop_runner::make(GetParam());
     int ran = 0;
-    runner->where()->post([&] {
-        runner->where()->post([&] { ++ran; });
+    runner->loop_ptr()->post([&] {
+        runner->loop_ptr()->post([&] { ++ran; });
         runner->stop();
     });
     runner->run();
     EXPECT_EQ(ran, 0) << "what came later is left";
-    EXPECT_FALSE(runner->where()->runs_here());
-    EXPECT_FALSE(runner->where()->context_runs_here());
+    EXPECT_FALSE(runner->loop_ptr()->runs_here());
+    EXPECT_FALSE(runner->loop_ptr()->context_runs_here());
 }
 
 TEST_P(runners, keep_what_is_posted_before_they_run) {
     const auto runner = loop_runner::make(GetParam());
     int ran = 0;
-    std::thread([&] { runner->where()->post([&] { ++ran; }); }).join();
-    runner->where()->post([&] { runner->stop(); });
+    std::thread([&] { runner->loop_ptr()->post([&] { ++ran; }); }).join();
+    runner->loop_ptr()->post([&] { runner->stop(); });
     runner->run();
     EXPECT_EQ(ran, 1);
 }

@@ -126,6 +126,19 @@ TEST(session_manager, the_fullest_session_decides_and_bytes_add_up) {
     EXPECT_EQ(manager.session_backpressure("a").value(), backpressure_state::open);
 }
 
+TEST(session_manager, snapshots_are_in_the_order_of_addition) {
+    session_manager manager;
+    std::vector<session_manager::session_ptr> added;
+    for (int i = 0; i < 100; ++i) {
+        added.push_back(fake("s-" + std::to_string(i * 7919 % 100)));
+        ASSERT_TRUE(manager.add_session(added.back()));
+    }
+    EXPECT_EQ(manager.all_sessions(), added);
+    ASSERT_TRUE(manager.remove_session(added[40]->id()));
+    added.erase(added.begin() + 40);
+    EXPECT_EQ(manager.all_sessions(), added);
+}
+
 TEST(session_manager, snapshots_hold_every_session_once) {
     session_manager manager;
     for (const char* id : {"a", "b", "c"}) {

@@ -14,9 +14,9 @@ using namespace network_system::testing;
 
 class session_close : public session_fixture {
 protected:
-    void begin(session_role role) {
+    void begin(connection_role role) {
         make_parts();
-        role == session_role::server ? start_server() : start_client();
+        role == connection_role::server ? start_server() : start_client();
     }
     void stop() {
         loop.in_batch([this] { EXPECT_TRUE(session->stop_session()); });
@@ -25,7 +25,7 @@ protected:
 };
 
 TEST_F(session_close, flushes_says_goodbye_shuts_down_and_waits) {
-    for (const session_role role : {session_role::server, session_role::client}) {
+    for (const connection_role role : {connection_role::server, connection_role::client}) {
         begin(role);
         script->write_budget = 0;
         loop.in_batch([this] {
@@ -149,7 +149,7 @@ TEST_F(session_close, an_end_without_goodbye_still_flushes) {
 }
 
 TEST_F(session_close, a_stop_in_on_open_delivers_nothing) {
-    make(session_role::client);
+    make(connection_role::client);
     host->when_open = [this] { (void)session->stop_session(); };
     loop.in_batch([this] { connection->start(); });
     feed(concat({hello_frame(), wire_data(pattern(3))}));
@@ -230,7 +230,7 @@ TEST_F(session_close, a_stop_in_the_other_callbacks) {
 }
 
 TEST_F(session_close, a_stop_before_the_hello) {
-    start(session_role::client);
+    start(connection_role::client);
     stop();
     feed(concat({hello_frame(), wire_data(pattern(3))}));
     feed_end();
@@ -262,7 +262,7 @@ TEST_F(session_close, keeps_itself_until_it_is_closed_and_nothing_after) {
 
 TEST_F(session_close, a_stream_that_cannot_be_watched) {
     script->fails_to_attach = true;
-    for (const session_role role : {session_role::server, session_role::client}) {
+    for (const connection_role role : {connection_role::server, connection_role::client}) {
         start(role);
         EXPECT_EQ(host->opened, 0);
         EXPECT_TRUE(script->written.empty());

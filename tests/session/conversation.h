@@ -15,7 +15,7 @@ using namespace network_system::testing;
 
 /// What the two speak over.
 using make_transport = std::function<std::shared_ptr<transport::transport>(
-    std::shared_ptr<runtime::loop>, scripted_stream, session_role)>;
+    std::shared_ptr<runtime::loop>, scripted_stream, connection_role)>;
 
 /// What they speak.
 using make_session = std::function<std::shared_ptr<messaging_session>(
@@ -29,15 +29,15 @@ inline std::shared_ptr<messaging_session> make_framed(std::shared_ptr<transport:
 /// One of the two, and what it has sent.
 class speaker {
 public:
-    speaker(manual_loop& where, session_role role, const std::shared_ptr<fault_plan>& faults,
+    speaker(manual_loop& where, connection_role role, const std::shared_ptr<fault_plan>& faults,
             const make_transport& transports, const make_session& sessions) {
         script->faults = faults;
         session_config config;
         config.ping_interval = config.idle_timeout = milliseconds{0};
         session_setup setup;
         setup.role = role;
-        setup.config = std::make_shared<const session_config>(config);
-        setup.drain_timeout = milliseconds{1000};
+        setup.settings = std::make_shared<const session::connection_settings>(
+            session::connection_settings{config, milliseconds{1000}});
         setup.handshake_deadline = where.now() + milliseconds{1000};
         session = sessions(transports(where.get(), scripted_stream(script), role), host, setup);
     }
@@ -97,8 +97,8 @@ class conversation {
 public:
     conversation(const conditions& how, std::size_t fail_at, const make_transport& transports,
                  const make_session& sessions = make_framed)
-        : how_(how), client_(loop_, session_role::client, faults_, transports, sessions),
-          server_(loop_, session_role::server, faults_, transports, sessions) {
+        : how_(how), client_(loop_, connection_role::client, faults_, transports, sessions),
+          server_(loop_, connection_role::server, faults_, transports, sessions) {
         faults_->fail_at = fail_at;
         stream_script::wire(*client_.script, *server_.script);
         for (const speaker* each : {&client_, &server_}) {

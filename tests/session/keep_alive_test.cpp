@@ -205,9 +205,9 @@ TEST_F(session_keep_alive, resuming_what_is_not_paused_moves_no_deadline) {
 TEST_F(session_keep_alive, an_idle_session_expires) {
     config.ping_interval = milliseconds{0};
     config.idle_timeout = milliseconds{500};
-    for (const session_role role : {session_role::server, session_role::client}) {
+    for (const connection_role role : {connection_role::server, connection_role::client}) {
         make_parts();
-        role == session_role::server ? start_server() : start_client();
+        role == connection_role::server ? start_server() : start_client();
         loop.advance(milliseconds{499});
         EXPECT_FALSE(session->is_stopped());
         loop.advance(milliseconds{2});
@@ -251,9 +251,9 @@ TEST_F(session_keep_alive, pings_keep_an_idle_session_open) {
 TEST_F(session_keep_alive, zero_is_never) {
     config.ping_interval = milliseconds{0};
     config.idle_timeout = milliseconds{0};
-    for (const session_role role : {session_role::server, session_role::client}) {
+    for (const connection_role role : {connection_role::server, connection_role::client}) {
         make_parts();
-        role == session_role::server ? start_server() : start_client();
+        role == connection_role::server ? start_server() : start_client();
         EXPECT_FALSE(loop.requests().wake_at) << "nothing to wake for";
         loop.advance(hours{1000});
         EXPECT_TRUE(script->written.empty());
@@ -287,7 +287,7 @@ TEST_F(session_keep_alive, a_closing_session_does_not_ping) {
 TEST_F(session_keep_alive, before_the_hello_only_its_deadline_counts) {
     config.idle_timeout = milliseconds{200};
     setup.handshake_deadline = loop.now() + milliseconds{1000};
-    start(session_role::client);
+    start(connection_role::client);
     const byte_string hello = hello_frame();
     for (std::size_t i = 0; i < 9; ++i) {
         loop.advance(milliseconds{110});
@@ -304,7 +304,7 @@ TEST_F(session_keep_alive, before_the_hello_only_its_deadline_counts) {
 
 TEST_F(session_keep_alive, a_client_pings_from_its_hello_on) {
     setup.handshake_deadline = loop.now() + milliseconds{1000};
-    start(session_role::client);
+    start(connection_role::client);
     loop.advance(milliseconds{900});
     feed(hello_frame());
     loop.advance(milliseconds{99});

@@ -153,7 +153,7 @@ TEST_F(session_drain, what_was_taken_before_the_close_does_not_count) {
 }
 
 TEST_F(session_drain, of_no_time_gives_none) {
-    setup.drain_timeout = milliseconds{0};
+    drain_timeout = milliseconds{0};
     start_blocked();
     script->taken = 1'000'000;
     loop.in_batch([this] { (void)session->stop_session(); });

@@ -17,7 +17,7 @@ class session_protocol : public session_fixture {};
 
 TEST_F(session_protocol, a_server_says_hello_first) {
     config.max_message_size = 0x01020304;
-    start(session_role::server);
+    start(connection_role::server);
     // Version 1, the limit, no pipeline, and that it knows what draining is.
     EXPECT_EQ(script->written,
               wire_frame(4, 0, concat({{0, 1, 1, 2, 3, 4}, byte_string(8, 0), {0, 0, 0, 1}})));
@@ -25,7 +25,7 @@ TEST_F(session_protocol, a_server_says_hello_first) {
 }
 
 TEST_F(session_protocol, a_client_opens_with_the_hello) {
-    start(session_role::client);
+    start(connection_role::client);
     EXPECT_EQ(host->opened, 0);
     EXPECT_TRUE(script->written.empty());
     feed(hello_frame());
@@ -36,13 +36,13 @@ TEST_F(session_protocol, a_client_opens_with_the_hello) {
 }
 
 TEST_F(session_protocol, hello_and_data_in_one_read) {
-    start(session_role::client);
+    start(connection_role::client);
     feed(concat({hello_frame(), wire_data(pattern(3)), wire_data({})}));
     EXPECT_EQ(host->messages, (std::vector<byte_string>{pattern(3), {}}));
 }
 
 TEST_F(session_protocol, a_longer_hello_is_a_later_version_of_the_same) {
-    start(session_role::client);
+    start(connection_role::client);
     byte_string payload = concat({big_endian(1, 2), big_endian(500, 4), big_endian(0, 8)});
     payload += pattern(30);
     feed(wire_frame(4, 0, payload));
@@ -53,7 +53,7 @@ TEST_F(session_protocol, a_longer_hello_is_a_later_version_of_the_same) {
 
 TEST_F(session_protocol, the_lower_of_both_limits_holds) {
     config.max_message_size = 1000;
-    start(session_role::client);
+    start(connection_role::client);
     feed(hello_frame(5000));
     const auto too_large = session->send_packet(pattern(1001));
     EXPECT_EQ(code_of(too_large), static_cast<int>(errc::message_too_large));
@@ -72,7 +72,7 @@ TEST_F(session_protocol, broken_hellos) {
     };
     for (const auto& [bytes, code] : rows) {
         make_parts();
-        start(session_role::client);
+        start(connection_role::client);
         feed(concat({bytes, wire_data(pattern(3))}));
         EXPECT_EQ(host->opened, 0);
         expect_violation(code);
@@ -85,7 +85,7 @@ TEST_F(session_protocol, anything_before_the_hello_is_a_violation) {
          {wire_data(pattern(3)), wire_frame(1, 0, pattern(8)), wire_frame(2, 0, pattern(8)),
           wire_frame(6, 0, pattern(8)), wire_frame(7, 0, {}), wire_frame(8, 0, {})}) {
         make_parts();
-        start(session_role::client);
+        start(connection_role::client);
         feed(early);
         EXPECT_TRUE(host->messages.empty());
         EXPECT_EQ(host->opened, 0);
@@ -94,7 +94,7 @@ TEST_F(session_protocol, anything_before_the_hello_is_a_violation) {
 }
 
 TEST_F(session_protocol, a_full_server_says_goodbye_instead) {
-    start(session_role::client);
+    start(connection_role::client);
     feed(goodbye_frame(-663));
     feed_end();
     expect_closed(errc::server_full);
@@ -103,7 +103,7 @@ TEST_F(session_protocol, a_full_server_says_goodbye_instead) {
 
 TEST_F(session_protocol, the_hello_has_a_deadline) {
     setup.handshake_deadline = loop.now() + milliseconds{500};
-    start(session_role::client);
+    start(connection_role::client);
     loop.advance(milliseconds{499});
     EXPECT_EQ(host->closed, 0);
     loop.advance(milliseconds{3});
@@ -111,7 +111,7 @@ TEST_F(session_protocol, the_hello_has_a_deadline) {
 
     make_parts();
     setup.handshake_deadline = loop.now() + milliseconds{500};
-    start(session_role::client);
+    start(connection_role::client);
     loop.advance(milliseconds{499});
     feed(hello_frame());
     loop.advance(milliseconds{10'000});
@@ -304,7 +304,7 @@ TEST_F(session_protocol, a_peer_that_never_ends_is_cut_off_at_the_drain_deadline
 
 TEST_F(session_protocol, other_framings_have_no_control_frames) {
     for (const framing frames : {framing::length_prefixed, framing::raw}) {
-        for (const session_role role : {session_role::server, session_role::client}) {
+        for (const connection_role role : {connection_role::server, connection_role::client}) {
             make_parts();
             config.frames = frames;
             start(role);
@@ -327,7 +327,7 @@ TEST_F(session_protocol, other_framings_have_no_control_frames) {
 
 TEST_F(session_protocol, a_truncated_length_prefixed_stream) {
     config.frames = framing::length_prefixed;
-    start(session_role::server);
+    start(connection_role::server);
     feed({0, 0, 0, 9, 1});
     feed_end();
     expect_closed(errc::connection_truncated);
@@ -335,7 +335,7 @@ TEST_F(session_protocol, a_truncated_length_prefixed_stream) {
 
 TEST_F(session_protocol, a_length_prefix_over_the_limit_ends_without_a_word) {
     config.frames = framing::length_prefixed;
-    start(session_role::server);
+    start(connection_role::server);
     feed({0xFF, 0, 0, 0});
     EXPECT_TRUE(script->written.empty());
     feed_end();

@@ -333,7 +333,7 @@ TEST_F(requests, a_peer_that_asks_and_never_reads_is_closed) {
 
 TEST_F(requests, need_framing_and_sense) {
     config.frames = framing::length_prefixed;
-    start(session_role::client);
+    start(connection_role::client);
     EXPECT_EQ(ask({1}), static_cast<int>(errc::not_supported));
     config.frames = framing::message;
     config.max_message_size = 10;

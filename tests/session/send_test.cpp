@@ -56,9 +56,9 @@ protected:
 };
 
 TEST_F(session_send, keeps_the_order_of_all_ways_and_sizes) {
-    for (const session_role role : {session_role::server, session_role::client}) {
+    for (const connection_role role : {connection_role::server, connection_role::client}) {
         make_parts();
-        role == session_role::server ? start_server() : start_client();
+        role == connection_role::server ? start_server() : start_client();
         std::vector<byte_string> sent;
         loop.in_batch([&] {
             for (const std::size_t size : {1U, 2048U, 2049U, 100U, 12'287U, 12'288U, 40'000U, 7U}) {
@@ -103,7 +103,7 @@ TEST_F(session_send, an_empty_message_is_refused) {
 }
 
 TEST_F(session_send, the_peers_smaller_limit_holds_for_all_ways) {
-    start(session_role::client);
+    start(connection_role::client);
     feed(hello_frame(20'000));
     const int too_large = static_cast<int>(errc::message_too_large);
     std::size_t accepted = 0;
@@ -360,7 +360,7 @@ TEST_F(session_send, other_framings) {
     for (const framing frames : {framing::length_prefixed, framing::raw}) {
         config.frames = frames;
         make_parts();
-        start(session_role::client);
+        start(connection_role::client);
         byte_string expected;
         loop.in_batch([&] {
             for (const byte_string& each : messages) {

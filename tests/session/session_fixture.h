@@ -25,7 +25,6 @@ namespace network_system::inline v0_1::testing {
 using session::framed_session;
 using session::message_connection;
 using session::message_kind;
-using session::session_role;
 using std::chrono::milliseconds;
 
 class recording_host final : public session::message_host, public session::websocket_host {
@@ -175,7 +174,6 @@ protected:
     session_fixture() {
         config.ping_interval = milliseconds{0};
         config.idle_timeout = milliseconds{0};
-        setup.drain_timeout = milliseconds{1000};
         setup.remote = {endpoint::family::ipv4, {192, 0, 2, 1}, 80};
         set_log_level(log_level::off);
         make_parts();
@@ -192,9 +190,10 @@ protected:
         outcomes.clear();
     }
     /// Makes the session but does not start it.
-    void make(session_role role) {
+    void make(connection_role role) {
         setup.role = role;
-        setup.config = std::make_shared<const session_config>(config);
+        setup.settings = std::make_shared<const session::connection_settings>(
+            session::connection_settings{config, drain_timeout});
         over = std::make_shared<transport::stream_transport<scripted_stream>>(
             loop.get(), scripted_stream(script));
         make_session();
@@ -205,19 +204,19 @@ protected:
         session = made;
         connection = made;
     }
-    void start(session_role role) {
+    void start(connection_role role) {
         make(role);
         loop.in_batch([this] { connection->start(); });
         loop.run();
     }
     /// A server session after its hello.
     void start_server() {
-        start(session_role::server);
+        start(connection_role::server);
         (void)script->take_written();
     }
     /// A client session that has been welcomed.
     void start_client() {
-        start(session_role::client);
+        start(connection_role::client);
         feed(hello_frame());
     }
     void feed(const byte_string& bytes) {
@@ -304,6 +303,7 @@ protected:
 
     manual_loop loop;
     session_config config;
+    milliseconds drain_timeout{1000};
     session::session_setup setup;
     std::shared_ptr<stream_script> script;
     std::shared_ptr<recording_host> host;

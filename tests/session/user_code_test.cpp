@@ -33,11 +33,11 @@ protected:
 };
 
 TEST_F(session_user_code, an_exception_in_on_open) {
-    for (const session_role role : {session_role::server, session_role::client}) {
+    for (const connection_role role : {connection_role::server, connection_role::client}) {
         make_parts();
         host->when_open = [] { fail(); };
         start(role);
-        if (role == session_role::client) {
+        if (role == connection_role::client) {
             feed(concat({hello_frame(), wire_data(pattern(3))}));
         }
         EXPECT_TRUE(host->messages.empty());
@@ -154,7 +154,7 @@ TEST_F(session_user_code, a_gate_closed_between_two_messages) {
 }
 
 TEST_F(session_user_code, a_gate_closed_in_on_open) {
-    start(session_role::client);
+    start(connection_role::client);
     host->when_open = [this] { close_gate(); };
     feed(concat({hello_frame(), wire_data(pattern(3))}));
     EXPECT_EQ(host->opened, 1);

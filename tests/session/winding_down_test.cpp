@@ -20,7 +20,7 @@ byte_string response_frame(std::uint64_t id, int code, const byte_string& body) 
 class winding_down : public session_fixture {
 protected:
     winding_down() {
-        setup.drain_timeout = milliseconds{4000};
+        drain_timeout = milliseconds{4000};
         host->when_request = [this](detail::request_call& call) {
             responders.push_back(call.defer());
         };
@@ -139,7 +139,7 @@ TEST_F(winding_down, a_fixed_end_comes_in_time) {
 }
 
 TEST_F(winding_down, no_time_to_drain_is_no_time_to_answer) {
-    setup.drain_timeout = milliseconds{0};
+    drain_timeout = milliseconds{0};
     stop_with_a_request(client_hello);
     loop.advance(milliseconds{1});
     expect_closed(errc::connection_timeout);
@@ -160,7 +160,7 @@ TEST_F(winding_down, a_client_waits_for_its_answer) {
     for (const bool knows : {true, false}) {
         answers.clear();
         make_parts();
-        start(session_role::client);
+        start(connection_role::client);
         const byte_string version_1 = hello_frame();
         feed(wire_frame(4, 0,
                         concat({byte_string(version_1.begin() + 5, version_1.end()),
@@ -214,12 +214,12 @@ TEST_F(winding_down, towards_a_peer_that_drains_there_are_no_new_requests) {
 }
 
 TEST_F(winding_down, a_client_answers_a_server_that_says_what_it_knows) {
-    start(session_role::client);
+    start(connection_role::client);
     const byte_string version_1 = hello_frame();
     feed(version_1);
     EXPECT_TRUE(script->take_written().empty()) << "older servers know no hello of a client";
     make_parts();
-    start(session_role::client);
+    start(connection_role::client);
     feed(wire_frame(
         4, 0, concat({byte_string(version_1.begin() + 5, version_1.end()), {0, 0, 0, 1, 99}})));
     EXPECT_EQ(script->take_written(), client_hello);

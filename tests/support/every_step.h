@@ -51,7 +51,7 @@ protected:
 inline void fail_at_every_step_of_a_stream(const conditions& how, const make_session& sessions) {
     fail_at_every_step(
         how,
-        [](std::shared_ptr<runtime::loop> where, scripted_stream stream, session_role) {
+        [](std::shared_ptr<runtime::loop> where, scripted_stream stream, connection_role) {
             return std::make_shared<transport::stream_transport<scripted_stream>>(
                 std::move(where), std::move(stream));
         },

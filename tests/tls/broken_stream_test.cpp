@@ -16,7 +16,7 @@ TEST_F(tls_broken_stream, the_alert_about_a_refused_certificate_is_heard_while_s
     for (const bool breaks : {false, true}) {
         host_ = std::make_shared<recording_host>();
         script_ = std::make_shared<stream_script>();
-        start(tls_version::tls_1_3, tls_role::client);
+        start(tls_version::tls_1_3, connection_role::client);
         peer_->require_certificate();
         for (int i = 0; i < 3 && host_->opened == 0; ++i) {
             peer_->give_input(script_->take_written());

@@ -1,7 +1,7 @@
 // The conversation of the session tests over TLS: whatever the stream below splits or breaks, and
 // when, the books of both sides balance.
 #include "support/every_step.h"
-#include "support/scripted_terms.h"
+#include "support/scripted_settings.h"
 #include "tls/versions.h"
 #include "transport/stream_transport_impl.h"
 
@@ -28,13 +28,13 @@ std::ostream& operator<<(std::ostream& to, const tls_conditions& each) {
 using tls_fail_every_step = every_step_test<tls_conditions>;
 
 TEST_P(tls_fail_every_step, the_books_balance) {
-    const auto server = make_terms(tls_role::server, GetParam().version);
-    const auto client = make_terms(tls_role::client, GetParam().version);
+    const auto server = make_settings(connection_role::server, GetParam().version);
+    const auto client = make_settings(connection_role::client, GetParam().version);
     fail_at_every_step(
         GetParam().how,
-        [&](std::shared_ptr<runtime::loop> where, scripted_stream stream, session_role role) {
+        [&](std::shared_ptr<runtime::loop> where, scripted_stream stream, connection_role role) {
             return make_scripted_tls(std::move(where), std::move(stream),
-                                     role == session_role::server ? server : client);
+                                     role == connection_role::server ? server : client);
         },
         [](const conversation& whole) {
             for (const speaker* each : {&whole.client(), &whole.server()}) {
@@ -73,16 +73,17 @@ INSTANTIATE_TEST_SUITE_P(limits, tls_fail_every_step, ::testing::ValuesIn(all_co
 class tls_every_split : public ::testing::TestWithParam<tls_version> {};
 
 TEST_P(tls_every_split, nothing_is_lost) {
-    const auto server = make_terms(tls_role::server, GetParam());
-    const auto client = make_terms(tls_role::client, GetParam());
+    const auto server = make_settings(connection_role::server, GetParam());
+    const auto client = make_settings(connection_role::client, GetParam());
     for (std::size_t limit = 1; limit < 64; limit += limit < 8 ? 1 : 7) {
         SCOPED_TRACE(limit);
-        conversation whole(
-            {limit, limit + 1, small}, unlimited,
-            [&](std::shared_ptr<runtime::loop> where, scripted_stream stream, session_role role) {
-                return make_scripted_tls(std::move(where), std::move(stream),
-                                         role == session_role::server ? server : client);
-            });
+        conversation whole({limit, limit + 1, small}, unlimited,
+                           [&](std::shared_ptr<runtime::loop> where, scripted_stream stream,
+                               connection_role role) {
+                               return make_scripted_tls(std::move(where), std::move(stream),
+                                                        role == connection_role::server ? server
+                                                                                        : client);
+                           });
         whole.run();
         whole.check();
         ASSERT_FALSE(HasFailure());

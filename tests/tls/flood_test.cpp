@@ -37,7 +37,7 @@ protected:
 };
 
 TEST_F(tls_flood, of_tickets_at_a_client) {
-    start(tls_version::tls_1_3, tls_role::client);
+    start(tls_version::tls_1_3, connection_role::client);
     settings_->sessions = std::make_shared<transport::tls_session_cache>();
     settings_->session_key = "flooded";
     shake_hands();
@@ -47,7 +47,7 @@ TEST_F(tls_flood, of_tickets_at_a_client) {
 }
 
 TEST_F(tls_flood, of_tickets_in_one_piece_and_with_data_in_between) {
-    start(tls_version::tls_1_3, tls_role::client);
+    start(tls_version::tls_1_3, connection_role::client);
     shake_hands();
     for (int i = 0; i < 1000; ++i) {
         peer_->send_ticket();
@@ -72,14 +72,14 @@ TEST_F(tls_flood, of_key_updates_at_a_server) {
 }
 
 TEST_F(tls_flood, of_key_updates_at_a_client) {
-    start(tls_version::tls_1_3, tls_role::client);
+    start(tls_version::tls_1_3, connection_role::client);
     shake_hands();
     EXPECT_LT(flood(1000, [this] { peer_->request_key_update(); }), 150);
     expect_ended(errc::protocol_error, "too many handshake messages");
 }
 
 TEST_F(tls_flood, is_not_what_comes_now_and_then) {
-    start(tls_version::tls_1_3, tls_role::client);
+    start(tls_version::tls_1_3, connection_role::client);
     shake_hands();
     const int count = flood(200, [this] {
         peer_->send_ticket();
@@ -93,7 +93,7 @@ TEST_F(tls_flood, is_not_what_comes_now_and_then) {
 }
 
 TEST_F(tls_flood, of_renegotiation_at_a_client) {
-    start(tls_version::tls_1_2, tls_role::client);
+    start(tls_version::tls_1_2, connection_role::client);
     shake_hands();
     peer_->write("first");
     // The peer does not read that this is refused, at which it would end the connection.

@@ -18,13 +18,13 @@ class openssl_peer {
 public:
     using context = std::shared_ptr<SSL_CTX>;
 
-    explicit openssl_peer(transport::tls_role role)
+    explicit openssl_peer(connection_role role)
         : openssl_peer(role, context(make_context(role), &SSL_CTX_free)) {}
-    openssl_peer(transport::tls_role role, context of)
+    openssl_peer(connection_role role, context of)
         : context_(std::move(of)), ssl_(SSL_new(context_.get()), &SSL_free),
           input_(BIO_new(BIO_s_mem())), output_(BIO_new(BIO_s_mem())) {
         SSL_set_bio(ssl_.get(), input_, output_);
-        if (role == transport::tls_role::client) {
+        if (role == connection_role::client) {
             SSL_set_connect_state(ssl_.get());
         } else {
             SSL_set_accept_state(ssl_.get());
@@ -95,8 +95,8 @@ public:
     }
 
 private:
-    [[nodiscard]] static SSL_CTX* make_context(transport::tls_role role) {
-        if (role == transport::tls_role::client) {
+    [[nodiscard]] static SSL_CTX* make_context(connection_role role) {
+        if (role == connection_role::client) {
             return SSL_CTX_new(TLS_client_method());
         }
         static const auto files = test_authority::shared().issue_local("peer");

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "session/session_fixture.h"
-#include "support/scripted_terms.h"
+#include "support/scripted_settings.h"
 #include "tls/openssl_peer.h"
 
 namespace network_system::inline v0_1::testing {
@@ -20,22 +20,23 @@ protected:
     }
 
     /// A session, and OpenSSL on the other side.
-    void start(tls_version version, tls_role role = tls_role::server, framing frames = framing::raw,
-               milliseconds handshake_timeout = milliseconds{800}) {
-        settings_ = make_terms(role, version);
+    void start(tls_version version, connection_role role = connection_role::server,
+               framing frames = framing::raw, milliseconds handshake_timeout = milliseconds{800}) {
+        settings_ = make_settings(role, version);
         settings_->handshake_timeout = handshake_timeout;
         session_config config;
         config.frames = frames;
         config.ping_interval = config.idle_timeout = milliseconds{0};
         session::session_setup setup;
-        setup.role = role == tls_role::server ? session_role::server : session_role::client;
-        setup.config = std::make_shared<const session_config>(config);
-        setup.drain_timeout = milliseconds{1000};
+        setup.role =
+            role == connection_role::server ? connection_role::server : connection_role::client;
+        setup.settings = std::make_shared<const session::connection_settings>(
+            session::connection_settings{config, milliseconds{1000}});
         session_ = std::make_shared<framed_session>(
             make_scripted_tls(loop_.get(), scripted_stream(script_), settings_), host_, setup);
         loop_.in_batch([this] { session_->start(); });
-        peer_ = std::make_unique<openssl_peer>(role == tls_role::server ? tls_role::client
-                                                                        : tls_role::server);
+        peer_ = std::make_unique<openssl_peer>(
+            role == connection_role::server ? connection_role::client : connection_role::server);
     }
     void shake_hands() {
         for (int i = 0; i < 10 && host_->opened == 0; ++i) {

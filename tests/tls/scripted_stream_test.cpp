@@ -38,7 +38,7 @@ TEST_F(tls_peer_test, a_handshake_timeout_of_max_means_never) {
         SCOPED_TRACE(time.count());
         script_ = std::make_shared<stream_script>();
         host_ = std::make_shared<recording_host>();
-        start(tls_version::tls_1_3, tls_role::server, framing::raw, time);
+        start(tls_version::tls_1_3, connection_role::server, framing::raw, time);
         loop_.advance(std::chrono::hours{24 * 365 * 3});
         EXPECT_EQ(host_->closed, 0);
         shake_hands();
@@ -108,7 +108,7 @@ TEST_F(tls_peer_test, a_handshake_flight_that_does_not_fit_goes_on_when_there_is
 }
 
 TEST_F(tls_peer_test, tickets_go_out_with_the_first_words_and_close_notify_with_the_last) {
-    start(tls_version::tls_1_3, tls_role::server, framing::message);
+    start(tls_version::tls_1_3, connection_role::server, framing::message);
     shake_hands();
     EXPECT_EQ(script_->write_calls, 2U) << "the flight; the ticket and the hello";
     EXPECT_FALSE(peer_->read().empty());
@@ -199,8 +199,9 @@ TEST_F(tls_peer_test, a_silent_peer_is_given_up_at_the_deadline) {
     EXPECT_FALSE(loop_.requests().wake_at);
 }
 
-class stalled_handshake : public tls_peer_test,
-                          public ::testing::WithParamInterface<std::tuple<tls_role, framing>> {
+class stalled_handshake
+    : public tls_peer_test,
+      public ::testing::WithParamInterface<std::tuple<connection_role, framing>> {
 protected:
     void expect_stop_after(const std::function<void()>& stall) {
         start(tls_version::tls_1_3, std::get<0>(GetParam()), std::get<1>(GetParam()));
@@ -246,15 +247,15 @@ TEST_P(stalled_handshake, does_not_hold_up_a_stop_when_the_peer_does_not_read) {
     });
 }
 
-INSTANTIATE_TEST_SUITE_P(all, stalled_handshake,
-                         ::testing::Combine(::testing::Values(tls_role::server, tls_role::client),
-                                            ::testing::Values(framing::raw, framing::message)),
-                         [](const auto& each) {
-                             const bool is_server = std::get<0>(each.param) == tls_role::server;
-                             const bool is_raw = std::get<1>(each.param) == framing::raw;
-                             return std::string(is_server ? "server" : "client") +
-                                    (is_raw ? "_raw" : "_message");
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    all, stalled_handshake,
+    ::testing::Combine(::testing::Values(connection_role::server, connection_role::client),
+                       ::testing::Values(framing::raw, framing::message)),
+    [](const auto& each) {
+        const bool is_server = std::get<0>(each.param) == connection_role::server;
+        const bool is_raw = std::get<1>(each.param) == framing::raw;
+        return std::string(is_server ? "server" : "client") + (is_raw ? "_raw" : "_message");
+    });
 
 TEST_F(tls_peer_test, a_busy_connection_that_rests_leaves_no_deadline_behind) {
     start(tls_version::tls_1_3);

@@ -53,10 +53,10 @@ protected:
     session_age() { set_log_level(log_level::off); }
 
     /// One end is ours, with `settings_`; the other one is OpenSSL's, with `peer_context_`.
-    void use(tls_role role, core::tls_config config) {
+    void use(connection_role role, core::tls_config config) {
         config.min_version = config.max_version = GetParam();
         role_ = role;
-        settings_ = make_terms(role, config);
+        settings_ = make_settings(role, config);
         settings_->sessions = std::make_shared<transport::tls_session_cache>();
         settings_->session_key = "peer";
     }
@@ -75,7 +75,8 @@ protected:
     way connect(SSL_SESSION* offered = nullptr) {
         const auto script = std::make_shared<stream_script>();
         const auto host = std::make_shared<recording_host>();
-        openssl_peer peer(role_ == tls_role::server ? tls_role::client : tls_role::server,
+        openssl_peer peer(role_ == connection_role::server ? connection_role::client
+                                                           : connection_role::server,
                           peer_context_);
         if (offered != nullptr) {
             peer.offer(offered);
@@ -84,8 +85,10 @@ protected:
         config.frames = framing::raw;
         config.ping_interval = config.idle_timeout = milliseconds{0};
         session::session_setup setup;
-        setup.role = role_ == tls_role::server ? session_role::server : session_role::client;
-        setup.config = std::make_shared<const session_config>(config);
+        setup.role =
+            role_ == connection_role::server ? connection_role::server : connection_role::client;
+        setup.settings = std::make_shared<const session::connection_settings>(
+            session::connection_settings{config, std::chrono::milliseconds{0}});
         const auto session = std::make_shared<framed_session>(
             make_scripted_tls(loop_.get(), scripted_stream(script), settings_), host, setup);
         loop_.in_batch([&] { session->start(); });
@@ -113,7 +116,7 @@ protected:
     }
 
     manual_loop loop_;
-    tls_role role_{};
+    connection_role role_{};
     std::shared_ptr<transport::tls_settings> settings_;
     openssl_peer::context peer_context_;
     std::shared_ptr<SSL_SESSION> last_;
@@ -131,7 +134,7 @@ core::tls_config asking(const chain& of_server, const chain& of_client) {
 TEST_P(session_age, a_server_does_not_resume_past_the_end_of_a_clients_certificate) {
     const chain good(30 * day, 30 * day, 30 * day);
     const chain expiring(30 * day, 30 * day, 3600);
-    use(tls_role::server, asking(good, expiring));
+    use(connection_role::server, asking(good, expiring));
     use_peer(expiring.write(), false);
     EXPECT_EQ(connect(), way::anew);
     loop_.shift_wall(3500s);
@@ -143,7 +146,7 @@ TEST_P(session_age, a_server_does_not_resume_past_the_end_of_a_clients_certifica
 TEST_P(session_age, a_server_does_not_resume_past_the_end_of_an_intermediate_certificate) {
     const chain good(30 * day, 30 * day, 30 * day);
     const chain expiring(30 * day, 3600, 30 * day);
-    use(tls_role::server, asking(good, expiring));
+    use(connection_role::server, asking(good, expiring));
     use_peer(expiring.write(), false);
     EXPECT_EQ(connect(), way::anew);
     loop_.shift_wall(3500s);
@@ -156,7 +159,7 @@ TEST_P(session_age, a_server_does_not_resume_past_the_end_of_its_own_certificate
     const chain expiring(30 * day, 30 * day, 3600);
     core::tls_config config;
     config.identity = expiring.write();
-    use(tls_role::server, config);
+    use(connection_role::server, config);
     use_peer(expiring.write(), false);
     EXPECT_EQ(connect(), way::anew);
     loop_.shift_wall(3700s);
@@ -167,7 +170,7 @@ TEST_P(session_age, a_server_does_not_resume_past_the_end_of_a_crl) {
     const chain good(30 * day, 30 * day, 30 * day);
     core::tls_config config = asking(good, good);
     config.ca_pem += good.middle.crl();  // for an hour
-    use(tls_role::server, config);
+    use(connection_role::server, config);
     use_peer(good.write(), false);
     EXPECT_EQ(connect(), way::anew);
     EXPECT_EQ(resume(), way::resumed);
@@ -178,7 +181,7 @@ TEST_P(session_age, a_server_does_not_resume_past_the_end_of_a_crl) {
 TEST_P(session_age, renewals_do_not_lengthen_the_life_of_a_session) {
     const chain good(30 * day, 30 * day, 30 * day);
     core::tls_config config = asking(good, good);
-    use(tls_role::server, config);
+    use(connection_role::server, config);
     use_peer(good.write(), false);
     EXPECT_EQ(connect(), way::anew);
     for (int hour = 1; hour < 24; ++hour) {
@@ -195,7 +198,7 @@ TEST_P(session_age, a_date_that_is_set_back_does_not_lengthen_the_life_of_a_sess
     const chain good(30 * day, 30 * day, 30 * day);
     core::tls_config config;
     config.identity = good.write();
-    use(tls_role::server, config);
+    use(connection_role::server, config);
     use_peer(good.write(), false);
     EXPECT_EQ(connect(), way::anew);
     loop_.shift_wall(-600s);
@@ -207,7 +210,7 @@ TEST_P(session_age, the_keys_of_tickets_rotate_and_the_former_one_still_opens) {
     core::tls_config config;
     config.identity = good.write();
     config.session_lifetime = hours{7 * 24};
-    use(tls_role::server, config);
+    use(connection_role::server, config);
     use_peer(good.write(), false);
     EXPECT_EQ(connect(), way::anew);
     const auto first = last_;
@@ -229,7 +232,7 @@ TEST_P(session_age, a_client_does_not_resume_past_the_end_of_a_servers_certifica
         const chain expiring(30 * day, of_middle, of_leaf);
         core::tls_config config;
         config.ca_pem = expiring.root.pem();
-        use(tls_role::client, config);
+        use(connection_role::client, config);
         use_peer(expiring.write(), true);
         loop_.shift_wall(0s);
         EXPECT_EQ(connect(), way::anew);
@@ -245,7 +248,7 @@ TEST_P(session_age, a_client_begins_anew_when_the_life_of_a_session_is_over) {
     core::tls_config config;
     config.ca_pem = good.root.pem();
     config.session_lifetime = hours{2};
-    use(tls_role::client, config);
+    use(connection_role::client, config);
     use_peer(good.write(), true);
     EXPECT_EQ(connect(), way::anew);
     loop_.shift_wall(1h);

@@ -85,7 +85,7 @@ TEST(secure_traffic, a_crowd_of_handshakes_in_one_batch_is_served) {
         options.readiness_method = method;
         secure_server server(for_server(), options);
         const std::uint16_t port = server.start();
-        network_system::testing::openssl_peer peer(network_system::transport::tls_role::client);
+        network_system::testing::openssl_peer peer(network_system::connection_role::client);
         peer.handshake();
         const bytes hello = peer.take_output();
         std::vector<raw_peer> crowd;

@@ -82,6 +82,16 @@ struct form {
     template <typename F, typename... Offered>
     struct of
         : std::is_invocable<F&, decltype(Arguments::get(std::declval<const Offered&>()...))...> {
+        /// Whether it is all that is offered, in that order, in an ordinary call: then there is
+        /// nothing to adapt.
+        static constexpr bool is_as_offered =
+            std::is_same_v<
+                std::tuple<decltype(Arguments::get(std::declval<const Offered&>()...))...>,
+                std::tuple<const Offered&...>> &&
+            requires(F& callback, Offered... offered) {
+                callback(std::forward<Offered>(offered)...);
+            };
+
         static void call(F& callback, const Offered&... offered) {
             // What it returns is nobody's.
             static_cast<void>(std::invoke(callback, Arguments::get(offered...)...));
@@ -118,11 +128,15 @@ struct kind_of_callback {
     static auto adapt(F&& callback) {
         using chosen = typename Table::template first_of<std::decay_t<F>, Offered...>;
         Kind::template require<chosen::value>();
-        return [callback = std::forward<F>(callback)](Offered... offered) mutable {
-            if constexpr (chosen::value) {
-                chosen::call(callback, offered...);
-            }
-        };
+        if constexpr (chosen::value && chosen::is_as_offered) {
+            return std::decay_t<F>(std::forward<F>(callback));
+        } else {
+            return [callback = std::forward<F>(callback)](Offered... offered) mutable {
+                if constexpr (chosen::value) {
+                    chosen::call(callback, offered...);
+                }
+            };
+        }
     }
 };
 

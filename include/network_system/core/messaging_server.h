@@ -128,10 +128,10 @@ public:
 
     /// The setters below fail with `invalid_argument` while the server is running: callbacks are
     /// set before start.
-    /// Judges each connection for which there is room, before a session is made of it: with the
-    /// client's endpoint, behind a proxy the one that the PROXY header names. It may reject it, or
-    /// attach the user data of its session. With TLS it runs before the handshake. Without it every
-    /// connection is accepted.
+    /// Decides about each connection for which there is room, before a session is made of it: with
+    /// the client's endpoint, behind a proxy the one that the PROXY header names. It may reject it,
+    /// or attach the user data of its session. With TLS it runs before the handshake. Without it
+    /// every connection is accepted.
     ///
     /// Runs on the I/O thread that accepts, also with a `callback_pool`; with several I/O threads
     /// it may run while callbacks of sessions do. A rejected client is told `connection_refused`

@@ -161,7 +161,7 @@ public:
     /// The setters below fail with `invalid_argument` while the server is running: callbacks are
     /// set before start.
     ///
-    /// Judges each connection for which there is room, before anything is read from it; see
+    /// Decides about each connection for which there is room, before anything is read from it; see
     /// messaging_server::set_accept_callback. What it attaches is in
     /// `ws_handshake_answer::user_data` too. A rejected client gets 403 for its request; of a crowd
     /// of them some are closed unheard.

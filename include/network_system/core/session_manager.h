@@ -11,7 +11,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace network_system::inline v0_1::core {
@@ -75,17 +75,28 @@ public:
     [[nodiscard]] session_manager_stats get_stats() const;
 
 private:
-    struct string_hash {
-        using is_transparent = void;
-        std::size_t operator()(std::string_view text) const noexcept {
-            return std::hash<std::string_view>{}(text);
-        }
-    };
     struct registered {
         session_ptr session;
         std::uint64_t number;
     };
-    using table = std::unordered_map<std::string, registered, string_hash, std::equal_to<>>;
+    // By the id that the session itself keeps.
+    static std::string_view key_of(std::string_view id) noexcept { return id; }
+    static std::string_view key_of(const registered& entry) noexcept { return entry.session->id(); }
+    struct hash_of_key {
+        using is_transparent = void;
+        template <typename Entry>
+        std::size_t operator()(const Entry& entry) const noexcept {
+            return std::hash<std::string_view>{}(key_of(entry));
+        }
+    };
+    struct same_key {
+        using is_transparent = void;
+        template <typename One, typename Other>
+        bool operator()(const One& one, const Other& other) const noexcept {
+            return key_of(one) == key_of(other);
+        }
+    };
+    using table = std::unordered_set<registered, hash_of_key, same_key>;
 
     [[nodiscard]] backpressure_state state_of(std::size_t queued) const noexcept;
 

@@ -4,6 +4,7 @@
 #include <network_system/internal/message_memory.h>
 #include <network_system/internal/utf8.h>
 #include <network_system/internal/websocket_frame.h>
+#include <network_system/utils/connection_role.h>
 #include <network_system/utils/error_codes.h>
 
 #include <cstddef>
@@ -14,9 +15,9 @@
 
 namespace network_system::inline v0_1::websocket {
 
-/// Which side of the connection one is on: a server receives masked frames and sends unmasked ones,
-/// a client the other way round (section 5.1).
-enum class role : std::uint8_t { server, client };
+/// A server receives masked frames and sends unmasked ones, a client the other way round (section
+/// 5.1).
+using role = connection_role;
 
 /// A whole message (`text`, `binary`) or control frame (`close`, `ping`, `pong`), unmasked and
 /// checked. The payload is valid during the call that delivers it.

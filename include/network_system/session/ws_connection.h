@@ -125,9 +125,8 @@ protected:
                                      ws_message_type type);
     virtual VoidResult send_copy_as(std::span<const std::uint8_t> data, send_callback& done,
                                     ws_message_type type) = 0;
-    VoidResult send_copy(std::span<const std::uint8_t> data, send_callback& done) override {
-        return send_copy_as(data, done, ws_message_type::binary);
-    }
+    // Not defined here: where compilers see it they guess that this is the one to be called.
+    VoidResult send_copy(std::span<const std::uint8_t> data, send_callback& done) override;
 };
 
 }  // namespace session

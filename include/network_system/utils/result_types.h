@@ -117,6 +117,16 @@ public:
         requires detail::pointer_to_bool<T, From>
     Result(From&& value) = delete;  // a pointer or a string is no bool
 
+    Result(const Result&) = default;
+    // Results pass through many hands: a branch here, where std::variant calls through a table.
+    Result(Result&& other) noexcept(std::is_nothrow_move_constructible_v<T>)
+        : state_(other.is_ok()
+                     ? state(std::in_place_index<0>, std::move(*std::get_if<0>(&other.state_)))
+                     : state(std::in_place_index<1>, std::move(*std::get_if<1>(&other.state_)))) {}
+    Result& operator=(const Result&) = default;
+    Result& operator=(Result&&) noexcept(std::is_nothrow_move_assignable_v<state>) = default;
+    ~Result() = default;
+
     [[nodiscard]] bool is_ok() const noexcept { return state_.index() == 0; }
     [[nodiscard]] bool is_err() const noexcept { return state_.index() != 0; }
     /// Whether it is a success. Not of a `Result<bool>`: that would look like its value.
@@ -237,6 +247,8 @@ public:
     }
 
 private:
+    using state = std::variant<T, error_info>;
+
     template <typename F, typename Error>
     static constexpr void require_recovery() {
         using answer = std::remove_cvref_t<std::invoke_result_t<F, Error>>;
@@ -261,7 +273,7 @@ private:
         }
     }
 
-    std::variant<T, error_info> state_;
+    state state_;
 };
 
 /// A VoidResult that may be left unchecked, of operations whose failure leaves nothing to do:

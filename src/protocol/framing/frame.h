@@ -1,5 +1,7 @@
 #pragma once
 
+#include "utils/bytes.h"
+
 #include <network_system/utils/framing.h>
 
 #include <array>
@@ -8,8 +10,6 @@
 #include <span>
 
 namespace network_system::inline v0_1::protocol {
-
-using bytes_view = std::span<const std::uint8_t>;
 
 /// The high nibble of a frame's first byte.
 enum class frame_type : std::uint8_t {

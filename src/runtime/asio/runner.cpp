@@ -14,7 +14,7 @@ class asio_runner final : public loop_runner {
 public:
     explicit asio_runner(readiness_method method) : where_(loop::of(context_, method, true)) {}
 
-    const std::shared_ptr<loop>& where() const noexcept override { return where_; }
+    const std::shared_ptr<loop>& loop_ptr() const noexcept override { return where_; }
     void run() override { context_.run(); }
     void stop() noexcept override { context_.stop(); }
 
@@ -35,7 +35,7 @@ public:
         asio::post(context_, [this] { runner_.run(); });
     }
 
-    const std::shared_ptr<loop>& where() const noexcept override { return runner_.where(); }
+    const std::shared_ptr<loop>& loop_ptr() const noexcept override { return runner_.loop_ptr(); }
     void run() override { context_.run(); }
     void stop() noexcept override { runner_.stop(); }
 

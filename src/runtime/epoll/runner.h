@@ -15,7 +15,7 @@ public:
     epoll_runner(const epoll_runner&) = delete;
     epoll_runner& operator=(const epoll_runner&) = delete;
 
-    const std::shared_ptr<loop>& where() const noexcept override { return where_; }
+    const std::shared_ptr<loop>& loop_ptr() const noexcept override { return where_; }
     void run() override;
     void stop() noexcept override;
 

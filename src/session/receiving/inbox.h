@@ -52,7 +52,7 @@ public:
         std::vector<std::uint8_t> data(payload.begin(), payload.end());
         if (auto first = pull().take_asker()) {
             count_received();
-            first->done.give(kind, std::move(data));
+            first->give(kind, std::move(data));
             return false;
         }
         pull().store({kind, std::move(data)});
@@ -100,17 +100,17 @@ public:
     /// How many messages wait.
     [[nodiscard]] std::size_t waiting() const noexcept { return is_pulled() ? pull().size() : 0; }
 
-    /// So many messages have arrived in one read. Whether that was too fast: then nothing should be
-    /// read until `resume_at`.
+    [[nodiscard]] bool is_rate_limited() const noexcept { return rare_ && rare_->rate; }
+    /// With a rate: so many messages have arrived in one read. Whether that was too fast: then
+    /// nothing should be read until `resume_at`.
     [[nodiscard]] bool exceeds_rate(std::uint64_t arrived, runtime::steady_time now) {
-        return rare_ && rare_->rate && arrived > 0 &&
-               rare_->rate->arrived(arrived, now).has_value();
+        return arrived > 0 && rare_->rate->arrived(arrived, now).has_value();
     }
     [[nodiscard]] runtime::steady_time resume_at() const noexcept {
         return rare_->rate->resume_at();
     }
     [[nodiscard]] std::uint64_t times_exceeded() const noexcept {
-        return rare_ && rare_->rate ? rare_->rate->times_exceeded() : 0;
+        return is_rate_limited() ? rare_->rate->times_exceeded() : 0;
     }
 
     void count_received(std::size_t more = 1) noexcept { received_.add(more); }

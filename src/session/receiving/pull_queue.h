@@ -40,7 +40,7 @@ public:
 
     /// The first asker that has not been cancelled, if there is one: give it the message instead
     /// of storing it.
-    [[nodiscard]] std::optional<asker> take_asker() {
+    [[nodiscard]] std::optional<handler> take_asker() {
         return take_asker_if([](const handler&) { return true; });
     }
     /// The first in any case: nothing more will come.
@@ -108,14 +108,18 @@ public:
     }
 
 protected:
+    /// Whether anybody waits.
+    [[nodiscard]] bool is_asked() const noexcept { return !askers_.empty(); }
     /// The first asker that has not been cancelled, if it is `wanted(handler)`, which is asked
     /// before it is known whether a cancellation is too late.
     template <typename Wanted>
-    [[nodiscard]] std::optional<asker> take_asker_if(const Wanted& wanted) {
+    [[nodiscard]] std::optional<handler> take_asker_if(const Wanted& wanted) {
         for (auto each = first(); each != askers_.end(); ++each) {
             if (wanted(each->done)) {
                 if (each->operation.complete()) {
-                    return take(each);
+                    std::optional<handler> taken(std::move(each->done));
+                    drop(each);
+                    return taken;
                 }
             } else if (!each->operation.is_cancelled()) {
                 break;
@@ -133,13 +137,16 @@ private:
             return std::nullopt;
         }
         std::optional<asker> taken(std::move(*which));
+        drop(which);
+        return taken;
+    }
+    void drop(place which) noexcept {
         if (which != first()) {
             askers_.erase(which);
         } else if (++first_; first() == askers_.end()) {
             askers_.clear();
             first_ = 0;
         }
-        return taken;
     }
     /// Throws std::bad_alloc with nothing done.
     void make_place() {

@@ -9,7 +9,7 @@
 namespace network_system::inline v0_1::session {
 
 void wake_list::add(std::shared_ptr<message_connection> session) {
-    const auto& where = session->where();
+    const auto& where = session->loop();
     auto found = std::find_if(groups_.begin(), groups_.end(),
                               [&](const group& each) { return each.where == where; });
     if (found == groups_.end()) {

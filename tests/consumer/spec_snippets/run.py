@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs a client program, with a server program or without, and judges what happened.
+"""Runs a client program, with a server program or without, and checks what happened.
 
 Between the two stands a relay, so that the test knows when the server was reached and what the
 client sent, and waits for nothing else. The server, which would run for ever, gets the Ctrl+C that

@@ -53,7 +53,7 @@ TEST_P(websocket_close, a_ping_is_answered_until_the_peers_close) {
 }
 
 TEST_P(websocket_close, a_ping_is_answered_also_where_the_application_did_that_before) {
-    terms.auto_pong = false;
+    settings.auto_pong = false;
     open(GetParam());
     close();
     feed(frame(ping_frame, "1"));
@@ -320,7 +320,8 @@ TEST_P(websocket_close, in_its_own_callback_it_is_a_connection) {
 }
 
 INSTANTIATE_TEST_SUITE_P(roles, websocket_close,
-                         ::testing::Values(session_role::server, session_role::client), role_name);
+                         ::testing::Values(connection_role::server, connection_role::client),
+                         role_name);
 
 }  // namespace
 }  // namespace network_system::session

@@ -20,7 +20,7 @@ TEST_P(websocket_control, pings_are_answered_in_order) {
 }
 
 TEST_P(websocket_control, or_by_the_application) {
-    terms.auto_pong = false;
+    settings.auto_pong = false;
     open(GetParam());
     feed(frame(ping_frame, "1"));
     EXPECT_EQ(host->pings, std::vector<byte_string>{text_bytes("1")});
@@ -147,12 +147,13 @@ TEST_P(websocket_control, a_broken_rule_ends_it_with_the_code_that_fits) {
 
 TEST_P(websocket_control, masks_are_as_the_role_demands) {
     open(GetParam());
-    feed(ws_frame(text_frame, "x", {GetParam() == session_role::client, {}}));
+    feed(ws_frame(text_frame, "x", {GetParam() == connection_role::client, {}}));
     expect_failed_with(1002, errc::protocol_error);
 }
 
 INSTANTIATE_TEST_SUITE_P(roles, websocket_control,
-                         ::testing::Values(session_role::server, session_role::client), role_name);
+                         ::testing::Values(connection_role::server, connection_role::client),
+                         role_name);
 
 }  // namespace
 }  // namespace network_system::session

@@ -9,11 +9,11 @@ namespace {
 std::shared_ptr<messaging_session> make_websocket(std::shared_ptr<transport::transport> over,
                                                   std::shared_ptr<recording_host> host,
                                                   const session_setup& setup) {
-    auto terms = std::make_shared<websocket_settings>();
-    terms->asks.host = "localhost";
+    auto settings = std::make_shared<websocket_settings>();
+    settings->asks.host = "localhost";
     websocket_host& hooks = *host;
     return std::make_shared<websocket_session>(std::move(over), std::move(host), hooks, setup,
-                                               std::move(terms));
+                                               std::move(settings));
 }
 
 using websocket_fail_every_step = every_step_test<conditions>;

@@ -76,27 +76,30 @@ inline std::vector<wire_piece> parse_ws(const byte_string& bytes, bool is_masked
 
 class websocket_fixture : public session_fixture {
 protected:
-    websocket_fixture() { terms.asks.host = "server.example.com"; }
+    websocket_fixture() { settings.asks.host = "server.example.com"; }
 
     void make_session() override {
         socket = std::make_shared<websocket_session>(
-            over, host, *host, setup, std::make_shared<const session::websocket_settings>(terms));
+            over, host, *host, setup,
+            std::make_shared<const session::websocket_settings>(settings));
         use(socket);
     }
     /// A server session that has been opened.
     void open_server() {
-        start(session_role::server);
+        start(connection_role::server);
         feed(text_bytes(upgrade_request));
         answer = to_text(script->take_written());
         ASSERT_EQ(host->opened, 1);
     }
     /// A client session that has been accepted.
     void open_client(std::string_view more = {}) {
-        start(session_role::client);
+        start(connection_role::client);
         feed(text_bytes(accept_response(to_text(script->take_written()), more)));
         ASSERT_EQ(host->opened, 1);
     }
-    void open(session_role role) { role == session_role::server ? open_server() : open_client(); }
+    void open(connection_role role) {
+        role == connection_role::server ? open_server() : open_client();
+    }
     static std::string accept_response(const std::string& request, std::string_view more = {}) {
         constexpr std::string_view field = "Sec-WebSocket-Key: ";
         const std::size_t begin = request.find(field) + field.size();
@@ -107,13 +110,13 @@ protected:
     }
     /// As the peer of the session's role sends it.
     byte_string frame(std::uint8_t first, const byte_string& payload = {}) const {
-        return ws_frame(first, payload, {setup.role == session_role::server, {}});
+        return ws_frame(first, payload, {setup.role == connection_role::server, {}});
     }
     byte_string frame(std::uint8_t first, std::string_view payload) const {
         return frame(first, text_bytes(payload));
     }
     std::vector<wire_piece> sent_frames() {
-        return parse_ws(script->take_written(), setup.role == session_role::client, &keys);
+        return parse_ws(script->take_written(), setup.role == connection_role::client, &keys);
     }
     void expect_sent(const std::vector<wire_piece>& frames) { EXPECT_EQ(sent_frames(), frames); }
     /// The close frame is the last word, and the stream is shut.
@@ -128,7 +131,7 @@ protected:
         expect_closed(reason);
     }
 
-    session::websocket_settings terms;
+    session::websocket_settings settings;
     std::shared_ptr<websocket_session> socket;
     std::string answer;
     std::vector<byte_string> keys;
@@ -136,10 +139,10 @@ protected:
 
 /// For what holds on both sides.
 class websocket_both_sides : public websocket_fixture,
-                             public ::testing::WithParamInterface<session_role> {};
+                             public ::testing::WithParamInterface<connection_role> {};
 
-inline std::string role_name(const ::testing::TestParamInfo<session_role>& info) {
-    return info.param == session_role::server ? "server" : "client";
+inline std::string role_name(const ::testing::TestParamInfo<connection_role>& info) {
+    return info.param == connection_role::server ? "server" : "client";
 }
 
 }  // namespace network_system::testing

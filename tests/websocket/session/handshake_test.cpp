@@ -13,7 +13,7 @@ protected:
     /// What the server said, when it ends with that.
     std::string refusal_of(std::string_view request) {
         make_parts();
-        start(session_role::server);
+        start(connection_role::server);
         feed(text_bytes(request));
         EXPECT_TRUE(script->was_shut_down);
         EXPECT_EQ(host->opened, 0);
@@ -39,7 +39,7 @@ TEST_F(websocket_handshake, a_server_hears_of_it_in_any_pieces) {
     for (std::size_t limit = 1; limit < upgrade_request.size(); limit += 13) {
         make_parts();
         script->read_limit = limit;
-        start(session_role::server);
+        start(connection_role::server);
         feed(concat({text_bytes(upgrade_request), ws_frame(text_frame, "early")}));
         ASSERT_EQ(host->opened, 1) << limit;
         ASSERT_EQ(host->messages, std::vector<byte_string>{text_bytes("early")}) << limit;
@@ -50,7 +50,7 @@ TEST_F(websocket_handshake, a_client_takes_the_answer_in_any_pieces) {
     for (std::size_t limit = 1; limit < 200; limit += 13) {
         make_parts();
         script->read_limit = limit;
-        start(session_role::client);
+        start(connection_role::client);
         const std::string request = to_text(script->take_written());
         ASSERT_TRUE(begins_with(request, "GET / HTTP/1.1\r\n"));
         feed(concat({text_bytes(accept_response(request)), frame(text_frame, "early")}));
@@ -78,7 +78,7 @@ TEST_F(websocket_handshake, the_host_rejects) {
         EXPECT_TRUE(who->send_packet({1}).is_err()) << "nothing before the handshake is over";
         reply.reject({401, {{"WWW-Authenticate", "Basic"}}, "who are you?"});
     };
-    start(session_role::server);
+    start(connection_role::server);
     feed(text_bytes(upgrade_request));
     const std::string said = to_text(script->take_written());
     EXPECT_TRUE(begins_with(said, "HTTP/1.1 401 Unauthorized\r\n"));
@@ -93,7 +93,7 @@ TEST_F(websocket_handshake, what_cannot_be_said_is_500) {
     host->when_handshake = [](const session_ptr&, const ws_request&, ws_handshake_answer& reply) {
         reply.accept("nobody offered this");
     };
-    start(session_role::server);
+    start(connection_role::server);
     feed(text_bytes(upgrade_request));
     EXPECT_TRUE(begins_with(to_text(script->take_written()), "HTTP/1.1 500 "));
 }
@@ -102,7 +102,7 @@ TEST_F(websocket_handshake, a_host_that_throws_is_500) {
     host->when_handshake = [](const session_ptr&, const ws_request&, ws_handshake_answer&) {
         throw std::runtime_error("no");
     };
-    start(session_role::server);
+    start(connection_role::server);
     feed(text_bytes(upgrade_request));
     EXPECT_TRUE(begins_with(to_text(script->take_written()), "HTTP/1.1 500 "));
     feed_end();
@@ -124,7 +124,7 @@ TEST_F(websocket_handshake, bad_requests_are_refused_with_the_status_that_fits) 
     EXPECT_TRUE(begins_with(old, "HTTP/1.1 426 "));
     EXPECT_NE(old.find("Sec-WebSocket-Version: 13\r\n"), std::string::npos);
     EXPECT_TRUE(begins_with(
-        refusal_of(request("GET /", "Long: " + std::string(terms.limits.max_head_bytes, 'x'))),
+        refusal_of(request("GET /", "Long: " + std::string(settings.limits.max_head_bytes, 'x'))),
         "HTTP/1.1 431 "));
     feed_end();
     expect_closed(errc::handshake_rejected);
@@ -140,7 +140,7 @@ TEST_F(websocket_handshake, other_requests_are_answered_by_the_host) {
     for (const bool is_head : {false, true}) {
         make_parts();
         host->when_http_request = page;
-        start(session_role::server);
+        start(connection_role::server);
         feed(text_bytes(is_head ? "HEAD /health HTTP/1.1\r\nHost: a\r\n\r\n"
                                 : "GET /health HTTP/1.1\r\nHost: a\r\n\r\n"));
         const std::string said = to_text(script->take_written());
@@ -156,7 +156,7 @@ TEST_F(websocket_handshake, other_requests_are_answered_by_the_host) {
 }
 
 TEST_F(websocket_handshake, a_server_that_stops_says_503) {
-    start(session_role::server);
+    start(connection_role::server);
     feed(text_bytes("GET / HTTP/1.1\r\n"));
     loop.in_batch([this] { connection->begin_close({}); });
     EXPECT_TRUE(begins_with(to_text(script->take_written()), "HTTP/1.1 503 "));
@@ -166,16 +166,16 @@ TEST_F(websocket_handshake, a_server_that_stops_says_503) {
 }
 
 TEST_F(websocket_handshake, has_a_deadline_on_both_sides) {
-    for (const session_role role : {session_role::server, session_role::client}) {
+    for (const connection_role role : {connection_role::server, connection_role::client}) {
         make_parts();
         setup.handshake_deadline = loop.now() + milliseconds{500};
         start(role);
-        feed(text_bytes(role == session_role::server ? "GET / HT" : "HTTP/1.1 1"));
+        feed(text_bytes(role == connection_role::server ? "GET / HT" : "HTTP/1.1 1"));
         loop.advance(milliseconds{499});
         EXPECT_EQ(host->gone, 0);
         (void)script->take_written();
         loop.advance(milliseconds{2});
-        if (role == session_role::server) {
+        if (role == connection_role::server) {
             EXPECT_TRUE(begins_with(to_text(script->take_written()), "HTTP/1.1 408 "));
             feed_end();
         } else {
@@ -188,7 +188,7 @@ TEST_F(websocket_handshake, has_a_deadline_on_both_sides) {
 }
 
 TEST_F(websocket_handshake, a_client_says_why_it_was_rejected) {
-    start(session_role::client);
+    start(connection_role::client);
     feed(text_bytes("HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"));
     EXPECT_TRUE(script->was_shut_down);
     feed_end();
@@ -200,7 +200,7 @@ TEST_F(websocket_handshake, a_client_says_why_it_was_rejected) {
 }
 
 TEST_F(websocket_handshake, a_client_checks_the_accept) {
-    start(session_role::client);
+    start(connection_role::client);
     feed(text_bytes("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
                     "Connection: Upgrade\r\nSec-WebSocket-Accept: " +
                     std::string(sample_accept) + "\r\n\r\n"));
@@ -210,7 +210,7 @@ TEST_F(websocket_handshake, a_client_checks_the_accept) {
 }
 
 TEST_F(websocket_handshake, a_client_asks_for_what_it_is_told_to) {
-    terms.asks = {"example.com:81", "/feed?x=1", {"v2", "v1"}, {{"Authorization", "Bearer t"}}};
+    settings.asks = {"example.com:81", "/feed?x=1", {"v2", "v1"}, {{"Authorization", "Bearer t"}}};
     open_client("Sec-WebSocket-Protocol: v1\r\n");
     EXPECT_EQ(socket->subprotocol(), "v1");
     EXPECT_EQ(socket->request().path(), "/feed");
@@ -218,21 +218,21 @@ TEST_F(websocket_handshake, a_client_asks_for_what_it_is_told_to) {
 }
 
 TEST_F(websocket_handshake, keys_are_new_for_each_connection) {
-    start(session_role::client);
+    start(connection_role::client);
     const std::string first = to_text(script->take_written());
     make_parts();
-    start(session_role::client);
+    start(connection_role::client);
     EXPECT_NE(to_text(script->take_written()), first);
 }
 
 TEST_F(websocket_handshake, the_request_is_kept_only_if_wanted) {
-    terms.keep_request = false;
+    settings.keep_request = false;
     open_server();
     EXPECT_EQ(socket->request().path(), ws_request().path());
 }
 
 TEST_F(websocket_handshake, an_end_in_its_middle_is_told) {
-    for (const session_role role : {session_role::server, session_role::client}) {
+    for (const connection_role role : {connection_role::server, connection_role::client}) {
         for (const std::string_view begun : {"", "GET", "HTTP"}) {
             make_parts();
             start(role);
@@ -242,7 +242,7 @@ TEST_F(websocket_handshake, an_end_in_its_middle_is_told) {
             EXPECT_EQ(script->take_written(), byte_string{});
             const std::error_code reason =
                 begun.empty() ? errc::connection_closed : errc::connection_truncated;
-            const bool is_visit = begun.empty() && role == session_role::server;
+            const bool is_visit = begun.empty() && role == connection_role::server;
             expect_closed(reason, is_visit ? std::error_code{} : reason);
         }
     }

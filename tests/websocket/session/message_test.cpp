@@ -85,7 +85,7 @@ TEST_P(websocket_message, a_client_masks_each_with_another_key) {
     loop.run();
     EXPECT_EQ(sent_frames().size(), 100U);
     const std::set<byte_string> different(keys.begin(), keys.end());
-    EXPECT_EQ(different.size(), GetParam() == session_role::client ? 100U : 1U);
+    EXPECT_EQ(different.size(), GetParam() == connection_role::client ? 100U : 1U);
 }
 
 TEST_P(websocket_message, the_limit_holds_both_ways) {
@@ -94,7 +94,7 @@ TEST_P(websocket_message, the_limit_holds_both_ways) {
     EXPECT_EQ(send(pattern(1000)), 0);
     EXPECT_EQ(send(pattern(1001)), static_cast<int>(errc::message_too_large));
     feed(frame(binary_frame, pattern(1000)));
-    feed(ws_header(binary_frame, 1001, {GetParam() == session_role::server, {}}));
+    feed(ws_header(binary_frame, 1001, {GetParam() == connection_role::server, {}}));
     expect_failed_with(1009, errc::message_too_large);
     EXPECT_EQ(host->messages.size(), 1U);
 }
@@ -184,7 +184,8 @@ TEST_P(websocket_message, are_counted) {
 }
 
 INSTANTIATE_TEST_SUITE_P(roles, websocket_message,
-                         ::testing::Values(session_role::server, session_role::client), role_name);
+                         ::testing::Values(connection_role::server, connection_role::client),
+                         role_name);
 
 }  // namespace
 }  // namespace network_system::session

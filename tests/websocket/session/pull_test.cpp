@@ -125,7 +125,8 @@ TEST_P(websocket_pull, is_asked_for_by_the_configuration_and_needs_a_handler) {
 }
 
 INSTANTIATE_TEST_SUITE_P(roles, websocket_pull,
-                         ::testing::Values(session_role::server, session_role::client), role_name);
+                         ::testing::Values(connection_role::server, connection_role::client),
+                         role_name);
 
 }  // namespace
 }  // namespace network_system::testing
