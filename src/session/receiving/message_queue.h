@@ -30,12 +30,6 @@ public:
     message_asker(receive_handler&& done) noexcept : done_(std::move(done)) {}
     message_asker(message_handler&& done) noexcept : done_(std::move(done)) {}
     message_asker(collecting_asker&& all) noexcept : done_(std::move(all)) {}
-    // Each message moves one: branches here, where std::variant calls through a table.
-    message_asker(message_asker&& other) noexcept : done_(moved(other.done_)) {}
-    message_asker& operator=(message_asker&&) = default;
-    message_asker(const message_asker&) = delete;
-    message_asker& operator=(const message_asker&) = delete;
-    ~message_asker() = default;
 
     /// What was collected for one who waits for all messages; null when one is enough.
     [[nodiscard]] received_messages* collected() noexcept {
@@ -65,17 +59,6 @@ public:
     }
 
 private:
-    using handlers = std::variant<receive_handler, message_handler, collecting_asker>;
-
-    [[nodiscard]] static handlers moved(handlers& from) noexcept {
-        if (auto* const takes_bytes = std::get_if<receive_handler>(&from)) {
-            return std::move(*takes_bytes);
-        }
-        if (auto* const takes_one = std::get_if<message_handler>(&from)) {
-            return std::move(*takes_one);
-        }
-        return std::move(std::get<collecting_asker>(from));
-    }
     template <typename Handler>
     [[nodiscard]] static const Handler& handler_of(const Handler& waiting) noexcept {
         return waiting;
@@ -85,7 +68,7 @@ private:
         return waiting.done;
     }
 
-    handlers done_;
+    std::variant<receive_handler, message_handler, collecting_asker> done_;
 };
 
 /// The messages of a session. Who waits for all of them gets those of one read, at its end.
