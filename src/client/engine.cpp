@@ -119,9 +119,12 @@ void client_engine::on_no_connection(const runtime::connect_outcome& outcome) {
     }
     if (reconnects_) {
         wait_and_reconnect();
-    } else {
-        give_up(failure);
+        return;
     }
+    if (ends_by_itself()) {
+        run_callback(*loop_, [&] { notify_ended(outcome.code); });
+    }
+    give_up(failure);
 }
 
 reconnect_advice client_engine::reconnect_advice_after(const ending& how) {
@@ -134,6 +137,10 @@ bool client_engine::reconnects_after(const ending& how) {
     return reconnecting_ && !is_stopping() &&
            (was_connected_ || loop_->clock() < start_over_until_) &&
            reconnecting_->failed(loop_->clock(), reconnect_advice_after(how));
+}
+
+bool client_engine::ends_by_itself() const noexcept {
+    return reconnecting_ && was_connected_ && !reconnects_ && !is_stopping();
 }
 
 /// Only with a reconnect_policy.
@@ -336,6 +343,9 @@ void client_engine::on_closed(const session_ptr& who, std::error_code reason, bo
     }
     if (was_open && is_open_ && gate()->is_open()) {
         notify_disconnected(who, reason);
+    }
+    if (ends_by_itself() && gate()->is_open()) {
+        notify_ended(reason);
     }
 }
 

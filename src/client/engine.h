@@ -80,6 +80,8 @@ protected:
     virtual void notify_error(const session_ptr& who, std::error_code reason) = 0;
     virtual void notify_disconnected(const session_ptr& who, std::error_code reason) = 0;
     virtual void notify_reconnecting(const reconnect_attempt& next) = 0;
+    /// Of a client that replaces connections: there will be none by itself.
+    virtual void notify_ended(std::error_code reason) = 0;
 
     /// How a connection has ended, or an attempt to make one.
     struct ending {
@@ -106,6 +108,7 @@ private:
     void on_no_connection(const runtime::connect_outcome& outcome);
     /// Whether a new connection is made after this one.
     [[nodiscard]] bool reconnects_after(const ending& how);
+    [[nodiscard]] bool ends_by_itself() const noexcept;
     void wait_and_reconnect();
     [[nodiscard]] std::chrono::milliseconds next_pause();
     void begin_pause(std::chrono::milliseconds pause);

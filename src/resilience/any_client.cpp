@@ -33,6 +33,7 @@ Callbacks callbacks_to(any_client::listener& listener) {
     all.reconnecting = [&listener](const core::reconnect_attempt& next) {
         listener.on_reconnecting(next);
     };
+    all.ended = [&listener](std::error_code reason) { listener.on_ended(reason); };
     return all;
 }
 

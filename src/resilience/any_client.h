@@ -41,6 +41,7 @@ public:
         virtual void on_failed(const session_ptr& who, std::error_code reason) = 0;
         virtual void on_disconnected(const session_ptr& who, std::error_code reason) = 0;
         virtual void on_reconnecting(const core::reconnect_attempt& next) = 0;
+        virtual void on_ended(std::error_code reason) = 0;
 
     protected:
         ~listener() = default;
