@@ -1,7 +1,6 @@
 // How a resilient_client begins and ends.
 #include "resilience/resilient_core.h"
 
-#include "client/engine.h"
 #include "lifecycle/awaited.h"
 #include "utils/option_checks.h"
 #include "utils/user_code.h"
@@ -26,6 +25,7 @@ core::client_options loop_options_of(const connection_options& connection) {
     core::client_options options = connection.client;
     if (connection.kind == connection_kind::ws || connection.kind == connection_kind::wss) {
         static_cast<core::stream_options&>(options) = connection.ws;
+        options.reconnect = connection.ws.reconnect;
     }
     return options;
 }
@@ -46,7 +46,9 @@ constexpr std::array breaker_ranges{
 resilient_core::resilient_core(std::string id, resilient_client_options options)
     : id_(std::move(id)), options_(completed(std::move(options))),
       loop_options_(loop_options_of(options_.connection)),
-      store_({options_.offline_bytes, options_.offline_messages}), breaker_(options_.breaker) {}
+      store_({options_.offline_bytes, options_.offline_messages}), breaker_(options_.breaker) {
+    make_links();
+}
 
 resilient_core::~resilient_core() = default;
 
@@ -55,21 +57,21 @@ VoidResult resilient_core::validate() const {
     all.must(!options_.endpoints.empty(), "endpoints must name at least one server");
     all.ranges(options_, option_ranges);
     all.ranges(options_.breaker, breaker_ranges, "breaker.");
+    all.must(is_made_);
     return std::move(all).result();
 }
 
-VoidResult resilient_core::make_links() {
-    while (links_.size() < options_.endpoints.size()) {
+void resilient_core::make_links() {
+    for (const server_address& server : options_.endpoints) {
         auto made = std::make_unique<link>(*this, links_.size());
-        auto client =
-            make_client(id_, options_.endpoints[links_.size()], options_.connection, *made);
+        auto client = make_client(id_, server, options_.connection, *made);
         if (!client) {
-            return client.error();
+            is_made_ = client.error();
+            return;
         }
         made->client = std::move(client).value();
         links_.push_back(std::move(made));
     }
-    return ok();
 }
 
 VoidResult resilient_core::choose_loop() {
@@ -94,11 +96,13 @@ VoidResult resilient_core::connect(resilient_client::connect_callback& handler) 
         {
             const lock held(mutex_);
             if (run_ != run_state::stopped) {
-                return detail::failure(errc::already_exists, "the client is already connected or "
-                                                             "connecting", id_);
+                return detail::failure(errc::already_exists,
+                                       "the client is already connected or "
+                                       "connecting",
+                                       id_);
             }
-            if (auto made = make_links().and_then([&](auto) { return choose_loop(); }); !made) {
-                return made;
+            if (auto chosen = choose_loop(); !chosen) {
+                return chosen;
             }
             for (const auto& each : links_) {
                 each->now = link::state::idle;
@@ -110,12 +114,14 @@ VoidResult resilient_core::connect(resilient_client::connect_callback& handler) 
             run_ = run_state::connecting;
         }
         begin_deadline();
-        start_first();
-        const lock held(mutex_);
-        // Nothing has begun: the handler is the caller's again.
-        if (run_ == run_state::stopped && connected_) {
-            handler = std::move(connected_);
-            return no_endpoint_left();
+        if (auto begun = start_first(); !begun) {
+            lock held(mutex_);
+            auto over = end_run();
+            held.unlock();
+            // The handler is the caller's again.
+            handler = std::move(over.connected);
+            tell_end(over, begun.error());
+            return begun;
         }
         return ok();
     });
@@ -172,9 +178,8 @@ void resilient_core::on_deadline() {
     }
     auto reason = no_endpoint_left();
     reason.code = static_cast<int>(errc::connection_timeout);
-    reason.message =
-        fmt::format("no endpoint is ready within {} ms (connect_for): {}",
-                    options_.connect_for.count(), reason.message);
+    reason.message = fmt::format("no endpoint is ready within {} ms (connect_for): {}",
+                                 options_.connect_for.count(), reason.message);
     auto over = end_run();
     held.unlock();
     tell_end(over, reason);
@@ -183,21 +188,29 @@ void resilient_core::on_deadline() {
     }
 }
 
-void resilient_core::start_first() {
-    if (options_.balance == balancing::priority) {
-        start(*links_.front());
-        return;
-    }
+/// Error: none could even begin.
+VoidResult resilient_core::start_first() {
+    VoidResult result = ok();
+    bool has_begun = false;
     for (const auto& each : links_) {
-        start(*each);
+        auto begun = start(*each);
+        if (!begun) {
+            const lock held(mutex_);
+            each->now = link::state::given_up;
+            each->failure = begun.error();
+            result = std::move(begun);
+        } else if (has_begun = true; options_.balance == balancing::priority) {
+            break;
+        }
     }
+    return has_begun ? ok() : result;
 }
 
-void resilient_core::start(link& which) {
+VoidResult resilient_core::start(link& which) {
     {
         const lock held(mutex_);
         if (run_ == run_state::stopped || which.now != link::state::idle) {
-            return;
+            return ok();
         }
         which.now = link::state::connecting;
     }
@@ -206,10 +219,7 @@ void resilient_core::start(link& which) {
             self->give_up(which, result.error());
         }
     };
-    if (const auto begun = which.client->start(std::move(done), session::operation_id::none);
-        !begun) {
-        give_up(which, begun.error());
-    }
+    return which.client->start(std::move(done), session::operation_id::none);
 }
 
 void resilient_core::give_up(link& which, const error_info& failure) {
@@ -222,9 +232,8 @@ void resilient_core::give_up(link& which, const error_info& failure) {
     const auto before = breaker_.state();
     count_failure();
     choose_active();
-    if (std::any_of(links_.begin(), links_.end(), [](const auto& each) {
-            return each->now != link::state::given_up;
-        })) {
+    if (std::any_of(links_.begin(), links_.end(),
+                    [](const auto& each) { return each->now != link::state::given_up; })) {
         held.unlock();
         tell_circuit(before);
         try_another();
@@ -294,7 +303,9 @@ VoidResult resilient_core::disconnect(session::stop_handler& handler) {
             explicit all_ended(session::stop_handler&& handler) : told(std::move(handler)) {}
             all_ended(const all_ended&) = delete;
             all_ended& operator=(const all_ended&) = delete;
-            ~all_ended() { told(ok()); }
+            ~all_ended() {
+                (void)detail::run_user_code([this] { told(ok()); });
+            }
             session::stop_handler told;
         };
         const auto ending = std::make_shared<all_ended>(std::move(handler));
@@ -303,6 +314,19 @@ VoidResult resilient_core::disconnect(session::stop_handler& handler) {
         }
         return ok();
     });
+}
+
+void resilient_core::release_later() {
+    for (const auto& each : links_) {
+        session_ptr open;
+        {
+            const lock held(mutex_);
+            open = each->session;
+        }
+        if (open) {
+            (void)open->post([keep = shared_from_this()] {});
+        }
+    }
 }
 
 error_info resilient_core::no_endpoint_left() const {

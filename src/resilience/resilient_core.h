@@ -1,6 +1,7 @@
 #pragma once
 
 #include "client/client_loop.h"
+#include "client/engine.h"
 #include "resilience/any_client.h"
 #include "resilience/message_store.h"
 #include "runtime/pause.h"
@@ -65,6 +66,9 @@ public:
     [[nodiscard]] VoidResult connect(resilient_client::connect_callback& handler);
     discardable_result disconnect();
     VoidResult disconnect(session::stop_handler& handler);
+    /// Keeps this until the callbacks of messages that run on loops now have returned: one of them
+    /// may be dropping the last reference.
+    void release_later();
 
     [[nodiscard]] VoidResult send(std::vector<std::uint8_t>& data, session::send_callback& done);
     [[nodiscard]] VoidResult send(std::span<const std::uint8_t> data, session::send_callback& done);
@@ -86,9 +90,16 @@ private:
 
     class link final : public any_client::listener {
     public:
-        enum class state : std::uint8_t { idle, connecting, setting_up, ready, letting_go, given_up };
+        enum class state : std::uint8_t {
+            idle,
+            connecting,
+            setting_up,
+            ready,
+            letting_go,
+            given_up
+        };
 
-        link(resilient_core& owner, std::size_t place) : owner_(owner), place(place) {}
+        link(resilient_core& owner, std::size_t endpoint) : owner_(owner), place(endpoint) {}
 
         void on_connected(const session_ptr& who) override;
         void on_message(const session_ptr& who, std::span<const std::uint8_t> data) override;
@@ -113,22 +124,23 @@ private:
         /// Wanted again while it is let go.
         bool is_wanted = false;
         error_info failure;
-        /// See `own_thread`.
-        const void* thread = nullptr;
+        /// Where its connection lives and ends, if callbacks run there: what identifies that
+        /// thread.
+        std::atomic<const void*> thread{nullptr};
         /// Messages that its own thread has sent past the lock.
         detail::counter sent_directly;
     };
 
     // resilient_core.cpp: connect and disconnect. `held`: the lock is.
     [[nodiscard]] VoidResult validate() const;
-    [[nodiscard]] VoidResult make_links();
+    void make_links();
     [[nodiscard]] VoidResult choose_loop();
     /// Under the lock: whether no callback can run.
     [[nodiscard]] bool is_quiet() const noexcept;
     void begin_deadline();
     void on_deadline();
-    void start_first();
-    void start(link& which);
+    [[nodiscard]] VoidResult start_first();
+    [[nodiscard]] VoidResult start(link& which);
     void give_up(link& which, const error_info& failure);
     /// What is left of a run: who has to be told that it is over.
     struct remains {
@@ -151,6 +163,8 @@ private:
     void let_go_of_others_later(const link& which);
     void let_go_of_others(std::size_t place, std::uint64_t time);
     void let_go(link& which);
+    [[nodiscard]] error_info describe_attempts(const link& which,
+                                               const core::reconnect_attempt& next) const;
     void count_failure();
     void tell_circuit(circuit_state before);
 
@@ -167,6 +181,16 @@ private:
     [[nodiscard]] bool allows_direct() const noexcept;
     void update_direct() noexcept;
 
+    /// The address of something of the calling thread's.
+    [[nodiscard]] static const void* this_thread() noexcept {
+        static thread_local const char mark = 0;
+        return &mark;
+    }
+    /// Whether callbacks of messages need something that keeps this: see `release_later`.
+    [[nodiscard]] bool needs_keeping() const noexcept {
+        return loop_options_.callback_pool != nullptr;
+    }
+
     const std::string id_;
     const resilient_client_options options_;
     // What the connections of either kind run on.
@@ -178,7 +202,9 @@ private:
     callbacks callbacks_;
     run_state run_ = run_state::stopped;
     resilient_client::connect_callback connected_;
+    // As many as there are endpoints, unless one cannot be made.
     std::vector<std::unique_ptr<link>> links_;
+    VoidResult is_made_ = ok();
     core::client_loop loops_;
     std::shared_ptr<runtime::loop> loop_;
     std::shared_ptr<runtime::pause> deadline_;
@@ -192,10 +218,9 @@ private:
     circuit_breaker breaker_;
     resilient_metrics counted_;
 
-    // Where the active connection's own thread sends without the lock: which thread that is (the
-    // address of something of its own), and the connection. Null while messages wait.
-    std::atomic<const void*> own_thread_{nullptr};
-    std::atomic<link*> own_link_{nullptr};
+    // The active one, through which its own thread sends without the lock. Null while messages
+    // wait.
+    std::atomic<link*> direct_{nullptr};
 };
 
 template <typename Callback>
@@ -204,7 +229,8 @@ discardable_result resilient_core::set_callback(Callback callbacks::*which, Call
     if (!is_quiet()) {
         return detail::failure_in_words(errc::invalid_argument,
                                         "callbacks are set before connect, or after the last "
-                                        "connection has ended", id_);
+                                        "connection has ended",
+                                        id_);
     }
     std::swap(callbacks_.*which, callback);
     return ok();

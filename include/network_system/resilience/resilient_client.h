@@ -156,16 +156,15 @@ public:
         if constexpr (std::is_invocable_v<F&, const session_ptr&, ready_signal>) {
             return set_setup(std::forward<F>(callback));
         } else {
-            return set_setup([restore = detail::session_callback<session_ptr>(
-                                  std::forward<F>(callback))](const session_ptr& session,
-                                                              ready_signal&& signal) {
+            return set_setup([restore = detail::session_callback<session_ptr>(std::forward<F>(
+                                  callback))](const session_ptr& session, ready_signal&& signal) {
                 restore(session);
                 signal(ok());
             });
         }
     }
-    /// `callback(unsigned attempt)`, or `callback(const core::reconnect_attempt&)`, or `callback()`:
-    /// runs before the pause of each attempt of an endpoint.
+    /// `callback(unsigned attempt)`, or `callback(const core::reconnect_attempt&)`, or
+    /// `callback()`: runs before the pause of each attempt of an endpoint.
     discardable_result set_reconnect_callback(detail::reconnecting_callback callback);
     /// `callback(session, error)`: a connection has ended; in any form of
     /// messaging_client::set_disconnected_callback.
