@@ -224,9 +224,11 @@ TEST(resilient_client, waits_for_room_when_told_to) {
     resilient_client client("test", options);
     event_counter lost;
     (void)client.set_disconnect_callback([&] {
-        EXPECT_TRUE(is_ok(client.send_with_retry("1")));
-        EXPECT_TRUE(
-            fails_with(client.send_with_retry("on the I/O thread"), errc::send_buffer_full));
+        if (lost.count() == 0) {
+            EXPECT_TRUE(is_ok(client.send_with_retry("1")));
+            EXPECT_TRUE(
+                fails_with(client.send_with_retry("on the I/O thread"), errc::send_buffer_full));
+        }
         lost.add();
     });
     ASSERT_TRUE(is_ok(client.connect()));
@@ -248,6 +250,7 @@ TEST(resilient_client, restores_what_its_hook_sets_up_before_messages_leave) {
     (void)client.set_ready_callback(
         [](const session_ptr& session) { EXPECT_TRUE(is_ok(session->send_packet("subscribe"))); });
     ASSERT_TRUE(is_ok(client.connect()));
+    ASSERT_TRUE(server.texts.wait_for(1));
     server.stop();
     ASSERT_TRUE(lost.wait_for(1));
     EXPECT_TRUE(is_ok(client.send_with_retry("kept")));
