@@ -154,6 +154,8 @@ Result<std::unique_ptr<any_client>> make_websocket(const std::string& id,
 
 }  // namespace
 
+connection_options::connection_options() = default;
+
 core::reconnect_options& reconnect_of(connection_options& options) noexcept {
     return is_websocket(options.kind) ? options.ws.reconnect : options.client.reconnect;
 }

@@ -38,8 +38,8 @@ VoidResult resilient_client::connect() {
     return core_->connect_and_wait();
 }
 
-VoidResult resilient_client::connect(connect_callback&& handler) {
-    return core_->connect(handler);
+VoidResult resilient_client::connect(connect_callback&& handler, session::operation_id operation) {
+    return core_->connect(handler, operation);
 }
 
 discardable_result resilient_client::disconnect() {

@@ -5,6 +5,7 @@
 #include "resilience/any_client.h"
 #include "resilience/message_store.h"
 #include "runtime/pause.h"
+#include "session/pending_operation.h"
 #include "utils/counter.h"
 #include "utils/failure.h"
 
@@ -63,7 +64,9 @@ public:
     discardable_result set_callback(Callback callbacks::*which, Callback& callback);
 
     [[nodiscard]] VoidResult connect_and_wait();
-    [[nodiscard]] VoidResult connect(resilient_client::connect_callback& handler);
+    [[nodiscard]] VoidResult connect(resilient_client::connect_callback& handler,
+                                     session::operation_id operation = session::operation_id::none);
+    void on_cancelled(session::operation_id operation) noexcept;
     discardable_result disconnect();
     VoidResult disconnect(session::stop_handler& handler);
     /// Keeps this until the callbacks of messages that run on loops now have returned: one of them
@@ -145,12 +148,14 @@ private:
     /// What is left of a run: who has to be told that it is over.
     struct remains {
         resilient_client::connect_callback connected;
+        session::pending_operation operation;
         std::vector<message> messages;
         std::shared_ptr<runtime::pause> deadline;
         std::shared_ptr<runtime::pause> letting_go;
     };
     [[nodiscard]] remains end_run();
     void tell_end(remains& over, const error_info& reason);
+    void stop_links();
     [[nodiscard]] error_info no_endpoint_left() const;
     [[nodiscard]] error_info not_connected() const;
 
@@ -202,6 +207,7 @@ private:
     callbacks callbacks_;
     run_state run_ = run_state::stopped;
     resilient_client::connect_callback connected_;
+    session::pending_operation connecting_;
     // As many as there are endpoints, unless one cannot be made.
     std::vector<std::unique_ptr<link>> links_;
     VoidResult is_made_ = ok();

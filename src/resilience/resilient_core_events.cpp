@@ -156,7 +156,9 @@ void resilient_core::on_setup(std::size_t endpoint, std::uint64_t time, VoidResu
     which.failure = {};
     choose_active();
     run_ = run_state::running;
-    const auto connected = std::move(connected_);
+    // Whoever has cancelled it has it ended, and its handler told.
+    const auto connected =
+        connecting_.complete() ? std::move(connected_) : resilient_client::connect_callback{};
     const auto deadline = std::exchange(deadline_, nullptr);
     held.unlock();
     if (deadline) {

@@ -100,8 +100,9 @@ public:
     /// texts of all endpoints.
     [[nodiscard]] VoidResult connect();
     /// The same without blocking; `handler` runs on an I/O thread. When the answer here is an
-    /// error, the handler does not run.
-    [[nodiscard]] VoidResult connect(connect_callback&& handler);
+    /// error, the handler does not run. `operation` names it for session::cancel_operation.
+    [[nodiscard]] VoidResult connect(connect_callback&& handler,
+                                     session::operation_id operation = session::operation_id::none);
 
     /// Ends all connections, each within its drain_timeout. Messages that wait are dropped: their
     /// callbacks get `connection_closed`. Idempotent: ok when disconnected. Inside a library
