@@ -59,7 +59,7 @@ enum class errc : int {
     /// A queued message gave way to a newer one (send_policy::drop_oldest and conflate).
     message_superseded = -647,
     /// A circuit_breaker is open: the server has failed too often to be asked now.
-    circuit_open = -648,
+    circuit_open = -650,
 
     server_not_started = -660,
     server_already_running = -661,
