@@ -52,6 +52,8 @@ struct client_callbacks {
     detail::failure_callback<session_ptr> failed = {};
     /// See messaging_client::set_disconnected_callback.
     detail::end_callback<session_ptr> disconnected = {};
+    /// See messaging_client::set_acknowledged_callback.
+    detail::acknowledgement_callback<session_ptr> acknowledged = {};
 };
 
 }  // namespace network_system::core
