@@ -50,6 +50,8 @@ const std::vector<registered>& registry() {
         {errc::decompression_failed, -645, {}},
         {errc::pipeline_mismatch, -646, {}},
         {errc::message_superseded, -647, {}},
+        {errc::delivery_expired, -648, {}},
+        {errc::delivery_forgotten, -649, {}},
         {errc::server_not_started, -660, std::errc::not_connected},
         {errc::server_already_running, -661, {}},
         {errc::bind_failed, -662, {}},
