@@ -22,6 +22,11 @@ Callbacks callbacks_to(any_client::listener& listener) {
     all.received = [&listener](const auto& who, std::span<const std::uint8_t> data) {
         listener.on_message(who, data);
     };
+    if constexpr (requires { all.acknowledged; }) {
+        all.acknowledged = [&listener](std::uint64_t message, std::error_code refusal) {
+            listener.on_acknowledged(message, refusal);
+        };
+    }
     all.writable = [&listener](const auto& who) { listener.on_writable(who); };
     all.failed = [&listener](const auto& who, std::error_code reason) {
         listener.on_failed(who, reason);

@@ -42,6 +42,10 @@ VoidResult resilient_client::connect(connect_callback&& handler, session::operat
     return core_->connect(handler, operation);
 }
 
+VoidResult resilient_client::flush(std::chrono::milliseconds timeout) {
+    return core_->flush_and_wait(timeout);
+}
+
 discardable_result resilient_client::disconnect() {
     return core_->disconnect();
 }

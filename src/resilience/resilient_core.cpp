@@ -19,6 +19,9 @@ namespace {
 resilient_client_options completed(resilient_client_options options) {
     set_auto_reconnect(options.connection, true);
     reconnect_of(options.connection).retry_start_for = std::chrono::milliseconds::max();
+    if (options.delivery == delivery_mode::at_least_once) {
+        options.connection.client.delivery = std::make_shared<session::delivery_sender>();
+    }
     return options;
 }
 
@@ -59,6 +62,12 @@ VoidResult resilient_core::validate() const {
     all.ranges(options_, option_ranges);
     all.ranges(options_.breaker, breaker_ranges, "breaker.");
     all.must(is_made_);
+    const auto kind = options_.connection.kind;
+    all.must(!is_acknowledged() ||
+                 ((kind == connection_kind::tcp || kind == connection_kind::tls) &&
+                  options_.connection.client.session.frames == framing::message &&
+                  options_.balance == balancing::priority),
+             "delivery at_least_once needs tcp or tls, framing::message and balancing::priority");
     return std::move(all).result();
 }
 

@@ -76,6 +76,8 @@ public:
     [[nodiscard]] VoidResult send(std::vector<std::uint8_t>& data, session::send_callback& done);
     [[nodiscard]] VoidResult send(std::span<const std::uint8_t> data, session::send_callback& done);
 
+    [[nodiscard]] VoidResult flush_and_wait(std::chrono::milliseconds timeout);
+
     [[nodiscard]] bool is_connected() const;
     [[nodiscard]] Result<session_ptr> session() const;
     [[nodiscard]] std::shared_ptr<core::messaging_client> framed() const;
@@ -107,6 +109,7 @@ private:
         void on_connected(const session_ptr& who) override;
         void on_message(const session_ptr& who, std::span<const std::uint8_t> data) override;
         void on_writable(const session_ptr& who) override;
+        void on_acknowledged(std::uint64_t id, std::error_code refusal) override;
         void on_failed(const session_ptr& who, std::error_code reason) override;
         void on_disconnected(const session_ptr& who, std::error_code reason) override;
         void on_reconnecting(const core::reconnect_attempt& next) override;
@@ -179,9 +182,26 @@ private:
     template <typename Data>
     [[nodiscard]] VoidResult send_or_keep(Data&& data, session::send_callback& done);
     [[nodiscard]] VoidResult make_room(lock& held, std::size_t size, std::vector<message>& dropped);
+    /// Until `holds`, or the end of the run.
+    template <typename Condition>
+    void wait_for_room(lock& held, detail::steady_time until, const Condition& holds) {
+        ++waiting_;
+        detail::wait_until(room_, held, until,
+                           [&] { return run_ == run_state::stopped || holds(); });
+        --waiting_;
+    }
     [[nodiscard]] VoidResult refusal(errc code, const std::string& text);
     void flush();
     [[nodiscard]] bool send_next(lock& held, link& which);
+    [[nodiscard]] bool send_next_with_id(lock& held, link& which);
+    /// After a send that failed: whether there may be another connection.
+    [[nodiscard]] bool goes_on_after(const VoidResult& failed, link& which,
+                                     const session_ptr& session);
+    void drop(lock& held, message&& refused, const VoidResult& why);
+    void on_acknowledged(std::uint64_t id, std::error_code refusal);
+    [[nodiscard]] bool is_acknowledged() const noexcept {
+        return options_.delivery == delivery_mode::at_least_once;
+    }
     [[nodiscard]] link* pick() noexcept;
     [[nodiscard]] bool allows_direct() const noexcept;
     void update_direct() noexcept;
@@ -220,6 +240,8 @@ private:
     std::uint64_t last_time_ = 0;
     message_store store_;
     bool is_flushing_ = false;
+    // Threads that wait for `room_`.
+    std::size_t waiting_ = 0;
     bool waits_for_room_ = false;
     circuit_breaker breaker_;
     resilient_metrics counted_;

@@ -52,6 +52,7 @@ const std::vector<registered>& registry() {
         {errc::message_superseded, -647, {}},
         {errc::delivery_expired, -648, {}},
         {errc::delivery_forgotten, -649, {}},
+        {errc::circuit_open, -650, {}},
         {errc::server_not_started, -660, std::errc::not_connected},
         {errc::server_already_running, -661, {}},
         {errc::bind_failed, -662, {}},

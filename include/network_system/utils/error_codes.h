@@ -62,8 +62,7 @@ enum class errc : int {
     /// before cannot be told, so it was not delivered now.
     delivery_expired = -648,
     /// The receiver has forgotten the sender of a message with an id that may have been sent
-    /// before:
-    /// it was not delivered now.
+    /// before: it was not delivered now.
     delivery_forgotten = -649,
     /// A circuit_breaker is open: the server has failed too often to be asked now.
     circuit_open = -650,
