@@ -1,5 +1,7 @@
 #include "resilience/message_store.h"
 
+#include "utils/contain.h"
+
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -17,6 +19,26 @@ std::uint64_t message_store::add(std::vector<std::uint8_t>&& data, session::send
     return added.id;
 }
 
+std::uint64_t message_store::add(std::span<const std::uint8_t> data, session::send_callback& done) {
+    std::vector<std::uint8_t> copy;
+    if (!spare_.empty()) {
+        copy = std::move(spare_.back());
+        spare_.pop_back();
+    }
+    copy.assign(data.begin(), data.end());
+    return add(std::move(copy), done);
+}
+
+void message_store::reuse(std::vector<std::uint8_t>&& memory) noexcept {
+    if (spare_.size() == most_spare || memory.capacity() > largest_spare) {
+        return;
+    }
+    if (spare_.capacity() == 0 && !detail::attempt([this] { spare_.reserve(most_spare); })) {
+        return;
+    }
+    spare_.push_back(std::move(memory));
+}
+
 message_store::lent_message message_store::lend_next() noexcept {
     message& next = messages_[sent_];
     lent_message lent{next.id, std::move(next.data)};
@@ -32,6 +54,12 @@ void message_store::give_back(lent_message&& lent, bool is_sent) noexcept {
     }
     found->data = std::move(lent.data);
     if (!is_sent) {
+        mark_unsent(lent.id);
+    }
+}
+
+void message_store::mark_unsent(std::uint64_t id) noexcept {
+    if (const auto found = find(id); found != messages_.end()) {
         sent_ = std::min(sent_, static_cast<std::size_t>(std::distance(messages_.begin(), found)));
     }
 }

@@ -44,6 +44,10 @@ public:
     }
     /// Its id. Throws std::bad_alloc with nothing done; then `done` is left intact.
     std::uint64_t add(std::vector<std::uint8_t>&& data, session::send_callback& done);
+    /// A copy, in memory that an earlier message has left if there is some.
+    std::uint64_t add(std::span<const std::uint8_t> data, session::send_callback& done);
+    /// For the next copies: the memory of a message that is settled.
+    void reuse(std::vector<std::uint8_t>&& memory) noexcept;
 
     /// The first one that is not on its way (there is one) is somebody else's now.
     [[nodiscard]] message take_next();
@@ -55,6 +59,11 @@ public:
     [[nodiscard]] lent_message lend_next() noexcept;
     /// `is_sent`: else it is the next one again. Nothing happens when it was settled meanwhile.
     void give_back(lent_message&& lent, bool is_sent) noexcept;
+    /// The last one that was added, which is the only one not on its way, is now: whoever added it
+    /// still has its bytes.
+    void mark_last_sent() noexcept { sent_ = messages_.size(); }
+    /// It is not, after all. Nothing happens when it was settled meanwhile.
+    void mark_unsent(std::uint64_t id) noexcept;
     /// One that was taken, and that nobody has got: it is the first again.
     void put_back(message&& taken);
     /// The one with this id: it was acknowledged, or refused. Nothing when there is none.
@@ -77,7 +86,12 @@ private:
     void skip_settled() noexcept;
     void drop_settled() noexcept;
 
+    // So few, and so small, that they do not count.
+    static constexpr std::size_t most_spare = 64;
+    static constexpr std::size_t largest_spare = 1024;
+
     const limits limits_;
+    std::vector<std::vector<std::uint8_t>> spare_;
     // Settled ones stay until all before them are.
     std::deque<message> messages_;
     std::size_t sent_ = 0;

@@ -191,6 +191,8 @@ private:
         --waiting_;
     }
     [[nodiscard]] VoidResult refusal(errc code, const std::string& text);
+    template <typename Data>
+    [[nodiscard]] bool send_at_once(lock& held, const Data& data, std::uint64_t id);
     void flush();
     [[nodiscard]] bool send_next(lock& held, link& which);
     [[nodiscard]] bool send_next_with_id(lock& held, link& which);

@@ -62,9 +62,8 @@ void resilient_core::link::on_writable(const session_ptr&) {
 }
 
 void resilient_core::link::on_acknowledged(std::uint64_t id, std::error_code refusal) {
-    if (const auto core = owner_.weak_from_this().lock()) {
-        core->on_acknowledged(id, refusal);
-    }
+    const auto kept = owner_.needs_keeping() ? owner_.weak_from_this().lock() : nullptr;
+    owner_.on_acknowledged(id, refusal);
 }
 
 void resilient_core::link::on_failed(const session_ptr& who, std::error_code reason) {

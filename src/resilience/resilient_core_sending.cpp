@@ -31,11 +31,13 @@ namespace {
     return session.send_packet(data, std::move(done));
 }
 
-[[nodiscard]] std::vector<std::uint8_t> kept(std::vector<std::uint8_t>& data) noexcept {
-    return std::move(data);
+std::uint64_t keep_in(message_store& store, std::vector<std::uint8_t>& data,
+                      session::send_callback& done) {
+    return store.add(std::move(data), done);
 }
-[[nodiscard]] std::vector<std::uint8_t> kept(std::span<const std::uint8_t> data) {
-    return {data.begin(), data.end()};
+std::uint64_t keep_in(message_store& store, std::span<const std::uint8_t> data,
+                      session::send_callback& done) {
+    return store.add(data, done);
 }
 
 }  // namespace
@@ -89,9 +91,12 @@ VoidResult resilient_core::send_or_keep(Data&& data, session::send_callback& don
     }
     std::vector<message> dropped;
     VoidResult room = make_room(held, data.size(), dropped);
+    bool is_waiting = false;
     if (room) {
-        (void)store_.add(kept(data), done);
+        const bool is_next = !is_flushing_ && !store_.has_unsent();
+        const std::uint64_t id = keep_in(store_, data, done);
         ++counted_.accepted;
+        is_waiting = !is_next || !send_at_once(held, data, id);
         update_direct();
     }
     held.unlock();
@@ -103,10 +108,34 @@ VoidResult resilient_core::send_or_keep(Data&& data, session::send_callback& don
             });
         }
     }
-    if (room) {
+    if (is_waiting) {
         flush();
     }
     return room;
+}
+
+/// Whether the message that was just kept, behind no other, is on its way: with the bytes of the
+/// caller's, whose send it is.
+template <typename Data>
+bool resilient_core::send_at_once(lock& held, const Data& data, std::uint64_t id) {
+    link* const ready = pick();
+    if (!is_acknowledged() || run_ != run_state::running || ready == nullptr || data.empty()) {
+        return false;
+    }
+    const bool is_own = ready->thread.load(std::memory_order_relaxed) == this_thread();
+    // On its own thread the connection does not end meanwhile.
+    const session_ptr kept = is_own ? nullptr : ready->session;
+    session::messaging_session& session = *ready->session;
+    is_flushing_ = true;
+    store_.mark_last_sent();
+    held.unlock();
+    const VoidResult sent = session.send_with_id(data, id);
+    held.lock();
+    is_flushing_ = false;
+    if (!sent) {
+        store_.mark_unsent(id);
+    }
+    return sent.is_ok() && !store_.has_unsent();
 }
 
 VoidResult resilient_core::make_room(lock& held, std::size_t size, std::vector<message>& dropped) {
@@ -251,6 +280,7 @@ void resilient_core::on_acknowledged(std::uint64_t id, std::error_code refusal) 
         return;
     }
     ++counted_.sent;
+    store_.reuse(std::move(settled->data));
     const bool is_awaited = waiting_ > 0;
     held.unlock();
     if (is_awaited) {
