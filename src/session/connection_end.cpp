@@ -182,11 +182,24 @@ void connection::on_closed(std::error_code reason) {
     // Before the host hears of it, in whose books a visit is no failure.
     const std::error_code counted = was_visit(reason) ? std::error_code{} : reason;
     is_gone_.store(true, std::memory_order_release);
+    end_timers();
     guarded([&] { tell_closed(reason); });
     answer_stops(reason);
     tell_gone(counted);
     loop()->retire(std::move(host_));
     release_self();
+}
+
+void connection::end_timers() noexcept {
+    if (!rare_) {
+        return;
+    }
+    const auto ended = std::move(rare_->timers);
+    for (const auto& each : ended) {
+        each->place_ = connection_timer::nowhere;
+        runtime::deadline_wheel::cancel(*each);
+        each->on_end();
+    }
 }
 
 bool connection::was_visit(std::error_code reason) const noexcept {
