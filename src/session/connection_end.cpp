@@ -41,6 +41,20 @@ VoidResult connection::stop(stop_handler&& handler) {
     });
 }
 
+discardable_result connection::break_off(std::error_code reason) {
+    return detail::within_memory([&]() -> VoidResult {
+        if (is_gone_.load(std::memory_order_acquire) || !loop()->belongs_here()) {
+            return closed_error();
+        }
+        const auto told = reason ? reason : make_error_code(errc::connection_closed);
+        // Posted even here: callbacks about the end must not run inside the caller's.
+        post_own([this, told] { abort(told); });
+        mark_stopped();
+        is_closing_ = is_closing_ || loop()->runs_here();
+        return ok();
+    });
+}
+
 void connection::stop_then(stop_handler& handler) {
     if (is_gone_.load(std::memory_order_relaxed)) {
         guarded([&] { handler(ok()); });

@@ -57,6 +57,18 @@ public:
 private:
     class run;
 
+    /// Leaves the gate, which was entered, at its end.
+    class visit {
+    public:
+        explicit visit(runtime::callback_gate& gate) noexcept : gate_(gate) {}
+        visit(const visit&) = delete;
+        visit& operator=(const visit&) = delete;
+        ~visit() { gate_.leave(); }
+
+    private:
+        runtime::callback_gate& gate_;
+    };
+
     [[nodiscard]] VoidResult begin(const session_ptr& who, milliseconds timeout);
     [[nodiscard]] std::shared_ptr<run> running() const {
         const std::lock_guard lock(mutex_);
@@ -234,15 +246,19 @@ VoidResult session_timeout::impl::begin(const session_ptr& who, milliseconds tim
         return detail::failure(errc::connection_closed, "session_timeout", who->id());
     }
     const auto next = std::make_shared<run>(weak_from_this(), who);
+    std::shared_ptr<run> overtaken;
     {
         const std::lock_guard lock(mutex_);
-        running_ = next;
+        overtaken = std::exchange(running_, next);
         timeout_ = timeout;
         begun_ = over->loop()->clock();
         touched_.store(begun_.time_since_epoch(), std::memory_order_relaxed);
         not_before_ = {};
         is_expired_ = false;
         time_.store(&over->loop()->time(), std::memory_order_release);
+    }
+    if (overtaken) {
+        overtaken->leave();  // another thread has started it meanwhile
     }
     if (!detail::attempt([&] { next->begin(*over); })) {
         finish(*next);
@@ -332,11 +348,7 @@ session_timeout::impl::outcome session_timeout::impl::look(const run& one, stead
 }
 
 void session_timeout::impl::call(const session_ptr& who) {
-    struct entered {
-        runtime::callback_gate& gate;
-        ~entered() { gate.leave(); }
-    };
-    const entered inside{gate_};
+    const visit inside(gate_);
     if (on_expired_) {
         message_connection::of(*who).guarded([&] { on_expired_(who); });
     }
