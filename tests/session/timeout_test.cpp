@@ -6,10 +6,12 @@
 #include <network_system/config.h>
 #include <network_system/core/messaging_client.h>
 #include <network_system/core/messaging_server.h>
-#include <network_system/core/messaging_ws_client.h>
-#include <network_system/core/messaging_ws_server.h>
 #include <network_system/testing/simulation.h>
 #include <network_system/utils/session_timeout.h>
+#if NETWORK_SYSTEM_WITH_WEBSOCKET
+#include <network_system/core/messaging_ws_client.h>
+#include <network_system/core/messaging_ws_server.h>
+#endif
 
 #include <atomic>
 #include <memory>
