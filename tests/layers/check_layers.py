@@ -112,6 +112,8 @@ _ROOM_OF_PUBLIC = {
     "internal/websocket_handshake.h": "protocol",
     "internal/websocket_protocol.h": "protocol",
     "internal/websocket_socket.h": "websocket",
+    "utils/session_timeout.h": "session",
+    "utils/health_monitor.h": "resilience",
 }
 
 _GENERATED = {"include/network_system/config.h", "include/network_system/export.h"}
