@@ -26,10 +26,14 @@ namespace network_system::inline v0_1::core {
 ///
 ///     connecting --socket--> waiting for the peer's word --open--> connected --> ended
 ///         |  ^                       |                                |
+///         |  +--- to another target -+ (whom the peer sends on)       |
+///         |  ^                       |                                |
 ///         |  |                       +-- error ---+    +-- error -----+
 ///         |  +------ time is up ---- pausing <----+----+
 ///         |                             |         (only with a reconnect_policy that wants it)
 ///         +-- error, stop (anywhere) ---+--------------------------------------> ended
+///
+/// The start is told once it is connected, or with the failure after which there is no pause.
 ///
 /// Thread-safety: the public members from any thread; the rest on the loop.
 class client_engine : public engine {
@@ -38,8 +42,7 @@ public:
 
     client_engine(std::string name, const client_options& options,
                   std::shared_ptr<runtime::io_pool> pool, std::shared_ptr<runtime::loop> where,
-                  transport::transport_factory transports, std::shared_ptr<session_slot> connected,
-                  const std::optional<reconnect_settings>& reconnecting = std::nullopt);
+                  transport::transport_factory transports, std::shared_ptr<session_slot> connected);
 
     /// Calls `done` exactly once, on the loop, unless the gate is closed first. Begins when
     /// `former`, the client's run before (or null), is over: on a callback pool its last callbacks
@@ -78,15 +81,36 @@ protected:
     /// `who` is null when there was no connection.
     virtual void notify_error(const session_ptr& who, std::error_code reason) = 0;
     virtual void notify_disconnected(const session_ptr& who, std::error_code reason) = 0;
+    virtual void notify_reconnecting(const reconnect_attempt& next) = 0;
 
-    /// What the end of a connection says about a new one, if lost connections are replaced. It was
-    /// open or had not got as far (null: not even a socket). Where callbacks run.
-    [[nodiscard]] virtual reconnect_advice reconnect_advice_after(const session_ptr& who,
-                                                                  bool was_open) {
+    /// How a connection has ended, or an attempt to make one.
+    struct ending {
+        /// Null: not even a socket.
+        const session_ptr& who;
+        bool was_open;
+        std::error_code reason;
+    };
+    /// What it says about a new one, if lost connections are replaced. Where callbacks run.
+    [[nodiscard]] virtual reconnect_advice reconnect_advice_after(const ending& how);
+
+    /// What an attempt connects to, where that is not what the start has named.
+    struct attempt_target {
+        std::string host;
+        std::uint16_t port;
+        transport::transport_factory transports;
+        /// For errors: how the client has come to it.
+        std::string way;
+    };
+    /// Whether the peer of a connection that was never open has named another target, which is
+    /// tried at once and within the same time. Where callbacks run.
+    [[nodiscard]] virtual bool is_sent_on(const session_ptr& who) const {
         (void)who;
-        (void)was_open;
-        return {};
+        return false;
     }
+    /// Which one. On the loop.
+    [[nodiscard]] virtual Result<attempt_target> next_target(const session_ptr& who);
+    /// The next attempt is again for what the start has named. On the loop.
+    virtual void forget_targets() {}
 
     void on_open(const session_ptr& who) override;
     [[nodiscard]] bool takes_callbacks() const noexcept override { return is_open_; }
@@ -102,8 +126,19 @@ private:
     void on_connected(runtime::connect_outcome outcome);
     void on_no_connection(const runtime::connect_outcome& outcome);
     /// Whether a new connection is made after this one.
-    [[nodiscard]] bool reconnects_after(const session_ptr& who, bool was_open);
+    [[nodiscard]] bool reconnects_after(const ending& how);
+    [[nodiscard]] const transport::transport_factory& transports() const noexcept override {
+        return target_ ? target_->transports : engine::transports();
+    }
+    void follow(const session_ptr& who);
     void wait_and_reconnect();
+    /// Later on the loop; without memory for that the run ends.
+    template <typename Work>
+    void go_on(Work work) noexcept;
+    [[nodiscard]] std::chrono::milliseconds next_pause();
+    void begin_pause(std::chrono::milliseconds pause);
+    /// There is neither a connection nor an attempt to make one.
+    void give_up(const error_info& failure);
     void end_run(const error_info& reason);
     void end_parts(runtime::steady_time deadline) override;
     void log_end() const noexcept override { detail::log(log_level::info, writer(), "ended"); }
@@ -123,6 +158,8 @@ private:
     std::string host_name_;
     std::uint16_t port_ = 0;
     runtime::steady_time deadline_{};
+    // Until then a start that fails is tried again.
+    runtime::steady_time start_over_until_{};
     start_callback done_;
     session::pending_operation start_;
     std::shared_ptr<client_engine> former_;
@@ -138,14 +175,20 @@ private:
     bool is_open_ = false;
     bool is_failure_recorded_ = false;
     bool reconnects_ = false;
+    bool is_sent_on_ = false;
+    // Nothing: what the start has named.
+    std::optional<attempt_target> target_;
     // Nothing: a connection that is lost is not replaced.
     std::optional<reconnect_policy> reconnecting_;
     // Since the last connection that was open.
     unsigned attempts_ = 0;
+    // Of the last connection, or attempt.
+    std::error_code last_failure_;
 
     // A run's connections follow each other, but not all on one thread.
     detail::shared_counter connects_;
     detail::shared_counter failures_;
+    detail::shared_counter reconnect_attempts_;
     detail::shared_counter session_errors_;
     mutable std::mutex session_mutex_;
     std::shared_ptr<session::message_connection> session_;

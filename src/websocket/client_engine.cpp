@@ -1,5 +1,7 @@
 #include "websocket/client_engine.h"
 
+#include "utils/log.h"
+
 #include <utility>
 
 namespace network_system::inline v0_1::core {
@@ -9,13 +11,12 @@ ws_client_engine::ws_client_engine(const std::string& name, const ws_client_conf
                                    std::shared_ptr<runtime::loop> where,
                                    transport::transport_factory transports,
                                    std::shared_ptr<session_slot> connected,
-                                   std::shared_ptr<const ws_client_callbacks> callbacks)
-    : ws_engine_of(
-          session_settings_of(config), std::move(callbacks), name, client_options_of(config),
-          std::move(pool), std::move(where), std::move(transports), std::move(connected),
-          config.auto_reconnect ? std::optional(ws_reconnection::settings_of(config.reconnect))
-                                : std::nullopt),
-      reconnection_(config.reconnect) {}
+                                   std::shared_ptr<const ws_client_callbacks> callbacks,
+                                   Result<std::shared_ptr<stream_security>> elsewhere)
+    : ws_engine_of(session_settings_of(config), std::move(callbacks), name,
+                   client_options_of(config), std::move(pool), std::move(where),
+                   std::move(transports), std::move(connected)),
+      reconnection_(config.reconnect), redirection_(settings(), std::move(elsewhere)) {}
 
 void ws_client_engine::notify_connected(const session_ptr& who) {
     tell_connected(who);
@@ -33,13 +34,40 @@ void ws_client_engine::notify_disconnected(const session_ptr& who, std::error_co
     tell_disconnected(who, reason);
 }
 
-reconnect_advice ws_client_engine::reconnect_advice_after(const session_ptr& who, bool was_open) {
-    if (who == nullptr) {
-        return reconnection_.after_failure(nullptr);
+void ws_client_engine::notify_reconnecting(const reconnect_attempt& next) {
+    callbacks().reconnecting(next);
+}
+
+reconnect_advice ws_client_engine::reconnect_advice_after(const ending& how) {
+    const auto advice = client_engine::reconnect_advice_after(how);
+    if (advice.is_final || how.who == nullptr) {
+        return advice;
     }
-    const auto& ended = session::websocket_session::of(*who);
-    return was_open ? reconnection_.after_close(ended.was_closed_here(), ended.close_code())
-                    : reconnection_.after_failure(ended.rejection().get());
+    const auto& ended = session::websocket_session::of(*how.who);
+    return how.was_open ? reconnection_.after_close(ended.close_code())
+                        : reconnection_.after_failure(ended.rejection().get());
+}
+
+bool ws_client_engine::is_sent_on(const session_ptr& who) const {
+    return session::websocket_session::of(*who).redirected().has_value();
+}
+
+Result<ws_client_engine::attempt_target> ws_client_engine::next_target(const session_ptr& who) {
+    const auto to = session::websocket_session::of(*who).redirected().value_or(websocket::url{});
+    if (const auto followed = redirection_.follow(to, name_); !followed) {
+        return followed.error();
+    }
+    detail::log_limited(detail::log_kind::connecting, writer(), "redirected to {}",
+                        websocket::describe(to));
+    use_settings(redirection_.present());
+    return redirection_.transports(engine::transports(), name_).map([&](auto transports) {
+        return attempt_target{to.host, to.port, std::move(transports), redirection_.way()};
+    });
+}
+
+void ws_client_engine::forget_targets() {
+    redirection_.reset();
+    use_settings(redirection_.present());
 }
 
 std::shared_ptr<const ws_rejection> ws_client_engine::rejection() const {

@@ -72,8 +72,6 @@ public:
     /// Where the server has redirected this client to, if that is followed. For the host, in its
     /// callbacks.
     [[nodiscard]] std::optional<websocket::url> redirected() const;
-    /// Whether it ends because the application wanted it. For the host, in its callbacks.
-    [[nodiscard]] bool was_closed_here() const noexcept { return was_closed_here_; }
 
 protected:
     VoidResult send_owned_as(std::vector<std::uint8_t>& data, send_callback& done,
@@ -194,7 +192,6 @@ private:
     // Read by other threads once there is a code, or the session is gone.
     std::unique_ptr<const std::string> peer_reason_;
     std::atomic<ws_close_code> peer_code_{ws_close_code::abnormal};
-    bool was_closed_here_ = false;
     // Whether callbacks run on a pool: what is told has to pass through it.
     const bool is_pooled_;
 };
