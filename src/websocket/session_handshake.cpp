@@ -184,7 +184,8 @@ bool websocket_session::is_followed(std::string& text) {
 }
 
 void websocket_session::begin_body() {
-    const auto& answer = *opening_->rejection;
+    auto& answer = *opening_->rejection;
+    answer.is_body_truncated = true;  // until it has come
     opening_->refused = std::make_unique<opening::refusal>(
         opening::refusal{protocol::response_body(answer.status, answer.head, most_of_body),
                          std::min(due_by(), runtime::after(loop()->now(), patience_with_body))});
