@@ -122,9 +122,12 @@ void client_engine::on_no_connection(const runtime::connect_outcome& outcome) {
     }
     if (reconnects_) {
         wait_and_reconnect();
-    } else {
-        give_up(failure);
+        return;
     }
+    if (ends_by_itself()) {
+        run_callback(*loop_, [&] { notify_ended(outcome.code); });
+    }
+    give_up(failure);
 }
 
 reconnect_advice client_engine::reconnect_advice_after(const ending& how) {
@@ -159,6 +162,10 @@ void client_engine::follow(const session_ptr& who) {
     }
     target_ = std::move(next).value();
     connect();
+}
+
+bool client_engine::ends_by_itself() const noexcept {
+    return reconnecting_ && was_connected_ && !reconnects_ && !is_sent_on_ && !is_stopping();
 }
 
 /// Only with a reconnect_policy.
@@ -368,6 +375,9 @@ void client_engine::on_closed(const session_ptr& who, std::error_code reason, bo
     }
     if (was_open && is_open_ && gate()->is_open()) {
         notify_disconnected(who, reason);
+    }
+    if (ends_by_itself() && gate()->is_open()) {
+        notify_ended(reason);
     }
 }
 

@@ -82,6 +82,8 @@ protected:
     virtual void notify_error(const session_ptr& who, std::error_code reason) = 0;
     virtual void notify_disconnected(const session_ptr& who, std::error_code reason) = 0;
     virtual void notify_reconnecting(const reconnect_attempt& next) = 0;
+    /// Of a client that replaces connections: there will be none by itself.
+    virtual void notify_ended(std::error_code reason) = 0;
 
     /// How a connection has ended, or an attempt to make one.
     struct ending {
@@ -131,6 +133,7 @@ private:
         return target_ ? target_->transports : engine::transports();
     }
     void follow(const session_ptr& who);
+    [[nodiscard]] bool ends_by_itself() const noexcept;
     void wait_and_reconnect();
     /// Later on the loop; without memory for that the run ends.
     template <typename Work>

@@ -20,4 +20,8 @@ void framed_client_engine::notify_reconnecting(const reconnect_attempt& next) {
     callbacks().reconnecting(next);
 }
 
+void framed_client_engine::notify_ended(std::error_code reason) {
+    callbacks().ended(reason);
+}
+
 }  // namespace network_system::core

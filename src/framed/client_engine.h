@@ -33,6 +33,7 @@ private:
     void notify_error(const session_ptr& who, std::error_code reason) override;
     void notify_disconnected(const session_ptr& who, std::error_code reason) override;
     void notify_reconnecting(const reconnect_attempt& next) override;
+    void notify_ended(std::error_code reason) override;
 };
 
 }  // namespace network_system::core

@@ -232,4 +232,8 @@ discardable_result messaging_client::set_reconnecting_callback(
     return impl_->set_callback(&client_callbacks::reconnecting, callback);
 }
 
+discardable_result messaging_client::set_ended_callback(detail::error_callback callback) {
+    return impl_->set_callback(&client_callbacks::ended, callback);
+}
+
 }  // namespace network_system::core

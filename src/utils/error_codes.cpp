@@ -38,6 +38,7 @@ const char* describe(errc code) noexcept {
         case errc::decryption_failed: return "decryption failed";
         case errc::decompression_failed: return "decompression failed";
         case errc::pipeline_mismatch: return "the peers use different pipelines";
+        case errc::circuit_open: return "the circuit is open";
         case errc::message_superseded: return "the message gave way to a newer one";
         case errc::server_not_started: return "server not started";
         case errc::server_already_running: return "server already running";

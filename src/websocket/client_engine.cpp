@@ -38,6 +38,10 @@ void ws_client_engine::notify_reconnecting(const reconnect_attempt& next) {
     callbacks().reconnecting(next);
 }
 
+void ws_client_engine::notify_ended(std::error_code reason) {
+    callbacks().ended(reason);
+}
+
 reconnect_advice ws_client_engine::reconnect_advice_after(const ending& how) {
     const auto advice = client_engine::reconnect_advice_after(how);
     if (advice.is_final || how.who == nullptr) {

@@ -37,6 +37,7 @@ private:
     void notify_error(const session_ptr& who, std::error_code reason) override;
     void notify_disconnected(const session_ptr& who, std::error_code reason) override;
     void notify_reconnecting(const reconnect_attempt& next) override;
+    void notify_ended(std::error_code reason) override;
     [[nodiscard]] reconnect_advice reconnect_advice_after(const ending& how) override;
 
     [[nodiscard]] bool is_sent_on(const session_ptr& who) const override;

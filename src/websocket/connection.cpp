@@ -1,10 +1,15 @@
 // What a ws_connection does that is none of the library's.
 #include "utils/failure.h"
 
+#include <network_system/core/ws_options.h>
 #include <network_system/core/ws_session_manager.h>
 #include <network_system/session/ws_connection.h>
 
 namespace network_system::inline v0_1 {
+
+// Here, so that options of several kinds of clients can name it in a build without WebSocket.
+core::ws_client_config::ws_client_config() = default;
+
 namespace session {
 
 // Here, so that its table of virtual functions is in one place.

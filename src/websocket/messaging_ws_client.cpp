@@ -341,4 +341,8 @@ discardable_result messaging_ws_client::set_reconnecting_callback(
     return impl_->set_callback(&ws_client_callbacks::reconnecting, callback);
 }
 
+discardable_result messaging_ws_client::set_ended_callback(detail::error_callback callback) {
+    return impl_->set_callback(&ws_client_callbacks::ended, callback);
+}
+
 }  // namespace network_system::core

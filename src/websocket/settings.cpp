@@ -97,8 +97,6 @@ void check_ws_reconnection(detail::option_checks& all, const ws_reconnect_config
 
 }  // namespace
 
-ws_client_config::ws_client_config() = default;
-
 server_options server_options_of(const ws_server_config& config) {
     auto options = options_of<server_options>(config);
     static_cast<listen_options&>(options) = static_cast<const listen_options&>(config);

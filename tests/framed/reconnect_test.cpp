@@ -121,6 +121,32 @@ TEST(reconnecting_client, gives_up_after_max_attempts) {
     EXPECT_EQ(client.errors.size(), 3U) << "each of them";
 }
 
+TEST(reconnecting_client, says_last_that_it_has_ended_by_itself) {
+    client_options options = coming_back();
+    options.reconnect.max_attempts = 2;
+    test_server server;
+    test_client client(options);
+    collector<std::error_code> ended;
+    (void)client.client.set_ended_callback([&](std::error_code why) { ended.add(why); });
+    const auto port = server.start();
+    ASSERT_TRUE(is_ok(client.connect(port)));
+    EXPECT_TRUE(is_ok(server.server.stop_server()));
+    ASSERT_TRUE(ended.wait_for(1));
+    EXPECT_EQ(ended.at(0), errc::connection_refused);
+    EXPECT_TRUE(is_ok(client.client.wait_for_stop()));
+
+    ASSERT_TRUE(restart(server, port));
+    ASSERT_TRUE(is_ok(client.connect(port)));
+    EXPECT_TRUE(is_ok(client.client.get_session().value()->stop_session()));
+    ASSERT_TRUE(ended.wait_for(2)) << "its application has ended the session";
+    EXPECT_EQ(ended.at(1), std::error_code{});
+
+    EXPECT_TRUE(is_ok(client.client.wait_for_stop()));
+    ASSERT_TRUE(is_ok(client.connect(port)));
+    EXPECT_TRUE(is_ok(client.client.stop_client()));
+    EXPECT_EQ(ended.size(), 2U) << "a stop is not by itself";
+}
+
 TEST(retried_start, waits_for_a_server_that_comes_later) {
     std::uint16_t port = 0;
     {

@@ -52,6 +52,8 @@ struct client_callbacks {
     detail::failure_callback<session_ptr> failed = {};
     /// See messaging_client::set_reconnecting_callback.
     detail::reconnecting_callback reconnecting = {};
+    /// See messaging_client::set_ended_callback.
+    detail::error_callback ended = {};
     /// See messaging_client::set_disconnected_callback.
     detail::end_callback<session_ptr> disconnected = {};
 };

@@ -250,6 +250,10 @@ public:
     /// `callback()`. With `auto_reconnect`: runs before each pause, after the disconnected
     /// callback; it may stop the client.
     discardable_result set_reconnecting_callback(detail::reconnecting_callback callback);
+    /// `callback(std::error_code)`, or `callback()`. With `auto_reconnect`: runs last, when a
+    /// client that was connected makes no further attempt by itself, with its last failure (empty
+    /// after a clean end). Not after `stop_client`.
+    discardable_result set_ended_callback(detail::error_callback callback);
 
 protected:
     /// `tls`, unless it is empty, makes it wss, also with configurations that have none.

@@ -85,6 +85,8 @@ struct ws_client_callbacks {
     detail::failure_callback<session_ptr> failed = {};
     /// See messaging_ws_client::set_reconnecting_callback.
     detail::reconnecting_callback reconnecting = {};
+    /// See messaging_ws_client::set_ended_callback.
+    detail::error_callback ended = {};
     /// See messaging_ws_client::set_disconnected_callback.
     detail::ws_end_callback disconnected = {};
 };

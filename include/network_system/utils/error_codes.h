@@ -58,6 +58,8 @@ enum class errc : int {
     pipeline_mismatch = -646,
     /// A queued message gave way to a newer one (send_policy::drop_oldest and conflate).
     message_superseded = -647,
+    /// A circuit_breaker is open: the server has failed too often to be asked now.
+    circuit_open = -648,
 
     server_not_started = -660,
     server_already_running = -661,

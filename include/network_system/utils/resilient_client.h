@@ -1,0 +1,3 @@
+#pragma once
+
+#include <network_system/resilience/resilient_client.h>

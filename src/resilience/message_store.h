@@ -1,0 +1,87 @@
+#pragma once
+
+#include <network_system/session/messaging_session.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace network_system::inline v0_1::resilience {
+
+/// Messages that wait for a connection, or for their acknowledgement, in the order in which they
+/// were accepted.
+///
+/// The first `sent` of them are on their way; the others are not. Without acknowledgements a
+/// message leaves when a connection has taken it, and none is ever on its way.
+///
+/// Pure.
+///
+/// Thread-safety: none.
+class message_store {
+public:
+    struct limits {
+        /// Bytes of payload and messages; a message larger than the first passes when it is alone.
+        std::size_t bytes;
+        std::size_t messages;
+    };
+    struct message {
+        /// From 1 on, one more for each.
+        std::uint64_t id = 0;
+        std::vector<std::uint8_t> data;
+        session::send_callback done;
+        bool is_settled = false;
+    };
+
+    explicit message_store(const limits& most) noexcept : limits_(most) {}
+
+    [[nodiscard]] bool has_room_for(std::size_t size) const noexcept {
+        return count_ == 0 || (count_ < limits_.messages && size <= limits_.bytes &&
+                               bytes_ <= limits_.bytes - size);
+    }
+    /// Its id. Throws std::bad_alloc with nothing done; then `done` is left intact.
+    std::uint64_t add(std::vector<std::uint8_t>&& data, session::send_callback& done);
+
+    /// The first one that is not on its way; null when there is none.
+    [[nodiscard]] message* next() noexcept {
+        return sent_ < messages_.size() ? &messages_[sent_] : nullptr;
+    }
+    /// That one has been sent, and waits for its acknowledgement.
+    void mark_sent() noexcept;
+    /// That one is somebody else's now.
+    [[nodiscard]] message take_next();
+    /// One that was taken, and that nobody has got: it is the first again.
+    void put_back(message&& taken);
+    /// The one with this id: it was acknowledged, or refused. Nothing when there is none.
+    [[nodiscard]] std::optional<message> settle(std::uint64_t id);
+    /// The oldest that is not on its way; nothing when there is none.
+    [[nodiscard]] std::optional<message> take_oldest_unsent();
+    /// All of them.
+    [[nodiscard]] std::vector<message> take_all();
+    /// The connection is lost: whatever was on its way is to be sent again.
+    void rewind() noexcept { sent_ = 0; }
+
+    /// Those that are not settled.
+    [[nodiscard]] std::size_t count() const noexcept { return count_; }
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+    [[nodiscard]] bool has_unsent() const noexcept { return sent_ < messages_.size(); }
+    /// The highest id that has ever been on its way; 0 for none.
+    [[nodiscard]] std::uint64_t highest_sent() const noexcept { return highest_sent_; }
+
+private:
+    [[nodiscard]] message remove(std::size_t place);
+    void drop_settled() noexcept;
+
+    const limits limits_;
+    // Settled ones stay until all before them are.
+    std::deque<message> messages_;
+    std::size_t sent_ = 0;
+    std::size_t count_ = 0;
+    std::size_t bytes_ = 0;
+    std::uint64_t last_id_ = 0;
+    std::uint64_t highest_sent_ = 0;
+};
+
+}  // namespace network_system::resilience

@@ -1,0 +1,351 @@
+// How a resilient_client begins and ends.
+#include "resilience/resilient_core.h"
+
+#include "lifecycle/awaited.h"
+#include "utils/option_checks.h"
+#include "utils/user_code.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace network_system::inline v0_1::resilience {
+namespace {
+
+/// As the inner clients have them: they try again until they are stopped.
+resilient_client_options completed(resilient_client_options options) {
+    set_auto_reconnect(options.connection, true);
+    reconnect_of(options.connection).retry_start_for = std::chrono::milliseconds::max();
+    return options;
+}
+
+core::client_options loop_options_of(const connection_options& connection) {
+    core::client_options options = connection.client;
+    if (connection.kind == connection_kind::ws || connection.kind == connection_kind::wss) {
+        static_cast<core::stream_options&>(options) = connection.ws;
+        options.reconnect = connection.ws.reconnect;
+    }
+    return options;
+}
+
+constexpr std::array option_ranges{
+    detail::range<&resilient_client_options::connect_for>("connect_for", 1),
+    detail::range<&resilient_client_options::offline_bytes>("offline_bytes", 1),
+    detail::range<&resilient_client_options::offline_messages>("offline_messages", 1),
+    detail::range<&resilient_client_options::offline_wait>("offline_wait", 0),
+};
+constexpr std::array breaker_ranges{
+    detail::range<&circuit_breaker_options::open_for>("open_for", 1),
+    detail::range<&circuit_breaker_options::trials>("trials", 1),
+};
+
+}  // namespace
+
+resilient_core::resilient_core(std::string id, resilient_client_options options)
+    : id_(std::move(id)), options_(completed(std::move(options))),
+      loop_options_(loop_options_of(options_.connection)),
+      store_({options_.offline_bytes, options_.offline_messages}), breaker_(options_.breaker) {
+    make_links();
+}
+
+resilient_core::~resilient_core() = default;
+
+VoidResult resilient_core::validate() const {
+    detail::option_checks all(id_);
+    all.must(!options_.endpoints.empty(), "endpoints must name at least one server");
+    all.ranges(options_, option_ranges);
+    all.ranges(options_.breaker, breaker_ranges, "breaker.");
+    all.must(is_made_);
+    return std::move(all).result();
+}
+
+void resilient_core::make_links() {
+    for (const server_address& server : options_.endpoints) {
+        auto made = std::make_unique<link>(*this, links_.size());
+        auto client = make_client(id_, server, options_.connection, *made);
+        if (!client) {
+            is_made_ = client.error();
+            return;
+        }
+        made->client = std::move(client).value();
+        links_.push_back(std::move(made));
+    }
+}
+
+VoidResult resilient_core::choose_loop() {
+    return loops_.choose(loop_options_, id_).map([this](const auto& chosen) {
+        loop_ = chosen.loop;
+        return std::monostate{};
+    });
+}
+
+bool resilient_core::is_quiet() const noexcept {
+    return run_ == run_state::stopped &&
+           std::all_of(links_.begin(), links_.end(), [](const auto& each) {
+               return each->session == nullptr && each->now != link::state::letting_go;
+           });
+}
+
+VoidResult resilient_core::connect(resilient_client::connect_callback& handler) {
+    return detail::within_memory([&]() -> VoidResult {
+        if (auto checked = validate(); !checked) {
+            return checked;
+        }
+        {
+            const lock held(mutex_);
+            if (run_ != run_state::stopped) {
+                return detail::failure(errc::already_exists,
+                                       "the client is already connected or "
+                                       "connecting",
+                                       id_);
+            }
+            if (auto chosen = choose_loop(); !chosen) {
+                return chosen;
+            }
+            for (const auto& each : links_) {
+                each->now = link::state::idle;
+                each->is_wanted = false;
+                each->failure = {};
+            }
+            breaker_.reset();
+            connected_ = std::move(handler);
+            run_ = run_state::connecting;
+        }
+        begin_deadline();
+        if (auto begun = start_first(); !begun) {
+            lock held(mutex_);
+            auto over = end_run();
+            held.unlock();
+            // The handler is the caller's again.
+            handler = std::move(over.connected);
+            tell_end(over, begun.error());
+            return begun;
+        }
+        return ok();
+    });
+}
+
+VoidResult resilient_core::connect_and_wait() {
+    return detail::within_memory([this]() -> VoidResult {
+        if (loops_.is_needed_from(loop_options_, id_)) {
+            return detail::failure(errc::would_block,
+                                   "connect blocks; on an I/O thread pass a handler", id_);
+        }
+        const auto answer = std::make_shared<core::awaited<std::monostate>>();
+        resilient_client::connect_callback handler = [answer](VoidResult result) {
+            answer->give(std::move(result));
+        };
+        if (auto begun = connect(handler); !begun) {
+            return begun;
+        }
+        const auto limit = detail::sum(options_.connect_for, loop_options_.drain_timeout);
+        if (auto result = answer->wait_until(core::run::give_up_after(limit))) {
+            return *std::move(result);
+        }
+        (void)disconnect();
+        return detail::failure(errc::connection_timeout,
+                               "connect had no answer in time (connect_for); is the io_context "
+                               "running, and no callback blocking it",
+                               id_);
+    });
+}
+
+void resilient_core::begin_deadline() {
+    if (options_.connect_for == std::chrono::milliseconds::max()) {
+        return;
+    }
+    const auto until = detail::after(loop_->clock(), options_.connect_for);
+    auto pause = std::make_shared<runtime::pause>(loop_);
+    {
+        const lock held(mutex_);
+        deadline_ = pause;
+    }
+    loop_->post([keep = shared_from_this(), this, pause, until] {
+        pause->start(until, [keep, this](runtime::pause::ending how) {
+            if (how == runtime::pause::ending::over) {
+                on_deadline();
+            }
+        });
+    });
+}
+
+void resilient_core::on_deadline() {
+    lock held(mutex_);
+    if (run_ != run_state::connecting) {
+        return;
+    }
+    auto reason = no_endpoint_left();
+    reason.code = static_cast<int>(errc::connection_timeout);
+    reason.message = fmt::format("no endpoint is ready within {} ms (connect_for): {}",
+                                 options_.connect_for.count(), reason.message);
+    auto over = end_run();
+    held.unlock();
+    tell_end(over, reason);
+    for (const auto& each : links_) {
+        (void)each->client->stop();
+    }
+}
+
+/// Error: none could even begin.
+VoidResult resilient_core::start_first() {
+    VoidResult result = ok();
+    bool has_begun = false;
+    for (const auto& each : links_) {
+        auto begun = start(*each);
+        if (!begun) {
+            const lock held(mutex_);
+            each->now = link::state::given_up;
+            each->failure = begun.error();
+            result = std::move(begun);
+        } else if (has_begun = true; options_.balance == balancing::priority) {
+            break;
+        }
+    }
+    return has_begun ? ok() : result;
+}
+
+VoidResult resilient_core::start(link& which) {
+    {
+        const lock held(mutex_);
+        if (run_ == run_state::stopped || which.now != link::state::idle) {
+            return ok();
+        }
+        which.now = link::state::connecting;
+    }
+    any_client::start_callback done = [keep = weak_from_this(), &which](VoidResult result) {
+        if (const auto self = keep.lock(); self && !result) {
+            self->give_up(which, result.error());
+        }
+    };
+    return which.client->start(std::move(done), session::operation_id::none);
+}
+
+void resilient_core::give_up(link& which, const error_info& failure) {
+    lock held(mutex_);
+    if (run_ == run_state::stopped || which.now == link::state::letting_go) {
+        return;
+    }
+    which.now = link::state::given_up;
+    which.failure = failure;
+    const auto before = breaker_.state();
+    count_failure();
+    choose_active();
+    if (std::any_of(links_.begin(), links_.end(),
+                    [](const auto& each) { return each->now != link::state::given_up; })) {
+        held.unlock();
+        tell_circuit(before);
+        try_another();
+        return;
+    }
+    auto over = end_run();
+    held.unlock();
+    tell_circuit(before);
+    tell_end(over, no_endpoint_left());
+}
+
+resilient_core::remains resilient_core::end_run() {
+    run_ = run_state::stopped;
+    active_ = nullptr;
+    waits_for_room_ = false;
+    remains over{std::move(connected_), store_.take_all(), std::exchange(deadline_, nullptr),
+                 std::exchange(letting_go_, nullptr)};
+    counted_.dropped += over.messages.size();
+    update_direct();
+    room_.notify_all();
+    return over;
+}
+
+void resilient_core::tell_end(remains& over, const error_info& reason) {
+    for (const auto& each : {over.deadline, over.letting_go}) {
+        if (each) {
+            loop_->post([each] { each->cancel(); });
+        }
+    }
+    for (const message& each : over.messages) {
+        if (each.done) {
+            (void)detail::run_user_code([&] { each.done(reason); });
+        }
+    }
+    if (over.connected) {
+        (void)detail::run_user_code([&] { over.connected(reason); });
+    }
+}
+
+discardable_result resilient_core::disconnect() {
+    return detail::within_memory([this]() -> VoidResult {
+        lock held(mutex_);
+        auto over = end_run();
+        held.unlock();
+        tell_end(over, not_connected());
+        VoidResult result = ok();
+        for (const auto& each : links_) {
+            if (VoidResult stopped = each->client->stop(); !stopped) {
+                result = std::move(stopped);
+            }
+        }
+        return result;
+    });
+}
+
+VoidResult resilient_core::disconnect(session::stop_handler& handler) {
+    return detail::within_memory([&]() -> VoidResult {
+        lock held(mutex_);
+        if (run_ == run_state::stopped) {
+            return not_connected();
+        }
+        auto over = end_run();
+        held.unlock();
+        tell_end(over, not_connected());
+        // The last of them has the handler.
+        struct all_ended {
+            explicit all_ended(session::stop_handler&& handler) : told(std::move(handler)) {}
+            all_ended(const all_ended&) = delete;
+            all_ended& operator=(const all_ended&) = delete;
+            ~all_ended() {
+                (void)detail::run_user_code([this] { told(ok()); });
+            }
+            session::stop_handler told;
+        };
+        const auto ending = std::make_shared<all_ended>(std::move(handler));
+        for (const auto& each : links_) {
+            (void)each->client->stop([ending](const VoidResult&) {});
+        }
+        return ok();
+    });
+}
+
+void resilient_core::release_later() {
+    for (const auto& each : links_) {
+        session_ptr open;
+        {
+            const lock held(mutex_);
+            open = each->session;
+        }
+        if (open) {
+            (void)open->post([keep = shared_from_this()] {});
+        }
+    }
+}
+
+error_info resilient_core::no_endpoint_left() const {
+    std::string text;
+    error_info last = not_connected();
+    for (const auto& each : links_) {
+        if (!each->failure.message.empty()) {
+            last = each->failure;
+            text += (text.empty() ? "" : "; ") + last.message;
+        }
+    }
+    if (!text.empty()) {
+        last.message = std::move(text);
+    }
+    return last;
+}
+
+error_info resilient_core::not_connected() const {
+    return detail::failure(errc::connection_closed, "the client is not connected", id_);
+}
+
+}  // namespace network_system::resilience

@@ -1,0 +1,320 @@
+// What the endpoints of a resilient_client tell, and who gets its messages then.
+#include "resilience/resilient_core.h"
+#include "utils/contain.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+namespace network_system::inline v0_1::resilience {
+namespace {
+
+/// What becomes of a connection whose setup has an outcome. One that is destroyed before has
+/// failed.
+class setup_outcome {
+public:
+    setup_outcome(std::weak_ptr<resilient_core> core, std::size_t endpoint, std::uint64_t time)
+        : core_(std::move(core)), endpoint_(endpoint), time_(time) {}
+    setup_outcome(setup_outcome&& other) noexcept = default;
+    setup_outcome& operator=(setup_outcome&&) = delete;
+    setup_outcome(const setup_outcome&) = delete;
+    setup_outcome& operator=(const setup_outcome&) = delete;
+    ~setup_outcome() {
+        detail::contain([this] {
+            tell(detail::failure_in_words(errc::internal_error, "the ready_signal was not called",
+                                          {}));
+        });
+    }
+
+    void operator()(VoidResult result) { tell(std::move(result)); }
+
+private:
+    void tell(VoidResult result) {
+        if (const auto told = std::exchange(core_, {}).lock()) {
+            told->on_setup(endpoint_, time_, std::move(result));
+        }
+    }
+
+    std::weak_ptr<resilient_core> core_;
+    std::size_t endpoint_;
+    std::uint64_t time_;
+};
+
+}  // namespace
+
+void resilient_core::link::on_connected(const session_ptr& who) {
+    if (const auto core = owner_.weak_from_this().lock()) {
+        core->set_up(*this, who);
+    }
+}
+
+void resilient_core::link::on_message(const session_ptr& who, std::span<const std::uint8_t> data) {
+    const auto kept = owner_.needs_keeping() ? owner_.weak_from_this().lock() : nullptr;
+    owner_.callbacks_.received(who, data);
+}
+
+void resilient_core::link::on_writable(const session_ptr&) {
+    if (const auto core = owner_.weak_from_this().lock()) {
+        core->flush();
+    }
+}
+
+void resilient_core::link::on_failed(const session_ptr& who, std::error_code reason) {
+    if (const auto core = owner_.weak_from_this().lock()) {
+        core->callbacks_.failed(who, reason);
+    }
+}
+
+void resilient_core::link::on_disconnected(const session_ptr& who, std::error_code reason) {
+    const auto core = owner_.weak_from_this().lock();
+    if (!core) {
+        return;
+    }
+    core->on_lost(*this);
+    core->callbacks_.disconnected(who, reason);
+    // Later, so that no callback is exchanged that runs.
+    session_ptr gone;
+    const lock held(core->mutex_);
+    if (session == who) {
+        gone = std::exchange(session, nullptr);
+    }
+}
+
+void resilient_core::link::on_reconnecting(const core::reconnect_attempt& next) {
+    const auto core = owner_.weak_from_this().lock();
+    if (!core) {
+        return;
+    }
+    circuit_state before{};
+    {
+        const lock held(core->mutex_);
+        before = core->breaker_.state();
+        failure = core->describe_attempts(*this, next);
+        core->count_failure();
+    }
+    core->tell_circuit(before);
+    core->try_another();
+    core->callbacks_.reconnecting(next);
+}
+
+void resilient_core::link::on_ended(std::error_code reason) {
+    if (const auto core = owner_.weak_from_this().lock()) {
+        core->give_up(*this, detail::failure(errc::connection_closed, "the connection has ended",
+                                             core->id_, reason));
+    }
+}
+
+error_info resilient_core::describe_attempts(const link& which,
+                                             const core::reconnect_attempt& next) const {
+    const server_address& server = options_.endpoints[which.place];
+    return detail::failure(
+        errc::connection_failed,
+        fmt::format("no connection to {}:{} in {} attempts", server.host, server.port, next.number),
+        id_, next.reason);
+}
+
+void resilient_core::set_up(link& which, const session_ptr& who) {
+    std::uint64_t time = 0;
+    {
+        const lock held(mutex_);
+        which.session = who;
+        which.time = time = ++last_time_;
+        if (which.now == link::state::connecting) {
+            which.now = link::state::setting_up;
+        }
+        // On a pool, or a context of several threads, the connection ends on another thread.
+        const bool is_own = loop_options_.io_context == nullptr && !loop_options_.callback_pool;
+        which.thread.store(is_own ? this_thread() : nullptr, std::memory_order_relaxed);
+    }
+    setup_outcome outcome(weak_from_this(), which.place, time);
+    if (callbacks_.setup) {
+        callbacks_.setup(who, ready_signal(std::move(outcome)));
+    } else {
+        outcome(ok());
+    }
+}
+
+void resilient_core::on_setup(std::size_t endpoint, std::uint64_t time, VoidResult result) {
+    lock held(mutex_);
+    link& which = *links_[endpoint];
+    if (which.time != time || which.now != link::state::setting_up || run_ == run_state::stopped) {
+        return;
+    }
+    if (!result) {
+        which.failure = result.error();
+        const auto session = which.session;
+        held.unlock();
+        // What a callback throws closes its connection with an error, and that is made anew.
+        (void)session->post([text = result.error().message] { throw std::runtime_error(text); });
+        return;
+    }
+    const auto before = breaker_.state();
+    breaker_.reset();
+    which.now = link::state::ready;
+    which.failure = {};
+    choose_active();
+    run_ = run_state::running;
+    const auto connected = std::move(connected_);
+    const auto deadline = std::exchange(deadline_, nullptr);
+    held.unlock();
+    if (deadline) {
+        loop_->post([deadline] { deadline->cancel(); });
+    }
+    let_go_of_others_later(which);
+    tell_circuit(before);
+    flush();
+    if (connected) {
+        connected(ok());
+    }
+}
+
+void resilient_core::on_lost(link& which) {
+    const lock held(mutex_);
+    if (which.now == link::state::ready || which.now == link::state::setting_up) {
+        which.now = link::state::connecting;
+    }
+    which.thread.store(nullptr, std::memory_order_relaxed);
+    choose_active();
+}
+
+/// Under the lock.
+void resilient_core::count_failure() {
+    const bool is_ready = std::any_of(links_.begin(), links_.end(), [](const auto& each) {
+        return each->now == link::state::ready;
+    });
+    if (!is_ready) {
+        const auto before = breaker_.state();
+        breaker_.failed(loop_->clock());
+        if (breaker_.state() == circuit_state::open && before != circuit_state::open) {
+            ++counted_.circuit_opens;
+        }
+    }
+}
+
+void resilient_core::tell_circuit(circuit_state before) {
+    if (const auto now = circuit(); now != before) {
+        callbacks_.circuit(now);
+    }
+}
+
+/// An endpoint has failed: with `priority` the next one is connected, unless one is ready.
+void resilient_core::try_another() {
+    link* next = nullptr;
+    {
+        const lock held(mutex_);
+        if (options_.balance != balancing::priority || run_ == run_state::stopped) {
+            return;
+        }
+        for (const auto& each : links_) {
+            if (each->now == link::state::ready || each->now == link::state::setting_up) {
+                return;
+            }
+            if (each->now == link::state::letting_go) {
+                each->is_wanted = true;
+            }
+            if (each->now == link::state::idle && next == nullptr) {
+                next = each.get();
+            }
+        }
+    }
+    if (next != nullptr) {
+        if (const auto begun = start(*next); !begun) {
+            give_up(*next, begun.error());
+        }
+    }
+}
+
+/// Under the lock: with `priority`, who gets the messages.
+void resilient_core::choose_active() {
+    link* const former = active_;
+    active_ = nullptr;
+    for (const auto& each : links_) {
+        if (each->now == link::state::ready && run_ != run_state::stopped) {
+            active_ = each.get();
+            break;
+        }
+    }
+    if (active_ != nullptr && active_ != former && former != nullptr) {
+        ++counted_.failovers;
+    }
+    update_direct();
+}
+
+void resilient_core::let_go_of_others_later(const link& which) {
+    if (options_.balance != balancing::priority || links_.size() == 1) {
+        return;
+    }
+    const auto lasting = loop_options_.reconnect.stable_after;
+    const auto until = detail::after(loop_->clock(), lasting);
+    const auto pause = std::make_shared<runtime::pause>(loop_);
+    std::shared_ptr<runtime::pause> former;
+    std::uint64_t time = 0;
+    {
+        const lock held(mutex_);
+        if (active_ != &which) {
+            return;
+        }
+        former = std::exchange(letting_go_, pause);
+        time = which.time;
+    }
+    auto over = [keep = weak_from_this(), place = which.place, time](runtime::pause::ending how) {
+        const auto self = keep.lock();
+        if (self && how == runtime::pause::ending::over) {
+            self->let_go_of_others(place, time);
+        }
+    };
+    loop_->post([pause, former, until, over = std::move(over)] {
+        if (former) {
+            former->cancel();
+        }
+        pause->start(until, over);
+    });
+}
+
+/// Of those behind one that has lasted since it was connected for this time.
+void resilient_core::let_go_of_others(std::size_t place, std::uint64_t time) {
+    std::vector<link*> others;
+    {
+        const lock held(mutex_);
+        letting_go_ = nullptr;
+        const link& lasting = *links_[place];
+        if (run_ == run_state::stopped || lasting.time != time || active_ != &lasting) {
+            return;
+        }
+        for (std::size_t i = place + 1; i < links_.size(); ++i) {
+            link& each = *links_[i];
+            if (each.now != link::state::idle && each.now != link::state::given_up) {
+                each.now = link::state::letting_go;
+                others.push_back(&each);
+            }
+        }
+    }
+    for (link* const each : others) {
+        let_go(*each);
+    }
+}
+
+void resilient_core::let_go(link& which) {
+    const auto ended = [keep = weak_from_this(), &which](const VoidResult&) {
+        const auto self = keep.lock();
+        if (!self) {
+            return;
+        }
+        bool is_wanted = false;
+        {
+            const lock held(self->mutex_);
+            which.now = link::state::idle;
+            is_wanted = std::exchange(which.is_wanted, false);
+        }
+        if (is_wanted) {
+            self->try_another();
+        }
+    };
+    if (!which.client->stop(session::stop_handler(ended))) {
+        ended(ok());
+    }
+}
+
+}  // namespace network_system::resilience

@@ -1,0 +1,282 @@
+// How a resilient_client sends, and keeps what it cannot send yet.
+#include "resilience/resilient_core.h"
+#include "utils/user_code.h"
+
+#include <network_system/core/metrics_fields.h>
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace network_system::inline v0_1::resilience {
+namespace {
+
+[[nodiscard]] bool is_gone(const VoidResult& sent) noexcept {
+    return !sent && sent.error().code == static_cast<int>(errc::connection_closed);
+}
+
+[[nodiscard]] VoidResult send_to(session::messaging_session& session,
+                                 std::vector<std::uint8_t>& data, session::send_callback& done) {
+    return session.send_packet(std::move(data), std::move(done));
+}
+[[nodiscard]] VoidResult send_to(session::messaging_session& session,
+                                 std::span<const std::uint8_t> data, session::send_callback& done) {
+    return session.send_packet(data, std::move(done));
+}
+
+[[nodiscard]] std::vector<std::uint8_t> kept(std::vector<std::uint8_t>& data) noexcept {
+    return std::move(data);
+}
+[[nodiscard]] std::vector<std::uint8_t> kept(std::span<const std::uint8_t> data) {
+    return {data.begin(), data.end()};
+}
+
+}  // namespace
+
+VoidResult resilient_core::send(std::vector<std::uint8_t>& data, session::send_callback& done) {
+    return send_any(data, done);
+}
+
+VoidResult resilient_core::send(std::span<const std::uint8_t> data, session::send_callback& done) {
+    return send_any(data, done);
+}
+
+template <typename Data>
+VoidResult resilient_core::send_any(Data&& data, session::send_callback& done) {
+    if (link* const active = direct_.load(std::memory_order_acquire);
+        active != nullptr && active->thread.load(std::memory_order_relaxed) == this_thread()) {
+        // The connection ends on this thread: not now.
+        VoidResult sent = send_to(*active->session, data, done);
+        if (sent) {
+            active->sent_directly.add();
+            return sent;
+        }
+        if (!is_gone(sent)) {
+            return sent;
+        }
+    }
+    return detail::within_memory([&] { return send_or_keep(data, done); });
+}
+
+template <typename Data>
+VoidResult resilient_core::send_or_keep(Data&& data, session::send_callback& done) {
+    lock held(mutex_);
+    if (run_ == run_state::stopped) {
+        return not_connected();
+    }
+    if (data.empty()) {
+        return detail::failure(errc::invalid_argument, "a message cannot be empty", id_);
+    }
+    if (link* const ready = allows_direct() ? pick() : nullptr) {
+        const auto session = ready->session;
+        held.unlock();
+        VoidResult sent = send_to(*session, data, done);
+        held.lock();
+        if (sent) {
+            ++counted_.accepted;
+            ++counted_.sent;
+        }
+        if (!is_gone(sent)) {
+            return sent;
+        }
+    }
+    std::vector<message> dropped;
+    VoidResult room = make_room(held, data.size(), dropped);
+    if (room) {
+        (void)store_.add(kept(data), done);
+        ++counted_.accepted;
+        counted_.dropped += dropped.size();
+        update_direct();
+    }
+    held.unlock();
+    for (const message& each : dropped) {
+        if (each.done) {
+            (void)detail::run_user_code([&] {
+                each.done(detail::failure(errc::message_superseded,
+                                          "dropped from the full offline queue", id_));
+            });
+        }
+    }
+    if (room) {
+        flush();
+    }
+    return room;
+}
+
+VoidResult resilient_core::make_room(lock& held, std::size_t size, std::vector<message>& dropped) {
+    const bool is_ready = pick() != nullptr;
+    if (!is_ready && options_.breaker.failure_threshold != 0) {
+        const auto before = breaker_.state();
+        const bool is_allowed = breaker_.allows(loop_->clock());
+        if (breaker_.state() != before) {
+            loop_->post([keep = shared_from_this(), before] { keep->tell_circuit(before); });
+        }
+        if (!is_allowed) {
+            return refusal(errc::circuit_open,
+                           fmt::format("no endpoint has been connected; tried again within {} ms",
+                                       options_.breaker.open_for.count()));
+        }
+    }
+    if (store_.has_room_for(size)) {
+        return ok();
+    }
+    if (options_.when_full == offline_policy::drop_oldest) {
+        while (!store_.has_room_for(size)) {
+            dropped.push_back(*store_.take_oldest_unsent());
+        }
+        return ok();
+    }
+    if (options_.when_full == offline_policy::wait && !loops_.is_needed_from(loop_options_, id_)) {
+        detail::wait_until(room_, held,
+                           detail::after(std::chrono::steady_clock::now(), options_.offline_wait),
+                           [&] { return run_ == run_state::stopped || store_.has_room_for(size); });
+        if (run_ == run_state::stopped) {
+            return not_connected();
+        }
+        if (store_.has_room_for(size)) {
+            return ok();
+        }
+    }
+    return refusal(errc::send_buffer_full,
+                   fmt::format("{} messages of {} bytes wait for a connection", store_.count(),
+                               store_.bytes()));
+}
+
+VoidResult resilient_core::refusal(errc code, const std::string& text) {
+    ++counted_.rejected;
+    return detail::failure(code, text, id_);
+}
+
+/// Sends what waits, in order, as far as connections take it. One thread at a time does.
+void resilient_core::flush() {
+    lock held(mutex_);
+    waits_for_room_ = false;
+    if (std::exchange(is_flushing_, true)) {
+        return;
+    }
+    while (run_ == run_state::running && store_.has_unsent() && !waits_for_room_) {
+        link* const ready = pick();
+        if (ready == nullptr || !send_next(held, *ready)) {
+            break;
+        }
+    }
+    is_flushing_ = false;
+    update_direct();
+}
+
+/// False when its connection takes no more for now.
+bool resilient_core::send_next(lock& held, link& which) {
+    const auto session = which.session;
+    message next = store_.take_next();
+    held.unlock();
+    VoidResult sent = session->send_packet(std::move(next.data), std::move(next.done));
+    held.lock();
+    const bool is_full = !sent && sent.error().code == static_cast<int>(errc::send_buffer_full);
+    if (sent) {
+        ++counted_.sent;
+        room_.notify_all();
+        return true;
+    }
+    if ((!is_full && !is_gone(sent)) || run_ == run_state::stopped) {
+        ++counted_.dropped;
+        room_.notify_all();
+        held.unlock();
+        if (next.done) {
+            (void)detail::run_user_code([&] { next.done(sent); });
+        }
+        held.lock();
+        return true;
+    }
+    store_.put_back(std::move(next));
+    if (is_gone(sent) && which.session == session && which.now == link::state::ready) {
+        // It is about to tell so.
+        which.now = link::state::connecting;
+        choose_active();
+        return true;
+    }
+    waits_for_room_ = is_full;
+    return !is_full;
+}
+
+/// Under the lock: whose turn it is; null when none is ready.
+resilient_core::link* resilient_core::pick() noexcept {
+    if (options_.balance == balancing::priority || links_.size() == 1) {
+        return active_;
+    }
+    link* best = nullptr;
+    std::size_t least = std::numeric_limits<std::size_t>::max();
+    for (std::size_t i = 0; i < links_.size(); ++i) {
+        link& each = *links_[(next_in_turn_ + i) % links_.size()];
+        if (each.now != link::state::ready) {
+            continue;
+        }
+        const bool is_by_turn = options_.balance == balancing::round_robin;
+        const std::size_t pending = is_by_turn ? 0 : each.session->metrics().queued_bytes;
+        if (pending < least) {
+            best = &each;
+            least = pending;
+        }
+    }
+    if (best != nullptr) {
+        next_in_turn_ = (best->place + 1) % links_.size();
+    }
+    return best;
+}
+
+/// Under the lock: whether a message may be sent past those that wait, because none does.
+bool resilient_core::allows_direct() const noexcept {
+    return run_ == run_state::running && !is_flushing_ && store_.count() == 0;
+}
+
+void resilient_core::update_direct() noexcept {
+    const bool is_direct = allows_direct() && active_ != nullptr &&
+                           (options_.balance == balancing::priority || links_.size() == 1);
+    direct_.store(is_direct ? active_ : nullptr, std::memory_order_release);
+}
+
+bool resilient_core::is_connected() const {
+    const lock held(mutex_);
+    return active_ != nullptr;
+}
+
+Result<session_ptr> resilient_core::session() const {
+    const lock held(mutex_);
+    return active_ != nullptr ? Result<session_ptr>(active_->session) : not_connected();
+}
+
+std::shared_ptr<core::messaging_client> resilient_core::framed() const {
+    const lock held(mutex_);
+    return links_.empty() ? nullptr
+                          : (active_ != nullptr ? *active_ : *links_.front()).client->framed();
+}
+
+std::shared_ptr<core::messaging_ws_client> resilient_core::websocket() const {
+    const lock held(mutex_);
+    return links_.empty() ? nullptr
+                          : (active_ != nullptr ? *active_ : *links_.front()).client->websocket();
+}
+
+circuit_state resilient_core::circuit() const {
+    const lock held(mutex_);
+    return breaker_.state();
+}
+
+resilient_metrics resilient_core::metrics() const {
+    resilient_metrics all;
+    {
+        const lock held(mutex_);
+        all = counted_;
+        all.queued = store_.count();
+        all.queued_bytes = store_.bytes();
+    }
+    for (const auto& each : links_) {
+        all.accepted += each->sent_directly;
+        all.sent += each->sent_directly;
+        network_system::add(all.connections, each->client->metrics());
+    }
+    return all;
+}
+
+}  // namespace network_system::resilience
