@@ -111,6 +111,10 @@ protected:
     }
     /// Which one. On the loop.
     [[nodiscard]] virtual Result<attempt_target> next_target(const session_ptr& who);
+    /// Of what the start has named.
+    [[nodiscard]] const transport::transport_factory& own_transports() const noexcept {
+        return engine::transports();
+    }
     /// The next attempt is again for what the start has named. On the loop.
     virtual void forget_targets() {}
 
@@ -130,7 +134,7 @@ private:
     /// Whether a new connection is made after this one.
     [[nodiscard]] bool reconnects_after(const ending& how);
     [[nodiscard]] const transport::transport_factory& transports() const noexcept override {
-        return target_ ? target_->transports : engine::transports();
+        return target_ ? target_->transports : own_transports();
     }
     void follow(const session_ptr& who);
     [[nodiscard]] bool ends_by_itself() const noexcept;

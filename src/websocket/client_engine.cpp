@@ -64,7 +64,7 @@ Result<ws_client_engine::attempt_target> ws_client_engine::next_target(const ses
     detail::log_limited(detail::log_kind::connecting, writer(), "redirected to {}",
                         websocket::describe(to));
     use_settings(redirection_.present());
-    return redirection_.transports(engine::transports(), name_).map([&](auto transports) {
+    return redirection_.transports(own_transports(), name_).map([&](auto transports) {
         return attempt_target{to.host, to.port, std::move(transports), redirection_.way()};
     });
 }

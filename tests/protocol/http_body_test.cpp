@@ -29,7 +29,6 @@ struct outcome {
     status how = status::incomplete;
     std::string body = {};
     std::size_t used = 0;
-    friend bool operator==(const outcome&, const outcome&) = default;
 };
 
 /// What becomes of the stream in pieces of this size, whose end comes behind it.

@@ -16,8 +16,6 @@
 namespace ws {
 namespace {
 
-using network_system::ws_rejection;
-
 enum class after_answer { stays, ends, resets };
 
 /// A server that answers one request with this, whatever it is.
@@ -89,6 +87,8 @@ struct refused_row {
 TEST(ws_rejections, keep_what_there_is_of_a_body) {
     const std::string begin = "HTTP/1.1 503 Service Unavailable\r\n";
     const std::string chunked = begin + "Transfer-Encoding: chunked\r\n\r\n";
+    const std::string sized = begin + "Content-Length: 20480\r\n\r\n";
+    const std::string unsized = begin + "\r\n";
     const std::string long_body(std::size_t{20} * 1024, 'x');
     const std::string first = long_body.substr(0, std::size_t{16} * 1024);
     for (const refused_row& each : std::vector<refused_row>{
@@ -97,10 +97,8 @@ TEST(ws_rejections, keep_what_there_is_of_a_body) {
               "down", false},
              {"until the end", begin + "\r\ndown", after_answer::ends, "down", false},
              {"none", begin + "Content-Length: 0\r\n\r\n", after_answer::stays, "", false},
-             {"too long", begin + "Content-Length: 20480\r\n\r\n" + long_body, after_answer::stays,
-              first, true},
-             {"too long, until the end", begin + "\r\n" + long_body, after_answer::ends, first,
-              true},
+             {"too long", sized + long_body, after_answer::stays, first, true},
+             {"too long, until the end", unsized + long_body, after_answer::ends, first, true},
              {"stalls", begin + "Content-Length: 40\r\n\r\ndown", after_answer::stays, "down",
               true},
              {"stalls, without a length", begin + "\r\ndown", after_answer::stays, "down", true},
