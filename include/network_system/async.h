@@ -9,6 +9,7 @@
 #include <network_system/internal/async_peer.h>
 #include <network_system/internal/session_coroutine.h>
 #include <network_system/internal/session_executor.h>
+#include <network_system/resilience/resilient_client.h>
 #include <network_system/session/messaging_session.h>
 #include <network_system/session/operation.h>
 #if NETWORK_SYSTEM_WITH_WEBSOCKET
@@ -395,6 +396,42 @@ auto async_stop(std::shared_ptr<session::messaging_session> session, Token&& tok
         std::forward<Token>(token), [session = std::move(session)](auto& callback, auto) {
             return detail::unless_stopping(session->stop_session(std::move(callback)));
         });
+}
+
+/// Connects a resilient client; see resilient_client::connect.
+template <typename Token>
+auto async_connect(resilience::resilient_client& client, Token&& token) {
+    return detail::initiate<std::monostate, resilience::resilient_client::connect_callback>(
+        std::forward<Token>(token), [&client](auto& callback, auto slot) {
+            return detail::unless_begun(
+                client.connect(std::move(callback), detail::cancel_through(slot)));
+        });
+}
+/// Ends its connections; see resilient_client::disconnect.
+template <typename Token>
+auto async_disconnect(resilience::resilient_client& client, Token&& token) {
+    return detail::initiate<std::monostate, session::stop_handler>(
+        std::forward<Token>(token), [&client](auto& callback, auto) {
+            return detail::unless_stopping(client.disconnect(std::move(callback)));
+        });
+}
+/// Completes when a connection has taken the message and handed it to the operating system, or it
+/// was dropped; see resilient_client::send_with_retry.
+template <typename Token>
+auto async_send_with_retry(resilience::resilient_client& client, std::vector<std::uint8_t> data,
+                           Token&& token) {
+    return detail::initiate<std::monostate, session::send_callback>(
+        std::forward<Token>(token),
+        [&client, data = std::move(data)](auto& callback, auto) mutable {
+            return detail::unless_begun(
+                client.send_with_retry(std::move(data), std::move(callback)));
+        });
+}
+template <typename Token>
+auto async_send_with_retry(resilience::resilient_client& client, std::string_view text,
+                           Token&& token) {
+    return async_send_with_retry(client, std::vector<std::uint8_t>(text.begin(), text.end()),
+                                 std::forward<Token>(token));
 }
 
 }  // namespace network_system

@@ -445,6 +445,8 @@ VoidResult validate(const client_options& options, bool is_secure, std::string_v
     all.ranges(static_cast<const connect_options&>(options), connect_ranges);
     check_reconnection(all, options.reconnect);
     check_session(all, options.session, "session.");
+    all.must(!options.delivery || options.session.frames == framing::message,
+             "delivery needs session.frames to be framing::message");
     return std::move(all).result();
 }
 

@@ -25,7 +25,9 @@ public:
                          std::shared_ptr<session_slot> connected,
                          std::shared_ptr<const client_callbacks> callbacks)
         : framed_engine_of(std::move(callbacks), std::move(name), options, std::move(pool),
-                           std::move(where), std::move(transports), std::move(connected)) {}
+                           std::move(where), std::move(transports), std::move(connected)) {
+        use_delivery({nullptr, options.delivery});
+    }
 
 private:
     [[nodiscard]] std::string_view component() const noexcept override { return component_name; }

@@ -3,6 +3,7 @@
 #include "framed/session.h"
 #include "session/message_host.h"
 #include "transport/transport.h"
+#include "utils/on_exception.h"
 
 #include <network_system/session/request.h>
 
@@ -26,6 +27,8 @@ protected:
     explicit framed_engine_of(std::shared_ptr<const Callbacks> callbacks, Arguments&&... arguments)
         : Engine(std::forward<Arguments>(arguments)...), callbacks_(std::move(callbacks)) {}
 
+    /// Before the start: what its sessions do with messages that have ids.
+    void use_delivery(session::delivery_parts parts) noexcept { delivery_ = std::move(parts); }
     /// As they were when it started.
     [[nodiscard]] const Callbacks& callbacks() const noexcept { return *callbacks_; }
 
@@ -33,7 +36,8 @@ private:
     [[nodiscard]] std::shared_ptr<session::message_connection> new_session(
         std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
         session::session_setup& setup) final {
-        return std::make_shared<session::framed_session>(std::move(over), std::move(host), setup);
+        return std::make_shared<session::framed_session>(std::move(over), std::move(host), setup,
+                                                         &delivery_);
     }
     void on_message(const session_ptr& who, session::message_kind,
                     std::span<const std::uint8_t> data) final {
@@ -41,6 +45,23 @@ private:
             callbacks_->received(who, data);
         } else {
             this->record_unread(who, "receive");
+        }
+    }
+    void on_numbered_message(const session_ptr& who, std::span<const std::uint8_t> data,
+                             std::uint64_t id) final {
+        auto& over = session::message_connection::of(*who);
+        if (!callbacks_->received) {
+            this->record_unread(who, "receive");  // nobody has taken it: no acknowledgement
+        } else if (over.begin_delivery(id)) {
+            const detail::on_exception undo([&] { over.end_delivery(id, false); });
+            callbacks_->received(who, data);
+            over.end_delivery(id, true);
+        }
+    }
+    void on_event(const session_ptr& who, std::uint32_t, std::span<const std::uint8_t> data) final {
+        if constexpr (requires { callbacks_->acknowledged; }) {
+            const auto answer = session::delivery_answer::read(data);
+            callbacks_->acknowledged(who, answer.message, answer.error());
         }
     }
     void on_request(const session_ptr& who, std::span<const std::uint8_t> data,
@@ -55,6 +76,7 @@ private:
     void on_writable(const session_ptr& who) final { callbacks_->writable(who); }
 
     const std::shared_ptr<const Callbacks> callbacks_;
+    session::delivery_parts delivery_;
 };
 
 }  // namespace network_system::core

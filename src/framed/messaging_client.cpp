@@ -222,6 +222,11 @@ discardable_result messaging_client::set_error_callback(
     return impl_->set_callback(&client_callbacks::failed, callback);
 }
 
+discardable_result messaging_client::set_acknowledged_callback(
+    detail::acknowledgement_callback<session_ptr> callback) {
+    return impl_->set_callback(&client_callbacks::acknowledged, callback);
+}
+
 discardable_result messaging_client::set_writable_callback(
     detail::session_callback<session_ptr> callback) {
     return impl_->set_callback(&client_callbacks::writable, callback);

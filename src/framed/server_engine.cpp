@@ -2,7 +2,9 @@
 
 #include "protocol/framing/control_frames.h"
 #include "utils/failure.h"
+#include "utils/random.h"
 
+#include <array>
 #include <utility>
 
 namespace network_system::inline v0_1::core {
@@ -17,7 +19,30 @@ framed_server_engine::framed_server_engine(std::string name, const server_option
         const auto full = protocol::encode_goodbye(static_cast<int>(errc::server_full));
         const auto rejected = protocol::encode_goodbye(static_cast<int>(errc::connection_refused));
         refuse_with({full.begin(), full.end()}, {rejected.begin(), rejected.end()});
+        if (options.delivery.max_senders > 0) {
+            senders_ = std::make_shared<delivery::senders>(
+                delivery::senders::limits{options.delivery.max_senders, options.delivery.window,
+                                          options.delivery.forget_after},
+                new_incarnation(options));
+            use_delivery({senders_, nullptr});
+        }
     }
+}
+
+server_metrics framed_server_engine::metrics() const {
+    server_metrics all = server_engine::metrics();
+    all.delivery_senders = senders_ ? senders_->count() : 0;
+    return all;
+}
+
+std::uint64_t framed_server_engine::new_incarnation(const server_options& options) const {
+    if (options.environment) {
+        return pool_->loops().front()->random();  // what is replayed is the same again
+    }
+    // Not the loop's: peers see it, and could tell what else that draws.
+    std::array<std::uint8_t, sizeof(std::uint64_t)> bytes{};
+    detail::fill_random(bytes);
+    return protocol::get<std::uint64_t>(bytes.data());
 }
 
 Result<encoded_message> framed_server_engine::encode(message_kind type,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "framed/delivery/senders.h"
 #include "framed/engine_of.h"
 #include "server/engine.h"
 
@@ -22,6 +23,8 @@ public:
                          transport::transport_factory transports,
                          std::shared_ptr<const server_callbacks> callbacks);
 
+    [[nodiscard]] server_metrics metrics() const;
+
 private:
     [[nodiscard]] std::string_view component() const noexcept override { return component_name; }
     [[nodiscard]] Result<encoded_message> encode(message_kind type,
@@ -34,6 +37,11 @@ private:
 
     void on_open(const session_ptr& who) override;
     void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;
+
+    [[nodiscard]] std::uint64_t new_incarnation(const server_options& options) const;
+
+    // Null where no messages with ids are accepted.
+    std::shared_ptr<delivery::senders> senders_;
 };
 
 }  // namespace network_system::core

@@ -5,21 +5,22 @@
 namespace network_system::inline v0_1::session {
 
 framed_session::framed_session(std::shared_ptr<transport::transport> over,
-                               std::shared_ptr<message_host> host, const session_setup& setup)
+                               std::shared_ptr<message_host> host, const session_setup& setup,
+                               const delivery_parts* delivery)
     : session_of(std::move(over), std::move(host), setup, message_encoder(setup.settings->frames)),
-      decoder_(config().frames, config().max_message_size) {}
-
-framed_session::~framed_session() {
-    delete requests_.load(std::memory_order_acquire);
-}
+      decoder_(config().frames, config().max_message_size), delivery_parts_(delivery) {}
 
 void framed_session::before_start() {
     if (role() == connection_role::server && is_framed()) {
         // First of all, whoever sends when: the stream may take bytes later only.
-        const auto hello = protocol::encode_hello(
-            {protocol::protocol_version, static_cast<std::uint32_t>(config().max_message_size), 0,
-             protocol::capability::all});
-        transport().queue().append(hello);
+        protocol::hello said;
+        said.max_message_size = static_cast<std::uint32_t>(config().max_message_size);
+        said.capabilities = protocol::capability::common;
+        if (accepts_delivery()) {
+            said.capabilities |= protocol::capability::delivery;
+            said.incarnation = delivery_parts_->receives->incarnation();
+        }
+        transport().queue().append(protocol::encode_hello(said));
         publish_queued();
     }
 }
@@ -71,6 +72,7 @@ session_metrics framed_session::metrics() const noexcept {
             all.requests_unanswered = calls->unanswered();
         }
     }
+    add_deliveries(all);
     return all;
 }
 

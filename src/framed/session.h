@@ -1,27 +1,66 @@
 #pragma once
 
+#include "framed/delivery/senders.h"
 #include "framed/request_table.h"
 #include "protocol/framing/control_frames.h"
 #include "protocol/framing/frame_decoder.h"
 #include "session/session_of.h"
 #include "utils/counter.h"
 
+#include <array>
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 namespace network_system::inline v0_1::session {
 
+/// What an engine has for messages with ids.
+struct delivery_parts {
+    /// Of a server that accepts them.
+    std::shared_ptr<delivery::senders> receives;
+    /// Of a client that sends them.
+    std::shared_ptr<delivery_sender> sends;
+};
+
+/// What a client's host is told in an event: the answer to a message with an id.
+struct delivery_answer {
+    static constexpr std::uint32_t event = 1;
+    static constexpr std::size_t size = 12;
+
+    std::uint64_t message = 0;
+    /// 0: it was taken.
+    std::int32_t code = 0;
+
+    [[nodiscard]] std::error_code error() const noexcept {
+        return code == 0 ? std::error_code{} : make_error_code(static_cast<errc>(code));
+    }
+    [[nodiscard]] std::array<std::uint8_t, size> written() const noexcept {
+        std::array<std::uint8_t, size> bytes{};
+        protocol::put(bytes.data(), message);
+        protocol::put(bytes.data() + sizeof message, static_cast<std::uint32_t>(code));
+        return bytes;
+    }
+    [[nodiscard]] static delivery_answer read(bytes_view bytes) noexcept {
+        return {protocol::get<std::uint64_t>(bytes.data()),
+                static_cast<std::int32_t>(
+                    protocol::get<std::uint32_t>(bytes.data() + sizeof(std::uint64_t)))};
+    }
+};
+
 /// The session that speaks the library's own framings: with framing::message hello, keep-alive,
 /// requests and goodbye.
 class framed_session final : public session_of<messaging_session> {
 public:
+    /// `delivery` may be null, and is there as long as the host.
     framed_session(std::shared_ptr<transport::transport> over, std::shared_ptr<message_host> host,
-                   const session_setup& setup);
+                   const session_setup& setup, const delivery_parts* delivery = nullptr);
     framed_session(const framed_session&) = delete;
     framed_session& operator=(const framed_session&) = delete;
     ~framed_session() override;
@@ -33,7 +72,14 @@ public:
 
     [[nodiscard]] std::string failure_text() const override;
 
+    [[nodiscard]] bool begin_delivery(std::uint64_t id) noexcept override;
+    void end_delivery(std::uint64_t id, bool is_taken) noexcept override;
+    [[nodiscard]] delivery_info delivery_of(std::uint64_t id) const noexcept override;
+    [[nodiscard]] delivery_info current_delivery() const noexcept override;
+
 protected:
+    VoidResult send_numbered(std::span<const std::uint8_t> data, std::uint64_t id,
+                             send_callback& done) override;
     VoidResult send_request(std::span<const std::uint8_t> data, std::chrono::milliseconds timeout,
                             operation_id operation, response_handler& handler) override;
     VoidResult send_response(std::uint64_t request_id, int code,
@@ -89,6 +135,9 @@ private:
         [[nodiscard]] asker take_not_adopted(std::vector<new_request>::iterator which);
     };
 
+    /// What only sessions with messages with ids need; made at the hello.
+    struct delivery_state;
+
     void before_start() override;
     void on_open() override;
     void announce_end() override;
@@ -101,7 +150,6 @@ private:
     std::span<std::uint8_t> read_place() noexcept override;
     void decode(std::size_t placed, std::span<std::uint8_t> rest) override;
     void on_end() override;
-    bool on_flagged_message(const protocol::frame& frame);
     bool deliver_binary(bytes_view message) {
         return deliver(message_kind::binary, message,
                        [&] { host().on_message(self(), message_kind::binary, message); });
@@ -125,6 +173,24 @@ private:
     void explain_no_hello(std::string_view what);
     void give_up() override;
 
+    // session_delivery.cpp: messages with ids.
+    void tell_gone(std::error_code counted) noexcept override;
+    [[nodiscard]] bool accepts_delivery() const noexcept {
+        return delivery_parts_ != nullptr && delivery_parts_->receives != nullptr;
+    }
+    [[nodiscard]] std::optional<protocol::delivery_hello> announce_delivery(
+        const protocol::hello& server);
+    bool begin_receiving(const protocol::delivery_hello& said);
+    bool on_flagged_message(const protocol::frame& frame);
+    bool on_acknowledgement(bytes_view payload);
+    /// Whether it was about one message; then the session goes on.
+    bool on_refusal(bytes_view payload);
+    /// On the loop, or on any thread: code 0 acknowledges.
+    void send_answer(const protocol::refusal& answer);
+    void answer(const protocol::refusal& answer) noexcept;
+    void send_later_answers();
+    void add_deliveries(session_metrics& all) const noexcept;
+
     // framed_session_calls.cpp: requests and their answers.
     [[nodiscard]] request_state& requests();
     [[nodiscard]] VoidResult refusal_of_request(std::size_t size) const;
@@ -146,6 +212,9 @@ private:
     protocol::frame_decoder decoder_;
     // Made by any thread, under the remote queue's lock; lives as long as the session.
     std::atomic<request_state*> requests_{nullptr};
+    // Made on the loop; lives as long as the session.
+    std::atomic<delivery_state*> delivery_{nullptr};
+    const delivery_parts* const delivery_parts_;
 };
 
 }  // namespace network_system::session

@@ -104,30 +104,12 @@ bool framed_session::on_other_frame(const protocol::frame& frame) {
         case frame_type::pong: return on_pong_frame(frame.payload);
         case frame_type::goodbye: return on_goodbye(frame.payload);
         case frame_type::error: return on_error_frame(frame.payload);
-        case frame_type::acknowledgement:
-            // Nothing here asks for one; a late one does no harm.
-            return protocol::decode_token(frame.payload)
-                       ? true
-                       : violate(errc::protocol_error, "malformed acknowledgement");
+        case frame_type::acknowledgement: return on_acknowledgement(frame.payload);
         case frame_type::request: return on_request_frame(frame);
         case frame_type::response: return on_response_frame(frame);
         case frame_type::draining: return on_draining();
     }
     return violate(errc::protocol_error, "unknown frame type");
-}
-
-bool framed_session::on_flagged_message(const protocol::frame& frame) {
-    namespace flags = protocol::frame_flags;
-    if ((frame.flags & (flags::compressed | flags::encrypted)) != 0) {
-        return violate(errc::pipeline_mismatch, "compressed or encrypted message, no pipeline");
-    }
-    // The decoder lets only one other flag through: the payload begins with a message id.
-    const auto id = protocol::get<std::uint64_t>(frame.payload.data());
-    (void)deliver_binary(frame.payload.subspan(protocol::message_id_size));
-    if (!is_closing()) {
-        send_control(protocol::encode_token(frame_type::acknowledgement, id));
-    }
-    return takes_more();
 }
 
 bool framed_session::on_hello(bytes_view payload) {
@@ -147,7 +129,8 @@ bool framed_session::on_hello(bytes_view payload) {
     limit_sends(hello->max_message_size);
     if (hello->capabilities != 0) {
         peer_knows_ = static_cast<std::uint8_t>(hello->capabilities & protocol::capability::all);
-        send_control(protocol::encode_client_hello({protocol::capability::all}));
+        send_control(protocol::encode_client_hello(
+            {protocol::capability::common, announce_delivery(*hello)}));
     }
     open();
     return takes_more();
@@ -162,7 +145,7 @@ bool framed_session::on_client_hello(bytes_view payload) {
     if (is_winding_down()) {
         announce_end();
     }
-    return takes_more();
+    return hello->delivery ? begin_receiving(*hello->delivery) : takes_more();
 }
 
 bool framed_session::on_draining() {
@@ -200,6 +183,9 @@ bool framed_session::on_goodbye(bytes_view payload) {
 }
 
 bool framed_session::on_error_frame(bytes_view payload) {
+    if (on_refusal(payload)) {
+        return takes_more();
+    }
     const auto code = protocol::decode_reason(payload);
     detail::log_limited(detail::log_kind::reported_error, writer(),
                         "the peer reports an error ({}): {}", code.value_or(0),

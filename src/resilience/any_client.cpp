@@ -22,6 +22,11 @@ Callbacks callbacks_to(any_client::listener& listener) {
     all.received = [&listener](const auto& who, std::span<const std::uint8_t> data) {
         listener.on_message(who, data);
     };
+    if constexpr (requires { all.acknowledged; }) {
+        all.acknowledged = [&listener](std::uint64_t message, std::error_code refusal) {
+            listener.on_acknowledged(message, refusal);
+        };
+    }
     all.writable = [&listener](const auto& who) { listener.on_writable(who); };
     all.failed = [&listener](const auto& who, std::error_code reason) {
         listener.on_failed(who, reason);
@@ -153,6 +158,8 @@ Result<std::unique_ptr<any_client>> make_websocket(const std::string& id,
 }
 
 }  // namespace
+
+connection_options::connection_options() = default;
 
 core::reconnect_options& reconnect_of(connection_options& options) noexcept {
     return is_websocket(options.kind) ? options.ws.reconnect : options.client.reconnect;

@@ -9,41 +9,63 @@ namespace network_system::inline v0_1::resilience {
 std::uint64_t message_store::add(std::vector<std::uint8_t>&& data, session::send_callback& done) {
     message& added = messages_.emplace_back();
     added.id = ++last_id_;
+    added.size = data.size();
     added.data = std::move(data);
     added.done = std::move(done);
     ++count_;
-    bytes_ += added.data.size();
+    bytes_ += added.size;
     return added.id;
 }
 
-void message_store::mark_sent() noexcept {
-    highest_sent_ = std::max(highest_sent_, messages_[sent_].id);
+message_store::lent_message message_store::lend_next() noexcept {
+    message& next = messages_[sent_];
+    lent_message lent{next.id, std::move(next.data)};
     ++sent_;
-    while (sent_ < messages_.size() && messages_[sent_].is_settled) {
-        ++sent_;  // settled while it was to be sent again
+    skip_settled();
+    return lent;
+}
+
+void message_store::give_back(lent_message&& lent, bool is_sent) noexcept {
+    const auto found = find(lent.id);
+    if (found == messages_.end()) {
+        return;
+    }
+    found->data = std::move(lent.data);
+    if (!is_sent) {
+        sent_ = std::min(sent_, static_cast<std::size_t>(std::distance(messages_.begin(), found)));
     }
 }
 
 message_store::message message_store::take_next() {
-    highest_sent_ = std::max(highest_sent_, messages_[sent_].id);
     return remove(sent_);
 }
 
 void message_store::put_back(message&& taken) {
     taken.is_settled = false;
     ++count_;
-    bytes_ += taken.data.size();
+    bytes_ += taken.size;
     messages_.push_front(std::move(taken));
 }
 
 std::optional<message_store::message> message_store::settle(std::uint64_t id) {
-    const auto found = std::lower_bound(
-        messages_.begin(), messages_.end(), id,
-        [](const message& each, std::uint64_t wanted) { return each.id < wanted; });
-    if (found == messages_.end() || found->id != id || found->is_settled) {
+    const auto found = find(id);
+    if (found == messages_.end()) {
         return std::nullopt;
     }
     return remove(static_cast<std::size_t>(std::distance(messages_.begin(), found)));
+}
+
+/// One that is not settled.
+std::deque<message_store::message>::iterator message_store::find(std::uint64_t id) noexcept {
+    auto found = messages_.begin();
+    // Mostly it is the oldest.
+    if (found != messages_.end() && found->id != id) {
+        found = std::lower_bound(
+            messages_.begin(), messages_.end(), id,
+            [](const message& each, std::uint64_t wanted) { return each.id < wanted; });
+    }
+    return found != messages_.end() && found->id == id && !found->is_settled ? found
+                                                                             : messages_.end();
 }
 
 std::optional<message_store::message> message_store::take_oldest_unsent() {
@@ -69,16 +91,18 @@ std::vector<message_store::message> message_store::take_all() {
 message_store::message message_store::remove(std::size_t place) {
     message& found = messages_[place];
     --count_;
-    bytes_ -= found.data.size();
-    message taken{found.id, std::move(found.data), std::move(found.done), true};
+    bytes_ -= found.size;
+    message taken{found.id, std::move(found.data), std::move(found.done), found.size, true};
     found.is_settled = true;
-    if (place == sent_) {
-        while (sent_ < messages_.size() && messages_[sent_].is_settled) {
-            ++sent_;
-        }
-    }
+    skip_settled();
     drop_settled();
     return taken;
+}
+
+void message_store::skip_settled() noexcept {
+    while (sent_ < messages_.size() && messages_[sent_].is_settled) {
+        ++sent_;
+    }
 }
 
 void message_store::drop_settled() noexcept {

@@ -32,6 +32,7 @@ public:
         std::uint64_t id = 0;
         std::vector<std::uint8_t> data;
         session::send_callback done;
+        std::size_t size = 0;
         bool is_settled = false;
     };
 
@@ -44,14 +45,16 @@ public:
     /// Its id. Throws std::bad_alloc with nothing done; then `done` is left intact.
     std::uint64_t add(std::vector<std::uint8_t>&& data, session::send_callback& done);
 
-    /// The first one that is not on its way; null when there is none.
-    [[nodiscard]] message* next() noexcept {
-        return sent_ < messages_.size() ? &messages_[sent_] : nullptr;
-    }
-    /// That one has been sent, and waits for its acknowledgement.
-    void mark_sent() noexcept;
-    /// That one is somebody else's now.
+    /// The first one that is not on its way (there is one) is somebody else's now.
     [[nodiscard]] message take_next();
+    /// Or it is on its way, and its data is lent until `give_back`.
+    struct lent_message {
+        std::uint64_t id;
+        std::vector<std::uint8_t> data;
+    };
+    [[nodiscard]] lent_message lend_next() noexcept;
+    /// `is_sent`: else it is the next one again. Nothing happens when it was settled meanwhile.
+    void give_back(lent_message&& lent, bool is_sent) noexcept;
     /// One that was taken, and that nobody has got: it is the first again.
     void put_back(message&& taken);
     /// The one with this id: it was acknowledged, or refused. Nothing when there is none.
@@ -67,11 +70,11 @@ public:
     [[nodiscard]] std::size_t count() const noexcept { return count_; }
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
     [[nodiscard]] bool has_unsent() const noexcept { return sent_ < messages_.size(); }
-    /// The highest id that has ever been on its way; 0 for none.
-    [[nodiscard]] std::uint64_t highest_sent() const noexcept { return highest_sent_; }
 
 private:
+    [[nodiscard]] std::deque<message>::iterator find(std::uint64_t id) noexcept;
     [[nodiscard]] message remove(std::size_t place);
+    void skip_settled() noexcept;
     void drop_settled() noexcept;
 
     const limits limits_;
@@ -81,7 +84,6 @@ private:
     std::size_t count_ = 0;
     std::size_t bytes_ = 0;
     std::uint64_t last_id_ = 0;
-    std::uint64_t highest_sent_ = 0;
 };
 
 }  // namespace network_system::resilience

@@ -38,8 +38,12 @@ VoidResult resilient_client::connect() {
     return core_->connect_and_wait();
 }
 
-VoidResult resilient_client::connect(connect_callback&& handler) {
-    return core_->connect(handler);
+VoidResult resilient_client::connect(connect_callback&& handler, session::operation_id operation) {
+    return core_->connect(handler, operation);
+}
+
+VoidResult resilient_client::flush(std::chrono::milliseconds timeout) {
+    return core_->flush_and_wait(timeout);
 }
 
 discardable_result resilient_client::disconnect() {

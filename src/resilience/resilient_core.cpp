@@ -2,6 +2,7 @@
 #include "resilience/resilient_core.h"
 
 #include "lifecycle/awaited.h"
+#include "utils/contain.h"
 #include "utils/option_checks.h"
 #include "utils/user_code.h"
 
@@ -18,6 +19,9 @@ namespace {
 resilient_client_options completed(resilient_client_options options) {
     set_auto_reconnect(options.connection, true);
     reconnect_of(options.connection).retry_start_for = std::chrono::milliseconds::max();
+    if (options.delivery == delivery_mode::at_least_once) {
+        options.connection.client.delivery = std::make_shared<session::delivery_sender>();
+    }
     return options;
 }
 
@@ -58,6 +62,12 @@ VoidResult resilient_core::validate() const {
     all.ranges(options_, option_ranges);
     all.ranges(options_.breaker, breaker_ranges, "breaker.");
     all.must(is_made_);
+    const auto kind = options_.connection.kind;
+    all.must(!is_acknowledged() ||
+                 ((kind == connection_kind::tcp || kind == connection_kind::tls) &&
+                  options_.connection.client.session.frames == framing::message &&
+                  options_.balance == balancing::priority),
+             "delivery at_least_once needs tcp or tls, framing::message and balancing::priority");
     return std::move(all).result();
 }
 
@@ -88,7 +98,8 @@ bool resilient_core::is_quiet() const noexcept {
            });
 }
 
-VoidResult resilient_core::connect(resilient_client::connect_callback& handler) {
+VoidResult resilient_core::connect(resilient_client::connect_callback& handler,
+                                   session::operation_id operation) {
     return detail::within_memory([&]() -> VoidResult {
         if (auto checked = validate(); !checked) {
             return checked;
@@ -108,6 +119,10 @@ VoidResult resilient_core::connect(resilient_client::connect_callback& handler) 
                 each->now = link::state::idle;
                 each->is_wanted = false;
                 each->failure = {};
+            }
+            if (operation != session::operation_id::none &&
+                !connecting_.begin(operation, shared_from_this())) {
+                return session::operation_exists(id_);
             }
             breaker_.reset();
             connected_ = std::move(handler);
@@ -183,9 +198,7 @@ void resilient_core::on_deadline() {
     auto over = end_run();
     held.unlock();
     tell_end(over, reason);
-    for (const auto& each : links_) {
-        (void)each->client->stop();
-    }
+    stop_links();
 }
 
 /// Error: none could even begin.
@@ -249,8 +262,8 @@ resilient_core::remains resilient_core::end_run() {
     run_ = run_state::stopped;
     active_ = nullptr;
     waits_for_room_ = false;
-    remains over{std::move(connected_), store_.take_all(), std::exchange(deadline_, nullptr),
-                 std::exchange(letting_go_, nullptr)};
+    remains over{std::move(connected_), std::move(connecting_), store_.take_all(),
+                 std::exchange(deadline_, nullptr), std::exchange(letting_go_, nullptr)};
     counted_.dropped += over.messages.size();
     update_direct();
     room_.notify_all();
@@ -269,7 +282,30 @@ void resilient_core::tell_end(remains& over, const error_info& reason) {
         }
     }
     if (over.connected) {
-        (void)detail::run_user_code([&] { over.connected(reason); });
+        const auto told =
+            over.operation.complete() ? reason : detail::failure(errc::cancelled, "connect", id_);
+        (void)detail::run_user_code([&] { over.connected(told); });
+    }
+}
+
+void resilient_core::on_cancelled(session::operation_id) noexcept {
+    detail::insist([this] {
+        loop_->post([keep = shared_from_this(), this] {
+            lock held(mutex_);
+            if (run_ == run_state::stopped) {
+                return;
+            }
+            auto over = end_run();
+            held.unlock();
+            tell_end(over, not_connected());
+            stop_links();
+        });
+    });
+}
+
+void resilient_core::stop_links() {
+    for (const auto& each : links_) {
+        (void)each->client->stop();
     }
 }
 

@@ -5,6 +5,7 @@
 #include "resilience/any_client.h"
 #include "resilience/message_store.h"
 #include "runtime/pause.h"
+#include "session/pending_operation.h"
 #include "utils/counter.h"
 #include "utils/failure.h"
 
@@ -63,7 +64,9 @@ public:
     discardable_result set_callback(Callback callbacks::*which, Callback& callback);
 
     [[nodiscard]] VoidResult connect_and_wait();
-    [[nodiscard]] VoidResult connect(resilient_client::connect_callback& handler);
+    [[nodiscard]] VoidResult connect(resilient_client::connect_callback& handler,
+                                     session::operation_id operation = session::operation_id::none);
+    void on_cancelled(session::operation_id operation) noexcept;
     discardable_result disconnect();
     VoidResult disconnect(session::stop_handler& handler);
     /// Keeps this until the callbacks of messages that run on loops now have returned: one of them
@@ -72,6 +75,8 @@ public:
 
     [[nodiscard]] VoidResult send(std::vector<std::uint8_t>& data, session::send_callback& done);
     [[nodiscard]] VoidResult send(std::span<const std::uint8_t> data, session::send_callback& done);
+
+    [[nodiscard]] VoidResult flush_and_wait(std::chrono::milliseconds timeout);
 
     [[nodiscard]] bool is_connected() const;
     [[nodiscard]] Result<session_ptr> session() const;
@@ -104,6 +109,7 @@ private:
         void on_connected(const session_ptr& who) override;
         void on_message(const session_ptr& who, std::span<const std::uint8_t> data) override;
         void on_writable(const session_ptr& who) override;
+        void on_acknowledged(std::uint64_t id, std::error_code refusal) override;
         void on_failed(const session_ptr& who, std::error_code reason) override;
         void on_disconnected(const session_ptr& who, std::error_code reason) override;
         void on_reconnecting(const core::reconnect_attempt& next) override;
@@ -145,12 +151,14 @@ private:
     /// What is left of a run: who has to be told that it is over.
     struct remains {
         resilient_client::connect_callback connected;
+        session::pending_operation operation;
         std::vector<message> messages;
         std::shared_ptr<runtime::pause> deadline;
         std::shared_ptr<runtime::pause> letting_go;
     };
     [[nodiscard]] remains end_run();
     void tell_end(remains& over, const error_info& reason);
+    void stop_links();
     [[nodiscard]] error_info no_endpoint_left() const;
     [[nodiscard]] error_info not_connected() const;
 
@@ -174,9 +182,26 @@ private:
     template <typename Data>
     [[nodiscard]] VoidResult send_or_keep(Data&& data, session::send_callback& done);
     [[nodiscard]] VoidResult make_room(lock& held, std::size_t size, std::vector<message>& dropped);
+    /// Until `holds`, or the end of the run.
+    template <typename Condition>
+    void wait_for_room(lock& held, detail::steady_time until, const Condition& holds) {
+        ++waiting_;
+        detail::wait_until(room_, held, until,
+                           [&] { return run_ == run_state::stopped || holds(); });
+        --waiting_;
+    }
     [[nodiscard]] VoidResult refusal(errc code, const std::string& text);
     void flush();
     [[nodiscard]] bool send_next(lock& held, link& which);
+    [[nodiscard]] bool send_next_with_id(lock& held, link& which);
+    /// After a send that failed: whether there may be another connection.
+    [[nodiscard]] bool goes_on_after(const VoidResult& failed, link& which,
+                                     const session_ptr& session);
+    void drop(lock& held, message&& refused, const VoidResult& why);
+    void on_acknowledged(std::uint64_t id, std::error_code refusal);
+    [[nodiscard]] bool is_acknowledged() const noexcept {
+        return options_.delivery == delivery_mode::at_least_once;
+    }
     [[nodiscard]] link* pick() noexcept;
     [[nodiscard]] bool allows_direct() const noexcept;
     void update_direct() noexcept;
@@ -202,6 +227,7 @@ private:
     callbacks callbacks_;
     run_state run_ = run_state::stopped;
     resilient_client::connect_callback connected_;
+    session::pending_operation connecting_;
     // As many as there are endpoints, unless one cannot be made.
     std::vector<std::unique_ptr<link>> links_;
     VoidResult is_made_ = ok();
@@ -214,6 +240,8 @@ private:
     std::uint64_t last_time_ = 0;
     message_store store_;
     bool is_flushing_ = false;
+    // Threads that wait for `room_`.
+    std::size_t waiting_ = 0;
     bool waits_for_room_ = false;
     circuit_breaker breaker_;
     resilient_metrics counted_;

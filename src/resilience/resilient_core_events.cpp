@@ -61,6 +61,12 @@ void resilient_core::link::on_writable(const session_ptr&) {
     }
 }
 
+void resilient_core::link::on_acknowledged(std::uint64_t id, std::error_code refusal) {
+    if (const auto core = owner_.weak_from_this().lock()) {
+        core->on_acknowledged(id, refusal);
+    }
+}
+
 void resilient_core::link::on_failed(const session_ptr& who, std::error_code reason) {
     if (const auto core = owner_.weak_from_this().lock()) {
         core->callbacks_.failed(who, reason);
@@ -156,7 +162,9 @@ void resilient_core::on_setup(std::size_t endpoint, std::uint64_t time, VoidResu
     which.failure = {};
     choose_active();
     run_ = run_state::running;
-    const auto connected = std::move(connected_);
+    // Whoever has cancelled it has it ended, and its handler told.
+    const auto connected =
+        connecting_.complete() ? std::move(connected_) : resilient_client::connect_callback{};
     const auto deadline = std::exchange(deadline_, nullptr);
     held.unlock();
     if (deadline) {
@@ -176,6 +184,8 @@ void resilient_core::on_lost(link& which) {
         which.now = link::state::connecting;
     }
     which.thread.store(nullptr, std::memory_order_relaxed);
+    // What it carried and is not acknowledged goes over the next one.
+    store_.rewind();
     choose_active();
 }
 
@@ -246,7 +256,9 @@ void resilient_core::let_go_of_others_later(const link& which) {
     if (options_.balance != balancing::priority || links_.size() == 1) {
         return;
     }
-    const auto lasting = loop_options_.reconnect.stable_after;
+    // Two servers must not both take the sender of acknowledged messages for theirs.
+    const auto lasting =
+        is_acknowledged() ? std::chrono::milliseconds{0} : loop_options_.reconnect.stable_after;
     const auto until = detail::after(loop_->clock(), lasting);
     const auto pause = std::make_shared<runtime::pause>(loop_);
     std::shared_ptr<runtime::pause> former;

@@ -17,6 +17,11 @@ namespace {
     return !sent && sent.error().code == static_cast<int>(errc::connection_closed);
 }
 
+/// Whether another connection, or the same one later, may take what this one has not.
+[[nodiscard]] bool may_be_sent_later(const VoidResult& refused) noexcept {
+    return is_gone(refused) || refused.error().code == static_cast<int>(errc::send_buffer_full);
+}
+
 [[nodiscard]] VoidResult send_to(session::messaging_session& session,
                                  std::vector<std::uint8_t>& data, session::send_callback& done) {
     return session.send_packet(std::move(data), std::move(done));
@@ -87,7 +92,6 @@ VoidResult resilient_core::send_or_keep(Data&& data, session::send_callback& don
     if (room) {
         (void)store_.add(kept(data), done);
         ++counted_.accepted;
-        counted_.dropped += dropped.size();
         update_direct();
     }
     held.unlock();
@@ -123,15 +127,17 @@ VoidResult resilient_core::make_room(lock& held, std::size_t size, std::vector<m
         return ok();
     }
     if (options_.when_full == offline_policy::drop_oldest) {
-        while (!store_.has_room_for(size)) {
+        while (!store_.has_room_for(size) && store_.has_unsent()) {
             dropped.push_back(*store_.take_oldest_unsent());
         }
-        return ok();
+        counted_.dropped += dropped.size();
+        if (store_.has_room_for(size)) {
+            return ok();
+        }
     }
     if (options_.when_full == offline_policy::wait && !loops_.is_needed_from(loop_options_, id_)) {
-        detail::wait_until(room_, held,
-                           detail::after(std::chrono::steady_clock::now(), options_.offline_wait),
-                           [&] { return run_ == run_state::stopped || store_.has_room_for(size); });
+        wait_for_room(held, detail::after(std::chrono::steady_clock::now(), options_.offline_wait),
+                      [&] { return store_.has_room_for(size); });
         if (run_ == run_state::stopped) {
             return not_connected();
         }
@@ -158,7 +164,8 @@ void resilient_core::flush() {
     }
     while (run_ == run_state::running && store_.has_unsent() && !waits_for_room_) {
         link* const ready = pick();
-        if (ready == nullptr || !send_next(held, *ready)) {
+        if (ready == nullptr ||
+            !(is_acknowledged() ? send_next_with_id(held, *ready) : send_next(held, *ready))) {
             break;
         }
     }
@@ -171,33 +178,109 @@ bool resilient_core::send_next(lock& held, link& which) {
     const auto session = which.session;
     message next = store_.take_next();
     held.unlock();
-    VoidResult sent = session->send_packet(std::move(next.data), std::move(next.done));
+    const VoidResult sent = session->send_packet(std::move(next.data), std::move(next.done));
     held.lock();
-    const bool is_full = !sent && sent.error().code == static_cast<int>(errc::send_buffer_full);
     if (sent) {
         ++counted_.sent;
         room_.notify_all();
         return true;
     }
-    if ((!is_full && !is_gone(sent)) || run_ == run_state::stopped) {
-        ++counted_.dropped;
-        room_.notify_all();
-        held.unlock();
-        if (next.done) {
-            (void)detail::run_user_code([&] { next.done(sent); });
-        }
-        held.lock();
+    if (!may_be_sent_later(sent) || run_ == run_state::stopped) {
+        drop(held, std::move(next), sent);
         return true;
     }
     store_.put_back(std::move(next));
-    if (is_gone(sent) && which.session == session && which.now == link::state::ready) {
+    return goes_on_after(sent, which, session);
+}
+
+/// The same of one that stays until it is acknowledged.
+bool resilient_core::send_next_with_id(lock& held, link& which) {
+    const auto session = which.session;
+    auto next = store_.lend_next();
+    const std::uint64_t id = next.id;
+    held.unlock();
+    const VoidResult sent = session->send_with_id(next.data, id);
+    held.lock();
+    store_.give_back(std::move(next), sent.is_ok());
+    if (sent) {
+        return true;
+    }
+    if (!may_be_sent_later(sent)) {
+        if (auto refused = store_.settle(id)) {
+            drop(held, *std::move(refused), sent);
+        }
+        return true;
+    }
+    return goes_on_after(sent, which, session);
+}
+
+bool resilient_core::goes_on_after(const VoidResult& failed, link& which,
+                                   const session_ptr& session) {
+    if (!is_gone(failed)) {
+        waits_for_room_ = true;
+        return false;
+    }
+    if (which.session == session && which.now == link::state::ready) {
         // It is about to tell so.
         which.now = link::state::connecting;
         choose_active();
-        return true;
     }
-    waits_for_room_ = is_full;
-    return !is_full;
+    return true;
+}
+
+void resilient_core::drop(lock& held, message&& refused, const VoidResult& why) {
+    ++counted_.dropped;
+    room_.notify_all();
+    held.unlock();
+    if (refused.done) {
+        (void)detail::run_user_code([&] { refused.done(why); });
+    }
+    held.lock();
+}
+
+void resilient_core::on_acknowledged(std::uint64_t id, std::error_code refusal) {
+    lock held(mutex_);
+    auto settled = store_.settle(id);
+    if (!settled) {
+        return;  // told before
+    }
+    if (refusal) {
+        const auto code = static_cast<errc>(refusal.value());
+        drop(held, *std::move(settled),
+             detail::failure(code, fmt::format("message {} was refused", id), id_));
+        return;
+    }
+    ++counted_.sent;
+    const bool is_awaited = waiting_ > 0;
+    held.unlock();
+    if (is_awaited) {
+        room_.notify_all();
+    }
+    if (settled->done) {
+        settled->done(ok());
+    }
+}
+
+VoidResult resilient_core::flush_and_wait(std::chrono::milliseconds timeout) {
+    return detail::within_memory([&]() -> VoidResult {
+        if (timeout < std::chrono::milliseconds{0}) {
+            return detail::failure(errc::invalid_argument, "the timeout of a flush is negative",
+                                   id_);
+        }
+        if (loops_.is_needed_from(loop_options_, id_)) {
+            return detail::failure(errc::would_block, "flush blocks", id_);
+        }
+        const auto until = detail::after(std::chrono::steady_clock::now(), timeout);
+        lock held(mutex_);
+        wait_for_room(held, until, [this] { return store_.count() == 0 && !is_flushing_; });
+        if (store_.count() == 0) {
+            return run_ == run_state::stopped ? VoidResult(not_connected()) : ok();
+        }
+        return detail::failure_in_words(
+            errc::connection_timeout,
+            fmt::format("{} messages still wait after {} ms", store_.count(), timeout.count()),
+            id_);
+    });
 }
 
 /// Under the lock: whose turn it is; null when none is ready.
@@ -227,7 +310,7 @@ resilient_core::link* resilient_core::pick() noexcept {
 
 /// Under the lock: whether a message may be sent past those that wait, because none does.
 bool resilient_core::allows_direct() const noexcept {
-    return run_ == run_state::running && !is_flushing_ && store_.count() == 0;
+    return run_ == run_state::running && !is_flushing_ && store_.count() == 0 && !is_acknowledged();
 }
 
 void resilient_core::update_direct() noexcept {

@@ -10,6 +10,11 @@ VoidResult validate(const server_options& options, bool is_secure, std::string_v
         detail::range<&listen_options::backlog>("backlog", 0),
         detail::range<&listen_options::address_prefix_v6>("address_prefix_v6", 1, 128),
     };
+    static constexpr std::array delivery_ranges{
+        detail::range<&delivery_options::max_senders>("max_senders", 0),
+        detail::range<&delivery_options::window>("window", 1),
+        detail::range<&delivery_options::forget_after>("forget_after", 0),
+    };
     constexpr unsigned all_permissions = 0777;
     detail::option_checks all(source);
     check_io_threads(all, options.io_threads, options);
@@ -19,6 +24,7 @@ VoidResult validate(const server_options& options, bool is_secure, std::string_v
              "unix_permissions must be 0 to 0777 (octal)");
     all.must(proxy_gateway::check(options.proxy_protocol, source));
     check_session(all, options.session, "session.");
+    all.ranges(options.delivery, delivery_ranges, "delivery.");
     return std::move(all).result();
 }
 

@@ -58,6 +58,55 @@ void message_connection::keep_for_pull(message_kind kind, bytes_view payload) {
     }
 }
 
+bool message_connection::begin_delivery(std::uint64_t) noexcept {
+    return false;
+}
+
+void message_connection::end_delivery(std::uint64_t, bool) noexcept {}
+
+delivery_info message_connection::delivery_of(std::uint64_t) const noexcept {
+    return {};
+}
+
+bool message_connection::deliver_numbered(std::uint64_t id, bytes_view payload) {
+    if (!inbox_.is_pulled()) {
+        inbox_.count_received();
+        host().on_numbered_message(self_, payload, id);
+    } else if (inbox_.put_numbered(id, payload)) {
+        set_hold(hold::pull_queue, true);
+    }
+    return takes_more();
+}
+
+bool message_connection::begin_oldest() {
+    while (const std::uint64_t id = inbox_.oldest_number()) {
+        if (begin_delivery(id)) {
+            return true;
+        }
+        (void)inbox_.take();
+        go_on_reading();
+    }
+    return inbox_.waiting() > 0;
+}
+
+void message_connection::leave_oldest() noexcept {
+    if (const std::uint64_t id = inbox_.oldest_number()) {
+        end_delivery(id, false);
+    }
+}
+
+/// The read is over: to those who wait, one after the other.
+void message_connection::give_numbered() {
+    while (inbox_.waiting() > 0 && inbox_.is_asked() && begin_oldest()) {
+        auto asker = inbox_.take_asker();
+        if (!asker) {
+            leave_oldest();
+            return;
+        }
+        give_waiting(*asker);
+    }
+}
+
 VoidResult message_connection::may_pull(bool has_handler) const {
     if (!inbox_.is_pulled()) {
         return detail::failure(
@@ -79,6 +128,9 @@ void message_connection::on_bytes(std::size_t placed, std::span<std::uint8_t> re
     connection::on_bytes(placed, rest);
     if (inbox_.is_pulled()) {
         give_collected();
+        if (inbox_.has_numbered()) {
+            or_abort([this] { give_numbered(); });
+        }
     }
     publish_queued();
 }
@@ -88,10 +140,12 @@ bool message_connection::must_wait_for_message() const noexcept {
 }
 
 void message_connection::ask(message_asker handler, pending_operation operation) {
-    const bool has_answer = inbox_.waiting() > 0 || is_gone() || has_peer_ended();
+    const bool has_message = begin_oldest();
+    const bool has_answer = has_message || is_gone() || has_peer_ended();
     if (has_answer ? !operation.complete() : operation.is_cancelled()) {
+        leave_oldest();
         guarded([&] { handler(failure_of(errc::cancelled, "receive from")); });
-    } else if (inbox_.waiting() > 0) {
+    } else if (has_message) {
         give_waiting(handler);
     } else if (has_answer) {
         guarded([&] { handler(closed_error().error()); });
@@ -101,21 +155,60 @@ void message_connection::ask(message_asker handler, pending_operation operation)
 }
 
 void message_connection::give_waiting(message_asker& asker) {
-    const auto go_on_reading = [this] {
-        if (inbox_.has_room()) {
-            set_hold(hold::pull_queue, false);
-        }
-    };
     if (received_messages* const all = asker.collected()) {
-        if (keep_handler(asker, "receive from", [&] { inbox_.take_all(*all); })) {
-            go_on_reading();
-            guarded([&] { asker.give_collected(); });
-        }
+        give_all_waiting(asker, *all);
         return;
     }
     auto oldest = inbox_.take();
+    const std::uint64_t id = take_number(*oldest);
     go_on_reading();
-    guarded([&] { asker.give(oldest->type, std::move(oldest->data)); });
+    const bool is_taken = guarded([&] { asker.give(oldest->type, std::move(oldest->data)); });
+    if (id != 0) {
+        end_delivery(id, is_taken);
+    }
+}
+
+void message_connection::give_all_waiting(message_asker& asker, received_messages& all) {
+    // Of those whose delivery has begun.
+    std::vector<std::uint64_t> ids;
+    if (!keep_handler(asker, "receive from", [&] { take_all_waiting(all, ids); })) {
+        leave_oldest();
+        return;
+    }
+    go_on_reading();
+    const bool is_taken = guarded([&] { asker.give_collected(); });
+    for (const std::uint64_t each : ids) {
+        end_delivery(each, is_taken);
+    }
+}
+
+void message_connection::take_all_waiting(received_messages& all, std::vector<std::uint64_t>& ids) {
+    if (!inbox_.has_numbered()) {
+        inbox_.take_all(all, [](const received_message&) { return true; });
+        return;
+    }
+    ids.reserve(inbox_.waiting());
+    all.reserve_deliveries(inbox_.waiting());
+    const std::uint64_t begun = inbox_.oldest_number();
+    inbox_.take_all(all, [&](received_message& each) {
+        const std::uint64_t id = take_number(each);
+        if (id == 0) {
+            return true;
+        }
+        const bool is_begun = ids.empty() && id == begun;
+        if (!is_begun && !begin_delivery(id)) {
+            return false;
+        }
+        ids.push_back(id);
+        all.set_next_delivery(delivery_of(id));
+        return true;
+    });
+}
+
+void message_connection::go_on_reading() {
+    if (inbox_.has_room()) {
+        set_hold(hold::pull_queue, false);
+    }
 }
 
 void message_connection::give_collected() {
@@ -143,6 +236,9 @@ void message_connection::record_peer_end() {
 
 void message_connection::end_pulling(errc code) {
     give_collected();
+    if (inbox_.has_numbered()) {
+        or_abort([this] { give_numbered(); });
+    }
     while (auto asker = inbox_.take_any_asker()) {
         const errc told = asker->operation.complete_with(code);
         guarded([&] { asker->done(failure_of(told, "receive from")); });

@@ -79,6 +79,12 @@ public:
     /// Any thread: messages that were handed to the host, and whose callbacks will never run.
     void count_unread(std::uint64_t more) noexcept { inbox_.count_unread(more); }
 
+    /// Messages that the peer has given ids. Where their callbacks run: whether the message is to
+    /// be delivered; then `end_delivery` follows, and what is told meanwhile is current_delivery.
+    [[nodiscard]] virtual bool begin_delivery(std::uint64_t id) noexcept;
+    virtual void end_delivery(std::uint64_t id, bool is_taken) noexcept;
+    [[nodiscard]] virtual delivery_info delivery_of(std::uint64_t id) const noexcept;
+
     // The kind is last, so that the rest need not move when it is added.
     VoidResult send_copied_message(std::span<const std::uint8_t> data, send_callback& done,
                                    message_kind kind);
@@ -120,6 +126,8 @@ protected:
         }
         return takes_more();
     }
+    /// The same of a message with an id.
+    bool deliver_numbered(std::uint64_t id, bytes_view payload);
     void count_received() noexcept { inbox_.count_received(); }
     /// So many messages have arrived in one read.
     void limit_rate(std::uint64_t arrived) {
@@ -155,6 +163,10 @@ protected:
     }
     [[nodiscard]] std::size_t max_sendable() const noexcept {
         return sendable_below_.load(std::memory_order_relaxed) - std::size_t{1};
+    }
+    [[nodiscard]] bool is_sendable(std::size_t size) const noexcept {
+        return !is_stopped() && size >= encoder_.smallest_message() &&
+               size < sendable_below_.load(std::memory_order_relaxed);
     }
     /// At the beginning they are.
     void forbid_sends() noexcept { set_sendable_below(0); }
@@ -202,12 +214,20 @@ private:
 
     // message_connection.cpp: what arrives, and the end.
     void keep_for_pull(message_kind kind, bytes_view payload);
+    /// Whether a message waits that is to be delivered. If it has an id, its delivery has begun.
+    [[nodiscard]] bool begin_oldest();
+    /// It is not delivered after all.
+    void leave_oldest() noexcept;
+    void give_numbered();
     [[nodiscard]] VoidResult may_pull(bool has_handler) const;
     /// Whether nothing has come, so that the handler has to wait in any case.
     [[nodiscard]] bool must_wait_for_message() const noexcept;
     void ask(message_asker handler, pending_operation operation);
     /// To one who has come after the messages.
     void give_waiting(message_asker& asker);
+    void give_all_waiting(message_asker& asker, received_messages& all);
+    void take_all_waiting(received_messages& all, std::vector<std::uint64_t>& ids);
+    void go_on_reading();
     /// To one who waits for all messages: those of this read, if there were any.
     void give_collected();
     void end_pulling(errc code);
@@ -245,10 +265,6 @@ private:
     /// A short message, in one step; `wire_bytes` with its header.
     void append_short(transport::write_queue& queue, std::size_t wire_bytes, message_kind kind,
                       bytes_view data) const;
-    [[nodiscard]] bool is_sendable(std::size_t size) const noexcept {
-        return !is_stopped() && size >= encoder_.smallest_message() &&
-               size < sendable_below_.load(std::memory_order_relaxed);
-    }
     /// Counts a refusal over the high watermark, and does what the policy says. Other threads hold
     /// the lock: after the outbox is closed, nothing is counted that the last metrics() lack.
     void record_full(std::size_t queued);

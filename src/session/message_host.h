@@ -29,6 +29,14 @@ public:
     [[nodiscard]] virtual bool takes_callbacks() const noexcept { return true; }
     virtual void on_message(const session_ptr& who, message_kind kind,
                             std::span<const std::uint8_t> data) = 0;
+    /// A message of the peer's that has an id: on_message between `begin_delivery` and
+    /// `end_delivery` of the connection. By default there is none.
+    virtual void on_numbered_message(const session_ptr& who, std::span<const std::uint8_t> data,
+                                     std::uint64_t id) {
+        (void)who;
+        (void)data;
+        (void)id;
+    }
     /// A request of the peer's; `call` is there to answer it. By default nobody does.
     virtual void on_request(const session_ptr& who, std::span<const std::uint8_t> data,
                             detail::request_call& call);

@@ -93,6 +93,10 @@ VoidResult messaging_session::send_keyed(std::string_view, std::span<const std::
                                          send_callback& done) {
     return send_copy(data, done);
 }
+VoidResult messaging_session::send_numbered(std::span<const std::uint8_t>, std::uint64_t,
+                                            send_callback&) {
+    return not_supported("a message with an id");
+}
 VoidResult messaging_session::send_request(std::span<const std::uint8_t>, std::chrono::milliseconds,
                                            operation_id, response_handler&) {
     return not_supported("a request");

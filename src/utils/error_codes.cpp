@@ -40,6 +40,8 @@ const char* describe(errc code) noexcept {
         case errc::pipeline_mismatch: return "the peers use different pipelines";
         case errc::circuit_open: return "the circuit is open";
         case errc::message_superseded: return "the message gave way to a newer one";
+        case errc::delivery_expired: return "the message's id is too old for the receiver";
+        case errc::delivery_forgotten: return "the receiver has forgotten the sender";
         case errc::server_not_started: return "server not started";
         case errc::server_already_running: return "server already running";
         case errc::bind_failed: return "bind failed";

@@ -37,8 +37,16 @@ void check_hello(bytes_view payload) {
     require(value.has_value() == (payload.size() >= protocol::smallest_hello_size),
             "only length counts");
     if (value && payload.size() >= protocol::hello_size) {
-        check_frame(protocol::encode_hello(*value), frame_type::hello,
-                    payload.first(protocol::hello_size));
+        // With an incarnation only if there is one to say.
+        const bool delivers = (value->capabilities & protocol::capability::delivery) != 0;
+        auto said = to_bytes(payload.first(protocol::hello_size));
+        if (delivers) {
+            for (std::size_t at = 0; at < sizeof value->incarnation; ++at) {
+                said.push_back(
+                    static_cast<std::uint8_t>(value->incarnation >> (8 * (7 - at)) & 0xFFU));
+            }
+        }
+        check_frame(protocol::encode_hello(*value), frame_type::hello, said);
     }
     require(!value || payload.size() >= protocol::hello_size || value->capabilities == 0,
             "who does not say understands nothing");
@@ -46,9 +54,19 @@ void check_hello(bytes_view payload) {
 
 void check_client_hello(bytes_view payload) {
     const auto value = protocol::decode_client_hello(payload);
-    if (value) {
+    if (value && !value->delivery) {
         check_frame(protocol::encode_client_hello(*value), frame_type::hello,
                     payload.first(protocol::client_hello_size));
+    }
+    if (value && value->delivery) {
+        const auto frame = protocol::encode_client_hello(*value);
+        const auto again =
+            protocol::decode_client_hello(bytes_view(frame).subspan(protocol::message_header_size));
+        require(again && again->delivery && again->capabilities == value->capabilities &&
+                    again->delivery->id == value->delivery->id &&
+                    again->delivery->resent_up_to == value->delivery->resent_up_to &&
+                    again->delivery->sent_here_up_to == value->delivery->sent_here_up_to,
+                "it keeps what it says about delivery");
     }
     // Cut off inside its last field it is none.
     if (value && payload.size() > protocol::client_hello_size) {
@@ -83,6 +101,10 @@ void check_error(bytes_view payload) {
     require(std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; }),
             "printable ASCII");
 
+    if (const auto refused = protocol::decode_refusal(payload)) {
+        check_frame(protocol::encode_refusal(*refused), frame_type::error,
+                    payload.first(protocol::refusal_size));
+    }
     const int code = protocol::decode_reason(payload).value_or(0);
     const auto frame = protocol::encode_error(code, text);
     require(frame.size() <= protocol::message_header_size + protocol::max_control_payload,

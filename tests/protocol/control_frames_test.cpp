@@ -69,24 +69,112 @@ TEST(frame, headers_byte_for_byte) {
 }
 
 TEST(control_frames, hello_on_the_wire) {
-    const auto frame = encode_hello({0x0102, 0x03040506, 0x0708090A0B0C0D0E, 0x0F101112});
+    const auto frame = encode_hello({0x0102, 0x03040506, 0x0708090A0B0C0D0E, 0x0F101110, 0});
     EXPECT_EQ(to_bytes(frame), (byte_string{0x40, 0,  0,  0,  18,              //
                                             1,    2,                           //
                                             3,    4,  5,  6,                   //
                                             7,    8,  9,  10, 11, 12, 13, 14,  //
-                                            15,   16, 17, 18}));
+                                            15,   16, 17, 16}));
     EXPECT_EQ(hello{}.version, 1);
 }
 
+TEST(control_frames, hello_of_a_server_that_acknowledges_on_the_wire) {
+    const auto frame = encode_hello({1, 1000, 0, capability::all, 0x1112131415161718});
+    EXPECT_EQ(frame, wire_frame(4, 0,
+                                concat({big_endian(1, 2), big_endian(1000, 4), big_endian(0, 8),
+                                        big_endian(3, 4), big_endian(0x1112131415161718, 8)})));
+    const auto said = bytes_view(frame).subspan(message_header_size);
+    EXPECT_EQ(decode_hello(said)->incarnation, 0x1112131415161718U);
+    EXPECT_EQ(decode_hello(said.first(25))->incarnation, 0U) << "cut off";
+    EXPECT_EQ(decode_hello(said.first(18))->capabilities, 3U);
+}
+
+/// A field of a client's hello.
+byte_string field(std::uint8_t type, const byte_string& value) {
+    return concat({{type}, big_endian(value.size(), 2), value});
+}
+
+TEST(control_frames, hello_of_a_client_that_sends_with_ids_on_the_wire) {
+    delivery_hello delivery;
+    const byte_string id = pattern(16, 100);
+    std::copy(id.begin(), id.end(), delivery.id.begin());
+    delivery.resent_up_to = 0x0102030405060708;
+    delivery.sent_here_up_to = 0x1112131415161718;
+    const auto frame = encode_client_hello({1, delivery});
+    EXPECT_EQ(frame, wire_frame(4, 0,
+                                concat({big_endian(1, 4), byte_string{1, 0, 32}, id,
+                                        big_endian(0x0102030405060708, 8),
+                                        big_endian(0x1112131415161718, 8)})));
+    const auto read = decode_client_hello(bytes_view(frame).subspan(message_header_size));
+    ASSERT_TRUE(read && read->delivery);
+    EXPECT_EQ(read->delivery->id, delivery.id);
+    EXPECT_EQ(read->delivery->resent_up_to, delivery.resent_up_to);
+    EXPECT_EQ(read->delivery->sent_here_up_to, delivery.sent_here_up_to);
+}
+
+TEST(control_frames, a_delivery_field_is_whole_and_there_once) {
+    struct row {
+        const char* name;
+        byte_string fields;
+        bool is_read;
+        bool has_delivery;
+    };
+    const byte_string whole = pattern(32);
+    const std::vector<row> rows{
+        {"none", {}, true, false},
+        {"whole", field(1, whole), true, true},
+        {"longer", field(1, pattern(40)), true, true},
+        {"short", field(1, pattern(31)), false, false},
+        {"empty", field(1, {}), false, false},
+        {"behind another", concat({field(9, pattern(3)), field(1, whole)}), true, true},
+        {"before another", concat({field(1, whole), field(9, {})}), true, true},
+        {"twice", concat({field(1, whole), field(1, whole)}), false, false},
+    };
+    for (const row& each : rows) {
+        const auto read = decode_client_hello(concat({big_endian(1, 4), each.fields}));
+        ASSERT_EQ(read.has_value(), each.is_read) << each.name;
+        EXPECT_EQ(read && read->delivery, each.has_delivery) << each.name;
+    }
+}
+
+TEST(control_frames, a_refusal_names_its_message) {
+    const auto frame = encode_refusal({-649, 0x0102030405060708});
+    EXPECT_EQ(to_bytes(frame), (byte_string{0x50, 0, 0, 0, 12, 0xFF, 0xFF, 0xFD, 0x77,  //
+                                            1, 2, 3, 4, 5, 6, 7, 8}));
+    struct row {
+        int code;
+        std::size_t size;
+        bool is_refusal;
+    };
+    for (const row& each : std::vector<row>{{-648, 12, true},
+                                            {-649, 12, true},
+                                            {-649, 20, true},
+                                            {-649, 11, false},
+                                            {-649, 4, false},
+                                            {-605, 12, false},
+                                            {-647, 12, false},
+                                            {-650, 12, false}}) {
+        byte_string payload = concat(
+            {big_endian(static_cast<std::uint32_t>(each.code), 4), big_endian(77, 8), pattern(8)});
+        payload.resize(each.size);
+        const auto read = decode_refusal(payload);
+        ASSERT_EQ(read.has_value(), each.is_refusal) << each.code << ' ' << each.size;
+        if (read) {
+            EXPECT_EQ(read->code, each.code);
+            EXPECT_EQ(read->message, 77U);
+        }
+    }
+    EXPECT_FALSE(decode_refusal({}));
+}
+
 TEST(control_frames, what_a_client_says_on_the_wire) {
-    EXPECT_EQ(to_bytes(encode_client_hello({0x01020304})),
-              (byte_string{0x40, 0, 0, 0, 4, 1, 2, 3, 4}));
+    EXPECT_EQ(encode_client_hello({0x01020304}), (byte_string{0x40, 0, 0, 0, 4, 1, 2, 3, 4}));
     EXPECT_EQ(to_bytes(encode_draining()), (byte_string{0x90, 0, 0, 0, 0}));
 }
 
 TEST(control_frames, what_a_client_says_may_have_fields_that_are_whole) {
     const byte_string capabilities{0, 0, 0, 7};
-    const byte_string fields{1, 0, 0, 200, 0, 2, 'a', 'b'};
+    const byte_string fields{100, 0, 0, 200, 0, 2, 'a', 'b'};
     const byte_string whole = concat({capabilities, fields});
     for (std::size_t size = 0; size <= whole.size(); ++size) {
         const auto read = decode_client_hello(bytes_view(whole).first(size));
@@ -133,7 +221,7 @@ byte_string payload_of(const byte_string& frame) {
 }
 
 TEST(control_frames, hello_is_read_back_and_may_be_longer_not_shorter) {
-    const hello said{3, 0x80000001U, 0xFEDCBA9876543210U, 0x10000001U};
+    const hello said{3, 0x80000001U, 0xFEDCBA9876543210U, 0x10000001U, 0};
     const byte_string payload = payload_of(to_bytes(encode_hello(said)));
     for (std::size_t size = 0; size < payload.size(); ++size) {
         const auto read = decode_hello(bytes_view(payload).first(size));

@@ -232,6 +232,22 @@ struct failure_kind
     }
 };
 
+/// The answer to a message with an id.
+struct acknowledgement_kind
+    : kind_of_callback<acknowledgement_kind,
+                       forms<form<whole_session, argument<1>, argument<2>>,
+                             form<session_id, argument<1>, argument<2>>,
+                             form<argument<1>, argument<2>>, form<argument<1>>, form<>>> {
+    template <bool IsAccepted>
+    static constexpr void require() {
+        static_assert(IsAccepted,
+                      "an acknowledged callback takes (session, std::uint64_t message, "
+                      "std::error_code), (const std::string& id, std::uint64_t message, "
+                      "std::error_code), (std::uint64_t message, std::error_code), "
+                      "(std::uint64_t message) or ()");
+    }
+};
+
 /// A message, as bytes.
 struct data_kind
     : kind_of_callback<data_kind,
@@ -360,6 +376,9 @@ template <typename Session>
 using end_callback = callback_of_kind<end_kind, void(const Session&, std::error_code)>;
 template <typename Session>
 using failure_callback = callback_of_kind<failure_kind, void(const Session&, std::error_code)>;
+template <typename Session>
+using acknowledgement_callback =
+    callback_of_kind<acknowledgement_kind, void(const Session&, std::uint64_t, std::error_code)>;
 template <typename Session>
 using data_callback = callback_of_kind<data_kind, void(const Session&, received_bytes)>;
 template <typename Session>

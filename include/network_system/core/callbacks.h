@@ -56,6 +56,8 @@ struct client_callbacks {
     detail::error_callback ended = {};
     /// See messaging_client::set_disconnected_callback.
     detail::end_callback<session_ptr> disconnected = {};
+    /// See messaging_client::set_acknowledged_callback.
+    detail::acknowledgement_callback<session_ptr> acknowledged = {};
 };
 
 }  // namespace network_system::core

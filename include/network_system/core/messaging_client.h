@@ -176,6 +176,13 @@ public:
     /// each attempt to reconnect that fails, then without a session. Errors of `start_client` are
     /// its result, and are not reported here.
     discardable_result set_error_callback(detail::failure_callback<session_ptr> callback);
+    /// `callback(message, error)`: what has become of a message that was sent with
+    /// messaging_session::send_with_id, by its id. Without an error the server has taken it; else
+    /// it was refused, and not delivered now: `delivery_expired` or `delivery_forgotten`. An answer
+    /// that a broken connection has lost comes when the message is sent again, and the same answer
+    /// may come more than once.
+    discardable_result set_acknowledged_callback(
+        detail::acknowledgement_callback<session_ptr> callback);
     /// Runs when a connection whose sends were refused has drained to its low watermark.
     discardable_result set_writable_callback(detail::session_callback<session_ptr> callback);
     /// `callback(const core::reconnect_attempt&)`, or `callback(unsigned attempt)`, or

@@ -29,6 +29,8 @@ struct server_metrics {
     std::uint64_t callback_exceptions = 0;
     /// Topics that somebody subscribes to.
     std::size_t topics = 0;
+    /// Senders of messages with ids that are remembered; see delivery_options.
+    std::size_t delivery_senders = 0;
     /// The sums over all sessions, living and closed.
     session::session_metrics totals = {};
     /// Of all starts; zero without TLS.

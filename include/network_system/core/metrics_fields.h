@@ -47,6 +47,14 @@ struct metrics_table<session::session_metrics> {
                                                "Had no answer by their deadline."),
         detail::metric<&all::late_responses>("late_responses", "responses", metric_kind::counter,
                                              "Answers to requests that had been given up."),
+        detail::metric<&all::messages_acknowledged>(
+            "messages_acknowledged", "messages", metric_kind::counter,
+            "With ids: taken, and acknowledged by whoever has received them."),
+        detail::metric<&all::messages_repeated>(
+            "messages_repeated", "messages", metric_kind::counter,
+            "With ids: arrived again, and not delivered again."),
+        detail::metric<&all::messages_refused>("messages_refused", "messages", metric_kind::counter,
+                                               "With ids: too old to tell whether they are new."),
         detail::metric<&all::requests_pending>("requests_pending", "requests", metric_kind::gauge,
                                                "Wait for the peer's answer."),
         detail::metric<&all::requests_unanswered>(
@@ -113,6 +121,8 @@ struct metrics_table<core::server_metrics> {
                                                   metric_kind::counter, "Left a callback."),
         detail::metric<&all::topics>("topics", "topics", metric_kind::gauge,
                                      "Somebody subscribes to them."),
+        detail::metric<&all::delivery_senders>("delivery_senders", "senders", metric_kind::gauge,
+                                               "Remembered, of messages with ids."),
     };
     static constexpr std::tuple parts{detail::part<&all::totals>("totals"),
                                       detail::part<&all::tls>("tls")};

@@ -2,11 +2,13 @@
 
 #include <network_system/core/reconnect_options.h>
 #include <network_system/core/run_options.h>
+#include <network_system/session/delivery.h>
 #include <network_system/session/session_config.h>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -107,16 +109,41 @@ struct connect_options : bind_options {
     bool auto_reconnect = false;
 };
 
+/// What a server with `framing::message` remembers of those who send messages with ids
+/// (`messaging_session::send_with_id`), so that it delivers none twice. See docs/DELIVERY.md.
+struct delivery_options {
+    /// Senders that are remembered, over all connections of the server. One more takes the place of
+    /// the one that is without a connection for longest; while all have one, it is told
+    /// `server_full` and its connection ends. 0 = messages with ids are not accepted. Default
+    /// 10,000.
+    std::size_t max_senders = 10'000;
+
+    /// A sender's latest ids, of which it is known whether they were taken. Older ones are refused
+    /// (`delivery_expired`) where that is not known. At least 1. Default 65,536. They cost memory
+    /// only where some are missing: 16 bytes for each gap, of which there are at most 1,024.
+    std::size_t window = 65'536;
+
+    /// A sender without a connection is forgotten after this long; what it sends again is then
+    /// refused (`delivery_forgotten`). 0 = only for want of room. Default 10 min.
+    std::chrono::milliseconds forget_after{600'000};
+};
+
 /// Of a server of TCP or TLS.
 struct server_options : stream_options, listen_options {
     /// Limits and timeouts of every connection.
     session_config session = {};
+
+    delivery_options delivery = {};
 };
 
 /// Of a client of TCP or TLS.
 struct client_options : stream_options, connect_options {
     reconnect_options reconnect = {};
     session_config session = {};
+
+    /// Who the client is that sends messages with `messaging_session::send_with_id`; needs
+    /// `framing::message`. Null = it sends none (default).
+    std::shared_ptr<session::delivery_sender> delivery = {};
 };
 
 }  // namespace network_system::core

@@ -3,6 +3,7 @@
 #include <network_system/core/options.h>
 #include <network_system/core/tls_config.h>
 #include <network_system/core/ws_options.h>
+#include <network_system/export.h>
 
 #include <cstdint>
 #include <string>
@@ -32,6 +33,9 @@ struct server_address {
 /// How connections are made, whoever makes them: a resilient_client or a connection_pool.
 /// `auto_reconnect` and `retry_start_for` of what is in it are theirs to set.
 struct connection_options {
+    // In the library, as that of ws_client_config, and for the same reason.
+    NETWORK_SYSTEM_EXPORT connection_options();
+
     connection_kind kind = connection_kind::tcp;
     /// Of `tcp` and `tls`.
     core::client_options client = {};

@@ -42,11 +42,11 @@ class resilient_core;
 struct resilient_metrics {
     /// Messages that a send has accepted.
     std::uint64_t accepted = 0;
-    /// Of these, taken by a connection.
+    /// Of these, taken by a connection; with `at_least_once`, acknowledged by the server.
     std::uint64_t sent = 0;
     /// Of these, given up; their callbacks have got the reason.
     std::uint64_t dropped = 0;
-    /// Of these, still waiting.
+    /// Of these, still waiting for a connection or for their acknowledgement.
     std::uint64_t queued = 0;
     std::uint64_t queued_bytes = 0;
     /// Sends that were refused: the queue was full, or the circuit open.
@@ -61,10 +61,11 @@ struct resilient_metrics {
 /// A client that stays connected to one of several servers, over TCP, TLS or WebSocket, and keeps
 /// what is sent meanwhile.
 ///
-/// **Delivery** is at most once: a send is taken by a connection as soon as there is one, and from
-/// then on it is as with the client itself: what a connection has taken and could not deliver is
-/// dropped, its callback gets an error, and it is not sent again. What no connection has taken yet
-/// waits, and is sent in order when there is one.
+/// **Delivery** is at most once by default: a send is taken by a connection as soon as there is
+/// one, and from then on it is as with the client itself: what a connection has taken and could not
+/// hand over is lost, its callback gets an error, and it is not sent again. What no connection has
+/// taken yet waits, and is sent in order when there is one. With `delivery_mode::at_least_once` a
+/// message waits until the server has acknowledged it, and is sent again over each new connection.
 ///
 /// Thread-safety: every member may be called from any thread and any callback. Callbacks of one
 /// connection never overlap; with several endpoints those of different ones may. No user code runs
@@ -100,8 +101,14 @@ public:
     /// texts of all endpoints.
     [[nodiscard]] VoidResult connect();
     /// The same without blocking; `handler` runs on an I/O thread. When the answer here is an
-    /// error, the handler does not run.
-    [[nodiscard]] VoidResult connect(connect_callback&& handler);
+    /// error, the handler does not run. `operation` names it for session::cancel_operation.
+    [[nodiscard]] VoidResult connect(connect_callback&& handler,
+                                     session::operation_id operation = session::operation_id::none);
+
+    /// Blocks until no message waits (see resilient_metrics::queued), at most for `timeout`.
+    /// Errors: `connection_timeout`, `connection_closed` (disconnected, or given up), `would_block`
+    /// (inside a library callback, or on the thread that runs the user's io_context).
+    [[nodiscard]] VoidResult flush(std::chrono::milliseconds timeout);
 
     /// Ends all connections, each within its drain_timeout. Messages that wait are dropped: their
     /// callbacks get `connection_closed`. Idempotent: ok when disconnected. Inside a library
@@ -112,7 +119,8 @@ public:
     VoidResult disconnect(session::stop_handler&& handler);
 
     /// Sends one message, or keeps it until there is a connection. `done` runs once, unless the
-    /// answer here is an error: see messaging_session::send_packet.
+    /// answer here is an error: see messaging_session::send_packet; with `at_least_once`, when the
+    /// message is acknowledged, or dropped: the error says why.
     ///
     /// Errors: those of messaging_session::send_packet; `connection_closed` (not connected by
     /// `connect`, or every endpoint was given up), `send_buffer_full` (see offline_policy),

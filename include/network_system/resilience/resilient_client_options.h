@@ -21,11 +21,25 @@ enum class balancing : std::uint8_t {
     least_pending,
 };
 
-/// What a send does while there is no connection and the queue is full.
+/// What becomes of messages when connections break.
+enum class delivery_mode : std::uint8_t {
+    /// What a connection has taken is sent once: it arrives, or it is lost, and its callback gets
+    /// an error.
+    at_most_once,
+    /// The server acknowledges each message, and what it has not acknowledged is sent again over
+    /// the next connection. It delivers each once as long as it runs; one that was restarted, or
+    /// another one, may get a message again, and can tell
+    /// (`messaging_session::current_delivery().may_be_resent`). Needs `tcp` or `tls`,
+    /// `framing::message`, and `balancing::priority`.
+    at_least_once,
+};
+
+/// What a send does while the queue is full.
 enum class offline_policy : std::uint8_t {
     /// Fails with `send_buffer_full`.
     reject,
-    /// Takes the place of the oldest messages: their callbacks get `message_superseded`.
+    /// Takes the place of the oldest messages that are not on their way: their callbacks get
+    /// `message_superseded`. Fails like `reject` when all are.
     drop_oldest,
     /// Blocks the caller until there is room, at most for `offline_wait`. On an I/O thread nothing
     /// may block, so there it fails.
@@ -44,8 +58,11 @@ struct resilient_client_options {
     /// How long `connect` tries; 0 = one attempt at each endpoint. Default 30 s.
     std::chrono::milliseconds connect_for{30'000};
 
-    /// Messages that wait for a connection: bytes of payload, and messages. A message larger than
-    /// the first waits when it is alone. Each at least 1. Defaults 4 MiB and 65,536.
+    delivery_mode delivery = delivery_mode::at_most_once;
+
+    /// Messages that wait for a connection, or for their acknowledgement: bytes of payload, and
+    /// messages. A message larger than the first waits when it is alone. Each at least 1. Defaults
+    /// 4 MiB and 65,536.
     std::size_t offline_bytes = std::size_t{4} * 1024 * 1024;
     std::size_t offline_messages = 65'536;
     offline_policy when_full = offline_policy::reject;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <network_system/export.h>
+#include <network_system/session/delivery.h>
 #include <network_system/session/operation.h>
 #include <network_system/session/received_messages.h>
 #include <network_system/session/request.h>
@@ -58,6 +59,13 @@ struct session_metrics {
     std::uint64_t request_timeouts = 0;
     /// Answers to requests that had been given up, dropped.
     std::uint64_t late_responses = 0;
+    /// Messages with ids (see messaging_session::send_with_id) that were taken and acknowledged: by
+    /// this side, or by the peer.
+    std::uint64_t messages_acknowledged = 0;
+    /// Messages with ids that arrived again, and were not delivered again.
+    std::uint64_t messages_repeated = 0;
+    /// Messages with ids that were refused, by this side or by the peer, and not delivered.
+    std::uint64_t messages_refused = 0;
     /// Requests of this side that wait for the peer's answer now.
     std::size_t requests_pending = 0;
     /// Requests of the peer that wait for this side's answer now.
@@ -132,6 +140,29 @@ public:
         return send_keyed(key, {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()},
                           done);
     }
+
+    /// Sends one message that the server acknowledges once its receive callback has returned, or
+    /// the message was taken in pull mode; it delivers it once, however often it arrives, also over
+    /// further connections of the same `delivery_sender`. The answer runs the client's
+    /// `acknowledged` callback. See docs/DELIVERY.md.
+    ///
+    /// `id`: at least 1, chosen by the sender, larger for each new message. Over a new connection
+    /// what is not acknowledged is sent again first, with the ids it had.
+    ///
+    /// Errors: those of `send_packet`, `invalid_argument` (id 0), `not_supported` (not a client of
+    /// `framing::message` with `client_options::delivery`, or the server does not acknowledge).
+    [[nodiscard]] VoidResult send_with_id(std::span<const std::uint8_t> data, std::uint64_t id,
+                                          send_callback&& done = {}) {
+        return send_numbered(data, id, done);
+    }
+    [[nodiscard]] VoidResult send_with_id(std::string_view text, std::uint64_t id,
+                                          send_callback&& done = {}) {
+        return send_numbered({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()}, id,
+                             done);
+    }
+    /// Inside the receive callback, or the handler of a `receive_packet`: what the message says of
+    /// itself that is being delivered. (Those of a `receive_all` are asked of the container.)
+    [[nodiscard]] virtual delivery_info current_delivery() const noexcept { return {}; }
 
     /// Asks the peer, and gets the answer to this question: requests may overlap, and are answered
     /// in any order. `handler` takes `Result<std::span<const std::uint8_t>>` (valid during the
@@ -271,6 +302,8 @@ protected:
     /// By default a `send_copy`.
     virtual VoidResult send_keyed(std::string_view key, std::span<const std::uint8_t> data,
                                   send_callback& done);
+    virtual VoidResult send_numbered(std::span<const std::uint8_t> data, std::uint64_t id,
+                                     send_callback& done);
     virtual VoidResult send_request(std::span<const std::uint8_t> data,
                                     std::chrono::milliseconds timeout, operation_id operation,
                                     response_handler& handler);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <network_system/session/delivery.h>
 #include <network_system/session/message.h>
 #include <network_system/utils/result_types.h>
 #include <network_system/utils/unique_function.h>
@@ -81,6 +82,10 @@ public:
                              ? std::span<const std::uint8_t>(long_messages_[at.begin])
                              : std::span<const std::uint8_t>(block_).subspan(at.begin, at.size)};
     }
+    /// What a message with an id says of itself; see messaging_session::send_with_id.
+    [[nodiscard]] delivery_info delivery(std::size_t index) const noexcept {
+        return index < deliveries_.size() ? deliveries_[index] : delivery_info{};
+    }
     [[nodiscard]] const_iterator begin() const noexcept { return {*this, 0}; }
     [[nodiscard]] const_iterator end() const noexcept { return {*this, size()}; }
 
@@ -89,6 +94,7 @@ public:
         places_.clear();
         block_.clear();
         long_messages_.clear();
+        deliveries_.clear();
     }
 
     /// Makes room for so many more messages, so that adding them does not throw: `short_bytes` of
@@ -99,6 +105,13 @@ public:
         grow(block_, short_bytes);
         grow(long_messages_, long_messages);
     }
+    /// Says so of the message that is added next. Throws std::bad_alloc with nothing done, not
+    /// after `reserve_deliveries` of as many.
+    void set_next_delivery(const delivery_info& next) {
+        deliveries_.resize(size() + 1);
+        deliveries_.back() = next;
+    }
+    void reserve_deliveries(std::size_t messages) { deliveries_.reserve(size() + messages); }
     /// Adds a copy. Throws std::bad_alloc with nothing done.
     void add(message_kind type, std::span<const std::uint8_t> data) {
         if (data.size() > longest_short_message) {
@@ -132,6 +145,8 @@ private:
     std::vector<place> places_;
     std::vector<std::uint8_t> block_;
     std::vector<std::vector<std::uint8_t>> long_messages_;
+    // As far as there are messages with ids: few connections have any.
+    std::vector<delivery_info> deliveries_;
 };
 
 namespace session {

@@ -58,8 +58,14 @@ enum class errc : int {
     pipeline_mismatch = -646,
     /// A queued message gave way to a newer one (send_policy::drop_oldest and conflate).
     message_superseded = -647,
+    /// The receiver of a message with an id remembers newer ids only: whether it has taken this one
+    /// before cannot be told, so it was not delivered now.
+    delivery_expired = -648,
+    /// The receiver has forgotten the sender of a message with an id that may have been sent
+    /// before: it was not delivered now.
+    delivery_forgotten = -649,
     /// A circuit_breaker is open: the server has failed too often to be asked now.
-    circuit_open = -648,
+    circuit_open = -650,
 
     server_not_started = -660,
     server_already_running = -661,

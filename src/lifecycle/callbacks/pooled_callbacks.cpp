@@ -36,6 +36,11 @@ void pooled_callbacks::on_message(const session_ptr&, session::message_kind type
     stage(type == session::message_kind::text ? kind::text : kind::binary, 0, data);
 }
 
+void pooled_callbacks::on_numbered_message(const session_ptr&, std::span<const std::uint8_t> data,
+                                           std::uint64_t id) {
+    stage(kind::numbered, id, data);
+}
+
 void pooled_callbacks::on_request(const session_ptr&, std::span<const std::uint8_t> data,
                                   detail::request_call& call) {
     stage(kind::request, call.release(), data);
@@ -234,6 +239,7 @@ void pooled_callbacks::deliver(const callback_records::record& next, bool may_ca
             case kind::binary:
                 engine_->on_message(who_, session::message_kind::binary, next.data);
                 break;
+            case kind::numbered: engine_->on_numbered_message(who_, next.data, next.id); break;
             case kind::event:
                 engine_->on_event(who_, static_cast<std::uint32_t>(next.id), next.data);
                 break;

@@ -52,6 +52,8 @@ private:
     void on_open(const session_ptr& who) override;
     void on_message(const session_ptr& who, session::message_kind type,
                     std::span<const std::uint8_t> data) override;
+    void on_numbered_message(const session_ptr& who, std::span<const std::uint8_t> data,
+                             std::uint64_t id) override;
     void on_request(const session_ptr& who, std::span<const std::uint8_t> data,
                     detail::request_call& call) override;
     void on_writable(const session_ptr& who) override;

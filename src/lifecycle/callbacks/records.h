@@ -19,15 +19,16 @@ namespace network_system::inline v0_1::core {
 /// Thread-safety: none.
 class callback_records {
 public:
-    enum class kind : std::uint32_t { open, text, binary, request, event, writable };
+    enum class kind : std::uint32_t { open, text, binary, numbered, request, event, writable };
     /// Whether it counts as a message received.
     [[nodiscard]] static constexpr bool is_message(kind what) noexcept {
-        return what == kind::text || what == kind::binary || what == kind::request;
+        return what == kind::text || what == kind::binary || what == kind::numbered ||
+               what == kind::request;
     }
 
     struct record {
         kind what;
-        /// Of a request, or which event; else 0.
+        /// Of a request or a message that has one, or which event; else 0.
         std::uint64_t id;
         /// Valid until the records change.
         std::span<const std::uint8_t> data;

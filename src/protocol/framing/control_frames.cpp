@@ -18,21 +18,64 @@ control_frame<PayloadSize> begin_frame(frame_type type) noexcept {
     return frame;
 }
 
+std::vector<std::uint8_t> begin_frame(frame_type type, std::size_t payload_size) {
+    const encoded_header header = encode_header(framing::message, type, 0, payload_size);
+    std::vector<std::uint8_t> frame(header.size + payload_size);
+    std::copy(header.bytes.begin(), header.bytes.end(), frame.begin());
+    return frame;
+}
+
+/// What a client says about delivery; longer ones may come later.
+std::optional<delivery_hello> read_delivery(bytes_view value) noexcept {
+    if (value.size() < delivery_hello::size) {
+        return std::nullopt;
+    }
+    delivery_hello said;
+    std::copy_n(value.begin(), said.id.size(), said.id.begin());
+    said.resent_up_to = get<std::uint64_t>(value.data() + said.id.size());
+    said.sent_here_up_to =
+        get<std::uint64_t>(value.data() + said.id.size() + sizeof said.resent_up_to);
+    return said;
+}
+
 }  // namespace
 
-control_frame<hello_size> encode_hello(const hello& value) noexcept {
-    auto frame = begin_frame<hello_size>(frame_type::hello);
+std::vector<std::uint8_t> encode_hello(const hello& value) {
+    const bool delivers = (value.capabilities & capability::delivery) != 0;
+    auto frame = begin_frame(frame_type::hello, delivers ? delivery_server_hello_size : hello_size);
     std::uint8_t* const payload = frame.data() + message_header_size;
     put(payload, value.version);
     put(payload + 2, value.max_message_size);
     put(payload + 6, value.pipeline_id);
     put(payload + smallest_hello_size, value.capabilities);
+    if (delivers) {
+        put(payload + hello_size, value.incarnation);
+    }
     return frame;
 }
 
-control_frame<client_hello_size> encode_client_hello(const client_hello& value) noexcept {
-    auto frame = begin_frame<client_hello_size>(frame_type::hello);
-    put(frame.data() + message_header_size, value.capabilities);
+std::vector<std::uint8_t> encode_client_hello(const client_hello& value) {
+    constexpr std::size_t field_size = field_header_size + delivery_hello::size;
+    auto frame = begin_frame(frame_type::hello,
+                             client_hello_size + (value.delivery ? field_size : std::size_t{0}));
+    std::uint8_t* to = frame.data() + message_header_size;
+    put(to, value.capabilities);
+    if (value.delivery) {
+        to += client_hello_size;
+        put(to, delivery_hello::field_type);
+        put(to + 1, static_cast<std::uint16_t>(delivery_hello::size));
+        to =
+            std::copy(value.delivery->id.begin(), value.delivery->id.end(), to + field_header_size);
+        put(to, value.delivery->resent_up_to);
+        put(to + sizeof(std::uint64_t), value.delivery->sent_here_up_to);
+    }
+    return frame;
+}
+
+control_frame<refusal_size> encode_refusal(const refusal& value) noexcept {
+    auto frame = begin_frame<refusal_size>(frame_type::error);
+    put(frame.data() + message_header_size, static_cast<std::uint32_t>(value.code));
+    put(frame.data() + message_header_size + reason_size, value.message);
     return frame;
 }
 
@@ -54,13 +97,10 @@ control_frame<reason_size> encode_goodbye(int reason) noexcept {
 
 std::vector<std::uint8_t> encode_error(int code, std::string_view text) {
     text = text.substr(0, max_control_payload - reason_size);
-    const encoded_header header =
-        encode_header(framing::message, frame_type::error, 0, reason_size + text.size());
-    std::vector<std::uint8_t> frame(header.size + reason_size + text.size());
-    std::copy(header.bytes.begin(), header.bytes.end(), frame.begin());
-    put(frame.data() + header.size, static_cast<std::uint32_t>(code));
+    auto frame = begin_frame(frame_type::error, reason_size + text.size());
+    put(frame.data() + message_header_size, static_cast<std::uint32_t>(code));
     std::copy(text.begin(), text.end(),
-              frame.begin() + static_cast<std::ptrdiff_t>(header.size + reason_size));
+              frame.begin() + static_cast<std::ptrdiff_t>(message_header_size + reason_size));
     return frame;
 }
 
@@ -69,16 +109,18 @@ std::optional<hello> decode_hello(bytes_view payload) noexcept {
         return std::nullopt;
     }
     const bool has_capabilities = payload.size() >= hello_size;
+    const bool has_incarnation = payload.size() >= delivery_server_hello_size;
     return hello{get<std::uint16_t>(payload.data()), get<std::uint32_t>(payload.data() + 2),
                  get<std::uint64_t>(payload.data() + 6),
-                 has_capabilities ? get<std::uint32_t>(payload.data() + smallest_hello_size) : 0};
+                 has_capabilities ? get<std::uint32_t>(payload.data() + smallest_hello_size) : 0,
+                 has_incarnation ? get<std::uint64_t>(payload.data() + hello_size) : 0};
 }
 
 std::optional<client_hello> decode_client_hello(bytes_view payload) noexcept {
     if (payload.size() < client_hello_size) {
         return std::nullopt;
     }
-    const client_hello said{get<std::uint32_t>(payload.data())};
+    client_hello said{get<std::uint32_t>(payload.data())};
     payload = payload.subspan(client_hello_size);
     while (!payload.empty()) {
         if (payload.size() < field_header_size) {
@@ -87,6 +129,14 @@ std::optional<client_hello> decode_client_hello(bytes_view payload) noexcept {
         const std::size_t size = field_header_size + get<std::uint16_t>(payload.data() + 1);
         if (payload.size() < size) {
             return std::nullopt;
+        }
+        if (payload[0] == delivery_hello::field_type) {
+            const auto delivery =
+                read_delivery(payload.subspan(field_header_size, size - field_header_size));
+            if (!delivery || said.delivery) {
+                return std::nullopt;
+            }
+            said.delivery = delivery;
         }
         payload = payload.subspan(size);
     }
@@ -109,6 +159,16 @@ std::optional<int> decode_reason(bytes_view payload) noexcept {
         return std::nullopt;
     }
     return value;
+}
+
+std::optional<refusal> decode_refusal(bytes_view payload) noexcept {
+    const auto code = decode_reason(payload);
+    const bool is_of_message = code == static_cast<int>(errc::delivery_expired) ||
+                               code == static_cast<int>(errc::delivery_forgotten);
+    if (!is_of_message || payload.size() < refusal_size) {
+        return std::nullopt;
+    }
+    return refusal{*code, get<std::uint64_t>(payload.data() + reason_size)};
 }
 
 std::string printable(bytes_view text) {

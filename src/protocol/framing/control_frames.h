@@ -27,12 +27,34 @@ struct hello {
     /// What the server understands, a sum of `capability` values; none of a server that does not
     /// say. A client answers a server that says something with a hello of its own.
     std::uint32_t capabilities = 0;
+    /// `capability::delivery` only: which memory of messages this is. Another number is another
+    /// run of a server, which knows nothing of what an earlier one has taken.
+    std::uint64_t incarnation = 0;
+};
+
+/// Who sends messages with ids, and which of them may arrive again.
+struct delivery_hello {
+    static constexpr std::uint8_t field_type = 1;
+    static constexpr std::size_t size = 32;
+
+    std::array<std::uint8_t, 16> id{};
+    /// Message ids up to this one may have been sent on an earlier connection, to whatever server.
+    std::uint64_t resent_up_to = 0;
+    /// The same, to this incarnation of the server.
+    std::uint64_t sent_here_up_to = 0;
 };
 
 /// What a client says in answer to a hello with capabilities: its own, then fields of a 1-byte
 /// type, a 2-byte length and a value, of which a reader skips those it does not know.
 struct client_hello {
     std::uint32_t capabilities = 0;
+    std::optional<delivery_hello> delivery = std::nullopt;
+};
+
+/// An error frame about one message, which does not end the connection.
+struct refusal {
+    int code = 0;
+    std::uint64_t message = 0;
 };
 
 /// What a side understands beyond the first version of the protocol. Nothing of it is sent to a
@@ -40,38 +62,49 @@ struct client_hello {
 namespace capability {
 /// `frame_type::draining`.
 inline constexpr std::uint32_t draining = 1;
+/// Messages with ids: the server acknowledges and refuses them, each once.
+inline constexpr std::uint32_t delivery = 2;
 
-inline constexpr std::uint32_t all = draining;
+/// Of either side.
+inline constexpr std::uint32_t common = draining;
+inline constexpr std::uint32_t all = draining | delivery;
 }  // namespace capability
 
 /// Without the capabilities, which later servers have appended.
 inline constexpr std::size_t smallest_hello_size = 14;
 inline constexpr std::size_t hello_size = 18;
+/// With the incarnation that follows them.
+inline constexpr std::size_t delivery_server_hello_size = 26;
 inline constexpr std::size_t client_hello_size = 4;
 inline constexpr std::size_t token_size = 8;
 inline constexpr std::size_t reason_size = 4;
+inline constexpr std::size_t refusal_size = 12;
 
 /// A small frame in place.
 template <std::size_t PayloadSize>
 using control_frame = std::array<std::uint8_t, message_header_size + PayloadSize>;
 
-[[nodiscard]] control_frame<hello_size> encode_hello(const hello& value) noexcept;
-[[nodiscard]] control_frame<client_hello_size> encode_client_hello(
-    const client_hello& value) noexcept;
+/// As long as it has to be: without an incarnation unless the server has one to say.
+[[nodiscard]] std::vector<std::uint8_t> encode_hello(const hello& value);
+[[nodiscard]] std::vector<std::uint8_t> encode_client_hello(const client_hello& value);
 [[nodiscard]] control_frame<0> encode_draining() noexcept;
 [[nodiscard]] control_frame<token_size> encode_token(frame_type type, std::uint64_t token) noexcept;
 [[nodiscard]] control_frame<reason_size> encode_goodbye(int reason) noexcept;
 [[nodiscard]] std::vector<std::uint8_t> encode_error(int code, std::string_view text);
+[[nodiscard]] control_frame<refusal_size> encode_refusal(const refusal& value) noexcept;
 
 /// The payload of a hello; nothing when it is too short.
 [[nodiscard]] std::optional<hello> decode_hello(bytes_view payload) noexcept;
-/// The payload of a client's hello; nothing when it is too short, or its fields are cut off.
+/// The payload of a client's hello; nothing when it is too short, its fields are cut off, or one
+/// that is known is too short or there twice.
 [[nodiscard]] std::optional<client_hello> decode_client_hello(bytes_view payload) noexcept;
 /// The token of a ping, pong or acknowledgement; nothing unless exactly 8 bytes.
 [[nodiscard]] std::optional<std::uint64_t> decode_token(bytes_view payload) noexcept;
 /// The reason of a goodbye, or the code of an error frame; nothing when too short. Only values of
 /// the registry's range and 0 pass.
 [[nodiscard]] std::optional<int> decode_reason(bytes_view payload) noexcept;
+/// What an error frame says of one message; nothing when it is about the connection.
+[[nodiscard]] std::optional<refusal> decode_refusal(bytes_view payload) noexcept;
 /// A peer's text with everything but printable ASCII replaced: it goes to a log or a person.
 [[nodiscard]] std::string printable(bytes_view text);
 /// The text of an error frame, made printable.

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <span>
@@ -45,12 +46,14 @@ public:
     /// Pull mode: gives the message to the first handler that waits, or keeps it. Whether the inbox
     /// is full, so that no more should be read.
     [[nodiscard]] bool put(message_kind kind, std::span<const std::uint8_t> payload) {
-        if (pull().collect(kind, payload)) {
+        // One with an id may wait although somebody asks: it is looked at at the end of the read.
+        const bool is_next = pull().size() == 0;
+        if (is_next && pull().collect(kind, payload)) {
             return false;
         }
         // First, because an asker that is taken has to be told.
         std::vector<std::uint8_t> data(payload.begin(), payload.end());
-        if (auto first = pull().take_asker()) {
+        if (auto first = is_next ? pull().take_asker() : std::nullopt) {
             count_received();
             first->give(kind, std::move(data));
             return false;
@@ -58,6 +61,28 @@ public:
         pull().store({kind, std::move(data)});
         return pull().is_full();
     }
+    /// Pull mode: keeps a message with an id. Whether the inbox is full.
+    [[nodiscard]] bool put_numbered(std::uint64_t id, std::span<const std::uint8_t> payload) {
+        std::vector<std::uint8_t> data;
+        data.reserve(payload.size() + sizeof id);
+        data.assign(payload.begin(), payload.end());
+        data.resize(payload.size() + sizeof id);
+        std::memcpy(data.data() + payload.size(), &id, sizeof id);
+        pull().store({numbered_kind, std::move(data)});
+        rare_->has_numbered = true;
+        return pull().is_full();
+    }
+    /// Whether there has ever been a message with an id.
+    [[nodiscard]] bool has_numbered() const noexcept { return rare_ && rare_->has_numbered; }
+    /// The id of the oldest message; 0 if it has none, or there is no message.
+    [[nodiscard]] std::uint64_t oldest_number() const noexcept {
+        const received_message* const oldest = has_numbered() ? pull().oldest() : nullptr;
+        return oldest != nullptr && oldest->type == numbered_kind ? number_of(*oldest) : 0;
+    }
+    /// Pull mode: whether somebody waits for a message.
+    [[nodiscard]] bool is_asked() const noexcept { return pull().is_asked(); }
+    /// Pull mode: the first who waits, and has not given it up.
+    [[nodiscard]] std::optional<message_asker> take_asker() { return pull().take_asker(); }
     /// Who waits for all messages gets what was collected for it in the read that is over. It
     /// counts as received from now on.
     [[nodiscard]] std::optional<message_asker> take_collected() noexcept {
@@ -75,11 +100,13 @@ public:
         }
         return oldest;
     }
-    /// Pull mode: all messages, which count as received from now on. Throws std::bad_alloc, and
-    /// takes none.
-    void take_all(received_messages& into) {
-        pull().take_all(into);
-        count_received(into.size());
+    /// Pull mode: all messages, which count as received from now on, but for those that are not
+    /// wanted: see basic_pull_queue::take_all. Throws std::bad_alloc, and takes none.
+    template <typename Prepare>
+    void take_all(received_messages& into, const Prepare& prepare) {
+        const std::size_t taken = waiting();
+        pull().take_all(into, prepare);
+        count_received(taken);
     }
     /// Pull mode: whether reading may go on after it was full.
     [[nodiscard]] bool has_room() const noexcept { return pull().has_room(); }
@@ -133,6 +160,7 @@ private:
     struct rare_state {
         std::optional<message_pull_queue> pull;
         std::optional<rate_limit> rate;
+        bool has_numbered = false;
     };
 
     [[nodiscard]] message_pull_queue& pull() const noexcept { return *rare_->pull; }

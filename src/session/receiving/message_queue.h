@@ -7,6 +7,7 @@
 #include <network_system/session/received_messages.h>
 
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <utility>
@@ -14,6 +15,27 @@
 #include <vector>
 
 namespace network_system::inline v0_1::session {
+
+/// Of a message with an id, in a queue only: the last 8 bytes of its data are the id. So the others
+/// need no place for one.
+inline constexpr auto numbered_kind = static_cast<message_kind>(2);
+
+/// The id of such a message, big-endian or not: it is read where it was written.
+[[nodiscard]] inline std::uint64_t number_of(const received_message& numbered) noexcept {
+    std::uint64_t id = 0;
+    std::memcpy(&id, numbered.data.data() + numbered.data.size() - sizeof id, sizeof id);
+    return id;
+}
+/// What the application is to see of a message; its id, 0 if it has none.
+inline std::uint64_t take_number(received_message& message) noexcept {
+    if (message.type != numbered_kind) {
+        return 0;
+    }
+    const std::uint64_t id = number_of(message);
+    message.data.resize(message.data.size() - sizeof id);
+    message.type = message_kind::binary;
+    return id;
+}
 
 /// Who waits for everything that arrives, and what has arrived for it in this read.
 struct collecting_asker {
@@ -75,6 +97,7 @@ private:
 class message_pull_queue : public basic_pull_queue<received_message, message_asker> {
 public:
     using basic_pull_queue::basic_pull_queue;
+    using basic_pull_queue::is_asked;
 
     /// Adds the message to those of one who waits for all, if that is who comes first. Throws
     /// std::bad_alloc, and the message is lost.

@@ -70,21 +70,29 @@ public:
         size_.store(messages_.size(), std::memory_order_relaxed);
         return oldest;
     }
-    /// Moves every message into `to`, or throws std::bad_alloc and moves none.
-    template <typename Messages>
-    void take_all(Messages& to) {
+    /// The oldest message; null when there is none.
+    [[nodiscard]] const Message* oldest() const noexcept {
+        return messages_.empty() ? nullptr : &messages_.front();
+    }
+    /// Moves every message into `to`, or throws std::bad_alloc and moves none. `prepare(message)`
+    /// may make it shorter by at most 8 bytes, and says whether it is wanted.
+    template <typename Messages, typename Prepare>
+    void take_all(Messages& to, const Prepare& prepare) {
         std::size_t short_bytes = 0;
         std::size_t long_messages = 0;
         for (const Message& each : messages_) {
             if (each.data.size() > Messages::longest_short_message) {
                 ++long_messages;
-            } else {
+            }
+            if (each.data.size() <= Messages::longest_short_message + most_taken_off) {
                 short_bytes += each.data.size();
             }
         }
         to.reserve(messages_.size(), short_bytes, long_messages);
         for (Message& each : messages_) {
-            to.add(each.type, std::move(each.data));
+            if (prepare(each)) {
+                to.add(each.type, std::move(each.data));
+            }
         }
         messages_.clear();
         detail::record_freed(std::exchange(bytes_, 0));
@@ -130,6 +138,7 @@ protected:
 
 private:
     using place = typename std::vector<asker>::iterator;
+    static constexpr std::size_t most_taken_off = 8;
 
     [[nodiscard]] place first() noexcept { return askers_.begin() + first_; }
     [[nodiscard]] std::optional<asker> take(place which) {
