@@ -57,6 +57,7 @@ void client_engine::connect() {
     is_open_ = false;
     is_failure_recorded_ = false;
     reconnects_ = false;
+    is_sent_on_ = false;
     if (is_stopping()) {
         on_connected({{}, {}, errc::connection_closed, {}, {}});
         return;
@@ -68,9 +69,11 @@ void client_engine::connect() {
         on_no_connection({{}, {}, errc::out_of_memory, {}, {}});
         return;
     }
-    detail::log_limited(detail::log_kind::connecting, writer(), "connecting to {} port {}",
-                        host_name_, port_);
-    connector_->start(host_name_, port_, deadline_,
+    const std::string& host = target_ ? target_->host : host_name_;
+    const std::uint16_t port = target_ ? target_->port : port_;
+    detail::log_limited(detail::log_kind::connecting, writer(), "connecting to {} port {}", host,
+                        port);
+    connector_->start(host, port, deadline_,
                       [keep = self(), this](runtime::connect_outcome outcome) {
                           on_connected(std::move(outcome));
                       });
@@ -139,8 +142,30 @@ bool client_engine::reconnects_after(const ending& how) {
            reconnecting_->failed(loop_->clock(), reconnect_advice_after(how));
 }
 
+template <typename Work>
+void client_engine::go_on(Work work) noexcept {
+    if (!detail::insist([&] { loop_->post([keep = self(), work] { work(); }); })) {
+        give_up(start_error(errc::out_of_memory, {}, {}));
+    }
+}
+
+Result<client_engine::attempt_target> client_engine::next_target(const session_ptr&) {
+    return detail::failure(errc::not_supported, "there is no other target", name_);
+}
+
+void client_engine::follow(const session_ptr& who) {
+    auto next = detail::within_memory([&] { return next_target(who); });
+    if (!next) {
+        const auto& wrong = next.error();
+        on_no_connection({{}, {}, static_cast<errc>(wrong.code), {}, wrong.message});
+        return;
+    }
+    target_ = std::move(next).value();
+    connect();
+}
+
 bool client_engine::ends_by_itself() const noexcept {
-    return reconnecting_ && was_connected_ && !reconnects_ && !is_stopping();
+    return reconnecting_ && was_connected_ && !reconnects_ && !is_sent_on_ && !is_stopping();
 }
 
 /// Only with a reconnect_policy.
@@ -184,6 +209,8 @@ void client_engine::begin_pause(std::chrono::milliseconds pause) {
                           return;
                       }
                       deadline_ = runtime::after(loop_->clock(), options_.connect_timeout);
+                      target_.reset();
+                      forget_targets();
                       connect();
                   });
 }
@@ -209,6 +236,9 @@ error_info client_engine::start_error(errc code, std::error_code cause,
     const errc told = is_cancelled_ ? errc::cancelled : code;
     return detail::told_anyway(told, [&] {
         std::string message = "cannot connect to " + describe_target(host_name_, port_);
+        if (target_) {
+            message += ' ' + target_->way;
+        }
         if (attempts_ > 0 && !was_connected_) {
             message += fmt::format(" in {} attempts", attempts_ + 1);
         }
@@ -328,9 +358,11 @@ void client_engine::on_open(const session_ptr& who) {
 
 void client_engine::on_closed(const session_ptr& who, std::error_code reason, bool was_open) {
     connected_->clear(who.get());
-    reconnects_ = reconnects_after({who, was_open, reason});
-    is_finished_.store(!reconnects_, std::memory_order_release);
-    if (!reconnects_) {
+    is_sent_on_ = !was_open && !is_stopping() && is_sent_on(who);
+    reconnects_ = !is_sent_on_ && reconnects_after({who, was_open, reason});
+    const bool goes_on = is_sent_on_ || reconnects_;
+    is_finished_.store(!goes_on, std::memory_order_release);
+    if (!goes_on) {
         settle_start();
         // Still there when the connection never opened, or the connected callback threw.
         if (done_) {
@@ -338,7 +370,7 @@ void client_engine::on_closed(const session_ptr& who, std::error_code reason, bo
         }
     }
     // Each callback may destroy the client.
-    if (was_connected_ && reason && gate()->is_open()) {
+    if (was_connected_ && reason && !is_sent_on_ && gate()->is_open()) {
         notify_error(who, reason);
     }
     if (was_open && is_open_ && gate()->is_open()) {
@@ -357,6 +389,10 @@ void client_engine::on_gone(const session_ptr& who, std::error_code reason,
         collect(totals, reason);
         is_collected_ = true;
     }
+    if (is_sent_on_) {
+        go_on([this, who] { follow(who); });
+        return;
+    }
     detail::log_limited(detail::log_kind::disconnected,
                         writer().about(who->id(), who->remote_endpoint()).because(reason), "{}",
                         is_open_ ? "disconnected" : "the connection ended before it was open");
@@ -367,9 +403,8 @@ void client_engine::on_gone(const session_ptr& who, std::error_code reason,
     if (reconnects_) {
         if (loop_->runs_here()) {
             wait_and_reconnect();
-        } else if (!detail::insist(
-                       [this] { loop_->post([keep = self(), this] { wait_and_reconnect(); }); })) {
-            end_run(start_error(errc::out_of_memory, {}, {}));
+        } else {
+            go_on([this] { wait_and_reconnect(); });
         }
         return;
     }

@@ -26,6 +26,8 @@ namespace network_system::inline v0_1::core {
 ///
 ///     connecting --socket--> waiting for the peer's word --open--> connected --> ended
 ///         |  ^                       |                                |
+///         |  +--- to another target -+ (whom the peer sends on)       |
+///         |  ^                       |                                |
 ///         |  |                       +-- error ---+    +-- error -----+
 ///         |  +------ time is up ---- pausing <----+----+
 ///         |                             |         (only with a reconnect_policy that wants it)
@@ -93,6 +95,29 @@ protected:
     /// What it says about a new one, if lost connections are replaced. Where callbacks run.
     [[nodiscard]] virtual reconnect_advice reconnect_advice_after(const ending& how);
 
+    /// What an attempt connects to, where that is not what the start has named.
+    struct attempt_target {
+        std::string host;
+        std::uint16_t port;
+        transport::transport_factory transports;
+        /// For errors: how the client has come to it.
+        std::string way;
+    };
+    /// Whether the peer of a connection that was never open has named another target, which is
+    /// tried at once and within the same time. Where callbacks run.
+    [[nodiscard]] virtual bool is_sent_on(const session_ptr& who) const {
+        (void)who;
+        return false;
+    }
+    /// Which one. On the loop.
+    [[nodiscard]] virtual Result<attempt_target> next_target(const session_ptr& who);
+    /// Of what the start has named.
+    [[nodiscard]] const transport::transport_factory& own_transports() const noexcept {
+        return engine::transports();
+    }
+    /// The next attempt is again for what the start has named. On the loop.
+    virtual void forget_targets() {}
+
     void on_open(const session_ptr& who) override;
     [[nodiscard]] bool takes_callbacks() const noexcept override { return is_open_; }
     void on_closed(const session_ptr& who, std::error_code reason, bool was_open) override;
@@ -108,8 +133,15 @@ private:
     void on_no_connection(const runtime::connect_outcome& outcome);
     /// Whether a new connection is made after this one.
     [[nodiscard]] bool reconnects_after(const ending& how);
+    [[nodiscard]] const transport::transport_factory& transports() const noexcept override {
+        return target_ ? target_->transports : own_transports();
+    }
+    void follow(const session_ptr& who);
     [[nodiscard]] bool ends_by_itself() const noexcept;
     void wait_and_reconnect();
+    /// Later on the loop; without memory for that the run ends.
+    template <typename Work>
+    void go_on(Work work) noexcept;
     [[nodiscard]] std::chrono::milliseconds next_pause();
     void begin_pause(std::chrono::milliseconds pause);
     /// There is neither a connection nor an attempt to make one.
@@ -150,6 +182,9 @@ private:
     bool is_open_ = false;
     bool is_failure_recorded_ = false;
     bool reconnects_ = false;
+    bool is_sent_on_ = false;
+    // Nothing: what the start has named.
+    std::optional<attempt_target> target_;
     // Nothing: a connection that is lost is not replaced.
     std::optional<reconnect_policy> reconnecting_;
     // Since the last connection that was open.

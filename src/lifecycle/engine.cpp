@@ -30,7 +30,7 @@ std::shared_ptr<session::message_connection> engine::make_session(
     if (callback_pool_) {
         host = std::make_shared<pooled_callbacks>(std::move(host), callback_pool_, where);
     }
-    return new_session(transports_(where, std::move(socket)), std::move(host), setup);
+    return new_session(transports()(where, std::move(socket)), std::move(host), setup);
 }
 
 void engine::use_callback_pool(std::shared_ptr<thread_pool_interface> workers,

@@ -47,6 +47,10 @@ protected:
         const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
         session::session_setup setup);
 
+    /// What connections are made with.
+    [[nodiscard]] virtual const transport::transport_factory& transports() const noexcept {
+        return transports_;
+    }
     /// The session that speaks over a transport; completes the setup with what is its own.
     [[nodiscard]] virtual std::shared_ptr<session::message_connection> new_session(
         std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
@@ -75,7 +79,7 @@ private:
         return !callback_pool_ || callback_pool_->dispatcher->pool().is_running();
     }
 
-    transport::transport_factory transports_;
+    const transport::transport_factory transports_;
     std::shared_ptr<callback_pool> callback_pool_;
     std::shared_ptr<const session::connection_settings> settings_;
     mutable std::mutex totals_mutex_;

@@ -231,6 +231,8 @@ protected:
                          transport::peer_state peer = transport::peer_state::speaks) {
         transport_->close(first_look(), reason, peer);
     }
+    /// Until when it has to be open; closing: gone.
+    [[nodiscard]] runtime::steady_time due_by() const noexcept { return due_by_; }
     /// Closing: the end has to come now.
     void give_no_time() noexcept {
         due_by_ = loop()->now();
@@ -267,6 +269,7 @@ protected:
     [[nodiscard]] errc end_code(std::error_code reason) const noexcept;
 
     // transport_handler, where all protocols agree.
+    void on_closed(std::error_code reason) override;
     void on_bytes(std::size_t placed, std::span<std::uint8_t> rest) override;
     void on_left_behind() noexcept override { mark_stopped(); }
     void on_deadline() override;
@@ -310,7 +313,6 @@ private:
     [[nodiscard]] rare_state& rare();
 
     // connection_end.cpp
-    void on_closed(std::error_code reason) override;
     /// The end that the application wants, by `deadline`.
     void wind_down(runtime::steady_time deadline);
     /// When what is in progress is given up, so that there is time for a goodbye.

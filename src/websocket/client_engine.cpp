@@ -1,5 +1,7 @@
 #include "websocket/client_engine.h"
 
+#include "utils/log.h"
+
 #include <utility>
 
 namespace network_system::inline v0_1::core {
@@ -9,11 +11,12 @@ ws_client_engine::ws_client_engine(const std::string& name, const ws_client_conf
                                    std::shared_ptr<runtime::loop> where,
                                    transport::transport_factory transports,
                                    std::shared_ptr<session_slot> connected,
-                                   std::shared_ptr<const ws_client_callbacks> callbacks)
+                                   std::shared_ptr<const ws_client_callbacks> callbacks,
+                                   Result<std::shared_ptr<stream_security>> elsewhere)
     : ws_engine_of(session_settings_of(config), std::move(callbacks), name,
                    client_options_of(config), std::move(pool), std::move(where),
                    std::move(transports), std::move(connected)),
-      reconnection_(config.reconnect) {}
+      reconnection_(config.reconnect), redirection_(settings(), std::move(elsewhere)) {}
 
 void ws_client_engine::notify_connected(const session_ptr& who) {
     tell_connected(who);
@@ -47,6 +50,28 @@ reconnect_advice ws_client_engine::reconnect_advice_after(const ending& how) {
     const auto& ended = session::websocket_session::of(*how.who);
     return how.was_open ? reconnection_.after_close(ended.close_code())
                         : reconnection_.after_failure(ended.rejection().get());
+}
+
+bool ws_client_engine::is_sent_on(const session_ptr& who) const {
+    return session::websocket_session::of(*who).redirected().has_value();
+}
+
+Result<ws_client_engine::attempt_target> ws_client_engine::next_target(const session_ptr& who) {
+    const auto to = session::websocket_session::of(*who).redirected().value_or(websocket::url{});
+    if (const auto followed = redirection_.follow(to, name_); !followed) {
+        return followed.error();
+    }
+    detail::log_limited(detail::log_kind::connecting, writer(), "redirected to {}",
+                        websocket::describe(to));
+    use_settings(redirection_.present());
+    return redirection_.transports(own_transports(), name_).map([&](auto transports) {
+        return attempt_target{to.host, to.port, std::move(transports), redirection_.way()};
+    });
+}
+
+void ws_client_engine::forget_targets() {
+    redirection_.reset();
+    use_settings(redirection_.present());
 }
 
 std::shared_ptr<const ws_rejection> ws_client_engine::rejection() const {

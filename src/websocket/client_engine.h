@@ -3,6 +3,7 @@
 #include "client/engine.h"
 #include "websocket/engine_of.h"
 #include "websocket/reconnection.h"
+#include "websocket/redirection.h"
 
 #include <network_system/core/ws_callbacks.h>
 #include <network_system/core/ws_options.h>
@@ -19,11 +20,13 @@ class ws_client_engine final : public ws_engine_of<client_engine, ws_client_call
 public:
     static constexpr std::string_view component_name = "messaging_ws_client";
 
+    /// `elsewhere`: see `make_security_elsewhere`.
     ws_client_engine(const std::string& name, const ws_client_config& config,
                      std::shared_ptr<runtime::io_pool> pool, std::shared_ptr<runtime::loop> where,
                      transport::transport_factory transports,
                      std::shared_ptr<session_slot> connected,
-                     std::shared_ptr<const ws_client_callbacks> callbacks);
+                     std::shared_ptr<const ws_client_callbacks> callbacks,
+                     Result<std::shared_ptr<stream_security>> elsewhere);
 
     /// How the server has refused the last handshake; null when it has not.
     [[nodiscard]] std::shared_ptr<const ws_rejection> rejection() const;
@@ -37,7 +40,13 @@ private:
     void notify_ended(std::error_code reason) override;
     [[nodiscard]] reconnect_advice reconnect_advice_after(const ending& how) override;
 
+    [[nodiscard]] bool is_sent_on(const session_ptr& who) const override;
+    [[nodiscard]] Result<attempt_target> next_target(const session_ptr& who) override;
+    void forget_targets() override;
+
     const ws_reconnection reconnection_;
+    // On the loop.
+    ws_redirection redirection_;
 };
 
 }  // namespace network_system::core

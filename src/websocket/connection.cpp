@@ -32,6 +32,11 @@ const ws_request& ws_connection::request() const noexcept {
     return none;
 }
 
+const ws_response& ws_connection::response() const noexcept {
+    static const ws_response none;
+    return none;
+}
+
 VoidResult ws_connection::send_copy(std::span<const std::uint8_t> data, send_callback& done) {
     return send_copy_as(data, done, ws_message_type::binary);
 }

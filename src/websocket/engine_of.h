@@ -34,6 +34,15 @@ protected:
     /// As they were when it started.
     [[nodiscard]] const Callbacks& callbacks() const noexcept { return *callbacks_; }
 
+    [[nodiscard]] const std::shared_ptr<const session::websocket_settings>& settings()
+        const noexcept {
+        return settings_;
+    }
+    /// For the sessions that follow. On the loop.
+    void use_settings(std::shared_ptr<const session::websocket_settings> settings) noexcept {
+        settings_ = std::move(settings);
+    }
+
     [[nodiscard]] std::shared_ptr<session::message_connection> new_session(
         std::shared_ptr<transport::transport> over, std::shared_ptr<session::message_host> host,
         session::session_setup& setup) override {
@@ -98,7 +107,7 @@ private:
         with_connection(who, [this](const connection_ptr& it) { callbacks_->writable(it); });
     }
 
-    const std::shared_ptr<const session::websocket_settings> settings_;
+    std::shared_ptr<const session::websocket_settings> settings_;
     const std::shared_ptr<const Callbacks> callbacks_;
 };
 

@@ -71,8 +71,10 @@ public:
         }
         client_metrics all = stream_client::metrics();
         const std::lock_guard lock(security_mutex_);
-        if (security_) {
-            all.tls = security_->metrics();
+        for (const auto& each : {security_, security_elsewhere_}) {
+            if (each) {
+                add(all.tls, each->metrics());
+            }
         }
         return all;
     }
@@ -93,13 +95,15 @@ private:
             if (!security) {
                 return security.error();
             }
+            const auto elsewhere = make_security_elsewhere(config, id());
             const auto make = [&](auto pool, auto where, auto transports, auto slot,
                                   auto callbacks) {
                 const std::lock_guard lock(security_mutex_);
                 security_ = security.value();
-                return std::make_shared<ws_client_engine>(id(), config, std::move(pool),
-                                                          std::move(where), std::move(transports),
-                                                          std::move(slot), std::move(callbacks));
+                security_elsewhere_ = elsewhere.value_or(nullptr);
+                return std::make_shared<ws_client_engine>(
+                    id(), config, std::move(pool), std::move(where), std::move(transports),
+                    std::move(slot), std::move(callbacks), elsewhere);
             };
             const client_options options = client_options_of(config);
             return begin(request{options, security.value().get(), config.host, config.port}, make);
@@ -112,6 +116,8 @@ private:
     mutable std::mutex security_mutex_;
     // Of the last start; null for plain TCP.
     std::shared_ptr<stream_security> security_;
+    // Null where redirects are not followed.
+    std::shared_ptr<stream_security> security_elsewhere_;
 };
 
 messaging_ws_client::messaging_ws_client(std::string client_id, ws_client_config config)

@@ -65,6 +65,15 @@ const ws_request& websocket_session::request() const noexcept {
     return agreed_ ? agreed_->request : none;
 }
 
+const ws_response& websocket_session::response() const noexcept {
+    static const ws_response none;
+    return agreed_ && agreed_->response ? *agreed_->response : none;
+}
+
+std::string websocket_session::url() const {
+    return settings_->at.host.empty() ? std::string() : websocket::to_string(settings_->at);
+}
+
 std::string_view websocket_session::subprotocol() const noexcept {
     return agreed_ ? std::string_view(agreed_->subprotocol) : std::string_view{};
 }
@@ -224,6 +233,14 @@ void websocket_session::limit_end(runtime::steady_time deadline) {
 }
 
 void websocket_session::on_deadline() {
+    if (awaits_body()) {
+        if (loop()->now() >= opening_->refused->due_by) {
+            end_body();
+        } else {
+            transport().set_deadline(opening_->refused->due_by);
+        }
+        return;
+    }
     if (is_waiting()) {
         const auto answers = std::exchange(ending_->answers, 0);
         if (const auto next = more_time(answers); next > loop()->now()) {

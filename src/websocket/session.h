@@ -60,6 +60,8 @@ public:
     VoidResult send_pong(std::span<const std::uint8_t> payload) override;
     discardable_result close(ws_close_code code, std::string_view reason) override;
     [[nodiscard]] const ws_request& request() const noexcept override;
+    [[nodiscard]] const ws_response& response() const noexcept override;
+    [[nodiscard]] std::string url() const override;
     [[nodiscard]] std::string_view subprotocol() const noexcept override;
     [[nodiscard]] ws_close_code close_code() const noexcept override {
         return peer_code_.load(std::memory_order_acquire);
@@ -67,6 +69,9 @@ public:
     [[nodiscard]] std::string close_reason() const override;
     [[nodiscard]] std::string failure_text() const override;
     [[nodiscard]] std::shared_ptr<const ws_rejection> rejection() const override;
+    /// Where the server has redirected this client to, if that is followed. For the host, in its
+    /// callbacks.
+    [[nodiscard]] std::optional<websocket::url> redirected() const;
 
 protected:
     VoidResult send_owned_as(std::vector<std::uint8_t>& data, send_callback& done,
@@ -90,6 +95,8 @@ private:
     struct agreement {
         ws_request request;
         std::string subprotocol;
+        /// Mostly null.
+        std::unique_ptr<const ws_response> response;
     };
     /// How the session ends.
     struct ending {
@@ -124,6 +131,17 @@ private:
     void handle_request();
     void accept(ws_request&& request, const ws_handshake_answer& answer);
     void handle_response();
+    void handle_rejection(websocket::response_parser& parser);
+    /// Whether the answer sends this client elsewhere, and it goes there. Else `text` says why not.
+    [[nodiscard]] bool is_followed(std::string& text);
+    /// Waits for the body of an answer that refuses.
+    void begin_body();
+    /// Takes the bytes of the body; those behind it are left.
+    [[nodiscard]] std::span<std::uint8_t> take_body(std::span<std::uint8_t> bytes);
+    void end_body();
+    /// What has arrived of the body is all there will be.
+    void record_rejection();
+    [[nodiscard]] bool awaits_body() const noexcept;
     /// What a client that gets no answer, or none of HTTP, has got instead.
     [[nodiscard]] std::string no_answer(std::string_view what) const;
     [[nodiscard]] bool awaits_answer() const noexcept {
@@ -133,11 +151,13 @@ private:
     void answer_http(const Result<std::string>& whole, unsigned status);
     void refuse_answer(const error_info& why);
     void answer_http(std::string_view whole, std::error_code reason);
-    void open_with(ws_request&& request, std::string_view subprotocol);
+    void open_with(ws_request&& request, std::string_view subprotocol,
+                   std::unique_ptr<const ws_response> response = nullptr);
     void refuse(const websocket::http_error& error, errc reason);
     void finish_handshake(std::error_code reason);
 
     // websocket_session_receive.cpp
+    void on_closed(std::error_code reason) override;
     std::span<std::uint8_t> read_place() noexcept override { return decoder_.place(); }
     void on_bytes(std::size_t placed, std::span<std::uint8_t> rest) override;
     void decode(std::size_t placed, std::span<std::uint8_t> rest) override;

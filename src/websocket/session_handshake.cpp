@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <utility>
 
@@ -14,6 +16,11 @@ namespace network_system::inline v0_1::session {
 namespace {
 
 constexpr websocket::http_error cannot_answer{500, "The server cannot answer."};
+
+// Of what a server says when it refuses.
+constexpr std::size_t most_of_body = std::size_t{16} * 1024;
+constexpr std::size_t longest_excerpt = 200;
+constexpr std::chrono::seconds patience_with_body{1};
 
 /// What this side has asked, as a server would see it.
 ws_request asked(std::string_view head) {
@@ -53,15 +60,19 @@ void websocket_session::begin_asking() {
 }
 
 std::span<std::uint8_t> websocket_session::take_handshake(std::span<std::uint8_t> bytes) {
+    if (awaits_body()) {
+        return take_body(bytes);
+    }
     keep_first_bytes(bytes);
     const std::size_t used =
         std::visit([bytes](auto& parser) { return parser.consume(bytes); }, opening_->parser);
+    const auto rest = bytes.subspan(used);
     if (role() == connection_role::server) {
         handle_request();
-    } else {
-        handle_response();
+        return rest;
     }
-    return bytes.subspan(used);
+    handle_response();
+    return awaits_body() ? take_body(rest) : rest;
 }
 
 void websocket_session::handle_request() {
@@ -127,30 +138,107 @@ void websocket_session::handle_response() {
     using status = websocket::response_parser::status;
     switch (parser.state()) {
         case status::incomplete: return;
-        case status::rejected:
-            record_failure(detail::protocol_begun_by(first_bytes()) == "HTTP"
-                               ? parser.reason()
-                               : no_answer(parser.reason()));
-            if (parser.http_status() != 0) {
-                auto retry_after = parser.retry_after(loop()->wall_clock());
-                opening_->rejection = std::make_shared<const ws_rejection>(
-                    ws_rejection{parser.http_status(), parser.take_head(), retry_after});
-            }
-            begin_close(errc::handshake_rejected);
-            return;
-        case status::accepted:
-            open_with(std::move(opening_->request), std::string(parser.subprotocol()));
+        case status::rejected: handle_rejection(parser); return;
+        case status::accepted: {
+            const std::string subprotocol(parser.subprotocol());
+            auto response = settings_->keep_response
+                                ? std::make_unique<const ws_response>(parser.take_head())
+                                : nullptr;
+            open_with(std::move(opening_->request), subprotocol, std::move(response));
+        }
     }
 }
 
-void websocket_session::open_with(ws_request&& request, std::string_view subprotocol) {
+void websocket_session::handle_rejection(websocket::response_parser& parser) {
+    std::string text = detail::protocol_begun_by(first_bytes()) == "HTTP"
+                           ? parser.reason()
+                           : no_answer(parser.reason());
+    bool has_body = false;
+    if (parser.http_status() != 0) {
+        auto retry_after = parser.retry_after(loop()->wall_clock());
+        opening_->rejection = std::make_shared<ws_rejection>(
+            ws_rejection{parser.http_status(), parser.take_head(), retry_after});
+        has_body = !is_followed(text);
+    }
+    record_failure(std::move(text));
+    if (has_body) {
+        begin_body();
+    } else {
+        begin_close(errc::handshake_rejected);
+    }
+}
+
+bool websocket_session::is_followed(std::string& text) {
+    const auto& answer = *opening_->rejection;
+    if (!websocket::is_redirect(answer.status, answer.head)) {
+        return false;
+    }
+    auto to =
+        websocket::follow_redirect(settings_->at, answer.head, settings_->redirects, "websocket");
+    if (!to) {
+        text += "; " + to.error().message;
+        return false;
+    }
+    opening_->redirected = std::move(to).value();
+    return true;
+}
+
+void websocket_session::begin_body() {
+    auto& answer = *opening_->rejection;
+    answer.is_body_truncated = true;  // until it has come
+    opening_->refused = std::make_unique<opening::refusal>(
+        opening::refusal{protocol::response_body(answer.status, answer.head, most_of_body),
+                         std::min(due_by(), runtime::after(loop()->now(), patience_with_body))});
+    if (opening_->refused->body.state() != protocol::response_body::status::incomplete) {
+        end_body();
+        return;
+    }
+    transport().set_deadline(opening_->refused->due_by);
+}
+
+bool websocket_session::awaits_body() const noexcept {
+    return opening_ && opening_->refused && !is_closing();
+}
+
+std::span<std::uint8_t> websocket_session::take_body(std::span<std::uint8_t> bytes) {
+    auto& body = opening_->refused->body;
+    const std::size_t used = body.consume(bytes);
+    if (body.state() != protocol::response_body::status::incomplete) {
+        end_body();
+    }
+    return bytes.subspan(used);
+}
+
+void websocket_session::end_body() {
+    record_rejection();
+    begin_close(errc::handshake_rejected);
+}
+
+void websocket_session::record_rejection() {
+    const auto refused = std::exchange(opening_->refused, nullptr);
+    auto& answer = *opening_->rejection;
+    answer.is_body_truncated = refused->body.state() != protocol::response_body::status::complete;
+    answer.body = refused->body.take();
+    if (const auto said = protocol::excerpt_of(answer.head, answer.body, longest_excerpt);
+        !said.empty()) {
+        record_failure(recorded_failure() + ": " + said);
+    }
+}
+
+std::optional<websocket::url> websocket_session::redirected() const {
+    return opening_ ? opening_->redirected : std::nullopt;
+}
+
+void websocket_session::open_with(ws_request&& request, std::string_view subprotocol,
+                                  std::unique_ptr<const ws_response> response) {
     if (detail::is_logged(log_level::debug, writer())) {
         detail::log(log_level::debug, writer(), "WebSocket handshake: path '{}'{}{}",
                     request.path(), subprotocol.empty() ? "" : ", subprotocol ", subprotocol);
     }
-    if (settings_->keep_request || !subprotocol.empty()) {
-        agreed_ = std::make_unique<const agreement>(agreement{
-            settings_->keep_request ? std::move(request) : ws_request{}, std::string(subprotocol)});
+    if (settings_->keep_request || !subprotocol.empty() || response) {
+        agreed_ = std::make_unique<const agreement>(
+            agreement{settings_->keep_request ? std::move(request) : ws_request{},
+                      std::string(subprotocol), std::move(response)});
     }
     opening_.reset();
     allow_sends();

@@ -131,7 +131,21 @@ void websocket_session::violate(const websocket::violation& broken) {
     end_with(broken.close, broken.text, false, broken.code);
 }
 
+void websocket_session::on_closed(std::error_code reason) {
+    if (reason && awaits_body()) {
+        // A connection that breaks behind the answer: it is the answer that counts.
+        reason = errc::handshake_rejected;
+        or_abort([this] { record_rejection(); });
+    }
+    message_connection::on_closed(reason);
+}
+
 void websocket_session::on_end() {
+    if (awaits_body()) {
+        opening_->refused->body.end();
+        end_body();
+        return;
+    }
     if (is_waiting()) {
         stop_waiting(ending_->reason ? ending_->reason : make_error_code(errc::connection_closed));
         return;

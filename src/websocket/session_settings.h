@@ -1,5 +1,7 @@
 #pragma once
 
+#include "protocol/websocket/redirect.h"
+
 #include <network_system/internal/websocket_handshake.h>
 
 namespace network_system::inline v0_1::session {
@@ -17,8 +19,15 @@ struct websocket_settings {
     /// Whether `ws_connection::request` has something to say once the connection is open. Costs the
     /// memory of the request's head.
     bool keep_request = true;
-    /// Client only: what it asks for.
+    // Clients only.
+
+    /// Whether `ws_connection::response` has something to say once the connection is open.
+    bool keep_response = false;
+    /// What it asks for.
     websocket::client_handshake asks;
+    /// Where; an empty host where redirects lead nowhere.
+    websocket::url at = {};
+    websocket::redirect_count redirects;
 };
 
 }  // namespace network_system::session

@@ -68,6 +68,9 @@ constexpr std::array connection_ranges{
 // The ping of WebSocket has no other deadline.
 constexpr std::array pong_ranges{range<&connection_limits::pong_timeout>("pong_timeout", 1)};
 
+constexpr std::array redirect_ranges{
+    range<&ws_client_config::max_redirects>("max_redirects", 0, 5)};
+
 constexpr std::array server_ranges{
     range<&ws_server_config::handshake_timeout>("handshake_timeout", 1),
 };
@@ -115,7 +118,10 @@ std::shared_ptr<const session::websocket_settings> session_settings_of(
 std::shared_ptr<const session::websocket_settings> session_settings_of(
     const ws_client_config& config) {
     auto settings = common_settings_of(config);
+    settings.keep_response = config.keep_response;
     settings.asks = handshake_of(config);
+    settings.at = {config.tls.has_value(), config.host, config.port, config.path};
+    settings.redirects.most = config.max_redirects;
     return std::make_shared<const session::websocket_settings>(std::move(settings));
 }
 
@@ -160,6 +166,7 @@ VoidResult validate(const ws_server_config& config, std::string_view source) {
 VoidResult validate(const ws_client_config& config, std::string_view source) {
     detail::option_checks all(source);
     check_common(all, config);
+    all.ranges(config, redirect_ranges);
     check_ws_reconnection(all, config.reconnect);
     all.must(read_target(config.host, config.port, source));
     all.must(config.path.starts_with('/'), "the path must begin with '/'");

@@ -173,6 +173,31 @@ TEST_P(real_websocket_peers, as_server) {
     EXPECT_EQ(server.wait(), 0);
 }
 
+TEST_P(real_websocket_peers, as_server_that_redirects_and_refuses) {
+    child_process server(interpreter_, arguments({"serve"}, {over_.certificate, over_.key}));
+    const std::uint16_t port = port_of(server);
+    ASSERT_NE(port, 0);
+    ws_client_config config = over_.client_config(port);
+    config.path = "/moved";
+    config.max_redirects = 1;
+    talking_client moved;
+    moved.start(config);
+    ASSERT_TRUE(is_ok(moved.client.send_text("hello")));
+    ASSERT_TRUE(moved.received.wait_for(1));
+    EXPECT_EQ(moved.client.get_connection().value()->url(), over_.url("ws", port) + "/");
+    EXPECT_TRUE(is_ok(moved.client.stop_client()));
+
+    config.path = "/denied";
+    messaging_ws_client denied("denied");
+    EXPECT_TRUE(fails_with(denied.start_client(config), errc::handshake_rejected));
+    const auto answer = denied.rejection();
+    ASSERT_NE(answer, nullptr);
+    EXPECT_EQ(answer->status, 403U);
+    EXPECT_EQ(answer->head.list("Set-Cookie"), (std::vector<std::string_view>{"a=1", "b=2"}));
+    EXPECT_EQ(answer->body.substr(0, 7), "not you");
+    EXPECT_FALSE(answer->is_body_truncated);
+}
+
 INSTANTIATE_TEST_SUITE_P(
     all, real_websocket_peers,
     testing::Combine(testing::Values(peer_program{"Python_websockets", "python3",

@@ -73,8 +73,8 @@ struct ws_server_config : ws_connection_config, listen_options {
 /// What a WebSocket client knows more about the end of its connection than reconnect_options.
 ///
 /// It makes no new one also: after the server closed with 1000 (normal closure), and after an
-/// answer to the handshake that would be the same again, unless `after_rejection`: 2xx, 3xx and
-/// 4xx. 408, 425, 429 and 5xx are temporary.
+/// answer to the handshake that would be the same again, unless `after_rejection`: 2xx, 3xx
+/// (a redirect that is not followed) and 4xx. 408, 425, 429 and 5xx are temporary.
 struct ws_reconnect_config : reconnect_options {
     /// After the server closed with 1012 (service restart) the first pause is random between these:
     /// its clients come back neither at once nor together. `restart_delay_least` at most
@@ -116,6 +116,26 @@ struct ws_client_config : ws_connection_config, connect_options {
     /// Offered to the server, the preferred first; each a token, none twice. The server may choose
     /// one or none: see ws_connection::subprotocol. Empty = none are offered (default).
     std::vector<std::string> subprotocols = {};
+
+    /// Whether `ws_connection::response` has something to say once the connection is open: the
+    /// header fields of the server's answer. Costs the memory of its head. Default false.
+    bool keep_response = false;
+
+    /// How many redirects (301, 302, 303, 307, 308 with a Location) are followed until a connection
+    /// is open, each with a new connection, all within `connect_timeout`. To ws, wss, http and
+    /// https only, which are ws and wss here; from wss to ws never, and not with a user name in the
+    /// Location. 0 … 5. Default 0: none is followed, the start fails with `handshake_rejected`.
+    ///
+    /// What was meant for the server is not sent to another origin (scheme, host, port): from the
+    /// first redirect to one on, `headers`, `host_header`, `subprotocols` and the client
+    /// certificate of `tls` are left out, also if a later redirect leads back. The certificate is
+    /// checked for the new host instead of `tls_config::server_name`; everything else in `tls`
+    /// holds, pins included. From ws to wss without `tls`, the default one is used.
+    ///
+    /// Nothing is remembered, not even 301 and 308: the next start or reconnection asks the
+    /// configured server again. A server that may redirect chooses where this client connects to;
+    /// leave it off for servers that are not trusted with that.
+    unsigned max_redirects = 0;
 
     ws_reconnect_config reconnect = {};
 };

@@ -157,7 +157,7 @@ public:
     std::size_t consume(std::span<const std::uint8_t> bytes);
 
     [[nodiscard]] status state() const noexcept { return state_; }
-    /// Once rejected: why, such as "HTTP 401 Unauthorized", of a redirection with its Location.
+    /// Once rejected: why, such as "HTTP 401 Unauthorized", of a redirect with its Location.
     /// Printable ASCII.
     [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
     /// Once rejected by the server's status: that, else 0.

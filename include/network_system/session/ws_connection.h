@@ -99,6 +99,12 @@ public:
     /// does not keep requests.
     [[nodiscard]] virtual const ws_request& request() const noexcept;
     using messaging_session::request;
+    /// Client: the server's answer, which opened the connection, with its header fields. Empty on a
+    /// server, and when the configuration does not keep responses.
+    [[nodiscard]] virtual const ws_response& response() const noexcept;
+    /// Client: what it is connected to, "wss://example.org/chat?room=1"; after a redirect where
+    /// that has led. Empty on a server.
+    [[nodiscard]] virtual std::string url() const { return {}; }
     /// What was agreed on; empty for none.
     [[nodiscard]] virtual std::string_view subprotocol() const noexcept { return {}; }
 

@@ -16,20 +16,32 @@ namespace network_system::inline v0_1 {
 
 /// What a client has asked for: method, path, query, header fields, origin, subprotocols.
 using ws_request = websocket::handshake_request;
+/// What a server has answered: status line and header fields.
+using ws_response = websocket::http_head;
 using http_header = websocket::header_field;
 using http_response = websocket::http_response;
 
 /// How a server has answered the wish to open a WebSocket, other than with 101.
 ///
+/// The body is read until it is complete or too long, until `connect_timeout` has passed, and for
+/// no more than one second: the error does not wait for a server that does not go on.
+///
 /// Thread-safety: as a value type.
 struct ws_rejection {
     /// 200 to 999; mostly 3xx, 4xx or 5xx.
     unsigned status = 0;
-    /// The header fields: `head.find("WWW-Authenticate")`, `head.find("Location")`, …
+    /// The header fields: `head.find("WWW-Authenticate")`, `head.find("Location")`,
+    /// `head.find_all("Set-Cookie")`, …
     websocket::http_head head = {};
     /// What the server asks for with Retry-After (RFC 9110 section 10.2.3), counted from the moment
     /// its answer arrived; nothing when it does not, or not in a form that HTTP knows.
     std::optional<std::chrono::seconds> retry_after = {};
+    /// The body, at most its first 16 KiB, without its transfer coding (RFC 9112 sections 6 and 7)
+    /// and with any other one. Empty also where it is not waited for: of a redirect that is
+    /// followed, and of a server that ends the connection or says nothing for a second.
+    std::string body = {};
+    /// Whether there is, or may be, more of the body.
+    bool is_body_truncated = false;
 };
 
 /// A server's answer to the wish to open a WebSocket. Unless told otherwise it accepts, without a

@@ -56,7 +56,7 @@ std::string describe(const status_line& line, const http_head& head) {
     }
     const auto location = head.find("Location");
     if (line.status / 100 == 3 && location) {
-        text += ", Location: " + quote(*location) + "; redirects are not followed";
+        text += ", Location: " + quote(*location);
     }
     return text;
 }

@@ -3,6 +3,8 @@
 #include "protocol/http1/text.h"
 #include "utils/failure.h"
 
+#include <network_system/internal/websocket_handshake.h>
+
 #include <charconv>
 #include <optional>
 #include <system_error>
@@ -124,6 +126,16 @@ private:
 
 Result<url> parse_url(std::string_view text, std::string_view source) {
     return parser(text, source).parse();
+}
+
+std::string to_string(const url& of) {
+    return (of.is_secure ? "wss://" : "ws://") + host_header(of.host, of.port, of.is_secure) +
+           of.target;
+}
+
+bool is_same_origin(const url& one, const url& other) noexcept {
+    return one.is_secure == other.is_secure && one.port == other.port &&
+           protocol::equals_ignoring_case(one.host, other.host);
 }
 
 }  // namespace network_system::websocket

@@ -24,4 +24,13 @@ struct url {
 /// Error: `invalid_argument`, with what is wrong.
 [[nodiscard]] Result<url> parse_url(std::string_view text, std::string_view source);
 
+/// The text of it, without a port that is the default one. The zone of an address is left out, and
+/// a Unix domain socket is "localhost", as in the Host field.
+[[nodiscard]] std::string to_string(const url& of);
+
+/// Whether scheme, host and port are the same: whether what is meant for one may go to the other.
+/// In doubt it may not: "192.0.2.1" and a name of it are two, and so are a name with and without a
+/// dot at its end.
+[[nodiscard]] bool is_same_origin(const url& one, const url& other) noexcept;
+
 }  // namespace network_system::websocket

@@ -8,10 +8,11 @@
   websockets_peer.py check                    says that websockets is there
 
 A server takes texts as wishes too: "close CODE REASON", "ping", "fragments". Both ends say
-"closed CODE REASON" in the end.
+"closed CODE REASON" in the end. It redirects "/moved" to "/", and refuses "/denied".
 """
 
 import asyncio
+import http
 import ssl
 import sys
 
@@ -57,12 +58,30 @@ async def converse(socket, *_):
     tell_close(socket)
 
 
+def answer_request(connection_or_path, request_or_fields):
+    """As websockets wants it before version 14, and since."""
+    is_old = isinstance(connection_or_path, str)
+    path = connection_or_path if is_old else request_or_fields.path
+    answers = {"/moved": (302, [("Location", "/")], "moved"),
+               "/denied": (403, [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")], "not you")}
+    if path not in answers:
+        return None
+    status, fields, text = answers[path]
+    if is_old:
+        return http.HTTPStatus(status), fields, text.encode()
+    response = connection_or_path.respond(status, text)
+    for name, value in fields:
+        response.headers[name] = value
+    return response
+
+
 async def serve(certificate=None, key=None):
     secure = None
     if certificate:
         secure = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         secure.load_cert_chain(certificate, key)
-    async with websockets.serve(converse, "127.0.0.1", 0, ssl=secure, **OPTIONS) as server:
+    async with websockets.serve(converse, "127.0.0.1", 0, ssl=secure, process_request=answer_request,
+                                **OPTIONS) as server:
         tell("port", server.sockets[0].getsockname()[1])
         await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 

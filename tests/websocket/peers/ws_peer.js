@@ -7,7 +7,7 @@
 //   node ws_peer.js check                    says that ws is there
 //
 // A server takes texts as wishes too: "close CODE REASON", "ping", "fragments". Both ends say
-// "closed CODE REASON" in the end.
+// "closed CODE REASON" in the end. It redirects "/moved" to "/", and refuses "/denied".
 "use strict";
 
 const { once } = require("events");
@@ -43,7 +43,12 @@ function serve(certificate, key) {
   const server = certificate
     ? https.createServer({ cert: readFileSync(certificate), key: readFileSync(key) })
     : http.createServer();
-  new WebSocketServer({ server, ...options }).on("connection", (socket) => {
+  const verifyClient = ({ req }, done) => {
+    if (req.url === "/moved") done(false, 302, "moved", { Location: "/" });
+    else if (req.url === "/denied") done(false, 403, "not you", { "Set-Cookie": ["a=1", "b=2"] });
+    else done(true);
+  };
+  new WebSocketServer({ server, verifyClient, ...options }).on("connection", (socket) => {
     tellClose(socket);
     socket.on("message", (data, isBinary) => answer(socket, data, isBinary));
     socket.on("pong", (data) => console.log(`pong ${data}`));
