@@ -28,8 +28,9 @@ resilient_client_options completed(resilient_client_options options) {
 core::client_options loop_options_of(const connection_options& connection) {
     core::client_options options = connection.client;
     if (connection.kind == connection_kind::ws || connection.kind == connection_kind::wss) {
-        static_cast<core::stream_options&>(options) = connection.ws;
-        options.reconnect = connection.ws.reconnect;
+        static_cast<core::stream_options&>(options) =
+            static_cast<const core::stream_options&>(connection.ws);
+        options.reconnect = static_cast<const core::reconnect_options&>(connection.ws.reconnect);
     }
     return options;
 }

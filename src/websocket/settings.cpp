@@ -106,7 +106,7 @@ server_options server_options_of(const ws_server_config& config) {
 client_options client_options_of(const ws_client_config& config) {
     auto options = options_of<client_options>(config);
     static_cast<connect_options&>(options) = static_cast<const connect_options&>(config);
-    options.reconnect = config.reconnect;
+    options.reconnect = static_cast<const reconnect_options&>(config.reconnect);
     return options;
 }
 

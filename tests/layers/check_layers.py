@@ -48,7 +48,7 @@ _LOWER = {
     # Beside the floors up to lifecycle: a world for them to run in, and certificates.
     "testing": ["lifecycle", "tls", *_SESSION],
     # Above the wings, made of public headers.
-    "integration": ["framed", "websocket", "datagram", *_WING],
+    "integration": ["resilience", "framed", "websocket", "datagram", *_WING],
     "resilience": ["framed", "websocket", "datagram", *_WING],
 }
 
@@ -91,6 +91,7 @@ _ROOM_OF_PUBLIC = {
     "session/ws_handshake.h": "websocket",
     "session/ws_message.h": "websocket",
     "core/ws_session_manager.h": "websocket",
+    "utils/resilient_client.h": "resilience",
     "internal/adopted_socket.h": "session",
     "internal/asio_endpoint.h": "utils",
     "internal/asio_version.h": "utils",

@@ -151,6 +151,7 @@ TEST(wss, a_reconnection_looks_again_whom_to_trust) {
     config.reconnect.restart_delay_most = 10ms;
     config.reconnect.initial_delay = 1ms;
     config.reconnect.max_delay = 10ms;
+    config.reconnect.after_rejection = true;
     ws_test_server server(secure_server());
     ws_test_client client(config);
     ASSERT_TRUE(is_ok(client.connect(server.start())));
