@@ -15,6 +15,9 @@ using protocol::frame_type;
 
 struct framed_session::delivery_state final : delivery::receiver {
     explicit delivery_state(framed_session& session) : of(session) {}
+    delivery_state(const delivery_state&) = delete;
+    delivery_state& operator=(const delivery_state&) = delete;
+    virtual ~delivery_state() = default;
 
     void acknowledge_later(std::uint64_t message) noexcept override { answer_later({0, message}); }
     void end_later(std::error_code reason) noexcept override {

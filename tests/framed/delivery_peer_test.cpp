@@ -215,6 +215,46 @@ TEST_F(delivery_peers, a_client_accepts_answers_to_its_messages_only) {
     }
 }
 
+TEST_F(delivery_peers, a_client_says_what_it_has_sent_and_where) {
+    const raw_listener listener;
+    client_options options;
+    options.drain_timeout = 200ms;
+    options.delivery = std::make_shared<delivery_sender>(delivery_id{7}, 2);
+    // A connection to one run of a server, on which messages up to `last` are sent: what the client
+    // has said before, about ids sent anywhere, and there.
+    const auto visit = [&](std::uint64_t incarnation, std::uint64_t last) {
+        recording_client<messaging_client> client(options);
+        event_counter started;
+        EXPECT_TRUE(is_ok(client.client.start_client("127.0.0.1", listener.port(),
+                                                     [&](VoidResult) { started.add(); })));
+        auto server = listener.accept();
+        bytes hello{0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3};
+        put_id(hello, incarnation);
+        EXPECT_TRUE(server.send(frame_of(type_hello, hello)));
+        const auto said = server.receive_frame_of(type_hello);
+        EXPECT_TRUE(started.wait_for(1));
+        EXPECT_TRUE(is_ok(client.client.get_session().value()->send_with_id("text", last)));
+        EXPECT_TRUE(server.receive_frame_of(type_data));
+        if (!said || said->payload.size() != 39 || said->payload[7] != 7) {
+            ADD_FAILURE() << "no hello";
+            return std::pair<std::uint64_t, std::uint64_t>{};
+        }
+        return std::pair{id_in(std::span(said->payload).subspan(23)),
+                         id_in(std::span(said->payload).subspan(31))};
+    };
+    using sent = std::pair<std::uint64_t, std::uint64_t>;
+    EXPECT_EQ(visit(100, 3), (sent{2, 2})) << "an earlier process may have sent them here";
+    EXPECT_EQ(visit(200, 5), (sent{3, 2}));
+    EXPECT_EQ(visit(100, 9), (sent{5, 3}));
+    EXPECT_EQ(visit(200, 4), (sent{9, 5}));
+    EXPECT_EQ(visit(200, 10), (sent{9, 9})) << "4 was an old one";
+    for (std::uint64_t other = 300; other < 315; ++other) {
+        (void)visit(other, 11);
+    }
+    EXPECT_EQ(visit(100, 12), (sent{11, 9})) << "forgotten among so many: as much as it can be";
+    EXPECT_EQ(visit(314, 12), (sent{12, 11}));
+}
+
 struct hand_over {
     const char* name;
     bool throws;

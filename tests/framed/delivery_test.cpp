@@ -237,6 +237,7 @@ TEST_P(delivery_test, a_client_hears_of_each_message) {
     const auto sends = std::make_shared<delivery_sender>();
     client_options options;
     options.delivery = sends;
+    options.callback_pool = pool;
     messaging_client client("client", options);
     collector<answer> answers;
     (void)client.set_acknowledged_callback([&](std::uint64_t id, std::error_code error) {

@@ -203,7 +203,7 @@ TEST_P(api_test, counters_count_messages_and_bytes_on_the_wire) {
     EXPECT_EQ(session->metrics().messages_received, 10U);
     // With the hello of each, which says what it understands.
     const std::size_t of_client_hello = 5 + 4;
-    const std::size_t of_server_hello = hello_frame().size() + 4;
+    const std::size_t of_server_hello = hello_frame().size() + 4 + 8;
     EXPECT_TRUE(
         eventually([&] { return session->metrics().bytes_received == 1050 + of_client_hello; }));
     EXPECT_EQ(session->metrics().bytes_sent, 1050U + of_server_hello);

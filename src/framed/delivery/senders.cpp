@@ -42,12 +42,12 @@ senders::joining senders::join(const delivery_id& id, std::string_view certifica
 
 senders::place senders::add(const delivery_id& id, std::string_view certificate,
                             std::uint64_t sent_here_up_to) {
-    const bool may_be_forgotten = has_forgotten_more_ || forgotten_.count(id) > 0;
+    const bool may_be_forgotten = has_forgotten_more_ || forgotten_.contains(id);
     auto who = std::make_shared<sender>(limits_.window, may_be_forgotten ? sent_here_up_to : 0);
     std::list<known> added;
     added.push_back({id, std::move(who), std::string(certificate), {}, false});
     by_id_.emplace(id, added.begin());
-    const place at = added.begin();
+    const auto at = added.begin();
     connected_.splice(connected_.end(), added);
     return at;
 }

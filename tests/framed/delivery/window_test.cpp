@@ -146,8 +146,8 @@ public:
 
     /// Whether the window may answer so.
     [[nodiscard]] bool allows(std::uint64_t id, claim_answer answer) const {
-        const bool is_taken = taken_.count(id) > 0;
-        const bool is_busy = busy_.count(id) > 0;
+        const bool is_taken = taken_.contains(id);
+        const bool is_busy = busy_.contains(id);
         const bool is_old = highest_ > size_ && id <= highest_ - size_;
         switch (answer) {
             case fresh: return !is_taken && !is_busy && !is_old;
