@@ -111,6 +111,27 @@ Result<tls_info> connection::tls() const {
     });
 }
 
+Result<std::size_t> connection::unacknowledged_bytes() const {
+    return detail::within_memory([&]() -> Result<std::size_t> {
+        if (!loop()->runs_here()) {
+            return detail::failure(errc::not_supported,
+                                   describe("only its I/O thread sees what is not acknowledged: "
+                                            "connection to"),
+                                   id());
+        }
+        if (!transport_->is_open()) {
+            return closed_error().error();
+        }
+        if (const auto size = transport_->unacknowledged()) {
+            return *size;
+        }
+        return detail::failure(errc::not_supported,
+                               describe("this system does not say what is acknowledged: "
+                                        "connection to"),
+                               id());
+    });
+}
+
 std::string connection::describe(std::string_view operation) const {
     return fmt::format("{} {}", operation, remote_endpoint().to_string());
 }

@@ -82,8 +82,11 @@ public:
 
     discardable_result pause_receiving() { return set_paused(true); }
     discardable_result resume_receiving() { return set_paused(false); }
+    [[nodiscard]] bool is_receiving_paused() const noexcept { return runs_here() && is_paused(); }
     discardable_result stop();
     VoidResult stop(stop_handler&& handler);
+    discardable_result break_off(std::error_code reason);
+    [[nodiscard]] Result<std::size_t> unacknowledged_bytes() const;
     VoidResult ping(ping_handler&& handler, operation_id operation);
     bool cancel(operation_id operation) const noexcept {
         return pending_operation::cancel(operation, this);

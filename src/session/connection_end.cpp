@@ -41,6 +41,22 @@ VoidResult connection::stop(stop_handler&& handler) {
     });
 }
 
+discardable_result connection::break_off(std::error_code reason) {
+    return detail::within_memory([&]() -> VoidResult {
+        if (is_gone_.load(std::memory_order_acquire) || !loop()->belongs_here()) {
+            return closed_error();
+        }
+        const auto told = reason ? reason : make_error_code(errc::connection_closed);
+        if (loop()->runs_here()) {
+            abort(told);
+        } else {
+            post_own([this, told] { abort(told); });
+            mark_stopped();
+        }
+        return ok();
+    });
+}
+
 void connection::stop_then(stop_handler& handler) {
     if (is_gone_.load(std::memory_order_relaxed)) {
         guarded([&] { handler(ok()); });
