@@ -47,12 +47,10 @@ discardable_result connection::break_off(std::error_code reason) {
             return closed_error();
         }
         const auto told = reason ? reason : make_error_code(errc::connection_closed);
-        if (loop()->runs_here()) {
-            abort(told);
-        } else {
-            post_own([this, told] { abort(told); });
-            mark_stopped();
-        }
+        // Posted even here: callbacks about the end must not run inside the caller's.
+        post_own([this, told] { abort(told); });
+        mark_stopped();
+        is_closing_ = is_closing_ || loop()->runs_here();
         return ok();
     });
 }

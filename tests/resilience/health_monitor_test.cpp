@@ -165,7 +165,7 @@ std::string lose_peer(std::uint64_t seed) {
 }
 
 TEST(health_monitor_test, finds_a_half_open_connection_in_time) {
-    EXPECT_EQ(testing::try_seeds(testing::seeds_to_try({1, 300}), lose_peer), "");
+    EXPECT_EQ(testing::try_seeds(testing::seeds_to_try({1, 1000}), lose_peer), "");
 }
 
 TEST(health_monitor_test, a_connection_that_was_silent_for_a_while_is_healthy_again) {
@@ -207,8 +207,8 @@ TEST(health_monitor_test, does_not_end_a_session_whose_peer_takes_what_it_is_sen
     network.latency = {milliseconds{100}, milliseconds{100}};
     network.buffer = 4096;
     client_options patient;
-    patient.idle_timeout = milliseconds{0};
-    patient.ping_interval = milliseconds{0};
+    patient.session.idle_timeout = milliseconds{0};
+    patient.session.ping_interval = milliseconds{0};
     watched_pair pair(5, {.interval = seconds{1}, .max_missed = 2}, network, patient);
     std::size_t received = 0;
     (void)pair.server.set_receive_callback(
@@ -294,10 +294,10 @@ TEST(health_monitor_test, watches_sessions_of_a_server_too) {
 TEST(health_monitor_test, formats_without_pings_are_refused) {
     for (const framing each : {framing::raw, framing::length_prefixed}) {
         client_options options;
-        options.framing = each;
+        options.session.frames = each;
         watched_pair pair(1, {}, {}, options);
         server_options other = pair.sim.on_host("server", server_options{});
-        other.framing = each;
+        other.session.frames = each;
         messaging_server server("other", other);
         ASSERT_TRUE(server.start_server(port));
         ASSERT_TRUE(pair.connect());
@@ -324,6 +324,7 @@ TEST(health_monitor_test, what_it_cannot_watch_is_refused) {
     pair.monitor.stop();
     EXPECT_TRUE(pair.monitor.set_health_callback({}));
     pair.client.stop_client();
+    ASSERT_TRUE(pair.wait([&] { return pair.ended.has_value(); }));
     EXPECT_EQ(code_of(pair.monitor.start(pair.session)), code_of(errc::connection_closed));
 }
 
@@ -538,10 +539,12 @@ TEST(session_timeout_threads, loops_take_turns) {
     std::vector<std::thread> threads;
     for (std::size_t n = 0; n < 3; ++n) {
         threads.emplace_back([&, n] {
-            for (std::size_t i = 0; i < 2000 && calls < 50; ++i) {
-                EXPECT_TRUE(timeout->start(sessions[(i + n) % sessions.size()]));
-                for (int look = 0; look < 1000 && timeout->remaining() > milliseconds{0}; ++look) {
+            for (std::size_t i = n; calls < 20; ++i) {
+                if (timeout->is_active()) {
                     std::this_thread::yield();
+                } else {
+                    // On another loop than the one on which it may be calling now.
+                    EXPECT_TRUE(timeout->start(sessions[i % sessions.size()]));
                 }
             }
         });
@@ -549,7 +552,6 @@ TEST(session_timeout_threads, loops_take_turns) {
     for (auto& each : threads) {
         each.join();
     }
-    EXPECT_GT(calls, 0);
     (void)timeout->start(sessions.front());
     timeout.reset();
     is_over = true;
