@@ -234,15 +234,19 @@ VoidResult session_timeout::impl::begin(const session_ptr& who, milliseconds tim
         return detail::failure(errc::connection_closed, "session_timeout", who->id());
     }
     const auto next = std::make_shared<run>(weak_from_this(), who);
+    std::shared_ptr<run> overtaken;
     {
         const std::lock_guard lock(mutex_);
-        running_ = next;
+        overtaken = std::exchange(running_, next);
         timeout_ = timeout;
         begun_ = over->loop()->clock();
         touched_.store(begun_.time_since_epoch(), std::memory_order_relaxed);
         not_before_ = {};
         is_expired_ = false;
         time_.store(&over->loop()->time(), std::memory_order_release);
+    }
+    if (overtaken) {
+        overtaken->leave();  // another thread has started it meanwhile
     }
     if (!detail::attempt([&] { next->begin(*over); })) {
         finish(*next);
