@@ -9,6 +9,7 @@
 #include <network_system/internal/async_peer.h>
 #include <network_system/internal/session_coroutine.h>
 #include <network_system/internal/session_executor.h>
+#include <network_system/resilience/connection_pool.h>
 #include <network_system/session/messaging_session.h>
 #include <network_system/session/operation.h>
 #if NETWORK_SYSTEM_WITH_WEBSOCKET
@@ -394,6 +395,27 @@ auto async_stop(std::shared_ptr<session::messaging_session> session, Token&& tok
     return detail::initiate<std::monostate, session::stop_handler>(
         std::forward<Token>(token), [session = std::move(session)](auto& callback, auto) {
             return detail::unless_stopping(session->stop_session(std::move(callback)));
+        });
+}
+
+/// A lease of a connection of the pool, as `connection_pool::acquire` gives it: waits for at most
+/// `acquire_timeout`.
+template <typename Token>
+auto async_acquire(resilience::connection_pool& pool, Token&& token) {
+    return detail::initiate<resilience::lease, resilience::connection_pool::acquire_handler>(
+        std::forward<Token>(token), [&pool](auto& callback, auto slot) {
+            return detail::unless_begun(
+                pool.acquire(std::move(callback), detail::cancel_through(slot)));
+        });
+}
+/// Completes when the pool has the connections that it is to keep: see
+/// `connection_pool::initialize`.
+template <typename Token>
+auto async_initialize(resilience::connection_pool& pool, Token&& token) {
+    return detail::initiate<std::monostate, resilience::connection_pool::initialize_handler>(
+        std::forward<Token>(token), [&pool](auto& callback, auto slot) {
+            return detail::unless_begun(
+                pool.initialize(std::move(callback), detail::cancel_through(slot)));
         });
 }
 

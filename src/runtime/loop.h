@@ -67,7 +67,7 @@ enum class readiness_method : std::uint8_t { automatic, per_socket };
 ///
 /// In a forked child a loop is its parent's, until `rebuild_after_fork`: it takes no more tasks.
 ///
-/// Thread-safety: `post`, `runs_here`, `belongs_here`, `is_on_io_thread`, `net`, `clock`,
+/// Thread-safety: `post`, `runs_here`, `belongs_here`, `is_on_io_thread`, `net`, `clock`, `time`,
 /// `wall_clock`, `secret`, `silence` and `is_silenced` from any thread; the rest inside a batch
 /// only.
 class loop : public std::enable_shared_from_this<loop> {
@@ -126,6 +126,8 @@ public:
     [[nodiscard]] steady_time now() const noexcept { return now_; }
     /// The time of this moment. Any thread.
     [[nodiscard]] steady_time clock() const noexcept { return time_.now(); }
+    /// Where its time comes from, which outlives what the loop drives. Any thread.
+    [[nodiscard]] time_source& time() const noexcept { return time_; }
     /// The date of this moment. Any thread.
     [[nodiscard]] wall_time wall_clock() const noexcept { return time_.wall(); }
     /// See time_source. Any thread.

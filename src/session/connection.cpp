@@ -81,7 +81,7 @@ std::string connection::failure_text() const {
 
 void connection::open() {
     is_open_ = true;
-    if (rare_ && rare_->pings.empty() && rare_->stops.empty()) {
+    if (rare_ && rare_->pings.empty() && rare_->stops.empty() && rare_->timers.empty()) {
         rare_.reset();  // an idle session is small
     }
     schedule_deadline();
@@ -108,6 +108,27 @@ Result<tls_info> connection::tls() const {
                                    id());
         }
         return detail::failure(errc::not_supported, describe("no TLS on the connection to"), id());
+    });
+}
+
+Result<std::size_t> connection::unacknowledged_bytes() const {
+    return detail::within_memory([&]() -> Result<std::size_t> {
+        if (!loop()->runs_here()) {
+            return detail::failure(errc::not_supported,
+                                   describe("only its I/O thread sees what is not acknowledged: "
+                                            "connection to"),
+                                   id());
+        }
+        if (!transport_->is_open()) {
+            return closed_error().error();
+        }
+        if (const auto size = transport_->unacknowledged()) {
+            return *size;
+        }
+        return detail::failure(errc::not_supported,
+                               describe("this system does not say what is acknowledged: "
+                                        "connection to"),
+                               id());
     });
 }
 
@@ -314,6 +335,31 @@ VoidResult connection::post(unique_function<void()>&& task) {
         post_own(task, [this](const unique_function<void()>& kept) { guarded(kept); });
         return ok();
     });
+}
+
+bool connection::add_timer(std::shared_ptr<connection_timer> added) {
+    if (is_gone_.load(std::memory_order_relaxed)) {
+        return false;
+    }
+    auto& timers = rare().timers;
+    timers.push_back(std::move(added));
+    timers.back()->place_ = timers.size() - 1;
+    return true;
+}
+
+void connection::remove_timer(connection_timer& removed) noexcept {
+    const std::size_t place = removed.place_;
+    if (place == connection_timer::nowhere) {
+        return;
+    }
+    runtime::deadline_wheel::cancel(removed);
+    auto& timers = rare_->timers;
+    std::swap(timers[place], timers.back());
+    timers[place]->place_ = place;
+    removed.place_ = connection_timer::nowhere;
+    // What is destroyed with it comes after the list is whole.
+    const auto kept = std::move(timers.back());
+    timers.pop_back();
 }
 
 VoidResult connection::closed_error() const {

@@ -3,6 +3,7 @@
 #include "runtime/loop.h"
 #include "runtime/post_with.h"
 #include "session/connection_host.h"
+#include "session/connection_timer.h"
 #include "session/keep_alive.h"
 #include "session/pending_operation.h"
 #include "session/session_age.h"
@@ -81,8 +82,11 @@ public:
 
     discardable_result pause_receiving() { return set_paused(true); }
     discardable_result resume_receiving() { return set_paused(false); }
+    [[nodiscard]] bool is_receiving_paused() const noexcept { return runs_here() && is_paused(); }
     discardable_result stop();
     VoidResult stop(stop_handler&& handler);
+    discardable_result break_off(std::error_code reason);
+    [[nodiscard]] Result<std::size_t> unacknowledged_bytes() const;
     VoidResult ping(ping_handler&& handler, operation_id operation);
     bool cancel(operation_id operation) const noexcept {
         return pending_operation::cancel(operation, this);
@@ -105,6 +109,15 @@ public:
 
     /// On the loop: does not read while there is a reason not to.
     void set_hold(hold reason, bool is_on);
+    /// On the loop: keeps the timer until it is removed, or until the connection is gone. False: it
+    /// is gone. Throws std::bad_alloc with nothing done.
+    [[nodiscard]] bool add_timer(std::shared_ptr<connection_timer> added);
+    /// On the loop: one that is not kept is left alone, its deadline too.
+    void remove_timer(connection_timer& removed) noexcept;
+    /// On the loop: runs user code if the host still takes callbacks; what it throws closes the
+    /// connection.
+    template <typename Callback>
+    bool guarded(const Callback& callback);
     /// Once it has failed: what there is to say about it beyond the code.
     [[nodiscard]] virtual std::string failure_text() const;
 
@@ -229,9 +242,6 @@ protected:
     /// `answers` bytes are no progress: the peer has asked for them meanwhile.
     [[nodiscard]] runtime::steady_time more_time(std::uint64_t answers = 0);
 
-    /// Runs user code if the host still takes callbacks; what it throws closes the connection.
-    template <typename Callback>
-    bool guarded(const Callback& callback);
     /// Runs what the connection cannot do without. If memory runs out in it, it ends, for the
     /// reason that is known already, or for that.
     template <typename Work>
@@ -273,6 +283,7 @@ private:
     struct rare_state {
         std::vector<pending_ping> pings;
         std::vector<stop_handler> stops;
+        std::vector<std::shared_ptr<connection_timer>> timers;
         /// What the peer has said first, while it has not said what it should.
         std::string first_bytes;
         std::string failure;
@@ -312,6 +323,7 @@ private:
     /// message of the application's: health checks look whether somebody listens, and go.
     [[nodiscard]] bool was_visit(std::error_code reason) const noexcept;
     void answer_stops(std::error_code reason);
+    void end_timers() noexcept;
     [[nodiscard]] error_info stop_failure(std::error_code reason) const noexcept;
 
     const std::shared_ptr<const connection_settings> settings_;

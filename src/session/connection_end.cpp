@@ -41,6 +41,20 @@ VoidResult connection::stop(stop_handler&& handler) {
     });
 }
 
+discardable_result connection::break_off(std::error_code reason) {
+    return detail::within_memory([&]() -> VoidResult {
+        if (is_gone_.load(std::memory_order_acquire) || !loop()->belongs_here()) {
+            return closed_error();
+        }
+        const auto told = reason ? reason : make_error_code(errc::connection_closed);
+        // Posted even here: callbacks about the end must not run inside the caller's.
+        post_own([this, told] { abort(told); });
+        mark_stopped();
+        is_closing_ = is_closing_ || loop()->runs_here();
+        return ok();
+    });
+}
+
 void connection::stop_then(stop_handler& handler) {
     if (is_gone_.load(std::memory_order_relaxed)) {
         guarded([&] { handler(ok()); });
@@ -183,11 +197,24 @@ void connection::on_closed(std::error_code reason) {
     // Before the host hears of it, in whose books a visit is no failure.
     const std::error_code counted = was_visit(reason) ? std::error_code{} : reason;
     is_gone_.store(true, std::memory_order_release);
+    end_timers();
     guarded([&] { tell_closed(reason); });
     answer_stops(reason);
     tell_gone(counted);
     loop()->retire(std::move(host_));
     release_self();
+}
+
+void connection::end_timers() noexcept {
+    if (!rare_) {
+        return;
+    }
+    const auto ended = std::move(rare_->timers);
+    for (const auto& each : ended) {
+        each->place_ = connection_timer::nowhere;
+        runtime::deadline_wheel::cancel(*each);
+        each->on_end();
+    }
 }
 
 bool connection::was_visit(std::error_code reason) const noexcept {

@@ -78,6 +78,12 @@ discardable_result messaging_session::resume_receiving() {
 VoidResult messaging_session::stop_session(stop_handler&&) {
     return not_supported("a stop with a handler");
 }
+discardable_result messaging_session::abort_session(std::error_code) {
+    return stop_session();
+}
+Result<std::size_t> messaging_session::unacknowledged_bytes() const {
+    return not_supported("a look at what is not acknowledged").error();
+}
 VoidResult messaging_session::ping(ping_handler&&, operation_id) {
     return not_supported("a ping");
 }

@@ -40,10 +40,19 @@ public:
     [[nodiscard]] bool runs_here() const noexcept final { return message_connection::runs_here(); }
     discardable_result pause_receiving() final { return message_connection::pause_receiving(); }
     discardable_result resume_receiving() final { return message_connection::resume_receiving(); }
+    [[nodiscard]] bool is_receiving_paused() const noexcept final {
+        return message_connection::is_receiving_paused();
+    }
     [[nodiscard]] Result<tls_info> tls() const final { return message_connection::tls(); }
     discardable_result stop_session() final { return message_connection::stop(); }
     VoidResult stop_session(stop_handler&& handler) final {
         return message_connection::stop(std::move(handler));
+    }
+    discardable_result abort_session(std::error_code reason) final {
+        return message_connection::break_off(reason);
+    }
+    [[nodiscard]] Result<std::size_t> unacknowledged_bytes() const final {
+        return message_connection::unacknowledged_bytes();
     }
     [[nodiscard]] bool is_stopped() const noexcept final {
         return message_connection::is_stopped();

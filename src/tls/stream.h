@@ -3,6 +3,8 @@
 #include "tls/connection.h"
 #include "transport/progress.h"
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -51,6 +53,9 @@ public:
     /// Of records: the lower stream knows nothing else.
     [[nodiscard]] peer_progress take_progress(std::uint32_t, bool has_drained) {
         return lower_.take_progress(tls_->written_below(), has_drained);
+    }
+    [[nodiscard]] std::optional<std::size_t> unacknowledged(std::uint32_t) const noexcept {
+        return lower_.unacknowledged(tls_->written_below());
     }
     /// Takes what has arrived from the socket and looks at none of it: unread at the close, it
     /// would make the system reset the connection.

@@ -4,7 +4,9 @@
 #include "runtime/slow_close.h"
 #include "transport/progress.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <system_error>
 #include <utility>
@@ -61,6 +63,12 @@ public:
         return progress_.take(written, has_drained, [this](std::uint32_t all, auto known) {
             return calls_.count_unacknowledged(handle_, all, known);
         });
+    }
+    /// Without a mark: see transport::unacknowledged.
+    [[nodiscard]] std::optional<std::size_t> unacknowledged(std::uint32_t written) const noexcept {
+        using unit = runtime::sockets::unacknowledged::unit;
+        const auto left = calls_.count_unacknowledged(handle_, written, unit::unknown);
+        return left.counts == unit::unknown ? std::nullopt : std::optional<std::size_t>(left.size);
     }
     void shutdown_write() const { calls_.shutdown_write(handle_); }
     /// The coming `detach` resets the connection instead of ending it in order.

@@ -4,6 +4,8 @@
 
 #include <network_system/utils/error_codes.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <new>
 #include <optional>
 #include <utility>
@@ -39,6 +41,10 @@ public:
     void set_deadline(steady_time when) override;
     [[nodiscard]] bool is_open() const noexcept override { return state_ == state::open; }
     [[nodiscard]] peer_progress take_progress() override;
+    [[nodiscard]] std::optional<std::size_t> unacknowledged() const noexcept override {
+        return stream_.unacknowledged(
+            static_cast<std::uint32_t>(std::uint64_t{counters_.bytes_written}));
+    }
     [[nodiscard]] bool has_received() const noexcept override {
         if constexpr (is_layered) {
             return stream_.has_received();

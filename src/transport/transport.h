@@ -134,6 +134,9 @@ public:
     [[nodiscard]] virtual bool is_open() const noexcept = 0;
     /// How much the peer has taken since the last call; see socket_stream::take_progress.
     [[nodiscard]] virtual peer_progress take_progress() = 0;
+    /// Bytes, or memory, that were written and that the peer's system has not acknowledged; nothing
+    /// where ours does not tell. While it is open.
+    [[nodiscard]] virtual std::optional<std::size_t> unacknowledged() const noexcept = 0;
 
     /// Whether the peer has ever sent a byte, of a handshake too.
     [[nodiscard]] virtual bool has_received() const noexcept { return counters_.bytes_read > 0; }

@@ -52,6 +52,8 @@ public:
     // What the peer has acknowledged since somebody asked, and whether more is to come.
     std::uint64_t taken = 0;
     bool is_behind = false;
+    // What the system says about it, if it does.
+    std::optional<std::size_t> unacknowledged;
 
     std::error_code broken;
     // Of writing only: what was fed can still be read.
@@ -191,6 +193,9 @@ public:
 
     [[nodiscard]] transport::peer_progress take_progress(std::uint32_t, bool) {
         return {std::exchange(script_->taken, 0), script_->is_behind};
+    }
+    [[nodiscard]] std::optional<std::size_t> unacknowledged(std::uint32_t) const noexcept {
+        return script_->unacknowledged;
     }
     [[nodiscard]] std::error_code take_error() { return std::exchange(script_->failure, {}); }
     void shutdown_write() {

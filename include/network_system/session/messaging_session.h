@@ -19,6 +19,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <type_traits>
 #include <vector>
 
@@ -203,6 +204,10 @@ public:
     /// then gets what has arrived, and ends.) Error: `connection_closed`.
     virtual discardable_result pause_receiving();
     virtual discardable_result resume_receiving();
+    /// Whether it reads nothing from the peer now, and so gets no answer to a ping either: it was
+    /// paused, or is held by its message rate, a full queue in pull mode, or a callback pool that
+    /// lags behind. Only its I/O thread knows; elsewhere false.
+    [[nodiscard]] virtual bool is_receiving_paused() const noexcept { return false; }
 
     /// What the TLS handshake agreed on. Errors: `not_supported` (the connection has no TLS),
     /// `not_initialized` (the handshake is not complete; in callbacks it is).
@@ -223,6 +228,12 @@ public:
     /// The same; `handler` runs on the session's I/O thread, last, when the connection is closed.
     /// Error: `connection_closed` (it is closed already).
     virtual VoidResult stop_session(stop_handler&& handler);
+    /// Ends at once, for a peer that is given up: nothing more is sent or received, what is queued
+    /// is lost, the peer is told nothing, and callbacks about the end get `reason` (when it is
+    /// empty: `connection_closed`). Takes effect on the session's I/O thread. By default a
+    /// `stop_session`. Errors: `connection_closed` (it is closed already), `not_supported` (in a
+    /// forked child).
+    virtual discardable_result abort_session(std::error_code reason);
 
     /// True once the session is closing or closed.
     [[nodiscard]] virtual bool is_stopped() const noexcept = 0;
@@ -238,6 +249,11 @@ public:
     /// Bytes waiting to be handed to the kernel, those of other threads included.
     [[nodiscard]] virtual std::size_t queued_bytes() const noexcept { return 0; }
     [[nodiscard]] virtual session_metrics metrics() const noexcept { return {}; }
+    /// Bytes that were handed to the kernel and that the peer's system has not acknowledged: they
+    /// are on their way, or wait for a peer that does not read. Of a Unix domain socket, the memory
+    /// they occupy. Costs a system call. Errors: `not_supported` (this system does not tell; the
+    /// caller is not on the session's I/O thread), `connection_closed`.
+    [[nodiscard]] virtual Result<std::size_t> unacknowledged_bytes() const;
 
     /// A slot for the application's state of this connection, a `std::shared_ptr` or
     /// `std::unique_ptr` to anything; freed with the session.
