@@ -46,8 +46,8 @@
 /// callback is never called; who does not receive lets the peer wait, since reading stops at
 /// `receive_queue_limit`.
 ///
-/// **Cancellation.** The cancellation slot of a handler gives up a start, receive, request or ping,
-/// which then completes with `cancelled`; any type of cancellation does. A send cannot be taken
+/// **Cancellation.** The cancellation slot of a handler gives up a start, acquire, receive, request
+/// or ping, which then completes with `cancelled`; any type of cancellation does. A send cannot be taken
 /// back and a stop not be undone: they ignore it. A coroutine that is cancelled by Asio's own means
 /// (`awaitable_operators`) throws at its next `co_await` unless `throw_if_cancelled(false)`.
 ///

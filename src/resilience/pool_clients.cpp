@@ -183,18 +183,11 @@ public:
     }
 
     [[nodiscard]] VoidResult prepare() override {
-        auto made = core::make_pool(
-            place(),
-            [this](auto method) {
-                return place().environment ? place().environment->client_pool()
-                                           : runtime::io_pool::shared_for_clients(method);
-            },
-            errc::connection_failed, pool_core::source);
-        if (!made) {
-            return made.error();
+        auto chosen = choose_place(connection_);
+        if (!chosen) {
+            return chosen.error();
         }
-        pool_ = std::move(made).value();
-        loop_ = pool_->next_loop();
+        place_ = std::move(chosen).value();
         return ok();
     }
     [[nodiscard]] Result<std::unique_ptr<pool_connection>> make(
@@ -208,50 +201,64 @@ public:
         return std::unique_ptr<pool_connection>(std::move(made));
     }
     [[nodiscard]] detail::steady_time now() noexcept override {
-        return loop_ ? loop_->clock() : std::chrono::steady_clock::now();
+        return place_.loop ? place_.loop->clock() : std::chrono::steady_clock::now();
     }
-    [[nodiscard]] std::uint64_t random() noexcept override { return loop_->random(); }
+    [[nodiscard]] std::uint64_t random() noexcept override { return place_.loop->random(); }
     void call_for_answers(const std::shared_ptr<pool_core>& core) override {
-        loop_->post([core] { core->run_answers(); });
+        place_.loop->post([core] { core->run_answers(); });
     }
     void wake_at(const std::shared_ptr<pool_core>& core, detail::steady_time when) override {
         if (!timer_) {
-            timer_ =
-                std::make_shared<runtime::timer>(loop_, [asleep = std::weak_ptr<pool_core>(core)] {
-                    if (const auto woken = asleep.lock()) {
-                        woken->on_time();
-                    }
-                });
+            timer_ = std::make_shared<runtime::timer>(place_.loop,
+                                                      [asleep = std::weak_ptr<pool_core>(core)] {
+                                                          if (const auto woken = asleep.lock()) {
+                                                              woken->on_time();
+                                                          }
+                                                      });
         }
         timer_->wake_at(when);
     }
     [[nodiscard]] bool may_block() override {
-        const auto& where = place();
+        const auto& where = options();
         return !runtime::loop::is_on_io_thread() && !where.environment &&
                !(where.callback_pool && where.callback_pool->runs_here()) &&
-               !(where.io_context != nullptr && loop_ && loop_->context_runs_here());
+               !(where.io_context != nullptr && place_.loop && place_.loop->context_runs_here());
     }
     [[nodiscard]] detail::steady_time give_up_at() const noexcept override {
-        return place().io_context != nullptr ? core::run::give_up_after(place().drain_timeout)
-                                             : detail::steady_time::max();
+        return options().io_context != nullptr ? core::run::give_up_after(options().drain_timeout)
+                                               : detail::steady_time::max();
     }
 
 private:
-    [[nodiscard]] const core::stream_options& place() const noexcept {
+    [[nodiscard]] const core::stream_options& options() const noexcept {
         return place_of(connection_);
     }
 
     const server_address server_;
     connection_options connection_;
     const pool_callbacks callbacks_;
-    std::shared_ptr<runtime::io_pool> pool_;
-    std::shared_ptr<runtime::loop> loop_;
+    pool_place place_;
     // By whoever runs the core's jobs: one at a time.
     std::shared_ptr<runtime::timer> timer_;
     std::uint64_t made_ = 0;
 };
 
 }  // namespace
+
+Result<pool_place> choose_place(const connection_options& options) {
+    const core::stream_options& where = place_of(options);
+    auto made = core::make_pool(
+        where,
+        [&](auto method) {
+            return where.environment ? where.environment->client_pool()
+                                     : runtime::io_pool::shared_for_clients(method);
+        },
+        errc::connection_failed, pool_core::source);
+    return std::move(made).map([](std::shared_ptr<runtime::io_pool> pool) {
+        auto loop = pool->next_loop();
+        return pool_place{std::move(pool), std::move(loop)};
+    });
+}
 
 VoidResult validate(const pool_options& options) {
     using detail::range;
