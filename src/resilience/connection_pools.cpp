@@ -3,6 +3,7 @@
 #include "resilience/pool_core.h"
 #include "runtime/io_threads.h"
 #include "runtime/timer.h"
+#include "utils/contain.h"
 #include "utils/deadline.h"
 #include "utils/failure.h"
 #include "utils/option_checks.h"
@@ -17,6 +18,7 @@
 #include <array>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -68,10 +70,12 @@ private:
     // Under the lock.
     [[nodiscard]] VoidResult prepare();
     [[nodiscard]] pool_ptr make(const key& server) const;
-    [[nodiscard]] bool is_unused(const target& one, detail::steady_time since) const {
+    /// When it was last used or asked for; nothing while it is in use.
+    [[nodiscard]] static std::optional<detail::steady_time> unused_since(const target& one) {
         // Nobody else keeps it, or will: who asks for it has the lock.
-        return one.pool.use_count() == 1 && one.last_asked < since &&
-               one.pool->core_->is_unused_since(since);
+        const auto since =
+            one.pool.use_count() == 1 ? one.pool->core_->unused_since() : std::nullopt;
+        return since ? std::optional(std::max(*since, one.last_asked)) : std::nullopt;
     }
     [[nodiscard]] bool make_room(std::vector<pool_ptr>& forgotten);
     void schedule();
@@ -169,10 +173,12 @@ bool connection_pools::impl::make_room(std::vector<pool_ptr>& forgotten) {
         return true;
     }
     auto oldest = targets_.end();
+    auto oldest_use = detail::steady_time::max();
     for (auto each = targets_.begin(); each != targets_.end(); ++each) {
-        if (is_unused(each->second, detail::steady_time::max()) &&
-            (oldest == targets_.end() || each->second.last_asked < oldest->second.last_asked)) {
+        const auto since = unused_since(each->second);
+        if (since && *since < oldest_use) {
             oldest = each;
+            oldest_use = *since;
         }
     }
     if (oldest == targets_.end()) {
@@ -189,8 +195,9 @@ void connection_pools::impl::schedule() {
         !is_timer_set_) {
         const auto pause =
             std::max(options_.target_idle_timeout / parts, std::chrono::milliseconds{1});
-        timer_->wake_at(detail::after(place_.loop->clock(), pause));
-        is_timer_set_ = true;
+        // Without memory for it, with the next server that is asked for.
+        is_timer_set_ = detail::attempt_often(
+            [&] { timer_->wake_at(detail::after(place_.loop->clock(), pause)); });
     }
 }
 
@@ -202,11 +209,8 @@ void connection_pools::impl::on_time() {
     const auto now = place_.loop->clock();
     for (auto each = targets_.begin(); each != targets_.end();) {
         const auto next = std::next(each);
-        const auto since =
-            now - std::chrono::duration_cast<detail::steady_time::duration>(std::min(
-                      options_.target_idle_timeout,
-                      std::chrono::floor<std::chrono::milliseconds>(now.time_since_epoch())));
-        if (is_unused(each->second, since)) {
+        const auto since = unused_since(each->second);
+        if (since && detail::after(*since, options_.target_idle_timeout) <= now) {
             forgotten.insert(targets_.extract(each));
         }
         each = next;
@@ -227,7 +231,7 @@ void connection_pools::impl::shut_down() {
         is_shut_down_ = true;
         ended.swap(targets_);
         if (timer_ && std::exchange(is_timer_set_, false)) {
-            detail::insist([this] { timer_->wake_at(detail::steady_time::max()); });
+            (void)detail::attempt_often([this] { timer_->wake_at(detail::steady_time::max()); });
         }
     }
     for (const auto& [server, each] : ended) {

@@ -148,8 +148,8 @@ public:
     void give_back(pool_entry& entry, bool is_reusable) noexcept;
 
     [[nodiscard]] pool_metrics metrics() const;
-    /// Nobody has, waits for, or has asked for a connection since then.
-    [[nodiscard]] bool is_unused_since(detail::steady_time when) const;
+    /// Since when nobody has, waits for or has asked for a connection; nothing while somebody does.
+    [[nodiscard]] std::optional<detail::steady_time> unused_since() const;
     [[nodiscard]] const pool_options& options() const noexcept { return options_; }
     [[nodiscard]] pool_world& world() const noexcept { return *world_; }
     [[nodiscard]] bool belongs_here() const noexcept { return made_in_.is_here(); }
