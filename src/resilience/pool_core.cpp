@@ -164,6 +164,9 @@ lease pool_core::lend(pool_entry& entry) noexcept {
 
 void pool_core::give_back(pool_entry& entry, bool is_reusable) noexcept {
     guard lock(mutex_);
+    if (entry.state == node_state::leased && entry.session->is_stopped()) {
+        apply(entry, node_event::lost);  // its client is about to tell
+    }
     if (is_shut_down_) {
         retire(entry, ending::shutdown);
     } else if (is_reusable) {

@@ -545,8 +545,7 @@ TEST(pool_options_of_pools, are_checked_by_name) {
         {"lifetime_jitter", [](pool_options& all) { all.lifetime_jitter = 101; }},
         {"check_after", [](pool_options& all) { all.check_after = -1ms; }},
         {"check_timeout", [](pool_options& all) { all.check_timeout = 0ms; }},
-        {"connect_timeout",
-         [](pool_options& all) { all.connection.client.connect_timeout = 0ms; }},
+        {"connect_timeout", [](pool_options& all) { all.connection.client.connect_timeout = 0ms; }},
     };
     for (const auto& [name, spoil] : wrong) {
         auto options = pool_to(1);
@@ -569,7 +568,8 @@ TEST(pool_metrics_of_pools, have_a_table) {
     EXPECT_EQ(all.acquired, 1U);
     EXPECT_NE(network_system::to_json(all).find("\"active\":1"), std::string::npos);
     std::size_t fields = 0;
-    network_system::for_each_metric(all, [&](const auto&, std::string_view, std::uint64_t) { ++fields; });
+    network_system::for_each_metric(
+        all, [&](const auto&, std::string_view, std::uint64_t) { ++fields; });
     EXPECT_EQ(fields * 8, sizeof all);
 }
 

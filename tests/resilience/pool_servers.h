@@ -114,11 +114,8 @@ private:
         case connection_kind::tls:
             return std::make_unique<
                 framed_echo_server<network_system::core::secure_messaging_server>>(tls, options);
-        case connection_kind::wss:
-            config.tls = tls;
-            break;
-        case connection_kind::ws:
-            break;
+        case connection_kind::wss: config.tls = tls; break;
+        case connection_kind::ws: break;
     }
     return std::make_unique<ws_echo_server>(config);
 }
