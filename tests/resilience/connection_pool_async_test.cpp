@@ -6,15 +6,19 @@
 #include <network_system/testing/simulation.h>
 
 #include <asio/bind_cancellation_slot.hpp>
+#include <asio/bind_executor.hpp>
 #include <asio/cancellation_signal.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
+#include <asio/post.hpp>
 #include <asio/use_awaitable.hpp>
 #include <asio/use_future.hpp>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -137,7 +141,13 @@ TEST(simulated_pool, ends_what_is_idle_and_what_is_old_in_virtual_time) {
     for (int i = 0; i < 3; ++i) {
         all.push_back(ask(pool));
     }
-    ASSERT_TRUE(sim.run_until([&] { return pool.active_count() == 3; }, minutes(1)));
+    ASSERT_TRUE(sim.run_until(
+        [&] {
+            return std::all_of(all.begin(), all.end(),
+                               [](const auto& each) { return each->result.has_value(); });
+        },
+        minutes(1)));
+    EXPECT_EQ(pool.active_count(), 3U);
     all.clear();
     EXPECT_EQ(pool.idle_count(), 3U);
     sim.run_for(minutes(4));
