@@ -9,6 +9,7 @@
 #include <network_system/internal/async_peer.h>
 #include <network_system/internal/session_coroutine.h>
 #include <network_system/internal/session_executor.h>
+#include <network_system/resilience/connection_pool.h>
 #include <network_system/resilience/resilient_client.h>
 #include <network_system/session/messaging_session.h>
 #include <network_system/session/operation.h>
@@ -46,8 +47,8 @@
 /// callback is never called; who does not receive lets the peer wait, since reading stops at
 /// `receive_queue_limit`.
 ///
-/// **Cancellation.** The cancellation slot of a handler gives up a start, receive, request or ping,
-/// which then completes with `cancelled`; any type of cancellation does. A send cannot be taken
+/// **Cancellation.** The cancellation slot of a handler gives up a start, acquire, receive, request
+/// or ping, which then completes with `cancelled`; any type of cancellation does. A send cannot be taken
 /// back and a stop not be undone: they ignore it. A coroutine that is cancelled by Asio's own means
 /// (`awaitable_operators`) throws at its next `co_await` unless `throw_if_cancelled(false)`.
 ///
@@ -432,6 +433,27 @@ auto async_send_with_retry(resilience::resilient_client& client, std::string_vie
                            Token&& token) {
     return async_send_with_retry(client, std::vector<std::uint8_t>(text.begin(), text.end()),
                                  std::forward<Token>(token));
+}
+
+/// A lease of a connection of the pool, as `connection_pool::acquire` gives it: waits for at most
+/// `acquire_timeout`.
+template <typename Token>
+auto async_acquire(resilience::connection_pool& pool, Token&& token) {
+    return detail::initiate<resilience::lease, resilience::connection_pool::acquire_handler>(
+        std::forward<Token>(token), [&pool](auto& callback, auto slot) {
+            return detail::unless_begun(
+                pool.acquire(std::move(callback), detail::cancel_through(slot)));
+        });
+}
+/// Completes when the pool has the connections that it is to keep: see
+/// `connection_pool::initialize`.
+template <typename Token>
+auto async_initialize(resilience::connection_pool& pool, Token&& token) {
+    return detail::initiate<std::monostate, resilience::connection_pool::initialize_handler>(
+        std::forward<Token>(token), [&pool](auto& callback, auto slot) {
+            return detail::unless_begun(
+                pool.initialize(std::move(callback), detail::cancel_through(slot)));
+        });
 }
 
 }  // namespace network_system

@@ -41,6 +41,15 @@ public:
         return current && current->cancel(operation);
     }
 
+    /// Whether a start would be refused.
+    [[nodiscard]] bool is_started() const noexcept {
+        if (base::is_left_behind()) {
+            return false;
+        }
+        const auto current = base::engine();
+        return current && !current->is_finished();
+    }
+
 protected:
     /// A time that the application has set, and the option it has set it with, as texts show it:
     /// " (connect_timeout)", or nothing.

@@ -173,6 +173,10 @@ discardable_result messaging_client::resume_receiving() {
         [](const auto& current) { return current->resume_receiving(); });
 }
 
+bool messaging_client::is_started() const noexcept {
+    return impl_->is_started();
+}
+
 bool messaging_client::is_connected() const noexcept {
     return impl_->session().is_ok();
 }

@@ -52,6 +52,7 @@ public:
     VoidResult stop(session::stop_handler&& handler) final {
         return client_->stop_client(std::move(handler));
     }
+    [[nodiscard]] bool is_started() const noexcept final { return client_->is_started(); }
     [[nodiscard]] core::client_metrics metrics() const final { return client_->metrics(); }
 
 protected:

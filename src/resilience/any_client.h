@@ -61,6 +61,7 @@ public:
     virtual discardable_result stop() = 0;
     virtual VoidResult stop(session::stop_handler&& handler) = 0;
     [[nodiscard]] virtual Result<session_ptr> session() const = 0;
+    [[nodiscard]] virtual bool is_started() const noexcept = 0;
     [[nodiscard]] virtual core::client_metrics metrics() const = 0;
     /// The client itself; null when it is of another kind.
     [[nodiscard]] virtual std::shared_ptr<core::messaging_client> framed() const { return nullptr; }

@@ -1,6 +1,7 @@
 #include "testing/certificates_signing.h"
 #include "utils/failure.h"
 #include "utils/host.h"
+#include "utils/process.h"
 #include "utils/random.h"
 
 #include <network_system/testing/certificates.h>
@@ -95,8 +96,11 @@ struct certificate_authority::files {
     files(const files&) = delete;
     files& operator=(const files&) = delete;
     ~files() {
-        std::error_code ignored;  // nobody could be told
-        std::filesystem::remove_all(directory, ignored);
+        // A forked child that exits leaves its parent's directory alone.
+        if (made_in.is_here()) {
+            std::error_code ignored;  // nobody could be told
+            std::filesystem::remove_all(directory, ignored);
+        }
     }
 
     /// A new root with its file.
@@ -118,6 +122,7 @@ struct certificate_authority::files {
         return path;
     }
 
+    const network_system::detail::origin made_in;
     const std::filesystem::path directory;
     const signed_certificate root;
     std::string ca_file;

@@ -263,6 +263,10 @@ discardable_result messaging_ws_client::resume_receiving() {
     return impl_->with_connection([](auto& current) { return current.resume_receiving(); });
 }
 
+bool messaging_ws_client::is_started() const noexcept {
+    return impl_->is_started();
+}
+
 bool messaging_ws_client::is_connected() const noexcept {
     return impl_->session().is_ok();
 }

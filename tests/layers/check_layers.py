@@ -48,8 +48,8 @@ _LOWER = {
     # Beside the floors up to lifecycle: a world for them to run in, and certificates.
     "testing": ["lifecycle", "tls", *_SESSION],
     # Above the wings, made of public headers.
-    "integration": ["resilience", "framed", "websocket", "datagram", *_WING],
     "resilience": ["framed", "websocket", "datagram", *_WING],
+    "integration": ["resilience", "framed", "websocket", "datagram", *_WING],
 }
 
 # Public headers whose folder, which SPEC.md names, is not the name of their room.
@@ -61,6 +61,7 @@ _ROOM_OF_PUBLIC = {
     "core/accept_answer.h": "server",
     "core/callback_forms.h": "session",
     "core/callbacks.h": "framed",
+    "core/connection_pool.h": "resilience",
     "core/listener.h": "server",
     "core/messaging_client.h": "framed",
     "core/messaging_server.h": "framed",

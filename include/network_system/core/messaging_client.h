@@ -151,6 +151,10 @@ public:
     discardable_result resume_receiving();
 
     [[nodiscard]] bool is_connected() const noexcept;
+    /// Connecting, connected, or about to reconnect: `start_client` would fail with
+    /// `already_exists`. In the callbacks that tell of a loss or of a failed attempt it says
+    /// whether there will be another one.
+    [[nodiscard]] bool is_started() const noexcept;
     [[nodiscard]] const std::string& client_id() const noexcept;
     /// The two ends of the current connection; unspecified when not connected.
     [[nodiscard]] endpoint local_endpoint() const;

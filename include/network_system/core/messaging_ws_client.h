@@ -196,6 +196,10 @@ public:
 
     /// Whether the WebSocket is open; false while reconnecting.
     [[nodiscard]] bool is_connected() const noexcept;
+    /// Connecting, connected, or about to reconnect: `start_client` would fail with
+    /// `already_exists`. In the callbacks that tell of a loss or of a failed attempt it says
+    /// whether there will be another one.
+    [[nodiscard]] bool is_started() const noexcept;
     [[nodiscard]] const std::string& client_id() const noexcept;
     /// The current connection. Error: `connection_closed`.
     [[nodiscard]] Result<connection_ptr> get_connection() const;

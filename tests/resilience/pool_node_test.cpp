@@ -1,0 +1,108 @@
+// Every event in every state of a pooled connection, as a table.
+#include "resilience/pool_node.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstddef>
+#include <map>
+#include <ostream>
+#include <utility>
+
+namespace network_system::inline v0_1::resilience {
+namespace {
+
+using state = node_state;
+using event = node_event;
+using action = node_action;
+
+constexpr std::array all_states{state::connecting, state::idle,   state::checking,
+                                state::leased,     state::broken, state::replaced,
+                                state::ended,      state::closing};
+constexpr std::array all_events{
+    event::opened,       event::lost,         event::gave_up,  event::taken,     event::check_begun,
+    event::check_passed, event::check_failed, event::returned, event::discarded, event::retired};
+
+/// Whatever is not here does nothing.
+const std::map<std::pair<state, event>, node_step> table{
+    {{state::connecting, event::opened}, {state::idle, action::offer}},
+    {{state::connecting, event::gave_up}, {state::closing, action::close}},
+    {{state::connecting, event::retired}, {state::closing, action::close}},
+
+    {{state::idle, event::taken}, {state::leased, action::withdraw}},
+    {{state::idle, event::check_begun}, {state::checking, action::check}},
+    {{state::idle, event::lost}, {state::connecting, action::withdraw}},
+    {{state::idle, event::gave_up}, {state::closing, action::withdraw_and_close}},
+    {{state::idle, event::retired}, {state::closing, action::withdraw_and_close}},
+
+    {{state::checking, event::check_passed}, {state::idle, action::offer}},
+    {{state::checking, event::check_failed}, {state::closing, action::close}},
+    {{state::checking, event::lost}, {state::connecting, action::none}},
+    {{state::checking, event::gave_up}, {state::closing, action::close}},
+    {{state::checking, event::retired}, {state::closing, action::close}},
+
+    {{state::leased, event::returned}, {state::idle, action::offer}},
+    {{state::leased, event::discarded}, {state::closing, action::close}},
+    {{state::leased, event::lost}, {state::broken, action::none}},
+    {{state::leased, event::gave_up}, {state::ended, action::none}},
+    {{state::leased, event::retired}, {state::closing, action::close}},
+
+    {{state::broken, event::opened}, {state::replaced, action::none}},
+    {{state::broken, event::returned}, {state::connecting, action::none}},
+    {{state::broken, event::discarded}, {state::connecting, action::none}},
+    {{state::broken, event::gave_up}, {state::ended, action::none}},
+    {{state::broken, event::retired}, {state::closing, action::close}},
+
+    {{state::replaced, event::lost}, {state::broken, action::none}},
+    {{state::replaced, event::returned}, {state::idle, action::offer}},
+    {{state::replaced, event::discarded}, {state::idle, action::offer}},
+    {{state::replaced, event::gave_up}, {state::ended, action::none}},
+    {{state::replaced, event::retired}, {state::closing, action::close}},
+
+    {{state::ended, event::returned}, {state::closing, action::close}},
+    {{state::ended, event::discarded}, {state::closing, action::close}},
+    {{state::ended, event::retired}, {state::closing, action::close}},
+};
+
+TEST(pool_node, does_what_the_table_says_and_nothing_else) {
+    for (const state from : all_states) {
+        for (const event what : all_events) {
+            const auto found = table.find({from, what});
+            const node_step expected =
+                found != table.end() ? found->second : node_step{from, action::none};
+            const node_step done = step(from, what);
+            EXPECT_EQ(done, expected)
+                << "state " << static_cast<int>(from) << ", event " << static_cast<int>(what)
+                << ": state " << static_cast<int>(done.next) << ", action "
+                << static_cast<int>(done.action);
+        }
+    }
+}
+
+TEST(pool_node, is_in_the_idle_list_exactly_while_it_is_idle) {
+    for (const state from : all_states) {
+        for (const event what : all_events) {
+            const node_step done = step(from, what);
+            const bool leaves = done.action == action::withdraw ||
+                                done.action == action::withdraw_and_close ||
+                                done.action == action::check;
+            EXPECT_EQ(from == state::idle && done.next != state::idle, leaves);
+            EXPECT_EQ(from != state::idle && done.next == state::idle,
+                      done.action == action::offer);
+        }
+    }
+}
+
+TEST(pool_node, closes_once) {
+    for (const state from : all_states) {
+        for (const event what : all_events) {
+            const node_step done = step(from, what);
+            const bool closes =
+                done.action == action::close || done.action == action::withdraw_and_close;
+            EXPECT_EQ(from != state::closing && done.next == state::closing, closes);
+        }
+    }
+}
+
+}  // namespace
+}  // namespace network_system::resilience
