@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -16,12 +17,11 @@ client_engine::client_engine(std::string name, const client_options& options,
                              std::shared_ptr<runtime::io_pool> pool,
                              std::shared_ptr<runtime::loop> where,
                              transport::transport_factory transports,
-                             std::shared_ptr<session_slot> connected,
-                             const std::optional<reconnect_settings>& reconnecting)
+                             std::shared_ptr<session_slot> connected)
     : engine(std::move(name), std::move(pool), std::move(transports), options.session, options),
       options_(options), connected_(std::move(connected)), loop_(std::move(where)) {
-    if (reconnecting) {
-        reconnecting_.emplace(*reconnecting);
+    if (options_.auto_reconnect) {
+        reconnecting_.emplace(options_.reconnect);
     }
     use_callback_pool(options_.callback_pool, options_.callback_queue_limit);
 }
@@ -37,6 +37,7 @@ VoidResult client_engine::start(const std::string& host, std::uint16_t port, sta
     done_ = std::move(done);
     former_ = std::move(former);
     deadline_ = runtime::after(loop_->clock(), options_.connect_timeout);
+    start_over_until_ = runtime::after(loop_->clock(), options_.reconnect.retry_start_for);
     loop_->post([keep = self(), this] { begin(); });
     return ok();
 }
@@ -105,57 +106,88 @@ std::shared_ptr<session::message_connection> client_engine::make_session_of(
 }
 
 void client_engine::on_no_connection(const runtime::connect_outcome& outcome) {
-    settle_start();
+    reconnects_ = reconnects_after({nullptr, false, outcome.code});
+    if (!reconnects_) {
+        settle_start();
+    }
     const auto failure = start_error(outcome.code, outcome.cause, outcome.text);
     detail::log_limited(detail::log_kind::not_connected, writer(), "{}", failure.message);
     record_failure();
-    if (!was_connected_) {
-        is_finished_.store(true, std::memory_order_release);
-        refuse_start(failure);
-        end_run(failure);
-        return;
-    }
-    reconnects_ = reconnects_after(nullptr, false);
     is_finished_.store(!reconnects_, std::memory_order_release);
-    if (!is_stopping()) {
+    if (was_connected_ && !is_stopping()) {
         run_callback(*loop_, [&] { notify_error(nullptr, outcome.code); });
     }
     if (reconnects_) {
         wait_and_reconnect();
     } else {
-        end_run(failure);
+        give_up(failure);
     }
 }
 
-bool client_engine::reconnects_after(const session_ptr& who, bool was_open) {
-    return reconnecting_ && was_connected_ && !is_stopping() &&
-           reconnecting_->failed(loop_->clock(), reconnect_advice_after(who, was_open));
+reconnect_advice client_engine::reconnect_advice_after(const ending& how) {
+    const bool is_own = how.was_open && session::message_connection::of(*how.who).was_ended_here();
+    return {is_own || (!options_.reconnect.after_rejection && is_lasting_refusal(how.reason))};
+}
+
+bool client_engine::reconnects_after(const ending& how) {
+    last_failure_ = how.reason;
+    return reconnecting_ && !is_stopping() &&
+           (was_connected_ || loop_->clock() < start_over_until_) &&
+           reconnecting_->failed(loop_->clock(), reconnect_advice_after(how));
 }
 
 /// Only with a reconnect_policy.
 void client_engine::wait_and_reconnect() {
     if (is_stopping()) {
-        end_run(start_error({}));
+        give_up(start_error({}));
         return;
     }
     if (!detail::insist([this] { pause_ = std::make_shared<runtime::pause>(loop_); })) {
-        end_run(start_error(errc::out_of_memory, {}, {}));
+        give_up(start_error(errc::out_of_memory, {}, {}));
         return;
     }
-    const auto pause = reconnecting_->next_pause(loop_->random());
+    const auto pause = next_pause();
     ++attempts_;
+    reconnect_attempts_.add();
     detail::log_limited(detail::log_kind::reconnecting, writer(),
                         "reconnecting in {} ms (attempt {})", pause.count(), attempts_);
+    // From here on a stop ends the pause.
+    begin_pause(pause);
+    run_callback(*loop_, [&] { notify_reconnecting({attempts_, pause, last_failure_}); });
+}
+
+std::chrono::milliseconds client_engine::next_pause() {
+    const auto pause = reconnecting_->next_pause(loop_->random());
+    if (was_connected_) {
+        return pause;
+    }
+    // The last attempt of a start is at the end of its time.
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(start_over_until_ - loop_->now());
+    return std::min(pause, std::max(left, std::chrono::milliseconds{0}));
+}
+
+void client_engine::begin_pause(std::chrono::milliseconds pause) {
     pause_->start(runtime::after(loop_->now(), pause),
                   [keep = self(), this](runtime::pause::ending how) {
                       pause_.reset();
                       if (how == runtime::pause::ending::cancelled) {
-                          end_run(start_error({}));
+                          settle_start();
+                          give_up(start_error({}));
                           return;
                       }
                       deadline_ = runtime::after(loop_->clock(), options_.connect_timeout);
                       connect();
                   });
+}
+
+void client_engine::give_up(const error_info& failure) {
+    is_finished_.store(true, std::memory_order_release);
+    if (!was_connected_) {
+        settle_start();
+        refuse_start(failure);
+    }
+    end_run(failure);
 }
 
 void client_engine::end_run(const error_info& reason) {
@@ -170,6 +202,9 @@ error_info client_engine::start_error(errc code, std::error_code cause,
     const errc told = is_cancelled_ ? errc::cancelled : code;
     return detail::told_anyway(told, [&] {
         std::string message = "cannot connect to " + describe_target(host_name_, port_);
+        if (attempts_ > 0 && !was_connected_) {
+            message += fmt::format(" in {} attempts", attempts_ + 1);
+        }
         if (!text.empty() && !is_cancelled_) {
             return error_info{static_cast<int>(code), message + ": " + text, name_, text};
         }
@@ -246,6 +281,7 @@ client_metrics client_engine::metrics() const {
     client_metrics all;
     all.connects = connects_;
     all.connect_failures = failures_;
+    all.reconnect_attempts = reconnect_attempts_;
     all.session_errors = session_errors_;
     all.callback_exceptions = callback_exceptions();
     const std::lock_guard lock(session_mutex_);
@@ -285,12 +321,14 @@ void client_engine::on_open(const session_ptr& who) {
 
 void client_engine::on_closed(const session_ptr& who, std::error_code reason, bool was_open) {
     connected_->clear(who.get());
-    settle_start();
-    reconnects_ = reconnects_after(who, was_open);
+    reconnects_ = reconnects_after({who, was_open, reason});
     is_finished_.store(!reconnects_, std::memory_order_release);
-    // Still there when the connection never opened, or the connected callback threw.
-    if (done_) {
-        refuse_start(start_error(reason));
+    if (!reconnects_) {
+        settle_start();
+        // Still there when the connection never opened, or the connected callback threw.
+        if (done_) {
+            refuse_start(start_error(reason));
+        }
     }
     // Each callback may destroy the client.
     if (was_connected_ && reason && gate()->is_open()) {
@@ -316,23 +354,42 @@ void client_engine::on_gone(const session_ptr& who, std::error_code reason,
         session_errors_.add();
     }
     record_failure();
-    if (!reconnects_) {
-        is_finished_.store(true, std::memory_order_release);
+    if (reconnects_) {
+        if (loop_->runs_here()) {
+            wait_and_reconnect();
+        } else if (!detail::insist(
+                       [this] { loop_->post([keep = self(), this] { wait_and_reconnect(); }); })) {
+            end_run(start_error(errc::out_of_memory, {}, {}));
+        }
+        return;
     }
+    is_finished_.store(true, std::memory_order_release);
     // Still there when the callback pool has dropped the callback that would have told.
     settle_start();
     if (done_) {
         refuse_start(start_error(reason));
     }
-    if (!reconnects_) {
-        end_run(start_error(reason));
-    } else if (loop_->runs_here()) {
-        wait_and_reconnect();
-    } else if (!detail::insist(
-                   [this] { loop_->post([keep = self(), this] { wait_and_reconnect(); }); })) {
-        end_run(start_error(errc::out_of_memory, {}, {}));
-    }
+    end_run(start_error(reason));
 }
+
+namespace {
+
+constexpr std::array reconnect_ranges{
+    detail::range<&reconnect_options::initial_delay>("initial_delay", 1),
+    detail::range<&reconnect_options::stable_after>("stable_after", 0),
+    detail::range<&reconnect_options::retry_start_for>("retry_start_for", 0),
+};
+
+void check_reconnection(detail::option_checks& all, const reconnect_options& again) {
+    constexpr std::string_view where = "reconnect.";
+    all.ranges(again, reconnect_ranges, where);
+    all.ascending(where, "initial_delay", again.initial_delay.count(), "max_delay",
+                  again.max_delay.count(), " ms");
+    all.must(again.factor >= 1,
+             fmt::format("reconnect.factor must be at least 1, not {}", again.factor));
+}
+
+}  // namespace
 
 VoidResult validate(const client_options& options, bool is_secure, std::string_view source) {
     static constexpr std::array connect_ranges{
@@ -341,6 +398,7 @@ VoidResult validate(const client_options& options, bool is_secure, std::string_v
     check_bind(all, options);
     check_stream(all, options, is_secure);
     all.ranges(static_cast<const connect_options&>(options), connect_ranges);
+    check_reconnection(all, options.reconnect);
     check_session(all, options.session, "session.");
     return std::move(all).result();
 }

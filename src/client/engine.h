@@ -31,6 +31,8 @@ namespace network_system::inline v0_1::core {
 ///         |                             |         (only with a reconnect_policy that wants it)
 ///         +-- error, stop (anywhere) ---+--------------------------------------> ended
 ///
+/// The start is told once it is connected, or with the failure after which there is no pause.
+///
 /// Thread-safety: the public members from any thread; the rest on the loop.
 class client_engine : public engine {
 public:
@@ -38,8 +40,7 @@ public:
 
     client_engine(std::string name, const client_options& options,
                   std::shared_ptr<runtime::io_pool> pool, std::shared_ptr<runtime::loop> where,
-                  transport::transport_factory transports, std::shared_ptr<session_slot> connected,
-                  const std::optional<reconnect_settings>& reconnecting = std::nullopt);
+                  transport::transport_factory transports, std::shared_ptr<session_slot> connected);
 
     /// Calls `done` exactly once, on the loop, unless the gate is closed first. Begins when
     /// `former`, the client's run before (or null), is over: on a callback pool its last callbacks
@@ -78,15 +79,17 @@ protected:
     /// `who` is null when there was no connection.
     virtual void notify_error(const session_ptr& who, std::error_code reason) = 0;
     virtual void notify_disconnected(const session_ptr& who, std::error_code reason) = 0;
+    virtual void notify_reconnecting(const reconnect_attempt& next) = 0;
 
-    /// What the end of a connection says about a new one, if lost connections are replaced. It was
-    /// open or had not got as far (null: not even a socket). Where callbacks run.
-    [[nodiscard]] virtual reconnect_advice reconnect_advice_after(const session_ptr& who,
-                                                                  bool was_open) {
-        (void)who;
-        (void)was_open;
-        return {};
-    }
+    /// How a connection has ended, or an attempt to make one.
+    struct ending {
+        /// Null: not even a socket.
+        const session_ptr& who;
+        bool was_open;
+        std::error_code reason;
+    };
+    /// What it says about a new one, if lost connections are replaced. Where callbacks run.
+    [[nodiscard]] virtual reconnect_advice reconnect_advice_after(const ending& how);
 
     void on_open(const session_ptr& who) override;
     [[nodiscard]] bool takes_callbacks() const noexcept override { return is_open_; }
@@ -102,8 +105,12 @@ private:
     void on_connected(runtime::connect_outcome outcome);
     void on_no_connection(const runtime::connect_outcome& outcome);
     /// Whether a new connection is made after this one.
-    [[nodiscard]] bool reconnects_after(const session_ptr& who, bool was_open);
+    [[nodiscard]] bool reconnects_after(const ending& how);
     void wait_and_reconnect();
+    [[nodiscard]] std::chrono::milliseconds next_pause();
+    void begin_pause(std::chrono::milliseconds pause);
+    /// There is neither a connection nor an attempt to make one.
+    void give_up(const error_info& failure);
     void end_run(const error_info& reason);
     void end_parts(runtime::steady_time deadline) override;
     void log_end() const noexcept override { detail::log(log_level::info, writer(), "ended"); }
@@ -123,6 +130,8 @@ private:
     std::string host_name_;
     std::uint16_t port_ = 0;
     runtime::steady_time deadline_{};
+    // Until then a start that fails is tried again.
+    runtime::steady_time start_over_until_{};
     start_callback done_;
     session::pending_operation start_;
     std::shared_ptr<client_engine> former_;
@@ -142,10 +151,13 @@ private:
     std::optional<reconnect_policy> reconnecting_;
     // Since the last connection that was open.
     unsigned attempts_ = 0;
+    // Of the last connection, or attempt.
+    std::error_code last_failure_;
 
     // A run's connections follow each other, but not all on one thread.
     detail::shared_counter connects_;
     detail::shared_counter failures_;
+    detail::shared_counter reconnect_attempts_;
     detail::shared_counter session_errors_;
     mutable std::mutex session_mutex_;
     std::shared_ptr<session::message_connection> session_;

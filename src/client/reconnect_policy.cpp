@@ -1,5 +1,7 @@
 #include "client/reconnect_policy.h"
 
+#include <network_system/utils/error_codes.h>
+
 #include <utility>
 
 namespace network_system::inline v0_1::core {
@@ -14,12 +16,13 @@ milliseconds draw(milliseconds least, milliseconds most, std::uint64_t random) n
     return least + milliseconds{static_cast<milliseconds::rep>(random % choices)};
 }
 
-/// The largest duration when the sum is beyond it.
-milliseconds sum(milliseconds one, milliseconds other) noexcept {
-    return one < milliseconds::max() - other ? one + other : milliseconds::max();
-}
-
 }  // namespace
+
+bool is_lasting_refusal(std::error_code failure) noexcept {
+    return failure == errc::certificate_verification_failed ||
+           failure == errc::certificate_load_failed || failure == errc::invalid_argument ||
+           failure == errc::not_supported || failure == errc::pipeline_mismatch;
+}
 
 bool reconnect_policy::failed(detail::steady_time now, const reconnect_advice& advice) noexcept {
     requested_ = advice.requested;
@@ -27,11 +30,11 @@ bool reconnect_policy::failed(detail::steady_time now, const reconnect_advice& a
         return false;
     }
     const auto since = std::exchange(connected_at_, std::nullopt);
-    if (since && now >= detail::after(*since, settings_.stable_after)) {
+    if (since && now >= detail::after(*since, options_.stable_after)) {
         backoff_.reset();
         attempts_ = 0;
     }
-    return settings_.max_attempts == 0 || attempts_++ < settings_.max_attempts;
+    return options_.max_attempts == 0 || attempts_++ < options_.max_attempts;
 }
 
 milliseconds reconnect_policy::next_pause(std::uint64_t random) noexcept {
@@ -40,7 +43,7 @@ milliseconds reconnect_policy::next_pause(std::uint64_t random) noexcept {
         return backoff_.next(random);
     }
     return requested->most ? draw(requested->least, *requested->most, random)
-                           : sum(requested->least, backoff_.next(random));
+                           : detail::sum(requested->least, backoff_.next(random));
 }
 
 }  // namespace network_system::core

@@ -3,24 +3,14 @@
 #include "runtime/backoff.h"
 #include "utils/deadline.h"
 
+#include <network_system/core/reconnect_options.h>
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <system_error>
 
 namespace network_system::inline v0_1::core {
-
-struct reconnect_settings {
-    /// The ceiling of the first pause. At least 1 ms.
-    std::chrono::milliseconds initial_delay;
-    /// The ceiling of every pause. At least `initial_delay`.
-    std::chrono::milliseconds max_delay;
-    /// What the ceiling is multiplied with after each pause. At least 1.
-    double factor;
-    /// Attempts between two stable connections; 0 = no limit.
-    unsigned max_attempts;
-    /// A connection that has lasted for this long was stable. 0 = every one is; `max()` = none.
-    std::chrono::milliseconds stable_after;
-};
 
 /// A pause that the server has asked for, instead of the next one of the backoff.
 struct requested_pause {
@@ -37,6 +27,9 @@ struct reconnect_advice {
     std::optional<requested_pause> requested = std::nullopt;
 };
 
+/// Whether the same attempt would fail in the same way again, without anybody changing anything.
+[[nodiscard]] bool is_lasting_refusal(std::error_code failure) noexcept;
+
 /// Whether and when a client that has lost its connection makes a new one.
 ///
 /// Pauses are random up to a ceiling that grows with each attempt ("full jitter"). A connection
@@ -46,9 +39,8 @@ struct reconnect_advice {
 /// Pure: time and randomness are the caller's.
 class reconnect_policy {
 public:
-    explicit reconnect_policy(const reconnect_settings& settings) noexcept
-        : settings_(settings),
-          backoff_({settings.initial_delay, settings.max_delay, settings.factor}) {}
+    explicit reconnect_policy(const reconnect_options& options) noexcept
+        : options_(options), backoff_({options.initial_delay, options.max_delay, options.factor}) {}
 
     void connected(detail::steady_time now) noexcept { connected_at_ = now; }
     /// The connection is lost, or an attempt to make one has failed. Whether to make another
@@ -59,7 +51,7 @@ public:
     [[nodiscard]] std::chrono::milliseconds next_pause(std::uint64_t random) noexcept;
 
 private:
-    const reconnect_settings settings_;
+    const reconnect_options options_;
     runtime::backoff backoff_;
     // Of the present connection.
     std::optional<detail::steady_time> connected_at_;

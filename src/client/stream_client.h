@@ -4,6 +4,7 @@
 #include "client/restartable_client.h"
 #include "lifecycle/addresses.h"
 #include "transport/stream_security.h"
+#include "utils/deadline.h"
 
 #include <chrono>
 #include <cstdint>
@@ -92,11 +93,10 @@ public:
     }
     template <typename Make>
     VoidResult start_and_wait(const request& what, const Make& make) {
-        return base::start_and_wait(
-            what.options, {what.options.connect_timeout, " (connect_timeout)"}, [&] {
-                start_callback nobody;
-                return begin_start(what, make, nobody, session::operation_id::none);
-            });
+        return base::start_and_wait(what.options, patience_of(what.options), [&] {
+            start_callback nobody;
+            return begin_start(what, make, nobody, session::operation_id::none);
+        });
     }
 
     Result<std::chrono::microseconds> ping_and_wait() {
@@ -132,6 +132,15 @@ public:
     }
 
 private:
+    /// How long a start may take.
+    [[nodiscard]] static typename base::time_limit patience_of(const client_options& options) {
+        const auto& retried = options.reconnect.retry_start_for;
+        if (!options.auto_reconnect || retried == std::chrono::milliseconds{0}) {
+            return {options.connect_timeout, " (connect_timeout)"};
+        }
+        return {detail::sum(retried, options.connect_timeout),
+                " (connect_timeout and reconnect.retry_start_for)"};
+    }
     template <typename Make>
     Result<engine_ptr> begin_start(const request& what, const Make& make, start_callback& handler,
                                    session::operation_id operation) {

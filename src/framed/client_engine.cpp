@@ -16,4 +16,8 @@ void framed_client_engine::notify_disconnected(const session_ptr& who, std::erro
     callbacks().disconnected(who, reason);
 }
 
+void framed_client_engine::notify_reconnecting(const reconnect_attempt& next) {
+    callbacks().reconnecting(next);
+}
+
 }  // namespace network_system::core

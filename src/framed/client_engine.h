@@ -32,6 +32,7 @@ private:
     void notify_connected(const session_ptr& who) override;
     void notify_error(const session_ptr& who, std::error_code reason) override;
     void notify_disconnected(const session_ptr& who, std::error_code reason) override;
+    void notify_reconnecting(const reconnect_attempt& next) override;
 };
 
 }  // namespace network_system::core

@@ -227,4 +227,9 @@ discardable_result messaging_client::set_writable_callback(
     return impl_->set_callback(&client_callbacks::writable, callback);
 }
 
+discardable_result messaging_client::set_reconnecting_callback(
+    detail::reconnecting_callback callback) {
+    return impl_->set_callback(&client_callbacks::reconnecting, callback);
+}
+
 }  // namespace network_system::core

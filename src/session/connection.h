@@ -91,6 +91,8 @@ public:
     void on_cancelled(operation_id operation) noexcept;
     VoidResult post(unique_function<void()>&& task);
     [[nodiscard]] Result<tls_info> tls() const;
+    /// On the loop: its end was begun by this side's application.
+    [[nodiscard]] bool was_ended_here() const noexcept { return is_ended_here_; }
     [[nodiscard]] bool is_stopped() const noexcept {
         return is_stopped_.load(std::memory_order_relaxed);
     }
@@ -181,6 +183,7 @@ protected:
     /// Whether more callbacks may follow the one that has just run.
     [[nodiscard]] bool takes_more() const noexcept { return !is_closing_ && gate_->is_open(); }
     /// Any thread: it will close; sends fail from now on.
+    void mark_ended_here() noexcept { is_ended_here_ = true; }
     void mark_stopped() noexcept { is_stopped_.store(true, std::memory_order_relaxed); }
 
     /// Not open yet: keeps the first of all bytes that arrive for an error text.
@@ -322,6 +325,7 @@ private:
     std::atomic<bool> is_gone_{false};
     bool is_closing_ : 1 = false;
     bool is_winding_down_ : 1 = false;
+    bool is_ended_here_ : 1 = false;
     bool is_broken_ : 1 = false;
     // Whether `due_by_` stays where it is.
     bool is_end_fixed_ : 1 = false;

@@ -121,6 +121,7 @@ void connection::wind_down(runtime::steady_time deadline) {
         schedule_deadline();
         return;
     }
+    is_ended_here_ = true;
     or_abort([this] { take_over(false); });  // it may hold requests
     if (!is_open_ || !has_work() || drain_timeout() == milliseconds{0}) {
         begin_close({}, deadline);

@@ -19,6 +19,13 @@ using steady_time = std::chrono::steady_clock::time_point;
     return wait < left ? now + wait : steady_time::max();
 }
 
+/// The largest duration when the sum is beyond it, which means never. Both are not negative.
+[[nodiscard]] constexpr std::chrono::milliseconds sum(std::chrono::milliseconds one,
+                                                      std::chrono::milliseconds other) noexcept {
+    return one < std::chrono::milliseconds::max() - other ? one + other
+                                                          : std::chrono::milliseconds::max();
+}
+
 /// Waits as `condition.wait_until(lock, deadline, is_over)` does; `steady_time::max()` is no
 /// deadline. Standard libraries that convert the deadline to another clock would let it overflow.
 template <typename Condition, typename Lock, typename Predicate>

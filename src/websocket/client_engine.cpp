@@ -10,11 +10,9 @@ ws_client_engine::ws_client_engine(const std::string& name, const ws_client_conf
                                    transport::transport_factory transports,
                                    std::shared_ptr<session_slot> connected,
                                    std::shared_ptr<const ws_client_callbacks> callbacks)
-    : ws_engine_of(
-          session_settings_of(config), std::move(callbacks), name, client_options_of(config),
-          std::move(pool), std::move(where), std::move(transports), std::move(connected),
-          config.auto_reconnect ? std::optional(ws_reconnection::settings_of(config.reconnect))
-                                : std::nullopt),
+    : ws_engine_of(session_settings_of(config), std::move(callbacks), name,
+                   client_options_of(config), std::move(pool), std::move(where),
+                   std::move(transports), std::move(connected)),
       reconnection_(config.reconnect) {}
 
 void ws_client_engine::notify_connected(const session_ptr& who) {
@@ -33,13 +31,18 @@ void ws_client_engine::notify_disconnected(const session_ptr& who, std::error_co
     tell_disconnected(who, reason);
 }
 
-reconnect_advice ws_client_engine::reconnect_advice_after(const session_ptr& who, bool was_open) {
-    if (who == nullptr) {
-        return reconnection_.after_failure(nullptr);
+void ws_client_engine::notify_reconnecting(const reconnect_attempt& next) {
+    callbacks().reconnecting(next);
+}
+
+reconnect_advice ws_client_engine::reconnect_advice_after(const ending& how) {
+    const auto advice = client_engine::reconnect_advice_after(how);
+    if (advice.is_final || how.who == nullptr) {
+        return advice;
     }
-    const auto& ended = session::websocket_session::of(*who);
-    return was_open ? reconnection_.after_close(ended.was_closed_here(), ended.close_code())
-                    : reconnection_.after_failure(ended.rejection().get());
+    const auto& ended = session::websocket_session::of(*how.who);
+    return how.was_open ? reconnection_.after_close(ended.close_code())
+                        : reconnection_.after_failure(ended.rejection().get());
 }
 
 std::shared_ptr<const ws_rejection> ws_client_engine::rejection() const {

@@ -33,8 +33,8 @@ private:
     void notify_connected(const session_ptr& who) override;
     void notify_error(const session_ptr& who, std::error_code reason) override;
     void notify_disconnected(const session_ptr& who, std::error_code reason) override;
-    [[nodiscard]] reconnect_advice reconnect_advice_after(const session_ptr& who,
-                                                          bool was_open) override;
+    void notify_reconnecting(const reconnect_attempt& next) override;
+    [[nodiscard]] reconnect_advice reconnect_advice_after(const ending& how) override;
 
     const ws_reconnection reconnection_;
 };

@@ -330,4 +330,9 @@ discardable_result messaging_ws_client::set_writable_callback(
     return impl_->set_callback(&ws_client_callbacks::writable, callback);
 }
 
+discardable_result messaging_ws_client::set_reconnecting_callback(
+    detail::reconnecting_callback callback) {
+    return impl_->set_callback(&ws_client_callbacks::reconnecting, callback);
+}
+
 }  // namespace network_system::core

@@ -1,5 +1,7 @@
 #include "websocket/reconnection.h"
 
+#include "utils/deadline.h"
+
 #include <chrono>
 
 namespace network_system::inline v0_1::core {
@@ -20,11 +22,6 @@ bool is_temporary(unsigned status) noexcept {
            status == too_many_requests;
 }
 
-/// The largest duration when the product is beyond it.
-milliseconds twice(milliseconds one) noexcept {
-    return one < milliseconds::max() / 2 ? 2 * one : milliseconds::max();
-}
-
 /// What the server asks for, at most the limit.
 milliseconds bounded(seconds asked, milliseconds limit) noexcept {
     // Compared in the coarser unit: not all of it can be said in milliseconds.
@@ -33,13 +30,8 @@ milliseconds bounded(seconds asked, milliseconds limit) noexcept {
 
 }  // namespace
 
-reconnect_settings ws_reconnection::settings_of(const ws_reconnect_config& config) noexcept {
-    return {config.initial_delay, config.max_delay, config.factor, config.max_attempts,
-            config.stable_after};
-}
-
 requested_pause ws_reconnection::try_again() const noexcept {
-    return {config_.try_again_delay, twice(config_.try_again_delay)};
+    return {config_.try_again_delay, detail::sum(config_.try_again_delay, config_.try_again_delay)};
 }
 
 std::optional<requested_pause> ws_reconnection::pause_after(
@@ -53,11 +45,9 @@ std::optional<requested_pause> ws_reconnection::pause_after(
     return std::nullopt;
 }
 
-reconnect_advice ws_reconnection::after_close(bool is_own, ws_close_code code) const noexcept {
-    if (is_own || code == ws_close_code::normal) {
-        return {true};
-    }
+reconnect_advice ws_reconnection::after_close(ws_close_code code) const noexcept {
     switch (code) {
+        case ws_close_code::normal: return {true};
         case ws_close_code::service_restart:
             return {false,
                     requested_pause{config_.restart_delay_least, config_.restart_delay_most}};

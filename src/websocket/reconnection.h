@@ -17,10 +17,8 @@ class ws_reconnection {
 public:
     explicit ws_reconnection(const ws_reconnect_config& config) noexcept : config_(config) {}
 
-    [[nodiscard]] static reconnect_settings settings_of(const ws_reconnect_config& config) noexcept;
-
-    /// The connection was lost; `is_own`: by a close of the application.
-    [[nodiscard]] reconnect_advice after_close(bool is_own, ws_close_code code) const noexcept;
+    /// The connection was lost, not by a close of the application.
+    [[nodiscard]] reconnect_advice after_close(ws_close_code code) const noexcept;
     /// An attempt has failed; `answer` is what the server has said instead of 101, null when it has
     /// said nothing of HTTP.
     [[nodiscard]] reconnect_advice after_failure(const ws_rejection* answer) const noexcept;

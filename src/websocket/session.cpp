@@ -184,7 +184,9 @@ void websocket_session::finish(std::error_code reason) {
         const close_text said = close_text_for(reason);
         ending_ = std::make_unique<ending>(ending{said.code, std::string(said.text), said.waits});
     }
-    was_closed_here_ = ending_->waits && !reason;
+    if (ending_->waits && !reason) {
+        mark_ended_here();
+    }
     ending_->reason = reason;
     if (ending_->code != ws_close_code::abnormal) {
         transport().queue().append(

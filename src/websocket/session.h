@@ -67,8 +67,6 @@ public:
     [[nodiscard]] std::string close_reason() const override;
     [[nodiscard]] std::string failure_text() const override;
     [[nodiscard]] std::shared_ptr<const ws_rejection> rejection() const override;
-    /// Whether it ends because the application wanted it. For the host, in its callbacks.
-    [[nodiscard]] bool was_closed_here() const noexcept { return was_closed_here_; }
 
 protected:
     VoidResult send_owned_as(std::vector<std::uint8_t>& data, send_callback& done,
@@ -174,7 +172,6 @@ private:
     // Read by other threads once there is a code, or the session is gone.
     std::unique_ptr<const std::string> peer_reason_;
     std::atomic<ws_close_code> peer_code_{ws_close_code::abnormal};
-    bool was_closed_here_ = false;
     // Whether callbacks run on a pool: what is told has to pass through it.
     const bool is_pooled_;
 };

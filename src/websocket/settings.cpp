@@ -73,10 +73,8 @@ constexpr std::array server_ranges{
 };
 
 constexpr std::array reconnect_ranges{
-    range<&ws_reconnect_config::initial_delay>("initial_delay", 1),
     range<&ws_reconnect_config::restart_delay_least>("restart_delay_least", 0),
     range<&ws_reconnect_config::try_again_delay>("try_again_delay", 0),
-    range<&ws_reconnect_config::stable_after>("stable_after", 0),
     range<&ws_reconnect_config::max_retry_after>("max_retry_after", 0),
 };
 
@@ -87,15 +85,11 @@ void check_common(detail::option_checks& all, const ws_connection_config& config
     all.ranges(config, connection_ranges);
 }
 
-void check_reconnection(detail::option_checks& all, const ws_reconnect_config& again) {
+void check_ws_reconnection(detail::option_checks& all, const ws_reconnect_config& again) {
     constexpr std::string_view where = "reconnect.";
     all.ranges(again, reconnect_ranges, where);
-    all.ascending(where, "initial_delay", again.initial_delay.count(), "max_delay",
-                  again.max_delay.count(), " ms");
     all.ascending(where, "restart_delay_least", again.restart_delay_least.count(),
                   "restart_delay_most", again.restart_delay_most.count(), " ms");
-    all.must(again.factor >= 1,
-             fmt::format("reconnect.factor must be at least 1, not {}", again.factor));
 }
 
 }  // namespace
@@ -111,6 +105,7 @@ server_options server_options_of(const ws_server_config& config) {
 client_options client_options_of(const ws_client_config& config) {
     auto options = options_of<client_options>(config);
     static_cast<connect_options&>(options) = static_cast<const connect_options&>(config);
+    options.reconnect = config.reconnect;
     return options;
 }
 
@@ -167,7 +162,7 @@ VoidResult validate(const ws_server_config& config, std::string_view source) {
 VoidResult validate(const ws_client_config& config, std::string_view source) {
     detail::option_checks all(source);
     check_common(all, config);
-    check_reconnection(all, config.reconnect);
+    check_ws_reconnection(all, config.reconnect);
     all.must(read_target(config.host, config.port, source));
     all.must(config.path.starts_with('/'), "the path must begin with '/'");
     all.must(websocket::encode_request(handshake_of(config), {}));

@@ -18,7 +18,7 @@ using std::chrono::seconds;
 
 constexpr std::uint64_t largest = std::numeric_limits<std::uint64_t>::max();
 
-reconnect_settings settings() {
+reconnect_options settings() {
     return {milliseconds(100), milliseconds(350), 2.0, 0, seconds(10)};
 }
 
@@ -59,7 +59,7 @@ TEST(reconnect_policy, success_is_when_it_has_lasted) {
     };
     struct {
         const char* name;
-        reconnect_settings settings;
+        reconnect_options settings;
         std::vector<step> steps;
     } const cases[] = {
         {"the ceiling grows up to the cap",

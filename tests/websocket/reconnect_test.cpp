@@ -30,11 +30,11 @@ constexpr std::chrono::steady_clock::time_point start{};
 class reconnecting_client {
 public:
     explicit reconnecting_client(const ws_reconnect_config& config)
-        : rules_(config), policy_(ws_reconnection::settings_of(config)) {}
+        : rules_(config), policy_(config) {}
 
     void connected() { policy_.connected(start); }
-    [[nodiscard]] bool lost(bool is_own, ws_close_code code, milliseconds later = 0ms) {
-        return policy_.failed(start + later, rules_.after_close(is_own, code));
+    [[nodiscard]] bool lost(ws_close_code code, milliseconds later = 0ms) {
+        return policy_.failed(start + later, rules_.after_close(code));
     }
     [[nodiscard]] bool failed(const ws_rejection* answer) {
         return policy_.failed(start, rules_.after_failure(answer));
@@ -50,10 +50,9 @@ private:
 
 TEST(reconnection, is_not_tried_after_an_end_that_was_meant) {
     reconnecting_client after{ws_reconnect_config{}};
-    EXPECT_FALSE(after.lost(true, ws_close_code::abnormal));
-    EXPECT_FALSE(after.lost(false, ws_close_code::normal));
-    EXPECT_TRUE(after.lost(false, ws_close_code::abnormal));
-    EXPECT_TRUE(after.lost(false, ws_close_code::going_away));
+    EXPECT_FALSE(after.lost(ws_close_code::normal));
+    EXPECT_TRUE(after.lost(ws_close_code::abnormal));
+    EXPECT_TRUE(after.lost(ws_close_code::going_away));
 }
 
 TEST(field_faults, an_http_status_is_not_one_number) {
@@ -127,7 +126,7 @@ TEST(reconnection, honours_a_restart_and_an_overload) {
     ws_reconnect_config config;
     for (const std::uint64_t random : {std::uint64_t{0}, std::uint64_t{12'345}, largest}) {
         reconnecting_client after(config);
-        ASSERT_TRUE(after.lost(false, ws_close_code::service_restart));
+        ASSERT_TRUE(after.lost(ws_close_code::service_restart));
         const auto restart = after.next_pause(random);
         EXPECT_GE(restart, 5s);
         EXPECT_LE(restart, 30s);
@@ -135,7 +134,7 @@ TEST(reconnection, honours_a_restart_and_an_overload) {
         EXPECT_LE(after.next_pause(random), config.initial_delay) << "the first pause only";
 
         reconnecting_client later(config);
-        ASSERT_TRUE(later.lost(false, ws_close_code::try_again_later));
+        ASSERT_TRUE(later.lost(ws_close_code::try_again_later));
         const auto pause = later.next_pause(random);
         EXPECT_GE(pause, 60s);
         EXPECT_LE(pause, 120s);
@@ -147,13 +146,13 @@ TEST(reconnection, gives_up_after_so_many_attempts) {
     config.max_attempts = 2;
     reconnecting_client after(config);
     after.connected();
-    EXPECT_TRUE(after.lost(false, ws_close_code::abnormal));
+    EXPECT_TRUE(after.lost(ws_close_code::abnormal));
     EXPECT_TRUE(after.failed(nullptr));
     EXPECT_FALSE(after.failed(nullptr));
     after.connected();
-    EXPECT_FALSE(after.lost(false, ws_close_code::abnormal)) << "it has not lasted";
+    EXPECT_FALSE(after.lost(ws_close_code::abnormal)) << "it has not lasted";
     after.connected();
-    EXPECT_TRUE(after.lost(false, ws_close_code::abnormal, config.stable_after));
+    EXPECT_TRUE(after.lost(ws_close_code::abnormal, config.stable_after));
 }
 
 /// A client that comes back quickly.

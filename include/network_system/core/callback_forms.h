@@ -1,5 +1,6 @@
 #pragma once
 
+#include <network_system/core/reconnect_options.h>
 #include <network_system/session/request.h>
 #include <network_system/utils/endpoint.h>
 #include <network_system/utils/result_types.h>
@@ -74,6 +75,11 @@ template <std::size_t Place>
 using copied_bytes = copied<Place, std::vector<std::uint8_t>>;
 template <std::size_t Place>
 using copied_text = copied<Place, std::string>;
+
+/// Of an attempt that is about to be made: which one it is.
+struct attempt_number {
+    static unsigned get(const core::reconnect_attempt& next) noexcept { return next.number; }
+};
 
 /// One way to call a callback: with these arguments, in this order.
 template <typename... Arguments>
@@ -318,6 +324,16 @@ struct plain_kind : kind_of_callback<plain_kind, forms<form<argument<0>>, form<>
     }
 };
 
+/// A client without a connection is about to try again.
+struct attempt_kind
+    : kind_of_callback<attempt_kind, forms<form<argument<0>>, form<attempt_number>, form<>>> {
+    template <bool IsAccepted>
+    static constexpr void require() {
+        static_assert(IsAccepted, "a reconnecting callback takes (const core::reconnect_attempt&), "
+                                  "(unsigned attempt) or ()");
+    }
+};
+
 /// Bytes, of a socket that has no sessions.
 struct bytes_kind
     : kind_of_callback<bytes_kind, forms<form<argument<0>>, form<copied_bytes<0>>, form<>>> {
@@ -354,6 +370,7 @@ using request_callback =
 using datagram_callback = callback_of_kind<datagram_kind, void(received_bytes, const endpoint&)>;
 using error_callback = callback_of_kind<plain_kind, void(std::error_code)>;
 using peer_callback = callback_of_kind<plain_kind, void(const endpoint&)>;
+using reconnecting_callback = callback_of_kind<attempt_kind, void(const core::reconnect_attempt&)>;
 using signal_callback = callback_of_kind<signal_kind, void()>;
 
 }  // namespace network_system::detail

@@ -50,6 +50,8 @@ struct client_callbacks {
     detail::session_callback<session_ptr> writable = {};
     /// See messaging_client::set_error_callback.
     detail::failure_callback<session_ptr> failed = {};
+    /// See messaging_client::set_reconnecting_callback.
+    detail::reconnecting_callback reconnecting = {};
     /// See messaging_client::set_disconnected_callback.
     detail::end_callback<session_ptr> disconnected = {};
 };

@@ -64,7 +64,8 @@ public:
 
     /// Connects and blocks until the connection works or `connect_timeout` has passed: with
     /// `framing::message` the server's hello has arrived. The connected callback runs before it
-    /// returns. `host` is a name or a numeric address: the addresses of a name are tried side by
+    /// returns. An attempt that fails is repeated if `reconnect_options::retry_start_for` says so.
+    /// `host` is a name or a numeric address: the addresses of a name are tried side by
     /// side, 250 ms apart (RFC 8305), and the first to connect is used. "unix:/path" is a Unix
     /// domain socket, "unix:@name" one in Linux's abstract namespace; `port` is then 0.
     ///
@@ -98,8 +99,9 @@ public:
     /// other callback. Error: `connection_closed` (there is nothing to stop).
     VoidResult stop_client(session::stop_handler&& handler);
 
-    /// Blocks until the client is stopped or its connection has ended; returns at once when it is
-    /// neither connecting nor connected. `would_block` inside a library callback.
+    /// Blocks until the client is stopped, or its connection has ended and it does not reconnect;
+    /// returns at once when it is neither connecting nor connected. `would_block` inside a library
+    /// callback.
     discardable_result wait_for_stop();
 
     /// Sends one message; see messaging_session::send_packet.
@@ -170,11 +172,16 @@ public:
     discardable_result set_connected_callback(detail::session_callback<session_ptr> callback);
     /// `callback(error)`, a `std::error_code` that is empty after a clean close, or `callback()`.
     discardable_result set_disconnected_callback(detail::end_callback<session_ptr> callback);
-    /// `callback(error)`. Runs when the connection fails, before the disconnected callback. Errors
-    /// of `start_client` are its result, and are not reported here.
+    /// `callback(error)`. Runs when the connection fails, before the disconnected callback, and for
+    /// each attempt to reconnect that fails, then without a session. Errors of `start_client` are
+    /// its result, and are not reported here.
     discardable_result set_error_callback(detail::failure_callback<session_ptr> callback);
     /// Runs when a connection whose sends were refused has drained to its low watermark.
     discardable_result set_writable_callback(detail::session_callback<session_ptr> callback);
+    /// `callback(const core::reconnect_attempt&)`, or `callback(unsigned attempt)`, or
+    /// `callback()`. With `auto_reconnect`: runs before each pause, after the disconnected
+    /// callback; it may stop the client.
+    discardable_result set_reconnecting_callback(detail::reconnecting_callback callback);
 
 protected:
     /// Over what `security` makes of sockets.

@@ -77,8 +77,8 @@ public:
     virtual ~messaging_ws_client();
 
     /// Connects and blocks until the WebSocket is open or `connect_timeout` has passed. The
-    /// connected callback runs before it returns. An attempt that fails is not repeated, also with
-    /// `auto_reconnect`: that is for connections that had been made.
+    /// connected callback runs before it returns. An attempt that fails is repeated if
+    /// `reconnect_options::retry_start_for` says so.
     ///
     /// Errors: `invalid_argument` (empty host, port 0, a configuration that contradicts itself or
     /// that HTTP does not allow), `already_exists` (started and not stopped), `would_block` (inside
@@ -246,6 +246,10 @@ public:
     discardable_result set_error_callback(detail::failure_callback<connection_ptr> callback);
     /// Runs when a connection whose sends were refused has drained to its low watermark.
     discardable_result set_writable_callback(detail::session_callback<connection_ptr> callback);
+    /// `callback(const core::reconnect_attempt&)`, or `callback(unsigned attempt)`, or
+    /// `callback()`. With `auto_reconnect`: runs before each pause, after the disconnected
+    /// callback; it may stop the client.
+    discardable_result set_reconnecting_callback(detail::reconnecting_callback callback);
 
 protected:
     /// `tls`, unless it is empty, makes it wss, also with configurations that have none.

@@ -49,6 +49,8 @@ struct broadcast_result {
 struct client_metrics {
     std::uint64_t connects = 0;
     std::uint64_t connect_failures = 0;
+    /// Attempts that `auto_reconnect` has begun to wait for.
+    std::uint64_t reconnect_attempts = 0;
     /// Connections that ended with an error.
     std::uint64_t session_errors = 0;
     /// Exceptions that left a user callback; each closed the connection.

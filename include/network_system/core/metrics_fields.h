@@ -126,6 +126,8 @@ struct metrics_table<core::client_metrics> {
         detail::metric<&all::connects>("connects", "connections", metric_kind::counter, "Made."),
         detail::metric<&all::connect_failures>("connect_failures", "connections",
                                                metric_kind::counter, "Could not be made."),
+        detail::metric<&all::reconnect_attempts>("reconnect_attempts", "attempts",
+                                                 metric_kind::counter, "In place of a connection."),
         detail::metric<&all::session_errors>("session_errors", "connections", metric_kind::counter,
                                              "Ended with an error."),
         detail::metric<&all::callback_exceptions>("callback_exceptions", "exceptions",

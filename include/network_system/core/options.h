@@ -1,5 +1,6 @@
 #pragma once
 
+#include <network_system/core/reconnect_options.h>
 #include <network_system/core/run_options.h>
 #include <network_system/session/session_config.h>
 
@@ -101,6 +102,9 @@ struct connect_options : bind_options {
     /// Bounds all of `start_client`, and each attempt to reconnect: resolving, connecting, TLS, and
     /// the server's first word (WebSocket: its answer to the request). At least 1 ms. Default 10 s.
     std::chrono::milliseconds connect_timeout{10'000};
+
+    /// Makes a new connection when one is lost, as the client's `reconnect` says. Default false.
+    bool auto_reconnect = false;
 };
 
 /// Of a server of TCP or TLS.
@@ -111,6 +115,7 @@ struct server_options : stream_options, listen_options {
 
 /// Of a client of TCP or TLS.
 struct client_options : stream_options, connect_options {
+    reconnect_options reconnect = {};
     session_config session = {};
 };
 

@@ -83,6 +83,8 @@ struct ws_client_callbacks {
     detail::session_callback<session_ptr> writable = {};
     /// See messaging_ws_client::set_error_callback.
     detail::failure_callback<session_ptr> failed = {};
+    /// See messaging_ws_client::set_reconnecting_callback.
+    detail::reconnecting_callback reconnecting = {};
     /// See messaging_ws_client::set_disconnected_callback.
     detail::ws_end_callback disconnected = {};
 };

@@ -70,28 +70,12 @@ struct ws_server_config : ws_connection_config, listen_options {
     std::chrono::milliseconds handshake_timeout{10'000};
 };
 
-/// When and how a client that has lost its connection makes a new one.
+/// What a WebSocket client knows more about the end of its connection than reconnect_options.
 ///
-/// It does not: after `stop_client`, after a `close` of its own, after the server closed with 1000
-/// (normal closure), and after an answer to the handshake that would be the same again: 2xx, 3xx
-/// (redirects are not followed), and 4xx unless `after_rejection`. 408, 425, 429 and 5xx are
-/// temporary.
-struct ws_reconnect_config {
-    /// The pause before an attempt is random, up to a ceiling that begins here and is multiplied
-    /// with `factor` after each failure. At least 1 ms. Default 500 ms.
-    std::chrono::milliseconds initial_delay{500};
-    /// The highest ceiling. At least `initial_delay`. Default 30 s.
-    std::chrono::milliseconds max_delay{30'000};
-    /// At least 1. Default 2.
-    double factor = 2.0;
-    /// Attempts before the client gives up, counted until a connection has lasted for
-    /// `stable_after`; 0 = no limit (default).
-    unsigned max_attempts = 0;
-    /// A connection is a success once it has lasted for this long: then pauses begin at
-    /// `initial_delay` again, and attempts are counted anew. One that is lost before counts as an
-    /// attempt that failed. 0 = every connection made is a success. Default 10 s.
-    std::chrono::milliseconds stable_after{10'000};
-
+/// It makes no new one also: after the server closed with 1000 (normal closure), and after an
+/// answer to the handshake that would be the same again, unless `after_rejection`: 2xx, 3xx and
+/// 4xx. 408, 425, 429 and 5xx are temporary.
+struct ws_reconnect_config : reconnect_options {
     /// After the server closed with 1012 (service restart) the first pause is random between these:
     /// its clients come back neither at once nor together. `restart_delay_least` at most
     /// `restart_delay_most`. Defaults 5 s and 30 s, the values registered with IANA.
@@ -104,9 +88,6 @@ struct ws_reconnect_config {
     /// latest after this time; the usual pause is added. 0 = Retry-After is not heeded. Default
     /// 1 h.
     std::chrono::milliseconds max_retry_after{3'600'000};
-
-    /// Also try again after a handshake that was rejected with any other 4xx. Default false.
-    bool after_rejection = false;
 };
 
 struct ws_client_config : ws_connection_config, connect_options {
@@ -136,8 +117,6 @@ struct ws_client_config : ws_connection_config, connect_options {
     /// one or none: see ws_connection::subprotocol. Empty = none are offered (default).
     std::vector<std::string> subprotocols = {};
 
-    /// Makes a new connection when one that had been made is lost. Default false.
-    bool auto_reconnect = false;
     ws_reconnect_config reconnect = {};
 };
 
