@@ -45,6 +45,15 @@ struct failure_settings {
     std::chrono::milliseconds drain_timeout{5'000};
     asio::io_context* client_context = nullptr;
     asio::io_context* server_context = nullptr;
+
+    /// Short ones, by which a client notices that nothing answers any more. A machine that is busy
+    /// may not answer in time either: then the start goes on, and the client comes back.
+    void set_limits(std::chrono::milliseconds answer, std::chrono::milliseconds connect) {
+        constexpr int factor = is_sanitized ? 10 : 1;
+        ping_interval = pong_timeout = answer * factor;
+        connect_timeout = connect * factor;
+        reconnect.retry_start_for = std::chrono::milliseconds::max();
+    }
 };
 
 /// A client that reconnects. Callbacks are set before it starts.
