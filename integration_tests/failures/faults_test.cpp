@@ -121,12 +121,12 @@ public:
         };
     }
 
-    [[nodiscard]] VoidResult start() { return client->start("127.0.0.1", proxy.port()); }
+    [[nodiscard]] VoidResult start() const { return client->start("127.0.0.1", proxy.port()); }
     void end_fault() {
         proxy.set_server(server_port_);
         proxy.pass();
     }
-    [[nodiscard]] bool send() { return client->send(message_, {}).is_ok(); }
+    [[nodiscard]] bool send() const { return client->send(message_, {}).is_ok(); }
     /// Whether a message is answered, on whatever connection there is by then.
     [[nodiscard]] bool exchanges() {
         const std::size_t before = answers.count();

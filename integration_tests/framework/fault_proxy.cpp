@@ -10,10 +10,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <map>
 #include <optional>
 #include <set>
+#include <system_error>
 #include <utility>
 
 namespace integration {
@@ -92,8 +92,8 @@ public:
         set(listener_, SOL_SOCKET, SO_REUSEADDR);
         const auto local = loopback_address(port_);
         EXPECT_EQ(::bind(listener_, reinterpret_cast<const ::sockaddr*>(&local), sizeof local), 0)
-            << std::strerror(errno);
-        EXPECT_EQ(::listen(listener_, backlog), 0) << std::strerror(errno);
+            << std::generic_category().message(errno);
+        EXPECT_EQ(::listen(listener_, backlog), 0) << std::generic_category().message(errno);
         watch(listener_, listener_event);
     }
     void stop_listening() {
@@ -225,6 +225,7 @@ void fault_proxy::worker::run_commands(time_point now) {
         (*each)();
     }
     std::vector<std::uint32_t> ids;
+    ids.reserve(connections_.size());
     for (const auto& each : connections_) {
         ids.push_back(each.first);
     }
@@ -245,7 +246,7 @@ void fault_proxy::worker::accept(time_point now) {
         } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
             return;
         } else if (errno != EINTR && errno != ECONNABORTED) {
-            ADD_FAILURE() << "the proxy cannot accept: " << std::strerror(errno);
+            ADD_FAILURE() << "the proxy cannot accept: " << std::generic_category().message(errno);
             stop_listening();
         }
     }

@@ -87,7 +87,11 @@ void proxied_connection::take(way direction, std::span<const std::uint8_t> data,
                                   ? static_cast<std::size_t>(cut_->bytes)
                                   : data.size();
     into.waiting.push(data.first(count), due);
-    if (!is_counted || (cut_->bytes -= count) > 0) {
+    if (!is_counted) {
+        return;
+    }
+    cut_->bytes -= count;
+    if (cut_->bytes > 0) {
         return;
     }
     moved.swallowed += data.size() - count;

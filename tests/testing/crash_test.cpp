@@ -76,7 +76,7 @@ TEST_F(crash_test, answers_a_goodbye_with_a_reset) {
     ASSERT_TRUE(pair.start_and_wait());
     pair.sim.crash("server");
     bool is_stopped = false;
-    ASSERT_TRUE(pair.client.stop_client([&](VoidResult) { is_stopped = true; }));
+    ASSERT_TRUE(pair.client.stop_client([&](const VoidResult&) { is_stopped = true; }));
     EXPECT_TRUE(pair.sim.run_until([&] { return is_stopped; }, seconds(1))) << "not drain_timeout";
 }
 
@@ -89,7 +89,7 @@ TEST_F(crash_test, answers_a_bare_end_with_a_reset) {
     ASSERT_TRUE(pair.start_and_wait());
     pair.sim.crash("server");
     bool is_stopped = false;
-    ASSERT_TRUE(pair.client.stop_client([&](VoidResult) { is_stopped = true; }));
+    ASSERT_TRUE(pair.client.stop_client([&](const VoidResult&) { is_stopped = true; }));
     EXPECT_TRUE(pair.sim.run_until([&] { return is_stopped; }, seconds(1)));
 }
 
