@@ -238,7 +238,7 @@ TEST_P(faults, are_survived_or_noticed) {
 
 TEST_P(faults, do_not_keep_a_client_from_stopping) {
     dice rolls(17);
-    for (std::size_t moment = 0; moment < scaled(8); ++moment) {
+    for (std::size_t moment = 0; moment < scaled(5); ++moment) {
         failure_settings settings = settings_for(what());
         settings.drain_timeout = 30ms;
         meeting both(over(), settings);

@@ -52,6 +52,15 @@ protected:
         }
     }
 
+    /// A large crowd is given more time, or it would have the machine to itself.
+    [[nodiscard]] static failure_settings settings_of_clients() {
+        failure_settings settings;
+        if (GetParam().clients >= 1'000) {
+            settings.reconnect.initial_delay = 20ms;
+            settings.reconnect.max_delay = 200ms;
+        }
+        return settings;
+    }
     void start_server() {
         failure_settings settings;
         settings.drain_timeout = drain_timeout;
@@ -96,7 +105,7 @@ protected:
 
     arrivals arrived;
     fault_proxy proxy;
-    client_crowd crowd{GetParam().clients, GetParam().which, failure_settings{}};
+    client_crowd crowd{GetParam().clients, GetParam().which, settings_of_clients()};
     std::unique_ptr<any_server> server_;
     mutable double most_used_ = 0;
 };

@@ -1,13 +1,12 @@
 #pragma once
 
-#include "support/dice.h"
-
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <random>
 #include <span>
 #include <utility>
 #include <vector>
@@ -32,7 +31,7 @@ class delayed_bytes {
 public:
     using time_point = std::chrono::steady_clock::time_point;
 
-    explicit delayed_bytes(std::uint32_t seed) : rolls_(seed) {}
+    explicit delayed_bytes(std::uint32_t seed) : random_(seed) {}
 
     void push(std::span<const std::uint8_t> data, time_point due) {
         if (!data.empty()) {
@@ -70,7 +69,7 @@ public:
             most = std::min(most, std::max<std::size_t>(faults.bytes_per_second / 100, 1));
         }
         if (faults.largest_piece > 0) {
-            most = std::min(most, 1 + rolls_.below(faults.largest_piece));
+            most = std::min(most, 1 + random_() % faults.largest_piece);
         }
         return std::span(first.data).subspan(written_, most);
     }
@@ -101,7 +100,7 @@ private:
     std::size_t size_ = 0;
     time_point not_before_{};
     std::optional<time_point> end_;
-    loopback::dice rolls_;
+    std::minstd_rand random_;
 };
 
 }  // namespace integration

@@ -57,21 +57,20 @@ bool proxied_connection::finish_connect(moved_bytes& moved) {
 
 void proxied_connection::read(way direction, time_point now, const proxy_faults& faults,
                               moved_bytes& moved) {
-    std::vector<std::uint8_t> data(read_size);
-    const auto count = ::recv(from(direction).socket, data.data(), data.size(), 0);
+    thread_local std::vector<std::uint8_t> buffer(read_size);
+    const auto count = ::recv(from(direction).socket, buffer.data(), buffer.size(), 0);
     if (count < 0) {
         if (!would_block()) {
             on_failure(direction, moved);
         }
         return;
     }
-    data.resize(static_cast<std::size_t>(count));
     const time_point due = now + faults.flows[index_of(direction)].delay;
     if (count == 0) {
         from(direction).has_ended = true;
         flow_of(direction).waiting.push_end(due);
     } else {
-        take(direction, data, due, moved);
+        take(direction, std::span(buffer).first(static_cast<std::size_t>(count)), due, moved);
     }
 }
 

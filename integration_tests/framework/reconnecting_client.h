@@ -154,7 +154,7 @@ public:
     using clock = std::chrono::steady_clock;
 
     /// Messages of a connection, the next one with each answer, and how many go out at first.
-    static constexpr std::uint64_t per_connection = 24;
+    static constexpr std::uint64_t per_connection = 12;
     static constexpr std::uint64_t at_once = 4;
 
     reconnecting_client(std::uint32_t number, protocol which, const failure_settings& settings,
