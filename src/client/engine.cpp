@@ -200,7 +200,7 @@ std::chrono::milliseconds client_engine::next_pause() {
 }
 
 void client_engine::begin_pause(std::chrono::milliseconds pause) {
-    pause_->start(runtime::after(loop_->now(), pause),
+    pause_->start(runtime::after(loop_->clock(), pause),
                   [keep = self(), this](runtime::pause::ending how) {
                       pause_.reset();
                       if (how == runtime::pause::ending::cancelled) {

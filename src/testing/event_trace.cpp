@@ -35,6 +35,7 @@ const char* describe(event what) noexcept {
         case event::stalled: return "what socket {0} sent comes {1} ns late";
         case event::held_up: return "a partition holds socket {0} up until {1} ns";
         case event::partitioned: return "hosts {0} and {1} are partitioned";
+        case event::crashed: return "host {0} crashes";
         case event::note: return "note: {2}";
     }
     return "";

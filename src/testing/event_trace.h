@@ -37,6 +37,7 @@ enum class event : std::uint8_t {
     stalled,
     held_up,
     partitioned,
+    crashed,
     note,
 };
 

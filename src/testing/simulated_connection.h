@@ -84,6 +84,8 @@ struct simulated_connection {
     std::array<pipe, 2> from;
     std::array<runtime::socket_handle, 2> ends{runtime::invalid_socket, runtime::invalid_socket};
     std::array<std::size_t, 2> hosts{};
+    /// The host of this end has crashed: it knows nothing of the connection any more.
+    std::array<bool, 2> is_forgotten{};
 };
 
 }  // namespace network_system::testing::detail

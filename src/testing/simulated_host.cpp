@@ -3,6 +3,7 @@
 #include "runtime/resolver.h"
 #include "testing/simulated_loop.h"
 
+#include <algorithm>
 #include <system_error>
 #include <utility>
 
@@ -27,9 +28,22 @@ std::shared_ptr<runtime::loop> simulated_host::make_loop() {
                                 "the simulation has ended");
     }
     auto made = loop_stepper::make_loop(shared_from_this(), ++universe_->loops_made);
-    std::erase_if(universe_->loops, [](const auto& each) { return each.expired(); });
-    universe_->loops.push_back(made);
+    std::erase_if(universe_->loops, [](const auto& each) { return each.loop.expired(); });
+    universe_->loops.push_back({number_, made});
     return made;
+}
+
+void simulated_host::crash() {
+    fabric().crash(number_);
+    universe_->end_loops([this](std::size_t host) { return host == number_; });
+    client_pool_.reset();
+}
+
+bool simulated_host::runs_here() const {
+    return std::any_of(universe_->loops.begin(), universe_->loops.end(), [this](const auto& each) {
+        const auto found = each.host == number_ ? each.loop.lock() : nullptr;
+        return found && found->runs_here();
+    });
 }
 
 std::shared_ptr<runtime::io_pool> simulated_host::make_pool(std::size_t loops) {

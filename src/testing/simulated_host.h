@@ -19,10 +19,32 @@ struct universe {
 
     world time;
     simulated_network fabric;
-    std::vector<std::weak_ptr<runtime::loop>> loops;
+    /// All that exist; each is of a host.
+    struct known_loop {
+        std::size_t host;
+        std::weak_ptr<runtime::loop> loop;
+    };
+    /// Ends those that `which` wants: nothing runs on them any more.
+    template <typename Which>
+    void end_loops(const Which& which);
+
+    std::vector<known_loop> loops;
     std::uint64_t loops_made = 0;
     bool has_ended = false;
 };
+
+template <typename Which>
+void universe::end_loops(const Which& which) {
+    for (const auto& end : {&runtime::loop::silence, &runtime::loop::shutdown}) {
+        // What is ended may drop other loops.
+        for (const known_loop& each : std::vector(loops)) {
+            const auto found = which(each.host) ? each.loop.lock() : nullptr;
+            if (found) {
+                (found.get()->*end)();
+            }
+        }
+    }
+}
 
 /// What a process on a host of the simulation sees: its network, and where its loops come from.
 ///
@@ -33,6 +55,11 @@ class simulated_host final : public runtime::environment,
 public:
     simulated_host(std::shared_ptr<universe> in, std::size_t number)
         : universe_(std::move(in)), number_(number) {}
+
+    /// Ends all that runs here, as a machine does whose power fails: nothing is said to anybody,
+    /// and no callback runs.
+    void crash();
+    [[nodiscard]] bool runs_here() const;
 
     [[nodiscard]] world& time() const noexcept { return universe_->time; }
     [[nodiscard]] simulated_network& fabric() const noexcept { return universe_->fabric; }

@@ -202,7 +202,7 @@ socket_handle simulated_network::connect(std::size_t host, const endpoint& local
 void simulated_network::knock(socket_handle from, std::size_t to, nanoseconds patience) {
     simulated_socket* const client = find(from);
     if (client == nullptr) {
-        return;  // given up meanwhile
+        return;  // given up meanwhile, or forgotten
     }
     const auto& options = world_.options();
     if (held_up(client->host, to, from) || world_.chance().chance(options.lose_connect)) {
@@ -303,6 +303,17 @@ std::optional<nanoseconds> simulated_network::held_up(std::size_t from, std::siz
     return later(until, world_.chance().in(world_.options().latency));
 }
 
+void simulated_network::crash(std::size_t host) {
+    ++world_.counts().crashes;
+    world_.record(event::crashed, host);
+    std::erase_if(listeners_, [&](const auto& each) { return each.first.first == host; });
+    for (const auto& each : sockets_) {
+        if (each && each->host == host) {
+            forget(*each);
+        }
+    }
+}
+
 void simulated_network::close(socket_handle handle) {
     simulated_socket* const closed = find(handle);
     if (closed == nullptr) {
@@ -315,7 +326,7 @@ void simulated_network::close(socket_handle handle) {
             find(each)->resets_on_close = true;
             close(each);
         }
-    } else if (kept->connection && !kept->failure) {
+    } else if (kept->connection && !kept->failure && !kept->is_forgotten) {
         leave(*kept);
     }
     world_.record(event::closed, static_cast<std::uint64_t>(handle), kept->resets_on_close ? 1 : 0);

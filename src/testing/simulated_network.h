@@ -46,6 +46,8 @@ struct simulated_socket {
     std::size_t side = 0;
     bool is_shut_down = false;
     bool resets_on_close = false;
+    // Its host has crashed: nothing of it reaches anybody.
+    bool is_forgotten = false;
 
     // Of the connection, or of connecting.
     std::error_code failure{};
@@ -86,6 +88,8 @@ public:
     void shutdown_write(simulated_socket& of);
     void close(runtime::socket_handle handle);
     void reset_between(std::size_t one, std::size_t other);
+    /// Forgets all sockets of the host, without a word to their peers. Who owns them closes them.
+    void crash(std::size_t host);
 
 private:
     using connection_ptr = std::shared_ptr<simulated_connection>;
@@ -115,6 +119,7 @@ private:
     void fail(simulated_socket& end);
     void leave(simulated_socket& end);
     void reset(const connection_ptr& by);
+    void forget(simulated_socket& which);
     /// When what would arrive now can, if it cannot now.
     [[nodiscard]] std::optional<nanoseconds> held_up(std::size_t from, std::size_t to,
                                                      runtime::socket_handle who);

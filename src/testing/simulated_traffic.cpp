@@ -150,10 +150,11 @@ void simulated_network::arrive(const connection_ptr& by, std::size_t side) {
     if (!way.is_empty()) {
         move(by, side, way.front().arrives);
     }
-    if (simulated_socket* const receiver = find(to)) {
+    if (simulated_socket* const receiver = find(to); receiver && !receiver->is_forgotten) {
         take(*receiver, arrived);
-    } else if (arrived.what == pipe::kind::data) {
-        // Nobody is there any more to read it.
+    } else if (arrived.what == pipe::kind::data ||
+               (arrived.what == pipe::kind::end && by->is_forgotten[1 - side])) {
+        // Nobody is there any more to read it, or to answer it.
         way.drop_arrived();
         send(by, 1 - side, pipe::kind::reset, 0);
     }
@@ -215,6 +216,26 @@ void simulated_network::reset(const connection_ptr& by) {
     ++world_.counts().resets;
     fail(*first);
     send(by, side, pipe::kind::reset, 0);
+}
+
+/// The end does not exist any more, as far as the network is concerned; what had left the machine
+/// is still on its way.
+void simulated_network::forget(simulated_socket& which) {
+    which.is_forgotten = true;
+    which.failure = std::make_error_code(std::errc::network_down);
+    if (which.connection) {
+        auto& pipes = which.connection->from;
+        which.connection->is_forgotten[which.side] = true;
+        if (world_.chance().below(2) == 0) {
+            pipes[which.side].drop_way();
+        }
+        pipe& in = pipes[1 - which.side];
+        in.drop_arrived();
+        // Who waits for room asks for it again and again, and is told that nobody knows him.
+        if (in.is_empty() && in.room(std::max<std::size_t>(world_.options().buffer, 1)) == 0) {
+            send(which.connection, which.side, pipe::kind::reset, 0);
+        }
+    }
 }
 
 void simulated_network::reset_between(std::size_t one, std::size_t other) {

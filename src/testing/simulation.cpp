@@ -30,13 +30,7 @@ public:
 
     ~impl() {
         universe_->has_ended = true;
-        for (const auto& end : {&runtime::loop::silence, &runtime::loop::shutdown}) {
-            for (const auto& each : universe_->loops) {
-                if (const auto loop = each.lock()) {
-                    (loop.get()->*end)();
-                }
-            }
-        }
+        universe_->end_loops([](std::size_t) { return true; });
         for (const auto& each : pools_) {
             if (const auto pool = each.lock()) {
                 pool->stop();
@@ -116,6 +110,16 @@ public:
         universe_->fabric.reset_between(first, number_of(other));
     }
 
+    /// At once; in a callback of the host, as soon as it has returned.
+    void crash(std::string_view name) {
+        const auto crashing = host(name);
+        if (crashing->runs_here()) {
+            world().after(nanoseconds{0}, [crashing] { crashing->crash(); });
+        } else {
+            crashing->crash();
+        }
+    }
+
 private:
     class running_scope {
     public:
@@ -192,6 +196,10 @@ void simulation::partition_one_way(std::string_view from, std::string_view to,
 
 void simulation::reset_connections(std::string_view one, std::string_view other) {
     impl_->reset_between(one, other);
+}
+
+void simulation::crash(std::string_view host) {
+    impl_->crash(host);
 }
 
 std::uint64_t simulation::seed() const noexcept {

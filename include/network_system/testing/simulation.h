@@ -107,6 +107,7 @@ struct simulation_counts {
     std::uint64_t resets = 0;
     /// Segments, connects and acknowledgements that a partition held up.
     std::uint64_t held_up = 0;
+    std::uint64_t crashes = 0;
 };
 
 /// A network, its hosts and their threads in the memory of one thread, under virtual time: real
@@ -188,6 +189,17 @@ public:
                            std::chrono::nanoseconds duration);
     /// Resets all connections between two hosts.
     void reset_connections(std::string_view one, std::string_view other);
+    /// Everything that runs on the host is gone, as when its power fails and it is up again at
+    /// once: nothing is closed, and nobody is told. Peers learn of it when they send something, an
+    /// end included, which is answered with a reset; or when nothing answers their pings. New
+    /// connections are refused until a new server listens. With a partition the host stays away for
+    /// longer.
+    ///
+    /// No callback of the servers and clients that ran there runs any more. All that can be done
+    /// with them is to destroy them, at any time. New ones can be made on the host at once.
+    /// In a callback of the host itself it happens after that callback, and to what was made there
+    /// too.
+    void crash(std::string_view host);
 
     [[nodiscard]] std::uint64_t seed() const noexcept;
     /// A number that follows from the seed, for the choices of a test.
