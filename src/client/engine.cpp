@@ -1,5 +1,6 @@
 #include "client/engine.h"
 
+#include "client/proxy.h"
 #include "lifecycle/addresses.h"
 #include "utils/contain.h"
 #include "utils/failure.h"
@@ -67,9 +68,11 @@ void client_engine::connect() {
         on_no_connection({{}, {}, errc::out_of_memory, {}, {}});
         return;
     }
-    detail::log_limited(detail::log_kind::connecting, writer(), "connecting to {} port {}",
-                        host_name_, port_);
-    connector_->start(host_name_, port_, deadline_,
+    detail::log_limited(
+        detail::log_kind::connecting, writer(), "connecting to {} port {}{}", host_name_, port_,
+        proxy_ ? fmt::format(" through the proxy {} port {}", proxy_->host, proxy_->port)
+               : std::string());
+    connector_->start(proxy_ ? proxy_->host : host_name_, proxy_ ? proxy_->port : port_, deadline_,
                       [keep = self(), this](runtime::connect_outcome outcome) {
                           on_connected(std::move(outcome));
                       });
@@ -77,6 +80,39 @@ void client_engine::connect() {
 
 void client_engine::on_connected(runtime::connect_outcome outcome) {
     connector_.reset();
+    if (!proxy_ || (is_stopping() && !outcome.is_connected())) {
+        on_target_connected(std::move(outcome));
+        return;
+    }
+    const bool has_begun = detail::contain([&] {
+        if (outcome.is_connected()) {
+            open_tunnel(std::move(outcome));
+        } else {
+            on_no_connection(without_proxy(std::move(outcome)));
+        }
+    });
+    if (!has_begun) {
+        tunnel_.reset();
+        on_no_connection({{}, {}, errc::out_of_memory, {}, {}});
+    }
+}
+
+void client_engine::open_tunnel(runtime::connect_outcome proxy) {
+    auto request = ask_for_tunnel(*proxy_, host_name_, port_);
+    if (!request) {
+        on_no_connection(
+            {{}, {}, static_cast<errc>(request.error().code), {}, request.error().message});
+        return;
+    }
+    tunnel_ = std::make_shared<proxy_tunnel>(loop_, std::move(request).value());
+    tunnel_->start(std::move(proxy), deadline_,
+                   [keep = self(), this](runtime::connect_outcome outcome) {
+                       tunnel_.reset();
+                       on_target_connected(std::move(outcome));
+                   });
+}
+
+void client_engine::on_target_connected(runtime::connect_outcome outcome) {
     if (!outcome.is_connected()) {
         on_no_connection(outcome);
         return;
@@ -165,11 +201,16 @@ void client_engine::end_run(const error_info& reason) {
     start_result_.give(detail::told_anyway(static_cast<errc>(reason.code), [&] { return reason; }));
 }
 
+std::string client_engine::describe_way() const {
+    const std::string target = describe_target(host_name_, port_);
+    return proxy_ ? target + " through " + describe_proxy(*proxy_) : target;
+}
+
 error_info client_engine::start_error(errc code, std::error_code cause,
                                       const std::string& text) const noexcept {
     const errc told = is_cancelled_ ? errc::cancelled : code;
     return detail::told_anyway(told, [&] {
-        std::string message = "cannot connect to " + describe_target(host_name_, port_);
+        std::string message = "cannot connect to " + describe_way();
         if (!text.empty() && !is_cancelled_) {
             return error_info{static_cast<int>(code), message + ": " + text, name_, text};
         }
@@ -216,6 +257,8 @@ void client_engine::end_parts(runtime::steady_time deadline) {
         }
         if (connector_) {
             connector_->cancel();
+        } else if (tunnel_) {
+            tunnel_->cancel();
         } else if (pause_) {
             pause_->cancel();
         } else if (const auto current = session()) {
@@ -340,6 +383,7 @@ VoidResult validate(const client_options& options, bool is_secure, std::string_v
     detail::option_checks all(source);
     check_bind(all, options);
     check_stream(all, options, is_secure);
+    check_proxy(all, options.proxy);
     all.ranges(static_cast<const connect_options&>(options), connect_ranges);
     check_session(all, options.session, "session.");
     return std::move(all).result();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "client/proxy_tunnel.h"
 #include "client/reconnect_policy.h"
 #include "client/session_slot.h"
 #include "lifecycle/awaited.h"
@@ -41,6 +42,9 @@ public:
                   transport::transport_factory transports, std::shared_ptr<session_slot> connected,
                   const std::optional<reconnect_settings>& reconnecting = std::nullopt);
 
+    /// Before the start: the connection goes through this proxy (see proxy_for); null: straight to
+    /// the target.
+    void connect_through(std::shared_ptr<const proxy_options> proxy) { proxy_ = std::move(proxy); }
     /// Calls `done` exactly once, on the loop, unless the gate is closed first. Begins when
     /// `former`, the client's run before (or null), is over: on a callback pool its last callbacks
     /// may still be running, and those of a client never overlap. `already_exists`, with nothing
@@ -100,6 +104,9 @@ private:
     [[nodiscard]] std::shared_ptr<session::message_connection> make_session_of(
         runtime::connect_outcome outcome);
     void on_connected(runtime::connect_outcome outcome);
+    /// Asks the proxy, to which there is a connection, for one to the target.
+    void open_tunnel(runtime::connect_outcome proxy);
+    void on_target_connected(runtime::connect_outcome outcome);
     void on_no_connection(const runtime::connect_outcome& outcome);
     /// Whether a new connection is made after this one.
     [[nodiscard]] bool reconnects_after(const session_ptr& who, bool was_open);
@@ -110,6 +117,8 @@ private:
     void settle_start() noexcept;
     void refuse_start(const error_info& failure);
     void record_failure();
+    /// "host:80", and through what.
+    [[nodiscard]] std::string describe_way() const;
     [[nodiscard]] error_info start_error(std::error_code reason) const noexcept;
     [[nodiscard]] error_info start_error(errc code, std::error_code cause,
                                          const std::string& text) const noexcept;
@@ -122,11 +131,13 @@ private:
     const std::shared_ptr<runtime::loop> loop_;
     std::string host_name_;
     std::uint16_t port_ = 0;
+    std::shared_ptr<const proxy_options> proxy_;
     runtime::steady_time deadline_{};
     start_callback done_;
     session::pending_operation start_;
     std::shared_ptr<client_engine> former_;
     std::shared_ptr<runtime::connector> connector_;
+    std::shared_ptr<proxy_tunnel> tunnel_;
     std::shared_ptr<runtime::pause> pause_;
     std::atomic<bool> is_cancelled_{false};
     awaited<std::monostate> start_result_;
