@@ -57,7 +57,10 @@ std::string basic_credentials(const proxy_credentials& who) {
 /// its parameters have an '=' in their first word.
 std::string schemes_in(const websocket::http_head& head) {
     std::vector<std::string_view> schemes;
-    for (std::string_view challenge : head.list("Proxy-Authenticate")) {
+    std::vector<std::string_view> challenges = head.list("Proxy-Authenticate");
+    const std::vector<std::string_view> of_401 = head.list("WWW-Authenticate");
+    challenges.insert(challenges.end(), of_401.begin(), of_401.end());
+    for (std::string_view challenge : challenges) {
         const std::string_view word = take_until(challenge, ' ');
         const auto* const known =
             std::find_if(known_schemes.begin(), known_schemes.end(),
@@ -180,7 +183,8 @@ void http_connect::refuse(unsigned answer) {
     if (const auto phrase = reason_phrase(answer); !phrase.empty()) {
         text.append(" ").append(phrase);
     }
-    if (answer == 407) {
+    if (answer == 407 || answer == 401) {  // some proxies mean the one and say the other
+
         text += describe_authentication();
     }
     fail(code_of(answer), std::move(text));
