@@ -80,7 +80,8 @@ void client_engine::connect() {
 
 void client_engine::on_connected(runtime::connect_outcome outcome) {
     connector_.reset();
-    if (!proxy_ || (is_stopping() && !outcome.is_connected())) {
+    const bool asks_itself = proxy_ && proxy_->kind == proxy_kind::https_connect;
+    if (!proxy_ || (outcome.is_connected() ? asks_itself : is_stopping())) {
         on_target_connected(std::move(outcome));
         return;
     }

@@ -10,7 +10,10 @@
 
 #include <fmt/format.h>
 
+#include <cstddef>
+#include <span>
 #include <utility>
+#include <vector>
 
 namespace network_system::inline v0_1::core {
 namespace {
@@ -44,11 +47,37 @@ void check_kind(detail::option_checks& all, const proxy_options& proxy) {
              "proxy.headers are for HTTP and HTTPS proxies, and proxy.kind is socks5h");
     all.must(proxy.tls == nullptr || proxy.kind == proxy_kind::https_connect,
              "proxy.tls is for HTTPS proxies, and proxy.kind is another one");
+#if !NETWORK_SYSTEM_WITH_TLS
     if (proxy.kind == proxy_kind::https_connect) {
-        all.must(VoidResult(
-            detail::failure(errc::not_supported, "proxy.kind: proxies over TLS (https://)", {})));
+        all.must(VoidResult(detail::failure(
+            errc::not_supported, "proxy.kind: this build has no TLS (BUILD_TLS_SUPPORT=OFF)", {})));
     }
+#endif
 }
+
+/// A tunnel as a stream asks for it.
+class requested_tunnel final : public transport::tunnel_opening {
+public:
+    explicit requested_tunnel(std::unique_ptr<protocol::tunnel_request> request)
+        : request_(std::move(request)) {}
+
+    std::vector<std::uint8_t> take_output() override { return request_->take_output(); }
+    std::size_t consume(std::span<const std::uint8_t> data) override {
+        return request_->consume(data);
+    }
+    status state() const noexcept override {
+        switch (request_->state()) {
+            case protocol::tunnel_request::status::open: return status::open;
+            case protocol::tunnel_request::status::failed: return status::failed;
+            default: return status::asking;
+        }
+    }
+    errc code() const noexcept override { return request_->code(); }
+    std::string text() const override { return request_->text(); }
+
+private:
+    const std::unique_ptr<protocol::tunnel_request> request_;
+};
 
 }  // namespace
 
@@ -66,13 +95,13 @@ void check_proxy(detail::option_checks& all, const proxy_options& proxy) {
     all.must(ask_for_tunnel(proxy, "target", 1));
 }
 
-Result<std::shared_ptr<const proxy_options>> proxy_for(const proxy_options& options,
+Result<std::shared_ptr<const proxy_options>> proxy_for(const client_options& options,
                                                        const std::string& host, std::uint16_t port,
                                                        bool is_secure, std::string_view source) {
     using answer = Result<std::shared_ptr<const proxy_options>>;
-    auto found = options.kind == proxy_kind::from_environment
+    auto found = options.proxy.kind == proxy_kind::from_environment
                      ? proxy_from_environment(host, port, is_secure)
-                     : Result<proxy_options>(options);
+                     : Result<proxy_options>(options.proxy);
     if (!found) {
         error_info wrong = found.error();
         wrong.source = source;
@@ -84,6 +113,10 @@ Result<std::shared_ptr<const proxy_options>> proxy_for(const proxy_options& opti
     }
     detail::option_checks all(source);
     check_proxy(all, proxy);
+    if (options.environment && proxy.kind == proxy_kind::https_connect) {
+        all.must(VoidResult(
+            detail::failure(errc::not_supported, "proxy: TLS does not run in a simulation", {})));
+    }
     const auto target = detail::host::parse(host, source);
     all.must(target);
     all.must(!target || !target.value().is_path(),
@@ -116,6 +149,23 @@ Result<std::unique_ptr<protocol::tunnel_request>> ask_for_tunnel(const proxy_opt
     const std::string_view name = parsed.value().is_name() ? std::string_view(host) : "";
     return protocol::socks5_connect::to({name, parsed.value().address(), port}, who)
         .map(as_request);
+}
+
+Result<transport::transport_factory> make_transports_by(
+    const std::shared_ptr<const proxy_options>& proxy, std::shared_ptr<log_output> log,
+    stream_security* security, const std::string& host, std::uint16_t port,
+    std::string_view source) {
+    if (!proxy || proxy->kind != proxy_kind::https_connect) {
+        return make_transports(security, host, port, source);
+    }
+    const auto config = over_http(proxy->tls ? *proxy->tls : tls_config{});
+    return make_transports_through({*config, proxy->host, proxy->port,
+                                    [proxy, host, port] {
+                                        // Whether this can be asked was checked before the start.
+                                        return std::make_unique<requested_tunnel>(
+                                            ask_for_tunnel(*proxy, host, port).value());
+                                    }},
+                                   std::move(log), security, host, port, source);
 }
 
 runtime::connect_outcome without_proxy(runtime::connect_outcome failed) {

@@ -2,6 +2,7 @@
 
 #include "protocol/proxy/tunnel.h"
 #include "runtime/connector.h"
+#include "transport/stream_security.h"
 #include "utils/option_checks.h"
 
 #include <network_system/core/options.h>
@@ -20,7 +21,7 @@ void check_proxy(detail::option_checks& all, const proxy_options& proxy);
 /// The proxy for a target, with its port, as `read_target` has it; null when the connection goes
 /// straight there. Asks the environment if the options say so. Of options that passed the check.
 /// Error: `invalid_argument` (no proxy reaches that target, or the environment's is wrong).
-[[nodiscard]] Result<std::shared_ptr<const proxy_options>> proxy_for(const proxy_options& options,
+[[nodiscard]] Result<std::shared_ptr<const proxy_options>> proxy_for(const client_options& options,
                                                                      const std::string& host,
                                                                      std::uint16_t port,
                                                                      bool is_secure,
@@ -29,6 +30,13 @@ void check_proxy(detail::option_checks& all, const proxy_options& proxy);
 /// What a proxy has to be asked for the target.
 [[nodiscard]] Result<std::unique_ptr<protocol::tunnel_request>> ask_for_tunnel(
     const proxy_options& proxy, const std::string& host, std::uint16_t port);
+
+/// The transports of connections to the target, if need be through the proxy: where that is spoken
+/// to over TLS, they ask for the tunnel themselves.
+[[nodiscard]] Result<transport::transport_factory> make_transports_by(
+    const std::shared_ptr<const proxy_options>& proxy, std::shared_ptr<log_output> log,
+    stream_security* security, const std::string& host, std::uint16_t port,
+    std::string_view source);
 
 /// A connection to the proxy that has failed: says that it is the proxy's.
 [[nodiscard]] runtime::connect_outcome without_proxy(runtime::connect_outcome failed);

@@ -145,13 +145,14 @@ private:
                 checked.is_err()) {
                 return checked.error();
             }
-            auto proxy = proxy_for(what.options.proxy, target.value(), what.port,
+            auto proxy = proxy_for(what.options, target.value(), what.port,
                                    what.security != nullptr, base::id());
             if (!proxy) {
                 return proxy.error();
             }
             // Before the lock of `begin` is taken: it may log.
-            auto transports = make_transports(what.security, target.value(), what.port, base::id());
+            auto transports = make_transports_by(proxy.value(), what.options.log, what.security,
+                                                 target.value(), what.port, base::id());
             if (!transports) {
                 return transports.error();
             }

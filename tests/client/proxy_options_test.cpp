@@ -90,8 +90,14 @@ TEST(proxy_options, name_the_option_that_is_wrong) {
     }
 }
 
+client_options with_proxy(proxy_options proxy) {
+    client_options options;
+    options.proxy = std::move(proxy);
+    return options;
+}
+
 std::shared_ptr<const proxy_options> found(const proxy_options& options, const std::string& host) {
-    const auto proxy = proxy_for(options, host, 443, true, "client");
+    const auto proxy = proxy_for(with_proxy(options), host, 443, true, "client");
     EXPECT_TRUE(proxy.is_ok());
     return proxy.value_or(nullptr);
 }
@@ -109,7 +115,8 @@ TEST(proxy_for, refuses_targets_that_no_proxy_reaches) {
     for (const auto& [host, expected] :
          {std::pair{"unix:/run/app", "proxy: a Unix domain socket"},
           std::pair{"fe80::1%eth0", "proxy: the target has a zone"}}) {
-        const auto refused = proxy_for(proxy_with(http_connect), host, 443, true, "client");
+        const auto refused =
+            proxy_for(with_proxy(proxy_with(http_connect)), host, 443, true, "client");
         ASSERT_TRUE(refused.is_err()) << host;
         EXPECT_EQ(refused.error(), errc::invalid_argument);
         EXPECT_NE(refused.error().message.find(expected), std::string::npos);

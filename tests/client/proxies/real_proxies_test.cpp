@@ -29,9 +29,18 @@ struct proxy_case {
     access how;
 
     friend std::ostream& operator<<(std::ostream& to, const proxy_case& each) {
-        return to << each.program << (each.how == access::open ? "" : "_that_asks");
+        return to << each.program << (each.kind == proxy_kind::https_connect ? "_over_tls" : "")
+                  << (each.how == access::open ? "" : "_that_asks");
     }
 };
+
+/// Signed by the root: squid sends no chain.
+secure::issued_certificate certificate_of_proxy() {
+    secure::certificate_wishes wishes;
+    wishes.common_name = "proxy";
+    wishes.names = {"DNS:localhost", "IP:127.0.0.1"};
+    return secure::issued_certificate(wishes, &secure::authority().root());
+}
 
 /// The proxies that run, for all tests of the suite: to start one takes longer than to use it.
 class proxies_of_tests {
@@ -42,11 +51,13 @@ public:
         const bool asks = which.how == access::asking;
         if (name == "squid") {
             if (!squid_) {
-                squid_ = std::make_unique<running_squid>(program);
+                const auto of_proxy = certificate_of_proxy();
+                squid_ =
+                    std::make_unique<running_squid>(program, of_proxy.pem(), of_proxy.key_pem());
             }
-            return !squid_->is_listening() ? std::uint16_t{0}
-                   : asks                  ? squid_->asking_port()
-                                           : squid_->port();
+            return squid_->is_listening()
+                       ? squid_->port(asks, which.kind == proxy_kind::https_connect)
+                       : std::uint16_t{0};
         }
         auto& place = others_[{name, asks}];
         if (!place && name == "tinyproxy") {
@@ -99,6 +110,10 @@ protected:
         if (which_.how == access::asking && !password.empty()) {
             options.user = known_user;
             options.password = password;
+        }
+        if (which_.kind == proxy_kind::https_connect) {
+            options.tls =
+                std::make_shared<const network_system::core::tls_config>(secure::for_client());
         }
         return options;
     }
@@ -227,6 +242,8 @@ std::vector<proxy_case> proxy_cases() {
             proxy_case{"tinyproxy", proxy_kind::http_connect, access::asking},
             proxy_case{"squid", proxy_kind::http_connect, access::open},
             proxy_case{"squid", proxy_kind::http_connect, access::asking},
+            proxy_case{"squid", proxy_kind::https_connect, access::open},
+            proxy_case{"squid", proxy_kind::https_connect, access::asking},
             proxy_case{"microsocks", proxy_kind::socks5h, access::open},
             proxy_case{"microsocks", proxy_kind::socks5h, access::asking},
             // Its accounts are the system's users.

@@ -7,6 +7,7 @@
 
 #include <sys/stat.h>
 
+#include <array>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -93,19 +94,27 @@ public:
     }
 };
 
-/// One that asks on one port, and does not on another: it takes a while to start.
+/// One that asks on two of its ports, and speaks TLS on two: it takes a while to start. TLS needs
+/// a certificate and its key, in PEM.
 class running_squid final : public running_proxy {
 public:
-    explicit running_squid(const std::string& program) {
+    running_squid(const std::string& program, const std::string& certificate,
+                  const std::string& key) {
         // "open-sesame", as `openssl passwd -apr1` has it.
         const std::string users =
             write("users", known_user + ":$apr1$netsyste$knIomVeixuOXoGTXlsKkt/\n");
+        const std::string files = " tls-cert=" + write("certificate.pem", certificate) +
+                                  " tls-key=" + write("key.pem", key) + '\n';
+        const auto listen = [](const char* how, std::uint16_t port, const std::string& name) {
+            return std::string(how) + " 127.0.0.1:" + std::to_string(port) + " name=" + name;
+        };
         const std::string text =
-            "http_port 127.0.0.1:" + port_text() + " name=open\n" +
-            "http_port 127.0.0.1:" + std::to_string(asking_.number()) + " name=asking\n" +
+            listen("http_port", port(), "open\n") + listen("http_port", port(true, false), "a\n") +
+            listen("https_port", port(false, true), "open_secret") + files +
+            listen("https_port", port(true, true), "b") + files +
             "auth_param basic program /usr/lib/squid/basic_ncsa_auth " + users + "\n" +
             "auth_param basic children 1 startup=1 idle=1\nauth_param basic realm tests\n"
-            "acl open myportname open\nacl known proxy_auth REQUIRED\n"
+            "acl open myportname open open_secret\nacl known proxy_auth REQUIRED\n"
             "http_access allow open\nhttp_access allow known\nhttp_access deny all\n"
             "cache deny all\ncache_mem 8 MB\naccess_log none\ncache_log /dev/null\n"
             "cache_store_log none\npid_filename none\nnetdb_filename none\npinger_enable off\n"
@@ -113,11 +122,16 @@ public:
         start(program, {"-N", "-f", write("squid.conf", text)});
     }
 
-    /// Of which `port` is the other one.
-    [[nodiscard]] std::uint16_t asking_port() const { return asking_.number(); }
+    using running_proxy::port;
+    [[nodiscard]] std::uint16_t port(bool asks, bool is_secret) const {
+        return is_secret ? secret_[asks ? 1 : 0].number()
+               : asks    ? asking_.number()
+                         : running_proxy::port();
+    }
 
 private:
     const refusing_port asking_{true};
+    const std::array<refusing_port, 2> secret_{refusing_port{true}, refusing_port{true}};
 };
 
 }  // namespace loopback
