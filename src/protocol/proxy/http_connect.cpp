@@ -123,7 +123,7 @@ Result<std::unique_ptr<http_connect>> http_connect::to(
     std::unique_ptr<http_connect> made(new http_connect(!who.empty() ? sent::user
                                                         : given > 0  ? sent::field
                                                                      : sent::nothing));
-    made->send({request.begin(), request.end()});
+    made->send({reinterpret_cast<const std::uint8_t*>(request.data()), request.size()});
     return made;
 }
 

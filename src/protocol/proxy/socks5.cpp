@@ -18,6 +18,9 @@ constexpr std::uint8_t authentication_version = 1;
 constexpr std::uint8_t without_authentication = 0;
 constexpr std::uint8_t by_user_and_password = 2;
 constexpr std::uint8_t no_method = 0xFF;
+constexpr std::array<std::uint8_t, 3> greeting_of_nobody{socks_version, 1, without_authentication};
+constexpr std::array<std::uint8_t, 4> greeting_of_user{socks_version, 2, without_authentication,
+                                                       by_user_and_password};
 enum address_type : std::uint8_t { type_ipv4 = 1, type_name = 3, type_ipv6 = 4 };
 
 constexpr std::size_t longest_text = 255;
@@ -97,14 +100,14 @@ Result<std::unique_ptr<socks5_connect>> socks5_connect::to(const target& where,
     made->request_.push_back(static_cast<std::uint8_t>(where.port >> 8U));
     made->request_.push_back(static_cast<std::uint8_t>(where.port & 0xFFU));
     if (who.empty()) {
-        made->send({socks_version, 1, without_authentication});
+        made->send(greeting_of_nobody);
         return made;
     }
     made->has_user_ = true;
     made->credentials_ = {authentication_version};
     append_text(made->credentials_, who.user);
     append_text(made->credentials_, who.password);
-    made->send({socks_version, 2, without_authentication, by_user_and_password});
+    made->send(greeting_of_user);
     return made;
 }
 
@@ -158,7 +161,7 @@ void socks5_connect::check_method() {
     } else if (method == by_user_and_password && has_user_) {
         stage_ = stage::authenticating;
         answer_.clear();
-        send(std::move(credentials_));
+        send(std::exchange(credentials_, {}));
     } else {
         fail(errc::protocol_error, "the proxy has chosen a method that was not offered");
     }
@@ -175,7 +178,7 @@ void socks5_connect::check_authentication() {
 void socks5_connect::connect() {
     stage_ = stage::connecting;
     answer_.clear();
-    send(std::move(request_));
+    send(std::exchange(request_, {}));
 }
 
 void socks5_connect::check_reply() {

@@ -58,7 +58,7 @@ public:
     [[nodiscard]] const std::string& text() const noexcept { return text_; }
 
 protected:
-    void send(std::vector<std::uint8_t> bytes) noexcept { output_ = std::move(bytes); }
+    void send(bytes_view bytes) { output_.insert(output_.end(), bytes.begin(), bytes.end()); }
     void open() noexcept { state_ = status::open; }
     void fail(errc code, std::string text) noexcept {
         state_ = status::failed;
