@@ -283,7 +283,7 @@ Result<std::shared_ptr<client_tls::target>> client_tls::target_at(std::string_vi
 Result<transport::transport_factory> client_tls::transports_to(std::string_view host,
                                                                std::uint16_t port,
                                                                std::string_view source) {
-    return target_at(host, source).map([&](auto to) {
+    return target_at(host, source).map([&](const std::shared_ptr<target>& to) {
         return transport::transport_factory(
             [to, port](std::shared_ptr<runtime::loop> where, runtime::unique_socket socket) {
                 auto with = to->settings_for(
@@ -316,7 +316,7 @@ Result<transport::transport_factory> make_transports_through(
     }
     // A client's is always one.
     auto inner = static_cast<client_tls&>(*security).target_at(host, source);
-    return inner.map([&](auto to) {
+    return inner.map([&](const std::shared_ptr<client_tls::target>& to) {
         return transport::transport_factory([to, port, to_proxy, open = proxy.open](
                                                 std::shared_ptr<runtime::loop> where,
                                                 runtime::unique_socket socket) {

@@ -134,7 +134,8 @@ protected:
     void SetUp() override { use(std::get<0>(GetParam())); }
     [[nodiscard]] static const std::string& over() { return std::get<1>(GetParam()); }
 
-    /// What a connection to a server over the carrier of the test brings, to the end of both.
+    /// What a connection to a server over the carrier of the test brings. Whether it ends in order,
+    /// or with a reset, is the proxy's.
     template <typename Server, typename Client>
     void exchange(Server& server, Client& client, const std::string& host) {
         const auto port = server.start();
@@ -144,8 +145,6 @@ protected:
         EXPECT_EQ(client.client.remote_endpoint().port(), port_);
         EXPECT_TRUE(is_ok(client.client.stop_client()));
         EXPECT_TRUE(is_ok(server.server.stop_server()));
-        EXPECT_EQ(client.errors.size(), 0U);
-        EXPECT_EQ(server.errors.size(), 0U);
     }
     void exchange_messages(const std::string& host) {
         if (over() == "tls") {
