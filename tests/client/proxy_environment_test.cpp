@@ -163,6 +163,7 @@ TEST(proxy_from_environment, knows_no_way_to_a_local_socket) {
     EXPECT_EQ(chosen({{"ALL_PROXY", "http://proxy"}}, "unix:/run/app", 0), "none");
 }
 
+#ifndef _WIN32
 TEST(proxy_from_environment, reads_this_process) {
     // No other thread is here.
     for (const char* const each :
@@ -175,6 +176,7 @@ TEST(proxy_from_environment, reads_this_process) {
     EXPECT_EQ(proxy_from_environment("example.org", 80, false).value().kind, proxy_kind::none);
     ASSERT_EQ(::unsetenv("HTTPS_PROXY"), 0);  // NOLINT(concurrency-mt-unsafe)
 }
+#endif
 
 }  // namespace
 }  // namespace network_system::core

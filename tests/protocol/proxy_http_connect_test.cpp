@@ -12,7 +12,7 @@ namespace network_system::inline v0_1::protocol {
 namespace {
 
 using network_system::testing::text_bytes;
-using status = tunnel_request::status;
+using tunnel_status = tunnel_request::status;
 
 std::unique_ptr<http_connect> connect_request(
     const proxy_credentials& who = {}, const std::vector<websocket::header_field>& headers = {}) {
@@ -78,7 +78,7 @@ TEST(http_connect, refuses_what_would_be_another_request) {
 struct answer_row {
     const char* name;
     std::string answer;
-    status expected;
+    tunnel_status expected;
     errc code = {};
     std::string text = {};
 };
@@ -91,55 +91,58 @@ struct answer_row {
                schemes + ")";
     };
     return {
-        {"the shortest", "HTTP/1.1 200\r\n\r\n", status::open},
-        {"of HTTP/1.0", "HTTP/1.0 200 Connection established\r\n\r\n", status::open},
-        {"with fields", "HTTP/1.1 200 OK\r\nVia: a\r\nContent-Length: 5\r\n\r\n", status::open},
-        {"any 2xx", "HTTP/1.1 299 Fine\r\nTransfer-Encoding: chunked\r\n\r\n", status::open},
+        {"the shortest", "HTTP/1.1 200\r\n\r\n", tunnel_status::open},
+        {"of HTTP/1.0", "HTTP/1.0 200 Connection established\r\n\r\n", tunnel_status::open},
+        {"with fields", "HTTP/1.1 200 OK\r\nVia: a\r\nContent-Length: 5\r\n\r\n",
+         tunnel_status::open},
+        {"any 2xx", "HTTP/1.1 299 Fine\r\nTransfer-Encoding: chunked\r\n\r\n", tunnel_status::open},
         {"behind others",
          "HTTP/1.1 100 Go on\r\n\r\nHTTP/1.1 103 Wait\r\nA: b\r\n\r\n"
          "HTTP/1.1 200 OK\r\n\r\n",
-         status::open},
-        {"a line break within", "HTTP/1.1 200 O\r\nA: b\r\nC:\r\n\r\n", status::open},
-        {"407", asks + "Basic realm=\"a, b\"\r\n\r\n", status::failed, errc::handshake_rejected,
-         none("Basic")},
+         tunnel_status::open},
+        {"a line break within", "HTTP/1.1 200 O\r\nA: b\r\nC:\r\n\r\n", tunnel_status::open},
+        {"407", asks + "Basic realm=\"a, b\"\r\n\r\n", tunnel_status::failed,
+         errc::handshake_rejected, none("Basic")},
         {"407 with several",
          asks + "Digest realm=\"x\", qop=\"auth\", basic realm=x\r\n"
                 "proxy-authenticate: Negotiate\r\n\r\n",
-         status::failed, errc::handshake_rejected, none("Digest or Basic or Negotiate")},
-        {"407 of a scheme that may be a secret", asks + "c2VjcmV0\r\n\r\n", status::failed,
+         tunnel_status::failed, errc::handshake_rejected, none("Digest or Basic or Negotiate")},
+        {"407 of a scheme that may be a secret", asks + "c2VjcmV0\r\n\r\n", tunnel_status::failed,
          errc::handshake_rejected, none("another scheme")},
-        {"407 of nothing", "HTTP/1.1 407 secret\r\n\r\n", status::failed, errc::handshake_rejected,
-         none("nothing")},
-        {"401", "HTTP/1.0 401 secret\r\nWWW-Authenticate: Basic realm=a\r\n\r\n", status::failed,
-         errc::handshake_rejected,
+        {"407 of nothing", "HTTP/1.1 407 secret\r\n\r\n", tunnel_status::failed,
+         errc::handshake_rejected, none("nothing")},
+        {"401", "HTTP/1.0 401 secret\r\nWWW-Authenticate: Basic realm=a\r\n\r\n",
+         tunnel_status::failed, errc::handshake_rejected,
          "401 Unauthorized (no user was given; the proxy asks for Basic)"},
-        {"403", "HTTP/1.1 403 secret\r\n\r\n", status::failed, errc::handshake_rejected,
+        {"403", "HTTP/1.1 403 secret\r\n\r\n", tunnel_status::failed, errc::handshake_rejected,
          "403 Forbidden"},
-        {"101", "HTTP/1.1 101 secret\r\n\r\n", status::failed, errc::handshake_rejected, "101"},
-        {"302", "HTTP/1.1 302 secret\r\nLocation: /\r\n\r\n", status::failed,
+        {"101", "HTTP/1.1 101 secret\r\n\r\n", tunnel_status::failed, errc::handshake_rejected,
+         "101"},
+        {"302", "HTTP/1.1 302 secret\r\nLocation: /\r\n\r\n", tunnel_status::failed,
          errc::handshake_rejected, "302 Found"},
-        {"408", "HTTP/1.1 408\r\n\r\n", status::failed, errc::connection_timeout,
+        {"408", "HTTP/1.1 408\r\n\r\n", tunnel_status::failed, errc::connection_timeout,
          "408 Request Timeout"},
-        {"429", "HTTP/1.1 429\r\n\r\n", status::failed, errc::connection_failed,
+        {"429", "HTTP/1.1 429\r\n\r\n", tunnel_status::failed, errc::connection_failed,
          "429 Too Many Requests"},
-        {"502", "HTTP/1.1 502 secret\r\n\r\n", status::failed, errc::connection_failed,
+        {"502", "HTTP/1.1 502 secret\r\n\r\n", tunnel_status::failed, errc::connection_failed,
          "502 Bad Gateway"},
-        {"503", "HTTP/1.1 503 secret\r\n\r\n", status::failed, errc::connection_failed,
+        {"503", "HTTP/1.1 503 secret\r\n\r\n", tunnel_status::failed, errc::connection_failed,
          "503 Service Unavailable"},
-        {"504", "HTTP/1.1 504 secret\r\n\r\n", status::failed, errc::connection_timeout,
+        {"504", "HTTP/1.1 504 secret\r\n\r\n", tunnel_status::failed, errc::connection_timeout,
          "504 Gateway Timeout"},
-        {"599", "HTTP/1.1 599 secret\r\n\r\n", status::failed, errc::connection_failed, "599"},
-        {"not HTTP", "SSH-2.0-secret\r\n\r\n", status::failed, errc::protocol_error,
+        {"599", "HTTP/1.1 599 secret\r\n\r\n", tunnel_status::failed, errc::connection_failed,
+         "599"},
+        {"not HTTP", "SSH-2.0-secret\r\n\r\n", tunnel_status::failed, errc::protocol_error,
          "the proxy does not speak HTTP/1.1"},
-        {"no status", "HTTP/1.1 2x0 secret\r\n\r\n", status::failed, errc::protocol_error,
+        {"no status", "HTTP/1.1 2x0 secret\r\n\r\n", tunnel_status::failed, errc::protocol_error,
          "the proxy does not speak HTTP/1.1"},
-        {"HTTP/2", "HTTP/2 200\r\nA: b\r\n\r\n", status::failed, errc::protocol_error,
+        {"HTTP/2", "HTTP/2 200\r\nA: b\r\n\r\n", tunnel_status::failed, errc::protocol_error,
          "the proxy does not speak HTTP/1.1"},
-        {"a bare line feed", "HTTP/1.1 200 OK\n\n", status::failed, errc::protocol_error,
+        {"a bare line feed", "HTTP/1.1 200 OK\n\n", tunnel_status::failed, errc::protocol_error,
          "the proxy's answer is malformed: line feed without a carriage return"},
-        {"a control character", std::string("HTTP/1.1 200 \0OK\r\n\r\n", 19), status::failed,
+        {"a control character", std::string("HTTP/1.1 200 \0OK\r\n\r\n", 19), tunnel_status::failed,
          errc::protocol_error, "the proxy's answer is malformed: control character"},
-        {"a folded line", "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", status::failed,
+        {"a folded line", "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", tunnel_status::failed,
          errc::protocol_error, "the proxy's answer is malformed: folded header line"},
     };
 }
@@ -149,7 +152,7 @@ struct answer_row {
 std::size_t feed(http_connect& request, const std::string& stream, std::size_t size) {
     const auto bytes = text_bytes(stream);
     std::size_t taken = 0;
-    while (taken < bytes.size() && request.state() == status::asking) {
+    while (taken < bytes.size() && request.state() == tunnel_status::asking) {
         EXPECT_GT(request.wanted(), 0U);
         const std::size_t piece =
             std::min(size != 0 ? size : request.wanted(), bytes.size() - taken);
@@ -168,7 +171,7 @@ TEST(http_connect, reads_answers_in_any_pieces) {
             EXPECT_EQ(request->code(), each.code) << each.name;
             EXPECT_EQ(request->text(), each.text) << each.name;
             EXPECT_EQ(request->wanted(), 0U);
-            if (each.expected == status::open) {
+            if (each.expected == tunnel_status::open) {
                 ASSERT_EQ(taken, each.answer.size()) << each.name << " in pieces of " << size;
             }
         }
@@ -177,14 +180,14 @@ TEST(http_connect, reads_answers_in_any_pieces) {
 
 TEST(http_connect, waits_for_the_whole_answer_and_wants_no_more) {
     for (const answer_row& each : answers()) {
-        if (each.expected != status::open) {
+        if (each.expected != tunnel_status::open) {
             continue;
         }
         for (std::size_t cut = 0; cut < each.answer.size(); ++cut) {
             const auto request = connect_request();
             const auto bytes = text_bytes(each.answer.substr(0, cut));
             EXPECT_EQ(request->consume(bytes), cut);
-            EXPECT_EQ(request->state(), status::asking) << each.name << " cut at " << cut;
+            EXPECT_EQ(request->state(), tunnel_status::asking) << each.name << " cut at " << cut;
             EXPECT_GE(request->wanted(), 1U);
             EXPECT_LE(request->wanted(), each.answer.size() - cut) << each.name << " at " << cut;
         }
@@ -212,7 +215,7 @@ TEST(http_connect, bounds_the_answer) {
     }
     const auto full = connect_request();
     (void)feed(*full, fields + "\r\n", 0);
-    EXPECT_EQ(full->state(), status::open);
+    EXPECT_EQ(full->state(), tunnel_status::open);
     const auto beyond = connect_request();
     (void)feed(*beyond, fields + "A: b\r\n\r\n", 0);
     EXPECT_EQ(beyond->code(), errc::protocol_error);

@@ -13,7 +13,7 @@ namespace network_system::inline v0_1::protocol {
 namespace {
 
 using namespace network_system::testing;
-using status = tunnel_request::status;
+using tunnel_status = tunnel_request::status;
 
 const socks5_connect::target a_name{"example.org", {}, 0x1234};
 
@@ -94,7 +94,7 @@ byte_string reply_with(std::uint8_t type, const byte_string& address) {
 struct socks_row {
     const char* name;
     byte_string answers;
-    status expected;
+    tunnel_status expected;
     errc code = {};
     std::string text = {};
     bool has_user = false;
@@ -105,46 +105,47 @@ struct socks_row {
     const auto rejected = [](std::uint8_t reply, errc code, const char* text) {
         return socks_row{text,
                          {5, 0, 5, reply},
-                         status::failed,
+                         tunnel_status::failed,
                          code,
                          std::string("the proxy says: ") + text + " (reply " +
                              std::to_string(reply) + ")"};
     };
     return {
-        {"IPv4", concat({{5, 0}, v4}), status::open},
-        {"IPv6", concat({{5, 0}, reply_with(4, byte_string(16))}), status::open},
-        {"a name", concat({{5, 0}, reply_with(3, concat({{3}, text_bytes("abc")}))}), status::open},
-        {"an empty name", concat({{5, 0}, reply_with(3, {0})}), status::open},
+        {"IPv4", concat({{5, 0}, v4}), tunnel_status::open},
+        {"IPv6", concat({{5, 0}, reply_with(4, byte_string(16))}), tunnel_status::open},
+        {"a name", concat({{5, 0}, reply_with(3, concat({{3}, text_bytes("abc")}))}),
+         tunnel_status::open},
+        {"an empty name", concat({{5, 0}, reply_with(3, {0})}), tunnel_status::open},
         {"the longest name", concat({{5, 0}, reply_with(3, concat({{255}, byte_string(255)}))}),
-         status::open},
-        {"with a user", concat({{5, 2, 1, 0}, v4}), status::open, {}, {}, true},
-        {"of authentication 5", concat({{5, 2, 5, 0}, v4}), status::open, {}, {}, true},
-        {"with a user that nobody wants", concat({{5, 0}, v4}), status::open, {}, {}, true},
+         tunnel_status::open},
+        {"with a user", concat({{5, 2, 1, 0}, v4}), tunnel_status::open, {}, {}, true},
+        {"of authentication 5", concat({{5, 2, 5, 0}, v4}), tunnel_status::open, {}, {}, true},
+        {"with a user that nobody wants", concat({{5, 0}, v4}), tunnel_status::open, {}, {}, true},
         {"the user is refused",
          {5, 2, 1, 1},
-         status::failed,
+         tunnel_status::failed,
          errc::handshake_rejected,
          "the proxy has refused the user and password",
          true},
         {"a user is wanted",
          {5, 0xFF},
-         status::failed,
+         tunnel_status::failed,
          errc::handshake_rejected,
          "the proxy asks for authentication, and no user was given"},
         {"something else is wanted",
          {5, 0xFF},
-         status::failed,
+         tunnel_status::failed,
          errc::handshake_rejected,
          "the proxy takes no method that was offered (none, user and password)",
          true},
         {"a method that was not offered",
          {5, 2},
-         status::failed,
+         tunnel_status::failed,
          errc::protocol_error,
          "the proxy has chosen a method that was not offered"},
         {"GSSAPI",
          {5, 1},
-         status::failed,
+         tunnel_status::failed,
          errc::protocol_error,
          "the proxy has chosen a method that was not offered",
          true},
@@ -158,25 +159,25 @@ struct socks_row {
         rejected(8, errc::handshake_rejected, "address type not supported"),
         rejected(9, errc::connection_failed, "no reason known to us"),
         rejected(255, errc::connection_failed, "no reason known to us"),
-        {"HTTP", text_bytes("HTTP/1.1 400"), status::failed, errc::protocol_error,
+        {"HTTP", text_bytes("HTTP/1.1 400"), tunnel_status::failed, errc::protocol_error,
          "the proxy does not speak SOCKS 5"},
         {"SOCKS 4",
          {0, 90},
-         status::failed,
+         tunnel_status::failed,
          errc::protocol_error,
          "the proxy does not speak SOCKS 5"},
         {"another version later",
          {5, 0, 4, 0},
-         status::failed,
+         tunnel_status::failed,
          errc::protocol_error,
          "the proxy does not speak SOCKS 5"},
-        {"an unknown type", concat({{5, 0}, reply_with(2, {1})}), status::failed,
+        {"an unknown type", concat({{5, 0}, reply_with(2, {1})}), tunnel_status::failed,
          errc::protocol_error, "the proxy's reply is malformed"},
-        {"type 0", concat({{5, 0}, reply_with(0, {1})}), status::failed, errc::protocol_error,
-         "the proxy's reply is malformed"},
+        {"type 0", concat({{5, 0}, reply_with(0, {1})}), tunnel_status::failed,
+         errc::protocol_error, "the proxy's reply is malformed"},
         {"not reserved",
          {5, 0, 5, 0, 1, 1, 127},
-         status::failed,
+         tunnel_status::failed,
          errc::protocol_error,
          "the proxy's reply is malformed"},
     };
@@ -189,7 +190,7 @@ TEST(socks5_connect, reads_answers_in_any_pieces) {
             const auto request =
                 socks_request(each.has_user ? proxy_credentials{"u", "p"} : proxy_credentials{});
             std::size_t taken = 0;
-            while (taken < stream.size() && request->state() == status::asking) {
+            while (taken < stream.size() && request->state() == tunnel_status::asking) {
                 ASSERT_GT(request->wanted(), 0U);
                 const std::size_t piece =
                     std::min(size != 0 ? size : request->wanted(), stream.size() - taken);
@@ -199,7 +200,7 @@ TEST(socks5_connect, reads_answers_in_any_pieces) {
             EXPECT_EQ(request->code(), each.code) << each.name;
             EXPECT_EQ(request->text(), each.text) << each.name;
             EXPECT_EQ(request->wanted(), 0U);
-            if (each.expected == status::open) {
+            if (each.expected == tunnel_status::open) {
                 EXPECT_EQ(taken, each.answers.size()) << each.name << " in pieces of " << size;
             }
         }
@@ -208,14 +209,14 @@ TEST(socks5_connect, reads_answers_in_any_pieces) {
 
 TEST(socks5_connect, waits_for_whole_answers_and_wants_no_more) {
     for (const socks_row& each : socks_answers()) {
-        if (each.expected != status::open) {
+        if (each.expected != tunnel_status::open) {
             continue;
         }
         for (std::size_t cut = 0; cut < each.answers.size(); ++cut) {
             const auto request =
                 socks_request(each.has_user ? proxy_credentials{"u", "p"} : proxy_credentials{});
             EXPECT_EQ(request->consume(byte_span(each.answers).first(cut)), cut);
-            EXPECT_EQ(request->state(), status::asking) << each.name << " cut at " << cut;
+            EXPECT_EQ(request->state(), tunnel_status::asking) << each.name << " cut at " << cut;
             EXPECT_GE(request->wanted(), 1U);
             EXPECT_LE(request->wanted(), each.answers.size() - cut) << each.name;
         }
