@@ -31,7 +31,7 @@ debian_packages() {
     build) echo g++ cmake ninja-build libasio-dev libfmt-dev libssl-dev ;;
     test)
         echo "$(debian_packages build)" libgtest-dev python3 openssl curl iproute2 \
-            python3-websockets node-ws
+            python3-websockets node-ws tinyproxy squid microsocks dante-server
         ;;
     bench) echo "$(debian_packages build)" libbenchmark-dev libboost-dev python3 util-linux ;;
     dev)

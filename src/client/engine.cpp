@@ -1,5 +1,6 @@
 #include "client/engine.h"
 
+#include "client/proxy.h"
 #include "lifecycle/addresses.h"
 #include "utils/contain.h"
 #include "utils/failure.h"
@@ -69,18 +70,55 @@ void client_engine::connect() {
         on_no_connection({{}, {}, errc::out_of_memory, {}, {}});
         return;
     }
-    const std::string& host = target_ ? target_->host : host_name_;
-    const std::uint16_t port = target_ ? target_->port : port_;
-    detail::log_limited(detail::log_kind::connecting, writer(), "connecting to {} port {}", host,
-                        port);
-    connector_->start(host, port, deadline_,
-                      [keep = self(), this](runtime::connect_outcome outcome) {
+    const auto& proxy = current_proxy();
+    detail::log_limited(detail::log_kind::connecting, writer(), "connecting to {} port {}{}",
+                        current_host(), current_port(),
+                        proxy
+                            ? fmt::format(" through the proxy {} port {}", proxy->host, proxy->port)
+                            : std::string());
+    connector_->start(proxy ? proxy->host : current_host(), proxy ? proxy->port : current_port(),
+                      deadline_, [keep = self(), this](runtime::connect_outcome outcome) {
                           on_connected(std::move(outcome));
                       });
 }
 
 void client_engine::on_connected(runtime::connect_outcome outcome) {
     connector_.reset();
+    const auto& proxy = current_proxy();
+    const bool asks_itself = proxy && proxy->kind == proxy_kind::https_connect;
+    if (!proxy || (outcome.is_connected() ? asks_itself : is_stopping())) {
+        on_target_connected(std::move(outcome));
+        return;
+    }
+    const bool has_begun = detail::contain([&] {
+        if (outcome.is_connected()) {
+            open_tunnel(std::move(outcome));
+        } else {
+            on_no_connection(without_proxy(std::move(outcome)));
+        }
+    });
+    if (!has_begun) {
+        tunnel_.reset();
+        on_no_connection({{}, {}, errc::out_of_memory, {}, {}});
+    }
+}
+
+void client_engine::open_tunnel(runtime::connect_outcome proxy) {
+    auto request = ask_for_tunnel(*current_proxy(), current_host(), current_port());
+    if (!request) {
+        on_no_connection(
+            {{}, {}, static_cast<errc>(request.error().code), {}, request.error().message});
+        return;
+    }
+    tunnel_ = std::make_shared<proxy_tunnel>(loop_, std::move(request).value());
+    tunnel_->start(std::move(proxy), deadline_,
+                   [keep = self(), this](runtime::connect_outcome outcome) {
+                       tunnel_.reset();
+                       on_target_connected(std::move(outcome));
+                   });
+}
+
+void client_engine::on_target_connected(runtime::connect_outcome outcome) {
     if (!outcome.is_connected()) {
         on_no_connection(outcome);
         return;
@@ -231,14 +269,22 @@ void client_engine::end_run(const error_info& reason) {
     start_result_.give(detail::told_anyway(static_cast<errc>(reason.code), [&] { return reason; }));
 }
 
+std::string client_engine::describe_way() const {
+    std::string way = describe_target(host_name_, port_);
+    if (const auto& proxy = current_proxy()) {
+        way += " through " + describe_proxy(*proxy);
+    }
+    if (target_) {
+        way += ' ' + target_->way;
+    }
+    return way;
+}
+
 error_info client_engine::start_error(errc code, std::error_code cause,
                                       const std::string& text) const noexcept {
     const errc told = is_cancelled_ ? errc::cancelled : code;
     return detail::told_anyway(told, [&] {
-        std::string message = "cannot connect to " + describe_target(host_name_, port_);
-        if (target_) {
-            message += ' ' + target_->way;
-        }
+        std::string message = "cannot connect to " + describe_way();
         if (attempts_ > 0 && !was_connected_) {
             message += fmt::format(" in {} attempts", attempts_ + 1);
         }
@@ -288,6 +334,8 @@ void client_engine::end_parts(runtime::steady_time deadline) {
         }
         if (connector_) {
             connector_->cancel();
+        } else if (tunnel_) {
+            tunnel_->cancel();
         } else if (pause_) {
             pause_->cancel();
         } else if (const auto current = session()) {
@@ -442,6 +490,7 @@ VoidResult validate(const client_options& options, bool is_secure, std::string_v
     detail::option_checks all(source);
     check_bind(all, options);
     check_stream(all, options, is_secure);
+    check_proxy(all, options.proxy);
     all.ranges(static_cast<const connect_options&>(options), connect_ranges);
     check_reconnection(all, options.reconnect);
     check_session(all, options.session, "session.");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "client/proxy_tunnel.h"
 #include "client/reconnect_policy.h"
 #include "client/session_slot.h"
 #include "lifecycle/awaited.h"
@@ -44,6 +45,9 @@ public:
                   std::shared_ptr<runtime::io_pool> pool, std::shared_ptr<runtime::loop> where,
                   transport::transport_factory transports, std::shared_ptr<session_slot> connected);
 
+    /// Before the start: the connection goes through this proxy (see proxy_for); null: straight to
+    /// the target.
+    void connect_through(std::shared_ptr<const proxy_options> proxy) { proxy_ = std::move(proxy); }
     /// Calls `done` exactly once, on the loop, unless the gate is closed first. Begins when
     /// `former`, the client's run before (or null), is over: on a callback pool its last callbacks
     /// may still be running, and those of a client never overlap. `already_exists`, with nothing
@@ -100,6 +104,8 @@ protected:
         std::string host;
         std::uint16_t port;
         transport::transport_factory transports;
+        /// Null: straight there.
+        std::shared_ptr<const proxy_options> proxy;
         /// For errors: how the client has come to it.
         std::string way;
     };
@@ -112,6 +118,10 @@ protected:
     /// Which one. On the loop.
     [[nodiscard]] virtual Result<attempt_target> next_target(const session_ptr& who);
     /// Of what the start has named.
+    /// Of the target that the start has named.
+    [[nodiscard]] const std::shared_ptr<const proxy_options>& own_proxy() const noexcept {
+        return proxy_;
+    }
     [[nodiscard]] const transport::transport_factory& own_transports() const noexcept {
         return engine::transports();
     }
@@ -130,11 +140,23 @@ private:
     [[nodiscard]] std::shared_ptr<session::message_connection> make_session_of(
         runtime::connect_outcome outcome);
     void on_connected(runtime::connect_outcome outcome);
+    /// Asks the proxy, to which there is a connection, for one to the target.
+    void open_tunnel(runtime::connect_outcome proxy);
+    void on_target_connected(runtime::connect_outcome outcome);
     void on_no_connection(const runtime::connect_outcome& outcome);
     /// Whether a new connection is made after this one.
     [[nodiscard]] bool reconnects_after(const ending& how);
     [[nodiscard]] const transport::transport_factory& transports() const noexcept override {
         return target_ ? target_->transports : own_transports();
+    }
+    [[nodiscard]] const std::string& current_host() const noexcept {
+        return target_ ? target_->host : host_name_;
+    }
+    [[nodiscard]] std::uint16_t current_port() const noexcept {
+        return target_ ? target_->port : port_;
+    }
+    [[nodiscard]] const std::shared_ptr<const proxy_options>& current_proxy() const noexcept {
+        return target_ ? target_->proxy : proxy_;
     }
     void follow(const session_ptr& who);
     [[nodiscard]] bool ends_by_itself() const noexcept;
@@ -152,6 +174,8 @@ private:
     void settle_start() noexcept;
     void refuse_start(const error_info& failure);
     void record_failure();
+    /// "host:80", and through what.
+    [[nodiscard]] std::string describe_way() const;
     [[nodiscard]] error_info start_error(std::error_code reason) const noexcept;
     [[nodiscard]] error_info start_error(errc code, std::error_code cause,
                                          const std::string& text) const noexcept;
@@ -164,6 +188,7 @@ private:
     const std::shared_ptr<runtime::loop> loop_;
     std::string host_name_;
     std::uint16_t port_ = 0;
+    std::shared_ptr<const proxy_options> proxy_;
     runtime::steady_time deadline_{};
     // Until then a start that fails is tried again.
     runtime::steady_time start_over_until_{};
@@ -171,6 +196,7 @@ private:
     session::pending_operation start_;
     std::shared_ptr<client_engine> former_;
     std::shared_ptr<runtime::connector> connector_;
+    std::shared_ptr<proxy_tunnel> tunnel_;
     std::shared_ptr<runtime::pause> pause_;
     std::atomic<bool> is_cancelled_{false};
     awaited<std::monostate> start_result_;

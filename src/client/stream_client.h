@@ -1,6 +1,7 @@
 #pragma once
 
 #include "client/engine.h"
+#include "client/proxy.h"
 #include "client/restartable_client.h"
 #include "lifecycle/addresses.h"
 #include "transport/stream_security.h"
@@ -153,8 +154,14 @@ private:
                 checked.is_err()) {
                 return checked.error();
             }
+            auto proxy = proxy_for(what.options, target.value(), what.port,
+                                   what.security != nullptr, base::id());
+            if (!proxy) {
+                return proxy.error();
+            }
             // Before the lock of `begin` is taken: it may log.
-            auto transports = make_transports(what.security, target.value(), what.port, base::id());
+            auto transports = make_transports_by(proxy.value(), what.options.log, what.security,
+                                                 target.value(), what.port, base::id());
             if (!transports) {
                 return transports.error();
             }
@@ -169,6 +176,7 @@ private:
                     }
                     made = make(where.value().pool, where.value().loop,
                                 std::move(transports).value(), connected_, callbacks);
+                    made->connect_through(std::move(proxy).value());
                     const auto begun =
                         made->start(target.value(), what.port, handler, operation, former);
                     return begun ? Result<engine_ptr>(made) : begun.error();

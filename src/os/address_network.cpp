@@ -30,7 +30,8 @@ std::uint8_t mask_of(unsigned bits, std::size_t byte) noexcept {
 
 }  // namespace
 
-std::optional<address_network> address_network::parse(const std::string& text) {
+std::optional<address_network> address_network::parse(const std::string& text,
+                                                      further_bits beyond) {
     address_network network;
     if (text == "unix:") {
         network.family_ = endpoint::family::unix_domain;
@@ -56,9 +57,11 @@ std::optional<address_network> address_network::parse(const std::string& text) {
     }
     network.bits_ = *length - skipped;
     for (std::size_t i = 0; i < network.prefix_.size(); ++i) {
-        if ((network.prefix_[i] & ~unsigned{mask_of(network.bits_, i)}) != 0) {
+        const std::uint8_t kept = network.prefix_[i] & mask_of(network.bits_, i);
+        if (kept != network.prefix_[i] && beyond == further_bits::refused) {
             return std::nullopt;
         }
+        network.prefix_[i] = kept;
     }
     return network;
 }

@@ -2,6 +2,7 @@
 
 #include <network_system/utils/endpoint.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -10,10 +11,14 @@ namespace network_system::inline v0_1::runtime {
 /// A set of peers: one address, a network, or all peers of Unix domain sockets.
 class address_network {
 public:
+    /// What becomes of bits beyond the prefix.
+    enum class further_bits : std::uint8_t { refused, dropped };
+
     /// "192.0.2.1", "10.0.0.0/8", "2001:db8::/32", "unix:"; nothing when the text is none of these.
     /// Bits beyond the prefix have to be 0, and an IPv4 address needs its four numbers: a slip of
-    /// the pen in a list of trusted peers must not widen it.
-    [[nodiscard]] static std::optional<address_network> parse(const std::string& text);
+    /// the pen in a list of trusted peers must not widen it. Elsewhere the bits may be dropped.
+    [[nodiscard]] static std::optional<address_network> parse(
+        const std::string& text, further_bits beyond = further_bits::refused);
 
     /// Ports and zones do not count. IPv4-mapped addresses are IPv4 addresses.
     [[nodiscard]] bool contains(const endpoint& peer) const noexcept;

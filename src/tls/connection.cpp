@@ -179,6 +179,11 @@ io_result tls_connection::advance(bool more_follows) {
     return result;
 }
 
+io_result tls_connection::advance_below() {
+    return is_established_ && !failure_ && output_.empty() ? io_result{outcome::done, 0, {}}
+                                                           : go_on();
+}
+
 io_result tls_connection::go_on() {
     if (failure_) {
         return failed();
@@ -213,6 +218,9 @@ io_result tls_connection::shake_hands() {
 /// Writes what OpenSSL has said. A failure of the stream below is no failure of TLS: what the peer
 /// has said before it is still to be read, and may be an alert.
 io_result tls_connection::send_out() {
+    if (below_.is_layered) {
+        output_.keep();
+    }
     const io_result sent = output_.flush([this](std::span<const io_slice> slices) {
         const io_result taken = below_.write(below_.stream, slices);
         written_below_ += static_cast<std::uint32_t>(taken.bytes);

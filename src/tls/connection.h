@@ -40,6 +40,8 @@ public:
         void* stream = nullptr;
         io_result (*read)(void* stream, std::span<const runtime::io_slice> into) = nullptr;
         io_result (*write)(void* stream, std::span<const runtime::io_slice> from) = nullptr;
+        /// It is one of TLS itself, which writes from the memory that all share.
+        bool is_layered = false;
     };
 
     explicit tls_connection(std::shared_ptr<const tls_settings> settings);
@@ -56,6 +58,8 @@ public:
     /// what goes out with the `write` or `end_writing` that follows at once, if `more_follows`.
     /// `bytes`, whatever the outcome: what has gone out of what was offered to `write` before.
     [[nodiscard]] io_result advance(bool more_follows);
+    /// The same, and leaves what has gone out to the next `write` to tell.
+    [[nodiscard]] io_result advance_below();
     /// The last slice is scratch memory: at least 192 KiB, of which a part is used for ciphertext.
     [[nodiscard]] io_result read(std::span<const runtime::io_slice> into);
     /// What was not taken has to be offered again, first and unchanged: it may be encrypted

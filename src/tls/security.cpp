@@ -249,9 +249,8 @@ client_tls::client_tls(tls_config config, std::shared_ptr<log_output> log)
     keep_openssl_until_the_end();
 }
 
-Result<transport::transport_factory> client_tls::transports_to(std::string_view host,
-                                                               std::uint16_t port,
-                                                               std::string_view source) {
+Result<std::shared_ptr<client_tls::target>> client_tls::target_at(std::string_view host,
+                                                                  std::string_view source) {
     if (auto checked = check_client_config(config_, source); checked.is_err()) {
         return checked.error();
     }
@@ -278,11 +277,52 @@ Result<transport::transport_factory> client_tls::transports_to(std::string_view 
     }
     const std::lock_guard lock(mutex_);
     last_ = to;
-    return transport::transport_factory([to, port](std::shared_ptr<runtime::loop> where,
-                                                   runtime::unique_socket socket) {
-        auto with = to->settings_for(
-            port != 0 ? port : runtime::sockets::remote_endpoint(socket.get()).port());
-        return transport::make_tls_transport(std::move(where), std::move(socket), std::move(with));
+    return to;
+}
+
+Result<transport::transport_factory> client_tls::transports_to(std::string_view host,
+                                                               std::uint16_t port,
+                                                               std::string_view source) {
+    return target_at(host, source).map([&](const std::shared_ptr<target>& to) {
+        return transport::transport_factory(
+            [to, port](std::shared_ptr<runtime::loop> where, runtime::unique_socket socket) {
+                auto with = to->settings_for(
+                    port != 0 ? port : runtime::sockets::remote_endpoint(socket.get()).port());
+                return transport::make_tls_transport(std::move(where), std::move(socket),
+                                                     std::move(with));
+            });
+    });
+}
+
+Result<transport::transport_factory> make_transports_through(
+    const secure_proxy& proxy, std::shared_ptr<log_output> log, stream_security* security,
+    std::string_view host, std::uint16_t port, std::string_view source) {
+    auto outer = client_tls(proxy.config, std::move(log)).target_at(proxy.host, source);
+    if (!outer) {
+        error_info wrong = outer.error();
+        wrong.message.insert(0, "proxy.tls: ");
+        return wrong;
+    }
+    const auto to_proxy = [of = std::move(outer).value(), at = proxy.port] {
+        return of->settings_for(at);
+    };
+    if (security == nullptr) {
+        return transport::transport_factory(
+            [to_proxy, open = proxy.open](std::shared_ptr<runtime::loop> where,
+                                          runtime::unique_socket socket) {
+                return transport::make_tunnel_transport(std::move(where), std::move(socket),
+                                                        to_proxy(), open());
+            });
+    }
+    // A client's is always one.
+    auto inner = static_cast<client_tls&>(*security).target_at(host, source);
+    return inner.map([&](const std::shared_ptr<client_tls::target>& to) {
+        return transport::transport_factory([to, port, to_proxy, open = proxy.open](
+                                                std::shared_ptr<runtime::loop> where,
+                                                runtime::unique_socket socket) {
+            return transport::make_tls_tunnel_transport(std::move(where), std::move(socket),
+                                                        to_proxy(), open(), to->settings_for(port));
+        });
     });
 }
 

@@ -61,7 +61,13 @@ public:
     [[nodiscard]] VoidResult reload(std::string_view) override { return ok(); }
 
 private:
+    friend Result<transport::transport_factory> make_transports_through(
+        const secure_proxy& proxy, std::shared_ptr<log_output> log, stream_security* security,
+        std::string_view host, std::uint16_t port, std::string_view source);
     class target;
+
+    [[nodiscard]] Result<std::shared_ptr<target>> target_at(std::string_view host,
+                                                            std::string_view source);
 
     const tls_config config_;
     const std::shared_ptr<log_output> log_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "tls/connection.h"
+#include "transport/layered_stream.h"
 #include "transport/progress.h"
 
 #include <cstddef>
@@ -20,6 +21,7 @@ template <typename Lower>
 class tls_stream {
 public:
     using io_result = runtime::sockets::io_result;
+    static constexpr bool is_secure = true;
 
     tls_stream(Lower lower, std::shared_ptr<const tls_settings> settings)
         : lower_(std::move(lower)), tls_(std::make_unique<tls_connection>(std::move(settings))) {}
@@ -32,7 +34,8 @@ public:
                      },
                      [](void* lower, std::span<const runtime::io_slice> from) {
                          return static_cast<Lower*>(lower)->try_write(from);
-                     }},
+                     },
+                     is_over_layer},
                     where);
         deadline_ = runtime::after(where.now(), tls_->handshake_timeout());
         return lower_.attach(where, watch, tls_->below(wanted));
@@ -45,6 +48,11 @@ public:
         lower_.detach(where, watch);
     }
     [[nodiscard]] io_result try_read(std::span<const runtime::io_slice> into) {
+        if constexpr (is_over_layer) {
+            if (!lower_.is_established()) {
+                return lower_.try_read(into);  // nothing of it is for TLS, its failure neither
+            }
+        }
         return tls_->read(into);
     }
     [[nodiscard]] io_result try_write(std::span<const runtime::io_slice> from) {
@@ -68,28 +76,77 @@ public:
 
     /// What the stream has to say by itself; `done` once bytes of the layer above may follow. If
     /// they do, or `end_writing` does, it may wait for them.
-    [[nodiscard]] io_result advance(bool more_follows) { return tls_->advance(more_follows); }
+    [[nodiscard]] io_result advance(bool more_follows) {
+        if constexpr (is_over_layer) {
+            // What blocks there blocks here as soon as there is something to write.
+            if (const io_result below = lower_.advance_below();
+                below.kind == runtime::sockets::outcome::failed) {
+                return below;
+            }
+        }
+        return tls_->advance(more_follows);
+    }
+    /// The same for a layer above: what has gone out of its bytes is told by the next `try_write`.
+    [[nodiscard]] io_result advance_below() { return tls_->advance_below(); }
     /// The last of what there is to write, which `end_writing` follows.
     [[nodiscard]] io_result try_write_last(std::span<const runtime::io_slice> from) {
         return tls_->write_last(from);
     }
     /// Says that no more will follow; `would_block` when it has to be called again. Before
     /// `shutdown_write`.
-    [[nodiscard]] io_result end_writing() { return tls_->end_writing(); }
+    [[nodiscard]] io_result end_writing() {
+        const io_result ended = tls_->end_writing();
+        if constexpr (is_over_layer) {
+            return ended.kind == runtime::sockets::outcome::done ? lower_.end_writing() : ended;
+        }
+        return ended;
+    }
     [[nodiscard]] bool is_established() const noexcept { return tls_->is_established(); }
     /// Whether anything has ever come of the stream below.
     [[nodiscard]] bool has_received() const noexcept { return tls_->has_received(); }
-    [[nodiscard]] bool has_more_to_read() const noexcept { return tls_->has_more_to_read(); }
+    [[nodiscard]] bool has_more_to_read() const noexcept {
+        if constexpr (is_over_layer) {
+            return tls_->has_more_to_read() || lower_.has_more_to_read();
+        }
+        return tls_->has_more_to_read();
+    }
     /// Whether the last read got all it asked for below, where more may be left.
-    [[nodiscard]] bool has_filled_read() const noexcept { return tls_->has_filled_read(); }
+    [[nodiscard]] bool has_filled_read() const noexcept {
+        if constexpr (is_over_layer) {
+            return tls_->has_filled_read() || lower_.has_filled_read();
+        }
+        return tls_->has_filled_read();
+    }
     /// Until when it has to be established.
     [[nodiscard]] runtime::steady_time deadline() const noexcept { return deadline_; }
-    void record_timeout() { tls_->record_timeout(); }
-    void record_broken() { tls_->record_broken(); }
-    [[nodiscard]] std::string failure_text() const { return tls_->failure_text(); }
+    void record_timeout() {
+        if constexpr (is_over_layer) {
+            if (!lower_.is_established()) {
+                lower_.record_timeout();
+                return;
+            }
+        }
+        tls_->record_timeout();
+    }
+    void record_broken() {
+        if constexpr (is_over_layer) {
+            lower_.record_broken();
+        }
+        tls_->record_broken();
+    }
+    [[nodiscard]] std::string failure_text() const {
+        if constexpr (is_over_layer) {
+            if (std::string below = lower_.failure_text(); !below.empty()) {
+                return below;
+            }
+        }
+        return tls_->failure_text();
+    }
     [[nodiscard]] std::optional<tls_info> info() const { return tls_->info(); }
 
 private:
+    static constexpr bool is_over_layer = layered_stream<Lower>;
+
     Lower lower_;
     std::unique_ptr<tls_connection> tls_;
     runtime::steady_time deadline_{};

@@ -48,6 +48,14 @@ Result<std::shared_ptr<stream_security>> make_client_security(
     return without_tls(config, source);
 }
 
+Result<transport::transport_factory> make_transports_through(const secure_proxy& proxy,
+                                                             std::shared_ptr<log_output>,
+                                                             stream_security*, std::string_view,
+                                                             std::uint16_t,
+                                                             std::string_view source) {
+    return without_tls(proxy.config, source).error();
+}
+
 #endif
 
 }  // namespace network_system::core

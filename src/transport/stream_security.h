@@ -1,6 +1,7 @@
 #pragma once
 
 #include "transport/transport.h"
+#include "transport/tunnel_stream.h"
 
 #include <network_system/core/tls_config.h>
 #include <network_system/utils/log.h>
@@ -8,8 +9,10 @@
 #include <network_system/utils/tls_info.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -53,5 +56,20 @@ public:
                                                                    std::string_view host,
                                                                    std::uint16_t port,
                                                                    std::string_view source);
+
+/// A proxy that is spoken to over TLS.
+struct secure_proxy {
+    tls_config config;
+    std::string host;
+    std::uint16_t port;
+    /// What is said to it, for each connection anew.
+    std::function<std::unique_ptr<transport::tunnel_opening>()> open;
+};
+
+/// Makes the transports of connections to `host` and `port` through the proxy, over sockets that
+/// are connected to it. `security` as above: that of the client whose target it is.
+[[nodiscard]] Result<transport::transport_factory> make_transports_through(
+    const secure_proxy& proxy, std::shared_ptr<log_output> log, stream_security* security,
+    std::string_view host, std::uint16_t port, std::string_view source);
 
 }  // namespace network_system::core

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "transport/layered_stream.h"
 #include "transport/transport.h"
 
 #include <network_system/utils/error_codes.h>
@@ -11,11 +12,6 @@
 #include <utility>
 
 namespace network_system::inline v0_1::transport {
-
-/// A stream that speaks a protocol of its own (tls_stream.h): it has to be established first, what
-/// it waits for may differ from what is asked of it, and it may have read more than it has given.
-template <typename Stream>
-concept layered_stream = requires(Stream& stream) { stream.end_writing(); };
 
 /// The one read loop, write loop and close path, over any stream (plain_stream.h shows what a
 /// stream is). Instantiated explicitly for each stream type. What only layered streams need costs
@@ -54,7 +50,13 @@ public:
     }
     [[nodiscard]] std::string failure_text() const override;
     [[nodiscard]] std::optional<tls_info> tls() const override;
-    [[nodiscard]] bool is_secure() const noexcept override { return is_layered; }
+    [[nodiscard]] bool is_secure() const noexcept override {
+        if constexpr (is_layered) {
+            return Stream::is_secure;
+        } else {
+            return false;
+        }
+    }
 
 private:
     static constexpr bool is_layered = layered_stream<Stream>;

@@ -1,5 +1,6 @@
 #include "websocket/client_engine.h"
 
+#include "client/proxy.h"
 #include "utils/log.h"
 
 #include <utility>
@@ -64,8 +65,18 @@ Result<ws_client_engine::attempt_target> ws_client_engine::next_target(const ses
     detail::log_limited(detail::log_kind::connecting, writer(), "redirected to {}",
                         websocket::describe(to));
     use_settings(redirection_.present());
-    return redirection_.transports(own_transports(), name_).map([&](auto transports) {
-        return attempt_target{to.host, to.port, std::move(transports), redirection_.way()};
+    attempt_target next{to.host, to.port, own_transports(), own_proxy(), redirection_.way()};
+    if (!redirection_.is_elsewhere()) {
+        return next;
+    }
+    auto proxy = proxy_for(options(), to.host, to.port, to.is_secure, name_);
+    if (!proxy) {
+        return proxy.error();
+    }
+    next.proxy = std::move(proxy).value();
+    return redirection_.transports(next.proxy, options().log, name_).map([&](auto transports) {
+        next.transports = std::move(transports);
+        return next;
     });
 }
 

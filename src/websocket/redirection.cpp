@@ -1,5 +1,6 @@
 #include "websocket/redirection.h"
 
+#include "client/proxy.h"
 #include "lifecycle/addresses.h"
 #include "protocol/websocket/redirect.h"
 
@@ -40,16 +41,14 @@ VoidResult ws_redirection::follow(const websocket::url& to, std::string_view sou
 }
 
 Result<transport::transport_factory> ws_redirection::transports(
-    const transport::transport_factory& own, std::string_view source) const {
-    if (!is_elsewhere_) {
-        return own;
-    }
+    const std::shared_ptr<const proxy_options>& proxy, std::shared_ptr<log_output> log,
+    std::string_view source) const {
     const auto& at = present_->at;
     if (!at.is_secure) {
-        return make_transports(nullptr, at.host, at.port, source);
+        return make_transports_by(proxy, std::move(log), nullptr, at.host, at.port, source);
     }
     return elsewhere_.and_then([&](const auto& security) -> Result<transport::transport_factory> {
-        return make_transports(security.get(), at.host, at.port, source);
+        return make_transports_by(proxy, std::move(log), security.get(), at.host, at.port, source);
     });
 }
 

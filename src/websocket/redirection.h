@@ -40,9 +40,12 @@ public:
     }
 
     [[nodiscard]] const settings_ptr& present() const noexcept { return present_; }
-    /// What connections there are made with. `own`: those to the configured server.
+    /// Whether the next request is for another origin, or the last one has come from one.
+    [[nodiscard]] bool is_elsewhere() const noexcept { return is_elsewhere_; }
+    /// What connections elsewhere are made with.
     [[nodiscard]] Result<transport::transport_factory> transports(
-        const transport::transport_factory& own, std::string_view source) const;
+        const std::shared_ptr<const proxy_options>& proxy, std::shared_ptr<log_output> log,
+        std::string_view source) const;
     /// "after 2 redirects, at wss://example.org/chat".
     [[nodiscard]] std::string way() const;
 

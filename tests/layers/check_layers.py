@@ -72,6 +72,7 @@ _ROOM_OF_PUBLIC = {
     "core/metrics.h": "session",
     "core/metrics_fields.h": "session",
     "core/options.h": "session",
+    "core/proxy_options.h": "session",
     "core/receive_handler.h": "session",
     "core/reconnect_options.h": "session",
     "core/run_options.h": "session",

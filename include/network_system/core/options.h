@@ -1,5 +1,6 @@
 #pragma once
 
+#include <network_system/core/proxy_options.h>
 #include <network_system/core/reconnect_options.h>
 #include <network_system/core/run_options.h>
 #include <network_system/session/delivery.h>
@@ -101,12 +102,19 @@ struct bind_options {
 
 /// How a client of connections makes one.
 struct connect_options : bind_options {
-    /// Bounds all of `start_client`, and each attempt to reconnect: resolving, connecting, TLS, and
-    /// the server's first word (WebSocket: its answer to the request). At least 1 ms. Default 10 s.
+    /// Bounds all of `start_client`, and each attempt to reconnect: resolving, connecting, the
+    /// proxy's answer, TLS, and the server's first word (WebSocket: its answer to the request). At
+    /// least 1 ms. Default 10 s.
     std::chrono::milliseconds connect_timeout{10'000};
 
     /// Makes a new connection when one is lost, as the client's `reconnect` says. Default false.
     bool auto_reconnect = false;
+
+    /// What the connection goes through. `start_client` fails with `invalid_argument` when the
+    /// target is a Unix domain socket; but what the environment names is not asked for then.
+    /// Default: nothing. An HTTP proxy: {proxy_kind::http_connect, "proxy.example.org", 3128}; that
+    /// of the environment: {proxy_kind::from_environment}.
+    proxy_options proxy = {};
 };
 
 /// What a server with `framing::message` remembers of those who send messages with ids

@@ -92,6 +92,7 @@ std::string_view reason_phrase(unsigned status) noexcept {
         case 403: return "Forbidden";
         case 404: return "Not Found";
         case 405: return "Method Not Allowed";
+        case 407: return "Proxy Authentication Required";
         case 408: return "Request Timeout";
         case 410: return "Gone";
         case 414: return "URI Too Long";

@@ -2,6 +2,7 @@
 #include "protocol/framing/control_frames.h"
 #include "protocol/http1/date.h"
 #include "protocol/http1/fields.h"
+#include "protocol/http1/status_line.h"
 #include "protocol/http1/text.h"
 #include "protocol/websocket/base64.h"
 #include "utils/host.h"
@@ -15,6 +16,8 @@ namespace network_system::inline v0_1::websocket {
 
 using protocol::append_field;
 using protocol::invalid_handshake;
+using protocol::parse_status_line;
+using protocol::status_line;
 
 namespace {
 
@@ -24,26 +27,6 @@ constexpr std::size_t longest_quote = 200;
 std::string quote(std::string_view text) {
     text = text.substr(0, longest_quote);
     return protocol::printable({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
-}
-
-struct status_line {
-    /// 0 when the line is none of HTTP/1.
-    unsigned status = 0;
-    bool is_http_1_0 = false;
-    std::string_view phrase;
-};
-status_line parse_status_line(std::string_view line) noexcept {
-    const std::string_view http = protocol::take_until(line, ' ');
-    const std::string_view digits = protocol::take_until(line, ' ');
-    if (http.size() != 8 || !http.starts_with("HTTP/1.") || !protocol::is_digit(http.back()) ||
-        digits.size() != 3 || !protocol::consists_of(digits, protocol::is_digit)) {
-        return {};
-    }
-    unsigned status = 0;
-    for (const char each : digits) {
-        status = status * 10 + static_cast<unsigned>(each - '0');
-    }
-    return {status, http.ends_with('0'), line};
 }
 
 std::string describe(const status_line& line, const http_head& head) {
