@@ -86,6 +86,9 @@ public:
     [[nodiscard]] peer_progress take_progress(std::uint32_t written, bool has_drained) {
         return lower_.take_progress(written, has_drained);
     }
+    [[nodiscard]] std::optional<std::size_t> unacknowledged(std::uint32_t written) const noexcept {
+        return lower_.unacknowledged(written);
+    }
     void skip_arrived(std::span<std::uint8_t> scratch) { lower_.skip_arrived(scratch); }
     void shutdown_write() { lower_.shutdown_write(); }
     void prepare_reset() { lower_.prepare_reset(); }
