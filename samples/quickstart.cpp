@@ -12,6 +12,7 @@
 #include <network_system/core/messaging_server.h>
 #include <network_system/core/messaging_udp_client.h>
 #include <network_system/core/messaging_udp_server.h>
+#include <network_system/resilience/resilient_client.h>
 
 #if NETWORK_SYSTEM_WITH_TLS
 #include <network_system/core/secure_messaging_client.h>
@@ -29,6 +30,8 @@
 #endif
 
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <future>
 #include <iomanip>
@@ -211,6 +214,45 @@ void print_row(const char* name, const sample::load_shape& shape,
               << report.latency.microseconds(0.999) << std::endl;
 }
 
+/// A server that is restarted while a client sends: every message is accounted for.
+void survive_a_restart() {
+    using namespace network_system;
+    core::messaging_server server("server");
+    std::atomic<std::size_t> delivered{0};
+    std::atomic<std::size_t> again{0};
+    (void)server.set_receive_callback([&](const auto& session, std::span<const std::uint8_t>) {
+        ++delivered;
+        again += session->current_delivery().may_be_resent ? 1 : 0;
+    });
+    sample::require(server.start_server(0), "start_server");
+    const auto port = server.local_port();
+
+    resilience::resilient_client_options options;
+    options.endpoints = {{"127.0.0.1", port}};
+    options.delivery = resilience::delivery_mode::at_least_once;
+    options.connection.client.reconnect.initial_delay = std::chrono::milliseconds(5);
+    resilience::resilient_client client("client", options);
+    sample::require(client.connect(), "connect");
+    constexpr std::size_t messages = 10'000;
+    for (std::size_t i = 0; i < messages; ++i) {
+        sample::require(client.send_with_retry("message " + std::to_string(i)), "send_with_retry");
+        if (i == messages / 3) {
+            sample::require(server.stop_server(), "stop_server");
+        } else if (i == messages * 2 / 3) {
+            sample::require(server.start_server(port), "start_server");
+        }
+    }
+    sample::require(client.flush(std::chrono::seconds(60)), "flush");
+    const auto counted = client.metrics();
+    std::cout << "\nA restart: the server was stopped and started again while a client sent "
+              << messages << " messages.\n"
+              << counted.sent << " of " << counted.accepted << " were acknowledged, over "
+              << counted.connections.connects << " connections; " << delivered
+              << " were delivered, of which " << again << " may have been\ndelivered before the "
+              << "restart.\n";
+    sample::expect(counted.sent == messages && delivered >= messages, "every message arrives");
+}
+
 void show(double seconds) {
     std::cout << "network_system " << NETWORK_SYSTEM_VERSION << '\n';
     for (const protocol& each : protocols()) {
@@ -232,6 +274,7 @@ void show(double seconds) {
     std::cout
         << "\nEvery message was answered, complete and in order; datagrams that were lost were\n"
            "counted and sent again.\n";
+    survive_a_restart();
 }
 
 }  // namespace

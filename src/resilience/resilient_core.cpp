@@ -62,6 +62,9 @@ VoidResult resilient_core::validate() const {
     all.must(!options_.endpoints.empty(), "endpoints must name at least one server");
     all.ranges(options_, option_ranges);
     all.ranges(options_.breaker, breaker_ranges, "breaker.");
+    all.must(!options_.health || (options_.health->interval >= std::chrono::milliseconds{1} &&
+                                  options_.health->max_missed >= 1),
+             "health.interval must be at least 1 ms, and health.max_missed at least 1");
     all.must(is_made_);
     const auto kind = options_.connection.kind;
     all.must(!is_acknowledged() ||
@@ -81,6 +84,13 @@ void resilient_core::make_links() {
             return;
         }
         made->client = std::move(client).value();
+        if (options_.health) {
+            made->monitor = std::make_unique<health_monitor>(*options_.health);
+            (void)made->monitor->set_health_callback(
+                [this, watched = made.get()](const health_report& report) {
+                    on_health(*watched, report.state);
+                });
+        }
         links_.push_back(std::move(made));
     }
 }

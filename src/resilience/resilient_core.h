@@ -105,6 +105,7 @@ private:
         };
 
         link(resilient_core& owner, std::size_t endpoint) : owner_(owner), place(endpoint) {}
+        [[nodiscard]] bool is_ready() const noexcept { return now == state::ready; }
 
         void on_connected(const session_ptr& who) override;
         void on_message(const session_ptr& who, std::span<const std::uint8_t> data) override;
@@ -127,6 +128,10 @@ private:
         session_ptr session;
         /// Which connection of the resilient_client it is: an answer to another one is late.
         std::uint64_t time = 0;
+        /// Null unless `health` is set.
+        std::unique_ptr<health_monitor> monitor;
+        /// Its connection does not answer in time: another one is preferred.
+        bool is_quiet = false;
         /// Wanted again while it is let go.
         bool is_wanted = false;
         error_info failure;
@@ -166,6 +171,7 @@ private:
     void set_up(link& which, const session_ptr& who);
     void on_ready(lock& held, link& which);
     void on_lost(link& which);
+    void on_health(link& which, health state);
     void try_another();
     void choose_active();
     void let_go_of_others_later(const link& which);

@@ -133,6 +133,11 @@ void resilient_core::set_up(link& which, const session_ptr& who) {
         const bool is_own = loop_options_.io_context == nullptr && !loop_options_.callback_pool;
         which.thread.store(is_own ? this_thread() : nullptr, std::memory_order_relaxed);
     }
+    if (which.monitor) {
+        if (const auto watched = which.monitor->start(who); !watched) {
+            throw std::runtime_error(watched.error().message);
+        }
+    }
     setup_outcome outcome(weak_from_this(), which.place, time);
     if (callbacks_.setup) {
         callbacks_.setup(who, ready_signal(std::move(outcome)));
@@ -183,9 +188,22 @@ void resilient_core::on_lost(link& which) {
         which.now = link::state::connecting;
     }
     which.thread.store(nullptr, std::memory_order_relaxed);
+    which.is_quiet = false;
     // What it carried and is not acknowledged goes over the next one.
     store_.rewind();
     choose_active();
+}
+
+void resilient_core::on_health(link& which, health state) {
+    {
+        const lock held(mutex_);
+        which.is_quiet = state == health::quiet;
+        choose_active();
+    }
+    if (state == health::quiet) {
+        try_another();
+    }
+    flush();
 }
 
 /// Under the lock.
@@ -217,7 +235,7 @@ void resilient_core::try_another() {
             return;
         }
         for (const auto& each : links_) {
-            if (each->now == link::state::ready || each->now == link::state::setting_up) {
+            if ((each->is_ready() && !each->is_quiet) || each->now == link::state::setting_up) {
                 return;
             }
             if (each->now == link::state::letting_go) {
@@ -240,9 +258,9 @@ void resilient_core::choose_active() {
     link* const former = active_;
     active_ = nullptr;
     for (const auto& each : links_) {
-        if (each->now == link::state::ready && run_ != run_state::stopped) {
+        const bool is_better = active_ == nullptr || (active_->is_quiet && !each->is_quiet);
+        if (each->is_ready() && is_better && run_ != run_state::stopped) {
             active_ = each.get();
-            break;
         }
     }
     if (active_ != nullptr && active_ != former && former != nullptr) {

@@ -322,8 +322,11 @@ resilient_core::link* resilient_core::pick() noexcept {
     std::size_t least = std::numeric_limits<std::size_t>::max();
     for (std::size_t i = 0; i < links_.size(); ++i) {
         link& each = *links_[(next_in_turn_ + i) % links_.size()];
-        if (each.now != link::state::ready) {
+        if (!each.is_ready() || (best != nullptr && each.is_quiet)) {
             continue;
+        }
+        if (best != nullptr && best->is_quiet) {
+            least = std::numeric_limits<std::size_t>::max();
         }
         const bool is_by_turn = options_.balance == balancing::round_robin;
         const std::size_t pending = is_by_turn ? 0 : each.session->metrics().queued_bytes;

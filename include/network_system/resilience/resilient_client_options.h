@@ -2,10 +2,12 @@
 
 #include <network_system/resilience/circuit_breaker.h>
 #include <network_system/resilience/connection_options.h>
+#include <network_system/resilience/health_monitor.h>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace network_system::inline v0_1::resilience {
@@ -59,6 +61,11 @@ struct resilient_client_options {
     std::chrono::milliseconds connect_for{30'000};
 
     delivery_mode delivery = delivery_mode::at_most_once;
+
+    /// Watches each connection with a health_monitor: one that has gone quiet gets no message while
+    /// there is another one, and one that is dead is ended, and made anew. Needs a protocol with
+    /// pings. Nothing = none is watched (default).
+    std::optional<health_options> health = {};
 
     /// Messages that wait for a connection, or for their acknowledgement: bytes of payload, and
     /// messages. A message larger than the first waits when it is alone. Each at least 1. Defaults
