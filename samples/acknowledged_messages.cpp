@@ -36,8 +36,7 @@ public:
     }
     void erase(std::uint64_t id) {
         const std::lock_guard lock(mutex_);
-        texts_.erase(id);
-        if (texts_.empty()) {
+        if (texts_.erase(id) > 0 && texts_.empty()) {
             done_.set_value();
         }
     }
