@@ -3,16 +3,22 @@
 
 #include "support/loopback.h"
 
-#include <network_system/core/messaging_ws_server.h>
-#include <network_system/core/secure_messaging_server.h>
+#include <network_system/config.h>
 #include <network_system/resilience/connection_pool.h>
+#if NETWORK_SYSTEM_WITH_TLS
+#include <network_system/core/secure_messaging_server.h>
 #include <network_system/testing/certificates.h>
+#endif
+#if NETWORK_SYSTEM_WITH_WEBSOCKET
+#include <network_system/core/messaging_ws_server.h>
+#endif
 
 #include <gtest/gtest.h>
 
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace pools {
 
@@ -70,6 +76,7 @@ private:
     Server server_;
 };
 
+#if NETWORK_SYSTEM_WITH_WEBSOCKET
 class ws_echo_server final : public echo_server {
 public:
     explicit ws_echo_server(network_system::core::ws_server_config config)
@@ -93,31 +100,54 @@ private:
     network_system::core::messaging_ws_server server_{"echo"};
 };
 
+#endif
+
+#if NETWORK_SYSTEM_WITH_TLS
 [[nodiscard]] inline const network_system::testing::certificate_authority& authority() {
     static const auto shared = network_system::testing::certificate_authority::create();
     return shared.value();
 }
+#endif
 
+[[nodiscard]] inline std::vector<connection_kind> kinds() {
+    std::vector<connection_kind> all{connection_kind::tcp};
+#if NETWORK_SYSTEM_WITH_TLS
+    all.push_back(connection_kind::tls);
+#endif
+#if NETWORK_SYSTEM_WITH_WEBSOCKET
+    all.push_back(connection_kind::ws);
+#if NETWORK_SYSTEM_WITH_TLS
+    all.push_back(connection_kind::wss);
+#endif
+#endif
+    return all;
+}
+
+/// One that `kinds` has.
 [[nodiscard]] inline std::unique_ptr<echo_server> make_server(connection_kind kind) {
     network_system::core::server_options options;
     options.drain_timeout = 200ms;
-    network_system::core::ws_server_config config;
-    config.drain_timeout = 200ms;
     network_system::core::tls_config tls;
+#if NETWORK_SYSTEM_WITH_TLS
     if (kind == connection_kind::tls || kind == connection_kind::wss) {
         tls.identity = authority().issue_server().value();
     }
-    switch (kind) {
-        case connection_kind::tcp:
-            return std::make_unique<framed_echo_server<network_system::core::messaging_server>>(
-                options);
-        case connection_kind::tls:
-            return std::make_unique<
-                framed_echo_server<network_system::core::secure_messaging_server>>(tls, options);
-        case connection_kind::wss: config.tls = tls; break;
-        case connection_kind::ws: break;
+    if (kind == connection_kind::tls) {
+        return std::make_unique<framed_echo_server<network_system::core::secure_messaging_server>>(
+            tls, options);
     }
-    return std::make_unique<ws_echo_server>(config);
+#endif
+#if NETWORK_SYSTEM_WITH_WEBSOCKET
+    if (kind == connection_kind::ws || kind == connection_kind::wss) {
+        network_system::core::ws_server_config config;
+        config.drain_timeout = 200ms;
+        if (kind == connection_kind::wss) {
+            config.tls = tls;
+        }
+        return std::make_unique<ws_echo_server>(config);
+    }
+#endif
+    return std::make_unique<framed_echo_server<network_system::core::messaging_server>>(options);
 }
 
 /// To a server at this port; comes back fast.
@@ -134,7 +164,9 @@ private:
     }
     options.connection.ws.reconnect.restart_delay_least = 1ms;
     options.connection.ws.reconnect.restart_delay_most = 5ms;
+#if NETWORK_SYSTEM_WITH_TLS
     options.connection.tls.ca_file = authority().ca_file();
+#endif
     options.min_size = 1;
     options.max_size = 4;
     options.acquire_timeout = patience;
