@@ -3,6 +3,7 @@
 
 #include "sample.h"
 
+#include <network_system/core/messaging_client.h>
 #include <network_system/core/messaging_server.h>
 #include <network_system/resilience/resilient_client.h>
 #include <network_system/utils/log.h>
@@ -21,6 +22,8 @@
 namespace {
 
 using namespace network_system;
+using core::client_options;
+using core::messaging_client;
 using resilience::circuit_state;
 using resilience::delivery_mode;
 using resilience::resilient_client;
@@ -86,6 +89,16 @@ void say_hello(std::uint16_t port) {
     // [/readme:resilient]
     sample::require(sent, "send_with_retry");
     sample::require(client.flush(seconds(10)), "flush");
+}
+
+void come_back(std::uint16_t port) {
+    // [readme:reconnect]
+    client_options options;
+    options.auto_reconnect = true;
+    options.reconnect.retry_start_for = seconds(30);  // the first connection, too
+    messaging_client client("patient", options);
+    // [/readme:reconnect]
+    sample::require(client.start_client("127.0.0.1", port), "start_client");
 }
 
 [[nodiscard]] resilient_client_options options_to(std::uint16_t port) {
@@ -160,6 +173,7 @@ int main() {
     return sample::run([] {
         set_log_level(log_level::off);
         counting_server server;
+        come_back(server.port());
         say_hello(server.port());
         survive_restarts(server);
         break_the_circuit(server);
