@@ -139,6 +139,7 @@ TEST_P(tunnel_test, says_how_the_proxy_ends) {
     test_client client(through_proxy());
     start(client);
     raw_peer proxy = listener_.accept();
+    (void)receive_head(proxy);
     proxy.reset();
     EXPECT_TRUE(has_failed(errc::connection_closed, {"the connection to the proxy is lost: "}));
 }
