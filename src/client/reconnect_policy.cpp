@@ -21,7 +21,8 @@ milliseconds draw(milliseconds least, milliseconds most, std::uint64_t random) n
 bool is_lasting_refusal(std::error_code failure) noexcept {
     return failure == errc::certificate_verification_failed ||
            failure == errc::certificate_load_failed || failure == errc::invalid_argument ||
-           failure == errc::not_supported || failure == errc::pipeline_mismatch;
+           failure == errc::not_supported || failure == errc::pipeline_mismatch ||
+           failure == errc::handshake_rejected;  // by a proxy, that is; see ws_client_engine
 }
 
 bool reconnect_policy::failed(detail::steady_time now, const reconnect_advice& advice) noexcept {

@@ -44,13 +44,15 @@ void ws_client_engine::notify_ended(std::error_code reason) {
 }
 
 reconnect_advice ws_client_engine::reconnect_advice_after(const ending& how) {
-    const auto advice = client_engine::reconnect_advice_after(how);
-    if (advice.is_final || how.who == nullptr) {
-        return advice;
+    const auto* const ended =
+        how.who != nullptr ? &session::websocket_session::of(*how.who) : nullptr;
+    const auto answer = ended != nullptr ? ended->rejection() : nullptr;
+    if (answer && !how.was_open) {
+        return reconnection_.after_failure(answer.get());
     }
-    const auto& ended = session::websocket_session::of(*how.who);
-    return how.was_open ? reconnection_.after_close(ended.close_code())
-                        : reconnection_.after_failure(ended.rejection().get());
+    const auto advice = client_engine::reconnect_advice_after(how);
+    return how.was_open && !advice.is_final ? reconnection_.after_close(ended->close_code())
+                                            : advice;
 }
 
 bool ws_client_engine::is_sent_on(const session_ptr& who) const {
