@@ -37,12 +37,15 @@ public:
         virtual void on_connected(const session_ptr& who) = 0;
         virtual void on_message(const session_ptr& who, std::span<const std::uint8_t> data) = 0;
         virtual void on_writable(const session_ptr& who) = 0;
-        virtual void on_acknowledged(std::uint64_t message, std::error_code refusal) = 0;
+        virtual void on_acknowledged(std::uint64_t message, std::error_code refusal) {
+            (void)message;
+            (void)refusal;
+        }
         /// Without a session: an attempt to reconnect has failed.
         virtual void on_failed(const session_ptr& who, std::error_code reason) = 0;
         virtual void on_disconnected(const session_ptr& who, std::error_code reason) = 0;
         virtual void on_reconnecting(const core::reconnect_attempt& next) = 0;
-        virtual void on_ended(std::error_code reason) = 0;
+        virtual void on_ended(std::error_code reason) { (void)reason; }
 
     protected:
         ~listener() = default;
