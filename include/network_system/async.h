@@ -48,8 +48,9 @@
 /// `receive_queue_limit`.
 ///
 /// **Cancellation.** The cancellation slot of a handler gives up a start, acquire, receive, request
-/// or ping, which then completes with `cancelled`; any type of cancellation does. A send cannot be taken
-/// back and a stop not be undone: they ignore it. A coroutine that is cancelled by Asio's own means
+/// or ping, which then completes with `cancelled`; any type of cancellation does. A send cannot be
+/// taken back and a stop not be undone: they ignore it. A coroutine that is cancelled by Asio's own
+/// means
 /// (`awaitable_operators`) throws at its next `co_await` unless `throw_if_cancelled(false)`.
 ///
 /// **Coroutines** run on the thread of their session when they are spawned by `co_spawn(session,
