@@ -365,14 +365,8 @@ VoidResult resilient_core::disconnect(session::stop_handler& handler) {
 
 void resilient_core::release_later() {
     for (const auto& each : links_) {
-        session_ptr open;
-        {
-            const lock held(mutex_);
-            open = each->session;
-        }
-        if (open) {
-            (void)open->post([keep = shared_from_this()] {});
-        }
+        // After every callback of this client; at once, if there is none any more.
+        (void)each->client->stop([keep = shared_from_this()](const VoidResult&) {});
     }
 }
 

@@ -69,8 +69,8 @@ public:
     void on_cancelled(session::operation_id operation) noexcept;
     discardable_result disconnect();
     VoidResult disconnect(session::stop_handler& handler);
-    /// Keeps this until the callbacks of messages that run on loops now have returned: one of them
-    /// may be dropping the last reference.
+    /// Keeps this until the callbacks that run now have returned: one of them may be dropping the
+    /// last reference.
     void release_later();
 
     [[nodiscard]] VoidResult send(std::vector<std::uint8_t>& data, session::send_callback& done);
