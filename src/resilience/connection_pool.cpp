@@ -53,7 +53,7 @@ void lease::give_back(condition how) noexcept {
 connection_pool::connection_pool(std::string host, std::uint16_t port, std::size_t size)
     : connection_pool(options_of(std::move(host), port, size)) {}
 
-connection_pool::connection_pool(pool_options options, pool_callbacks callbacks)
+connection_pool::connection_pool(const pool_options& options, pool_callbacks callbacks)
     : core_(make_core(options, std::move(callbacks))) {}
 
 connection_pool::~connection_pool() {

@@ -143,7 +143,7 @@ public:
                                         session::operation_id operation);
     /// When a thread that waits for its handler gives up.
     [[nodiscard]] detail::steady_time initialized_by() const noexcept;
-    bool cancel(session::operation_id operation);
+    bool cancel(session::operation_id operation) const;
     void shut_down();
     void give_back(pool_entry& entry, bool is_reusable) noexcept;
 

@@ -174,7 +174,7 @@ detail::steady_time pool_core::initialized_by() const noexcept {
         detail::sum(connect_timeout_of(options_), core::run::stop_grace));
 }
 
-bool pool_core::cancel(session::operation_id operation) {
+bool pool_core::cancel(session::operation_id operation) const {
     return belongs_here() && session::pending_operation::cancel(operation, this);
 }
 
