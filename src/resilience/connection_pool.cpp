@@ -66,7 +66,7 @@ connection_pool::~connection_pool() {
 
 VoidResult connection_pool::initialize() {
     return detail::within_memory([&]() -> VoidResult {
-        if (!core_->world().may_block()) {
+        if (!core_->may_block()) {
             return detail::failure(errc::would_block,
                                    "initialize blocks; on an I/O thread pass a handler",
                                    pool_core::source);

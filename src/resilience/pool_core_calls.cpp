@@ -208,7 +208,7 @@ void pool_core::shut_down() {
             gate_.leave();
         }
     }
-    if (world_->may_block()) {
+    if (may_block()) {
         wait_until_quiet();
     }
 }
