@@ -10,6 +10,7 @@
 #include <network_system/utils/log.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <future>
 #include <iostream>
@@ -72,12 +73,13 @@ void ask(connection_pool& pool, const std::string& question) {
 }  // given back
 
 void use_from_many_threads(connection_pool& pool) {
-    constexpr int threads = 6;
-    constexpr int questions = 50;
+    constexpr std::size_t threads = 6;
+    constexpr std::size_t questions = 50;
     std::vector<std::future<void>> users;
-    for (int user = 0; user < threads; ++user) {
+    users.reserve(threads);
+    for (std::size_t user = 0; user < threads; ++user) {
         users.push_back(std::async(std::launch::async, [&pool, user] {
-            for (int i = 0; i < questions; ++i) {
+            for (std::size_t i = 0; i < questions; ++i) {
                 ask(pool, std::to_string(user) + "/" + std::to_string(i));
             }
         }));

@@ -53,7 +53,7 @@ void lease::give_back(condition how) noexcept {
 connection_pool::connection_pool(std::string host, std::uint16_t port, std::size_t size)
     : connection_pool(options_of(std::move(host), port, size)) {}
 
-connection_pool::connection_pool(pool_options options, pool_callbacks callbacks)
+connection_pool::connection_pool(const pool_options& options, pool_callbacks callbacks)
     : core_(make_core(options, std::move(callbacks))) {}
 
 connection_pool::~connection_pool() {
@@ -66,7 +66,7 @@ connection_pool::~connection_pool() {
 
 VoidResult connection_pool::initialize() {
     return detail::within_memory([&]() -> VoidResult {
-        if (!core_->world().may_block()) {
+        if (!core_->may_block()) {
             return detail::failure(errc::would_block,
                                    "initialize blocks; on an I/O thread pass a handler",
                                    pool_core::source);

@@ -165,7 +165,7 @@ connection_pools::pool_ptr connection_pools::impl::make(const key& server) const
             all->received(who, data);
         };
     }
-    return std::make_shared<connection_pool>(std::move(options), std::move(callbacks));
+    return std::make_shared<connection_pool>(options, std::move(callbacks));
 }
 
 bool connection_pools::impl::make_room(std::vector<pool_ptr>& forgotten) {

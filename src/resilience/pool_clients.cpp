@@ -116,10 +116,10 @@ private:
         });
     }
     void on_message(const session_ptr& who, std::span<const std::uint8_t> data) override {
-        if (!callbacks_.received) {
-            return;
-        }
         tell([&](pool_core& core) {
+            if (!callbacks_.received) {
+                return;
+            }
             const gate_entry entry(core.gate());
             if (entry.is_inside()) {
                 callbacks_.received(who, data);

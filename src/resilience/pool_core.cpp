@@ -34,8 +34,7 @@ pool_core::pool_core(const pool_options& options, VoidResult validity,
 
 pool_core::~pool_core() {
     // After a shutdown nobody waits.
-    while (pool_waiter* const left = waiting_.first()) {
-        waiting_.remove(*left);
+    while (pool_waiter* const left = waiting_.take_first()) {
         if (left->blocked == nullptr) {
             delete left;
         }

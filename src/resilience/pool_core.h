@@ -50,7 +50,8 @@ public:
 
 /// Where a pool_core runs.
 ///
-/// Thread-safety: every member may be called from any thread; none of them calls the core.
+/// Thread-safety: `make`, `call_for_answers` and `wake_at` are called by one thread at a time, the
+/// others under the lock of the core. None of them calls the core.
 class pool_world {
 public:
     pool_world() = default;
@@ -143,7 +144,7 @@ public:
                                         session::operation_id operation);
     /// When a thread that waits for its handler gives up.
     [[nodiscard]] detail::steady_time initialized_by() const noexcept;
-    bool cancel(session::operation_id operation);
+    bool cancel(session::operation_id operation) const;
     void shut_down();
     void give_back(pool_entry& entry, bool is_reusable) noexcept;
 
@@ -151,7 +152,11 @@ public:
     /// Since when nobody has, waits for or has asked for a connection; nothing while somebody does.
     [[nodiscard]] std::optional<detail::steady_time> unused_since() const;
     [[nodiscard]] const pool_options& options() const noexcept { return options_; }
-    [[nodiscard]] pool_world& world() const noexcept { return *world_; }
+    /// Whether the calling thread may wait for the pool.
+    [[nodiscard]] bool may_block() const {
+        const std::lock_guard lock(mutex_);
+        return world_->may_block();
+    }
     [[nodiscard]] bool belongs_here() const noexcept { return made_in_.is_here(); }
     /// Callbacks of connections run inside it.
     [[nodiscard]] runtime::callback_gate& gate() noexcept { return gate_; }

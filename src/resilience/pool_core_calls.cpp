@@ -174,7 +174,7 @@ detail::steady_time pool_core::initialized_by() const noexcept {
         detail::sum(connect_timeout_of(options_), core::run::stop_grace));
 }
 
-bool pool_core::cancel(session::operation_id operation) {
+bool pool_core::cancel(session::operation_id operation) const {
     return belongs_here() && session::pending_operation::cancel(operation, this);
 }
 
@@ -208,7 +208,7 @@ void pool_core::shut_down() {
             gate_.leave();
         }
     }
-    if (world_->may_block()) {
+    if (may_block()) {
         wait_until_quiet();
     }
 }

@@ -55,15 +55,12 @@ void pool_core::serve() noexcept {
             begin_check(*found);
             continue;
         }
-        pool_waiter& first = *waiting_.first();
-        waiting_.remove(first);
-        if (lend_to(first, *found)) {
+        if (lend_to(*waiting_.take_first(), *found)) {
             ++counted_.waited;
         }
     }
     if (refusal_ && live() == 0) {
-        while (pool_waiter* const each = waiting_.first()) {
-            waiting_.remove(*each);
+        while (pool_waiter* const each = waiting_.take_first()) {
             ++counted_.abandoned;
             settle(*each, each->operation.complete()
                               ? detail::told_anyway(static_cast<errc>(refusal_->code),
@@ -126,8 +123,7 @@ void pool_core::refuse(pool_waiter& waiter, errc code) noexcept {
 }
 
 void pool_core::end_waits() noexcept {
-    while (pool_waiter* const each = waiting_.first()) {
-        waiting_.remove(*each);
+    while (pool_waiter* const each = waiting_.take_first()) {
         refuse(*each, errc::connection_closed);
     }
     while (!initializers_.empty()) {

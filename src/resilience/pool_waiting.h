@@ -100,6 +100,16 @@ public:
         last_ = &one;
         ++size_;
     }
+    /// Null when nobody waits.
+    pool_waiter* take_first() noexcept {
+        pool_waiter* const one = first_;
+        if (one != nullptr) {
+            first_ = std::exchange(one->next_, nullptr);
+            (first_ != nullptr ? first_->previous_ : last_) = nullptr;
+            --size_;
+        }
+        return one;
+    }
     void remove(pool_waiter& one) noexcept {
         (one.previous_ != nullptr ? one.previous_->next_ : first_) = one.next_;
         (one.next_ != nullptr ? one.next_->previous_ : last_) = one.previous_;

@@ -52,6 +52,7 @@ TEST(pool_core, lends_the_one_first_that_was_used_last) {
 TEST(pool_core, serves_those_who_wait_in_the_order_of_asking) {
     pool_under_test pool(pool_of(1, 1));
     std::vector<std::shared_ptr<pool_under_test::asking>> all;
+    all.reserve(5);
     for (int i = 0; i < 5; ++i) {
         all.push_back(pool.ask());
     }
@@ -70,6 +71,7 @@ TEST(pool_core, serves_those_who_wait_in_the_order_of_asking) {
 TEST(pool_core, makes_no_more_than_the_most_and_as_many_as_are_waited_for) {
     pool_under_test pool(pool_of(1, 3));
     std::vector<std::shared_ptr<pool_under_test::asking>> all;
+    all.reserve(5);
     for (std::size_t i = 0; i < 5; ++i) {
         all.push_back(pool.ask());
         EXPECT_EQ(pool.world->connections.size(), std::min<std::size_t>(i + 1, 3));
@@ -307,6 +309,7 @@ TEST(pool_core, ends_what_is_idle_above_the_least) {
     options.max_lifetime = 0ms;
     pool_under_test pool(options);
     std::vector<std::shared_ptr<pool_under_test::asking>> all;
+    all.reserve(3);
     for (int i = 0; i < 3; ++i) {
         all.push_back(pool.ask());
     }
@@ -520,6 +523,7 @@ TEST(pool_core, does_not_go_on_with_attempts_that_nobody_waits_for) {
     options.idle_timeout = 2000ms;
     pool_under_test pool(options);
     std::vector<std::shared_ptr<pool_under_test::asking>> all;
+    all.reserve(5);
     for (int i = 0; i < 5; ++i) {
         all.push_back(pool.ask());
     }
@@ -553,6 +557,7 @@ TEST(pool_core, lets_connections_end_that_break_above_the_least) {
     pool_options options = pool_of(1, 4);
     pool_under_test pool(options);
     std::vector<std::shared_ptr<pool_under_test::asking>> all;
+    all.reserve(4);
     for (int i = 0; i < 4; ++i) {
         all.push_back(pool.ask());
     }

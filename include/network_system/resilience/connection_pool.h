@@ -133,7 +133,7 @@ public:
     /// `size` connections at `host` and `port`, as many at least as at most.
     connection_pool(std::string host, std::uint16_t port, std::size_t size = 10);
     /// Options that are wrong are told by `initialize` and `acquire`: `invalid_argument`.
-    explicit connection_pool(pool_options options, pool_callbacks callbacks = {});
+    explicit connection_pool(const pool_options& options, pool_callbacks callbacks = {});
     connection_pool(const connection_pool&) = delete;
     connection_pool& operator=(const connection_pool&) = delete;
     ~connection_pool();
