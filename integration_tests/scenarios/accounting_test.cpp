@@ -313,6 +313,12 @@ TEST_P(accounting_test, every_send_of_many_threads_is_counted_once) {
               threads * each_sends);
 }
 
+/// The counters of messages with ids.
+[[nodiscard]] bool is_of_ids(std::string_view counter) {
+    return counter == "messages_acknowledged" || counter == "messages_repeated" ||
+           counter == "messages_refused";
+}
+
 TEST_P(accounting_test, the_totals_are_the_sums_of_every_counter) {
     server_options pulling = for_server();
     pulling.session.receiving = network_system::receive_mode::pull;  // and nobody asks
@@ -358,8 +364,43 @@ TEST_P(accounting_test, the_totals_are_the_sums_of_every_counter) {
     }
     expect_totals();
     for (const auto& each : network_system::metrics_table<session_metrics>::fields) {
-        if (each.kind == network_system::metric_kind::counter) {
+        if (each.kind == network_system::metric_kind::counter && !is_of_ids(each.name)) {
             EXPECT_GT(each.get(both), 0U) << each.name << ": not tested";
+        }
+    }
+}
+
+TEST_P(accounting_test, the_totals_have_messages_with_ids_too) {
+    server_options forgetful = for_server();
+    forgetful.delivery.window = 1;
+    test_server server(forgetful);
+    const auto port = server.start();
+    client_options options = for_client();
+    options.delivery = std::make_shared<network_system::session::delivery_sender>();
+    test_client client(options);
+    event_counter answers;
+    (void)client.client.set_acknowledged_callback([&](std::uint64_t) { answers.add(); });
+    session_metrics near;
+    session_metrics far;
+    for (std::uint64_t round = 0; round < 2; ++round) {
+        ASSERT_TRUE(is_ok(client.connect(port)));
+        const auto session = client.client.get_session().value();
+        for (const std::uint64_t id : {round * 10 + 5, round * 10 + 5, round * 10 + 1}) {
+            EXPECT_TRUE(is_ok(session->send_with_id("numbered", id)));
+        }
+        ASSERT_TRUE(answers.wait_for(3 * (round + 1)));
+        EXPECT_TRUE(is_ok(client.client.stop_client()));
+        ASSERT_TRUE(server.closed.wait_for(round + 1));
+        add(near, session->metrics());
+        add(far, server.sessions.at(round)->metrics());
+    }
+    const session_metrics of_client = client.client.metrics().totals;
+    const session_metrics of_server = server.server.metrics().totals;
+    for (const auto& each : network_system::metrics_table<session_metrics>::fields) {
+        if (is_of_ids(each.name)) {
+            EXPECT_GT(each.get(far), 0U) << each.name << ": not tested";
+            EXPECT_EQ(each.get(of_client), each.get(near)) << each.name;
+            EXPECT_EQ(each.get(of_server), each.get(far)) << each.name;
         }
     }
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <network_system/internal/build_checks.h>
+
 #include <chrono>
 #include <system_error>
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <network_system/export.h>
+#include <network_system/internal/build_checks.h>
 
 #include <chrono>
 #include <cstdint>
