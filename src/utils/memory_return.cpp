@@ -32,7 +32,7 @@ namespace {
 
 constexpr std::int64_t noted_at_once = std::int64_t{64} * 1024;
 // Less than this is not worth the walk through the heap.
-constexpr std::int64_t least = std::int64_t{2} * 1024 * 1024;
+constexpr std::int64_t least_returned = std::int64_t{2} * 1024 * 1024;
 // That walk takes as long as the heap is large: it is made when this part of the process's memory
 // has been freed, so that it costs little for each byte, however large the application's part is.
 constexpr std::int64_t part_worth_it = 8;
@@ -113,17 +113,17 @@ private:
             if (changed_.wait_for(lock, watched, [this] { return thread_.is_finished(); })) {
                 break;
             }
-            const std::int64_t worth_it = std::max(least, resident() / part_worth_it);
+            const std::int64_t worth_it = std::max(least_returned, resident() / part_worth_it);
             if (const std::int64_t held = latest_peak_; peak_ - held >= worth_it) {
                 peak_ = held;
                 lock.unlock();
                 give_back_free_memory();
                 lock.lock();
-                due_ = least;
+                due_ = least_returned;
             } else if (const std::int64_t freed = peak_ - held_; freed < worth_it) {
-                due_ = std::max(least, 2 * freed);  // when there is more
+                due_ = std::max(least_returned, 2 * freed);  // when there is more
             } else {
-                due_ = least;  // it still falls, or has risen in between
+                due_ = least_returned;  // it still falls, or has risen in between
             }
         } while (peak_ - held_ >= due_);
         thread_.end();
@@ -134,7 +134,7 @@ private:
     std::atomic<std::int64_t> peak_{0};
     std::atomic<std::int64_t> latest_peak_{0};
     // So far below the peak the thread begins.
-    std::atomic<std::int64_t> due_{least};
+    std::atomic<std::int64_t> due_{least_returned};
     std::mutex mutex_;
     std::condition_variable changed_;
     transient_thread thread_;
