@@ -1,5 +1,11 @@
 #pragma once
 
+// clang-format off
+// Before Asio, which looks at what the standard library defines and includes nothing of it first:
+// else Asio would allocate here otherwise than what frees it elsewhere.
+#include <cstddef>
+// clang-format on
+
 #include <asio/dispatch.hpp>
 #include <asio/io_context.hpp>
 #include <asio/post.hpp>
@@ -7,6 +13,11 @@
 
 #include <optional>
 #include <utility>
+
+#if defined(_GLIBCXX_HAVE_ALIGNED_ALLOC) && !defined(ASIO_HAS_STD_ALIGNED_ALLOC) && \
+    !defined(ASIO_DISABLE_STD_ALIGNED_ALLOC)
+#error "Asio was included before the standard library: see above."
+#endif
 
 namespace network_system::inline v0_1::runtime {
 
