@@ -221,9 +221,16 @@ void client_engine::wait_and_reconnect() {
     reconnect_attempts_.add();
     detail::log_limited(detail::log_kind::reconnecting, writer(),
                         "reconnecting in {} ms (attempt {})", pause.count(), attempts_);
-    // From here on a stop ends the pause.
-    begin_pause(pause);
     run_callback(*loop_, [&] { notify_reconnecting({attempts_, pause, last_failure_}); });
+    if (is_stopping()) {
+        pause_.reset();
+        settle_start();
+        give_up(start_error({}));
+        return;
+    }
+    // After the callback, however long that took: to whoever it tells, the pause begins now. From
+    // here on a stop ends it.
+    begin_pause(pause);
 }
 
 std::chrono::milliseconds client_engine::next_pause() {
