@@ -238,7 +238,7 @@ VoidResult resilient_core::start(link& which) {
         }
         which.now = link::state::connecting;
     }
-    any_client::start_callback done = [keep = weak_from_this(), &which](VoidResult result) {
+    any_client::start_callback done = [keep = weak_from_this(), &which](const VoidResult& result) {
         if (const auto self = keep.lock(); self && !result) {
             self->give_up(which, result.error());
         }

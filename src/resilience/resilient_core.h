@@ -86,7 +86,7 @@ public:
     [[nodiscard]] resilient_metrics metrics() const;
 
     /// The connection of the endpoint that this time named is set up, or cannot be.
-    void on_setup(std::size_t endpoint, std::uint64_t time, VoidResult result);
+    void on_setup(std::size_t endpoint, std::uint64_t time, const VoidResult& result);
 
 private:
     using lock = std::unique_lock<std::mutex>;
@@ -180,7 +180,7 @@ private:
     [[nodiscard]] error_info describe_attempts(const link& which,
                                                const core::reconnect_attempt& next) const;
     void count_failure();
-    void tell_circuit(circuit_state before);
+    void tell_circuit(circuit_state before) const;
 
     // resilient_core_sending.cpp
     template <typename Data>

@@ -28,12 +28,12 @@ public:
         });
     }
 
-    void operator()(VoidResult result) { tell(std::move(result)); }
+    void operator()(const VoidResult& result) { tell(result); }
 
 private:
-    void tell(VoidResult result) {
+    void tell(const VoidResult& result) {
         if (const auto told = std::exchange(core_, {}).lock()) {
-            told->on_setup(endpoint_, time_, std::move(result));
+            told->on_setup(endpoint_, time_, result);
         }
     }
 
@@ -146,7 +146,7 @@ void resilient_core::set_up(link& which, const session_ptr& who) {
     }
 }
 
-void resilient_core::on_setup(std::size_t endpoint, std::uint64_t time, VoidResult result) {
+void resilient_core::on_setup(std::size_t endpoint, std::uint64_t time, const VoidResult& result) {
     lock held(mutex_);
     link& which = *links_[endpoint];
     if (which.time != time || which.now != link::state::setting_up || run_ == run_state::stopped) {
@@ -220,7 +220,7 @@ void resilient_core::count_failure() {
     }
 }
 
-void resilient_core::tell_circuit(circuit_state before) {
+void resilient_core::tell_circuit(circuit_state before) const {
     if (const auto now = circuit(); now != before) {
         callbacks_.circuit(now);
     }
