@@ -118,12 +118,12 @@ void survive_restarts(counting_server& server) {
     (void)client.set_reconnect_callback([&](unsigned) { ++attempts; });
     sample::require(client.connect(), "connect");
 
-    constexpr int rounds = 4;
-    constexpr int per_round = 500;
+    constexpr std::size_t rounds = 4;
+    constexpr std::size_t per_round = 500;
     const std::size_t before = server.different();
-    for (int round = 0; round < rounds; ++round) {
+    for (std::size_t round = 0; round < rounds; ++round) {
         const bool is_restarted = round % 2 == 1;
-        for (int i = 0; i < per_round; ++i) {
+        for (std::size_t i = 0; i < per_round; ++i) {
             const std::string text =
                 "round " + std::to_string(round) + " message " + std::to_string(i);
             sample::require(client.send_with_retry(text), "send_with_retry");
