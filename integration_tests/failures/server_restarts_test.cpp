@@ -204,6 +204,8 @@ TEST(accepting_and_dropping, is_paced_like_refusing) {
         ASSERT_TRUE(is_ok(client->start("127.0.0.1", proxy.port())));
         ASSERT_TRUE(connected.wait_for(12));
         EXPECT_TRUE(is_ok(client->stop()));
+        // Its callback uses the proxy, which is destroyed first.
+        EXPECT_TRUE(is_ok(server->stop()));
         // 5, 10, 20, 40, 50, 50 … ms at most: a pause over the first ceiling is there, unless seven
         // draws in a row are the lowest tenth.
         const std::lock_guard lock(mutex);
