@@ -75,7 +75,7 @@ constexpr std::array server_ranges{
     range<&ws_server_config::handshake_timeout>("handshake_timeout", 1),
 };
 
-constexpr std::array reconnect_ranges{
+constexpr std::array ws_reconnect_ranges{
     range<&ws_reconnect_config::restart_delay_least>("restart_delay_least", 0),
     range<&ws_reconnect_config::try_again_delay>("try_again_delay", 0),
     range<&ws_reconnect_config::max_retry_after>("max_retry_after", 0),
@@ -90,7 +90,7 @@ void check_common(detail::option_checks& all, const ws_connection_config& config
 
 void check_ws_reconnection(detail::option_checks& all, const ws_reconnect_config& again) {
     constexpr std::string_view where = "reconnect.";
-    all.ranges(again, reconnect_ranges, where);
+    all.ranges(again, ws_reconnect_ranges, where);
     all.ascending(where, "restart_delay_least", again.restart_delay_least.count(),
                   "restart_delay_most", again.restart_delay_most.count(), " ms");
 }
