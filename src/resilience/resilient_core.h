@@ -200,6 +200,7 @@ private:
     template <typename Data>
     [[nodiscard]] bool send_at_once(lock& held, const Data& data, std::uint64_t id);
     void flush();
+    void end_flush() noexcept;
     [[nodiscard]] bool send_next(lock& held, link& which);
     [[nodiscard]] bool send_next_with_id(lock& held, link& which);
     /// After a send that failed: whether there may be another connection.

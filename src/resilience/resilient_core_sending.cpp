@@ -131,7 +131,7 @@ bool resilient_core::send_at_once(lock& held, const Data& data, std::uint64_t id
     held.unlock();
     const VoidResult sent = session.send_with_id(data, id);
     held.lock();
-    is_flushing_ = false;
+    end_flush();
     if (!sent) {
         store_.mark_unsent(id);
     }
@@ -198,8 +198,16 @@ void resilient_core::flush() {
             break;
         }
     }
-    is_flushing_ = false;
+    end_flush();
     update_direct();
+}
+
+/// Under the lock. Whoever waits for what was being sent may have seen that it still was.
+void resilient_core::end_flush() noexcept {
+    is_flushing_ = false;
+    if (waiting_ > 0) {
+        room_.notify_all();
+    }
 }
 
 /// False when its connection takes no more for now.

@@ -1,4 +1,5 @@
 // Messages that are acknowledged, over real sockets: what is sent again, and what is told of it.
+#include "resilience/resilient.h"
 #include "support/loopback.h"
 
 #include <network_system/resilience/resilient_client.h>
@@ -17,6 +18,8 @@ using network_system::resilience::connection_kind;
 using network_system::resilience::delivery_mode;
 using network_system::resilience::resilient_client;
 using network_system::resilience::resilient_client_options;
+using network_system::testing::adds_up;
+using network_system::testing::text_of;
 using std::chrono::milliseconds;
 
 [[nodiscard]] resilient_client_options acknowledged(std::vector<std::uint16_t> ports) {
@@ -29,10 +32,6 @@ using std::chrono::milliseconds;
     options.connection.client.reconnect.initial_delay = 1ms;
     options.connection.client.reconnect.max_delay = 10ms;
     return options;
-}
-
-[[nodiscard]] std::string text_of(std::span<const std::uint8_t> data) {
-    return {data.begin(), data.end()};
 }
 
 /// A server that counts what it gets, and answers nothing.
@@ -70,15 +69,6 @@ private:
         return options;
     }
 };
-
-[[nodiscard]] testing::AssertionResult adds_up(const resilient_client& client) {
-    const auto all = client.metrics();
-    if (all.accepted == all.sent + all.dropped + all.queued) {
-        return testing::AssertionSuccess();
-    }
-    return testing::AssertionFailure() << all.accepted << " accepted, " << all.sent << " sent, "
-                                       << all.dropped << " dropped, " << all.queued << " queued";
-}
 
 TEST(at_least_once, a_message_is_done_when_it_is_acknowledged) {
     counting_server server;

@@ -1,4 +1,5 @@
 // A client that stays connected, and keeps what is sent meanwhile, over real sockets.
+#include "resilience/resilient.h"
 #include "support/loopback.h"
 
 #include <network_system/core/messaging_ws_server.h>
@@ -24,11 +25,9 @@ using network_system::resilience::offline_policy;
 using network_system::resilience::ready_signal;
 using network_system::resilience::resilient_client;
 using network_system::resilience::resilient_client_options;
+using network_system::testing::adds_up;
+using network_system::testing::text_of;
 using std::chrono::milliseconds;
-
-[[nodiscard]] std::string text_of(std::span<const std::uint8_t> data) {
-    return {data.begin(), data.end()};
-}
 
 /// A server that notes what it gets, and can come back at its port.
 class noting_server {
@@ -71,15 +70,6 @@ private:
 [[nodiscard]] std::uint16_t free_port() {
     const raw_listener gone;
     return gone.port();
-}
-
-[[nodiscard]] testing::AssertionResult adds_up(const resilient_client& client) {
-    const auto all = client.metrics();
-    if (all.accepted == all.sent + all.dropped + all.queued) {
-        return testing::AssertionSuccess();
-    }
-    return testing::AssertionFailure() << all.accepted << " accepted, " << all.sent << " sent, "
-                                       << all.dropped << " dropped, " << all.queued << " queued";
 }
 
 TEST(resilient_client, keeps_messages_until_its_server_is_back) {
