@@ -8,8 +8,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <utility>
 
 namespace network_system::inline v0_1::core {
@@ -168,18 +166,6 @@ void client_engine::on_no_connection(const runtime::connect_outcome& outcome) {
     give_up(failure);
 }
 
-reconnect_advice client_engine::reconnect_advice_after(const ending& how) {
-    const bool is_own = how.was_open && session::message_connection::of(*how.who).was_ended_here();
-    return {is_own || (!options_.reconnect.after_rejection && is_lasting_refusal(how.reason))};
-}
-
-bool client_engine::reconnects_after(const ending& how) {
-    last_failure_ = how.reason;
-    return reconnecting_ && !is_stopping() &&
-           (was_connected_ || loop_->clock() < start_over_until_) &&
-           reconnecting_->failed(loop_->clock(), reconnect_advice_after(how));
-}
-
 template <typename Work>
 void client_engine::go_on(Work work) noexcept {
     if (!detail::insist([&] { loop_->post([keep = self(), work] { work(); }); })) {
@@ -200,64 +186,6 @@ void client_engine::follow(const session_ptr& who) {
     }
     target_ = std::move(next).value();
     connect();
-}
-
-bool client_engine::ends_by_itself() const noexcept {
-    return reconnecting_ && was_connected_ && !reconnects_ && !is_sent_on_ && !is_stopping();
-}
-
-/// Only with a reconnect_policy.
-void client_engine::wait_and_reconnect() {
-    if (is_stopping()) {
-        give_up(start_error({}));
-        return;
-    }
-    if (!detail::insist([this] { pause_ = std::make_shared<runtime::pause>(loop_); })) {
-        give_up(start_error(errc::out_of_memory, {}, {}));
-        return;
-    }
-    const auto pause = next_pause();
-    ++attempts_;
-    reconnect_attempts_.add();
-    detail::log_limited(detail::log_kind::reconnecting, writer(),
-                        "reconnecting in {} ms (attempt {})", pause.count(), attempts_);
-    run_callback(*loop_, [&] { notify_reconnecting({attempts_, pause, last_failure_}); });
-    if (is_stopping()) {
-        pause_.reset();
-        settle_start();
-        give_up(start_error({}));
-        return;
-    }
-    // After the callback, however long that took: to whoever it tells, the pause begins now. From
-    // here on a stop ends it.
-    begin_pause(pause);
-}
-
-std::chrono::milliseconds client_engine::next_pause() {
-    const auto pause = reconnecting_->next_pause(loop_->random());
-    if (was_connected_) {
-        return pause;
-    }
-    // The last attempt of a start is at the end of its time.
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(start_over_until_ - loop_->now());
-    return std::min(pause, std::max(left, std::chrono::milliseconds{0}));
-}
-
-void client_engine::begin_pause(std::chrono::milliseconds pause) {
-    pause_->start(runtime::after(loop_->clock(), pause),
-                  [keep = self(), this](runtime::pause::ending how) {
-                      pause_.reset();
-                      if (how == runtime::pause::ending::cancelled) {
-                          settle_start();
-                          give_up(start_error({}));
-                          return;
-                      }
-                      deadline_ = runtime::after(loop_->clock(), options_.connect_timeout);
-                      target_.reset();
-                      forget_targets();
-                      connect();
-                  });
 }
 
 void client_engine::give_up(const error_info& failure) {
@@ -470,51 +398,6 @@ void client_engine::on_gone(const session_ptr& who, std::error_code reason,
         refuse_start(start_error(reason));
     }
     end_run(start_error(reason));
-}
-
-namespace {
-
-constexpr std::array reconnect_ranges{
-    detail::range<&reconnect_options::initial_delay>("initial_delay", 1),
-    detail::range<&reconnect_options::stable_after>("stable_after", 0),
-    detail::range<&reconnect_options::retry_start_for>("retry_start_for", 0),
-};
-
-void check_reconnection(detail::option_checks& all, const reconnect_options& again) {
-    constexpr std::string_view where = "reconnect.";
-    all.ranges(again, reconnect_ranges, where);
-    all.ascending(where, "initial_delay", again.initial_delay.count(), "max_delay",
-                  again.max_delay.count(), " ms");
-    all.must(again.factor >= 1,
-             fmt::format("reconnect.factor must be at least 1, not {}", again.factor));
-}
-
-}  // namespace
-
-VoidResult validate(const client_options& options, bool is_secure, std::string_view source) {
-    static constexpr std::array connect_ranges{
-        detail::range<&connect_options::connect_timeout>("connect_timeout", 1)};
-    detail::option_checks all(source);
-    check_bind(all, options);
-    check_stream(all, options, is_secure);
-    check_proxy(all, options.proxy);
-    all.ranges(static_cast<const connect_options&>(options), connect_ranges);
-    check_reconnection(all, options.reconnect);
-    check_session(all, options.session, "session.");
-    all.must(!options.delivery || options.session.frames == framing::message,
-             "delivery needs session.frames to be framing::message");
-    return std::move(all).result();
-}
-
-Result<std::shared_ptr<runtime::io_pool>> make_pool(const client_options& options,
-                                                    std::string_view source) {
-    return make_pool(
-        options,
-        [&](auto method) {
-            return options.environment ? options.environment->client_pool()
-                                       : runtime::io_pool::shared_for_clients(method);
-        },
-        errc::connection_failed, source);
 }
 
 }  // namespace network_system::core
