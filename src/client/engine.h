@@ -18,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 
 namespace network_system::inline v0_1::core {
@@ -117,7 +118,6 @@ protected:
     }
     /// Which one. On the loop.
     [[nodiscard]] virtual Result<attempt_target> next_target(const session_ptr& who);
-    /// Of what the start has named.
     /// Of the target that the start has named.
     [[nodiscard]] const std::shared_ptr<const proxy_options>& own_proxy() const noexcept {
         return proxy_;
@@ -170,6 +170,9 @@ private:
     void give_up(const error_info& failure);
     void end_run(const error_info& reason);
     void end_parts(runtime::steady_time deadline) override;
+    [[nodiscard]] std::span<const std::shared_ptr<runtime::loop>> loops() const noexcept override {
+        return {&loop_, 1};
+    }
     void log_end() const noexcept override { detail::log(log_level::info, writer(), "ended"); }
     void settle_start() noexcept;
     void refuse_start(const error_info& failure);

@@ -6,6 +6,7 @@
 
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string_view>
 
 namespace network_system::inline v0_1::core {
@@ -77,6 +78,9 @@ private:
                                              const endpoint& target);
     [[nodiscard]] error_info failed(errc code, const endpoint& target, std::error_code cause) const;
     void stop_starting() override;
+    [[nodiscard]] std::span<const std::shared_ptr<runtime::loop>> loops() const noexcept override {
+        return {&loop_, 1};
+    }
 
     const udp_client_options options_;
     const std::shared_ptr<runtime::loop> loop_;

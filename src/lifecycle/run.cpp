@@ -25,7 +25,42 @@ void run::begin_stop() {
 void run::release_part(runtime::loop& where) noexcept {
     if (parts_.fetch_sub(1) == 1) {
         log_end();
-        finish(where);
+        finish_after_tasks(where);
+    }
+}
+
+/// A look at one of the loops, which is over when a task has run there, or was dropped. The last
+/// one ends the run.
+class run::last_visit {
+public:
+    last_visit(run& of, runtime::loop& where) : keep_(of.keep_alive()), of_(&of), where_(where) {}
+    last_visit(last_visit&& other) noexcept
+        : keep_(std::move(other.keep_)), of_(std::exchange(other.of_, nullptr)),
+          where_(other.where_) {}
+    last_visit& operator=(last_visit&&) = delete;
+    ~last_visit() {
+        if (of_ != nullptr && of_->visits_.fetch_sub(1) == 1) {
+            of_->finish(where_);
+        }
+    }
+
+private:
+    std::shared_ptr<void> keep_;
+    run* of_;
+    runtime::loop& where_;
+};
+
+void run::finish_after_tasks(runtime::loop& where) noexcept {
+    visits_ = loops().size() + 1;
+    const last_visit here(*this, where);
+    for (const auto& each : loops()) {
+        // Without memory for it, those are not told who have asked for something just now.
+        detail::contain([&] {
+            unique_function<void()> task = [at = last_visit(*this, where)]() mutable {
+                const last_visit over = std::move(at);
+            };
+            detail::insist([&] { each->post(std::move(task)); });
+        });
     }
 }
 

@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -128,6 +129,10 @@ protected:
     /// Keeps the run while something of it is on its way.
     [[nodiscard]] virtual std::shared_ptr<void> keep_alive() = 0;
     virtual void wait_for_end() const { end_.wait(); }
+    /// Where its parts have been.
+    [[nodiscard]] virtual std::span<const std::shared_ptr<runtime::loop>> loops() const noexcept {
+        return pool_->loops();
+    }
     /// Ends the parts, which are gone by `deadline` at the latest. Any thread; once, unless it
     /// throws std::bad_alloc.
     virtual void end_parts(runtime::steady_time deadline) = 0;
@@ -165,8 +170,13 @@ protected:
 private:
     static constexpr runtime::steady_time not_stopping{};
 
+    class last_visit;
+
     /// Takes the handler of a stop; false when it comes too late.
     [[nodiscard]] bool take_stop_handler(session::stop_handler& handler);
+    /// Ends the run once the loops have run what was posted to its parts while they were there: who
+    /// has asked a part for something is told before the callbacks are over.
+    void finish_after_tasks(runtime::loop& where) noexcept;
     /// Answers those who asked for the stop, and wakes those who wait.
     void finish(runtime::loop& where) noexcept;
 
@@ -176,6 +186,7 @@ private:
     const std::shared_ptr<runtime::callback_gate> gate_ =
         std::make_shared<runtime::callback_gate>();
     std::atomic<std::size_t> parts_{1};
+    std::atomic<std::size_t> visits_{0};
     // No clock of a loop shows 0.
     std::atomic<runtime::steady_time> ends_by_{not_stopping};
     mutable detail::log_limits log_limits_;

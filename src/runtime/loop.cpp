@@ -74,13 +74,28 @@ loop::batch_scope::~batch_scope() {
 }
 
 void loop::post(unique_function<void()>&& task) {
+    if (belongs_here()) {
+        const std::lock_guard lock(mutex_);
+        if (!is_shut_down_) {
+            add_task(task);
+        }
+    }
+}
+
+bool loop::post_before(const std::atomic<bool>& end, unique_function<void()>&& task) {
     if (!belongs_here()) {
-        return;
+        return false;
     }
+    // Asked under the lock: whatever is posted after the end was set is behind this task.
     const std::lock_guard lock(mutex_);
-    if (is_shut_down_) {
-        return;
+    if (is_shut_down_ || end.load(std::memory_order_acquire)) {
+        return false;
     }
+    add_task(task);
+    return true;
+}
+
+void loop::add_task(unique_function<void()>& task) {
     reserve_ahead(tasks_);
     tasks_.push_back(std::move(task));
     if (wake_pending_) {

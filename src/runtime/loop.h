@@ -43,6 +43,9 @@ private:
     bool is_dirty_ = false;
 };
 
+/// An end that does not come; see loop::post_before.
+inline constinit const std::atomic<bool> never{false};
+
 /// The driver below a loop: where its handlers run and what wakes it. Implemented over Asio, over
 /// epoll alone (epoll_runner), and in tests by hand.
 class loop_driver {
@@ -92,6 +95,10 @@ public:
     /// kept ahead: where memory has run out, the first few hundred still find some. Throws
     /// std::bad_alloc beyond that, and the task is where it was.
     void post(unique_function<void()>&& task);
+    /// The same as long as `end` is not set, and what posts the end has not come first: false, and
+    /// the task is where it was. So a task that is taken runs before whatever is posted once `end`
+    /// has been set.
+    [[nodiscard]] bool post_before(const std::atomic<bool>& end, unique_function<void()>&& task);
 
     /// Whether the calling thread is inside a batch of this loop.
     [[nodiscard]] bool runs_here() const noexcept { return current_ == this; }
@@ -195,6 +202,8 @@ private:
         loop* previous_;
     };
 
+    /// Under the lock; if it throws, the task is where it was.
+    void add_task(unique_function<void()>& task);
     void finish_batch();
     void flush_dirty();
     /// Between two tasks or deadlines: writes at once if those before have queued much.

@@ -2,15 +2,17 @@
 
 #include "runtime/loop.h"
 
+#include <atomic>
 #include <memory>
 #include <utility>
 
 namespace network_system::inline v0_1::runtime {
 
-/// Posts `work(handler)`. The handler is moved from, unless this throws std::bad_alloc: then it is
-/// where it was.
+/// Posts `work(handler)` before `end`; see loop::post_before. The handler is moved from, unless the
+/// answer is false or this throws std::bad_alloc: then it is where it was.
 template <typename Handler, typename Work>
-void post_with(loop& where, Handler& handler, Work work) {
+[[nodiscard]] bool post_with(loop& where, const std::atomic<bool>& end, Handler& handler,
+                             Work work) {
     struct parcel {
         Work work;
         Handler handler;
@@ -19,12 +21,18 @@ void post_with(loop& where, Handler& handler, Work work) {
     parcel& inside = *packed;
     unique_function<void()> task = [packed = std::move(packed)] { packed->work(packed->handler); };
     inside.handler = std::move(handler);
+    bool is_posted = false;
+    const auto give_back = [&] { handler = std::move(inside.handler); };
     try {
-        where.post(std::move(task));
+        is_posted = where.post_before(end, std::move(task));
     } catch (...) {
-        handler = std::move(inside.handler);
+        give_back();
         throw;
     }
+    if (!is_posted) {
+        give_back();
+    }
+    return is_posted;
 }
 
 }  // namespace network_system::runtime

@@ -257,10 +257,12 @@ VoidResult connection::ping(ping_handler&& handler, operation_id operation) {
             send_ping(std::move(handler), std::move(pending));
             return ok();
         }
-        post_own(handler, [this, pending = std::move(pending)](ping_handler& answered) mutable {
-            send_ping(std::move(answered), std::move(pending));
-        });
-        return ok();
+        const bool is_posted = post_own(
+            is_stopped_, handler,
+            [this, pending = std::move(pending)](ping_handler& answered) mutable {
+                send_ping(std::move(answered), std::move(pending));
+            });
+        return is_posted ? ok() : closed_error();
     });
 }
 
@@ -332,7 +334,9 @@ VoidResult connection::post(unique_function<void()>&& task) {
         if (!loop()->belongs_here()) {
             return closed_error();
         }
-        post_own(task, [this](const unique_function<void()>& kept) { guarded(kept); });
+        // Dropped where the loop has ended, as where the session's host has.
+        (void)post_own(runtime::never, task,
+                       [this](const unique_function<void()>& kept) { guarded(kept); });
         return ok();
     });
 }

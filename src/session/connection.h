@@ -197,6 +197,7 @@ protected:
     [[nodiscard]] bool takes_more() const noexcept { return !is_closing_ && gate_->is_open(); }
     /// Any thread: it will close; sends fail from now on.
     void mark_ended_here() noexcept { is_ended_here_ = true; }
+    [[nodiscard]] const std::atomic<bool>& gone_flag() const noexcept { return is_gone_; }
     void mark_stopped() noexcept { is_stopped_.store(true, std::memory_order_relaxed); }
 
     /// Not open yet: keeps the first of all bytes that arrive for an error text.
@@ -251,9 +252,10 @@ protected:
     /// The same on the loop, later. Keeps the connection until then. Any thread.
     template <typename Work>
     void post_own(Work work);
-    /// The same of `work(handler)`. The handler is moved from unless this throws.
+    /// The same of `work(handler)`, before `end`; see post_with. The handler is moved from unless
+    /// the answer is false or this throws.
     template <typename Handler, typename Work>
-    void post_own(Handler& handler, Work work);
+    [[nodiscard]] bool post_own(const std::atomic<bool>& end, Handler& handler, Work work);
     /// Lets `keep()` take the handler over, or do nothing and throw std::bad_alloc: then the
     /// handler is told. Whether it was taken.
     template <typename Handler, typename Keep>
@@ -382,11 +384,11 @@ void connection::post_own(Work work) {
 }
 
 template <typename Handler, typename Work>
-void connection::post_own(Handler& handler, Work work) {
-    runtime::post_with(*loop(), handler,
-                       [self = shared(), work = std::move(work)](Handler& kept) mutable {
-                           self->or_abort([&] { work(kept); });
-                       });
+bool connection::post_own(const std::atomic<bool>& end, Handler& handler, Work work) {
+    return runtime::post_with(*loop(), end, handler,
+                              [self = shared(), work = std::move(work)](Handler& kept) mutable {
+                                  self->or_abort([&] { work(kept); });
+                              });
 }
 
 // Here, so that a call less lies on the way of a message.

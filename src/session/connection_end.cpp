@@ -32,10 +32,9 @@ discardable_result connection::stop() {
 
 VoidResult connection::stop(stop_handler&& handler) {
     return detail::within_memory([&] {
-        if (is_gone_.load(std::memory_order_acquire) || !loop()->belongs_here()) {
+        if (!post_own(is_gone_, handler, [this](stop_handler& stopped) { stop_then(stopped); })) {
             return closed_error();
         }
-        post_own(handler, [this](stop_handler& stopped) { stop_then(stopped); });
         mark_stopped();
         return ok();
     });

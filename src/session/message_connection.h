@@ -307,9 +307,16 @@ VoidResult message_connection::pull(Handler& handler, operation_id operation) {
         } else if (allowed && must_wait_for_message()) {
             inbox_.wait(handler, pending);
         } else if (allowed) {
-            post_own(handler, [this, pending = std::move(pending)](Handler& asking) mutable {
-                ask(std::move(asking), std::move(pending));
-            });
+            // What came before the end can be asked for after it.
+            const bool was_gone = is_gone();
+            const bool is_posted =
+                post_own(was_gone ? runtime::never : gone_flag(), handler,
+                         [this, pending = std::move(pending)](Handler& asking) mutable {
+                             ask(std::move(asking), std::move(pending));
+                         });
+            if (!is_posted) {
+                allowed = is_gone() && !was_gone ? pull(handler, operation) : closed_error();
+            }
         }
         return allowed;
     });

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <memory>
 #include <new>
@@ -27,15 +28,21 @@ public:
     using run::stop_deadline;
     using run::withdraw_part;
 
-    /// On the loop, as parts end; returns when that is done.
+    /// On the loop, as parts end; returns when that is done, and what follows from it.
     void release() {
+        run_on_loop([this] { release_part(loop()); });
+        run_on_loop([] {});
+    }
+    /// Returns when it has run.
+    void run_on_loop(const std::function<void()>& work) {
         std::promise<void> done;
-        loop().post([this, &done] {
-            release_part(loop());
+        loop().post([&] {
+            work();
             done.set_value();
         });
         done.get_future().wait();
     }
+    void release_here() { release_part(loop()); }
     [[nodiscard]] runtime::loop& loop() const { return *pool().loops().front(); }
 
     int failures = 0;
@@ -101,6 +108,29 @@ TEST_F(runs, that_could_not_begin_to_stop_can_be_asked_again) {
     EXPECT_TRUE(one->is_stopping());
     EXPECT_EQ(one->ends_begun, 1);
     one->release();
+}
+
+TEST_F(runs, are_over_when_what_was_asked_of_their_parts_is_answered) {
+    std::atomic<int> answered{0};
+    one->run_on_loop([&] {
+        const auto answer = [&] {
+            EXPECT_FALSE(one->end().is_over());
+            one->run_callback(one->loop(), [&] { ++answered; });
+        };
+        one->loop().post(answer);
+        one->release_here();
+        EXPECT_FALSE(one->end().is_over());
+    });
+    EXPECT_TRUE(one->stop(seconds(5)));
+    EXPECT_EQ(answered, 1) << "it was posted before the part had gone";
+}
+
+TEST_F(runs, are_over_with_loops_that_end) {
+    one->run_on_loop([&] {
+        one->release_here();
+        one->loop().shutdown();
+    });
+    one->end().wait();
 }
 
 TEST_F(runs, answer_a_stop_before_they_are_over) {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <deque>
 #include <functional>
@@ -63,6 +64,23 @@ public:
 private:
     std::shared_ptr<std::function<void()>> action_;
 };
+
+TEST(loop, takes_tasks_before_an_end_only) {
+    manual_loop loop;
+    std::atomic<bool> end{false};
+    std::vector<int> ran;
+    EXPECT_TRUE(loop->post_before(end, [&] { ran.push_back(1); }));
+    end = true;
+    unique_function<void()> late = [&] { ran.push_back(2); };
+    EXPECT_FALSE(loop->post_before(end, std::move(late)));
+    EXPECT_TRUE(late) << "what is refused stays the caller's";
+    loop->post([&] { ran.push_back(3); });
+    EXPECT_TRUE(loop.step());
+    EXPECT_EQ(ran, (std::vector<int>{1, 3}));
+    loop->shutdown();
+    EXPECT_FALSE(loop->post_before(never, std::move(late)));
+    EXPECT_TRUE(late);
+}
 
 TEST(loop, runs_tasks_in_order_and_wakes_once) {
     manual_loop loop;
