@@ -61,7 +61,10 @@ private:
     void on_event(const session_ptr& who, std::uint32_t, std::span<const std::uint8_t> data) final {
         if constexpr (requires { callbacks_->acknowledged; }) {
             const auto answer = session::delivery_answer::read(data);
-            callbacks_->acknowledged(who, answer.message, answer.error());
+            // Each callback may end the client.
+            for (std::uint32_t i = 0; i < answer.count && this->gate()->is_open(); ++i) {
+                callbacks_->acknowledged(who, answer.first + i, answer.error());
+            }
         }
     }
     void on_request(const session_ptr& who, std::span<const std::uint8_t> data,

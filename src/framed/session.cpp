@@ -48,6 +48,7 @@ bool framed_session::has_work() const noexcept {
 }
 
 void framed_session::finish(std::error_code reason) {
+    send_acknowledgements();
     if (is_framed() && !peer_said_goodbye_) {
         // 0 says that all is well: no error is told as that.
         transport().queue().append(

@@ -29,13 +29,15 @@ struct delivery_parts {
     std::shared_ptr<delivery_sender> sends;
 };
 
-/// What a client's host is told in an event: the answer to a message with an id.
+/// What a client's host is told in an event: the answer to messages with ids.
 struct delivery_answer {
     static constexpr std::uint32_t event = 1;
-    static constexpr std::size_t size = 12;
+    static constexpr std::size_t size = 16;
 
-    std::uint64_t message = 0;
-    /// 0: it was taken.
+    /// So many from the first on.
+    std::uint64_t first = 0;
+    std::uint32_t count = 1;
+    /// 0: they were taken.
     std::int32_t code = 0;
 
     [[nodiscard]] std::error_code error() const noexcept {
@@ -43,14 +45,15 @@ struct delivery_answer {
     }
     [[nodiscard]] std::array<std::uint8_t, size> written() const noexcept {
         std::array<std::uint8_t, size> bytes{};
-        protocol::put(bytes.data(), message);
-        protocol::put(bytes.data() + sizeof message, static_cast<std::uint32_t>(code));
+        protocol::put(bytes.data(), first);
+        protocol::put(bytes.data() + 8, count);
+        protocol::put(bytes.data() + 12, static_cast<std::uint32_t>(code));
         return bytes;
     }
     [[nodiscard]] static delivery_answer read(bytes_view bytes) noexcept {
         return {protocol::get<std::uint64_t>(bytes.data()),
-                static_cast<std::int32_t>(
-                    protocol::get<std::uint32_t>(bytes.data() + sizeof(std::uint64_t)))};
+                protocol::get<std::uint32_t>(bytes.data() + 8),
+                static_cast<std::int32_t>(protocol::get<std::uint32_t>(bytes.data() + 12))};
     }
 };
 
@@ -137,6 +140,18 @@ private:
 
     /// What only sessions with messages with ids need; made at the hello.
     struct delivery_state;
+    /// While there is one on the loop, answers that acknowledge ids in a row wait for each other,
+    /// and leave as one frame.
+    class answering {
+    public:
+        explicit answering(framed_session& session) noexcept;
+        answering(const answering&) = delete;
+        answering& operator=(const answering&) = delete;
+        ~answering();
+
+    private:
+        delivery_state* const of_;
+    };
 
     void before_start() override;
     void on_open() override;
@@ -189,6 +204,8 @@ private:
     void send_answer(const protocol::refusal& answer);
     void answer(const protocol::refusal& answer) noexcept;
     void send_later_answers();
+    /// Those that wait for more of them.
+    void send_acknowledgements();
     void add_deliveries(session_metrics& all) const noexcept;
 
     // framed_session_calls.cpp: requests and their answers.

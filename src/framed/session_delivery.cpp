@@ -47,6 +47,9 @@ struct framed_session::delivery_state final : delivery::receiver {
     std::uint64_t resent_up_to = 0;
     // The message that is being delivered; 0 for none.
     std::atomic<std::uint64_t> current{0};
+    // Taken, and about to be acknowledged.
+    protocol::acknowledgement taken;
+    bool waits_for_more = false;
 
     detail::shared_counter acknowledged;
     detail::shared_counter repeated;
@@ -56,6 +59,22 @@ struct framed_session::delivery_state final : delivery::receiver {
     std::vector<protocol::refusal> later_answers;
     bool is_posted = false;
 };
+
+framed_session::answering::answering(framed_session& session) noexcept
+    : of_(session.delivery_.load(std::memory_order_relaxed)) {
+    if (of_ != nullptr) {
+        of_->waits_for_more = true;
+    }
+}
+
+framed_session::answering::~answering() {
+    if (of_ != nullptr) {
+        of_->waits_for_more = false;
+        if (framed_session& session = of_->of; !session.is_closing()) {
+            session.or_abort([&] { session.send_acknowledgements(); });
+        }
+    }
+}
 
 framed_session::~framed_session() {
     delete requests_.load(std::memory_order_acquire);
@@ -133,14 +152,15 @@ VoidResult framed_session::send_numbered(std::span<const std::uint8_t> data, std
 }
 
 bool framed_session::on_acknowledgement(bytes_view payload) {
-    const auto message = protocol::decode_token(payload);
+    const auto taken = protocol::decode_acknowledgement(payload);
     delivery_state* const state = delivery_.load(std::memory_order_relaxed);
-    if (!message || state == nullptr || !state->sends) {
+    if (!taken || state == nullptr || !state->sends) {
         return violate(errc::protocol_error,
-                       message ? "acknowledgement of no message" : "malformed acknowledgement");
+                       taken ? "acknowledgement of no message" : "malformed acknowledgement");
     }
-    state->acknowledged.add();
-    host().on_event(self(), delivery_answer::event, delivery_answer{*message, 0}.written());
+    state->acknowledged.add(taken->count);
+    host().on_event(self(), delivery_answer::event,
+                    delivery_answer{taken->first, taken->count, 0}.written());
     return takes_more();
 }
 
@@ -152,7 +172,7 @@ bool framed_session::on_refusal(bytes_view payload) {
     }
     state->refused.add();
     host().on_event(self(), delivery_answer::event,
-                    delivery_answer{refused->message, refused->code}.written());
+                    delivery_answer{refused->message, 1, refused->code}.written());
     return true;
 }
 
@@ -281,10 +301,30 @@ void framed_session::send_answer(const protocol::refusal& answer) {
     if (is_closing()) {
         return;
     }
-    if (answer.code == 0) {
-        send_control(protocol::encode_token(frame_type::acknowledgement, answer.message));
-    } else {
+    if (answer.code != 0) {
         send_control(protocol::encode_refusal(answer));
+        return;
+    }
+    delivery_state& state = *delivery_.load(std::memory_order_relaxed);
+    if (!state.taken.add(answer.message)) {
+        send_acknowledgements();
+        state.taken = {answer.message, 1};
+    }
+    if (!state.waits_for_more) {
+        send_acknowledgements();
+    }
+}
+
+void framed_session::send_acknowledgements() {
+    delivery_state* const state = delivery_.load(std::memory_order_relaxed);
+    if (state == nullptr) {
+        return;
+    }
+    const auto taken = std::exchange(state->taken, {});
+    if (taken.count == 1) {
+        send_control(protocol::encode_token(frame_type::acknowledgement, taken.first));
+    } else if (taken.count > 1) {
+        send_control(protocol::encode_acknowledgement(taken));
     }
 }
 
@@ -296,6 +336,7 @@ void framed_session::send_later_answers() {
         answers.swap(state.later_answers);
         state.is_posted = false;
     }
+    const answering together(*this);
     for (const protocol::refusal& each : answers) {
         send_answer(each);
     }

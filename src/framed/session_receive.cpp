@@ -32,6 +32,7 @@ void framed_session::decode(std::size_t placed, std::span<std::uint8_t> rest) {
     if (awaits_hello()) {
         keep_first_bytes(rest);
     }
+    const answering together(*this);
     std::uint64_t arrived = 0;
     const auto sink = [this, &arrived](const protocol::frame& each) {
         if (each.type == frame_type::data && each.flags == 0 && is_open()) {

@@ -199,6 +199,7 @@ private:
     [[nodiscard]] VoidResult refusal(errc code, const std::string& text);
     template <typename Data>
     [[nodiscard]] bool send_at_once(lock& held, const Data& data, std::uint64_t id);
+    [[nodiscard]] bool calls_nothing_back(const link& which) const noexcept;
     void flush();
     void end_flush() noexcept;
     [[nodiscard]] bool send_next(lock& held, link& which);

@@ -122,20 +122,31 @@ bool resilient_core::send_at_once(lock& held, const Data& data, std::uint64_t id
     if (!is_acknowledged() || run_ != run_state::running || ready == nullptr || data.empty()) {
         return false;
     }
-    const bool is_own = ready->thread.load(std::memory_order_relaxed) == this_thread();
-    // On its own thread the connection does not end meanwhile.
-    const session_ptr kept = is_own ? nullptr : ready->session;
-    session::messaging_session& session = *ready->session;
-    is_flushing_ = true;
     store_.mark_last_sent();
+    if (calls_nothing_back(*ready)) {
+        const VoidResult sent = ready->session->send_with_id(data, id);
+        if (!sent) {
+            store_.mark_unsent(id);
+        }
+        return sent.is_ok();
+    }
+    const session_ptr session = ready->session;
+    is_flushing_ = true;
     held.unlock();
-    const VoidResult sent = session.send_with_id(data, id);
+    const VoidResult sent = session->send_with_id(data, id);
     held.lock();
     end_flush();
     if (!sent) {
         store_.mark_unsent(id);
     }
     return sent.is_ok() && !store_.has_unsent();
+}
+
+/// Under the lock: whether a send over it may be made under the lock, too. On its own thread it
+/// only queues, unless a full queue ends the connection.
+bool resilient_core::calls_nothing_back(const link& which) const noexcept {
+    return which.thread.load(std::memory_order_relaxed) == this_thread() &&
+           options_.connection.client.session.policy == send_policy::reject;
 }
 
 VoidResult resilient_core::make_room(lock& held, std::size_t size, std::vector<message>& dropped) {

@@ -257,11 +257,11 @@ VoidResult connection::ping(ping_handler&& handler, operation_id operation) {
             send_ping(std::move(handler), std::move(pending));
             return ok();
         }
-        const bool is_posted = post_own(
-            is_stopped_, handler,
-            [this, pending = std::move(pending)](ping_handler& answered) mutable {
-                send_ping(std::move(answered), std::move(pending));
-            });
+        const bool is_posted =
+            post_own(is_stopped_, handler,
+                     [this, pending = std::move(pending)](ping_handler& answered) mutable {
+                         send_ping(std::move(answered), std::move(pending));
+                     });
         return is_posted ? ok() : closed_error();
     });
 }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -70,9 +71,13 @@ public:
     }
     /// The next answer to a message; nothing when the connection ends.
     [[nodiscard]] std::optional<answer> next_answer() {
+        if (!acknowledged_.empty()) {
+            return answer{take_acknowledged(), 0};
+        }
         while (auto frame = peer.receive_frame()) {
             if (frame->type == type_acknowledgement) {
-                return answer{id_in(frame->payload), 0};
+                read_acknowledgement(frame->payload);
+                return answer{take_acknowledged(), 0};
             }
             if (frame->type == type_error && frame->payload.size() == 12) {
                 return answer{id_in(std::span(frame->payload).subspan(4)),
@@ -94,6 +99,24 @@ public:
     unsigned capabilities = 0;
     std::uint64_t incarnation = 0;
     std::optional<int> goodbye;
+    std::size_t acknowledgements = 0;
+
+private:
+    void read_acknowledgement(std::span<const std::uint8_t> payload) {
+        ++acknowledgements;
+        ASSERT_TRUE(payload.size() == 8 || payload.size() == 12);
+        const int count = payload.size() == 12 ? reason_of(payload.subspan(8)) : 1;
+        for (int i = 0; i < count; ++i) {
+            acknowledged_.push_back(id_in(payload) + static_cast<std::uint64_t>(i));
+        }
+    }
+    [[nodiscard]] std::uint64_t take_acknowledged() {
+        const std::uint64_t first = acknowledged_.front();
+        acknowledged_.pop_front();
+        return first;
+    }
+
+    std::deque<std::uint64_t> acknowledged_;
 };
 
 [[nodiscard]] inline answer taken(std::uint64_t id) {

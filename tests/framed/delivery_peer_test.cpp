@@ -51,6 +51,25 @@ TEST_F(delivery_peers, nothing_with_an_id_without_a_hello_that_says_so) {
     EXPECT_EQ(texts.size(), 0U);
 }
 
+TEST_F(delivery_peers, ids_in_a_row_that_come_together_are_answered_together) {
+    start();
+    raw_sender sender(port, 0);
+    bytes together;
+    for (const std::uint64_t id : {1, 2, 3, 4, 7, 8, 20}) {
+        bytes payload;
+        put_id(payload, id);
+        payload.push_back('x');
+        const auto frame = frame_of(type_data, payload, 4);
+        together.insert(together.end(), frame.begin(), frame.end());
+    }
+    EXPECT_TRUE(sender.peer.send(together));
+    for (const std::uint64_t id : {1, 2, 3, 4, 7, 8, 20}) {
+        EXPECT_EQ(sender.next_answer(), taken(id));
+    }
+    // They may have come in two parts.
+    EXPECT_LE(sender.acknowledgements, 4U);
+}
+
 TEST_F(delivery_peers, what_is_no_message_of_a_sender) {
     start();
     raw_sender zero(port, 0);

@@ -83,6 +83,16 @@ void check_token(bytes_view payload) {
             check_frame(protocol::encode_token(type, *token), type, payload);
         }
     }
+    const auto taken = protocol::decode_acknowledgement(payload);
+    if (!taken) {
+        return;
+    }
+    require(taken->count >= 1 && taken->count <= protocol::acknowledgement::most, "bounded");
+    require(taken->first + (taken->count - 1) >= taken->first, "ids do not begin anew");
+    require((taken->count == 1) == token.has_value(), "one id in eight bytes");
+    if (taken->count > 1) {
+        check_frame(protocol::encode_acknowledgement(*taken), frame_type::acknowledgement, payload);
+    }
 }
 
 void check_reason(bytes_view payload) {

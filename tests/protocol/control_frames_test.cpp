@@ -195,6 +195,54 @@ TEST(control_frames, tokens_on_the_wire) {
               wire_frame(6, 0, payload));
 }
 
+TEST(control_frames, acknowledgements_of_several_on_the_wire) {
+    EXPECT_EQ(to_bytes(encode_acknowledgement({0x0102030405060708, 1024})),
+              wire_frame(6, 0, {1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 4, 0}));
+}
+
+TEST(control_frames, acknowledgements_are_read_within_their_limits) {
+    const auto read = [](std::uint64_t first, std::uint32_t count) {
+        const auto frame = encode_acknowledgement({first, count});
+        return decode_acknowledgement(bytes_view(frame).subspan(message_header_size));
+    };
+    constexpr std::uint64_t last_id = std::numeric_limits<std::uint64_t>::max();
+    for (const std::uint32_t count : {2U, 1024U}) {
+        for (const std::uint64_t first : {std::uint64_t{0}, std::uint64_t{7}, last_id - 1023}) {
+            const auto several = read(first, count);
+            ASSERT_TRUE(several);
+            EXPECT_EQ(several->first, first);
+            EXPECT_EQ(several->count, count);
+        }
+    }
+    for (const std::uint32_t count : {0U, 1U, 1025U, 0xFFFFFFFFU}) {
+        EXPECT_FALSE(read(7, count)) << count;
+    }
+    EXPECT_FALSE(read(last_id, 2)) << "ids do not begin anew";
+    EXPECT_FALSE(read(last_id - 1022, 1024));
+
+    const byte_string bytes(16, 1);
+    for (std::size_t size = 0; size <= bytes.size(); ++size) {
+        const auto one = decode_acknowledgement(bytes_view(bytes).first(size));
+        EXPECT_EQ(one.has_value(), size == 8) << size;
+    }
+    const auto one = decode_acknowledgement(bytes_view(bytes).first(8));
+    EXPECT_EQ(one->first, 0x0101010101010101U);
+    EXPECT_EQ(one->count, 1U);
+}
+
+TEST(control_frames, acknowledgements_grow_by_the_next_id_only) {
+    acknowledgement ids;
+    EXPECT_FALSE(ids.add(1)) << "it has no first one";
+    ids = {5, 1};
+    EXPECT_FALSE(ids.add(7));
+    EXPECT_FALSE(ids.add(5));
+    for (std::uint32_t i = 1; i < acknowledgement::most; ++i) {
+        EXPECT_TRUE(ids.add(5 + i));
+    }
+    EXPECT_EQ(ids.count, acknowledgement::most);
+    EXPECT_FALSE(ids.add(5 + acknowledgement::most));
+}
+
 TEST(control_frames, goodbye_on_the_wire) {
     EXPECT_EQ(to_bytes(encode_goodbye(0)), (byte_string{0x30, 0, 0, 0, 4, 0, 0, 0, 0}));
     // -663 (server_full) in two's complement.

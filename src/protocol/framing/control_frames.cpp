@@ -84,10 +84,18 @@ control_frame<0> encode_draining() noexcept {
 }
 
 control_frame<token_size> encode_token(frame_type type, std::uint64_t token) noexcept {
-    // Straight into its place: one for each message that is acknowledged.
+    // Straight into its place: often one for each message that is acknowledged.
     control_frame<token_size> frame;
     write_header(frame.data(), framing::message, type, 0, token_size);
     put(frame.data() + message_header_size, token);
+    return frame;
+}
+
+control_frame<long_acknowledgement_size> encode_acknowledgement(
+    const acknowledgement& value) noexcept {
+    auto frame = begin_frame<long_acknowledgement_size>(frame_type::acknowledgement);
+    put(frame.data() + message_header_size, value.first);
+    put(frame.data() + message_header_size + acknowledgement_size, value.count);
     return frame;
 }
 
@@ -143,6 +151,20 @@ std::optional<client_hello> decode_client_hello(bytes_view payload) noexcept {
         payload = payload.subspan(size);
     }
     return said;
+}
+
+std::optional<acknowledgement> decode_acknowledgement(bytes_view payload) noexcept {
+    if (const auto id = decode_token(payload)) {
+        return acknowledgement{*id, 1};
+    }
+    if (payload.size() != long_acknowledgement_size) {
+        return std::nullopt;
+    }
+    const acknowledgement value{get<std::uint64_t>(payload.data()),
+                                get<std::uint32_t>(payload.data() + acknowledgement_size)};
+    const bool is_in_range = value.count > 1 && value.count <= acknowledgement::most &&
+                             value.first + (value.count - 1) > value.first;
+    return is_in_range ? std::optional(value) : std::nullopt;
 }
 
 std::optional<std::uint64_t> decode_token(bytes_view payload) noexcept {

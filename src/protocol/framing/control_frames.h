@@ -80,6 +80,25 @@ inline constexpr std::size_t token_size = 8;
 inline constexpr std::size_t reason_size = 4;
 inline constexpr std::size_t refusal_size = 12;
 
+/// The ids that an acknowledgement names: `count` of them, from `first` on.
+struct acknowledgement {
+    /// A reader does something for each.
+    static constexpr std::uint32_t most = 1024;
+
+    std::uint64_t first = 0;
+    std::uint32_t count = 0;
+
+    /// Whether the id is the next one, and there is room for it; then it is one of them.
+    [[nodiscard]] bool add(std::uint64_t id) noexcept {
+        const bool is_next = count > 0 && count < most && id == first + count;
+        count += is_next ? 1U : 0U;
+        return is_next;
+    }
+};
+/// Of one id, and of several.
+inline constexpr std::size_t acknowledgement_size = token_size;
+inline constexpr std::size_t long_acknowledgement_size = 12;
+
 /// A small frame in place.
 template <std::size_t PayloadSize>
 using control_frame = std::array<std::uint8_t, message_header_size + PayloadSize>;
@@ -89,6 +108,8 @@ using control_frame = std::array<std::uint8_t, message_header_size + PayloadSize
 [[nodiscard]] std::vector<std::uint8_t> encode_client_hello(const client_hello& value);
 [[nodiscard]] control_frame<0> encode_draining() noexcept;
 [[nodiscard]] control_frame<token_size> encode_token(frame_type type, std::uint64_t token) noexcept;
+[[nodiscard]] control_frame<long_acknowledgement_size> encode_acknowledgement(
+    const acknowledgement& value) noexcept;
 [[nodiscard]] control_frame<reason_size> encode_goodbye(int reason) noexcept;
 [[nodiscard]] std::vector<std::uint8_t> encode_error(int code, std::string_view text);
 [[nodiscard]] control_frame<refusal_size> encode_refusal(const refusal& value) noexcept;
@@ -98,7 +119,9 @@ using control_frame = std::array<std::uint8_t, message_header_size + PayloadSize
 /// The payload of a client's hello; nothing when it is too short, its fields are cut off, or one
 /// that is known is too short or there twice.
 [[nodiscard]] std::optional<client_hello> decode_client_hello(bytes_view payload) noexcept;
-/// The token of a ping, pong or acknowledgement; nothing unless exactly 8 bytes.
+/// The ids of an acknowledgement; nothing unless 8 bytes, or 12 with a count in its range.
+[[nodiscard]] std::optional<acknowledgement> decode_acknowledgement(bytes_view payload) noexcept;
+/// The token of a ping or pong; nothing unless exactly 8 bytes.
 [[nodiscard]] std::optional<std::uint64_t> decode_token(bytes_view payload) noexcept;
 /// The reason of a goodbye, or the code of an error frame; nothing when too short. Only values of
 /// the registry's range and 0 pass.

@@ -23,7 +23,7 @@ enum class frame_type : std::uint8_t {
     hello = 4,
     /// 4-byte `errc` value, then text.
     error = 5,
-    /// 8-byte id of the message that was received.
+    /// 8-byte id of the message that was taken; see `acknowledgement`.
     acknowledgement = 6,
     /// 8-byte id of the asker's choice, then the body.
     request = 7,
