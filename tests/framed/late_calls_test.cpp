@@ -14,7 +14,7 @@ protected:
     };
     [[nodiscard]] told_of ask_until_refused(std::uint16_t port) {
         client_options options = for_client();
-        options.session.receiving = receive_mode::pull;
+        options.session.receiving = network_system::receive_mode::pull;
         messaging_client client("late", options);
         EXPECT_TRUE(is_ok(client.start_client("127.0.0.1", port)));
         std::atomic<std::size_t> told{0};
@@ -40,7 +40,7 @@ INSTANTIATE_TEST_SUITE_P(method, late_calls, both_methods(), method_of);
 
 TEST_P(late_calls, of_a_client_are_answered_or_refused) {
     messaging_server server("closes", for_server());
-    (void)server.set_connected_callback([](const auto& who) { (void)who->stop_session(); });
+    (void)server.set_connection_callback([](const auto& who) { (void)who->stop_session(); });
     ASSERT_TRUE(is_ok(server.start_server(0)));
     for (int i = 0; i < 300; ++i) {
         const auto answers = ask_until_refused(server.local_port());
