@@ -199,12 +199,13 @@ void resilient_core::on_lost(link& which) {
 }
 
 void resilient_core::on_health(link& which, health state) {
+    const bool answers = state == health::healthy;
     {
         const lock held(mutex_);
-        which.is_quiet = state == health::quiet;
+        which.is_quiet = !answers;
         choose_active();
     }
-    if (state == health::quiet) {
+    if (!answers) {
         try_another();
     }
     flush();
