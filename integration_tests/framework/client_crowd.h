@@ -1,6 +1,5 @@
 #pragma once
 
-#include "framework/fault_proxy.h"
 #include "framework/reconnecting_client.h"
 
 #include <algorithm>
@@ -10,27 +9,25 @@
 namespace integration {
 
 /// Many clients behind a proxy, and their books.
-class client_crowd {
+template <typename Client>
+class crowd_of {
 public:
-    client_crowd(std::size_t count, protocol which, const failure_settings& settings)
+    crowd_of(std::size_t count, const typename Client::kind& what, const failure_settings& settings)
         : pauses(settings.reconnect) {
         for (std::size_t i = 0; i < count; ++i) {
-            clients_.push_back(std::make_unique<reconnecting_client>(
-                static_cast<std::uint32_t>(i), which, settings, pauses, returns));
+            clients_.push_back(std::make_unique<Client>(static_cast<std::uint32_t>(i), what,
+                                                        settings, pauses, returns));
         }
     }
 
     [[nodiscard]] std::size_t size() const { return clients_.size(); }
-    [[nodiscard]] reconnecting_client& operator[](std::size_t index) { return *clients_[index]; }
-
     [[nodiscard]] bool start(std::uint16_t port) {
         event_counter started;
         for (const auto& each : clients_) {
-            const auto begun =
-                each->client().start("127.0.0.1", port, [&started](const VoidResult& result) {
-                    EXPECT_TRUE(is_ok(result));
-                    started.add();
-                });
+            const auto begun = each->start(port, [&started](const VoidResult& result) {
+                EXPECT_TRUE(is_ok(result));
+                started.add();
+            });
             EXPECT_TRUE(is_ok(begun));
         }
         return started.wait_for(size());
@@ -48,12 +45,14 @@ public:
     }
     void stop() {
         for (const auto& each : clients_) {
-            EXPECT_TRUE(is_ok(each->client().stop()));
+            EXPECT_TRUE(is_ok(each->stop()));
         }
     }
-    void expect_balanced(const arrivals& at_server, bool is_server_known) const {
+    /// `at_server`: the book of the servers. `more`: what else the clients are told of it.
+    template <typename Book, typename... More>
+    void expect_balanced(const Book& at_server, const More&... more) const {
         for (const auto& each : clients_) {
-            each->expect_balanced(at_server, is_server_known);
+            each->expect_balanced(at_server, more...);
         }
         EXPECT_EQ(at_server.wrong(), 0U);
         pauses.expect_full_jitter();
@@ -63,7 +62,7 @@ public:
     return_book returns;
 
 private:
-    std::vector<std::unique_ptr<reconnecting_client>> clients_;
+    std::vector<std::unique_ptr<Client>> clients_;
 };
 
 }  // namespace integration

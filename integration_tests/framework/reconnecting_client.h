@@ -152,6 +152,7 @@ struct return_book {
 class reconnecting_client {
 public:
     using clock = std::chrono::steady_clock;
+    using kind = protocol;
 
     /// Messages of a connection, the next one with each answer, and how many go out at first.
     static constexpr std::uint64_t per_connection = 12;
@@ -168,7 +169,11 @@ public:
         client_->on_attempt = [this](const reconnect_attempt& next) { on_attempt(next); };
     }
 
-    [[nodiscard]] any_client& client() { return *client_; }
+    [[nodiscard]] VoidResult start(std::uint16_t port,
+                                   network_system::unique_function<void(VoidResult)> handler) {
+        return client_->start("127.0.0.1", port, std::move(handler));
+    }
+    [[nodiscard]] VoidResult stop() { return client_->stop(); }
     /// Whether it is connected and all its messages have been answered.
     [[nodiscard]] bool is_quiet() const {
         const std::lock_guard lock(mutex_);

@@ -98,6 +98,9 @@ public:
 
     /// Before the answer.
     std::function<void(std::span<const std::uint8_t>)> on_message = [](const auto&) {};
+    /// The same, and what the message says of itself.
+    std::function<void(std::span<const std::uint8_t>, const network_system::delivery_info&)>
+        on_delivery = [](const auto&, const auto&) {};
 };
 
 template <typename Client>
@@ -145,6 +148,7 @@ public:
         (void)server_.set_receive_callback([this](const typename Server::session_ptr& session,
                                                   std::span<const std::uint8_t> data) {
             on_message(data);
+            on_delivery(data, session->current_delivery());
             (void)session->send_packet(data);  // its client may be gone
         });
     }

@@ -174,6 +174,8 @@ private:
     void on_health(link& which, health state);
     void try_another();
     void choose_active();
+    [[nodiscard]] link* first_ready() const noexcept;
+    [[nodiscard]] link* latest_if_ready() const noexcept;
     void let_go_of_others_later(const link& which);
     void let_go_of_others(std::size_t place, std::uint64_t time);
     void let_go(link& which);
@@ -246,8 +248,12 @@ private:
     std::shared_ptr<runtime::pause> deadline_;
     std::shared_ptr<runtime::pause> letting_go_;
     link* active_ = nullptr;
+    // What `active_` was last, but for null.
+    const link* last_active_ = nullptr;
     std::size_t next_in_turn_ = 0;
     std::uint64_t last_time_ = 0;
+    // The `time` of the connection that carries what is on its way.
+    std::uint64_t carrier_ = 0;
     message_store store_;
     bool is_flushing_ = false;
     // Threads that wait for `room_`.

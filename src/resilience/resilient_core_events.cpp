@@ -78,6 +78,7 @@ void resilient_core::link::on_disconnected(const session_ptr& who, std::error_co
         return;
     }
     core->on_lost(*this);
+    core->flush();
     core->callbacks_.disconnected(who, reason);
     // Later, so that no callback is exchanged that runs.
     session_ptr gone;
@@ -128,6 +129,7 @@ void resilient_core::set_up(link& which, const session_ptr& who) {
         which.time = time = ++last_time_;
         if (which.now == link::state::connecting) {
             which.now = link::state::setting_up;
+            choose_active();
         }
         // On a pool, or a context of several threads, the connection ends on another thread.
         const bool is_own = loop_options_.io_context == nullptr && !loop_options_.callback_pool;
@@ -189,18 +191,21 @@ void resilient_core::on_lost(link& which) {
     }
     which.thread.store(nullptr, std::memory_order_relaxed);
     which.is_quiet = false;
-    // What it carried and is not acknowledged goes over the next one.
-    store_.rewind();
+    if (which.time == carrier_) {
+        // What it carried and is not acknowledged goes over the next one.
+        store_.rewind();
+    }
     choose_active();
 }
 
 void resilient_core::on_health(link& which, health state) {
+    const bool answers = state == health::healthy;
     {
         const lock held(mutex_);
-        which.is_quiet = state == health::quiet;
+        which.is_quiet = !answers;
         choose_active();
     }
-    if (state == health::quiet) {
+    if (!answers) {
         try_another();
     }
     flush();
@@ -255,18 +260,44 @@ void resilient_core::try_another() {
 
 /// Under the lock: with `priority`, who gets the messages.
 void resilient_core::choose_active() {
-    link* const former = active_;
-    active_ = nullptr;
-    for (const auto& each : links_) {
-        const bool is_better = active_ == nullptr || (active_->is_quiet && !each->is_quiet);
-        if (each->is_ready() && is_better && run_ != run_state::stopped) {
-            active_ = each.get();
-        }
+    active_ = run_ == run_state::stopped ? nullptr
+              : is_acknowledged()        ? latest_if_ready()
+                                         : first_ready();
+    if (active_ != nullptr && active_ != last_active_) {
+        counted_.failovers += last_active_ != nullptr ? 1U : 0U;
+        last_active_ = active_;
     }
-    if (active_ != nullptr && active_ != former && former != nullptr) {
-        ++counted_.failovers;
+    if (active_ != nullptr && active_->time != carrier_) {
+        // The one before may still be there: nothing must get ahead of what is on its way there.
+        store_.rewind();
+        carrier_ = active_->time;
     }
     update_direct();
+}
+
+resilient_core::link* resilient_core::first_ready() const noexcept {
+    link* first = nullptr;
+    for (const auto& each : links_) {
+        const bool is_better = first == nullptr || (first->is_quiet && !each->is_quiet);
+        if (each->is_ready() && is_better) {
+            first = each.get();
+        }
+    }
+    return first;
+}
+
+/// Acknowledged messages go over the connection that was made last, and wait while it is set up:
+/// when it was made it has told its server what may have been sent elsewhere before, and it cannot
+/// know of what an earlier one sends later.
+resilient_core::link* resilient_core::latest_if_ready() const noexcept {
+    link* latest = nullptr;
+    for (const auto& each : links_) {
+        const bool is_there = each->is_ready() || each->now == link::state::setting_up;
+        if (is_there && (latest == nullptr || latest->time < each->time)) {
+            latest = each.get();
+        }
+    }
+    return latest != nullptr && latest->is_ready() ? latest : nullptr;
 }
 
 void resilient_core::let_go_of_others_later(const link& which) {
@@ -302,9 +333,12 @@ void resilient_core::let_go_of_others_later(const link& which) {
     });
 }
 
-/// Of those behind one that has lasted since it was connected for this time.
+/// Of those behind one that has lasted since it was connected for this time. With acknowledged
+/// messages nothing is sent over those before it any more either, which were quiet: they are made
+/// anew.
 void resilient_core::let_go_of_others(std::size_t place, std::uint64_t time) {
     std::vector<link*> others;
+    std::vector<session_ptr> quiet;
     {
         const lock held(mutex_);
         letting_go_ = nullptr;
@@ -319,6 +353,14 @@ void resilient_core::let_go_of_others(std::size_t place, std::uint64_t time) {
                 others.push_back(&each);
             }
         }
+        for (std::size_t i = 0; i < place && is_acknowledged(); ++i) {
+            if (links_[i]->is_ready()) {
+                quiet.push_back(links_[i]->session);
+            }
+        }
+    }
+    for (const session_ptr& each : quiet) {
+        each->abort_session(errc::connection_timeout);
     }
     for (link* const each : others) {
         let_go(*each);
