@@ -56,7 +56,7 @@ public:
             return made.error();
         }
         client_ = std::move(made).value();
-        return ok();
+        return callbacks_.received ? client_->take_messages(true) : ok();
     }
 
     [[nodiscard]] VoidResult start() override {
@@ -117,9 +117,6 @@ private:
     }
     void on_message(const session_ptr& who, std::span<const std::uint8_t> data) override {
         tell([&](pool_core& core) {
-            if (!callbacks_.received) {
-                return;
-            }
             const gate_entry entry(core.gate());
             if (entry.is_inside()) {
                 callbacks_.received(who, data);

@@ -109,6 +109,29 @@ bool resilient_core::is_quiet() const noexcept {
            });
 }
 
+error_info resilient_core::late_callback() const {
+    return detail::failure_in_words(
+        errc::invalid_argument,
+        "callbacks are set before connect, or after the last connection has ended", id_);
+}
+
+discardable_result resilient_core::set_receive_callback(
+    detail::data_callback<session_ptr>& callback) {
+    {
+        const lock held(mutex_);
+        if (!is_quiet()) {
+            return late_callback();
+        }
+    }
+    // Not under the lock: who comes too late is told by the log, which is user code.
+    for (const auto& each : links_) {
+        if (auto taken = each->client->take_messages(static_cast<bool>(callback)); !taken) {
+            return taken;
+        }
+    }
+    return set_callback(&callbacks::received, callback);
+}
+
 VoidResult resilient_core::connect(resilient_client::connect_callback& handler,
                                    session::operation_id operation) {
     return detail::within_memory([&]() -> VoidResult {
@@ -368,25 +391,6 @@ void resilient_core::release_later() {
         // After every callback of this client; at once, if there is none any more.
         (void)each->client->stop([keep = shared_from_this()](const VoidResult&) {});
     }
-}
-
-error_info resilient_core::no_endpoint_left() const {
-    std::string text;
-    error_info last = not_connected();
-    for (const auto& each : links_) {
-        if (!each->failure.message.empty()) {
-            last = each->failure;
-            text += (text.empty() ? "" : "; ") + last.message;
-        }
-    }
-    if (!text.empty()) {
-        last.message = std::move(text);
-    }
-    return last;
-}
-
-error_info resilient_core::not_connected() const {
-    return detail::failure(errc::connection_closed, "the client is not connected", id_);
 }
 
 }  // namespace network_system::resilience
