@@ -2,6 +2,7 @@
 #include "resilience/resilient_core.h"
 
 #include "lifecycle/awaited.h"
+#include "resilience/health_state.h"
 #include "utils/contain.h"
 #include "utils/option_checks.h"
 #include "utils/user_code.h"
@@ -62,9 +63,7 @@ VoidResult resilient_core::validate() const {
     all.must(!options_.endpoints.empty(), "endpoints must name at least one server");
     all.ranges(options_, option_ranges);
     all.ranges(options_.breaker, breaker_ranges, "breaker.");
-    all.must(!options_.health || (options_.health->interval >= std::chrono::milliseconds{1} &&
-                                  options_.health->max_missed >= 1),
-             "health.interval must be at least 1 ms, and health.max_missed at least 1");
+    check_health(all, options_.health, options_.connection);
     all.must(is_made_);
     const auto kind = options_.connection.kind;
     all.must(!is_acknowledged() ||

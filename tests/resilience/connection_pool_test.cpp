@@ -232,6 +232,13 @@ TEST(pool_options_of_pools, are_checked_by_name) {
         {"lifetime_jitter", [](pool_options& all) { all.lifetime_jitter = 101; }},
         {"check_after", [](pool_options& all) { all.check_after = -1ms; }},
         {"check_timeout", [](pool_options& all) { all.check_timeout = 0ms; }},
+        {"health.interval", [](pool_options& all) { all.health = {.interval = 9ms}; }},
+        {"health.max_missed", [](pool_options& all) { all.health = {.max_missed = 0}; }},
+        {"health needs",
+         [](pool_options& all) {
+             all.health.emplace();
+             all.connection.client.session.frames = network_system::framing::length_prefixed;
+         }},
         {"connect_timeout", [](pool_options& all) { all.connection.client.connect_timeout = 0ms; }},
     };
     for (const auto& [name, spoil] : wrong) {

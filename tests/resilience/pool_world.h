@@ -68,6 +68,12 @@ public:
     void stop() override { is_stopping = true; }
 
     void open();
+    /// Whoever watches its session tells of it.
+    void turn(health now) { turn(session_->id(), now); }
+    /// The same of any session.
+    void turn(const std::string& session_id, health now) {
+        core_.on_health(entry_, session_id, now);
+    }
     void lose(bool goes_on = true, std::error_code reason = errc::connection_truncated) {
         core_.on_lost(entry_, std::exchange(session_, nullptr), reason, goes_on);
     }

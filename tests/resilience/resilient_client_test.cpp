@@ -180,6 +180,13 @@ TEST(resilient_client, names_the_option_that_is_wrong) {
         {"offline_wait", [](auto& all) { all.offline_wait = -1ms; }},
         {"breaker.open_for", [](auto& all) { all.breaker.open_for = 0ms; }},
         {"breaker.trials", [](auto& all) { all.breaker.trials = 0; }},
+        {"health.interval", [](auto& all) { all.health = {.interval = 9ms}; }},
+        {"health.max_missed", [](auto& all) { all.health = {.max_missed = 1001}; }},
+        {"health needs",
+         [](auto& all) {
+             all.health.emplace();
+             all.connection.client.session.frames = network_system::framing::raw;
+         }},
         {"reconnect.initial_delay",
          [](auto& all) { all.connection.client.reconnect.initial_delay = 0ms; }},
         {"port", [](auto& all) { all.endpoints.front().port = 0; }},
