@@ -16,7 +16,6 @@
 #include <iostream>
 #include <span>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -105,11 +104,9 @@ void wait_in_vain(connection_pool& pool) {
 
 void wait_while_the_server_is_down(connection_pool& pool, messaging_server& server,
                                    std::uint16_t port) {
+    // It says goodbye to its clients, and waits for theirs: what was idle is over when this
+    // returns, and is not lent any more.
     sample::require(server.stop_server(), "stop_server");
-    // What was idle breaks in this moment; whoever comes then waits for a new one.
-    while (pool.pool_size() > 0) {
-        std::this_thread::sleep_for(milliseconds(1));
-    }
     const auto refused = pool.acquire(milliseconds(100));
     sample::expect(refused.is_err(), "nobody is there");
     std::cout << "server down: " << refused.error().message << '\n';

@@ -3,13 +3,12 @@
 #include "utils/ascii.h"
 #include "utils/failure.h"
 #include "utils/host.h"
+#include "utils/url_parts.h"
 
 #include <network_system/core/proxy_options.h>
 
 #include <array>
-#include <charconv>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 namespace network_system::inline v0_1::core {
@@ -55,8 +54,14 @@ public:
     explicit proxy_url_parser(std::string_view text) : text_(text) {}
 
     [[nodiscard]] Result<proxy_options> parse() {
-        take_scheme();
-        take_authority();
+        const auto parts = detail::split_url(text_);
+        take_scheme(parts.scheme);
+        refuse_rest(parts.rest);
+        const auto authority = detail::split_authority(parts.authority);
+        if (authority.user) {
+            take_user(*authority.user);
+        }
+        take_host(authority);
         if (wrong_ != nullptr) {
             return detail::failure_in_words(errc::invalid_argument, wrong_, "proxy");
         }
@@ -70,9 +75,7 @@ private:
         }
     }
 
-    void take_scheme() {
-        const auto end = text_.find("://");
-        const auto name = end == std::string_view::npos ? std::string_view() : text_.substr(0, end);
+    void take_scheme(std::string_view name) {
         for (const proxy_scheme& each : proxy_schemes) {
             if (detail::equals_ignoring_case(name, each.name)) {
                 parsed_.kind = each.kind;
@@ -84,21 +87,12 @@ private:
              "to resolve them");
         must(parsed_.kind != proxy_kind::none,
              "the URL of a proxy begins with http://, https:// or socks5h://");
-        text_.remove_prefix(end == std::string_view::npos ? 0 : end + 3);
     }
 
-    void take_authority() {
-        const auto end = text_.find_first_of("/?#");
-        auto authority = text_.substr(0, end);
-        const auto rest = text_.substr(authority.size());
+    void refuse_rest(std::string_view rest) {
         must(rest.find('@') == std::string_view::npos,
              "in the user or the password of the URL, '/', '?' and '#' have to be percent-encoded");
         must(rest.empty() || rest == "/", "the URL of a proxy has no path, query or fragment");
-        if (const auto at = authority.rfind('@'); at != std::string_view::npos) {
-            take_user(authority.substr(0, at));
-            authority.remove_prefix(at + 1);
-        }
-        take_host(authority);
     }
 
     void take_user(std::string_view info) {
@@ -113,30 +107,21 @@ private:
         parsed_.password = std::move(password).value_or("");
     }
 
-    void take_host(std::string_view authority) {
-        const auto bracket = authority.rfind(']');
-        const auto colon = authority.find(':', bracket == std::string_view::npos ? 0 : bracket);
-        const auto text = authority.substr(0, colon);
-        const auto host = detail::host::parse(text);
-        const bool is_bracketed = text.starts_with('[');
+    void take_host(const detail::url_authority& from) {
+        const auto host = detail::host::parse(from.host);
+        const bool is_bracketed = from.host.starts_with('[');
         must(host && !host.value().is_path() &&
-                 is_bracketed == (host.value().address().kind() == endpoint::family::ipv6),
+                 is_bracketed == (host.value().address().kind() == endpoint::family::ipv6) &&
+                 (from.behind_host.empty() || from.behind_host.starts_with(':')),
              "the host of the URL is neither a name nor an address, of which IPv6 stands in "
              "brackets");
         parsed_.host = host ? host.value().text() : std::string();
         // "host:" has the default port (RFC 3986 section 3.2.3).
-        if (colon != std::string_view::npos && colon + 1 < authority.size()) {
-            take_port(authority.substr(colon + 1));
+        if (from.behind_host.size() > 1) {
+            const auto port = detail::port_in(from.behind_host.substr(1));
+            must(port.has_value(), "the port of the URL is not a number of 1 to 65535");
+            parsed_.port = port.value_or(0);
         }
-    }
-
-    void take_port(std::string_view digits) {
-        unsigned port = 0;
-        const auto* const end = digits.data() + digits.size();
-        const auto [rest, error] = std::from_chars(digits.data(), end, port);
-        must(error == std::errc() && rest == end && port >= 1 && port <= 65535,
-             "the port of the URL is not a number of 1 to 65535");
-        parsed_.port = static_cast<std::uint16_t>(port);
     }
 
     std::string_view text_;

@@ -14,14 +14,11 @@
 namespace network_system::inline v0_1::resilience {
 namespace {
 
-/// The callbacks of either kind of client: they have the same names.
+/// The callbacks of either kind of client, but for messages: they have the same names.
 template <typename Callbacks>
 Callbacks callbacks_to(any_client::listener& listener) {
     Callbacks all;
     all.connected = [&listener](const auto& who) { listener.on_connected(who); };
-    all.received = [&listener](const auto& who, std::span<const std::uint8_t> data) {
-        listener.on_message(who, data);
-    };
     if constexpr (requires { all.acknowledged; }) {
         all.acknowledged = [&listener](std::uint64_t message, std::error_code refusal) {
             listener.on_acknowledged(message, refusal);
@@ -46,8 +43,18 @@ Callbacks callbacks_to(any_client::listener& listener) {
 template <typename Client>
 class client_of : public any_client {
 public:
-    explicit client_of(std::shared_ptr<Client> client) : client_(std::move(client)) {}
+    client_of(std::shared_ptr<Client> client, any_client::listener& told)
+        : client_(std::move(client)), told_(told) {}
 
+    [[nodiscard]] VoidResult take_messages(bool is_wanted) final {
+        if (!is_wanted) {
+            return client_->set_receive_callback({});
+        }
+        return client_->set_receive_callback(
+            [&told = told_](const auto& who, std::span<const std::uint8_t> data) {
+                told.on_message(who, data);
+            });
+    }
     discardable_result stop() final { return client_->stop_client(); }
     VoidResult stop(session::stop_handler&& handler) final {
         return client_->stop_client(std::move(handler));
@@ -60,12 +67,14 @@ protected:
 
 private:
     std::shared_ptr<Client> client_;
+    any_client::listener& told_;
 };
 
 class framed_client final : public client_of<core::messaging_client> {
 public:
-    framed_client(std::shared_ptr<core::messaging_client> client, server_address server)
-        : client_of(std::move(client)), server_(std::move(server)) {}
+    framed_client(std::shared_ptr<core::messaging_client> client, any_client::listener& told,
+                  server_address server)
+        : client_of(std::move(client), told), server_(std::move(server)) {}
 
     VoidResult start(start_callback&& handler, session::operation_id operation) override {
         return client()->start_client(server_.host, server_.port, std::move(handler), operation);
@@ -93,13 +102,13 @@ Result<std::unique_ptr<any_client>> make_framed(const std::string& id, const ser
     if (options.kind == connection_kind::tcp) {
         return std::unique_ptr<any_client>(std::make_unique<framed_client>(
             std::make_shared<core::messaging_client>(id, std::move(callbacks), options.client),
-            server));
+            listener, server));
     }
 #if NETWORK_SYSTEM_WITH_TLS
     return std::unique_ptr<any_client>(
         std::make_unique<framed_client>(std::make_shared<core::secure_messaging_client>(
                                             id, options.tls, std::move(callbacks), options.client),
-                                        server));
+                                        listener, server));
 #else
     return lacking(id, "this build has no TLS (BUILD_TLS_SUPPORT=OFF)");
 #endif
@@ -108,9 +117,9 @@ Result<std::unique_ptr<any_client>> make_framed(const std::string& id, const ser
 #if NETWORK_SYSTEM_WITH_WEBSOCKET
 class websocket_client final : public client_of<core::messaging_ws_client> {
 public:
-    websocket_client(std::shared_ptr<core::messaging_ws_client> client,
+    websocket_client(std::shared_ptr<core::messaging_ws_client> client, any_client::listener& told,
                      core::ws_client_config config)
-        : client_of(std::move(client)), config_(std::move(config)) {}
+        : client_of(std::move(client), told), config_(std::move(config)) {}
 
     VoidResult start(start_callback&& handler, session::operation_id operation) override {
         return client()->start_client(config_, std::move(handler), operation);
@@ -145,7 +154,7 @@ Result<std::unique_ptr<any_client>> make_websocket(const std::string& id,
     auto client = std::make_shared<core::messaging_ws_client>(
         id, callbacks_to<core::ws_client_callbacks>(listener));
     return std::unique_ptr<any_client>(
-        std::make_unique<websocket_client>(std::move(client), std::move(config)));
+        std::make_unique<websocket_client>(std::move(client), listener, std::move(config)));
 #else
     (void)server;
     (void)options;

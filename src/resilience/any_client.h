@@ -57,6 +57,11 @@ public:
     any_client& operator=(const any_client&) = delete;
     virtual ~any_client() = default;
 
+    /// Whether the listener is told of messages; not at first. Those that it is not told of are
+    /// unread, as they are where an application has set no callback.
+    ///
+    /// Error: `invalid_argument` (callbacks may still run).
+    [[nodiscard]] virtual VoidResult take_messages(bool is_wanted) = 0;
     /// As those of core::messaging_client.
     [[nodiscard]] virtual VoidResult start(start_callback&& handler,
                                            session::operation_id operation) = 0;

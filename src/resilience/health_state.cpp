@@ -22,7 +22,24 @@ health_state::duration margin_of(milliseconds interval) noexcept {
     return std::clamp(interval / 20, milliseconds{2}, milliseconds{20});
 }
 
+constexpr std::array health_ranges{
+    detail::range<&health_options::interval>("interval", shortest_interval.count(),
+                                             milliseconds(longest_interval).count()),
+    detail::range<&health_options::max_missed>("max_missed", 1, most_misses),
+};
+
 }  // namespace
+
+void check_health(detail::option_checks& checks, const std::optional<health_options>& health,
+                  const connection_options& connection) {
+    if (health) {
+        const bool is_framed =
+            connection.kind == connection_kind::tcp || connection.kind == connection_kind::tls;
+        checks.ranges(*health, health_ranges, "health.");
+        checks.must(!is_framed || connection.client.session.frames == framing::message,
+                    "health needs connections with pings: framing::message or WebSocket");
+    }
+}
 
 void round_trips::add(microseconds taken) noexcept {
     if (count_ == 0) {

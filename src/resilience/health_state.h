@@ -1,5 +1,8 @@
 #pragma once
 
+#include "utils/option_checks.h"
+
+#include <network_system/resilience/connection_options.h>
 #include <network_system/resilience/health_monitor.h>
 
 #include <array>
@@ -11,6 +14,10 @@
 #include <vector>
 
 namespace network_system::inline v0_1::resilience {
+
+/// Whether connections that are made so can be watched so, if they are to be: their `health`.
+void check_health(detail::option_checks& checks, const std::optional<health_options>& health,
+                  const connection_options& connection);
 
 /// Round-trip times, in bounded memory.
 ///

@@ -4,6 +4,7 @@
 #include "lifecycle/options.h"
 #include "lifecycle/run.h"
 #include "resilience/any_client.h"
+#include "resilience/health_state.h"
 #include "runtime/environment.h"
 #include "runtime/io_pool.h"
 #include "runtime/io_threads.h"
@@ -15,7 +16,9 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
@@ -56,7 +59,17 @@ public:
             return made.error();
         }
         client_ = std::move(made).value();
-        return ok();
+        return callbacks_.received ? client_->take_messages(true) : ok();
+    }
+
+    /// Every connection, from the next one on. Before `start`.
+    void watch(const health_options& options) {
+        health_options closing = options;
+        closing.close_when_dead = true;  // its client makes another one
+        monitor_ = std::make_unique<health_monitor>(closing);
+        (void)monitor_->set_health_callback([this](const health_report& now) {
+            tell([&](pool_core& core) { core.on_health(entry_, now.session_id, now.state); });
+        });
     }
 
     [[nodiscard]] VoidResult start() override {
@@ -113,13 +126,15 @@ private:
             open_ = who.get();
             has_been_open_ = true;
             core.on_opened(entry_, who);
+            if (monitor_) {
+                if (const auto watched = monitor_->start(who); !watched) {
+                    throw std::runtime_error(watched.error().message);  // closes it
+                }
+            }
         });
     }
     void on_message(const session_ptr& who, std::span<const std::uint8_t> data) override {
         tell([&](pool_core& core) {
-            if (!callbacks_.received) {
-                return;
-            }
             const gate_entry entry(core.gate());
             if (entry.is_inside()) {
                 callbacks_.received(who, data);
@@ -164,6 +179,8 @@ private:
     std::atomic<const session::messaging_session*> open_{nullptr};
     std::atomic<bool> has_been_open_{false};
     std::unique_ptr<any_client> client_;
+    /// Null unless `health` is set.
+    std::unique_ptr<health_monitor> monitor_;
 };
 
 [[nodiscard]] const core::stream_options& place_of(const connection_options& options) noexcept {
@@ -175,7 +192,7 @@ private:
 class client_world final : public pool_world {
 public:
     client_world(const pool_options& options, pool_callbacks&& callbacks)
-        : server_(options.server), connection_(options.connection),
+        : server_(options.server), connection_(options.connection), health_(options.health),
           callbacks_(std::move(callbacks)) {
         set_auto_reconnect(connection_, true);
         reconnect_of(connection_).retry_start_for = std::chrono::milliseconds::max();
@@ -197,6 +214,9 @@ public:
             fmt::format("pool {} #{}", core::describe_target(server_.host, server_.port), ++made_);
         if (auto result = made->make(id, server_, connection_); !result) {
             return std::move(result).error();
+        }
+        if (health_) {
+            made->watch(*health_);
         }
         return std::unique_ptr<pool_connection>(std::move(made));
     }
@@ -236,6 +256,7 @@ private:
 
     const server_address server_;
     connection_options connection_;
+    const std::optional<health_options> health_;
     const pool_callbacks callbacks_;
     pool_place place_;
     // By whoever runs the core's jobs: one at a time.
@@ -276,6 +297,7 @@ VoidResult validate(const pool_options& options) {
     checks.ranges(options, ranges);
     checks.ascending("", "min_size", detail::number_of(options.min_size), "max_size",
                      detail::number_of(options.max_size));
+    check_health(checks, options.health, options.connection);
     return std::move(checks).result();
 }
 

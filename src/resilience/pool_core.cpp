@@ -117,6 +117,12 @@ bool pool_core::needs_check(const pool_entry& entry) const noexcept {
            detail::after(entry.idle_since, options_.check_after) < world_->now();
 }
 
+void pool_core::set_aside(pool_entry& entry) noexcept {
+    const bool was_aside = entry.state == node_state::quiet;
+    apply(entry, node_event::went_quiet);
+    counted_.set_aside += entry.state == node_state::quiet && !was_aside ? 1U : 0U;
+}
+
 bool pool_core::is_surplus(const pool_entry& entry) const noexcept {
     if (entry.state != node_state::connecting || live() <= options_.min_size) {
         return false;
@@ -152,7 +158,7 @@ std::size_t pool_core::leases_out() const noexcept {
 
 std::size_t pool_core::open() const noexcept {
     return count(node_state::leased) + count(node_state::replaced) + count(node_state::idle) +
-           count(node_state::checking);
+           count(node_state::checking) + count(node_state::quiet);
 }
 
 lease pool_core::lend(pool_entry& entry) noexcept {
@@ -172,6 +178,8 @@ void pool_core::give_back(pool_entry& entry, bool is_reusable) noexcept {
         apply(entry, node_event::returned);
         if (entry.state == node_state::idle && entry.expires <= entry.idle_since) {
             retire(entry, ending::lifetime);
+        } else if (entry.is_quiet) {
+            set_aside(entry);
         }
     } else {
         ++counted_.discarded;
@@ -181,116 +189,6 @@ void pool_core::give_back(pool_entry& entry, bool is_reusable) noexcept {
         if (is_surplus(entry)) {
             retire(entry, ending::idle);
         }
-        serve();
-    }
-    finish(lock);
-}
-
-// What connections tell.
-
-void pool_core::on_opened(pool_entry& entry, const session_ptr& who) {
-    session_ptr former;  // destroyed after the lock: user data has destructors
-    guard lock(mutex_);
-    former = std::exchange(entry.session, who);
-    if (entry.state == node_state::closing) {
-        lock.unlock();
-        return;
-    }
-    ++counted_.created;
-    entry.expires = end_of_life();
-    failure_.reset();
-    refusal_.reset();
-    settle_first(entry);
-    apply(entry, node_event::opened);
-    serve();
-    finish(lock);
-}
-
-void pool_core::on_lost(pool_entry& entry, const session_ptr& who, std::error_code reason,
-                        bool goes_on) {
-    session_ptr lost;
-    guard lock(mutex_);
-    const bool was_idle = entry.state == node_state::idle || entry.state == node_state::checking;
-    // It may be told late, when there is another one.
-    if (entry.session == who && entry.state != node_state::closing) {
-        lost = std::exchange(entry.session, nullptr);
-        ++counted_.broken;
-        apply(entry, node_event::lost);
-        note_failure(errc::connection_closed, reason,
-                     [&] { return "the connection to " + target_ + " has been lost"; });
-    }
-    if (!goes_on) {
-        apply(entry, node_event::gave_up);
-        if (was_idle) {
-            // Its server does not want it: another one at once would fare no better.
-            refuse_for_a_while(failure_.value_or(closed_error("it was closed")));
-        }
-    } else if (is_surplus(entry)) {
-        retire(entry, ending::idle);
-    }
-    serve();
-    finish(lock);
-}
-
-void pool_core::on_attempt_failed(pool_entry& entry, unsigned attempts, std::error_code reason) {
-    guard lock(mutex_);
-    ++counted_.failed;
-    const errc code = reason.category() == error_category() && reason
-                          ? static_cast<errc>(reason.value())
-                          : errc::connection_failed;
-    note_failure(code, reason, [&] {
-        const std::string tried =
-            attempts > 1 ? " in " + std::to_string(attempts) + " attempts" : std::string();
-        return "cannot connect to " + target_ + tried;
-    });
-    settle_first(entry);
-    if (is_surplus(entry)) {
-        retire(entry, ending::idle);
-    }
-    serve();
-    finish(lock);
-}
-
-void pool_core::on_gave_up(pool_entry& entry, const error_info& reason) {
-    guard lock(mutex_);
-    if (entry.state != node_state::closing) {
-        ++counted_.failed;
-        failure_ = detail::told_anyway(static_cast<errc>(reason.code), [&] { return reason; });
-        note_for_initializers();
-        refuse_for_a_while(*failure_);
-        settle_first(entry);
-        apply(entry, node_event::gave_up);
-        serve();
-    }
-    finish(lock);
-}
-
-void pool_core::on_stopped(pool_entry& entry) {
-    std::unique_ptr<pool_entry> ended;  // destroyed after the lock
-    guard lock(mutex_);
-    ended = std::move(entries_[entry.place]);
-    if (entry.place + 1 != entries_.size()) {
-        entries_[entry.place] = std::move(entries_.back());
-        entries_[entry.place]->place = entry.place;
-    }
-    entries_.pop_back();
-    --counts_[static_cast<std::size_t>(entry.state)];
-    if (is_shut_down_) {
-        quiet_.notify_all();
-    }
-    serve();
-    finish(lock);
-}
-
-void pool_core::on_checked(session::operation_id operation, bool has_answered) {
-    guard lock(mutex_);
-    // It may be gone, or have been given up.
-    const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const auto& each) {
-        return each->check == operation && each->state == node_state::checking;
-    });
-    if (found != entries_.end()) {
-        counted_.checks_failed += has_answered ? 0U : 1U;
-        apply(**found, has_answered ? node_event::check_passed : node_event::check_failed);
         serve();
     }
     finish(lock);

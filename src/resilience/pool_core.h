@@ -8,6 +8,7 @@
 #include "utils/process.h"
 
 #include <network_system/resilience/connection_pool.h>
+#include <network_system/resilience/health_monitor.h>
 #include <network_system/resilience/pool_options.h>
 #include <network_system/session/operation.h>
 #include <network_system/utils/result_types.h>
@@ -22,6 +23,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -86,6 +88,8 @@ struct pool_entry {
     std::size_t place = 0;
     /// Its first connection, or the first attempt to make it, has not ended.
     bool is_new = true;
+    /// Its peer does not answer in time. While it is leased, its holder keeps it nevertheless.
+    bool is_quiet = false;
     detail::steady_time idle_since{};
     detail::steady_time expires = detail::steady_time::max();
     detail::steady_time check_until = detail::steady_time::max();
@@ -171,6 +175,8 @@ public:
     /// It makes no connection any more.
     void on_gave_up(pool_entry& entry, const error_info& reason);
     void on_stopped(pool_entry& entry);
+    /// How the connection is that this session names, whenever that changes.
+    void on_health(pool_entry& entry, std::string_view session_id, health state);
 
     // For pool_world, and session::cancel_operation.
 
@@ -191,6 +197,8 @@ private:
     void add_entry();
     void retire(pool_entry& entry, ending why) noexcept;
     void begin_check(pool_entry& entry) noexcept;
+    /// One that nobody has leased is not lent until it answers again.
+    void set_aside(pool_entry& entry) noexcept;
     /// The one that was used last of those that are idle; null when there is none.
     [[nodiscard]] pool_entry* usable_entry() noexcept;
     [[nodiscard]] bool needs_check(const pool_entry& entry) const noexcept;
@@ -272,7 +280,7 @@ private:
     void start(pool_entry& entry) noexcept;
     void check(const session_ptr& who, session::operation_id operation) noexcept;
     void on_checked(session::operation_id operation, bool has_answered);
-    void wait_until_quiet();
+    void wait_until_ended();
 
     const pool_options options_;
     const VoidResult validity_;
@@ -289,7 +297,7 @@ private:
     waiting_list waiting_;
     std::vector<std::unique_ptr<pool_entry>> entries_;
     // How many are in each state.
-    std::array<std::size_t, 8> counts_{};
+    std::array<std::size_t, node_states> counts_{};
     std::size_t new_entries_ = 0;
     std::vector<std::unique_ptr<initializer>> initializers_;
     answer_list ready_;
@@ -310,7 +318,7 @@ private:
     pool_entry* last_job_ = nullptr;
     bool is_working_ = false;
     // After a shutdown: one connection less.
-    std::condition_variable quiet_;
+    std::condition_variable ended_;
 
     pool_metrics counted_;
 };

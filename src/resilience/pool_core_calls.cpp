@@ -209,16 +209,16 @@ void pool_core::shut_down() {
         }
     }
     if (may_block()) {
-        wait_until_quiet();
+        wait_until_ended();
     }
 }
 
-void pool_core::wait_until_quiet() {
+void pool_core::wait_until_ended() {
     gate_.wait_until_idle();
     guard lock(mutex_);
-    const auto is_quiet = [this] { return entries_.size() == leases_out(); };
+    const auto has_ended = [this] { return entries_.size() == leases_out(); };
     const auto deadline = world_->give_up_at();
-    detail::wait_until(quiet_, lock, deadline, is_quiet);
+    detail::wait_until(ended_, lock, deadline, has_ended);
 }
 
 void pool_core::run_answers() {
@@ -314,6 +314,7 @@ std::string pool_core::describe_use() const {
     };
     tell(leases_out(), "in use");
     tell(count(node_state::checking), "being checked");
+    tell(count(node_state::quiet), "quiet");
     tell(count(node_state::connecting), "being made");
     if (failure_) {
         text += (text.empty() ? "" : "; ") + failure_->message;

@@ -203,7 +203,8 @@ void pool_core::sweep_waiting(steady_time now) noexcept {
 
 void pool_core::sweep_entries(steady_time now) noexcept {
     for (const auto& each : entries_) {
-        if (each->state == node_state::idle && each->expires <= now) {
+        const bool is_unused = each->state == node_state::idle || each->state == node_state::quiet;
+        if (is_unused && each->expires <= now) {
             retire(*each, ending::lifetime);
         } else if (each->state == node_state::checking && each->check_until <= now) {
             ++counted_.checks_failed;
@@ -231,7 +232,7 @@ void pool_core::schedule() noexcept {
         want_wake(each->deadline);
     }
     for (const auto& each : entries_) {
-        if (each->state == node_state::idle) {
+        if (each->state == node_state::idle || each->state == node_state::quiet) {
             want_wake(each->expires);
         } else if (each->state == node_state::checking) {
             want_wake(each->check_until);
@@ -260,6 +261,10 @@ pool_metrics pool_core::metrics() const {
     all.active = leases_out();
     all.connecting = count(node_state::connecting) + count(node_state::broken);
     all.waiting = waiting_.size();
+    all.quiet = static_cast<std::size_t>(
+        std::count_if(entries_.begin(), entries_.end(), [](const auto& each) {
+            return each->is_quiet && each->state != node_state::closing;
+        }));
     return all;
 }
 
@@ -268,8 +273,13 @@ std::optional<detail::steady_time> pool_core::unused_since() const {
     if (leases_out() > 0 || !waiting_.empty() || !initializers_.empty()) {
         return std::nullopt;
     }
-    const pool_entry* const freshest = idle_.freshest();
-    return freshest != nullptr ? std::max(last_wish_, freshest->idle_since) : last_wish_;
+    steady_time since = last_wish_;
+    for (const auto& each : entries_) {
+        if (each->state == node_state::idle || each->state == node_state::quiet) {
+            since = std::max(since, each->idle_since);
+        }
+    }
+    return since;
 }
 
 }  // namespace network_system::resilience

@@ -7,6 +7,7 @@ namespace {
     switch (event) {
         case node_event::taken: return {node_state::leased, node_action::withdraw};
         case node_event::check_begun: return {node_state::checking, node_action::check};
+        case node_event::went_quiet: return {node_state::quiet, node_action::withdraw};
         case node_event::lost: return {node_state::connecting, node_action::withdraw};
         case node_event::gave_up:
         case node_event::retired: return {node_state::closing, node_action::withdraw_and_close};
@@ -17,11 +18,22 @@ namespace {
 [[nodiscard]] node_step step_of_checking(node_event event) noexcept {
     switch (event) {
         case node_event::check_passed: return {node_state::idle, node_action::offer};
+        case node_event::went_quiet: return {node_state::quiet, node_action::none};
         case node_event::lost: return {node_state::connecting, node_action::none};
         case node_event::check_failed:
         case node_event::gave_up:
         case node_event::retired: return {node_state::closing, node_action::close};
         default: return {node_state::checking, node_action::none};
+    }
+}
+
+[[nodiscard]] node_step step_of_quiet(node_event event) noexcept {
+    switch (event) {
+        case node_event::answered: return {node_state::idle, node_action::offer};
+        case node_event::lost: return {node_state::connecting, node_action::none};
+        case node_event::gave_up:
+        case node_event::retired: return {node_state::closing, node_action::close};
+        default: return {node_state::quiet, node_action::none};
     }
 }
 
@@ -67,6 +79,7 @@ node_step step(node_state state, node_event event) noexcept {
         case node_state::connecting: return step_of_connecting(event);
         case node_state::idle: return step_of_idle(event);
         case node_state::checking: return step_of_checking(event);
+        case node_state::quiet: return step_of_quiet(event);
         case node_state::leased:
         case node_state::broken:
         case node_state::replaced:

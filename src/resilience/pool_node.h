@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace network_system::inline v0_1::resilience {
@@ -13,6 +14,7 @@ namespace network_system::inline v0_1::resilience {
 ///         +----- lost ---- checking             v
 ///         +--------------- returned --------- broken <--lost-- opened--> replaced
 ///
+///     quiet: idle or checking, and its peer does not answer in time; idle again when it does.
 ///     ended: leased, and its client has given up.
 ///     closing: its client is being stopped; it is forgotten when that is done.
 enum class node_state : std::uint8_t {
@@ -20,6 +22,8 @@ enum class node_state : std::uint8_t {
     idle,
     /// Idle, and asked whether its peer still answers.
     checking,
+    /// Set aside: whoever watches it has had no answer in time. It is not lent.
+    quiet,
     leased,
     /// Leased, while its client makes a connection in place of the one that has broken.
     broken,
@@ -28,6 +32,7 @@ enum class node_state : std::uint8_t {
     ended,
     closing,
 };
+inline constexpr std::size_t node_states = 9;
 
 enum class node_event : std::uint8_t {
     /// The client has a connection.
@@ -40,6 +45,10 @@ enum class node_event : std::uint8_t {
     check_begun,
     check_passed,
     check_failed,
+    /// Its peer has not answered in time; nothing is lost yet.
+    went_quiet,
+    /// Its peer answers again.
+    answered,
     /// Given back by whoever has leased it.
     returned,
     /// The same, and the connection that was leased must not be used again.
@@ -78,11 +87,6 @@ struct node_step {
 [[nodiscard]] constexpr bool is_out(node_state state) noexcept {
     return state == node_state::leased || state == node_state::broken ||
            state == node_state::replaced || state == node_state::ended;
-}
-/// It has a connection that works as far as anybody knows.
-[[nodiscard]] constexpr bool is_open(node_state state) noexcept {
-    return state == node_state::idle || state == node_state::checking ||
-           state == node_state::leased || state == node_state::replaced;
 }
 
 }  // namespace network_system::resilience

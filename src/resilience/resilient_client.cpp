@@ -103,7 +103,7 @@ resilient_metrics resilient_client::metrics() const {
 
 discardable_result resilient_client::set_receive_callback(
     detail::data_callback<session_ptr> callback) {
-    return core_->set_callback(&resilient_core::callbacks::received, callback);
+    return core_->set_receive_callback(callback);
 }
 
 discardable_result resilient_client::set_setup(ready_callback callback) {

@@ -2,6 +2,7 @@
 #include "resilience/resilient_core.h"
 
 #include "lifecycle/awaited.h"
+#include "resilience/health_state.h"
 #include "utils/contain.h"
 #include "utils/option_checks.h"
 #include "utils/user_code.h"
@@ -62,9 +63,7 @@ VoidResult resilient_core::validate() const {
     all.must(!options_.endpoints.empty(), "endpoints must name at least one server");
     all.ranges(options_, option_ranges);
     all.ranges(options_.breaker, breaker_ranges, "breaker.");
-    all.must(!options_.health || (options_.health->interval >= std::chrono::milliseconds{1} &&
-                                  options_.health->max_missed >= 1),
-             "health.interval must be at least 1 ms, and health.max_missed at least 1");
+    check_health(all, options_.health, options_.connection);
     all.must(is_made_);
     const auto kind = options_.connection.kind;
     all.must(!is_acknowledged() ||
@@ -107,6 +106,29 @@ bool resilient_core::is_quiet() const noexcept {
            std::all_of(links_.begin(), links_.end(), [](const auto& each) {
                return each->session == nullptr && each->now != link::state::letting_go;
            });
+}
+
+error_info resilient_core::late_callback() const {
+    return detail::failure_in_words(
+        errc::invalid_argument,
+        "callbacks are set before connect, or after the last connection has ended", id_);
+}
+
+discardable_result resilient_core::set_receive_callback(
+    detail::data_callback<session_ptr>& callback) {
+    {
+        const lock held(mutex_);
+        if (!is_quiet()) {
+            return late_callback();
+        }
+    }
+    // Not under the lock: who comes too late is told by the log, which is user code.
+    for (const auto& each : links_) {
+        if (auto taken = each->client->take_messages(static_cast<bool>(callback)); !taken) {
+            return taken;
+        }
+    }
+    return set_callback(&callbacks::received, callback);
 }
 
 VoidResult resilient_core::connect(resilient_client::connect_callback& handler,
@@ -368,25 +390,6 @@ void resilient_core::release_later() {
         // After every callback of this client; at once, if there is none any more.
         (void)each->client->stop([keep = shared_from_this()](const VoidResult&) {});
     }
-}
-
-error_info resilient_core::no_endpoint_left() const {
-    std::string text;
-    error_info last = not_connected();
-    for (const auto& each : links_) {
-        if (!each->failure.message.empty()) {
-            last = each->failure;
-            text += (text.empty() ? "" : "; ") + last.message;
-        }
-    }
-    if (!text.empty()) {
-        last.message = std::move(text);
-    }
-    return last;
-}
-
-error_info resilient_core::not_connected() const {
-    return detail::failure(errc::connection_closed, "the client is not connected", id_);
 }
 
 }  // namespace network_system::resilience

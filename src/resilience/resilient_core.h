@@ -62,6 +62,7 @@ public:
     [[nodiscard]] const std::string& id() const noexcept { return id_; }
     template <typename Callback>
     discardable_result set_callback(Callback callbacks::*which, Callback& callback);
+    discardable_result set_receive_callback(detail::data_callback<session_ptr>& callback);
 
     [[nodiscard]] VoidResult connect_and_wait();
     [[nodiscard]] VoidResult connect(resilient_client::connect_callback& handler,
@@ -148,6 +149,7 @@ private:
     [[nodiscard]] VoidResult choose_loop();
     /// Under the lock: whether no callback can run.
     [[nodiscard]] bool is_quiet() const noexcept;
+    [[nodiscard]] error_info late_callback() const;
     void begin_deadline();
     void on_deadline();
     [[nodiscard]] VoidResult start_first();
@@ -271,10 +273,7 @@ template <typename Callback>
 discardable_result resilient_core::set_callback(Callback callbacks::*which, Callback& callback) {
     const std::lock_guard held(mutex_);
     if (!is_quiet()) {
-        return detail::failure_in_words(errc::invalid_argument,
-                                        "callbacks are set before connect, or after the last "
-                                        "connection has ended",
-                                        id_);
+        return late_callback();
     }
     std::swap(callbacks_.*which, callback);
     return ok();

@@ -121,6 +121,25 @@ error_info resilient_core::describe_attempts(const link& which,
         id_, next.reason);
 }
 
+error_info resilient_core::no_endpoint_left() const {
+    std::string text;
+    error_info last = not_connected();
+    for (const auto& each : links_) {
+        if (!each->failure.message.empty()) {
+            last = each->failure;
+            text += (text.empty() ? "" : "; ") + last.message;
+        }
+    }
+    if (!text.empty()) {
+        last.message = std::move(text);
+    }
+    return last;
+}
+
+error_info resilient_core::not_connected() const {
+    return detail::failure(errc::connection_closed, "the client is not connected", id_);
+}
+
 void resilient_core::set_up(link& which, const session_ptr& who) {
     std::uint64_t time = 0;
     {

@@ -16,11 +16,13 @@ using state = node_state;
 using event = node_event;
 
 constexpr std::array all_states{state::connecting, state::idle,   state::checking,
-                                state::leased,     state::broken, state::replaced,
-                                state::ended,      state::closing};
-constexpr std::array all_events{
-    event::opened,       event::lost,         event::gave_up,  event::taken,     event::check_begun,
-    event::check_passed, event::check_failed, event::returned, event::discarded, event::retired};
+                                state::quiet,      state::leased, state::broken,
+                                state::replaced,   state::ended,  state::closing};
+static_assert(all_states.size() == node_states);
+constexpr std::array all_events{event::opened,       event::lost,        event::gave_up,
+                                event::taken,        event::check_begun, event::check_passed,
+                                event::check_failed, event::went_quiet,  event::answered,
+                                event::returned,     event::discarded,   event::retired};
 
 /// Whatever is not here does nothing.
 const std::map<std::pair<state, event>, node_step> table{
@@ -30,15 +32,22 @@ const std::map<std::pair<state, event>, node_step> table{
 
     {{state::idle, event::taken}, {state::leased, node_action::withdraw}},
     {{state::idle, event::check_begun}, {state::checking, node_action::check}},
+    {{state::idle, event::went_quiet}, {state::quiet, node_action::withdraw}},
     {{state::idle, event::lost}, {state::connecting, node_action::withdraw}},
     {{state::idle, event::gave_up}, {state::closing, node_action::withdraw_and_close}},
     {{state::idle, event::retired}, {state::closing, node_action::withdraw_and_close}},
 
     {{state::checking, event::check_passed}, {state::idle, node_action::offer}},
     {{state::checking, event::check_failed}, {state::closing, node_action::close}},
+    {{state::checking, event::went_quiet}, {state::quiet, node_action::none}},
     {{state::checking, event::lost}, {state::connecting, node_action::none}},
     {{state::checking, event::gave_up}, {state::closing, node_action::close}},
     {{state::checking, event::retired}, {state::closing, node_action::close}},
+
+    {{state::quiet, event::answered}, {state::idle, node_action::offer}},
+    {{state::quiet, event::lost}, {state::connecting, node_action::none}},
+    {{state::quiet, event::gave_up}, {state::closing, node_action::close}},
+    {{state::quiet, event::retired}, {state::closing, node_action::close}},
 
     {{state::leased, event::returned}, {state::idle, node_action::offer}},
     {{state::leased, event::discarded}, {state::closing, node_action::close}},

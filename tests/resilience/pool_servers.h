@@ -179,6 +179,18 @@ private:
     return gone.start();
 }
 
+/// What an acquire has come to.
+struct outcome {
+    bool is_ok;
+    int code;
+    std::string message;
+};
+
+[[nodiscard]] inline outcome outcome_of(const Result<lease>& result) {
+    return result.is_ok() ? outcome{true, 0, {}}
+                          : outcome{false, result.error().code, result.error().message};
+}
+
 /// What a pool's connections have received.
 struct received_messages_of_pool {
     collector<std::string> all;

@@ -67,9 +67,12 @@ public:
     VoidResult start() override;
     void stop() override { is_stopping = true; }
 
-    void open() {
-        session_ = std::make_shared<scripted_session>("session");
-        core_.on_opened(entry_, session_);
+    void open();
+    /// Whoever watches its session tells of it.
+    void turn(health now) { turn(session_->id(), now); }
+    /// The same of any session.
+    void turn(const std::string& session_id, health now) {
+        core_.on_health(entry_, session_id, now);
     }
     void lose(bool goes_on = true, std::error_code reason = errc::connection_truncated) {
         core_.on_lost(entry_, std::exchange(session_, nullptr), reason, goes_on);
@@ -125,6 +128,7 @@ public:
     std::vector<scripted_connection*> connections;
     detail::steady_time time{std::chrono::hours{1}};
     std::uint64_t number = 0;
+    std::uint64_t opened = 0;
     std::shared_ptr<pool_core> called;
     detail::steady_time wake = detail::steady_time::max();
     bool blocks = false;
@@ -138,6 +142,11 @@ inline scripted_connection::~scripted_connection() {
 inline VoidResult scripted_connection::start() {
     is_started = true;
     return ok();
+}
+
+inline void scripted_connection::open() {
+    session_ = std::make_shared<scripted_session>("session " + std::to_string(++world_.opened));
+    core_.on_opened(entry_, session_);
 }
 
 /// A pool of nothing but decisions.
@@ -236,5 +245,14 @@ public:
     options.lifetime_jitter = 0;
     return options;
 }
+
+/// One that has made all it keeps, which are idle.
+class idle_pool : public pool_under_test {
+public:
+    explicit idle_pool(const pool_options& options) : pool_under_test(options) {
+        (void)take();  // begins
+        open_all();
+    }
+};
 
 }  // namespace network_system::resilience

@@ -1,10 +1,12 @@
-// A client that stays connected, and keeps what is sent meanwhile, over real sockets.
-#include "resilience/resilient.h"
-#include "support/loopback.h"
+// A client that stays connected, over real sockets.
+#include "resilience/noting_server.h"
 
 #include <network_system/core/messaging_ws_server.h>
 #include <network_system/resilience/resilient_client.h>
 
+#include <gtest/gtest.h>
+
+#include <atomic>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -14,95 +16,11 @@
 namespace resilient_client_test {
 namespace {
 
-using namespace loopback;
 using network_system::core::messaging_ws_server;
-using network_system::core::reconnect_attempt;
 using network_system::core::ws_server_config;
-using network_system::resilience::balancing;
 using network_system::resilience::circuit_state;
 using network_system::resilience::connection_kind;
-using network_system::resilience::offline_policy;
 using network_system::resilience::ready_signal;
-using network_system::resilience::resilient_client;
-using network_system::resilience::resilient_client_options;
-using network_system::testing::adds_up;
-using network_system::testing::text_of;
-using std::chrono::milliseconds;
-
-/// A server that notes what it gets, and can come back at its port.
-class noting_server {
-public:
-    noting_server() {
-        recorded_.on_receive = [this](const session_ptr& session,
-                                      std::span<const std::uint8_t> data) {
-            texts.add(text_of(data));
-            (void)session->send_packet("answer to " + text_of(data));
-        };
-        port_ = recorded_.start();
-    }
-
-    [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
-    void stop() { EXPECT_TRUE(is_ok(recorded_.server.stop_server())); }
-    void start_again() { EXPECT_TRUE(is_ok(recorded_.server.start_server(port_))); }
-
-    collector<std::string> texts;
-
-private:
-    test_server recorded_;
-    std::uint16_t port_ = 0;
-};
-
-[[nodiscard]] resilient_client_options options_to(const std::vector<std::uint16_t>& ports) {
-    resilient_client_options options;
-    for (const std::uint16_t port : ports) {
-        options.endpoints.push_back({"127.0.0.1", port});
-    }
-    for (auto* const reconnect : {&options.connection.client.reconnect,
-                                  static_cast<network_system::core::reconnect_options*>(
-                                      &options.connection.ws.reconnect)}) {
-        reconnect->initial_delay = 1ms;
-        reconnect->max_delay = 10ms;
-    }
-    return options;
-}
-
-/// Nobody listens there.
-[[nodiscard]] std::uint16_t free_port() {
-    const raw_listener gone;
-    return gone.port();
-}
-
-TEST(resilient_client, keeps_messages_until_its_server_is_back) {
-    noting_server server;
-    resilient_client client("test", options_to({server.port()}));
-    event_counter lost;
-    (void)client.set_disconnect_callback([&] { lost.add(); });
-    collector<std::string> answers;
-    (void)client.set_receive_callback(
-        [&](std::span<const std::uint8_t> data) { answers.add(text_of(data)); });
-    ASSERT_TRUE(is_ok(client.connect()));
-    EXPECT_TRUE(client.is_connected());
-    EXPECT_TRUE(is_ok(client.send_with_retry("one")));
-    ASSERT_TRUE(answers.wait_for(1));
-    server.stop();
-    ASSERT_TRUE(lost.wait_for(1));
-    EXPECT_FALSE(client.is_connected());
-    event_counter done;
-    EXPECT_TRUE(is_ok(client.send_with_retry("two", [&](const VoidResult& result) {
-        EXPECT_TRUE(is_ok(result));
-        done.add();
-    })));
-    EXPECT_TRUE(is_ok(client.send_with_retry(std::vector<std::uint8_t>{'3'})));
-    EXPECT_EQ(client.metrics().queued, 2U);
-    EXPECT_TRUE(adds_up(client));
-    server.start_again();
-    ASSERT_TRUE(answers.wait_for(3));
-    EXPECT_TRUE(done.wait_for(1));
-    EXPECT_EQ(server.texts.all(), (std::vector<std::string>{"one", "two", "3"}));
-    EXPECT_TRUE(is_ok(client.disconnect()));
-    EXPECT_EQ(client.metrics().sent, 3U);
-    EXPECT_TRUE(adds_up(client));
-}
 
 TEST(resilient_client, of_the_simple_form_gives_up_after_its_retries) {
     resilient_client client("test", "127.0.0.1", free_port(), 2, 1ms);
@@ -139,97 +57,6 @@ TEST(resilient_client, can_connect_again_after_it_was_disconnected) {
         EXPECT_TRUE(fails_with(client.send_with_retry("late"), errc::connection_closed));
     }
     EXPECT_TRUE(server.texts.wait_for(3));
-}
-
-TEST(resilient_client, drops_what_waits_when_it_is_disconnected_and_says_so) {
-    noting_server server;
-    resilient_client client("test", options_to({server.port()}));
-    event_counter lost;
-    (void)client.set_disconnect_callback([&] { lost.add(); });
-    ASSERT_TRUE(is_ok(client.connect()));
-    server.stop();
-    ASSERT_TRUE(lost.wait_for(1));
-    collector<VoidResult> results;
-    EXPECT_TRUE(is_ok(client.send_with_retry(
-        "never", [&](VoidResult result) { results.add(std::move(result)); })));
-    EXPECT_TRUE(is_ok(client.disconnect()));
-    ASSERT_EQ(results.size(), 1U);
-    EXPECT_TRUE(fails_with(results.at(0), errc::connection_closed));
-    EXPECT_EQ(client.metrics().dropped, 1U);
-    EXPECT_TRUE(adds_up(client));
-}
-
-TEST(resilient_client, rejects_what_its_queue_has_no_room_for) {
-    auto options = options_to({});
-    options.offline_messages = 2;
-    noting_server server;
-    options.endpoints = {{"127.0.0.1", server.port()}};
-    resilient_client client("test", options);
-    event_counter lost;
-    (void)client.set_disconnect_callback([&] { lost.add(); });
-    ASSERT_TRUE(is_ok(client.connect()));
-    server.stop();
-    ASSERT_TRUE(lost.wait_for(1));
-    EXPECT_TRUE(is_ok(client.send_with_retry("1")));
-    EXPECT_TRUE(is_ok(client.send_with_retry("2")));
-    std::vector<std::uint8_t> kept{'3'};
-    EXPECT_TRUE(fails_with(client.send_with_retry(std::move(kept)), errc::send_buffer_full));
-    EXPECT_EQ(kept.size(), 1U) << "left intact";
-    EXPECT_EQ(client.metrics().rejected, 1U);
-    EXPECT_TRUE(adds_up(client));
-    EXPECT_TRUE(is_ok(client.disconnect()));
-}
-
-TEST(resilient_client, drops_the_oldest_when_told_to) {
-    noting_server server;
-    auto options = options_to({server.port()});
-    options.offline_messages = 2;
-    options.when_full = offline_policy::drop_oldest;
-    resilient_client client("test", options);
-    event_counter lost;
-    (void)client.set_disconnect_callback([&] { lost.add(); });
-    ASSERT_TRUE(is_ok(client.connect()));
-    server.stop();
-    ASSERT_TRUE(lost.wait_for(1));
-    collector<VoidResult> results;
-    EXPECT_TRUE(is_ok(
-        client.send_with_retry("1", [&](VoidResult result) { results.add(std::move(result)); })));
-    EXPECT_TRUE(is_ok(client.send_with_retry("2")));
-    EXPECT_TRUE(is_ok(client.send_with_retry("3")));
-    ASSERT_EQ(results.size(), 1U);
-    EXPECT_TRUE(fails_with(results.at(0), errc::message_superseded));
-    server.start_again();
-    ASSERT_TRUE(server.texts.wait_for(2));
-    EXPECT_EQ(server.texts.all(), (std::vector<std::string>{"2", "3"}));
-    EXPECT_TRUE(is_ok(client.disconnect()));
-    EXPECT_TRUE(adds_up(client));
-}
-
-TEST(resilient_client, waits_for_room_when_told_to) {
-    noting_server server;
-    auto options = options_to({server.port()});
-    options.offline_messages = 1;
-    options.when_full = offline_policy::wait;
-    options.offline_wait = milliseconds::max();
-    resilient_client client("test", options);
-    event_counter lost;
-    (void)client.set_disconnect_callback([&] {
-        if (lost.count() == 0) {
-            EXPECT_TRUE(is_ok(client.send_with_retry("1")));
-            EXPECT_TRUE(
-                fails_with(client.send_with_retry("on the I/O thread"), errc::send_buffer_full));
-        }
-        lost.add();
-    });
-    ASSERT_TRUE(is_ok(client.connect()));
-    server.stop();
-    ASSERT_TRUE(lost.wait_for(1));
-    std::thread waiting([&] { EXPECT_TRUE(is_ok(client.send_with_retry("2"))); });
-    server.start_again();
-    waiting.join();
-    ASSERT_TRUE(server.texts.wait_for(2));
-    EXPECT_EQ(server.texts.all(), (std::vector<std::string>{"1", "2"}));
-    EXPECT_TRUE(is_ok(client.disconnect()));
 }
 
 TEST(resilient_client, restores_what_its_hook_sets_up_before_messages_leave) {
@@ -318,66 +145,6 @@ TEST(resilient_client, opens_its_circuit_and_closes_it_when_it_is_connected) {
     EXPECT_TRUE(is_ok(client.disconnect()));
 }
 
-TEST(failover, goes_to_the_next_endpoint_and_back) {
-    noting_server first;
-    noting_server second;
-    auto options = options_to({first.port(), second.port()});
-    options.connection.client.reconnect.stable_after = 1ms;
-    resilient_client client("test", options);
-    ASSERT_TRUE(is_ok(client.connect()));
-    EXPECT_TRUE(is_ok(client.send_with_retry("to the first")));
-    ASSERT_TRUE(first.texts.wait_for(1));
-    first.stop();
-    std::size_t sent = 0;
-    const auto arrives_at = [&](noting_server& wanted) {
-        const std::size_t before = wanted.texts.size();
-        return eventually([&] {
-            EXPECT_TRUE(is_ok(client.send_with_retry("now " + std::to_string(++sent))));
-            return wanted.texts.size() > before;
-        });
-    };
-    EXPECT_TRUE(arrives_at(second));
-    first.start_again();
-    EXPECT_TRUE(arrives_at(first));
-    EXPECT_GE(client.metrics().failovers, 1U);
-    EXPECT_TRUE(is_ok(client.disconnect()));
-    EXPECT_TRUE(adds_up(client));
-}
-
-TEST(failover, tries_the_next_endpoint_at_the_start) {
-    noting_server second;
-    resilient_client client("test", options_to({free_port(), second.port()}));
-    ASSERT_TRUE(is_ok(client.connect()));
-    EXPECT_TRUE(is_ok(client.send_with_retry("hello")));
-    EXPECT_TRUE(second.texts.wait_for(1));
-    EXPECT_TRUE(is_ok(client.disconnect()));
-}
-
-TEST(balancing_test, takes_endpoints_in_turn) {
-    noting_server servers[3];
-    for (const auto how : {balancing::round_robin, balancing::least_pending}) {
-        auto options = options_to({servers[0].port(), servers[1].port(), servers[2].port()});
-        options.balance = how;
-        resilient_client client("test", options);
-        ASSERT_TRUE(is_ok(client.connect()));
-        ASSERT_TRUE(eventually([&] { return client.metrics().connections.connects == 3; }));
-        for (auto& each : servers) {
-            each.texts.clear();
-        }
-        const auto gets_some = [&](noting_server& wanted) {
-            return eventually([&] {
-                EXPECT_TRUE(is_ok(client.send_with_retry("m")));
-                return wanted.texts.size() > 0;
-            });
-        };
-        for (auto& each : servers) {
-            EXPECT_TRUE(gets_some(each));
-        }
-        EXPECT_TRUE(is_ok(client.disconnect()));
-        EXPECT_TRUE(adds_up(client));
-    }
-}
-
 TEST(resilient_client, may_be_destroyed_in_its_own_callbacks) {
     noting_server server;
     auto client = std::make_unique<resilient_client>("test", options_to({server.port()}));
@@ -413,6 +180,13 @@ TEST(resilient_client, names_the_option_that_is_wrong) {
         {"offline_wait", [](auto& all) { all.offline_wait = -1ms; }},
         {"breaker.open_for", [](auto& all) { all.breaker.open_for = 0ms; }},
         {"breaker.trials", [](auto& all) { all.breaker.trials = 0; }},
+        {"health.interval", [](auto& all) { all.health = {.interval = 9ms}; }},
+        {"health.max_missed", [](auto& all) { all.health = {.max_missed = 1001}; }},
+        {"health needs",
+         [](auto& all) {
+             all.health.emplace();
+             all.connection.client.session.frames = network_system::framing::raw;
+         }},
         {"reconnect.initial_delay",
          [](auto& all) { all.connection.client.reconnect.initial_delay = 0ms; }},
         {"port", [](auto& all) { all.endpoints.front().port = 0; }},
@@ -452,43 +226,6 @@ TEST(resilient_client, works_over_websocket) {
     ASSERT_TRUE(is_ok(server.start_server(port)));
     EXPECT_TRUE(texts.wait_for(1));
     EXPECT_TRUE(is_ok(client.disconnect()));
-}
-
-/// Many threads send while the server comes and goes: everything that was accepted is counted.
-TEST(resilient_client, keeps_its_books_while_many_threads_send) {
-    noting_server server;
-    auto options = options_to({server.port()});
-    options.when_full = offline_policy::wait;
-    options.offline_messages = 50;
-    resilient_client client("test", options);
-    ASSERT_TRUE(is_ok(client.connect()));
-    const std::size_t each = scaled(2000);
-    std::atomic<std::uint64_t> accepted{0};
-    std::atomic<std::uint64_t> succeeded{0};
-    std::atomic<std::uint64_t> failed{0};
-    std::vector<std::thread> senders;
-    for (int thread = 0; thread < 4; ++thread) {
-        senders.emplace_back([&] {
-            for (std::size_t i = 0; i < each; ++i) {
-                const auto sent = client.send_with_retry(
-                    "message", [&](const VoidResult& result) { ++(result ? succeeded : failed); });
-                accepted += sent ? 1 : 0;
-            }
-        });
-    }
-    for (int round = 0; round < 5; ++round) {
-        server.stop();
-        server.start_again();
-    }
-    for (auto& sender : senders) {
-        sender.join();
-    }
-    EXPECT_TRUE(eventually([&] { return client.metrics().queued == 0; }));
-    EXPECT_TRUE(is_ok(client.disconnect()));
-    EXPECT_EQ(accepted, client.metrics().accepted);
-    EXPECT_EQ(succeeded + failed, accepted) << "every callback ran once";
-    EXPECT_LE(server.texts.size(), accepted) << "at most once";
-    EXPECT_TRUE(adds_up(client));
 }
 
 }  // namespace

@@ -1,19 +1,8 @@
 // Timeouts of an application's, in virtual time. A deadline set for a moment fires in the
 // millisecond after it.
-#include "session_fixture.h"
+#include "session/timeout_fixture.h"
 #include "support/fake_session.h"
 
-#include <network_system/config.h>
-#include <network_system/core/messaging_client.h>
-#include <network_system/core/messaging_server.h>
-#include <network_system/testing/simulation.h>
-#include <network_system/utils/session_timeout.h>
-#if NETWORK_SYSTEM_WITH_WEBSOCKET
-#include <network_system/core/messaging_ws_client.h>
-#include <network_system/core/messaging_ws_server.h>
-#endif
-
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -29,18 +18,6 @@ using std::chrono::hours;
 using std::chrono::nanoseconds;
 
 constexpr milliseconds never = milliseconds::max();
-
-class session_timeout_test : public session_fixture {
-protected:
-    /// One that counts.
-    std::unique_ptr<session_timeout> counting(milliseconds timeout) {
-        return std::make_unique<session_timeout>(session, timeout, [this] { ++expired; });
-    }
-    static int code(const VoidResult& result) { return code_of(result); }
-    static int code(errc wanted) { return static_cast<int>(wanted); }
-
-    int expired = 0;
-};
 
 TEST_F(session_timeout_test, expires_once_and_not_early) {
     start_server();
@@ -349,134 +326,6 @@ TEST_F(session_timeout_test, many_end_one_another) {
     loop.run();
     EXPECT_TRUE(loop->deadlines().empty());
 }
-
-TEST_F(session_timeout_test, the_destructor_waits_for_a_call_on_another_thread) {
-    start_server();
-    std::atomic<bool> has_entered{false};
-    std::atomic<bool> is_destroying{false};
-    std::atomic<bool> has_left{false};
-    auto timeout = std::make_unique<session_timeout>(session, milliseconds{10}, [&] {
-        has_entered = true;
-        while (!is_destroying) {
-            std::this_thread::yield();
-        }
-        for (int i = 0; i < 10'000; ++i) {
-            std::this_thread::yield();
-        }
-        has_left = true;
-    });
-    std::thread io([this] { loop.advance(milliseconds{11}); });
-    while (!has_entered) {
-        std::this_thread::yield();
-    }
-    is_destroying = true;
-    timeout.reset();
-    EXPECT_TRUE(has_left);
-    io.join();
-}
-
-TEST_F(session_timeout_test, threads_do_as_they_like) {
-    start_server();
-    std::atomic<int> calls{0};
-    std::atomic<bool> is_inside{false};
-    auto timeout = std::make_unique<session_timeout>(milliseconds{1}, [&] {
-        EXPECT_FALSE(is_inside.exchange(true)) << "one at a time";
-        ++calls;
-        is_inside = false;
-    });
-    std::atomic<bool> is_over{false};
-    std::thread io([&] {
-        while (!is_over) {
-            loop.run();
-        }
-    });
-    std::vector<std::thread> others;
-    for (int n = 0; n < 3; ++n) {
-        others.emplace_back([&] {
-            for (int i = 0; i < 300; ++i) {
-                EXPECT_TRUE(timeout->start(session));
-                timeout->touch();
-                (void)timeout->extend(milliseconds{1});
-                EXPECT_LE(timeout->remaining(), milliseconds{602});
-                (void)timeout->is_active();
-                if (i % 3 == 0) {
-                    (void)timeout->cancel();
-                }
-            }
-        });
-    }
-    for (auto& each : others) {
-        each.join();
-    }
-    (void)timeout->start(session);
-    timeout.reset();
-    is_over = true;
-    io.join();
-    loop.run();
-    EXPECT_TRUE(loop->deadlines().empty());
-}
-
-/// A server whose sessions are closed after a minute without a message, and a client that sends
-/// five, 40 s apart, and no more.
-template <typename Server, typename Client>
-nanoseconds close_when_quiet(std::uint64_t seed) {
-    simulation sim(seed);
-    std::unique_ptr<session_timeout> quiet;
-    std::optional<nanoseconds> closed;
-    Server server("server", sim.on_host("server"));
-    server.set_connection_callback([&](const session_ptr& who) {
-        quiet = std::make_unique<session_timeout>(
-            who, std::chrono::minutes{1}, [](const session_ptr& late) { late->stop_session(); });
-    });
-    server.set_receive_callback([&] { quiet->touch(); });
-    server.set_disconnection_callback([&] { closed = sim.now(); });
-    EXPECT_TRUE(server.start_server(4000));
-    Client client("client", sim.on_host("client"));
-    nanoseconds last{0};
-    EXPECT_TRUE(client.start_client("server", 4000, [&](VoidResult started) {
-        EXPECT_TRUE(started);
-        for (int i = 1; i <= 5; ++i) {
-            sim.after(std::chrono::seconds{40} * i, [&] {
-                last = sim.now();
-                EXPECT_TRUE(client.send_packet("still here"));
-            });
-        }
-    }));
-    EXPECT_TRUE(sim.run_until([&] { return closed.has_value(); }, hours{1}));
-    return *closed - last;
-}
-
-TEST(session_timeout_simulated, closes_who_is_quiet) {
-    const auto took = close_when_quiet<core::messaging_server, core::messaging_client>(7);
-    EXPECT_GE(took, std::chrono::seconds{60});
-    EXPECT_LE(took, std::chrono::seconds{61});
-    EXPECT_EQ(took, (close_when_quiet<core::messaging_server, core::messaging_client>(7)));
-}
-
-#if NETWORK_SYSTEM_WITH_WEBSOCKET
-TEST(session_timeout_simulated, runs_for_a_websocket) {
-    simulation sim(7);
-    core::messaging_ws_server server("server");
-    std::unique_ptr<session_timeout> timeout;
-    std::string told;
-    server.set_connection_callback([&](const std::shared_ptr<ws_connection>& who) {
-        timeout = std::make_unique<session_timeout>(who, std::chrono::minutes{1},
-                                                    [&](const std::string& id) { told = id; });
-        EXPECT_TRUE(timeout->is_active());
-    });
-    core::ws_server_config at_server = sim.on_host("server");
-    at_server.port = 4000;
-    ASSERT_TRUE(server.start_server(at_server));
-    core::messaging_ws_client client("client");
-    core::ws_client_config at_client = sim.on_host("client");
-    at_client.host = "server";
-    at_client.port = 4000;
-    ASSERT_TRUE(client.start_client(at_client, [](VoidResult started) { EXPECT_TRUE(started); }));
-    EXPECT_TRUE(sim.run_until([&] { return !told.empty(); }, hours{1}));
-    EXPECT_GE(sim.now(), std::chrono::minutes{1});
-    EXPECT_LE(sim.now(), std::chrono::seconds{62});
-}
-#endif
 
 }  // namespace
 }  // namespace network_system::session

@@ -113,7 +113,8 @@ private:
 /// who could only wait for a new connection; the next `acquire` tries again, though not before
 /// `reconnect_options::initial_delay` has passed: until then it is told the same.
 ///
-/// A connection that was used last is lent first, so that those too many become idle and end.
+/// A connection that was used last is lent first, so that those too many become idle and end. With
+/// `pool_options::health` one that has gone quiet is lent to nobody until it answers again.
 /// Answers to requests that were given up do no harm to the next user; messages and whatever else
 /// of a conversation do: then `lease::discard`.
 ///
@@ -183,7 +184,7 @@ public:
 
     /// Leases that are out.
     [[nodiscard]] std::size_t active_count() const;
-    /// Open connections: leased and idle.
+    /// Open connections: leased, idle and set aside.
     [[nodiscard]] std::size_t pool_size() const;
     [[nodiscard]] std::size_t idle_count() const;
     [[nodiscard]] pool_metrics metrics() const;

@@ -2,12 +2,14 @@
 
 #include <network_system/core/callback_forms.h>
 #include <network_system/resilience/connection_options.h>
+#include <network_system/resilience/health_monitor.h>
 #include <network_system/session/messaging_session.h>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 namespace network_system::inline v0_1::resilience {
 
@@ -50,6 +52,13 @@ struct pool_options {
     std::chrono::milliseconds check_after{30'000};
     /// A connection that has not answered by then is closed. At least 1 ms. Default 2 s.
     std::chrono::milliseconds check_timeout{2'000};
+
+    /// Watches each connection with a health_monitor: one that has gone quiet is set aside until it
+    /// answers again, and one that is dead is ended, and made anew. Who has leased a quiet one
+    /// keeps it; it is set aside when it is given back. Whoever waits gets another one, made for
+    /// that if there may be more, and no quiet one. Needs a protocol with pings; `close_when_dead`
+    /// is the pool's to set. Nothing = none is watched (default).
+    std::optional<health_options> health = {};
 };
 
 /// Whom a connection_pool tells what happens on its connections. They run on the I/O threads of the
@@ -94,9 +103,14 @@ struct pool_metrics {
     std::uint64_t checks = 0;
     /// Those that did not answer.
     std::uint64_t checks_failed = 0;
-    /// Open connections now: leased, idle, and being asked.
+    /// Times that a connection was set aside because it was quiet.
+    std::uint64_t set_aside = 0;
+    /// Open connections now: leased, idle, being asked, and set aside.
     std::size_t size = 0;
+    /// Of these, those that are idle or being asked.
     std::size_t idle = 0;
+    /// Of these, those that are quiet, leased or not.
+    std::size_t quiet = 0;
     /// Leases now, those of broken connections included.
     std::size_t active = 0;
     /// Connections being made now.

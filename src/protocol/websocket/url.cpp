@@ -2,12 +2,10 @@
 
 #include "protocol/http1/text.h"
 #include "utils/failure.h"
+#include "utils/url_parts.h"
 
 #include <network_system/internal/websocket_handshake.h>
 
-#include <charconv>
-#include <optional>
-#include <system_error>
 #include <utility>
 
 namespace network_system::inline v0_1::websocket {
@@ -23,9 +21,10 @@ public:
     parser(std::string_view text, std::string_view source) : text_(text), source_(source) {}
 
     [[nodiscard]] Result<url> parse() {
-        take_scheme();
-        take_authority();
-        take_target();
+        const auto parts = detail::split_url(text_);
+        take_scheme(parts.scheme);
+        take_authority(detail::split_authority(parts.authority));
+        take_target(parts.rest);
         if (wrong_ != nullptr) {
             return detail::failure(errc::invalid_argument, wrong_, source_);
         }
@@ -39,43 +38,38 @@ private:
         }
     }
 
-    void take_scheme() {
-        const auto end = text_.find("://");
-        const auto scheme = end == npos ? std::string_view() : text_.substr(0, end);
+    void take_scheme(std::string_view scheme) {
         parsed_.is_secure = protocol::equals_ignoring_case(scheme, "wss");
         must(parsed_.is_secure || protocol::equals_ignoring_case(scheme, "ws"),
              "a WebSocket URL begins with ws:// or wss://");
-        text_.remove_prefix(end == npos ? text_.size() : end + 3);
     }
 
-    void take_authority() {
-        const auto end = text_.find_first_of("/?#");
-        auto authority = text_.substr(0, end);
-        text_.remove_prefix(authority.size());
-        must(authority.find('@') == npos,
-             "a WebSocket URL has no user information: send an Authorization header");
-        const auto host = take_host(authority);
+    void take_authority(const detail::url_authority& from) {
+        must(!from.user, "a WebSocket URL has no user information: send an Authorization header");
+        const auto host = host_of(from);
         must(!host.empty(), "the URL names no host");
         parsed_.host = decoded_zone(host);
         parsed_.port = parsed_.is_secure ? secure_port : plain_port;
         // "host:" has the default port (RFC 3986 section 3.2.3).
-        if (authority.size() > 1) {
-            take_port(authority.substr(1));
+        if (from.behind_host.size() > 1) {
+            const auto port = detail::port_in(from.behind_host.substr(1));
+            must(port.has_value(), "the port of the URL is not a number of 1 to 65535");
+            parsed_.port = port.value_or(0);
         }
     }
 
-    /// Leaves nothing, or a colon and the port.
-    [[nodiscard]] std::string_view take_host(std::string_view& authority) {
-        const bool is_bracketed = authority.starts_with('[');
-        const auto end = is_bracketed ? authority.find(']') : authority.find(':');
-        must(!is_bracketed || end != npos, "the bracket around the IPv6 address is not closed");
-        const auto host = is_bracketed ? authority.substr(1, end == npos ? npos : end - 1)
-                                       : authority.substr(0, end);
-        const auto taken = end == npos ? authority.size() : end + (is_bracketed ? 1U : 0U);
-        authority.remove_prefix(taken);
-        must(authority.empty() || authority.front() == ':',
+    /// Without brackets.
+    [[nodiscard]] std::string_view host_of(const detail::url_authority& from) {
+        std::string_view host = from.host;
+        const bool is_bracketed = host.starts_with('[');
+        if (is_bracketed) {
+            must(host.ends_with(']'), "the bracket around the IPv6 address is not closed");
+            host.remove_prefix(1);
+            host.remove_suffix(host.ends_with(']') ? 1 : 0);
+        }
+        must(from.behind_host.empty() || from.behind_host.front() == ':',
              "behind the bracket of an IPv6 address comes a colon and the port");
-        must(authority.empty() || authority.find(':', 1) == npos,
+        must(from.behind_host.empty() || from.behind_host.find(':', 1) == npos,
              "an IPv6 address in a URL is in brackets");
         must(is_bracketed ? host.find(':') != npos : host.find('%') == npos,
              is_bracketed ? "what is in brackets is no IPv6 address"
@@ -99,20 +93,11 @@ private:
         return decoded;
     }
 
-    void take_port(std::string_view digits) {
-        unsigned port = 0;
-        const auto* const end = digits.data() + digits.size();
-        const auto [rest, error] = std::from_chars(digits.data(), end, port);
-        must(error == std::errc() && rest == end && port >= 1 && port <= 65535,
-             "the port of the URL is not a number of 1 to 65535");
-        parsed_.port = static_cast<std::uint16_t>(port);
-    }
-
-    void take_target() {
-        must(text_.find('#') == npos, "a WebSocket URL has no fragment (#)");
-        parsed_.target = text_.starts_with('/') ? "" : "/";
-        parsed_.target += text_;
-        must(protocol::is_target(parsed_.target) || text_.find('#') != npos,
+    void take_target(std::string_view rest) {
+        must(rest.find('#') == npos, "a WebSocket URL has no fragment (#)");
+        parsed_.target = rest.starts_with('/') ? "" : "/";
+        parsed_.target += rest;
+        must(protocol::is_target(parsed_.target) || rest.find('#') != npos,
              "the path and the query of a URL are visible ASCII: percent-encode the rest");
     }
 
