@@ -69,10 +69,10 @@ message_store::message message_store::take_next() {
 }
 
 void message_store::put_back(message&& taken) {
-    taken.is_settled = false;
-    ++count_;
-    bytes_ += taken.size;
     messages_.push_front(std::move(taken));
+    messages_.front().is_settled = false;
+    ++count_;
+    bytes_ += messages_.front().size;
 }
 
 std::optional<message_store::message> message_store::settle(std::uint64_t id) {
@@ -103,17 +103,12 @@ std::optional<message_store::message> message_store::take_oldest_unsent() {
     return remove(sent_);
 }
 
-std::vector<message_store::message> message_store::take_all() {
-    std::vector<message> all;
-    all.reserve(count_);
-    for (message& each : messages_) {
-        if (!each.is_settled) {
-            all.push_back(std::move(each));
-        }
+std::optional<message_store::message> message_store::take_oldest(std::uint64_t up_to) noexcept {
+    // The first one is not settled.
+    if (messages_.empty() || messages_.front().id > up_to) {
+        return std::nullopt;
     }
-    messages_.clear();
-    sent_ = count_ = bytes_ = 0;
-    return all;
+    return remove(0);
 }
 
 message_store::message message_store::remove(std::size_t place) {

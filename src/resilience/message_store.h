@@ -64,14 +64,17 @@ public:
     void mark_last_sent() noexcept { sent_ = messages_.size(); }
     /// It is not, after all. Nothing happens when it was settled meanwhile.
     void mark_unsent(std::uint64_t id) noexcept;
-    /// One that was taken, and that nobody has got: it is the first again.
+    /// One that was taken, and that nobody has got: it is the first again. Throws std::bad_alloc
+    /// with nothing done.
     void put_back(message&& taken);
     /// The one with this id: it was acknowledged, or refused. Nothing when there is none.
     [[nodiscard]] std::optional<message> settle(std::uint64_t id);
     /// The oldest that is not on its way; nothing when there is none.
     [[nodiscard]] std::optional<message> take_oldest_unsent();
-    /// All of them.
-    [[nodiscard]] std::vector<message> take_all();
+    /// The oldest, if its id is at most this; nothing when there is none.
+    [[nodiscard]] std::optional<message> take_oldest(std::uint64_t up_to) noexcept;
+    /// Of the last one that was added; 0 before the first.
+    [[nodiscard]] std::uint64_t last_id() const noexcept { return last_id_; }
     /// The connection is lost: whatever was on its way is to be sent again.
     void rewind() noexcept { sent_ = 0; }
 

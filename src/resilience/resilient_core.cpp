@@ -161,8 +161,11 @@ VoidResult resilient_core::connect(resilient_client::connect_callback& handler,
             connected_ = std::move(handler);
             run_ = run_state::connecting;
         }
-        begin_deadline();
-        if (auto begun = start_first(); !begun) {
+        auto begun = detail::within_memory([this] {
+            begin_deadline();
+            return start_first();
+        });
+        if (!begun) {
             lock held(mutex_);
             auto over = end_run();
             held.unlock();
@@ -211,23 +214,26 @@ void resilient_core::begin_deadline() {
         deadline_ = pause;
     }
     loop_->post([keep = shared_from_this(), this, pause, until] {
-        pause->start(until, [keep, this](runtime::pause::ending how) {
+        pause->start(until, [keep, this, which = pause.get()](runtime::pause::ending how) {
             if (how == runtime::pause::ending::over) {
-                on_deadline();
+                on_deadline(which);
             }
         });
     });
 }
 
-void resilient_core::on_deadline() {
+void resilient_core::on_deadline(const runtime::pause* which) {
     lock held(mutex_);
-    if (run_ != run_state::connecting) {
+    if (run_ != run_state::connecting || deadline_.get() != which) {
         return;
     }
-    auto reason = no_endpoint_left();
-    reason.code = static_cast<int>(errc::connection_timeout);
-    reason.message = fmt::format("no endpoint is ready within {} ms (connect_for): {}",
-                                 options_.connect_for.count(), reason.message);
+    const auto reason = detail::told_anyway(errc::connection_timeout, [this] {
+        auto last = no_endpoint_left();
+        last.code = static_cast<int>(errc::connection_timeout);
+        last.message = fmt::format("no endpoint is ready within {} ms (connect_for): {}",
+                                   options_.connect_for.count(), last.message);
+        return last;
+    });
     auto over = end_run();
     held.unlock();
     tell_end(over, reason);
@@ -274,7 +280,7 @@ void resilient_core::give_up(link& which, const error_info& failure) {
         return;
     }
     which.now = link::state::given_up;
-    which.failure = failure;
+    which.failure = detail::told_anyway(static_cast<errc>(failure.code), [&] { return failure; });
     const auto before = breaker_.state();
     count_failure();
     choose_active();
@@ -285,38 +291,41 @@ void resilient_core::give_up(link& which, const error_info& failure) {
         try_another();
         return;
     }
+    const auto reason = no_endpoint_left();
     auto over = end_run();
     held.unlock();
+    tell_end(over, reason);
     tell_circuit(before);
-    tell_end(over, no_endpoint_left());
 }
 
-resilient_core::remains resilient_core::end_run() {
+resilient_core::remains resilient_core::end_run() noexcept {
     run_ = run_state::stopped;
     active_ = nullptr;
     waits_for_room_ = false;
-    remains over{std::move(connected_), std::move(connecting_), store_.take_all(),
+    remains over{std::move(connected_), std::move(connecting_), store_.last_id(),
                  std::exchange(deadline_, nullptr), std::exchange(letting_go_, nullptr)};
-    counted_.dropped += over.messages.size();
     update_direct();
     room_.notify_all();
     return over;
 }
 
-void resilient_core::tell_end(remains& over, const error_info& reason) {
+void resilient_core::tell_end(remains& over, const error_info& reason) noexcept {
     for (const auto& each : {over.deadline, over.letting_go}) {
         if (each) {
-            loop_->post([each] { each->cancel(); });
+            detail::insist([&] { loop_->post([each] { each->cancel(); }); });
         }
     }
-    for (const message& each : over.messages) {
-        if (each.done) {
-            (void)detail::run_user_code([&] { each.done(reason); });
-        }
+    lock held(mutex_);
+    while (auto next = store_.take_oldest(over.last_message)) {
+        drop(held, *std::move(next), reason);
     }
+    held.unlock();
     if (over.connected) {
-        const auto told =
-            over.operation.complete() ? reason : detail::failure(errc::cancelled, "connect", id_);
+        const bool was_cancelled = !over.operation.complete();
+        const auto told = detail::told_anyway(
+            was_cancelled ? errc::cancelled : static_cast<errc>(reason.code), [&] {
+                return was_cancelled ? detail::failure(errc::cancelled, "connect", id_) : reason;
+            });
         (void)detail::run_user_code([&] { over.connected(told); });
     }
 }
@@ -360,24 +369,27 @@ discardable_result resilient_core::disconnect() {
 
 VoidResult resilient_core::disconnect(session::stop_handler& handler) {
     return detail::within_memory([&]() -> VoidResult {
+        // The last of them has the handler.
+        struct all_ended {
+            all_ended() = default;
+            all_ended(const all_ended&) = delete;
+            all_ended& operator=(const all_ended&) = delete;
+            ~all_ended() {
+                if (told) {
+                    (void)detail::run_user_code([this] { told(ok()); });
+                }
+            }
+            session::stop_handler told;
+        };
+        const auto ending = std::make_shared<all_ended>();
         lock held(mutex_);
         if (run_ == run_state::stopped) {
             return not_connected();
         }
+        ending->told = std::move(handler);
         auto over = end_run();
         held.unlock();
         tell_end(over, not_connected());
-        // The last of them has the handler.
-        struct all_ended {
-            explicit all_ended(session::stop_handler&& handler) : told(std::move(handler)) {}
-            all_ended(const all_ended&) = delete;
-            all_ended& operator=(const all_ended&) = delete;
-            ~all_ended() {
-                (void)detail::run_user_code([this] { told(ok()); });
-            }
-            session::stop_handler told;
-        };
-        const auto ending = std::make_shared<all_ended>(std::move(handler));
         for (const auto& each : links_) {
             (void)each->client->stop([ending](const VoidResult&) {});
         }

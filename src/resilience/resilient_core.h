@@ -151,7 +151,7 @@ private:
     [[nodiscard]] bool is_quiet() const noexcept;
     [[nodiscard]] error_info late_callback() const;
     void begin_deadline();
-    void on_deadline();
+    void on_deadline(const runtime::pause* which);
     [[nodiscard]] VoidResult start_first();
     [[nodiscard]] VoidResult start(link& which);
     void give_up(link& which, const error_info& failure);
@@ -159,15 +159,18 @@ private:
     struct remains {
         resilient_client::connect_callback connected;
         session::pending_operation operation;
-        std::vector<message> messages;
+        /// Those up to it.
+        std::uint64_t last_message = 0;
         std::shared_ptr<runtime::pause> deadline;
         std::shared_ptr<runtime::pause> letting_go;
     };
-    [[nodiscard]] remains end_run();
-    void tell_end(remains& over, const error_info& reason);
+    /// Under the lock.
+    [[nodiscard]] remains end_run() noexcept;
+    /// Without it: drops what waits, and tells everybody.
+    void tell_end(remains& over, const error_info& reason) noexcept;
     void stop_links();
-    [[nodiscard]] error_info no_endpoint_left() const;
-    [[nodiscard]] error_info not_connected() const;
+    [[nodiscard]] error_info no_endpoint_left() const noexcept;
+    [[nodiscard]] error_info not_connected() const noexcept;
 
     // resilient_core_events.cpp: what the endpoints tell.
     void set_up(link& which, const session_ptr& who);
@@ -191,7 +194,7 @@ private:
     [[nodiscard]] VoidResult send_any(Data&& data, session::send_callback& done);
     template <typename Data>
     [[nodiscard]] VoidResult send_or_keep(Data&& data, session::send_callback& done);
-    [[nodiscard]] VoidResult make_room(lock& held, std::size_t size, std::vector<message>& dropped);
+    [[nodiscard]] VoidResult make_room(lock& held, std::size_t size);
     /// Until `holds`, or the end of the run.
     template <typename Condition>
     void wait_for_room(lock& held, detail::steady_time until, const Condition& holds) {
@@ -211,7 +214,7 @@ private:
     /// After a send that failed: whether there may be another connection.
     [[nodiscard]] bool goes_on_after(const VoidResult& failed, link& which,
                                      const session_ptr& session);
-    void drop(lock& held, message&& refused, const VoidResult& why);
+    void drop(lock& held, message&& refused, const error_info& why) noexcept;
     void on_acknowledged(std::uint64_t id, std::error_code refusal);
     [[nodiscard]] bool is_acknowledged() const noexcept {
         return options_.delivery == delivery_mode::at_least_once;

@@ -114,30 +114,36 @@ void resilient_core::link::on_ended(std::error_code reason) {
 
 error_info resilient_core::describe_attempts(const link& which,
                                              const core::reconnect_attempt& next) const {
-    const server_address& server = options_.endpoints[which.place];
-    return detail::failure(
-        errc::connection_failed,
-        fmt::format("no connection to {}:{} in {} attempts", server.host, server.port, next.number),
-        id_, next.reason);
+    return detail::told_anyway(errc::connection_failed, [&] {
+        const server_address& server = options_.endpoints[which.place];
+        return detail::failure(errc::connection_failed,
+                               fmt::format("no connection to {}:{} in {} attempts", server.host,
+                                           server.port, next.number),
+                               id_, next.reason);
+    });
 }
 
-error_info resilient_core::no_endpoint_left() const {
-    std::string text;
-    error_info last = not_connected();
-    for (const auto& each : links_) {
-        if (!each->failure.message.empty()) {
-            last = each->failure;
-            text += (text.empty() ? "" : "; ") + last.message;
+error_info resilient_core::no_endpoint_left() const noexcept {
+    return detail::told_anyway(errc::connection_failed, [this] {
+        std::string text;
+        error_info last = not_connected();
+        for (const auto& each : links_) {
+            if (!each->failure.message.empty()) {
+                last = each->failure;
+                text += (text.empty() ? "" : "; ") + last.message;
+            }
         }
-    }
-    if (!text.empty()) {
-        last.message = std::move(text);
-    }
-    return last;
+        if (!text.empty()) {
+            last.message = std::move(text);
+        }
+        return last;
+    });
 }
 
-error_info resilient_core::not_connected() const {
-    return detail::failure(errc::connection_closed, "the client is not connected", id_);
+error_info resilient_core::not_connected() const noexcept {
+    return detail::told_anyway(errc::connection_closed, [this] {
+        return detail::failure(errc::connection_closed, "the client is not connected", id_);
+    });
 }
 
 void resilient_core::set_up(link& which, const session_ptr& who) {
@@ -193,14 +199,14 @@ void resilient_core::on_setup(std::size_t endpoint, std::uint64_t time, const Vo
     const auto deadline = std::exchange(deadline_, nullptr);
     held.unlock();
     if (deadline) {
-        loop_->post([deadline] { deadline->cancel(); });
+        detail::insist([&] { loop_->post([deadline] { deadline->cancel(); }); });
     }
-    let_go_of_others_later(which);
-    tell_circuit(before);
+    detail::contain([&] { let_go_of_others_later(which); });
     flush();
     if (connected) {
         connected(ok());
     }
+    tell_circuit(before);
 }
 
 void resilient_core::on_lost(link& which) {

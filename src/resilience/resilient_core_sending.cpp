@@ -1,5 +1,6 @@
 // How a resilient_client sends, and keeps what it cannot send yet.
 #include "resilience/resilient_core.h"
+#include "utils/contain.h"
 #include "utils/user_code.h"
 
 #include <network_system/core/metrics_fields.h>
@@ -89,8 +90,7 @@ VoidResult resilient_core::send_or_keep(Data&& data, session::send_callback& don
             return sent;
         }
     }
-    std::vector<message> dropped;
-    VoidResult room = make_room(held, data.size(), dropped);
+    VoidResult room = make_room(held, data.size());
     bool is_waiting = false;
     if (room) {
         const bool is_next = !is_flushing_ && !store_.has_unsent();
@@ -100,14 +100,6 @@ VoidResult resilient_core::send_or_keep(Data&& data, session::send_callback& don
         update_direct();
     }
     held.unlock();
-    for (const message& each : dropped) {
-        if (each.done) {
-            (void)detail::run_user_code([&] {
-                each.done(detail::failure(errc::message_superseded,
-                                          "dropped from the full offline queue", id_));
-            });
-        }
-    }
     if (is_waiting) {
         flush();
     }
@@ -149,7 +141,7 @@ bool resilient_core::calls_nothing_back(const link& which) const noexcept {
            options_.connection.client.session.policy == send_policy::reject;
 }
 
-VoidResult resilient_core::make_room(lock& held, std::size_t size, std::vector<message>& dropped) {
+VoidResult resilient_core::make_room(lock& held, std::size_t size) {
     const bool is_ready = pick() != nullptr;
     if (!is_ready && options_.breaker.failure_threshold != 0) {
         const auto before = breaker_.state();
@@ -168,9 +160,15 @@ VoidResult resilient_core::make_room(lock& held, std::size_t size, std::vector<m
     }
     if (options_.when_full == offline_policy::drop_oldest) {
         while (!store_.has_room_for(size) && store_.has_unsent()) {
-            dropped.push_back(*store_.take_oldest_unsent());
+            drop(held, *store_.take_oldest_unsent(),
+                 detail::told_anyway(errc::message_superseded, [this] {
+                     return detail::failure(errc::message_superseded,
+                                            "dropped from the full offline queue", id_);
+                 }));
         }
-        counted_.dropped += dropped.size();
+        if (run_ == run_state::stopped) {
+            return not_connected();
+        }
         if (store_.has_room_for(size)) {
             return ok();
         }
@@ -234,10 +232,12 @@ bool resilient_core::send_next(lock& held, link& which) {
         return true;
     }
     if (!may_be_sent_later(sent) || run_ == run_state::stopped) {
-        drop(held, std::move(next), sent);
+        drop(held, std::move(next), sent.error());
         return true;
     }
-    store_.put_back(std::move(next));
+    if (!detail::attempt([&] { store_.put_back(std::move(next)); })) {
+        drop(held, std::move(next), detail::failure_without_words(errc::out_of_memory));
+    }
     return goes_on_after(sent, which, session);
 }
 
@@ -255,7 +255,7 @@ bool resilient_core::send_next_with_id(lock& held, link& which) {
     }
     if (!may_be_sent_later(sent)) {
         if (auto refused = store_.settle(id)) {
-            drop(held, *std::move(refused), sent);
+            drop(held, *std::move(refused), sent.error());
         }
         return true;
     }
@@ -276,12 +276,14 @@ bool resilient_core::goes_on_after(const VoidResult& failed, link& which,
     return true;
 }
 
-void resilient_core::drop(lock& held, message&& refused, const VoidResult& why) {
+void resilient_core::drop(lock& held, message&& refused, const error_info& why) noexcept {
     ++counted_.dropped;
     room_.notify_all();
     held.unlock();
     if (refused.done) {
-        (void)detail::run_user_code([&] { refused.done(why); });
+        (void)detail::run_user_code([&] {
+            refused.done(detail::told_anyway(static_cast<errc>(why.code), [&] { return why; }));
+        });
     }
     held.lock();
 }
@@ -294,8 +296,9 @@ void resilient_core::on_acknowledged(std::uint64_t id, std::error_code refusal) 
     }
     if (refusal) {
         const auto code = static_cast<errc>(refusal.value());
-        drop(held, *std::move(settled),
-             detail::failure(code, fmt::format("message {} was refused", id), id_));
+        drop(held, *std::move(settled), detail::told_anyway(code, [&] {
+                 return detail::failure(code, fmt::format("message {} was refused", id), id_);
+             }));
         return;
     }
     ++counted_.sent;

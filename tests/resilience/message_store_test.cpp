@@ -63,7 +63,8 @@ TEST(message_store, may_lose_a_message_that_is_lent) {
     store.give_back(std::move(lent), false);
     EXPECT_EQ(store.count(), 1U);
     EXPECT_EQ(store.lend_next().id, 2U);
-    EXPECT_EQ(store.take_all().size(), 1U);
+    EXPECT_TRUE(store.take_oldest(store.last_id()));
+    EXPECT_FALSE(store.take_oldest(store.last_id()));
 }
 
 TEST(message_store, does_what_a_plain_list_does) {
@@ -133,10 +134,13 @@ TEST(message_store, does_what_a_plain_list_does) {
             ASSERT_EQ(store.count(), model.size());
             ASSERT_EQ(store.bytes(), size);
         }
-        const auto rest = store.take_all();
-        ASSERT_TRUE(
-            std::equal(rest.begin(), rest.end(), model.begin(), model.end(),
-                       [](const auto& one, const expected& other) { return one.id == other.id; }));
+        for (const expected& each : model) {
+            EXPECT_FALSE(store.take_oldest(each.id - 1));
+            const auto oldest = store.take_oldest(each.id);
+            ASSERT_TRUE(oldest);
+            ASSERT_EQ(oldest->id, each.id);
+        }
+        EXPECT_FALSE(store.take_oldest(store.last_id()));
         EXPECT_EQ(store.count(), 0U);
     }
 }
