@@ -216,7 +216,8 @@ void resilient_core::on_lost(link& which) {
 void resilient_core::on_health(link& which, health state) {
     {
         const lock held(mutex_);
-        which.is_quiet = state == health::quiet;
+        // One that is dead is lost in a moment: it gets nothing in between.
+        which.is_quiet = state != health::healthy;
         choose_active();
     }
     if (state == health::quiet) {
