@@ -1,4 +1,6 @@
 #include "resilience/health_state.h"
+#include "utils/failure.h"
+#include "utils/on_exception.h"
 
 #include <network_system/resilience/health_monitor.h>
 #include <network_system/session/operation.h>
@@ -171,18 +173,16 @@ bool health_monitor::impl::install(std::uint64_t turn, parts& begun, const sessi
 }
 
 VoidResult health_monitor::impl::start(const session_ptr& who) {
-    if (!who) {
-        return health_refusal(errc::invalid_argument, "health_monitor: no session to watch");
-    }
-    if (const char* const wrong = health_state::check(options_)) {
-        return health_refusal(errc::invalid_argument, wrong);
-    }
-    try {
+    return detail::within_memory([&]() -> VoidResult {
+        if (!who) {
+            return health_refusal(errc::invalid_argument, "health_monitor: no session to watch");
+        }
+        if (const char* const wrong = health_state::check(options_)) {
+            return health_refusal(errc::invalid_argument, wrong);
+        }
+        const detail::on_exception undo([this] { stop(); });
         return begin(who);
-    } catch (const std::bad_alloc&) {
-        stop();
-        return health_refusal(errc::out_of_memory, "out of memory");
-    }
+    });
 }
 
 VoidResult health_monitor::impl::begin(const session_ptr& who) {

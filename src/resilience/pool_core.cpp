@@ -1,11 +1,8 @@
 #include "resilience/pool_core.h"
 
 #include "lifecycle/addresses.h"
-#include "lifecycle/restartable.h"
 #include "utils/contain.h"
-#include "utils/failure.h"
 
-#include <algorithm>
 #include <limits>
 #include <utility>
 

@@ -1,6 +1,5 @@
 // What connections tell a pool, and who gets one then.
 #include "resilience/pool_core.h"
-#include "utils/contain.h"
 #include "utils/failure.h"
 
 #include <algorithm>

@@ -227,6 +227,7 @@ void resilient_core::on_health(link& which, health state) {
     const bool answers = state == health::healthy;
     {
         const lock held(mutex_);
+        // One that is dead is lost in a moment: it gets nothing in between.
         which.is_quiet = !answers;
         choose_active();
     }

@@ -164,7 +164,7 @@ TEST_F(failing_memory_of_resilience, expires_or_ends_what_has_a_timeout) {
             return;
         }
         session_timeout timeout(1ms, tell);
-        health_monitor monitor({.interval = 1ms});
+        health_monitor monitor({.interval = 10ms});
         (void)monitor.set_health_callback(tell);
         const bool is_timed = in_library([&] { return timeout.start(session.value()).is_ok(); });
         const bool is_watched = in_library([&] { return monitor.start(session.value()).is_ok(); });
