@@ -360,11 +360,11 @@ void resilient_core::let_go_of_others_later(const link& which) {
 }
 
 /// Of those behind one that has lasted since it was connected for this time. With acknowledged
-/// messages nothing is sent over those before it any more either, which were quiet: they are made
-/// anew.
+/// messages those before it, which were quiet or slow to be set up, get none any more: they are
+/// made anew, to be preferred again.
 void resilient_core::let_go_of_others(std::size_t place, std::uint64_t time) {
     std::vector<link*> others;
-    std::vector<session_ptr> quiet;
+    std::vector<session_ptr> overtaken;
     {
         const lock held(mutex_);
         letting_go_ = nullptr;
@@ -380,12 +380,12 @@ void resilient_core::let_go_of_others(std::size_t place, std::uint64_t time) {
             }
         }
         for (std::size_t i = 0; i < place && is_acknowledged(); ++i) {
-            if (links_[i]->is_ready()) {
-                quiet.push_back(links_[i]->session);
+            if (links_[i]->is_ready() || links_[i]->now == link::state::setting_up) {
+                overtaken.push_back(links_[i]->session);
             }
         }
     }
-    for (const session_ptr& each : quiet) {
+    for (const session_ptr& each : overtaken) {
         each->abort_session(errc::connection_timeout);
     }
     for (link* const each : others) {
