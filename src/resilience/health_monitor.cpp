@@ -382,7 +382,7 @@ void health_monitor::stop() {
 }
 
 discardable_result health_monitor::set_health_callback(health_callback callback) {
-    return impl_->set_callback(std::move(callback));
+    return detail::within_memory([&] { return impl_->set_callback(std::move(callback)); });
 }
 
 health health_monitor::state() const {

@@ -201,11 +201,11 @@ session_timeout::~session_timeout() {
 }
 
 VoidResult session_timeout::start(const session_ptr& session) {
-    return impl_->start(session, std::nullopt);
+    return detail::within_memory([&] { return impl_->start(session, std::nullopt); });
 }
 
 VoidResult session_timeout::start(const session_ptr& session, milliseconds timeout) {
-    return impl_->start(session, timeout);
+    return detail::within_memory([&] { return impl_->start(session, timeout); });
 }
 
 VoidResult session_timeout::started() const {
@@ -217,7 +217,7 @@ void session_timeout::touch() noexcept {
 }
 
 discardable_result session_timeout::extend(milliseconds more) {
-    return impl_->extend(more);
+    return detail::within_memory([&] { return impl_->extend(more); });
 }
 
 bool session_timeout::cancel() noexcept {
