@@ -43,6 +43,12 @@ public:
                                [](const auto& each) { return each->is_quiet(); });
         });
     }
+    template <typename Visit>
+    void for_each(const Visit& visit) {
+        for (const auto& each : clients_) {
+            visit(*each);
+        }
+    }
     void stop() {
         for (const auto& each : clients_) {
             EXPECT_TRUE(is_ok(each->stop()));

@@ -125,6 +125,24 @@ public:
         return client_->connect(std::move(handler));
     }
     [[nodiscard]] VoidResult stop() { return client_->disconnect(); }
+    /// One more message; from any thread.
+    void send() {
+        std::uint64_t number = 0;
+        {
+            const std::lock_guard lock(mutex_);
+            number = outcomes_.size();
+            outcomes_.push_back(outcome::waiting);
+        }
+        const bytes data = labelled_message{number_, 0, number}.encode(20 + number % 16 * 13);
+        const auto sent = client_->send_with_retry(
+            std::span<const std::uint8_t>(data), [this, number](const VoidResult& result) {
+                const std::lock_guard lock(mutex_);
+                wrong_ += outcomes_[number] != outcome::waiting ? 1U : 0U;
+                outcomes_[number] = result ? outcome::done : outcome::failed;
+                ++(result ? done_ : failed_);
+            });
+        EXPECT_TRUE(is_ok(sent));
+    }
     /// Whether it is connected, and nothing is under way.
     [[nodiscard]] bool is_quiet() const {
         const std::lock_guard lock(mutex_);
@@ -200,24 +218,6 @@ private:
         }
         send();
     }
-    void send() {
-        std::uint64_t number = 0;
-        {
-            const std::lock_guard lock(mutex_);
-            number = outcomes_.size();
-            outcomes_.push_back(outcome::waiting);
-        }
-        const bytes data = labelled_message{number_, 0, number}.encode(20 + number % 16 * 13);
-        const auto sent = client_->send_with_retry(
-            std::span<const std::uint8_t>(data), [this, number](const VoidResult& result) {
-                const std::lock_guard lock(mutex_);
-                wrong_ += outcomes_[number] != outcome::waiting ? 1U : 0U;
-                outcomes_[number] = result ? outcome::done : outcome::failed;
-                ++(result ? done_ : failed_);
-            });
-        EXPECT_TRUE(is_ok(sent));
-    }
-
     const std::uint32_t number_;
     const kind what_;
     const failure_settings settings_;

@@ -302,6 +302,7 @@ void framed_session::send_answer(const protocol::refusal& answer) {
         return;
     }
     if (answer.code != 0) {
+        send_acknowledgements();  // in the order of the messages
         send_control(protocol::encode_refusal(answer));
         return;
     }
