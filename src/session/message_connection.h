@@ -300,6 +300,7 @@ private:
 template <typename Handler>
 VoidResult message_connection::pull(Handler& handler, operation_id operation) {
     return detail::within_memory([&] {
+        const bool was_gone = is_gone();  // before it is asked what may be done
         auto allowed = may_pull(static_cast<bool>(handler));
         pending_operation pending;
         if (allowed && !begin_operation(pending, operation)) {
@@ -308,7 +309,6 @@ VoidResult message_connection::pull(Handler& handler, operation_id operation) {
             inbox_.wait(handler, pending);
         } else if (allowed) {
             // What came before the end can be asked for after it.
-            const bool was_gone = is_gone();
             const bool is_posted =
                 post_own(was_gone ? runtime::never : gone_flag(), handler,
                          [this, pending = std::move(pending)](Handler& asking) mutable {
