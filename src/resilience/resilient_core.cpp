@@ -383,7 +383,10 @@ VoidResult resilient_core::disconnect(session::stop_handler& handler) {
         };
         const auto ending = std::make_shared<all_ended>();
         lock held(mutex_);
-        if (run_ == run_state::stopped) {
+        // A run that has ended by itself may leave connections that still end.
+        if (run_ == run_state::stopped &&
+            std::none_of(links_.begin(), links_.end(),
+                         [](const auto& each) { return each->client->is_started(); })) {
             return not_connected();
         }
         ending->told = std::move(handler);

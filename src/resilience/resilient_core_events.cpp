@@ -151,6 +151,9 @@ void resilient_core::set_up(link& which, const session_ptr& who) {
     {
         const lock held(mutex_);
         which.session = who;
+        if (run_ == run_state::stopped) {
+            return;  // it is about to end
+        }
         which.time = time = ++last_time_;
         if (which.now == link::state::connecting) {
             which.now = link::state::setting_up;

@@ -46,6 +46,34 @@ TEST(resilient_client, tells_within_its_time_why_it_cannot_connect) {
     EXPECT_FALSE(client.is_connected());
 }
 
+TEST(resilient_client, that_had_no_connection_in_time_can_be_waited_for) {
+    const raw_listener listener;
+    auto options = options_to({listener.port()});
+    options.connect_for = 1s;
+    options.connection.client.drain_timeout = 1s;
+    resilient_client client("test", options);
+    ready_signal unused;
+    event_counter set_up;
+    (void)client.set_ready_callback([&](const session_ptr&, ready_signal signal) {
+        unused = std::move(signal);
+        set_up.add();
+    });
+    event_counter failed;
+    ASSERT_TRUE(is_ok(client.connect([&](const VoidResult& result) {
+        EXPECT_TRUE(fails_with(result, errc::connection_timeout));
+        failed.add();
+    })));
+    const auto peer = listener.accept();
+    EXPECT_TRUE(peer.send(hello_frame()));
+    ASSERT_TRUE(set_up.wait_for(1));
+    ASSERT_TRUE(failed.wait_for(1));
+    // The peer does not end its side.
+    event_counter ended;
+    EXPECT_TRUE(is_ok(client.disconnect([&](const VoidResult&) { ended.add(); })));
+    EXPECT_TRUE(ended.wait_for(1));
+    EXPECT_TRUE(fails_with(client.disconnect([](const VoidResult&) {}), errc::connection_closed));
+}
+
 TEST(resilient_client, can_connect_again_after_it_was_disconnected) {
     noting_server server;
     resilient_client client("test", options_to({server.port()}));
