@@ -273,11 +273,10 @@ VoidResult datagram_channel::receive(pull_handler&& handler, operation_id operat
         !pending.begin(operation, std::shared_ptr<datagram_channel>(keep, this))) {
         return operation_exists(host_.name());
     }
-    const bool is_posted = runtime::post_with(
-        *loop_, is_stopped_, handler,
-        [keep = std::move(keep), this, pending = std::move(pending)](pull_handler& asking) mutable {
-            ask(asking, std::move(pending));
-        });
+    const bool is_posted =
+        runtime::post_with(*loop_, is_stopped_, handler,
+                           [keep = std::move(keep), this, pending = std::move(pending)](
+                               pull_handler& asking) mutable { ask(asking, std::move(pending)); });
     return is_posted ? ok() : closed(host_.not_running());
 }
 

@@ -41,6 +41,14 @@ health_state::traffic look_at(const session::messaging_session& who) {
     return seen;
 }
 
+/// A watch without its timer would see nothing any more. What is thrown here ends the session, with
+/// which other failures have ended already.
+void end_session_unless(const VoidResult& timed) {
+    if (!timed && timed.error().code == static_cast<int>(errc::out_of_memory)) {
+        throw std::bad_alloc();
+    }
+}
+
 VoidResult health_refusal(errc code, std::string_view why, std::string_view source = {}) {
     return error<std::monostate>(code, why, source);
 }
@@ -289,7 +297,7 @@ void health_monitor::impl::on_pong(std::uint64_t turn, operation_id name,
     watched = session_.lock();
     if (has_news() && watched) {
         // The timer tells; see stop.
-        (void)parts_.timer->start(watched, milliseconds{1});
+        end_session_unless(parts_.timer->start(watched, milliseconds{1}));
     }
 }
 
@@ -311,8 +319,7 @@ void health_monitor::impl::on_wake(std::uint64_t turn, const session_ptr& who) {
     if (next == health_state::action::give_up && options_.close_when_dead) {
         who->abort_session(errc::connection_timeout);
     }
-    // What fails here has ended with the session.
-    (void)schedule(turn, who);
+    end_session_unless(schedule(turn, who));
 }
 
 void health_monitor::impl::tell(std::uint64_t turn) {
