@@ -37,6 +37,8 @@ public:
     last_visit(last_visit&& other) noexcept
         : keep_(std::move(other.keep_)), of_(std::exchange(other.of_, nullptr)),
           where_(other.where_) {}
+    last_visit(const last_visit&) = delete;
+    last_visit& operator=(const last_visit&) = delete;
     last_visit& operator=(last_visit&&) = delete;
     ~last_visit() {
         if (of_ != nullptr && of_->visits_.fetch_sub(1) == 1) {

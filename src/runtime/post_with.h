@@ -21,18 +21,16 @@ template <typename Handler, typename Work>
     parcel& inside = *packed;
     unique_function<void()> task = [packed = std::move(packed)] { packed->work(packed->handler); };
     inside.handler = std::move(handler);
-    bool is_posted = false;
-    const auto give_back = [&] { handler = std::move(inside.handler); };
     try {
-        is_posted = where.post_before(end, std::move(task));
+        if (where.post_before(end, std::move(task))) {
+            return true;
+        }
     } catch (...) {
-        give_back();
+        handler = std::move(inside.handler);
         throw;
     }
-    if (!is_posted) {
-        give_back();
-    }
-    return is_posted;
+    handler = std::move(inside.handler);
+    return false;
 }
 
 }  // namespace network_system::runtime
