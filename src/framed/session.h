@@ -144,13 +144,20 @@ private:
     /// and leave as one frame.
     class answering {
     public:
-        explicit answering(framed_session& session) noexcept;
+        explicit answering(framed_session& session) noexcept : of_(session) {
+            of_.gathers_answers_ = true;
+        }
         answering(const answering&) = delete;
         answering& operator=(const answering&) = delete;
-        ~answering();
+        ~answering() {
+            of_.gathers_answers_ = false;
+            if (of_.delivery_.load(std::memory_order_relaxed) != nullptr) {
+                of_.send_gathered();
+            }
+        }
 
     private:
-        delivery_state* const of_;
+        framed_session& of_;
     };
 
     void before_start() override;
@@ -206,6 +213,7 @@ private:
     void send_later_answers();
     /// Those that wait for more of them.
     void send_acknowledgements();
+    void send_gathered() noexcept;
     void add_deliveries(session_metrics& all) const noexcept;
 
     // framed_session_calls.cpp: requests and their answers.
@@ -223,6 +231,7 @@ private:
 
     bool peer_said_goodbye_ = false;
     bool has_peer_said_hello_ = false;
+    bool gathers_answers_ = false;
     // What the peer understands (`capability`).
     std::uint8_t peer_knows_ = 0;
     std::atomic<bool> is_peer_draining_{false};

@@ -49,7 +49,6 @@ struct framed_session::delivery_state final : delivery::receiver {
     std::atomic<std::uint64_t> current{0};
     // Taken, and about to be acknowledged.
     protocol::acknowledgement taken;
-    bool waits_for_more = false;
 
     detail::shared_counter acknowledged;
     detail::shared_counter repeated;
@@ -59,22 +58,6 @@ struct framed_session::delivery_state final : delivery::receiver {
     std::vector<protocol::refusal> later_answers;
     bool is_posted = false;
 };
-
-framed_session::answering::answering(framed_session& session) noexcept
-    : of_(session.delivery_.load(std::memory_order_relaxed)) {
-    if (of_ != nullptr) {
-        of_->waits_for_more = true;
-    }
-}
-
-framed_session::answering::~answering() {
-    if (of_ != nullptr) {
-        of_->waits_for_more = false;
-        if (framed_session& session = of_->of; !session.is_closing()) {
-            session.or_abort([&] { session.send_acknowledgements(); });
-        }
-    }
-}
 
 framed_session::~framed_session() {
     delete requests_.load(std::memory_order_acquire);
@@ -311,8 +294,14 @@ void framed_session::send_answer(const protocol::refusal& answer) {
         send_acknowledgements();
         state.taken = {answer.message, 1};
     }
-    if (!state.waits_for_more) {
+    if (!gathers_answers_) {
         send_acknowledgements();
+    }
+}
+
+void framed_session::send_gathered() noexcept {
+    if (!is_closing()) {
+        or_abort([this] { send_acknowledgements(); });
     }
 }
 
