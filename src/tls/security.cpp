@@ -22,11 +22,10 @@ namespace {
 
 using transport::tls_settings;
 
-/// Statics of the application may use TLS in their destructors: OpenSSL must not be cleaned up
-/// before them. Has an effect where nobody has used it yet.
-void keep_openssl_until_the_end() {
-    (void)OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, nullptr);
-}
+/// I/O threads use TLS until the process exits, and statics of the application in their
+/// destructors: OpenSSL must not be cleaned up before them. Who uses it first decides that, so it
+/// is done before main.
+[[maybe_unused]] const int openssl_is_kept = OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
 
 /// The trust of a configuration; null when it verifies no chain.
 Result<std::shared_ptr<const tls_trust>> trust_of(const tls_config& config, connection_role role,
@@ -161,9 +160,7 @@ private:
 server_tls::server_tls(tls_config config, std::shared_ptr<log_output> log)
     : config_(std::move(config)), log_(std::move(log)),
       tickets_(std::make_shared<tls_ticket_keys>()),
-      current_(std::make_shared<current_settings>()) {
-    keep_openssl_until_the_end();
-}
+      current_(std::make_shared<current_settings>()) {}
 
 VoidResult server_tls::reload(std::string_view source) {
     if (auto checked = check_server_config(config_, source); checked.is_err()) {
@@ -245,9 +242,7 @@ private:
 };
 
 client_tls::client_tls(tls_config config, std::shared_ptr<log_output> log)
-    : config_(std::move(config)), log_(std::move(log)) {
-    keep_openssl_until_the_end();
-}
+    : config_(std::move(config)), log_(std::move(log)) {}
 
 Result<std::shared_ptr<client_tls::target>> client_tls::target_at(std::string_view host,
                                                                   std::string_view source) {

@@ -1,6 +1,8 @@
 // How the parts of a run are counted, and what a stop of it means; without sockets.
 #include "lifecycle/run.h"
 
+#include "support/manual_loop.h"
+
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -10,6 +12,7 @@
 #include <memory>
 #include <new>
 #include <utility>
+#include <vector>
 
 namespace network_system::inline v0_1::core {
 namespace {
@@ -125,14 +128,6 @@ TEST_F(runs, are_over_when_what_was_asked_of_their_parts_is_answered) {
     EXPECT_EQ(answered, 1) << "it was posted before the part had gone";
 }
 
-TEST_F(runs, are_over_with_loops_that_end) {
-    one->run_on_loop([&] {
-        one->release_here();
-        one->loop().shutdown();
-    });
-    one->end().wait();
-}
-
 TEST_F(runs, answer_a_stop_before_they_are_over) {
     std::atomic<bool> was_over{true};
     session::stop_handler handler = [&](const VoidResult& result) {
@@ -153,6 +148,16 @@ TEST_F(runs, run_no_callback_once_they_are_stopped) {
     one->release();
     EXPECT_TRUE(one->stop(milliseconds(0)));
     EXPECT_FALSE(one->run_callback(one->loop(), [] { FAIL() << "behind a closed gate"; }));
+}
+
+TEST(stepped_runs, are_over_with_loops_that_end) {
+    network_system::testing::manual_loop loop;
+    const auto pool = std::make_shared<runtime::io_pool>(std::vector{loop.get()});
+    const auto one = std::make_shared<scripted_run>(pool);
+    loop.in_batch([&] { one->release_here(); });
+    EXPECT_FALSE(one->end().is_over());
+    loop->shutdown();
+    EXPECT_TRUE(one->end().is_over());
 }
 
 }  // namespace

@@ -2,6 +2,9 @@
 #include "support/secure.h"
 #include "tls/versions.h"
 
+#include <openssl/crypto.h>
+
+#include <cstdlib>
 #include <latch>
 #include <thread>
 
@@ -314,6 +317,20 @@ TEST(bad_peers, nobody_sees_them_before_their_handshake_is_complete) {
     EXPECT_EQ(result.value().receivers, 1U);
     EXPECT_EQ(result.value().queued, 1U);
     EXPECT_TRUE(client.received.wait_for(1));
+}
+
+/// I/O threads use it until the process ends, whoever has used it first.
+TEST(secure_exit, comes_before_the_end_of_openssl) {
+    // The child starts anew, and has not used it.
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    EXPECT_EXIT(
+        {
+            // Registered before OpenSSL would be cleaned up, so it runs after that.
+            (void)std::atexit([] { std::_Exit(OPENSSL_init_crypto(0, nullptr) == 1 ? 0 : 1); });
+            (void)for_server();
+            std::exit(2);
+        },
+        testing::ExitedWithCode(0), "");
 }
 
 }  // namespace
