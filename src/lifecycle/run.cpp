@@ -53,6 +53,10 @@ private:
 };
 
 void run::finish_after_tasks(runtime::loop& where) noexcept {
+    if (!is_on_own_threads_) {
+        finish(where);
+        return;
+    }
     visits_ = loops().size() + 1;
     const last_visit here(*this, where);
     for (const auto& each : loops()) {

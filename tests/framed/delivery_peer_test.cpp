@@ -54,8 +54,9 @@ TEST_F(delivery_peers, nothing_with_an_id_without_a_hello_that_says_so) {
 TEST_F(delivery_peers, ids_in_a_row_that_come_together_are_answered_together) {
     start();
     raw_sender sender(port, 0);
+    const std::vector<std::uint64_t> ids{1, 2, 3, 4, 7, 8, 20};
     bytes together;
-    for (const std::uint64_t id : {1, 2, 3, 4, 7, 8, 20}) {
+    for (const std::uint64_t id : ids) {
         bytes payload;
         put_id(payload, id);
         payload.push_back('x');
@@ -63,7 +64,7 @@ TEST_F(delivery_peers, ids_in_a_row_that_come_together_are_answered_together) {
         together.insert(together.end(), frame.begin(), frame.end());
     }
     EXPECT_TRUE(sender.peer.send(together));
-    for (const std::uint64_t id : {1, 2, 3, 4, 7, 8, 20}) {
+    for (const std::uint64_t id : ids) {
         EXPECT_EQ(sender.next_answer(), taken(id));
     }
     // They may have come in two parts, of which the first ends anywhere.

@@ -127,6 +127,23 @@ TEST_P(user_context_test, a_stopped_context_holds_nothing_up) {
     EXPECT_EQ(client.disconnected.count(), 0U) << "nobody could run it, and nobody will";
 }
 
+TEST_P(user_context_test, a_context_that_the_last_callback_stops_holds_nothing_up) {
+    test_server server(for_server());
+    const auto port = server.start();
+    asio::io_context context;
+    auto options = client_on(context);
+    options.drain_timeout = std::chrono::hours{1};
+    messaging_client client("last", options);
+    (void)client.set_disconnected_callback([&] { context.stop(); });
+    ASSERT_TRUE(is_ok(client.start_client("127.0.0.1", port, [&](const VoidResult& result) {
+        EXPECT_TRUE(is_ok(result));
+        EXPECT_TRUE(is_ok(client.stop_client()));
+    })));
+    context.run();
+    EXPECT_TRUE(is_ok(client.wait_for_stop()));
+    EXPECT_TRUE(is_ok(client.stop_client()));
+}
+
 TEST_P(user_context_test, a_context_is_stopped_and_run_again) {
     context_runner runner(1);
     test_server server(server_on(runner.context));

@@ -23,7 +23,7 @@ using std::chrono::seconds;
 class scripted_run final : public run, public std::enable_shared_from_this<scripted_run> {
 public:
     explicit scripted_run(std::shared_ptr<runtime::io_pool> pool)
-        : run("scripted", std::move(pool), {.drain_timeout = seconds(5)}) {}
+        : run("scripted", std::move(pool), {{.drain_timeout = seconds(5)}}) {}
 
     using run::add_parts;
     using run::ends_by;

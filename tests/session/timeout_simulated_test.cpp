@@ -23,6 +23,7 @@ namespace {
 using namespace network_system::testing;
 using std::chrono::hours;
 using std::chrono::nanoseconds;
+using session_ptr = session_timeout::session_ptr;
 
 /// A server whose sessions are closed after a minute without a message, and a client that sends
 /// five, 40 s apart, and no more.
