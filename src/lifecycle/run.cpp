@@ -30,26 +30,30 @@ void run::release_part(runtime::loop& where) noexcept {
 }
 
 /// A look at one of the loops, which is over when a task has run there, or was dropped. The last
-/// one ends the run.
+/// one ends the run, if that is still there: a loop that nobody runs any more must not keep it.
 class run::last_visit {
 public:
-    last_visit(run& of, runtime::loop& where) : keep_(of.keep_alive()), of_(&of), where_(where) {}
+    last_visit(run& of, runtime::loop& where) : alive_(of.keep_alive()), of_(&of), where_(&where) {}
     last_visit(last_visit&& other) noexcept
-        : keep_(std::move(other.keep_)), of_(std::exchange(other.of_, nullptr)),
+        : alive_(std::move(other.alive_)), of_(std::exchange(other.of_, nullptr)),
           where_(other.where_) {}
     last_visit(const last_visit&) = delete;
     last_visit& operator=(const last_visit&) = delete;
     last_visit& operator=(last_visit&&) = delete;
     ~last_visit() {
-        if (of_ != nullptr && of_->visits_.fetch_sub(1) == 1) {
-            of_->finish(where_);
+        if (of_ == nullptr) {
+            return;
+        }
+        const auto keep = alive_.lock();
+        if (keep && of_->visits_.fetch_sub(1) == 1) {
+            of_->finish(*where_);
         }
     }
 
 private:
-    std::shared_ptr<void> keep_;
+    std::weak_ptr<void> alive_;
     run* of_;
-    runtime::loop& where_;
+    runtime::loop* where_;
 };
 
 void run::finish_after_tasks(runtime::loop& where) noexcept {
