@@ -72,7 +72,8 @@ protected:
     using channels = std::vector<channel_ptr>;
 
     datagram_engine(std::string name, std::shared_ptr<runtime::io_pool> pool,
-                    std::shared_ptr<const datagram_callbacks> callbacks, const run_options& options)
+                    std::shared_ptr<const datagram_callbacks> callbacks,
+                    const lifecycle_options& options)
         : run(std::move(name), std::move(pool), options), callbacks_(std::move(callbacks)) {}
 
     [[nodiscard]] channel_ptr make_channel(const std::shared_ptr<runtime::loop>& where,

@@ -19,12 +19,9 @@ constexpr const char* udp_source = "udp_socket";
 /// An engine of one channel, whose socket somebody else has opened.
 class udp_socket::impl final : public core::datagram_engine {
 public:
-    impl(asio::io_context& context, std::shared_ptr<core::datagram_callbacks> callbacks,
-         const udp_socket_options& options)
-        : datagram_engine(udp_source,
-                          std::make_shared<runtime::io_pool>(
-                              context, core::to_runtime(options.readiness_method)),
-                          callbacks, core::run_options{options, &context}),
+    impl(std::shared_ptr<runtime::io_pool> where,
+         std::shared_ptr<core::datagram_callbacks> callbacks, const udp_socket_options& options)
+        : datagram_engine(udp_source, std::move(where), callbacks, options),
           callbacks_(std::move(callbacks)) {}
 
     /// Apart from the constructor, because the channel refers to its host.
@@ -117,8 +114,9 @@ Result<std::unique_ptr<udp_socket>> udp_socket::make(asio::io_context& context,
                                                      native_handle handle,
                                                      const udp_socket_options& options) {
     return detail::within_memory([&]() -> Result<std::unique_ptr<udp_socket>> {
-        auto made =
-            std::make_shared<impl>(context, std::make_shared<core::datagram_callbacks>(), options);
+        auto made = std::make_shared<impl>(
+            std::make_shared<runtime::io_pool>(context, core::to_runtime(options.readiness_method)),
+            std::make_shared<core::datagram_callbacks>(), options);
         made->make_socket(runtime::unique_socket(handle), options);
         return std::unique_ptr<udp_socket>(new udp_socket(std::move(made)));
     });

@@ -29,7 +29,7 @@ class engine : public run, public session::message_host {
 public:
     engine(std::string name, std::shared_ptr<runtime::io_pool> pool,
            transport::transport_factory transports, const session_config& config,
-           const run_options& options)
+           const lifecycle_options& options)
         : run(std::move(name), std::move(pool), options), message_host(run::gate()),
           transports_(std::move(transports)),
           settings_(std::make_shared<const session::connection_settings>(

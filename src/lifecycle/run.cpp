@@ -25,52 +25,7 @@ void run::begin_stop() {
 void run::release_part(runtime::loop& where) noexcept {
     if (parts_.fetch_sub(1) == 1) {
         log_end();
-        finish_after_tasks(where);
-    }
-}
-
-/// A look at one of the loops, which is over when a task has run there, or was dropped. The last
-/// one ends the run, if that is still there: a loop that nobody runs any more must not keep it.
-class run::last_visit {
-public:
-    last_visit(run& of, runtime::loop& where) : alive_(of.keep_alive()), of_(&of), where_(&where) {}
-    last_visit(last_visit&& other) noexcept
-        : alive_(std::move(other.alive_)), of_(std::exchange(other.of_, nullptr)),
-          where_(other.where_) {}
-    last_visit(const last_visit&) = delete;
-    last_visit& operator=(const last_visit&) = delete;
-    last_visit& operator=(last_visit&&) = delete;
-    ~last_visit() {
-        if (of_ == nullptr) {
-            return;
-        }
-        const auto keep = alive_.lock();
-        if (keep && of_->visits_.fetch_sub(1) == 1) {
-            of_->finish(*where_);
-        }
-    }
-
-private:
-    std::weak_ptr<void> alive_;
-    run* of_;
-    runtime::loop* where_;
-};
-
-void run::finish_after_tasks(runtime::loop& where) noexcept {
-    if (!is_on_own_threads_) {
         finish(where);
-        return;
-    }
-    visits_ = loops().size() + 1;
-    const last_visit here(*this, where);
-    for (const auto& each : loops()) {
-        // Without memory for it, those are not told who have asked for something just now.
-        detail::contain([&] {
-            unique_function<void()> task = [at = last_visit(*this, where)]() mutable {
-                const last_visit over = std::move(at);
-            };
-            detail::insist([&] { each->post(std::move(task)); });
-        });
     }
 }
 
@@ -81,9 +36,23 @@ bool run::stop(std::chrono::milliseconds drain_timeout, driven_by threads) {
         wait_for_end();
     }
     const bool is_over = end_.wait_until(deadline);
+    if (is_over && threads == driven_by::own_threads) {
+        (void)detail::attempt([&] { let_tasks_run(deadline); });
+    }
     gate_->close();
     gate_->wait_until_idle();
     return is_over;
+}
+
+void run::let_tasks_run(detail::steady_time deadline) {
+    const auto passed = std::make_shared<run_end>();
+    // Let go of by tasks that have run, or that a loop drops at its end.
+    std::shared_ptr<void> last(nullptr, [passed](void*) { passed->announce(); });
+    for (const auto& each : loops()) {
+        each->post([visit = last]() mutable { visit.reset(); });
+    }
+    last.reset();
+    (void)passed->wait_until(deadline);
 }
 
 bool run::stop_then(session::stop_handler& handler) {

@@ -67,9 +67,9 @@ private:
 class run {
 public:
     /// It has one part, the start, which whoever starts it releases.
-    run(std::string name, std::shared_ptr<runtime::io_pool> pool, const run_options& options)
+    run(std::string name, std::shared_ptr<runtime::io_pool> pool, const lifecycle_options& options)
         : name_(std::move(name)), pool_(std::move(pool)), drain_timeout_(options.drain_timeout),
-          is_on_own_threads_(options.io_context == nullptr), log_(options.log) {}
+          log_(options.log) {}
     run(const run&) = delete;
     run& operator=(const run&) = delete;
     virtual ~run() = default;
@@ -170,25 +170,21 @@ protected:
 private:
     static constexpr runtime::steady_time not_stopping{};
 
-    class last_visit;
-
     /// Takes the handler of a stop; false when it comes too late.
     [[nodiscard]] bool take_stop_handler(session::stop_handler& handler);
-    /// Ends the run once the loops have run what was posted to its parts while they were there: who
-    /// has asked a part for something is told before the callbacks are over. On an io_context of
-    /// the application's at once, since nobody may be left who runs it.
-    void finish_after_tasks(runtime::loop& where) noexcept;
+    /// Whoever has asked a part for something from another thread, before that part was gone, is
+    /// told by a task that waits on a loop: returns when all of them have run, at `deadline` at the
+    /// latest.
+    void let_tasks_run(detail::steady_time deadline);
     /// Answers those who asked for the stop, and wakes those who wait.
     void finish(runtime::loop& where) noexcept;
 
     const std::chrono::milliseconds drain_timeout_;
-    const bool is_on_own_threads_;
     // Null: the process's sink.
     const std::shared_ptr<log_output> log_;
     const std::shared_ptr<runtime::callback_gate> gate_ =
         std::make_shared<runtime::callback_gate>();
     std::atomic<std::size_t> parts_{1};
-    std::atomic<std::size_t> visits_{0};
     // No clock of a loop shows 0.
     std::atomic<runtime::steady_time> ends_by_{not_stopping};
     mutable detail::log_limits log_limits_;

@@ -1,8 +1,6 @@
 // How the parts of a run are counted, and what a stop of it means; without sockets.
 #include "lifecycle/run.h"
 
-#include "support/manual_loop.h"
-
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -11,8 +9,8 @@
 #include <future>
 #include <memory>
 #include <new>
+#include <thread>
 #include <utility>
-#include <vector>
 
 namespace network_system::inline v0_1::core {
 namespace {
@@ -23,7 +21,7 @@ using std::chrono::seconds;
 class scripted_run final : public run, public std::enable_shared_from_this<scripted_run> {
 public:
     explicit scripted_run(std::shared_ptr<runtime::io_pool> pool)
-        : run("scripted", std::move(pool), {{.drain_timeout = seconds(5)}}) {}
+        : run("scripted", std::move(pool), {.drain_timeout = seconds(5)}) {}
 
     using run::add_parts;
     using run::ends_by;
@@ -113,19 +111,22 @@ TEST_F(runs, that_could_not_begin_to_stop_can_be_asked_again) {
     one->release();
 }
 
-TEST_F(runs, are_over_when_what_was_asked_of_their_parts_is_answered) {
+TEST_F(runs, are_stopped_when_what_was_asked_of_their_parts_is_answered) {
+    std::promise<void> go_on;
     std::atomic<int> answered{0};
-    one->run_on_loop([&] {
-        const auto answer = [&] {
-            EXPECT_FALSE(one->end().is_over());
-            one->run_callback(one->loop(), [&] { ++answered; });
-        };
-        one->loop().post(answer);
-        one->release_here();
-        EXPECT_FALSE(one->end().is_over());
-    });
-    EXPECT_TRUE(one->stop(seconds(5)));
-    EXPECT_EQ(answered, 1) << "it was posted before the part had gone";
+    one->run_on_loop([&] { one->release_here(); });
+    one->loop().post([&] { go_on.get_future().wait(); });
+    one->loop().post([&] { one->run_callback(one->loop(), [&] { ++answered; }); });
+    std::thread stopping([&] { EXPECT_TRUE(one->stop(seconds(5), run::driven_by::own_threads)); });
+    go_on.set_value();
+    stopping.join();
+    EXPECT_EQ(answered, 1) << "it was posted before the stop";
+}
+
+TEST_F(runs, are_stopped_with_loops_that_have_ended) {
+    one->run_on_loop([&] { one->release_here(); });
+    pool->stop();
+    EXPECT_TRUE(one->stop(seconds(5), run::driven_by::own_threads));
 }
 
 TEST_F(runs, answer_a_stop_before_they_are_over) {
@@ -148,16 +149,6 @@ TEST_F(runs, run_no_callback_once_they_are_stopped) {
     one->release();
     EXPECT_TRUE(one->stop(milliseconds(0)));
     EXPECT_FALSE(one->run_callback(one->loop(), [] { FAIL() << "behind a closed gate"; }));
-}
-
-TEST(stepped_runs, are_over_with_loops_that_end) {
-    network_system::testing::manual_loop loop;
-    const auto pool = std::make_shared<runtime::io_pool>(std::vector{loop.get()});
-    const auto one = std::make_shared<scripted_run>(pool);
-    loop.in_batch([&] { one->release_here(); });
-    EXPECT_FALSE(one->end().is_over());
-    loop->shutdown();
-    EXPECT_TRUE(one->end().is_over());
 }
 
 }  // namespace
