@@ -300,7 +300,8 @@ void framed_session::send_answer(const protocol::refusal& answer) {
 }
 
 void framed_session::send_gathered() noexcept {
-    if (!is_closing()) {
+    // Also of a connection that is about to be aborted, which has not said its last words.
+    if (transport().is_open()) {
         or_abort([this] { send_acknowledgements(); });
     }
 }

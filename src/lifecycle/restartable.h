@@ -275,9 +275,10 @@ private:
             return;
         }
         const auto& options = one->options();
+        const bool is_on_own_loops = options.io_context == nullptr;
         const bool is_over =
             one->stop(options.drain_timeout,
-                      options.io_context == nullptr ? kind_.threads : run::driven_by::others);
+                      is_on_own_loops ? kind_.threads : run::driven_by::others, is_on_own_loops);
         if (kind_.owns_pool) {
             one->pool().stop();
         }

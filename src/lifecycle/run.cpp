@@ -29,14 +29,14 @@ void run::release_part(runtime::loop& where) noexcept {
     }
 }
 
-bool run::stop(std::chrono::milliseconds drain_timeout, driven_by threads) {
+bool run::stop(std::chrono::milliseconds drain_timeout, driven_by threads, bool runs_tasks) {
     begin_stop();
     const auto deadline = give_up_after(drain_timeout);
     if (threads == driven_by::own_threads) {
         wait_for_end();
     }
     const bool is_over = end_.wait_until(deadline);
-    if (is_over && threads == driven_by::own_threads) {
+    if (is_over && runs_tasks) {
         (void)detail::attempt([&] { let_tasks_run(deadline); });
     }
     gate_->close();

@@ -102,7 +102,10 @@ public:
     /// False when something remains after `drain_timeout` because others run the loops and do not.
     /// With own threads there is always an end, so that a slow machine or a long callback costs
     /// time, and neither callbacks nor counts.
-    bool stop(std::chrono::milliseconds drain_timeout, driven_by threads = driven_by::others);
+    /// `runs_tasks`: the library's own threads run the loops, so that whoever has asked a part for
+    /// something is told before that.
+    bool stop(std::chrono::milliseconds drain_timeout, driven_by threads = driven_by::others,
+              bool runs_tasks = false);
     /// The stop without waiting: takes `handler`, which runs when all else is over. False when that
     /// is over, too.
     [[nodiscard]] bool stop_then(session::stop_handler& handler);

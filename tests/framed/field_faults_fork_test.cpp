@@ -48,6 +48,8 @@ protected:
         EXPECT_TRUE(next.exchange("one more"));
     }
 
+    // Of earlier tests, such as what Asio's own threads use.
+    const std::size_t others = open_descriptors("anon_inode:");
     std::optional<test_server> server;
     std::optional<test_client> client;
     std::uint16_t port = 0;
@@ -61,7 +63,7 @@ TEST_P(field_faults_fork, a_child_that_destroys_its_copies_hangs_and_breaks_the_
         server.reset();
         EXPECT_EQ(open_descriptors("socket:"), 0U);
         if (GetParam() == readiness::automatic) {
-            EXPECT_EQ(open_descriptors("anon_inode:"), 0U);
+            EXPECT_LE(open_descriptors("anon_inode:"), others);
         }
     }));
     EXPECT_TRUE(are_left_alone(watched)) << "what is watched is the parent's";

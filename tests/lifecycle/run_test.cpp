@@ -117,7 +117,8 @@ TEST_F(runs, are_stopped_when_what_was_asked_of_their_parts_is_answered) {
     one->run_on_loop([&] { one->release_here(); });
     one->loop().post([&] { go_on.get_future().wait(); });
     one->loop().post([&] { one->run_callback(one->loop(), [&] { ++answered; }); });
-    std::thread stopping([&] { EXPECT_TRUE(one->stop(seconds(5), run::driven_by::own_threads)); });
+    std::thread stopping(
+        [&] { EXPECT_TRUE(one->stop(seconds(5), run::driven_by::own_threads, true)); });
     go_on.set_value();
     stopping.join();
     EXPECT_EQ(answered, 1) << "it was posted before the stop";
@@ -126,7 +127,7 @@ TEST_F(runs, are_stopped_when_what_was_asked_of_their_parts_is_answered) {
 TEST_F(runs, are_stopped_with_loops_that_have_ended) {
     one->run_on_loop([&] { one->release_here(); });
     pool->stop();
-    EXPECT_TRUE(one->stop(seconds(5), run::driven_by::own_threads));
+    EXPECT_TRUE(one->stop(seconds(5), run::driven_by::own_threads, true));
 }
 
 TEST_F(runs, answer_a_stop_before_they_are_over) {

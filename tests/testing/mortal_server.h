@@ -104,8 +104,9 @@ public:
     }
     void stop() {
         if (server_) {
-            const std::shared_ptr<typename Types::server> old = std::move(server_);
-            in_.require(old->stop_server([old](const VoidResult&) {}).is_ok(), "no stop");
+            // Kept: after a crash its handler does not run.
+            stopping_.push_back(std::move(server_));
+            in_.require(stopping_.back()->stop_server([](const VoidResult&) {}).is_ok(), "no stop");
         }
     }
     void destroy() { server_.reset(); }
@@ -128,6 +129,7 @@ private:
     Scenario& in_;
     const std::string host_;
     std::unique_ptr<typename Types::server> server_;
+    std::vector<std::unique_ptr<typename Types::server>> stopping_;
 };
 
 }  // namespace network_system::testing
