@@ -71,19 +71,28 @@ TEST(health_monitor_threads, reports_over_real_sockets) {
 #endif
 }
 
-TEST(health_monitor_threads, threads_do_as_they_like) {
-    messaging_server server("server", [] {
-        server_options options;
-        options.io_threads = 2;
-        return options;
-    }());
-    ASSERT_TRUE(server.start_server(0));
-    std::vector<std::unique_ptr<messaging_client>> clients;
-    for (int i = 0; i < 4; ++i) {
-        clients.push_back(std::make_unique<messaging_client>("client"));
-        ASSERT_TRUE(clients.back()->start_client("127.0.0.1", server.local_port()));
+/// Four sessions of a server, on two loops.
+class sessions_on_two_loops : public ::testing::Test {
+protected:
+    void SetUp() override {
+        ASSERT_TRUE(server.start_server(0));
+        for (int i = 0; i < 4; ++i) {
+            clients.push_back(std::make_unique<messaging_client>("client"));
+            ASSERT_TRUE(clients.back()->start_client("127.0.0.1", server.local_port()));
+        }
+        sessions = server.get_sessions();
     }
-    const auto sessions = server.get_sessions();
+
+    messaging_server server{"server", [] {
+                                server_options options;
+                                options.io_threads = 2;
+                                return options;
+                            }()};
+    std::vector<std::unique_ptr<messaging_client>> clients;
+    std::vector<std::shared_ptr<session::messaging_session>> sessions;
+};
+
+TEST_F(sessions_on_two_loops, are_watched_by_threads_that_do_as_they_like) {
     ASSERT_EQ(sessions.size(), 4U);
     std::atomic<bool> is_inside{false};
     std::atomic<bool> is_over{false};
@@ -115,19 +124,7 @@ TEST(health_monitor_threads, threads_do_as_they_like) {
     is_over = true;
 }
 
-TEST(session_timeout_threads, loops_take_turns) {
-    messaging_server server("server", [] {
-        server_options options;
-        options.io_threads = 2;
-        return options;
-    }());
-    ASSERT_TRUE(server.start_server(0));
-    std::vector<std::unique_ptr<messaging_client>> clients;
-    for (int i = 0; i < 4; ++i) {
-        clients.push_back(std::make_unique<messaging_client>("client"));
-        ASSERT_TRUE(clients.back()->start_client("127.0.0.1", server.local_port()));
-    }
-    const auto sessions = server.get_sessions();
+TEST_F(sessions_on_two_loops, take_turns_in_a_timeout) {
     ASSERT_EQ(sessions.size(), 4U);
     std::atomic<bool> is_inside{false};
     std::atomic<bool> is_over{false};
