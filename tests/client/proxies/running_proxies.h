@@ -5,6 +5,7 @@
 #include "support/programs.h"
 #include "support/scratch_directory.h"
 
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <array>
@@ -50,6 +51,7 @@ protected:
     void start(const std::string& program, std::vector<std::string> arguments) {
         process_ = std::make_unique<integration::child_process>(program, std::move(arguments));
     }
+    void end() { process_.reset(); }
 
 private:
     const scratch_directory directory_;
@@ -95,7 +97,8 @@ public:
 };
 
 /// One that asks on two of its ports, and speaks TLS on two: it takes a while to start. TLS needs
-/// a certificate and its key, in PEM.
+/// a certificate and its key, in PEM. It keeps memory that is shared under the name of its service:
+/// two of the same name that start at once make one of them give up.
 class running_squid final : public running_proxy {
 public:
     running_squid(const std::string& program, const std::string& certificate,
@@ -119,7 +122,15 @@ public:
             "cache deny all\ncache_mem 8 MB\naccess_log none\ncache_log /dev/null\n"
             "cache_store_log none\npid_filename none\nnetdb_filename none\npinger_enable off\n"
             "max_filedescriptors 256\ncoredump_dir none\n";
-        start(program, {"-N", "-f", write("squid.conf", text)});
+        start(program, {"-N", "-n", service_, "-f", write("squid.conf", text)});
+    }
+    running_squid(const running_squid&) = delete;
+    running_squid& operator=(const running_squid&) = delete;
+    ~running_squid() override {
+        end();
+        for (const char* each : {"metadata", "queues", "readers"}) {
+            (void)::shm_unlink(('/' + service_ + "-cf__" + each + ".shm").c_str());
+        }
     }
 
     using running_proxy::port;
@@ -130,6 +141,7 @@ public:
     }
 
 private:
+    const std::string service_ = "tests" + port_text();
     const refusing_port asking_{true};
     const std::array<refusing_port, 2> secret_{refusing_port{true}, refusing_port{true}};
 };
