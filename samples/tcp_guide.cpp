@@ -6,9 +6,7 @@
 #include <network_system/core/messaging_client.h>
 #include <network_system/core/messaging_server.h>
 #include <network_system/utils/log.h>
-
-#include <asio/io_context.hpp>
-#include <asio/signal_set.hpp>
+#include <network_system/utils/signals.h>
 
 #include <chrono>
 #include <csignal>
@@ -154,14 +152,14 @@ void print_metrics(const messaging_server& server) {
 // [readme:guide_signals]
 /// Serves until Ctrl+C or `kill`, then lets everybody finish.
 VoidResult serve_until_signal(messaging_server& server, std::uint16_t port) {
-    asio::io_context context;
-    asio::signal_set signals(context, SIGINT, SIGTERM);
-    signals.async_wait([](std::error_code, int) {});  // context.run() returns when it has come
+    auto watch = stop_on_signals(server, {SIGINT, SIGTERM});
+    if (!watch) {
+        return watch.error();
+    }
     if (auto started = server.start_server(port); !started) {
         return started.error();
     }
-    context.run();
-    return server.stop_server();
+    return server.wait_for_stop();
 }
 // [/readme:guide_signals]
 

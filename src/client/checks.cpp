@@ -1,4 +1,4 @@
-// Whether the options of a client make sense, and where it runs.
+// Whether the options of a client make sense.
 #include "client/engine.h"
 #include "client/proxy.h"
 #include "utils/option_checks.h"
@@ -41,17 +41,6 @@ VoidResult validate(const client_options& options, bool is_secure, std::string_v
     all.must(!options.delivery || options.session.frames == framing::message,
              "delivery needs session.frames to be framing::message");
     return std::move(all).result();
-}
-
-Result<std::shared_ptr<runtime::io_pool>> make_pool(const client_options& options,
-                                                    std::string_view source) {
-    return make_pool(
-        options,
-        [&](auto method) {
-            return options.environment ? options.environment->client_pool()
-                                       : runtime::io_pool::shared_for_clients(method);
-        },
-        errc::connection_failed, source);
 }
 
 }  // namespace network_system::core

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "lifecycle/io_threads.h"
 #include "runtime/environment.h"
 #include "runtime/io_pool.h"
 #include "runtime/loop.h"
@@ -24,7 +25,7 @@ public:
         std::shared_ptr<runtime::loop> loop;
     };
 
-    /// Error: that of `make_pool(options, source)`, which is found beside the options.
+    /// Error: that of `make_client_pool`.
     template <typename Options>
     [[nodiscard]] Result<place> choose(const Options& options, std::string_view source) {
         const std::lock_guard lock(mutex_);
@@ -32,7 +33,7 @@ public:
             environment_of(options) == environment_) {
             return chosen_;
         }
-        auto made = make_pool(options, source);
+        auto made = make_client_pool(options, source);
         if (!made) {
             return made.error();
         }

@@ -234,8 +234,5 @@ private:
 /// What is wrong with the options, or ok.
 [[nodiscard]] VoidResult validate(const client_options& options, bool is_secure,
                                   std::string_view source);
-/// The loops that a client of these options runs on. Error: `connection_failed`.
-[[nodiscard]] Result<std::shared_ptr<runtime::io_pool>> make_pool(const client_options& options,
-                                                                  std::string_view source);
 
 }  // namespace network_system::core

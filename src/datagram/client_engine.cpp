@@ -174,11 +174,4 @@ void udp_client_engine::stop_starting() {
     });
 }
 
-Result<std::shared_ptr<runtime::io_pool>> make_pool(const udp_client_options& options,
-                                                    std::string_view source) {
-    return make_pool(
-        options, [](auto method) { return runtime::io_pool::shared_for_clients(method); },
-        errc::connection_failed, source);
-}
-
 }  // namespace network_system::core

@@ -91,8 +91,4 @@ private:
     awaited<std::monostate> start_result_;
 };
 
-/// The loops that a client of these options runs on. Error: `connection_failed`.
-[[nodiscard]] Result<std::shared_ptr<runtime::io_pool>> make_pool(const udp_client_options& options,
-                                                                  std::string_view source);
-
 }  // namespace network_system::core

@@ -1,4 +1,5 @@
 #include "datagram/server_engine.h"
+#include "lifecycle/io_threads.h"
 #include "lifecycle/restartable.h"
 #include "utils/bytes.h"
 
@@ -48,7 +49,7 @@ private:
     [[nodiscard]] VoidResult check() const {
         detail::option_checks all(id());
         check_lifecycle(all, options_);
-        check_io_threads(all, options_.io_threads, options_);
+        check_io_threads(all, options_.io_threads, options_.io_thread, options_);
         const bool has_several = options_.io_context == nullptr && options_.io_threads > 1;
         all.must(!has_several || options_.reuse_port,
                  "io_threads above 1 need reuse_port: each has a socket of its own");
@@ -61,12 +62,7 @@ private:
 
     [[nodiscard]] Result<engine_ptr> make(std::uint16_t port,
                                           std::shared_ptr<const datagram_callbacks> callbacks) {
-        auto pool = make_pool(
-            options_,
-            [&](auto method) {
-                return std::make_shared<runtime::io_pool>(options_.io_threads, method);
-            },
-            errc::bind_failed, id());
+        auto pool = make_server_pool(options_, options_.io_threads, options_.io_thread, id());
         if (!pool) {
             return pool.error();
         }

@@ -47,11 +47,6 @@ constexpr std::array socket_ranges{
     range<&socket_options::receive_buffer_size>("receive_buffer_size", 0),
 };
 
-struct own_threads {
-    std::size_t io_threads;
-};
-constexpr std::array thread_ranges{range<&own_threads::io_threads>("io_threads", 1, 256)};
-
 }  // namespace
 
 void check_queues(detail::option_checks& all, const queue_limits& limits, std::string_view where) {
@@ -93,13 +88,6 @@ void check_stream(detail::option_checks& all, const stream_options& options, boo
     }
 }
 
-void check_io_threads(detail::option_checks& all, std::size_t io_threads,
-                      const run_options& options) {
-    if (options.io_context == nullptr) {
-        all.ranges(own_threads{io_threads}, thread_ranges);
-    }
-}
-
 void check_bind(detail::option_checks& all, const bind_options& options) {
     const auto local = parse_bind_address(options.bind_address, options.bind_port, {});
     all.must(local);
@@ -115,20 +103,6 @@ runtime::readiness_method to_runtime(readiness method) noexcept {
 runtime::sockets::tcp_settings to_runtime(const socket_options& options) noexcept {
     return {options.no_delay, options.keep_alive, options.send_buffer_size,
             options.receive_buffer_size};
-}
-
-Result<std::shared_ptr<runtime::io_pool>> make_pool(
-    const run_options& options,
-    const std::function<std::shared_ptr<runtime::io_pool>(runtime::readiness_method)>& own,
-    errc code, std::string_view source) {
-    const auto method = to_runtime(options.readiness_method);
-    try {
-        return options.io_context != nullptr
-                   ? std::make_shared<runtime::io_pool>(*options.io_context, method)
-                   : own(method);
-    } catch (const std::system_error& failure) {
-        return detail::failure(code, "cannot start an I/O thread", source, failure.code());
-    }
 }
 
 }  // namespace network_system::core

@@ -156,13 +156,15 @@ std::uint64_t health_monitor::impl::next_turn(std::optional<std::uint64_t> ended
 }
 
 health_monitor::impl::parts health_monitor::impl::make_parts(std::uint64_t turn) {
-    return {std::make_unique<session_timeout>(milliseconds::max(), nullptr),
-            std::make_unique<session_timeout>(
-                milliseconds::max(), [weak = weak_from_this(), turn](const session_ptr& who) {
-                    if (const auto self = weak.lock()) {
-                        self->on_wake(turn, who);
-                    }
-                })};
+    parts made;
+    made.clock = std::make_unique<session_timeout>(milliseconds::max(), nullptr);
+    made.timer = std::make_unique<session_timeout>(
+        milliseconds::max(), [weak = weak_from_this(), turn](const session_ptr& who) {
+            if (const auto self = weak.lock()) {
+                self->on_wake(turn, who);
+            }
+        });
+    return made;
 }
 
 bool health_monitor::impl::install(std::uint64_t turn, parts& begun, const session_ptr& who) {

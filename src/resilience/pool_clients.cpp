@@ -1,7 +1,7 @@
 #include "resilience/pool_clients.h"
 
 #include "lifecycle/addresses.h"
-#include "lifecycle/options.h"
+#include "lifecycle/io_threads.h"
 #include "lifecycle/run.h"
 #include "resilience/any_client.h"
 #include "resilience/health_state.h"
@@ -267,14 +267,7 @@ private:
 }  // namespace
 
 Result<pool_place> choose_place(const connection_options& options) {
-    const core::stream_options& where = place_of(options);
-    auto made = core::make_pool(
-        where,
-        [&](auto method) {
-            return where.environment ? where.environment->client_pool()
-                                     : runtime::io_pool::shared_for_clients(method);
-        },
-        errc::connection_failed, pool_core::source);
+    auto made = core::make_client_pool(place_of(options), pool_core::source);
     return std::move(made).map([](std::shared_ptr<runtime::io_pool> pool) {
         auto loop = pool->next_loop();
         return pool_place{std::move(pool), std::move(loop)};

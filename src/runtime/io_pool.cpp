@@ -1,26 +1,31 @@
 #include "runtime/io_pool.h"
 
+#include <algorithm>
 #include <array>
+#include <system_error>
 #include <utility>
 
 namespace network_system::inline v0_1::runtime {
 namespace {
 
-// Two, so that one client's long callback does not hold up every other client of the process.
-constexpr std::size_t shared_client_threads = 2;
-
 struct client_pools {
     std::mutex mutex;
     std::array<std::weak_ptr<io_pool>, 2> pools;
+    // Two, so that one client's long callback does not hold up every other client of the process.
+    std::size_t threads = 2;
+    io_threads::settings how{readiness_method::automatic, "net-client", {}, {}, {}};
 };
 
 }  // namespace
 
-io_pool::io_pool(std::size_t threads, readiness_method method) {
+io_pool::io_pool(std::size_t threads, const io_threads::settings& how) {
+    threads_.reserve(threads);
+    loops_.reserve(threads);
     try {
         for (std::size_t i = 0; i < threads; ++i) {
-            const auto& started = threads_.emplace_back(io_threads::start(method));
-            loops_.push_back(io_threads::loop_of(started));
+            auto started = io_threads::start(how, i);
+            threads_.push_back(std::move(started.thread));
+            loops_.push_back(std::move(started.where));
         }
     } catch (...) {
         stop();
@@ -53,16 +58,33 @@ void io_pool::stop() {
 }
 
 std::shared_ptr<io_pool> io_pool::shared_for_clients(readiness_method method) {
+    if (io_threads::runs_hook()) {
+        throw std::system_error(std::make_error_code(std::errc::resource_deadlock_would_occur));
+    }
     // Never destroyed: a static client may be destroyed after anything in here.
     auto& all = detail::per_process<client_pools>::get();
     const std::lock_guard lock(all.mutex);
     std::weak_ptr<io_pool>& slot = all.pools[method == readiness_method::automatic ? 0 : 1];
     auto pool = slot.lock();
     if (!pool) {
-        pool = std::make_shared<io_pool>(shared_client_threads, method);
+        all.how.method = method;
+        pool = std::make_shared<io_pool>(all.threads, all.how);
         slot = pool;
     }
     return pool;
+}
+
+bool io_pool::set_up_for_clients(std::size_t threads, io_threads::settings how) {
+    auto& all = detail::per_process<client_pools>::get();
+    const std::lock_guard lock(all.mutex);
+    const bool is_there = std::any_of(all.pools.begin(), all.pools.end(),
+                                      [](const auto& each) { return !each.expired(); });
+    if (!is_there) {
+        all.threads = threads;
+        // What it was, the application's functions with it, goes after the lock.
+        std::swap(all.how, how);
+    }
+    return !is_there;
 }
 
 const std::shared_ptr<loop>& io_pool::next_loop() noexcept {

@@ -20,8 +20,8 @@ namespace network_system::inline v0_1::runtime {
 /// may block, it lets them end by themselves.
 class io_pool {
 public:
-    /// Starts `threads` threads (at least one).
-    io_pool(std::size_t threads, readiness_method method);
+    /// Starts `threads` threads (at least one). Throws what io_threads::start does.
+    io_pool(std::size_t threads, const io_threads::settings& how);
     /// Uses the user's context; it has to outlive the sockets, and is never stopped from here.
     io_pool(asio::io_context& context, readiness_method method);
     /// Loops (at least one) that somebody steps by hand: nobody may wait for what happens on them.
@@ -32,6 +32,8 @@ public:
 
     /// The pool that all clients of the process share; it ends with its last user.
     [[nodiscard]] static std::shared_ptr<io_pool> shared_for_clients(readiness_method method);
+    /// How the next one is made, of whichever method. False while there is one.
+    [[nodiscard]] static bool set_up_for_clients(std::size_t threads, io_threads::settings how);
 
     [[nodiscard]] const std::vector<std::shared_ptr<loop>>& loops() const noexcept {
         return loops_;

@@ -138,7 +138,7 @@ public:
             ++running_;
         }
         try {
-            detail::make_thread([this, question] { run(question); }).detach();
+            detail::make_thread("net-resolve", [this, question] { run(question); }).detach();
         } catch (const std::bad_alloc&) {
             record_no_thread();
             throw;

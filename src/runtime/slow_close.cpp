@@ -26,7 +26,7 @@ public:
             return;
         }
         waiting_.reserve(waiting_.size() + 1);
-        if (thread_.ensure([this] { run(); })) {
+        if (thread_.ensure("net-close", [this] { run(); })) {
             waiting_.push_back(std::move(socket));
         }
     }

@@ -1,4 +1,5 @@
-// What a server is asked for: whether it makes sense, and the loops for it.
+// Whether what a server is asked for makes sense.
+#include "lifecycle/io_threads.h"
 #include "server/engine.h"
 
 #include <array>
@@ -17,7 +18,7 @@ VoidResult validate(const server_options& options, bool is_secure, std::string_v
     };
     constexpr unsigned all_permissions = 0777;
     detail::option_checks all(source);
-    check_io_threads(all, options.io_threads, options);
+    check_io_threads(all, options.io_threads, options.io_thread, options);
     check_stream(all, options, is_secure);
     all.ranges(static_cast<const listen_options&>(options), listen_ranges);
     all.must(options.unix_permissions <= all_permissions,
@@ -26,18 +27,6 @@ VoidResult validate(const server_options& options, bool is_secure, std::string_v
     check_session(all, options.session, "session.");
     all.ranges(options.delivery, delivery_ranges, "delivery.");
     return std::move(all).result();
-}
-
-Result<std::shared_ptr<runtime::io_pool>> make_pool(const server_options& options,
-                                                    std::string_view source) {
-    return make_pool(
-        options,
-        [&](auto method) {
-            return options.environment
-                       ? options.environment->make_pool(options.io_threads)
-                       : std::make_shared<runtime::io_pool>(options.io_threads, method);
-        },
-        errc::bind_failed, source);
 }
 
 }  // namespace network_system::core

@@ -235,9 +235,12 @@ void server_engine::log_end() const noexcept {
 
 void server_engine::on_gone(const session_ptr& who, std::error_code reason,
                             const session::session_metrics& totals) noexcept {
-    collect(totals, reason);
     topics_.remove(*who);
-    give_back(who->remote_endpoint(), connections_.remove(who));
+    give_back(who->remote_endpoint(), [&] {
+        const std::lock_guard lock(books_mutex_);
+        collect(totals, reason);
+        return connections_.remove(who);
+    }());
     release_part(*session::message_connection::of(*who).loop());
 }
 
@@ -249,6 +252,7 @@ server_metrics server_engine::metrics() const {
     all.session_errors = failed_sessions();
     all.callback_exceptions = callback_exceptions();
     all.topics = topics_.topic_count();
+    const std::lock_guard lock(books_mutex_);
     all.totals = collected();
     for (const session_ptr& each : connections_.handshaking()) {
         add(all.totals, each->metrics());

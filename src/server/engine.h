@@ -156,6 +156,9 @@ private:
     topics topics_;
     // One or more from the start on; which they are does not change any more.
     std::vector<std::unique_ptr<bound_listener>> listeners_;
+    // A session that ends goes from the registry into the totals under it: whoever looks meanwhile
+    // counts it once.
+    mutable std::mutex books_mutex_;
     // Guards their sockets, from the sharing on any thread to the end in a stop.
     mutable std::mutex listening_mutex_;
     bool has_stopped_accepting_ = false;
@@ -168,8 +171,5 @@ private:
 /// What is wrong with the options, or ok.
 [[nodiscard]] VoidResult validate(const server_options& options, bool is_secure,
                                   std::string_view source);
-/// The loops that a server of these options runs on. Error: `bind_failed`.
-[[nodiscard]] Result<std::shared_ptr<runtime::io_pool>> make_pool(const server_options& options,
-                                                                  std::string_view source);
 
 }  // namespace network_system::core

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "lifecycle/io_threads.h"
 #include "lifecycle/restartable.h"
 #include "server/engine.h"
 #include "transport/stream_security.h"
@@ -48,7 +49,8 @@ public:
             std::shared_ptr<Engine> next;
             const auto make_and_start = [&](const auto& callbacks,
                                             const auto&) -> Result<std::shared_ptr<Engine>> {
-                auto pool = make_pool(options, base::id());
+                auto pool =
+                    make_server_pool(options, options.io_threads, options.io_thread, base::id());
                 if (!pool) {
                     return pool.error();
                 }

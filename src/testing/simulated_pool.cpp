@@ -34,6 +34,22 @@ VoidResult simulated_pool::submit(unique_function<void()> task) noexcept {
     return ok();
 }
 
+VoidResult simulated_pool::submit_delayed(unique_function<void()> task,
+                                          std::chrono::milliseconds delay) noexcept {
+    if (!task || !is_running_ || delay.count() <= 0) {
+        return submit(std::move(task));
+    }
+    ++delayed_;
+    const auto wait = std::min(delay, std::chrono::floor<std::chrono::milliseconds>(forever));
+    universe_->time.after(wait, [self = std::weak_ptr(self_), task = std::move(task)]() mutable {
+        if (const auto pool = self.lock(); pool && (*pool)->is_running_) {
+            --(*pool)->delayed_;
+            (void)(*pool)->submit(std::move(task));
+        }
+    });
+    return ok();
+}
+
 void simulated_pool::run_once() {
     if (tasks_.empty()) {
         return;
@@ -58,6 +74,7 @@ void simulated_pool::stop() {
     is_running_ = false;
     universe_->time.unmark(*this);
     const auto dropped = std::exchange(tasks_, {});
+    delayed_ = 0;
 }
 
 }  // namespace network_system::testing::detail

@@ -47,37 +47,43 @@ void append_printable(fmt::memory_buffer& line, std::string_view text) {
     }
 }
 
-fmt::memory_buffer line_of(const log_record& record) {
-    fmt::memory_buffer line;
+/// Who, about whom: "messaging_server(chat) s-7 192.0.2.1:4000".
+void append_subject(fmt::memory_buffer& line, const log_record& record) {
     const auto append = [&line](std::string_view text) { append_printable(line, text); };
-    append("network_system [");
-    append(to_string(record.level));
-    append("]");
-    const std::size_t before = line.size();
-    if (!record.component.empty()) {
-        append(" ");
-        append(record.component);
-    }
+    const std::size_t begin = line.size();
+    append(record.component);
     if (!record.object_id.empty()) {
         append("(");
         append(record.object_id);
         append(")");
     }
+    const auto append_word = [&](std::string_view text) {
+        append(line.size() > begin ? " " : "");
+        append(text);
+    };
     if (!record.session_id.empty()) {
-        append(" ");
-        append(record.session_id);
+        append_word(record.session_id);
     }
     if (record.peer != nullptr) {
-        append(" ");
-        append(record.peer->to_string());
+        append_word(record.peer->to_string());
     }
-    append(line.size() > before ? ": " : " ");
-    append(record.text);
+    append(line.size() > begin ? ": " : "");
+}
+
+void append_description(fmt::memory_buffer& line, const log_record& record) {
+    append_subject(line, record);
+    append_printable(line, record.text);
     if (record.error) {
-        append(" (");
-        append(record.error.message());
-        append(")");
+        append_printable(line, " (");
+        append_printable(line, record.error.message());
+        append_printable(line, ")");
     }
+}
+
+fmt::memory_buffer line_of(const log_record& record) {
+    fmt::memory_buffer line;
+    fmt::format_to(std::back_inserter(line), "network_system [{}] ", to_string(record.level));
+    append_description(line, record);
     return line;
 }
 
@@ -103,28 +109,39 @@ void write_record(const log_sink& sink, const log_record& record) {
     }
 }
 
-}  // namespace
+void write_to_process(const log_record& record) {
+    std::shared_ptr<const log_sink> sink;
+    {
+        const std::lock_guard lock(slot().mutex);
+        sink = slot().sink;
+    }
+    write_record(sink ? *sink : log_sink(), record);
+}
 
-void write_log(log_level level, const log_source& who, std::string_view text) noexcept {
+/// The one place left to say that the sink failed is standard error.
+template <typename Write>
+void write_safely(const Write& write) noexcept {
     try {
-        const log_record record{level,    who.component, who.object_id, who.session_id,
-                                who.peer, text,          who.error};
-        if (who.output != nullptr) {
-            write_record(who.output->sink(), record);
-            return;
-        }
-        std::shared_ptr<const log_sink> sink;
-        {
-            const std::lock_guard lock(slot().mutex);
-            sink = slot().sink;
-        }
-        write_record(sink ? *sink : log_sink(), record);
+        write();
     } catch (const std::exception& failure) {
-        // The sink failed: the one place left to say so is standard error.
         std::fprintf(stderr, "network_system: the log sink threw: %s\n", failure.what());
     } catch (...) {
         std::fprintf(stderr, "network_system: the log sink threw\n");
     }
+}
+
+}  // namespace
+
+void write_log(log_level level, const log_source& who, std::string_view text) noexcept {
+    write_safely([&] {
+        const log_record record{level,    who.component, who.object_id, who.session_id,
+                                who.peer, text,          who.error,     {}};
+        if (who.output != nullptr) {
+            write_record(who.output->sink(), record);
+        } else {
+            write_to_process(record);
+        }
+    });
 }
 
 namespace {
@@ -193,6 +210,18 @@ std::string_view to_string(log_level level) noexcept {
 
 std::string to_string(const log_record& record) {
     return fmt::to_string(line_of(record));
+}
+
+std::string describe(const log_record& record) {
+    fmt::memory_buffer text;
+    append_description(text, record);
+    return fmt::to_string(text);
+}
+
+void write_log(const log_record& record) noexcept {
+    if (record.level < log_level::off && record.level >= get_log_level()) {
+        detail::write_safely([&] { detail::write_to_process(record); });
+    }
 }
 
 }  // namespace network_system

@@ -86,7 +86,7 @@ public:
         } else if (peak_.load() - held >= due_.load()) {
             const std::lock_guard lock(mutex_);
             // The thread looks again before it ends.
-            if (thread_.ensure([this] { run(); })) {
+            if (thread_.ensure("net-memory", [this] { run(); })) {
                 due_ = never;
             }
         }

@@ -1,7 +1,10 @@
 // The pool on asio::thread_pool, whose threads are ours: Asio's own cannot end where nobody may
 // wait for them.
+#include "utils/contain.h"
+#include "utils/deadline.h"
 #include "utils/failure.h"
 #include "utils/log.h"
+#include "utils/on_exception.h"
 #include "utils/process.h"
 #include "utils/threads.h"
 #include "utils/user_code.h"
@@ -9,13 +12,16 @@
 #include <network_system/utils/thread_pool.h>
 
 #include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
 #include <asio/thread_pool.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
+#include <map>
 #include <mutex>
 #include <string_view>
 #include <system_error>
@@ -102,31 +108,32 @@ public:
     }
 
     VoidResult submit(unique_function<void()>& task) {
-        if (is_left_behind()) {
-            return refusal({errc::not_supported, "the pool was made before fork()"});
-        }
-        const std::lock_guard lock(mutex_);
-        if (!is_running_.load(std::memory_order_relaxed)) {
-            return refusal(why_refused_);
-        }
-        const std::size_t waiting = pending_.load(std::memory_order_relaxed);
-        if (max_pending_ != 0 && waiting >= max_pending_) {
-            return refusal({errc::send_buffer_full, "max_pending tasks are waiting"});
-        }
-        asio::post(workers_, [this, task = std::move(task)] { run(task); });
-        pending_.fetch_add(1, std::memory_order_relaxed);
-        return ok();
+        return accept([&] { post(task); });
+    }
+
+    VoidResult submit_at(unique_function<void()>& task, detail::steady_time due) {
+        return accept([&] {
+            const auto added = delayed_.emplace(due, std::move(task));
+            const detail::on_exception undo([&] { delayed_.erase(added); });
+            if (added == delayed_.begin() || !is_timer_set_) {
+                set_timer();
+            }
+        });
     }
 
     /// Lets the threads end.
     void begin_stop() {
+        std::multimap<detail::steady_time, unique_function<void()>> dropped;
         {
             const std::lock_guard lock(mutex_);
             is_running_.store(false, std::memory_order_relaxed);
             if (std::exchange(is_ending_, true)) {
                 return;
             }
+            dropped.swap(delayed_);
+            timer_.cancel();
         }
+        pending_.fetch_sub(dropped.size(), std::memory_order_relaxed);
         // Without threads of Asio's own this waits for nobody: it takes away what keeps the threads
         // that are attached waiting for work.
         workers_.wait();
@@ -197,16 +204,84 @@ private:
         all.record_started(*crew_);
         try {
             threads_.push_back(
-                detail::make_thread([self = shared_from_this(), crew = crew_]() mutable {
-                    current_ = self.get();
-                    self->workers_.attach();
-                    self.reset();
-                    abandoned_threads::instance().record_ended(*crew);
-                }));
+                detail::make_thread(detail::numbered_name("net-pool", threads_.size()),
+                                    [self = shared_from_this(), crew = crew_]() mutable {
+                                        current_ = self.get();
+                                        self->workers_.attach();
+                                        self.reset();
+                                        abandoned_threads::instance().record_ended(*crew);
+                                    }));
         } catch (...) {
             all.record_ended(*crew_);
             throw;
         }
+    }
+
+    /// `add` takes a task that there is room for.
+    template <typename Add>
+    [[nodiscard]] VoidResult accept(const Add& add) {
+        if (is_left_behind()) {
+            return refusal({errc::not_supported, "the pool was made before fork()"});
+        }
+        const std::lock_guard lock(mutex_);
+        if (!is_running_.load(std::memory_order_relaxed)) {
+            return refusal(why_refused_);
+        }
+        const std::size_t waiting = pending_.load(std::memory_order_relaxed);
+        if (max_pending_ != 0 && waiting >= max_pending_) {
+            return refusal({errc::send_buffer_full, "max_pending tasks are waiting"});
+        }
+        // First: a worker may be quicker, and counts it out.
+        pending_.fetch_add(1, std::memory_order_relaxed);
+        const detail::on_exception undo(
+            [this] { pending_.fetch_sub(1, std::memory_order_relaxed); });
+        add();
+        return ok();
+    }
+
+    void post(unique_function<void()>& task) {
+        asio::post(workers_, [this, task = std::move(task)] { run(task); });
+    }
+
+    /// For the first of the delayed tasks, of which there is one.
+    void set_timer() {
+        is_timer_set_ = false;
+        // Asio's timers count in nanoseconds from now: never is too far.
+        constexpr std::chrono::hours longest_wait{24};
+        timer_.expires_at(std::min(delayed_.begin()->first,
+                                   detail::after(std::chrono::steady_clock::now(), longest_wait)));
+        timer_.async_wait([this](std::error_code cancelled) {
+            if (!cancelled) {
+                post_due();
+            }
+        });
+        is_timer_set_ = true;
+    }
+
+    /// Runs on a worker, which goes on until what is posted here has been run or dropped.
+    void post_due() {
+        const auto now = std::chrono::steady_clock::now();
+        while (auto task = take_due(now)) {
+            if (!detail::contain([&] { post(task); })) {
+                pending_.fetch_sub(1, std::memory_order_relaxed);
+            }
+        }
+        (void)detail::insist([this] {
+            const std::lock_guard lock(mutex_);
+            if (!delayed_.empty()) {
+                set_timer();
+            }
+        });
+    }
+
+    [[nodiscard]] unique_function<void()> take_due(detail::steady_time now) {
+        const std::lock_guard lock(mutex_);
+        if (delayed_.empty() || delayed_.begin()->first > now) {
+            return {};
+        }
+        auto task = std::move(delayed_.begin()->second);
+        delayed_.erase(delayed_.begin());
+        return task;
     }
 
     void run(const unique_function<void()>& task) {
@@ -237,6 +312,10 @@ private:
     std::mutex join_mutex_;
     std::vector<detail::thread> threads_;
     asio::thread_pool workers_{0};
+    // Guarded by `mutex_`, with the one timer for all of them.
+    std::multimap<detail::steady_time, unique_function<void()>> delayed_;
+    asio::steady_timer timer_{workers_};
+    bool is_timer_set_ = false;
 };
 
 thread_local const thread_pool::impl* thread_pool::impl::current_ = nullptr;
@@ -254,15 +333,33 @@ thread_pool::~thread_pool() {
     impl_->end();
 }
 
-VoidResult thread_pool::submit(unique_function<void()> task) noexcept {
+namespace {
+
+template <typename Submit>
+VoidResult submit_safely(const unique_function<void()>& task, const Submit& submit) noexcept {
     if (!task) {
         return detail::failure(errc::invalid_argument, "cannot submit an empty task", source_name);
     }
     try {
-        return impl_->submit(task);
+        return submit();
     } catch (const std::bad_alloc&) {
         return detail::failure(errc::internal_error, "no memory for a task", source_name);
     }
+}
+
+}  // namespace
+
+VoidResult thread_pool::submit(unique_function<void()> task) noexcept {
+    return submit_safely(task, [&] { return impl_->submit(task); });
+}
+
+VoidResult thread_pool::submit_delayed(unique_function<void()> task,
+                                       std::chrono::milliseconds delay) noexcept {
+    return submit_safely(task, [&] {
+        return delay.count() <= 0
+                   ? impl_->submit(task)
+                   : impl_->submit_at(task, detail::after(std::chrono::steady_clock::now(), delay));
+    });
 }
 
 std::size_t thread_pool::worker_count() const noexcept {

@@ -1,8 +1,15 @@
 #include "utils/threads.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <utility>
 
-#ifndef _WIN32
+#ifdef _WIN32
+#include <windows.h>
+#else
+#include <pthread.h>
+
 #include <csignal>
 #endif
 
@@ -13,6 +20,11 @@ namespace {
 
 class signals_blocked {};
 void open_to_faults() noexcept {}
+
+void name_this_thread(const std::string& name) noexcept {
+    std::wstring wide(name.begin(), name.end());
+    (void)::SetThreadDescription(::GetCurrentThread(), wide.c_str());
+}
 
 #else
 
@@ -50,18 +62,41 @@ void open_to_faults() noexcept {
     (void)::pthread_sigmask(SIG_UNBLOCK, &open, nullptr);
 }
 
+void name_this_thread([[maybe_unused]] const std::string& name) noexcept {
+#ifdef __linux__
+    (void)::pthread_setname_np(::pthread_self(), name.c_str());
+#elif defined(__APPLE__)
+    (void)::pthread_setname_np(name.c_str());
 #endif
+}
+
+#endif
+
+// Of Linux, and short enough for a string that allocates nothing.
+constexpr std::size_t longest_name = 15;
 
 }  // namespace
 
-thread make_thread(unique_function<void()> work) {
+std::string numbered_name(std::string_view of_all, std::size_t number) {
+    if (of_all.empty()) {
+        return {};
+    }
+    const std::string end = fmt::format("-{}", number);
+    return fmt::format("{}{}", of_all.substr(0, longest_name - end.size()), end);
+}
+
+thread make_thread(std::string_view name, unique_function<void()> work) {
     [[maybe_unused]] const signals_blocked from_the_first_instruction_on;
-    return thread(std::thread([work = std::move(work)]() mutable {
-        open_to_faults();
-        // Dropped here, not with the thread's own storage: what it holds may have destructors.
-        auto mine = std::move(work);
-        mine();
-    }));
+    return thread(std::thread(
+        [name = std::string(name.substr(0, longest_name)), work = std::move(work)]() mutable {
+            open_to_faults();
+            if (!name.empty()) {
+                name_this_thread(name);
+            }
+            // Dropped here, not with the thread's own storage: what it holds may have destructors.
+            auto mine = std::move(work);
+            mine();
+        }));
 }
 
 }  // namespace network_system::detail

@@ -4,6 +4,7 @@
 #include "utils/threads.h"
 
 #include <cstdlib>
+#include <string_view>
 #include <utility>
 
 namespace network_system::inline v0_1::detail {
@@ -16,7 +17,7 @@ public:
     /// Lets a thread do `work` unless one does; false after `finish`. Throws std::system_error when
     /// there is no thread to have.
     template <typename Work>
-    bool ensure(Work work) {
+    bool ensure(std::string_view name, Work work) {
         if (is_finished_) {
             return false;
         }
@@ -24,7 +25,7 @@ public:
             if (thread_.joinable()) {
                 thread_.join();  // it has nothing left to do but to end
             }
-            thread_ = make_thread(std::move(work));
+            thread_ = make_thread(name, std::move(work));
             is_running_ = true;
         }
         return true;

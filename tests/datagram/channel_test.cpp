@@ -140,7 +140,7 @@ protected:
         friend bool operator==(const outcome&, const outcome&) = default;
     };
 
-    runtime::io_pool pool{1, runtime::readiness_method::automatic};
+    runtime::io_pool pool{1, runtime::io_threads::settings{}};
     std::shared_ptr<script> plan = std::make_shared<script>();
     std::shared_ptr<test_host> host = std::make_shared<test_host>();
     collector<outcome> results;

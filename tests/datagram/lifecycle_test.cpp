@@ -72,7 +72,7 @@ TEST_P(udp_life, calls_before_the_start_and_after_the_stop_fail) {
 TEST_P(udp_life, a_server_that_stops_refuses_as_one_that_is_not_started) {
     namespace core = network_system::core;
     const auto pool = std::make_shared<network_system::runtime::io_pool>(
-        1, network_system::runtime::readiness_method::automatic);
+        1, network_system::runtime::io_threads::settings{});
     auto options = for_server();
     options.datagrams.receiving = receive_mode::pull;
     const auto engine = std::make_shared<core::udp_server_engine>(

@@ -117,6 +117,10 @@ public:
         tasks_.push_back(std::move(task));
         return network_system::ok();
     }
+    VoidResult submit_delayed(unique_function<void()> task,
+                              std::chrono::milliseconds) noexcept override {
+        return submit(std::move(task));
+    }
     std::size_t worker_count() const noexcept override { return 1; }
     std::size_t pending_tasks() const noexcept override {
         const std::lock_guard lock(mutex_);

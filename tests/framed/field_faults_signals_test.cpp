@@ -3,6 +3,7 @@
 #include "support/scripted_names.h"
 #include "utils/threads.h"
 
+#include <network_system/utils/signals.h>
 #include <network_system/utils/thread_pool.h>
 
 #include <csignal>
@@ -141,7 +142,7 @@ TEST(signals_test, a_creator_that_has_blocked_everything_hides_faults) {
     const masked everything(faults);
     std::string thread;
     std::uint64_t blocked = ~std::uint64_t{0};
-    auto made = network_system::detail::make_thread([&] {
+    auto made = network_system::detail::make_thread("", [&] {
         thread = std::to_string(::gettid());
         blocked = blocked_by(thread);
     });
@@ -157,10 +158,24 @@ TEST(signals_test, a_profiler_is_as_the_creator_has_it) {
         const masked profiler(is_blocked ? std::vector<int>{SIGPROF} : std::vector<int>{});
         bool blocks_it = !is_blocked;
         auto made = network_system::detail::make_thread(
-            [&] { blocks_it = (blocked_by(std::to_string(::gettid())) & bit(SIGPROF)) != 0; });
+            "", [&] { blocks_it = (blocked_by(std::to_string(::gettid())) & bit(SIGPROF)) != 0; });
         made.join();
         EXPECT_EQ(blocks_it, is_blocked);
     }
+}
+
+TEST(signals_test, nobody_waits_for_one_inside_a_callback) {
+    test_server server;
+    collector<errc> refusals;
+    server.on_receive = [&](const session_ptr&, std::span<const std::uint8_t>) {
+        const auto refused = network_system::wait_for_signal();
+        refusals.add(refused.is_err() ? static_cast<errc>(refused.error().code) : errc{});
+    };
+    test_client client;
+    ASSERT_TRUE(is_ok(client.connect(server.start())));
+    ASSERT_TRUE(is_ok(client.client.send_packet("x")));
+    ASSERT_TRUE(refusals.wait_for(1));
+    EXPECT_EQ(refusals.at(0), errc::would_block);
 }
 
 TEST(signals_test, a_write_to_a_peer_that_is_gone_raises_sigpipe) {

@@ -58,10 +58,12 @@ _ROOM_OF_PUBLIC = {
     "compatibility.h": "integration",
     "config.h": "utils",  # generated
     "export.h": "utils",  # generated
+    "network_system.h": "integration",
     "core/accept_answer.h": "server",
     "core/callback_forms.h": "session",
     "core/callbacks.h": "framed",
     "core/connection_pool.h": "resilience",
+    "core/io_thread_options.h": "session",
     "core/listener.h": "server",
     "core/messaging_client.h": "framed",
     "core/messaging_server.h": "framed",
@@ -94,6 +96,7 @@ _ROOM_OF_PUBLIC = {
     "session/ws_message.h": "websocket",
     "core/ws_session_manager.h": "websocket",
     "utils/resilient_client.h": "resilience",
+    "utils/signals.h": "lifecycle",
     "internal/adopted_socket.h": "session",
     "internal/asio_endpoint.h": "utils",
     "internal/asio_version.h": "utils",
@@ -139,7 +142,7 @@ _INCLUDE = re.compile(r'^\s*#\s*include\s*(<[^>]+>|"[^"]+")')
 _PLAIN_SUM = re.compile(
     r"\b(now|clock)\(\)\s*\+(?!\+)|(?<!\+)\+\s*[\w.:>()-]*(_timeout|_interval|_delay|_patience|_grace)_?\b"
 )
-_THREAD = re.compile(r"\bstd::(thread\b(?!::id)|jthread\b|async\b)|\bpthread_create\b")
+_THREAD = re.compile(r"\bstd::(thread\b(?!::(?:id|hardware_concurrency)\b)|jthread\b|async\b)|\bpthread_create\b")
 _MAKES_THREADS = re.compile(r"src/utils/threads\.(h|cpp)$")
 _BOOL_PARAMETER = re.compile(r"[(,]\s*(?:const\s+)?bool\s+\w+\s*(?:=[^,)]*)?[,)]")
 _FMT_8 = {"fmt", "format", "format_string", "format_to", "formatter", "join", "memory_buffer", "runtime", "to_string"}

@@ -29,6 +29,10 @@ public:
         tasks_.push_back(std::move(task));
         return ok();
     }
+    VoidResult submit_delayed(unique_function<void()> task,
+                              std::chrono::milliseconds) noexcept override {
+        return submit(std::move(task));
+    }
     std::size_t worker_count() const noexcept override {
         if (when_asked) {
             when_asked();

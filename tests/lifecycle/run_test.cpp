@@ -70,7 +70,7 @@ protected:
     void TearDown() override { pool->stop(); }
 
     std::shared_ptr<runtime::io_pool> pool =
-        std::make_shared<runtime::io_pool>(1, runtime::readiness_method::automatic);
+        std::make_shared<runtime::io_pool>(1, runtime::io_threads::settings{});
     std::shared_ptr<scripted_run> one = std::make_shared<scripted_run>(pool);
 };
 

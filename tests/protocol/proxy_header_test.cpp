@@ -10,7 +10,7 @@ namespace network_system::inline v0_1::protocol {
 namespace {
 
 using namespace network_system::testing;
-using status = proxy_header_parser::status;
+using header_status = proxy_header_parser::status;
 
 struct valid_row {
     const char* name;
@@ -106,7 +106,7 @@ struct broken_row {
 /// Feeds chunks of the size until the parser wants no more; how many bytes it took.
 std::size_t feed(proxy_header_parser& parser, const byte_string& stream, std::size_t chunk) {
     std::size_t taken = 0;
-    while (taken < stream.size() && parser.state() == status::incomplete) {
+    while (taken < stream.size() && parser.state() == header_status::incomplete) {
         const auto size = std::min(chunk, stream.size() - taken);
         const auto used = parser.consume(bytes_view(stream).subspan(taken, size));
         taken += used;
@@ -127,7 +127,8 @@ TEST(proxy_header, is_understood_in_every_chunking) {
             proxy_header_parser parser;
             ASSERT_EQ(feed(parser, stream, chunk), row.header.size())
                 << row.name << ": not a byte more, chunks of " << chunk;
-            ASSERT_EQ(parser.state(), status::complete) << row.name << ", chunks of " << chunk;
+            ASSERT_EQ(parser.state(), header_status::complete)
+                << row.name << ", chunks of " << chunk;
             EXPECT_EQ(parser.wanted(), 0U);
             EXPECT_EQ(parser.header().source.to_string(),
                       row.source != nullptr ? row.source : "unix:" + full_path)
@@ -141,11 +142,11 @@ TEST(proxy_header, is_not_complete_before_its_last_byte) {
     for (const valid_row& row : valid_headers()) {
         proxy_header_parser parser;
         for (std::size_t i = 0; i < row.header.size(); ++i) {
-            ASSERT_EQ(parser.state(), status::incomplete) << row.name << " at " << i;
+            ASSERT_EQ(parser.state(), header_status::incomplete) << row.name << " at " << i;
             ASSERT_EQ(parser.wanted(), (i < 16 ? 16 : row.header.size()) - i) << row.name;
             ASSERT_EQ(parser.consume(bytes_view(row.header).subspan(i, 1)), 1U);
         }
-        EXPECT_EQ(parser.state(), status::complete) << row.name;
+        EXPECT_EQ(parser.state(), header_status::complete) << row.name;
     }
 }
 
@@ -154,7 +155,8 @@ TEST(proxy_header, is_refused_as_soon_as_it_is_broken) {
         for (const std::size_t chunk : {std::size_t{1}, std::size_t{5}, std::size_t{5000}}) {
             proxy_header_parser parser;
             (void)feed(parser, row.header, chunk);
-            EXPECT_EQ(parser.state(), status::malformed) << row.name << ", chunks of " << chunk;
+            EXPECT_EQ(parser.state(), header_status::malformed)
+                << row.name << ", chunks of " << chunk;
             EXPECT_EQ(parser.wanted(), 0U);
             EXPECT_EQ(parser.consume(bytes_view(row.header)), 0U) << "it takes no more";
             EXPECT_EQ(parser.header().source, endpoint{}) << row.name;

@@ -15,7 +15,7 @@ namespace {
 
 using namespace network_system::testing;
 using namespace std::string_view_literals;
-using status = request_parser::status;
+using request_status = request_parser::status;
 
 /// The example of section 1.2.
 constexpr std::string_view example = "GET /chat HTTP/1.1\r\n"
@@ -41,7 +41,7 @@ std::string with_line(std::string_view line) {
 }
 
 struct answer {
-    status state = status::incomplete;
+    request_status state = request_status::incomplete;
     unsigned http_status = 0;
     std::size_t used = 0;
     friend bool operator==(const answer&, const answer&) = default;
@@ -51,12 +51,13 @@ answer feed(request_parser& parser, std::string_view bytes, std::size_t first_ch
     const byte_string all = text_bytes(bytes);
     answer seen;
     for (std::size_t chunk = first_chunk;
-         seen.used < all.size() && parser.state() == status::incomplete; chunk = all.size()) {
+         seen.used < all.size() && parser.state() == request_status::incomplete;
+         chunk = all.size()) {
         const auto rest = byte_span(all).subspan(seen.used);
         seen.used += parser.consume(rest.first(std::min(chunk, rest.size())));
     }
     seen.state = parser.state();
-    seen.http_status = seen.state == status::refused ? parser.error().status : 0;
+    seen.http_status = seen.state == request_status::refused ? parser.error().status : 0;
     return seen;
 }
 
@@ -82,7 +83,8 @@ answer answer_to(std::string_view bytes, const handshake_limits& limits = {}) {
 handshake_request parse(std::string_view bytes) {
     request_parser parser;
     EXPECT_EQ(parser.consume(text_bytes(bytes)), bytes.size());
-    EXPECT_TRUE(parser.state() == status::upgrade || parser.state() == status::plain);
+    EXPECT_TRUE(parser.state() == request_status::upgrade ||
+                parser.state() == request_status::plain);
     return parser.take_request();
 }
 
@@ -118,13 +120,13 @@ TEST(websocket_request, stays_valid_when_it_is_moved) {
 
 TEST(websocket_request, what_follows_belongs_to_the_stream) {
     const std::string more = std::string(example) + "\x81\x80";
-    EXPECT_EQ(answer_to(more), (answer{status::upgrade, 0, example.size()}));
+    EXPECT_EQ(answer_to(more), (answer{request_status::upgrade, 0, example.size()}));
 }
 
 struct accepted_case {
     std::string_view what;
     std::string bytes;
-    status state = status::upgrade;
+    request_status state = request_status::upgrade;
 };
 TEST(websocket_request, what_the_rfcs_allow) {
     const std::vector<accepted_case> all{
@@ -157,12 +159,12 @@ TEST(websocket_request, what_the_rfcs_allow) {
         {"a double slash", with("/chat", "//chat")},
         {"key bits that no byte has", with("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZR==")},
 
-        {"no upgrade", with("Upgrade: websocket\r\n", ""), status::plain},
-        {"another upgrade", with("Upgrade: websocket", "Upgrade: h2c"), status::plain},
-        {"a plain request", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", status::plain},
-        {"a plain HEAD", "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", status::plain},
-        {"9110 7.8: an upgrade of HTTP/1.0", with("HTTP/1.1", "HTTP/1.0"), status::plain},
-        {"HTTP/1.0 without a host", "GET / HTTP/1.0\r\n\r\n", status::plain},
+        {"no upgrade", with("Upgrade: websocket\r\n", ""), request_status::plain},
+        {"another upgrade", with("Upgrade: websocket", "Upgrade: h2c"), request_status::plain},
+        {"a plain request", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", request_status::plain},
+        {"a plain HEAD", "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", request_status::plain},
+        {"9110 7.8: an upgrade of HTTP/1.0", with("HTTP/1.1", "HTTP/1.0"), request_status::plain},
+        {"HTTP/1.0 without a host", "GET / HTTP/1.0\r\n\r\n", request_status::plain},
     };
     for (const accepted_case& each : all) {
         EXPECT_EQ(answer_to(each.bytes), (answer{each.state, 0, each.bytes.size()})) << each.what;
@@ -261,21 +263,21 @@ TEST(websocket_request, what_is_refused) {
     };
     for (const refused_case& each : all) {
         const answer seen = answer_to(each.bytes);
-        EXPECT_EQ(seen.state, status::refused) << each.what;
+        EXPECT_EQ(seen.state, request_status::refused) << each.what;
         EXPECT_EQ(seen.http_status, each.http_status) << each.what;
     }
 }
 
 TEST(websocket_request, ends_with_the_byte_that_breaks_a_line) {
     const std::string bytes = "GET / HTTP/1.1\r\nHost: a\x01 more of this";
-    EXPECT_EQ(answer_to(bytes), (answer{status::refused, 400, bytes.find('\x01') + 1}));
+    EXPECT_EQ(answer_to(bytes), (answer{request_status::refused, 400, bytes.find('\x01') + 1}));
 }
 
 TEST(websocket_request, limits) {
     const std::string line = "X-Long: " + std::string(100, 'a');
     const std::string request = with_line(line);
     const handshake_limits exact{request.size(), line.size(), 8};
-    EXPECT_EQ(answer_to(request, exact).state, status::upgrade);
+    EXPECT_EQ(answer_to(request, exact).state, request_status::upgrade);
 
     handshake_limits less = exact;
     less.max_head_bytes -= 1;
@@ -300,7 +302,7 @@ TEST(websocket_request, nothing_is_unlimited) {
     request_parser parser(none);
     const byte_string piece(10'000, 'a');
     std::size_t used = 0;
-    while (parser.state() == status::incomplete) {
+    while (parser.state() == request_status::incomplete) {
         used += parser.consume(piece);
     }
     EXPECT_EQ(used, 65'536U);

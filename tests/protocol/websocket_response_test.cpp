@@ -18,7 +18,7 @@ namespace {
 
 using namespace network_system::testing;
 using namespace std::string_view_literals;
-using status = response_parser::status;
+using response_status = response_parser::status;
 
 /// "the sample nonce", the key of section 1.3.
 constexpr handshake_key key{'t', 'h', 'e', ' ', 's', 'a', 'm', 'p',
@@ -47,7 +47,7 @@ std::string with(std::string_view what, std::string_view instead) {
 }
 
 struct answer {
-    status state = status::incomplete;
+    response_status state = response_status::incomplete;
     std::string reason;
     unsigned http_status = 0;
     std::size_t used = 0;
@@ -58,7 +58,7 @@ answer read(std::string_view bytes, std::size_t chunk, const handshake_limits& l
     response_parser parser(chat(), key, limits);
     const byte_string all = text_bytes(bytes);
     answer seen;
-    while (seen.used < all.size() && parser.state() == status::incomplete) {
+    while (seen.used < all.size() && parser.state() == response_status::incomplete) {
         const auto rest = byte_span(all).subspan(seen.used);
         seen.used += parser.consume(rest.first(std::min(chunk, rest.size())));
     }
@@ -101,7 +101,7 @@ TEST(websocket_response, a_server_understands_the_request) {
     response_parser client(handshake, key);
     const byte_string answer = text_bytes(encode_accept(server.request()).value());
     EXPECT_EQ(client.consume(answer), answer.size());
-    EXPECT_EQ(client.state(), status::accepted);
+    EXPECT_EQ(client.state(), response_status::accepted);
     EXPECT_EQ(client.subprotocol(), "");
 }
 
@@ -173,7 +173,7 @@ TEST(websocket_response, what_is_accepted) {
              "HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" +
                  std::string(example),
          }) {
-        EXPECT_EQ(answer_to(each), (answer{status::accepted, "", 0, each.size()})) << each;
+        EXPECT_EQ(answer_to(each), (answer{response_status::accepted, "", 0, each.size()})) << each;
     }
 }
 
@@ -252,7 +252,7 @@ TEST(websocket_response, what_is_rejected) {
     };
     for (const rejected_case& each : all) {
         const answer seen = answer_to(each.bytes);
-        EXPECT_EQ(seen.state, status::rejected) << each.what;
+        EXPECT_EQ(seen.state, response_status::rejected) << each.what;
         EXPECT_EQ(seen.reason, each.reason) << each.what;
         EXPECT_EQ(seen.http_status, each.http_status) << each.what;
     }
@@ -270,7 +270,7 @@ TEST(websocket_response, informational_responses_share_one_limit) {
         many += hint;
     }
     const answer seen = answer_to(many, {1000, 100, 100});
-    EXPECT_EQ(seen.state, status::rejected);
+    EXPECT_EQ(seen.state, response_status::rejected);
     EXPECT_EQ(seen.used, 1001U);
 }
 

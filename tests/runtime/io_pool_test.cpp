@@ -31,7 +31,7 @@ private:
 class io_pools : public ::testing::TestWithParam<readiness_method> {
 protected:
     [[nodiscard]] static std::shared_ptr<io_pool> make(std::size_t threads) {
-        return std::make_shared<io_pool>(threads, GetParam());
+        return std::make_shared<io_pool>(threads, io_threads::settings{.method = GetParam()});
     }
 };
 INSTANTIATE_TEST_SUITE_P(every, io_pools, both_methods(), method_name);
@@ -194,8 +194,7 @@ public:
     starts_another& operator=(starts_another&&) = delete;
     ~starts_another() {
         if (done_ != nullptr) {
-            const auto another = io_threads::start(readiness_method::automatic);
-            io_threads::end(another);
+            io_threads::end(io_threads::start({}, 0).thread);
             done_->set_value();
         }
     }
@@ -205,17 +204,16 @@ private:
 };
 
 TEST_P(io_pools, let_an_ending_thread_start_another) {
-    const auto ending = io_threads::start(GetParam());
-    const auto where = io_threads::loop_of(ending);
+    const auto [ending, where] = io_threads::start({.method = GetParam()}, 0);
     std::promise<void> done;
-    where->post([&] {
+    where->post([&, ending = ending, where = where] {
         // Still there when the thread ends, which drops it as its very last act.
         where->post([last = starts_another(done)] {});
         io_threads::end(ending);
     });
     EXPECT_EQ(done.get_future().wait_for(patience), std::future_status::ready);
     // Joins the one that ended by itself.
-    io_threads::end(io_threads::start(GetParam()));
+    io_threads::end(io_threads::start({.method = GetParam()}, 0).thread);
 }
 
 TEST_P(io_pools, say_that_they_cannot_start) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "support/eventually.h"
 #include "support/raw_peer.h"
 #include "support/sanitizers.h"
 #ifdef NETWORK_TEST_STREAM_CHOICE
@@ -155,20 +156,6 @@ private:
     std::atomic<unsigned> passes_{0};
     event_counter passed_;
 };
-
-/// For facts that nothing announces, such as a counter.
-template <typename Condition>
-[[nodiscard]] bool eventually(const Condition& condition,
-                              std::chrono::milliseconds limit = patience) {
-    const auto deadline = std::chrono::steady_clock::now() + limit;
-    while (!condition()) {
-        if (std::chrono::steady_clock::now() > deadline) {
-            return false;
-        }
-        std::this_thread::sleep_for(1ms);
-    }
-    return true;
-}
 
 template <typename T>
 [[nodiscard]] testing::AssertionResult is_ok(const Result<T>& result) {

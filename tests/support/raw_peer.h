@@ -1,5 +1,7 @@
 #pragma once
 
+#include "support/eventually.h"
+
 #include <gtest/gtest.h>
 
 #include <netinet/in.h>
@@ -22,9 +24,6 @@
 namespace loopback {
 
 using bytes = std::vector<std::uint8_t>;
-
-/// After this long a test has failed; it never ends a test that is well.
-inline constexpr std::chrono::seconds patience{20};
 
 enum : std::uint8_t {
     type_data = 0,

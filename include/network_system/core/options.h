@@ -1,5 +1,6 @@
 #pragma once
 
+#include <network_system/core/io_thread_options.h>
 #include <network_system/core/proxy_options.h>
 #include <network_system/core/reconnect_options.h>
 #include <network_system/core/run_options.h>
@@ -63,6 +64,9 @@ struct listen_options {
     /// Number of I/O threads of the server's own pool, 1 … 256. With one, all callbacks of the
     /// server are serial; with more, those of one session are. Ignored with `io_context`.
     std::size_t io_threads = 1;
+    /// Their names and places, and what the application does on each of them. Ignored with
+    /// `io_context`, and in a simulation.
+    io_thread_options io_thread = {};
 
     /// Connections beyond this are told `server_full` (WebSocket: 503) and closed; those whose
     /// handshake is not complete count. 0 = no limit. Default 10,000, of WebSocket 1,000.

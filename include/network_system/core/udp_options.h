@@ -44,6 +44,9 @@ struct udp_server_options : run_options {
     /// Callbacks of one peer do not overlap then, and those of different peers may. Ignored with
     /// `io_context`.
     std::size_t io_threads = 1;
+    /// Their names and places, and what the application does on each of them. Ignored with
+    /// `io_context`.
+    io_thread_options io_thread = {};
 
     datagram_config datagrams = {};
 

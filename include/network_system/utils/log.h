@@ -19,6 +19,13 @@ namespace network_system::inline v0_1 {
 /// the life of each connection (accepted, handshake, open, closed, with counts).
 enum class log_level : int { trace, debug, info, warning, error, off };
 
+/// Where in a source a line of the log was written; empty for the library's own.
+struct log_location {
+    const char* file = "";
+    int line = 0;
+    const char* function = "";
+};
+
 /// One line of the log, in parts. What it refers to is valid during the call of the sink only.
 struct log_record {
     log_level level = log_level::info;
@@ -34,6 +41,7 @@ struct log_record {
     std::string_view text = {};
     /// Why, where there is a code for it; not repeated in `text`.
     std::error_code error = {};
+    log_location location = {};
 };
 
 /// Receives every line at or above the level. Called from I/O threads and from the caller's
@@ -55,6 +63,10 @@ NETWORK_SYSTEM_EXPORT void set_log_sink(log_sink sink);
 NETWORK_SYSTEM_EXPORT void set_log_level(log_level level) noexcept;
 
 [[nodiscard]] NETWORK_SYSTEM_EXPORT log_level get_log_level() noexcept;
+
+/// Writes a line of the application's to the sink of the process, beside those of the library, if
+/// its level is on. Thread-safe; what the sink throws is swallowed.
+NETWORK_SYSTEM_EXPORT void write_log(const log_record& record) noexcept;
 
 /// A sink with a level of its own: `core::lifecycle_options::log` gives it to servers, clients and
 /// sockets, which then write nothing to the process's sink. Several may share one.
@@ -87,5 +99,8 @@ private:
 /// "network_system [warning] messaging_server(chat) s-7 192.0.2.1:4000: text (error)". Parts that
 /// are empty are left out; control characters are shown as "\xNN".
 [[nodiscard]] NETWORK_SYSTEM_EXPORT std::string to_string(const log_record& record);
+
+/// The same without "network_system [warning] ", for logs that tell the level themselves.
+[[nodiscard]] NETWORK_SYSTEM_EXPORT std::string describe(const log_record& record);
 
 }  // namespace network_system

@@ -3,6 +3,7 @@
 #include <network_system/export.h>
 #include <network_system/utils/thread_pool_interface.h>
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 
@@ -33,6 +34,9 @@ public:
     /// `invalid_argument` (an empty task, or `threads` was out of range), `internal_error` (no
     /// memory, or no threads).
     [[nodiscard]] VoidResult submit(unique_function<void()> task) noexcept override;
+    /// Counts among `max_pending` from now on. The same errors. `milliseconds::max()` = never.
+    [[nodiscard]] VoidResult submit_delayed(unique_function<void()> task,
+                                            std::chrono::milliseconds delay) noexcept override;
 
     [[nodiscard]] std::size_t worker_count() const noexcept override;
     [[nodiscard]] std::size_t pending_tasks() const noexcept override;

@@ -4,6 +4,7 @@
 #include <network_system/utils/result_types.h>
 #include <network_system/utils/unique_function.h>
 
+#include <chrono>
 #include <cstddef>
 
 namespace network_system::inline v0_1 {
@@ -25,9 +26,14 @@ public:
     /// Hands over a task. Never waits for a task and never throws; with an error the task is
     /// destroyed before this returns. Nothing is promised about the order of tasks.
     [[nodiscard]] virtual VoidResult submit(unique_function<void()> task) noexcept = 0;
+    /// The same once `delay` has passed; 0 and below = at once. No thread of the pool waits for
+    /// that. A task whose time has not come when the pool stops is destroyed. Whether there is room
+    /// for it is found out now or then, as the pool likes.
+    [[nodiscard]] virtual VoidResult submit_delayed(unique_function<void()> task,
+                                                    std::chrono::milliseconds delay) noexcept = 0;
 
     [[nodiscard]] virtual std::size_t worker_count() const noexcept = 0;
-    /// Accepted tasks that have not begun.
+    /// Accepted tasks that have not begun, the delayed ones included.
     [[nodiscard]] virtual std::size_t pending_tasks() const noexcept = 0;
     /// Whether tasks are accepted and will be run. Once false it stays so.
     [[nodiscard]] virtual bool is_running() const noexcept = 0;
