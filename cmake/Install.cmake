@@ -7,6 +7,7 @@
 #                lib/pkgconfig/network_system.pc
 #   testing      include/network_system/testing/
 #                lib/cmake/network_system/network_system_testingTargets.cmake
+#   spdlog, ...  the header of an adapter, and the same for it
 #
 # A component of find_package is a file of targets beside network_systemConfig.cmake, which finds out
 # by these files what is installed; so a component may come in a package of its own.
@@ -27,6 +28,9 @@ install(
     FILES_MATCHING
     PATTERN "*.h"
     PATTERN "testing" EXCLUDE
+    PATTERN "spdlog_logger.h" EXCLUDE
+    PATTERN "basic_container.h" EXCLUDE
+    PATTERN "*_system_adapter.h" EXCLUDE
 )
 install(
     EXPORT network_systemTargets
@@ -35,8 +39,8 @@ install(
     COMPONENT development
 )
 
-# network_install_component(<name>): the target network_system_<name>, as network_system::<name>, and
-# the headers of include/network_system/<name>/.
+# network_install_component(<name> <header>...): the target network_system_<name>, as
+# network_system::<name>, and headers, or directories of them, below include/network_system/.
 function(network_install_component name)
     install(TARGETS network_system_${name} EXPORT network_system_${name}Targets COMPONENT ${name})
     install(
@@ -45,16 +49,40 @@ function(network_install_component name)
         DESTINATION ${_cmake_dir}
         COMPONENT ${name}
     )
-    install(
-        DIRECTORY ${NETWORK_INCLUDE_DIR}/network_system/${name}
-        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/network_system
-        COMPONENT ${name}
-        FILES_MATCHING
-        PATTERN "*.h"
-    )
+    foreach(_header IN LISTS ARGN)
+        get_filename_component(_directory network_system/${_header} DIRECTORY)
+        set(_destination ${CMAKE_INSTALL_INCLUDEDIR}/${_directory})
+        if(_header MATCHES "[.]h$")
+            install(
+                FILES ${NETWORK_INCLUDE_DIR}/network_system/${_header}
+                DESTINATION ${_destination}
+                COMPONENT ${name}
+            )
+        else()
+            install(
+                DIRECTORY ${NETWORK_INCLUDE_DIR}/network_system/${_header}
+                DESTINATION ${_destination}
+                COMPONENT ${name}
+                FILES_MATCHING
+                PATTERN "*.h"
+            )
+        endif()
+    endforeach()
 endfunction()
 
-network_install_component(testing)
+network_install_component(testing testing)
+if(NETWORK_SYSTEM_WITH_MSGPACK)
+    network_install_component(msgpack integration/basic_container.h)
+endif()
+if(NETWORK_SYSTEM_WITH_SPDLOG)
+    network_install_component(spdlog integration/spdlog_logger.h)
+endif()
+foreach(_sister common thread logger container)
+    string(TOUPPER ${_sister} _upper)
+    if(NETWORK_SYSTEM_WITH_${_upper}_SYSTEM)
+        network_install_component(${_sister}_system integration/${_sister}_system_adapter.h)
+    endif()
+endforeach()
 
 configure_package_config_file(
     cmake/network_systemConfig.cmake.in ${PROJECT_BINARY_DIR}/network_systemConfig.cmake
@@ -70,7 +98,7 @@ write_basic_package_version_file(
 install(
     FILES ${PROJECT_BINARY_DIR}/network_systemConfig.cmake
           ${PROJECT_BINARY_DIR}/network_systemConfigVersion.cmake
-          ${PROJECT_SOURCE_DIR}/cmake/FindAsio.cmake
+          ${PROJECT_SOURCE_DIR}/cmake/FindAsio.cmake ${PROJECT_SOURCE_DIR}/cmake/FindSisters.cmake
     DESTINATION ${_cmake_dir}
     COMPONENT development
 )
@@ -134,6 +162,28 @@ else()
     set(_pc_requires_private "")
 endif()
 configure_file(cmake/network_system.pc.in ${PROJECT_BINARY_DIR}/network_system.pc @ONLY)
+# A component is a module of its own: network_system-spdlog.
+function(network_install_pc component requires)
+    set(_pc_component ${component})
+    set(_pc_requires "${requires}")
+    set(_pc_file ${PROJECT_BINARY_DIR}/network_system-${component}.pc)
+    configure_file(cmake/component.pc.in ${_pc_file} @ONLY)
+    install(FILES ${_pc_file} DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT ${component})
+endfunction()
+network_install_pc(testing "")
+if(NETWORK_SYSTEM_WITH_MSGPACK)
+    network_install_pc(msgpack "")
+endif()
+if(NETWORK_SYSTEM_WITH_SPDLOG)
+    network_install_pc(spdlog ", spdlog")
+endif()
+# The flags of these are the program's affair: hardly one of them has a .pc file.
+foreach(_sister common thread logger container)
+    string(TOUPPER ${_sister} _upper)
+    if(NETWORK_SYSTEM_WITH_${_upper}_SYSTEM)
+        network_install_pc(${_sister}_system "")
+    endif()
+endforeach()
 install(
     FILES ${PROJECT_BINARY_DIR}/network_system.pc
     DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig

@@ -42,20 +42,7 @@ set_property(CACHE NETWORK_SANITIZE PROPERTY STRINGS "" address thread)
 option(BUILD_TLS_SUPPORT "TLS: secure_messaging_server and secure_messaging_client" ON)
 option(BUILD_WEBSOCKET_SUPPORT "WebSocket: messaging_ws_server and messaging_ws_client" ON)
 
-# What is not in this version yet. The options are known, so that a build that will want them can ask
-# already; they change nothing.
-set(NETWORK_OPTIONS_WITHOUT_EFFECT
-    BUILD_MESSAGING_BRIDGE BUILD_WITH_THREAD_SYSTEM BUILD_WITH_LOGGER_SYSTEM BUILD_WITH_CONTAINER_SYSTEM
-    BUILD_WITH_COMMON_SYSTEM
-)
-foreach(_option IN LISTS NETWORK_OPTIONS_WITHOUT_EFFECT)
-    option(${_option} "No effect yet" OFF)
-    if(${_option})
-        message(WARNING "${_option}=ON has no effect yet: what it stands for is not in version "
-                        "${network_system_VERSION} of network_system."
-        )
-    endif()
-endforeach()
+option(BUILD_MESSAGING_BRIDGE "The names that programs of messaging_system use: compatibility.h" ON)
 
 # config.h says what is there, not what was asked for.
 if(BUILD_TLS_SUPPORT)
@@ -68,7 +55,8 @@ if(BUILD_WEBSOCKET_SUPPORT)
 else()
     set(NETWORK_SYSTEM_WITH_WEBSOCKET 0)
 endif()
-set(NETWORK_SYSTEM_WITH_MESSAGING_BRIDGE 0)
-foreach(_system THREAD LOGGER CONTAINER COMMON)
-    set(NETWORK_SYSTEM_WITH_${_system}_SYSTEM 0)
-endforeach()
+if(BUILD_MESSAGING_BRIDGE)
+    set(NETWORK_SYSTEM_WITH_MESSAGING_BRIDGE 1)
+else()
+    set(NETWORK_SYSTEM_WITH_MESSAGING_BRIDGE 0)
+endif()

@@ -124,7 +124,7 @@ for kind in static shared; do
     for version in 0.0 0.2 1.0; do
         fails_with "requested version \"$version\"" finds "$prefix" "$version REQUIRED"
     done
-    fails_with "has no component 'telepathy'. It has: testing." finds "$prefix" "COMPONENTS testing telepathy REQUIRED"
+    fails_with "has no component 'telepathy'. It has: msgpack, spdlog, testing." finds "$prefix" "COMPONENTS testing telepathy REQUIRED"
 
     # Static and shared use of the .pc file, by compilers that know different parts of Asio; the shared
     # library is found through its search path.
@@ -143,6 +143,13 @@ for kind in static shared; do
         done
     done
 
+    say "components with pkg-config ($kind)"
+    read -ra spdlog_flags <<<"$(pkg-config --cflags --libs network_system-spdlog network_system-msgpack)"
+    quietly "${CXX:-c++}" -std=c++20 tests/consumer/typed_round_trip.cpp "${spdlog_flags[@]}" \
+        -o "$work/projects/typed_round_trip-$kind"
+    quietly env LD_LIBRARY_PATH="$libdir" "$work/projects/typed_round_trip-$kind"
+    checks=$((checks + 1))
+
     say "a program with another Asio, or other containers ($kind)"
     read -ra flags <<<"$(pkg-config --static --cflags --libs network_system)"
     # links_with FLAG...: compiles and links a program with these flags, too.
@@ -160,7 +167,7 @@ done
 
 if has static; then
     mkdir -p "$work/projects/samples"
-    cp samples/*.h samples/*.cpp "$work/projects/samples"
+    cp -r samples/*.h samples/*.cpp samples/messaging_system_integration "$work/projects/samples"
     rm "$work/projects/samples/run_all_samples.cpp" # it looks for the others where they were built
     project samples samples -Dnetwork_system_ROOT="$work/moved/static" -DSAMPLES="$work/projects/samples"
 fi

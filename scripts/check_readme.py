@@ -32,7 +32,7 @@ LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 def regions_of_samples(problems):
     """{name: (file, text)}"""
     regions = {}
-    for path in sorted((ROOT / "samples").glob("*.cpp")):
+    for path in sorted((ROOT / "samples").rglob("*.cpp")):
         text = path.read_text(encoding="utf-8")
         found = REGION.findall(text)
         if len(MARK.findall(text)) != 2 * len(found):

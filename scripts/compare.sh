@@ -4,7 +4,8 @@
 # Boost.Beast and, given a checkout of it, uWebSockets; with --replay what WebSocket costs outside
 # the kernel, and with --instructions how many instructions a message takes there, beside those of
 # another version's build tree (Valgrind counts them); with --resilience what a resilient client costs
-# beside the plain one, and a pooled connection that is acquired and given back.
+# beside the plain one, and a pooled connection that is acquired and given back; with --integration
+# what a logger, a pool for callbacks and values cost.
 #
 #   scripts/compare.sh [arguments of benchmarks/compare/run.py]
 #   scripts/compare.sh --tls [arguments of benchmarks/compare/tls.py]
@@ -12,6 +13,7 @@
 #   scripts/compare.sh --replay [--uwebsockets CHECKOUT] [arguments of benchmarks/compare/replay.py]
 #   scripts/compare.sh --instructions [--base TREE] [arguments of benchmarks/compare/instructions.py]
 #   scripts/compare.sh --resilience [arguments of benchmarks/compare/resilience.cpp]
+#   scripts/compare.sh --integration [arguments of benchmarks/compare/integration.cpp]
 # shellcheck source=scripts/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
@@ -22,6 +24,10 @@ case ${1-} in
 --tls | --ws | --replay | --instructions)
     program=${1#--}.py
     shift
+    ;;
+--integration)
+    shift
+    exec build/bench/benchmarks/compare/compare_integration "$@"
     ;;
 --resilience)
     shift

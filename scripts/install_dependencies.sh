@@ -28,9 +28,9 @@ has_browser() {
 
 debian_packages() {
     case $1 in
-    build) echo g++ cmake ninja-build libasio-dev libfmt-dev libssl-dev ;;
+    build) echo g++ cmake ninja-build libasio-dev libfmt-dev libssl-dev libmsgpack-cxx-dev ;;
     test)
-        echo "$(debian_packages build)" libgtest-dev python3 openssl curl iproute2 \
+        echo "$(debian_packages build)" libgtest-dev libspdlog-dev python3 openssl curl iproute2 \
             python3-websockets node-ws tinyproxy squid microsocks dante-server
         ;;
     bench) echo "$(debian_packages build)" libbenchmark-dev libboost-dev python3 util-linux ;;
@@ -47,8 +47,8 @@ debian_packages() {
 
 brew_packages() {
     case $1 in
-    build) echo cmake ninja asio fmt openssl ;;
-    test) echo "$(brew_packages build)" googletest python3 ;;
+    build) echo cmake ninja asio fmt openssl msgpack-cxx ;;
+    test) echo "$(brew_packages build)" googletest spdlog python3 ;;
     bench) echo "$(brew_packages build)" google-benchmark boost ;;
     dev) echo "$(brew_packages test)" llvm@16 ccache doxygen shellcheck pkg-config ;;
     coverage) echo "$(brew_packages test)" gcovr ;;

@@ -78,6 +78,7 @@ def cases(arguments, directory):
         "TCP": ((), ()),
         "TLS": (("--tls-cert", str(certificate), "--tls-key", str(key)), ("--tls",)),
         "WebSocket": (("--websocket",), ("--websocket", "binary")),
+        "logger at info": (("--logger",), ()),
         "coroutines": (("--coroutines",), ()),
         "coroutines, all at once": (("--coroutines-all",), ()),
     }
@@ -100,7 +101,7 @@ def parse_arguments():
                         help="CONNECTIONSxIN_FLIGHTxBYTES, separated by commas")
     parser.add_argument("--only", type=command_line.separated,
                         default=["TCP", "TLS", "WebSocket", "client"],
-                        help="which of TCP, TLS, WebSocket, coroutines, 'coroutines, all at once', client")
+                        help="which of TCP, TLS, WebSocket, 'logger at info', coroutines, 'coroutines, all at once', client")
     arguments = command_line.parse(parser, (run.GENERATOR, SERVER, SENDERS))
     if shutil.which("valgrind") is None:
         raise Failure("valgrind is missing: install the package of that name")

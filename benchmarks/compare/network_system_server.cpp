@@ -1,7 +1,8 @@
 // The comparison's subject: servers over the public API of this library, with nothing a user could
 // not write. Messages are echoed and requests answered with their own data; --coroutines does the
 // same in a coroutine per connection, one message at a time, --coroutines-all with all that wait,
-// --any-coroutines in a plain asio::awaitable; --broadcast sends every message to everybody; with
+// --any-coroutines in a plain asio::awaitable; --logger with a logger at info; --broadcast sends
+// every message to everybody; with
 // --tls-cert and --tls-key over TLS; --websocket echoes over WebSocket.
 
 #include "common.h"
@@ -15,6 +16,7 @@
 #if NETWORK_SYSTEM_WITH_TLS
 #include <network_system/core/secure_messaging_server.h>
 #endif
+#include <network_system/integration/basic_logger.h>
 #include <network_system/utils/thread_pool.h>
 
 #include <asio/awaitable.hpp>
@@ -42,6 +44,19 @@ struct settings {
     server_options options;
 };
 
+/// As a program does that is watched: its own logger, at info.
+void log_at_info() {
+    namespace integration = network_system::integration;
+    integration::basic_logger_options options;
+    options.console = integration::log_console::none;
+    options.file.path = "/dev/null";
+    options.file.max_size = 0;
+    network_system::set_log_sink(
+        [logger = std::make_shared<integration::basic_logger>(options)](
+            const network_system::log_record& line) { logger->log(line); });
+    network_system::set_log_level(network_system::log_level::info);
+}
+
 settings read_settings(compare::arguments& arguments) {
     settings chosen;
     chosen.port = arguments.number<std::uint16_t>("--port", 0);
@@ -64,6 +79,9 @@ settings read_settings(compare::arguments& arguments) {
     options.session.idle_timeout = {};
     if (chosen.uses_coroutines) {
         options.session.receiving = network_system::receive_mode::pull;
+    }
+    if (arguments.flag("--logger")) {
+        log_at_info();
     }
     arguments.expect_no_more();
     return chosen;
