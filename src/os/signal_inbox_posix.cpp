@@ -31,7 +31,7 @@ constexpr int no_descriptor = -1;
 
 /// What the handler sees of an inbox.
 struct inbox_slot {
-    /// One bit for each of `signals_to_take`; 0 for a inbox_slot that is free.
+    /// One bit for each of `signals_to_take`; 0 for a slot that is free.
     std::atomic<unsigned> signals{0};
     std::atomic<int> pipe{no_descriptor};
     std::atomic<bool> has_received{false};
@@ -124,7 +124,7 @@ public:
                 }
             });
         }
-        // One that runs may have seen the inbox_slot before. Handlers are short, and none of this
+        // One that runs may have seen the slot before. Handlers are short, and none of this
         // thread is half done here.
         while (running_handlers.load() != 0) {
             std::this_thread::yield();

@@ -9,8 +9,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <thread>
-#include <vector>
+#include <utility>
 
 namespace network_system::inline v0_1 {
 namespace {
@@ -114,27 +113,10 @@ TEST(delayed_tasks, may_delay_more) {
 
 TEST(delayed_tasks, run_or_are_destroyed_whoever_stops_the_pool_meanwhile) {
     for (std::size_t round = 0; round < loopback::scaled(40); ++round) {
-        event_counter run;
-        event_counter destroyed;
-        std::atomic<std::size_t> submitted{0};
-        thread_pool pool(2);
-        std::vector<std::thread> others;
-        for (int i = 0; i < 2; ++i) {
-            others.emplace_back([&] {
-                do {
-                    ++submitted;
-                } while (pool.submit_delayed(witness(run, destroyed),
-                                             milliseconds{1 + submitted.load() % 3})
-                             .is_ok());
-            });
-        }
-        ASSERT_TRUE(run.wait_for(10));
-        pool.stop();
-        for (auto& each : others) {
-            each.join();
-        }
-        EXPECT_EQ(destroyed.count(), submitted.load());
-        EXPECT_EQ(pool.pending_tasks(), 0U);
+        stop_while_others_submit([](thread_pool& pool, witness task, std::size_t number) {
+            return pool.submit_delayed(std::move(task),
+                                       milliseconds{1 + static_cast<int>(number % 3)});
+        });
     }
 }
 

@@ -3,12 +3,17 @@
 
 #include "support/loopback.h"
 
+#include <network_system/utils/thread_pool.h>
 #include <network_system/utils/thread_pool_interface.h>
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <cstddef>
 #include <memory>
+#include <thread>
 #include <utility>
+#include <vector>
 
 namespace network_system::inline v0_1 {
 
@@ -55,5 +60,29 @@ private:
     event_counter* run_;
     event_counter* destroyed_;
 };
+
+/// Stops a pool twice while two threads go on with `submit(pool, task, number)` until it refuses:
+/// each task is run or destroyed.
+template <typename Submit>
+void stop_while_others_submit(const Submit& submit) {
+    event_counter run;
+    event_counter destroyed;
+    std::atomic<std::size_t> submitted{0};
+    thread_pool pool(2);
+    std::vector<std::thread> others;
+    for (int i = 0; i < 2; ++i) {
+        others.emplace_back([&] {
+            while (submit(pool, witness(run, destroyed), submitted++).is_ok()) {}
+        });
+    }
+    ASSERT_TRUE(run.wait_for(10));
+    others.emplace_back([&] { pool.stop(); });
+    pool.stop();
+    for (auto& each : others) {
+        each.join();
+    }
+    EXPECT_EQ(destroyed.count(), submitted.load());
+    EXPECT_EQ(pool.pending_tasks(), 0U);
+}
 
 }  // namespace network_system

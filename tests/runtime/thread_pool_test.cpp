@@ -7,12 +7,13 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
+#include <chrono>
+#include <cstddef>
 #include <memory>
-#include <optional>
 #include <stdexcept>
+#include <string>
 #include <thread>
-#include <vector>
+#include <utility>
 
 namespace network_system::inline v0_1 {
 namespace {
@@ -121,25 +122,9 @@ TEST(thread_pool, stop_finishes_what_runs_and_destroys_what_waits) {
 
 TEST(thread_pool, every_accepted_task_runs_or_is_destroyed_whoever_stops_it_meanwhile) {
     for (std::size_t round = 0; round < loopback::scaled(80); ++round) {
-        event_counter run;
-        event_counter destroyed;
-        std::atomic<std::size_t> submitted{0};
-        thread_pool pool(2);
-        std::vector<std::thread> others;
-        for (int i = 0; i < 2; ++i) {
-            others.emplace_back([&] {
-                do {
-                    ++submitted;
-                } while (pool.submit(witness(run, destroyed)).is_ok());
-            });
-        }
-        ASSERT_TRUE(run.wait_for(10));
-        others.emplace_back([&] { pool.stop(); });
-        pool.stop();
-        for (auto& each : others) {
-            each.join();
-        }
-        EXPECT_EQ(destroyed.count(), submitted.load());
+        stop_while_others_submit([](thread_pool& pool, witness task, std::size_t) {
+            return pool.submit(std::move(task));
+        });
     }
 }
 
