@@ -17,6 +17,8 @@ namespace network_system::inline v0_1::core {
 
 using std::chrono::milliseconds;
 
+const datagram_engine::channels datagram_engine::no_channels;
+
 datagram_engine::channel_ptr datagram_engine::make_channel(
     const std::shared_ptr<runtime::loop>& where, runtime::unique_socket socket,
     const session::datagram_setup& setup, readiness method) {
@@ -51,9 +53,8 @@ void datagram_engine::adopt(channels opened) {
 }
 
 const datagram_engine::channels& datagram_engine::sockets() const noexcept {
-    static const channels none;
     const auto* const there = sockets_.load(std::memory_order_acquire);
-    return there != nullptr ? *there : none;
+    return there != nullptr ? *there : no_channels;
 }
 
 void datagram_engine::watch(const channel_ptr& channel) {

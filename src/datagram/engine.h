@@ -115,6 +115,8 @@ private:
     session::unread_notice unread_notice_;
     // Null until they are there, and never changed then.
     std::atomic<const channels*> sockets_{nullptr};
+    static const channels no_channels;
+
     channels channels_;
 };
 

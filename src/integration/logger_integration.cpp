@@ -3,7 +3,6 @@
 #include <network_system/integration/logger_integration.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <mutex>
 #include <utility>
 
@@ -56,7 +55,7 @@ void flush_logger_at_exit() noexcept {
 }  // namespace
 
 void logger_integration_manager::set_logger(std::shared_ptr<logger_interface> logger) {
-    [[maybe_unused]] static const int status = std::atexit(flush_logger_at_exit);
+    network_system::detail::call_at_exit([] { flush_logger_at_exit(); });
     auto sink = sink_of_logger(logger);
     {
         const std::lock_guard lock(installed_logger().mutex);

@@ -169,6 +169,8 @@ private:
     std::array<taken, signals_to_take.size()> taken_{};
 };
 
+[[maybe_unused]] const signal_handlers& handlers_at_load = signal_handlers::instance();
+
 /// What `close` writes: no signal has this number.
 constexpr std::uint8_t end_mark = 0;
 

@@ -8,7 +8,6 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <cstdlib>
 #include <exception>
 #include <list>
 #include <memory>
@@ -127,11 +126,14 @@ public:
                                             [] { instance().begin_child(); });
             return made;
         }();
-        [[maybe_unused]] static const int status = std::atexit([] { all->end_all(); });
         return *all;
+    }
+    static void end_all_at_exit() noexcept {
+        detail::call_at_exit([] { instance().end_all(); });
     }
 
     started start(const settings& how, std::size_t number) {
+        end_all_at_exit();
         join_done();
         const auto made = std::make_shared<io_thread>();
         const auto outcome = std::make_shared<start_outcome>();
@@ -285,6 +287,8 @@ private:
     std::list<handle> left_behind_;
 };
 
+[[maybe_unused]] const registry& registry_at_load = registry::instance();
+
 }  // namespace
 
 started start(const settings& how, std::size_t number) {
@@ -300,7 +304,7 @@ void end(const handle& which) {
 }
 
 void end_after_caller() {
-    (void)registry::instance();
+    registry::end_all_at_exit();
 }
 
 }  // namespace network_system::runtime::io_threads

@@ -67,9 +67,7 @@ void close_descriptor(int& descriptor) noexcept {
 
 listener::listener(int descriptor, strict_bool owns_file) noexcept
     : descriptor_(descriptor),
-      file_owner_(owns_file ? detail::fork_depth.load(std::memory_order_relaxed) + 1 : 0) {
-    detail::watch_forks();
-}
+      file_owner_(owns_file ? detail::fork_depth.load(std::memory_order_relaxed) + 1 : 0) {}
 
 bool listener::owns_file() const noexcept {
     return file_owner_ == detail::fork_depth.load(std::memory_order_relaxed) + 1;

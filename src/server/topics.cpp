@@ -5,6 +5,11 @@
 #include <utility>
 
 namespace network_system::inline v0_1::core {
+namespace {
+
+const auto nobody = std::make_shared<topics::members::element_type>();
+
+}  // namespace
 
 topics::outcome topics::subscribe(const session_ptr& who, std::string_view topic) {
     {
@@ -106,7 +111,6 @@ void topics::remove(const session::messaging_session& who) noexcept {
 }
 
 topics::members topics::subscribers(std::string_view topic) const {
-    static const auto nobody = std::make_shared<const std::vector<session_ptr>>();
     const std::lock_guard lock(mutex_);
     const auto found = topics_.find(topic);
     if (found == topics_.end()) {

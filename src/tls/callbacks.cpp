@@ -3,6 +3,7 @@
 #include "tls/connection.h"
 #include "tls/credentials/ocsp.h"
 #include "tls/resumption/setup.h"
+#include "utils/process.h"
 
 #include <fmt/format.h>
 
@@ -16,9 +17,12 @@ using transport::tls_connection;
 
 namespace {
 
+struct context_slot {
+    const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+};
+
 int state_index() {
-    static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
-    return index;
+    return detail::made_once<context_slot>::get().index;
 }
 
 /// For those who are content with authorities that have no CRL.

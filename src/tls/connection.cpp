@@ -1,8 +1,10 @@
 #include "tls/connection.h"
 
 #include "tls/calls.h"
+#include "tls/ptr.h"
 #include "utils/host.h"
 #include "utils/memory_return.h"
+#include "utils/process.h"
 
 #include <fmt/format.h>
 #include <openssl/err.h>
@@ -11,6 +13,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <utility>
 
 namespace network_system::inline v0_1::transport {
@@ -62,17 +65,19 @@ public:
     }
 
 private:
-    static BIO_METHOD* method() {
-        static BIO_METHOD* const made = [] {
-            BIO_METHOD* const one =
-                BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "network_system stream");
-            BIO_meth_set_read_ex(one, &bio::read);
-            BIO_meth_set_write_ex(one, &bio::write);
-            BIO_meth_set_ctrl(one, &bio::control);
-            return one;
-        }();
-        return made;
-    }
+    struct method_of_streams {
+        method_of_streams() {
+            if (!made) {
+                throw std::bad_alloc();
+            }
+            BIO_meth_set_read_ex(made.get(), &bio::read);
+            BIO_meth_set_write_ex(made.get(), &bio::write);
+            BIO_meth_set_ctrl(made.get(), &bio::control);
+        }
+        const core::openssl_ptr<BIO_METHOD, BIO_meth_free> made{
+            BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "network_system stream")};
+    };
+    static BIO_METHOD* method() { return detail::made_once<method_of_streams>::get().made.get(); }
 
     static int read(BIO* which, char* into, std::size_t size, std::size_t* got) {
         BIO_clear_retry_flags(which);

@@ -96,11 +96,21 @@ const endpoint::address_bytes& endpoint::bytes() const noexcept {
     return kind_ == family::unix_domain ? none : bytes_;
 }
 
-const std::string& endpoint::path() const noexcept {
+namespace {
+
+const std::string& no_path() noexcept {
     // Never destroyed: endpoints may still be looked at while the process exits.
     alignas(std::string) static std::byte storage[sizeof(std::string)];
     static const auto* const none = ::new (static_cast<void*>(storage)) std::string;
-    return kind_ == family::unix_domain && path_ ? *path_ : *none;
+    return *none;
+}
+// See utils/process.h.
+[[maybe_unused]] const std::string& no_path_at_load = no_path();
+
+}  // namespace
+
+const std::string& endpoint::path() const noexcept {
+    return kind_ == family::unix_domain && path_ ? *path_ : no_path();
 }
 
 std::strong_ordering operator<=>(const endpoint& one, const endpoint& other) noexcept {

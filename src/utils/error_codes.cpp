@@ -1,7 +1,7 @@
+#include "utils/lasting.h"
+
 #include <network_system/utils/error_codes.h>
 
-#include <cstddef>
-#include <new>
 #include <string>
 
 namespace network_system::inline v0_1 {
@@ -79,13 +79,13 @@ public:
     }
 };
 
+// Error codes may still be looked at while the process exits.
+constinit const detail::lasting<network_category> only_category;
+
 }  // namespace
 
 const std::error_category& error_category() noexcept {
-    // Never destroyed: error codes may still be looked at while the process exits.
-    alignas(network_category) static std::byte storage[sizeof(network_category)];
-    static const auto* const category = ::new (static_cast<void*>(storage)) network_category;
-    return *category;
+    return only_category.value;
 }
 
 }  // namespace network_system

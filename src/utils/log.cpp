@@ -1,5 +1,6 @@
 #include "utils/log.h"
 
+#include "utils/lasting.h"
 #include "utils/process.h"
 
 #include <array>
@@ -21,17 +22,16 @@ struct sink_slot {
     std::shared_ptr<const log_sink> sink;
 };
 
-// Never destroyed: threads may still log while the process exits.
-sink_slot& slot() {
-    static auto* const instance = [] {
-        auto* const made = new sink_slot;
-        // Held while the process forks: the child goes on with the sink, and finds the lock free.
-        (void)detail::call_around_forks([] { slot().mutex.lock(); }, [] { slot().mutex.unlock(); },
-                                        [] { slot().mutex.unlock(); });
-        return made;
-    }();
-    return *instance;
+// Threads may still log while the process exits.
+constinit detail::lasting<sink_slot> only_slot;
+
+sink_slot& slot() noexcept {
+    return only_slot.value;
 }
+
+/// Held while the process forks: the child goes on with the sink, and finds the lock free.
+[[maybe_unused]] const bool holds_slot_in_forks = detail::call_around_forks(
+    [] { slot().mutex.lock(); }, [] { slot().mutex.unlock(); }, [] { slot().mutex.unlock(); });
 
 /// What a peer has said may hold anything: a line stays one line.
 void append_printable(fmt::memory_buffer& line, std::string_view text) {

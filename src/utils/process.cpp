@@ -19,11 +19,13 @@ bool call_around_forks([[maybe_unused]] void (*before)(), [[maybe_unused]] void 
 #endif
 }
 
-void watch_forks() noexcept {
-    // Without it a child takes its parent's objects for its own.
-    [[maybe_unused]] static const bool is_watched = call_around_forks(
-        nullptr, nullptr, [] { fork_depth.fetch_add(1, std::memory_order_relaxed); });
-}
+namespace {
+
+/// Without it a child takes its parent's objects for its own.
+[[maybe_unused]] const bool counts_forks =
+    call_around_forks(nullptr, nullptr, [] { fork_depth.fetch_add(1, std::memory_order_relaxed); });
+
+}  // namespace
 
 void keep_for_ever(std::shared_ptr<void> object) {
     struct kept {

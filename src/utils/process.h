@@ -1,9 +1,14 @@
 #pragma once
 
 #include <atomic>
+#include <cstdlib>
 #include <memory>
 
 namespace network_system::inline v0_1::detail {
+
+// A child that is forked while another thread makes a static variable of a function waits for that
+// variable for ever. So what several threads may be the first to use is made without a lock, or
+// while the library is loaded.
 
 /// How many forks lie between this process and the one that the library was loaded into.
 extern std::atomic<unsigned> fork_depth;
@@ -12,8 +17,15 @@ extern std::atomic<unsigned> fork_depth;
 /// left out. False when there is no memory for that. Where there is no fork(), nothing is called.
 bool call_around_forks(void (*before)(), void (*in_parent)(), void (*in_child)()) noexcept;
 
-/// Counts forks from now on. Any thread, any number of times.
-void watch_forks() noexcept;
+/// Calls `handler`, a lambda without captures, when the process exits, before the statics that are
+/// there by now are destroyed. Any thread, any number of times: it is called once.
+template <typename Handler>
+void call_at_exit(Handler handler) noexcept {
+    static constinit std::atomic<bool> is_registered{false};
+    if (!is_registered.exchange(true, std::memory_order_relaxed)) {
+        (void)std::atexit(handler);
+    }
+}
 
 /// In which process something was made. A child of fork() has copies of its parent's objects, and
 /// none of the threads that they count on: locks may be held for ever, and what is shared with the
@@ -22,10 +34,7 @@ void watch_forks() noexcept;
 /// Thread-safety: every member may be called from any thread; `is_here` costs two loads.
 class origin {
 public:
-    origin() noexcept {
-        watch_forks();
-        renew();
-    }
+    origin() noexcept { renew(); }
 
     origin(const origin& other) noexcept : depth_(other.depth_.load(std::memory_order_relaxed)) {}
     origin& operator=(const origin& other) noexcept {
@@ -49,6 +58,28 @@ private:
 /// Keeps an object for as long as the process lives: its destructor would wait for threads, or take
 /// locks, that a forked child does not have.
 void keep_for_ever(std::shared_ptr<void> object);
+
+/// The one `T` of the library, made at first use and never destroyed.
+template <typename T>
+class made_once {
+public:
+    [[nodiscard]] static T& get() {
+        T* const found = only_.load(std::memory_order_acquire);
+        return found != nullptr ? *found : make();
+    }
+
+private:
+    static T& make() {
+        auto made = std::make_unique<T>();
+        T* winner = nullptr;
+        // Who loses the race finds what the winner has made.
+        return only_.compare_exchange_strong(winner, made.get(), std::memory_order_acq_rel)
+                   ? *made.release()
+                   : *winner;
+    }
+
+    static constinit inline std::atomic<T*> only_{nullptr};
+};
 
 /// The one `T` of this process, made at first use and never destroyed. A forked child gets one of
 /// its own: the parent's may have been locked, or half changed, at that moment.

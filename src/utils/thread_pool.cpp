@@ -46,13 +46,12 @@ public:
     };
 
     static abandoned_threads& instance() {
-        auto& all = detail::per_process<abandoned_threads>::get();
-        [[maybe_unused]] static const int status = std::atexit([] {
+        detail::call_at_exit([] {
             if (auto* const left = detail::per_process<abandoned_threads>::find()) {
                 left->wait();
             }
         });
-        return all;
+        return detail::per_process<abandoned_threads>::get();
     }
 
     void record_started(crew& of) {

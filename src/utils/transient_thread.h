@@ -49,13 +49,12 @@ private:
 /// the process exits, before statics are destroyed: then its thread has ended.
 template <typename T>
 [[nodiscard]] T& finished_at_exit() {
-    T& only = per_process<T>::get();
-    [[maybe_unused]] static const int status = std::atexit([] {
+    call_at_exit([] {
         if (T* const left = per_process<T>::find()) {
             left->finish();
         }
     });
-    return only;
+    return per_process<T>::get();
 }
 
 }  // namespace network_system::detail

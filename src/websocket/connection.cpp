@@ -11,6 +11,12 @@ namespace network_system::inline v0_1 {
 core::ws_client_config::ws_client_config() = default;
 
 namespace session {
+namespace {
+
+const ws_request no_request;
+const ws_response no_response;
+
+}  // namespace
 
 // Here, so that its table of virtual functions is in one place.
 ws_connection::~ws_connection() = default;
@@ -28,13 +34,11 @@ VoidResult ws_connection::send_pong(std::span<const std::uint8_t>) {
 }
 
 const ws_request& ws_connection::request() const noexcept {
-    static const ws_request none;
-    return none;
+    return no_request;
 }
 
 const ws_response& ws_connection::response() const noexcept {
-    static const ws_response none;
-    return none;
+    return no_response;
 }
 
 VoidResult ws_connection::send_copy(std::span<const std::uint8_t> data, send_callback& done) {

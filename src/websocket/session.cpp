@@ -61,13 +61,11 @@ void websocket_session::release_self() {
 }
 
 const ws_request& websocket_session::request() const noexcept {
-    static const ws_request none;
-    return agreed_ ? agreed_->request : none;
+    return agreed_ ? agreed_->request : ws_connection::request();
 }
 
 const ws_response& websocket_session::response() const noexcept {
-    static const ws_response none;
-    return agreed_ && agreed_->response ? *agreed_->response : none;
+    return agreed_ && agreed_->response ? *agreed_->response : ws_connection::response();
 }
 
 std::string websocket_session::url() const {

@@ -27,11 +27,12 @@ namespace network_system::inline v0_1::detail {
 
 using received_bytes = std::span<const std::uint8_t>;
 
+inline const std::string id_of_nobody;
+
 /// The id of a session; empty when there is none.
 template <typename Session>
 [[nodiscard]] const std::string& id_of(const Session& who) noexcept {
-    static const std::string nobody;
-    return who ? who->id() : nobody;
+    return who ? who->id() : id_of_nobody;
 }
 
 // What a form passes on. Each picks it from what the library offers, which begins with a session
