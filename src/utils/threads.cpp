@@ -73,7 +73,7 @@ void name_this_thread([[maybe_unused]] const std::string& name) noexcept {
 #endif
 
 // Of Linux, and short enough for a string that allocates nothing.
-constexpr std::size_t longest_name = 15;
+constexpr std::size_t longest_thread_name = 15;
 
 }  // namespace
 
@@ -82,21 +82,21 @@ std::string numbered_name(std::string_view of_all, std::size_t number) {
         return {};
     }
     const std::string end = fmt::format("-{}", number);
-    return fmt::format("{}{}", of_all.substr(0, longest_name - end.size()), end);
+    return fmt::format("{}{}", of_all.substr(0, longest_thread_name - end.size()), end);
 }
 
 thread make_thread(std::string_view name, unique_function<void()> work) {
     [[maybe_unused]] const signals_blocked from_the_first_instruction_on;
-    return thread(std::thread(
-        [name = std::string(name.substr(0, longest_name)), work = std::move(work)]() mutable {
-            open_to_faults();
-            if (!name.empty()) {
-                name_this_thread(name);
-            }
-            // Dropped here, not with the thread's own storage: what it holds may have destructors.
-            auto mine = std::move(work);
-            mine();
-        }));
+    return thread(std::thread([name = std::string(name.substr(0, longest_thread_name)),
+                               work = std::move(work)]() mutable {
+        open_to_faults();
+        if (!name.empty()) {
+            name_this_thread(name);
+        }
+        // Dropped here, not with the thread's own storage: what it holds may have destructors.
+        auto mine = std::move(work);
+        mine();
+    }));
 }
 
 }  // namespace network_system::detail
