@@ -84,7 +84,7 @@ template <typename Work>
     }
     if (child == 0) {
         is_forked_child = true;
-        ::alarm(30);  // a child that hangs is killed, and the test is red
+        ::alarm(60);  // a child that hangs is killed, and the test is red
         work();
         const int code = ::testing::Test::HasFailure() ? 1 : 0;
         if (end == child_end::at_once) {
