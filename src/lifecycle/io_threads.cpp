@@ -10,6 +10,8 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -77,8 +79,10 @@ std::vector<cpus::list> places_of(const io_thread_options& each) {
     return places;
 }
 
-runtime::io_threads::settings to_runtime(const io_thread_options& each, readiness method) {
-    return {core::to_runtime(method), each.name, places_of(each), each.on_start, each.on_stop};
+runtime::io_threads::settings to_runtime(const io_thread_options& each, readiness method,
+                                         std::string_view usual_name) {
+    return {core::to_runtime(method), each.name.empty() ? std::string(usual_name) : each.name,
+            places_of(each), each.on_start, each.on_stop};
 }
 
 template <typename Make>
@@ -113,8 +117,8 @@ made_pool make_server_pool(const run_options& options, std::size_t io_threads,
     return make_own_or_given(
         options,
         [&] {
-            return std::make_shared<runtime::io_pool>(io_threads,
-                                                      to_runtime(each, options.readiness_method));
+            return std::make_shared<runtime::io_pool>(
+                io_threads, to_runtime(each, options.readiness_method, "net-io"));
         },
         errc::bind_failed, source);
 }
@@ -153,8 +157,8 @@ VoidResult set_client_threads(client_thread_options options) {
         if (!all.hold()) {
             return std::move(all).result();
         }
-        if (!runtime::io_pool::set_up_for_clients(options.io_threads,
-                                                  to_runtime(options, readiness::automatic))) {
+        if (!runtime::io_pool::set_up_for_clients(
+                options.io_threads, to_runtime(options, readiness::automatic, "net-client"))) {
             return detail::failure_in_words(errc::already_exists,
                                             "cannot change the I/O threads of clients: they run, "
                                             "for a client that is connected or connecting",

@@ -78,9 +78,6 @@ constexpr std::size_t longest_thread_name = 15;
 }  // namespace
 
 std::string numbered_name(std::string_view of_all, std::size_t number) {
-    if (of_all.empty()) {
-        return {};
-    }
     const std::string end = fmt::format("-{}", number);
     return fmt::format("{}{}", of_all.substr(0, longest_thread_name - end.size()), end);
 }

@@ -28,10 +28,10 @@ enum class cpu_placement : std::uint8_t {
 /// those that a fault of its own raises (see docs/PROCESS.md). The memory of its loop is allocated
 /// by the thread itself, after it has been placed.
 struct io_thread_options {
-    /// What debuggers and `top -H` call them, with a number behind it: "net-io-0". Of a long name
-    /// the beginning is kept, on Linux 15 bytes with the number. Empty = they have the name of the
-    /// thread that makes them.
-    std::string name = "net-io";
+    /// What debuggers and `top -H` call them, with a number behind it: "chat-0". Of a long name the
+    /// beginning is kept, on Linux 15 bytes with the number. Empty = "net-io", of clients
+    /// "net-client" (default).
+    std::string name = {};
 
     /// Default `none`. With another one a start fails with `not_supported` where threads cannot be
     /// placed (anywhere but on Linux and Windows), and with `invalid_argument` when the process may
@@ -53,8 +53,6 @@ struct io_thread_options {
 
 /// The I/O threads that all clients of the process share.
 struct client_thread_options : io_thread_options {
-    client_thread_options() { name = "net-client"; }
-
     /// How many, 1 … 256. Default 2, so that one client's long callback does not hold up every
     /// other client of the process.
     std::size_t io_threads = 2;
