@@ -82,7 +82,6 @@ TEST(io_thread_options, name_the_threads) {
     EXPECT_EQ(told_server({.name = "chat"}).in_callback(thread_name), "chat-0");
     EXPECT_EQ(told_server({.name = "a-name-that-is-long"}).in_callback(thread_name),
               "a-name-that-i-0");
-    EXPECT_EQ(told_server({.name = ""}).in_callback(thread_name), thread_name());
 }
 
 TEST(io_thread_options, tell_of_the_begin_and_the_end_of_each_thread) {
