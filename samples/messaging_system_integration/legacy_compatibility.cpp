@@ -3,11 +3,9 @@
 #include <network_system/compatibility.h>
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <iostream>
 #include <string>
-#include <thread>
 #include <vector>
 
 int main() {
@@ -30,8 +28,7 @@ int main() {
     client->send_packet(std::move(data));
     // [/readme:legacy_client]
 
-    // Legacy programs wait like this. What is sent before a stop arrives, so it is not needed.
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    // Legacy programs sleep here. What is sent before a stop arrives without that.
     client->stop_client();
     server->stop_server();
 

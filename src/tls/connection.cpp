@@ -121,8 +121,8 @@ void tls_connection::deleter::operator()(x509_st* certificate) const noexcept {
 tls_connection::tls_connection(std::shared_ptr<const tls_settings> settings)
     : settings_(std::move(settings)), ssl_(SSL_new(settings_->context.get())),
       needs_input_(settings_->role == connection_role::server) {
-    detail::record_taken(assumed_size);
     BIO* const below = ssl_ ? bio::make(*this) : nullptr;
+    detail::record_taken(assumed_size);
     if (below != nullptr) {
         SSL_set_bio(ssl_.get(), below, below);
     }

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <memory>
+#include <utility>
 
 namespace network_system::inline v0_1::detail {
 
@@ -22,7 +23,9 @@ bool call_around_forks(void (*before)(), void (*in_parent)(), void (*in_child)()
 template <typename Handler>
 void call_at_exit(Handler handler) noexcept {
     static constinit std::atomic<bool> is_registered{false};
-    if (!is_registered.exchange(true, std::memory_order_relaxed)) {
+    // Most calls only look: they are on the way to what is used all the time.
+    if (!is_registered.load(std::memory_order_relaxed) &&
+        !is_registered.exchange(true, std::memory_order_relaxed)) {
         (void)std::atexit(handler);
     }
 }
@@ -59,25 +62,25 @@ private:
 /// locks, that a forked child does not have.
 void keep_for_ever(std::shared_ptr<void> object);
 
+/// Puts an object where `expected` was, for ever. Who loses the race gets what the winner has put
+/// there.
+template <typename T>
+[[nodiscard]] T& publish(std::atomic<T*>& where, T* expected, std::unique_ptr<T> made) noexcept {
+    return where.compare_exchange_strong(expected, made.get(), std::memory_order_acq_rel)
+               ? *made.release()
+               : *expected;
+}
+
 /// The one `T` of the library, made at first use and never destroyed.
 template <typename T>
 class made_once {
 public:
     [[nodiscard]] static T& get() {
         T* const found = only_.load(std::memory_order_acquire);
-        return found != nullptr ? *found : make();
+        return found != nullptr ? *found : publish<T>(only_, nullptr, std::make_unique<T>());
     }
 
 private:
-    static T& make() {
-        auto made = std::make_unique<T>();
-        T* winner = nullptr;
-        // Who loses the race finds what the winner has made.
-        return only_.compare_exchange_strong(winner, made.get(), std::memory_order_acq_rel)
-                   ? *made.release()
-                   : *winner;
-    }
-
     static constinit inline std::atomic<T*> only_{nullptr};
 };
 
@@ -106,10 +109,7 @@ private:
     static T& make(holder* former) {
         auto made = std::make_unique<holder>();
         made->former = former;
-        // Who loses the race finds what the winner has made.
-        return latest_.compare_exchange_strong(former, made.get(), std::memory_order_acq_rel)
-                   ? made.release()->value
-                   : former->value;
+        return publish(latest_, former, std::move(made)).value;
     }
 
     static constinit inline std::atomic<holder*> latest_{nullptr};
