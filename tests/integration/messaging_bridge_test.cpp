@@ -21,8 +21,8 @@ namespace network_system::inline v0_1::integration {
 namespace {
 
 using loopback::collector;
-using loopback::eventually;
 using loopback::event_counter;
+using loopback::eventually;
 using loopback::is_ok;
 
 /// A server and a client of the bridge that have exchanged `count` messages each way.
