@@ -118,7 +118,8 @@ made_pool make_server_pool(const run_options& options, std::size_t io_threads,
         options,
         [&] {
             return std::make_shared<runtime::io_pool>(
-                io_threads, to_runtime(each, options.readiness_method, "net-io"));
+                io_threads,
+                to_runtime(each, options.readiness_method, runtime::io_threads::usual_name));
         },
         errc::bind_failed, source);
 }
@@ -158,7 +159,8 @@ VoidResult set_client_threads(client_thread_options options) {
             return std::move(all).result();
         }
         if (!runtime::io_pool::set_up_for_clients(
-                options.io_threads, to_runtime(options, readiness::automatic, "net-client"))) {
+                options.io_threads, to_runtime(options, readiness::automatic,
+                                               runtime::io_threads::usual_client_name))) {
             return detail::failure_in_words(errc::already_exists,
                                             "cannot change the I/O threads of clients: they run, "
                                             "for a client that is connected or connecting",

@@ -13,7 +13,8 @@ struct client_pools {
     std::array<std::weak_ptr<io_pool>, 2> pools;
     // Two, so that one client's long callback does not hold up every other client of the process.
     std::size_t threads = 2;
-    io_threads::settings how{readiness_method::automatic, "net-client", {}, {}, {}};
+    io_threads::settings how{
+        readiness_method::automatic, std::string(io_threads::usual_client_name), {}, {}, {}};
 };
 
 }  // namespace

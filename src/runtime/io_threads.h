@@ -7,6 +7,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// The threads of all private pools of the process. A thread may have to end where nobody may wait
@@ -35,10 +36,15 @@ struct started {
     std::shared_ptr<loop> where;
 };
 
+// What threads are called unless the application says otherwise: those of a pool, and those that
+// all clients share.
+inline constexpr std::string_view usual_name = "net-io";
+inline constexpr std::string_view usual_client_name = "net-client";
+
 /// How the threads of a pool are made.
 struct settings {
     readiness_method method = readiness_method::automatic;
-    std::string name = {};
+    std::string name{usual_name};
     /// The CPUs that each thread may run on, in turn; empty = all of them.
     std::vector<std::vector<unsigned>> placement = {};
     /// The application's. They run on the thread, before the loop and after it.

@@ -142,6 +142,7 @@ TEST(secure_traffic, a_slow_receiver_is_pushed_back_and_loses_nothing) {
     for (std::size_t i = 0; i < sent; ++i) {
         ASSERT_EQ(client.received.at(i), pattern(10'000, static_cast<std::uint32_t>(i)));
     }
+    // A message counts as sent after the system has it.
     EXPECT_TRUE(eventually([&] { return session->metrics().messages_sent == sent; }));
 }
 
