@@ -199,7 +199,10 @@ TEST_P(field_faults, stop_that_a_connect_storm_holds_open) {
     EXPECT_LT(time_of([&] { busy.stop(); }), options.drain_timeout + slack);
     is_over = true;
     storm.join();
-    EXPECT_LE(busy.server.server.metrics().connections_accepted, 1 + 17 + 16U);
+    // The one that is busy, those whom the queue holds at the stop, and the batch that is taken
+    // where Asio looks at the listener once more before it runs what ends it.
+    constexpr std::size_t batch = 64;
+    EXPECT_LE(busy.server.server.metrics().connections_accepted, 1 + 17 + batch);
 }
 
 }  // namespace
